@@ -1,0 +1,91 @@
+# What a person does with a checkout. Needs Python 3.11 or newer, make, and the package registries; the rest is
+# fetched, by lock files that carry hashes, into .venv and node_modules.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+GRAPHIQL := gateway/http/graphiql
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 python
+
+# Stamps stand inside what they speak of, so that removing it is noticed.
+PACKAGES := $(VENV)/.packages
+PROJECT := $(VENV)/.project
+MODULES := $(GRAPHIQL)/node_modules/.installed
+
+.PHONY: help
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: serve
+serve: install ## serve Parley, on an embedded database unless PARLEY_DATABASE_URL says otherwise
+	@exec $(BIN)/parley serve
+
+.PHONY: test
+test: install ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(PROJECT) ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: bench
+bench: install ## measure
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: schema
+schema: $(PROJECT) ## write schema.graphql and sql/schema.sql anew
+	@$(BIN)/parley schema --write
+	@$(BIN)/parley schema --sql --write
+
+.PHONY: lock
+lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and lock them
+	@$(PIP) install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.lock
+	@touch $(PACKAGES)
+
+.PHONY: clean
+clean: ## remove everything that make has made, but no data
+	rm -rf $(VENV) $(GRAPHIQL)/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find gateway resolvers tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: install
+install: $(PROJECT) $(MODULES)
+
+$(BIN)/python:
+	@for candidate in $(PYTHONS); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Parley needs Python 3.11 or newer; name yours with: make PYTHON=/path/to/python" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo "$$found cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV)
+
+# Of pip's output, the large downloads are shown, and what goes wrong.
+$(PACKAGES): requirements.lock | $(BIN)/python
+	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) packages (after a change of requirements.lock only)"
+	@{ $(PIP) install --require-hashes --requirement requirements.lock --progress-bar off || touch $(VENV)/.failed; } \
+		| sed -n -e '/Downloading .* MB/p' -e 's/^\(Installing collected packages\):.*/  \1/p'
+	@if [ -e $(VENV)/.failed ]; then rm $(VENV)/.failed; exit 1; fi
+	@touch $@
+
+$(PROJECT): pyproject.toml $(PACKAGES)
+	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# The machine's npm if it is new enough, and else the one that comes from Python's registry.
+$(MODULES): $(GRAPHIQL)/package-lock.json $(GRAPHIQL)/package.json | $(PROJECT)
+	@echo "Installing GraphiQL"
+	@npm=npm; case "$$(npm --version 2>/dev/null)" in ''|[1-8].*) npm="$(CURDIR)/$(BIN)/npm";; esac; \
+	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \
+	cd $(GRAPHIQL) && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

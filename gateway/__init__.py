@@ -1,0 +1,49 @@
+"""Parley: a GraphQL gateway for AI conversations.
+
+What stands here is the vocabulary of `resolvers/`; the rest of the gateway is imported from where it lives.
+"""
+
+from gateway.context import Context, Info
+from gateway.data.queries import sql
+from gateway.data.statements import Through
+from gateway.errors import Conflict, Invalid, NotFound
+from gateway.schema.entity import Node, computed, entity, id_of
+from gateway.schema.event import event
+from gateway.schema.link import many, maybe, one, page
+from gateway.schema.root import mutation, payload, query, subscription
+from gateway.schema.scalars import JSON, BigInt, Cursor
+from gateway.schema.standard import change, create, given, standard
+from gateway.schema.typing import enum_type, input_type, object_type
+
+__all__ = [
+    "JSON",
+    "BigInt",
+    "Conflict",
+    "Context",
+    "Cursor",
+    "Info",
+    "Invalid",
+    "Node",
+    "NotFound",
+    "Through",
+    "change",
+    "computed",
+    "create",
+    "entity",
+    "enum_type",
+    "event",
+    "given",
+    "id_of",
+    "input_type",
+    "many",
+    "maybe",
+    "mutation",
+    "object_type",
+    "one",
+    "page",
+    "payload",
+    "query",
+    "sql",
+    "standard",
+    "subscription",
+]

@@ -1,0 +1,175 @@
+"""The composition: settings in, a serving gateway out. The only place where the parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from gateway import demo
+from gateway.auth.account import Accounts
+from gateway.auth.keyring import load_or_create
+from gateway.auth.password import PasswordHasher
+from gateway.auth.revocation import Revocations
+from gateway.auth.token import TokenAuthority
+from gateway.config import Settings
+from gateway.context import Resources
+from gateway.data.opening import OpenDatabase, open_database
+from gateway.data.pool import OnStatement, Pool
+from gateway.data.rules import Rules
+from gateway.execution import Engine
+from gateway.feed.broker import PostgresBroker
+from gateway.feed.hub import Hub
+from gateway.http import graphiql
+from gateway.http.options import Options
+from gateway.http.registry import SocketRegistry
+from gateway.http.server import make_app, make_runner
+from gateway.progress import tell
+from gateway.schema.build import graphql_schema
+
+log = structlog.stdlib.get_logger("gateway")
+
+_FEED_CONNECTIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that serves, and what its tests look into."""
+
+    url: str
+    resources: Resources
+    sockets: SocketRegistry
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_database(settings) as database:
+        if settings.offers_demo:
+            await demo.fill(database)
+        async with running(settings, database) as gateway:
+            _announce(settings, gateway)
+            await stop.wait()
+            tell("Stopping: finishing what runs, closing sockets.")
+    tell("Stopped.")
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, database: OpenDatabase, *, on_statement: OnStatement | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway that serves on a database for as long as the block runs."""
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await Pool.open(database.runtime_url, size=settings.pool_size, on_statement=on_statement)
+        stack.push_async_callback(pool.close)
+        feed_pool = await Pool.open(database.runtime_url, size=_FEED_CONNECTIONS, wait_seconds=10)
+        stack.push_async_callback(feed_pool.close)
+        sockets = SocketRegistry()
+        accounts = _accounts(settings, sockets)
+        stack.callback(accounts.passwords.close)
+        await stack.enter_async_context(_task(accounts.revocations.keep_reading(feed_pool)))
+        broker = PostgresBroker(database.runtime_url)
+        hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
+        resources = Resources(pool, hub, await _rules(pool), accounts)
+        url = await stack.enter_async_context(_listening(settings, resources, sockets))
+        yield Gateway(url, resources, sockets)
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings, resources: Resources, sockets: SocketRegistry) -> AsyncIterator[str]:
+    options = _options(settings)
+
+    async def ready() -> str | None:
+        try:
+            await resources.pool.check()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is that we are not ready
+            return f"the database does not answer ({type(error).__name__})"
+        return None
+
+    app = make_app(
+        Engine(graphql_schema(), introspection=settings.introspection),
+        verify=resources.accounts.verify,
+        contexts=resources,
+        ready=ready,
+        sockets=sockets,
+        options=options,
+        routes=_pages(settings, options),
+    )
+    runner = make_runner(app, options)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
+    keys = load_or_create(settings.signing_keys)
+    tokens = TokenAuthority(
+        keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds
+    )
+    token_life = datetime.timedelta(seconds=settings.access_token_seconds)
+    return Accounts(
+        keys,
+        tokens,
+        PasswordHasher(),
+        Revocations(token_life, sockets.close_session),
+        refresh_life=datetime.timedelta(days=settings.refresh_token_days),
+        session_life=datetime.timedelta(days=settings.session_days),
+    )
+
+
+async def _rules(pool: Pool) -> Rules:
+    connection = await pool.take()
+    try:
+        return await Rules.read(connection)
+    finally:
+        await pool.release(connection)
+
+
+def _options(settings: Settings) -> Options:
+    return Options(
+        trusted_origins=frozenset(settings.trusted_origins),
+        max_body_bytes=settings.max_body_bytes,
+        max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
+        init_timeout_seconds=settings.init_timeout_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
+
+
+def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
+    if not settings.graphiql:
+        return []
+    account = graphiql.Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
+    return graphiql.routes(options.path, account)
+
+
+@contextlib.asynccontextmanager
+async def _task(work: object) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _announce(settings: Settings, gateway: Gateway) -> None:
+    tell(f"\nParley serves GraphQL at {gateway.url}/graphql")
+    if settings.graphiql:
+        tell(f"Open {gateway.url} in a browser for GraphiQL.")
+    if settings.offers_demo:
+        tell(f"Demo account: {demo.EMAIL}, password: {demo.PASSWORD}")
+    tell("Stop with Ctrl-C.\n")

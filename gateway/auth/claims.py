@@ -1,0 +1,129 @@
+"""The claims of an access token: an `Identity` as signed JSON, and back.
+
+Claim names are those of RFC 7519 (`iss aud sub jti iat exp`), RFC 8693 (`scope`, separated by spaces, and
+`act`, an object whose `sub` is the acting party) and OpenID Connect (`sid`). All are required. `client_id`,
+which RFC 9068 adds for `at+jwt`, is left out: only this gateway reads its tokens, and it knows sessions
+rather than OAuth clients.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.auth.identity import Actor, Identity
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+"""`scope-token` of RFC 6749, section 3.3: printable ASCII but space, quote and backslash."""
+
+
+def encode_claims(identity: Identity, *, issuer: str, audience: str, issued_at: int) -> bytes:
+    """The payload of a token for `identity`. `issued_at` is in seconds since 1970.
+
+    Raises ValueError for a scope that RFC 6749 does not allow.
+    """
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "sub": str(identity.user_id),
+        "sid": str(identity.session_id),
+        "jti": identity.token_id,
+        "iat": issued_at,
+        "exp": int(identity.expires_at.timestamp()),
+        "scope": " ".join(sorted(map(_checked_scope, identity.scopes))),
+        "act": {"sub": identity.actor},
+    }
+    return json.dumps(claims, separators=(",", ":")).encode()
+
+
+def decode_claims(payload: bytes, *, issuer: str, audience: str) -> tuple[Identity, int]:
+    """The identity in a payload whose signature has been verified, and when it was issued (seconds since
+    1970).
+
+    Raises ValueError for claims that `encode_claims` does not write for this issuer and audience.
+    """
+    claims = _parse(payload)
+    if _text(claims, "iss") != issuer or _text(claims, "aud") != audience:
+        raise ValueError("The token is from another issuer or for another audience.")
+    identity = Identity(
+        user_id=_uuid(claims, "sub"),
+        session_id=_uuid(claims, "sid"),
+        actor=_actor(claims),
+        scopes=frozenset(map(_checked_scope, _text(claims, "scope").split())),
+        expires_at=_date(_seconds(claims, "exp")),
+        token_id=_text(claims, "jti"),
+    )
+    return identity, _seconds(claims, "iat")
+
+
+def _parse(payload: bytes) -> Mapping[str, Any]:
+    try:
+        # Decoded first: of bytes, the parser would also take UTF-16 and UTF-32.
+        claims = json.loads(payload.decode(), object_pairs_hook=_distinct)
+    except RecursionError:
+        raise ValueError("The claims are nested too deeply.") from None
+    if not isinstance(claims, dict):
+        raise ValueError("The claims are not a JSON object.")
+    return claims
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers of one token must not see two users (RFC 7519, section 4).
+    claims = dict(pairs)
+    if len(claims) != len(pairs):
+        raise ValueError("A claim occurs twice.")
+    return claims
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    if name not in claims:
+        raise ValueError(f"The claim {name!r} is missing.")
+    return claims[name]
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = _claim(claims, name)
+    if not isinstance(value, str):
+        raise ValueError(f"The claim {name!r} is not a text.")
+    return value
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    value = _claim(claims, name)
+    if type(value) is not int:  # a bool is an int too, and a float may be NaN, which is never in the past
+        raise ValueError(f"The claim {name!r} is not a whole number of seconds.")
+    return value
+
+
+def _date(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError) as error:  # depending on the platform
+        raise ValueError("The claim 'exp' is no date.") from error
+
+
+def _uuid(claims: Mapping[str, Any], name: str) -> UUID:
+    text = _text(claims, name)
+    value = UUID(text)
+    if str(value) != text:
+        raise ValueError(f"The claim {name!r} is not a UUID in its usual form.")
+    return value
+
+
+def _actor(claims: Mapping[str, Any]) -> Actor:
+    match _claim(claims, "act"):
+        case {"sub": "user", **rest} if not rest:
+            return "user"
+        case {"sub": "agent", **rest} if not rest:
+            return "agent"
+    raise ValueError("The claim 'act' names no actor that we know.")
+
+
+def _checked_scope(scope: str) -> str:
+    if _SCOPE.fullmatch(scope) is None:
+        raise ValueError(f"{scope!r} cannot be a scope.")
+    return scope

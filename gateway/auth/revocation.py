@@ -1,0 +1,71 @@
+"""Sessions that were ended before their access tokens.
+
+Each process keeps their ids and reads the new ones every two seconds, so a token of an ended session is refused within that
+time everywhere, at once in the process that ended it, and no request asks the database about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from gateway.data.pool import Pool
+from gateway.data.queries import sql
+from gateway.errors import ParleyError, Unauthenticated
+
+_log = structlog.get_logger(__name__)
+
+_READ_SECONDS = 2.0
+_OVERLAP = datetime.timedelta(minutes=1)
+"""How far back each read looks: longer than a commit may take after its timestamp was drawn."""
+
+
+class Revocations:
+    """The ids of ended sessions, for as long as a token of theirs may be around."""
+
+    def __init__(self, token_life: datetime.timedelta, on_revoked: Callable[[UUID], object]) -> None:
+        self._token_life = token_life
+        self._on_revoked = on_revoked
+        self._ended: dict[UUID, datetime.datetime] = {}
+
+    def add(self, session_id: UUID) -> None:
+        """A session was ended: refuse its tokens from now on, and close its sockets."""
+        if session_id not in self._ended:
+            self._ended[session_id] = datetime.datetime.now(datetime.UTC)
+            self._on_revoked(session_id)
+
+    def check(self, session_id: UUID) -> None:
+        """Raise `Unauthenticated` when the session has been ended."""
+        if session_id in self._ended:
+            raise Unauthenticated("This session has ended: sign in again.")
+
+    async def keep_reading(self, pool: Pool) -> None:
+        """Learn of the sessions that other processes end. Runs until it is cancelled."""
+        within = self._token_life + _OVERLAP
+        while True:
+            try:
+                await self._read(pool, within)
+                within = _OVERLAP
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ParleyError) as error:
+                within = self._token_life + _OVERLAP
+                _log.warning("revocations.read_failed", error=type(error).__name__)
+            self._forget()
+            await asyncio.sleep(_READ_SECONDS)
+
+    async def _read(self, pool: Pool, within: datetime.timedelta) -> None:
+        connection = await pool.take()
+        try:
+            for row in await connection.fetch(sql.accounts.session.revoked.text, within):
+                self.add(row["session_id"])
+        finally:
+            await pool.release(connection)
+
+    def _forget(self) -> None:
+        oldest = datetime.datetime.now(datetime.UTC) - self._token_life - 2 * _OVERLAP
+        for session_id in [id for id, at in self._ended.items() if at < oldest]:
+            del self._ended[session_id]

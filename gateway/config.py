@@ -1,0 +1,217 @@
+"""Parley's settings: environment variables that start with `PARLEY_`, or the same names in a `.env` file.
+
+They are read once, by the command line, and passed on. A description here is the text of the README's
+settings table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from gateway.refusal import Refusal
+
+PREFIX = "PARLEY_"
+
+SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
+"""What Kubernetes adds to each container's environment for a service that is called parley."""
+
+SERVICE_LINK_HINT = (
+    " Kubernetes sets this one for a service called parley: switch that off with enableServiceLinks: false."
+)
+
+ORIGIN = re.compile(r"https?://[^/?#\s]+")
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class ConfigError(Refusal):
+    """One or more settings cannot be used."""
+
+    exit_status = 2
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every IPv4 interface.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 14 or newer, as the role that serves requests. None: Parley runs its own.",
+    )
+    owner_url: SecretStr | None = Field(
+        None,
+        description="The same database, as a role that may migrate it. "
+        "`parley migrate` needs it, and `parley serve` migrates at start when it is given.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("parley"),
+        description="Directory of the embedded database and of the signing keys.",
+        json_schema_extra={"shown": "the user's data directory"},
+    )
+    pool_size: int = Field(10, ge=1, le=500, description="Most database connections that one process opens.")
+    signing_keys: Path = Field(
+        default_factory=lambda given: given["data_dir"] / "signing-keys.json",
+        description="File of the private keys that sign access tokens; made at first start.",
+        json_schema_extra={"shown": "`signing-keys.json` in the data directory"},
+    )
+    access_token_seconds: int = Field(
+        900, ge=30, le=86_400, description="Life of an access token, in seconds."
+    )
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of an unused refresh token, in days.")
+    session_days: int = Field(90, ge=1, le=3650, description="Days after which a device must sign in again.")
+    trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Other origins whose pages may call Parley, separated by commas. Empty: the same origin.",
+        json_schema_extra={"shown": "none"},
+    )
+    graphiql: bool = Field(True, description="Serve GraphiQL to browsers.")
+    introspection: bool = Field(True, description="Answer introspection queries.")
+    demo: bool | None = Field(
+        None,
+        description="Offer the demo account and its data.",
+        json_schema_extra={"shown": "only with the embedded database"},
+    )
+    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_subscriptions_per_socket: int = Field(
+        20, ge=1, le=10_000, description="Subscriptions on one websocket."
+    )
+    init_timeout_seconds: float = Field(
+        10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
+    )
+    heartbeat_seconds: float = Field(20, gt=0, le=300, description="Seconds between pings on a websocket.")
+    feed_poll_seconds: float = Field(
+        1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
+    )
+    shutdown_seconds: float = Field(
+        15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
+    )
+    log_level: LogLevel = Field("info", description="Least severe log lines to write.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Parley runs PostgreSQL itself."""
+        return self.database_url is None
+
+    @property
+    def offers_demo(self) -> bool:
+        """Whether the demo account exists."""
+        return self.embedded if self.demo is None else self.demo
+
+    @field_validator("database_url", "owner_url")
+    @classmethod
+    def _is_a_postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("should look like postgresql://user:password@host:5432/database")
+        return url
+
+    @field_validator("data_dir", "signing_keys")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("trusted_origins", mode="before")
+    @classmethod
+    def _between_commas(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError("should list origins like https://app.example.com, without a path")
+        return origins
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of this process; `given` (from the command line) comes before the environment.
+
+    Raises `ConfigError`, which names all unusable settings at once.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = [
+            _problem(each)
+            for each in error.errors(include_url=False)
+            if "default_factory" not in each["type"]
+        ]
+    except SettingsError as error:
+        problems = [str(error)]
+    raise ConfigError("These settings cannot be used:", problems)
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each `PARLEY_` variable that names no setting, with the one that was perhaps meant."""
+    if environment is None:
+        environment = {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+    known = [variable(name) for name in Settings.model_fields]
+    unknown = [
+        name.upper()
+        for name in environment
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in known
+        and not SERVICE_LINK.search(name.upper())
+    ]
+    return [_not_a_setting(name, known) for name in sorted(unknown)]
+
+
+def _not_a_setting(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.75)
+    return f"{name} is not a setting." + (f" Did you mean {near[0]}?" if near else "")
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table, in the order of their declaration."""
+    rows = [
+        f"| `{variable(name)}` | {_shown_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + field.upper()
+
+
+def _shown_default(field: FieldInfo) -> str:
+    shown = field.json_schema_extra.get("shown") if isinstance(field.json_schema_extra, dict) else None
+    if shown is None:
+        shown = "none" if field.default is None else f"`{str(field.default).lower()}`"
+    return str(shown)
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    linked = name == "port" and str(error["input"]).startswith("tcp://")
+    value = "the value" if "url" in name else repr(error["input"])
+    meaning = Settings.model_fields[name].description
+    return f"{variable(name)}: {value} {reason}. ({meaning})" + (SERVICE_LINK_HINT if linked else "")

@@ -1,0 +1,158 @@
+"""The context of one operation: the only thing that a resolver awaits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import strawberry
+from aiodataloader import DataLoader
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.auth.account import Accounts
+from gateway.auth.identity import Identity
+from gateway.data import statements
+from gateway.data.batches import Batch, ByKey
+from gateway.data.pool import Pool
+from gateway.data.rules import Rules
+from gateway.data.tenancy import Stamp, Statements, Tenant
+from gateway.errors import NotFound
+from gateway.execution.operation import Operation
+from gateway.feed.changes import Place
+from gateway.feed.hub import Hub
+from gateway.http.ports import Client
+from gateway.schema.entity import Entity, entity_of, id_of
+from gateway.schema.event import event_of, occurrence
+from gateway.schema.scalars import Cursor
+from gateway.schema.selection import columns
+
+T = TypeVar("T")
+
+SNAPSHOT_FIELD = "feedCursor"
+"""An operation that asks for it reads everything in one snapshot, so that what it read and the cursor agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the contexts of one process share."""
+
+    pool: Pool
+    hub: Hub
+    rules: Rules
+    accounts: Accounts
+
+    @asynccontextmanager
+    async def open(self, identity: Identity | None, operation: Operation, client: Client) -> AsyncIterator[Context]:
+        """A context for the caller; its connection is given back at the end."""
+        snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
+        context = Context(self, identity, client, snapshot=snapshot)
+        try:
+            yield context
+        finally:
+            await context.release()
+
+
+class Context:
+    """What an operation knows of its caller, and the ways to the caller's data."""
+
+    def __init__(self, shared: Resources, identity: Identity | None, client: Client, *, snapshot: bool) -> None:
+        self.identity = identity
+        self.client = client
+        self.accounts = shared.accounts
+        self.rules = shared.rules
+        self._hub = shared.hub
+        stamp = identity and Stamp(identity.user_id, identity.session_id, identity.actor)
+        self._tenant = Tenant(shared.pool, stamp, snapshot=snapshot, committed=shared.hub.committed)
+        self._loaders: dict[Batch, DataLoader[UUID, Any]] = {}
+        self._columns: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    @property
+    def user_id(self) -> UUID:
+        """The caller. Raises `Unauthenticated` when there is none."""
+        return self._tenant.stamp.user_id
+
+    @property
+    def tenant(self) -> Tenant:
+        """The caller's view of the database."""
+        return self._tenant
+
+    async def load(self, batch: Batch, key: UUID) -> Any:
+        """What a batch finds for a key. Keys asked for at the same time share one statement."""
+        loader = self._loaders.get(batch)
+        if loader is None:
+            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
+        return await loader.load(key)
+
+    async def _run(self, batch: Batch, keys: Sequence[UUID]) -> list[Any]:
+        found = await batch.load(self._tenant, keys)
+        return [found[key] if key in found else batch.missing() for key in keys]
+
+    async def find(self, info: Info, cls: type[T], id: strawberry.ID | UUID) -> T | None:
+        """The caller's object with this id, with the columns that the field's selection needs."""
+        entity = entity_of(cls)
+        key = id if isinstance(id, UUID) else id_of(id)
+        return cast("T | None", await self.load(self._by_id(entity, self.columns(info, entity)), key))
+
+    def _by_id(self, entity: Entity, wanted: tuple[str, ...]) -> ByKey:
+        return ByKey(entity.table, "id", wanted, entity.record)
+
+    def columns(self, info: Info, entity: Entity, *below: str) -> tuple[str, ...]:
+        """The columns of an entity that the operation reads below the present field."""
+        raw = info._raw_info
+        memo = (entity.name, below, *map(id, raw.field_nodes))
+        known = self._columns.get(memo)
+        if known is None:
+            known = self._columns[memo] = columns(entity, raw.field_nodes, cast("Any", raw.fragments), *below)
+        return known
+
+    def autocommit(self) -> AbstractAsyncContextManager[Statements]:
+        """Statements that each commit by themselves."""
+        return self._tenant.autocommit()
+
+    def transaction(self) -> AbstractAsyncContextManager[Statements]:
+        """Statements that commit together. Await nothing else of this context inside."""
+        return self._tenant.transaction()
+
+    async def require(self, table: str, id: strawberry.ID | None, field: str) -> UUID | None:
+        """The id of an object that must exist if it is named. Raises `NotFound` naming the argument."""
+        if id is None:
+            return None
+        key = id_of(id, field)
+        if not await self._tenant.fetch(statements.by_key(table, "id", ("id",)), [key]):
+            raise NotFound(f"{to_camel_case(field)}: there is no such {table.removesuffix('s')}.", field=field)
+        return key
+
+    async def changes(
+        self, cls: type[T], *, where: Mapping[str, UUID | None], after: Cursor | None
+    ) -> AsyncIterator[T]:
+        """The events of a class from a cursor on, without gaps, for ever.
+
+        `where` compares columns that the change carries; None compares nothing. Raises `Resync` when the cursor cannot be
+        continued from.
+        """
+        place = Place.read(after) if after is not None else None
+        wanted = {name: str(value) for name, value in where.items() if value is not None}
+        user_id, described = self.user_id, event_of(cls)
+        await self.release()
+        return self._events(cls, described, wanted, user_id, place)
+
+    async def _events(
+        self, cls: type[T], described: Any, wanted: dict[str, str], user_id: UUID, place: Place | None
+    ) -> AsyncIterator[T]:
+        async for change in self._hub.follow(user_id, place):
+            if (change.entity, change.op) != (described.entity, described.op):
+                continue
+            if all(change.data[name] == value for name, value in wanted.items()):
+                yield occurrence(cls, change)
+
+    async def release(self) -> None:
+        """Give the connection back. The context may be used again, and then takes another."""
+        await self._tenant.close()
+
+
+Info = strawberry.Info[Context, None]
+"""What a resolver is given besides its arguments."""

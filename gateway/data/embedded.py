@@ -1,0 +1,182 @@
+"""The PostgreSQL that Parley runs itself, for a machine that has none.
+
+Any number of Parley processes share the server of a data directory; the last one to leave stops it. Each
+holds a shared lock on a file for as long as it uses the server. The kernel drops that lock with the process,
+however it ends, so the dead are never counted among the users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import structlog
+
+from gateway.data.account import server_account
+from gateway.data.cluster import PORT, SUPERUSER, Cluster
+from gateway.data.programs import EmbeddedDatabaseError
+from gateway.data.roles import LOGIN
+from gateway.data.tuning import machine_memory, tuned
+from gateway.progress import step
+
+DATABASE = "parley"
+WATCH_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class EmbeddedDatabase:
+    """This process's share in the server of one data directory. Made by `start`, given back by `stop`."""
+
+    def __init__(self, cluster: Cluster, use: int) -> None:
+        self._cluster = cluster
+        self._use: int | None = use
+        self._sockets = cluster.socket_directory
+
+    @classmethod
+    async def start(cls, data_dir: Path, extra: Mapping[str, str] | None = None) -> EmbeddedDatabase:
+        """Join the server of `data_dir`, made and started if need be. `extra` goes before our PostgreSQL
+        settings.
+        """
+        return await asyncio.to_thread(cls._start, data_dir, extra or {})
+
+    @property
+    def owner_url(self) -> str:
+        """The URL of the superuser, for migrations and for making databases."""
+        return self.url(SUPERUSER)
+
+    @property
+    def runtime_url(self) -> str:
+        """The URL of the role that serves requests."""
+        return self.url(LOGIN)
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        """The URL of any role and database. No password: only the owner of the data directory reaches the
+        socket.
+        """
+        address = f"host={quote(str(self._sockets))}&port={PORT}"
+        return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?{address}"
+
+    @property
+    def process_id(self) -> int | None:
+        """The process id of the server, None while there is none."""
+        server = self._cluster.server()
+        return server.pid if server else None
+
+    async def ensure_running(self) -> bool:
+        """Start the server again if it has died. True if that was so."""
+        if self._cluster.server() is not None:
+            return False
+        return await asyncio.to_thread(self._restart)
+
+    async def supervise(self) -> None:
+        """Bring the server back whenever it dies, until cancelled."""
+        failures = 0
+        while True:
+            await asyncio.sleep(WATCH_SECONDS if not failures else pause(failures))
+            try:
+                if await self.ensure_running():
+                    log.warning("PostgreSQL had died and runs again")
+                failures = 0
+            except (EmbeddedDatabaseError, OSError) as error:
+                failures += 1
+                log.error("PostgreSQL has died and does not start", reason=str(error), failures=failures)
+
+    async def stop(self) -> None:
+        """Leave the server, and stop it if nobody else uses it. Close the pool first. Harmless the second
+        time.
+        """
+        await asyncio.to_thread(self._stop)
+
+    @classmethod
+    def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
+        directory = _made(data_dir)
+        cluster = Cluster(directory / "postgres", server_account(), {**tuned(machine_memory()), **extra})
+        with _turn(directory):
+            use = os.open(directory / "postgres.use", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(use, fcntl.LOCK_SH)
+                if not cluster.exists:
+                    with step("Creating the database (first start only)…"):
+                        cluster.create()
+                if cluster.server() is None:
+                    with step("Starting PostgreSQL…"):
+                        cluster.start()
+                cluster.start()
+                database = cls(cluster, use)
+                asyncio.run(_create_database(database.url(SUPERUSER, "postgres")))
+            except BaseException:
+                os.close(use)
+                raise
+        return database
+
+    def _restart(self) -> bool:
+        with _turn(self._cluster.directory.parent):
+            if self._cluster.server() is not None:
+                return False
+            self._cluster.start()
+            return True
+
+    def _stop(self) -> None:
+        if self._use is None:
+            return
+        with _turn(self._cluster.directory.parent):
+            try:
+                fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                self._cluster.stop()
+            finally:
+                os.close(self._use)
+                self._use = None
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: doubling, bounded, and never the same for two
+    processes.
+    """
+    longest = min(LONGEST_PAUSE_SECONDS, WATCH_SECONDS * 2.0 ** min(failures, 10))
+    return random.uniform(0.5, 1.0) * longest  # noqa: S311
+
+
+@contextmanager
+def _turn(directory: Path) -> Iterator[None]:
+    """One process at a time starts or stops the server of `directory`."""
+    file = os.open(directory / "postgres.turn", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _made(data_dir: Path) -> Path:
+    try:
+        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if not os.access(data_dir, os.W_OK):
+            raise PermissionError(f"{data_dir} is not writable")
+    except OSError as error:
+        raise EmbeddedDatabaseError(
+            f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR."
+        ) from error
+    return data_dir.resolve()
+
+
+async def _create_database(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", DATABASE
+        ):
+            await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+    finally:
+        await connection.close()

@@ -1,0 +1,124 @@
+"""Gets a database ready to serve from: the embedded one or the operator's, migrated and found safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+import structlog
+
+from gateway.config import ConfigError, Settings
+from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.guard import refuse_unsafe
+from gateway.data.migrate import migrate, pending
+from gateway.data.migration import Migration
+from gateway.data.roles import RuntimeRole
+from gateway.refusal import Refusal
+
+CONNECT_SECONDS = 10
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Unreachable(Refusal):
+    """The database does not answer, or does not let us in."""
+
+
+class Behind(Refusal):
+    """The database lacks migrations, and we were not given a role that may apply them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDatabase:
+    """Where to connect. `owner_url` is None when this process may not migrate."""
+
+    runtime_url: str
+    owner_url: str | None
+    embedded: EmbeddedDatabase | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenDatabase({place(self.runtime_url)!r})"
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
+    """A database that may be served from, for as long as the block runs. Close the pool before its end.
+
+    The embedded server is started, brought back if it dies, and left at the end. Raises a `Refusal` when the
+    database cannot be reached, is behind and may not be migrated, or would let one user see another's rows.
+    """
+    async with reached_database(settings) as database:
+        if database.owner_url is not None:
+            await bring_up_to_date(database)
+        await _check(database)
+        if database.embedded is None:
+            yield database
+            return
+        guardian = asyncio.create_task(database.embedded.supervise(), name="embedded PostgreSQL")
+        try:
+            yield database
+        finally:
+            guardian.cancel()
+            with suppress(asyncio.CancelledError):
+                await guardian
+
+
+@asynccontextmanager
+async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
+    """The database of the settings as it is. An embedded server runs for as long as the block does."""
+    if settings.database_url is None:
+        embedded = await EmbeddedDatabase.start(settings.data_dir)
+        try:
+            yield OpenDatabase(embedded.runtime_url, embedded.owner_url, embedded)
+        finally:
+            await embedded.stop()
+    else:
+        owner_url = settings.owner_url.get_secret_value() if settings.owner_url else None
+        yield OpenDatabase(settings.database_url.get_secret_value(), owner_url)
+
+
+async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> list[Migration]:
+    """Apply the migrations that the database lacks, and say which."""
+    if database.owner_url is None:
+        raise ConfigError("PARLEY_OWNER_URL is needed: the URL of a role that may migrate the database.")
+    with _reaching(database.owner_url):
+        return await migrate(
+            database.owner_url,
+            RuntimeRole.of(database.runtime_url),
+            report=lambda name: log.info("Migrating", migration=name),
+            directory=directory,
+        )
+
+
+async def _check(database: OpenDatabase) -> None:
+    with _reaching(database.runtime_url):
+        connection: asyncpg.Connection = await asyncpg.connect(database.runtime_url, timeout=CONNECT_SECONDS)
+        try:
+            if missing := await pending(connection):
+                names = ", ".join(migration.name for migration in missing)
+                raise Behind(f"The database lacks {names}. Run: parley migrate")
+            await refuse_unsafe(connection)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
+        raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {error or 'timed out'}") from error
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {error}") from error
+
+
+def place(url: str) -> str:
+    """Where `url` points and as whom, without its password."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["this machine"])[0]
+    return f"{where}{parts.path} (role {unquote(parts.username or '') or 'of this account'})"

@@ -1,0 +1,152 @@
+"""The roles and the schema that Parley works with, made once per database by whoever may.
+
+`parley_owner` owns every object and cannot log in. `parley_runtime` is the role that migrations grant to, and
+cannot log in either. The role that serves requests, by default `parley_app`, is a member of `parley_runtime`
+and nothing more: it owns nothing, so row-level security binds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import random
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+OWNER = "parley_owner"
+RUNTIME = "parley_runtime"
+LOGIN = "parley_app"
+SCHEMA = "parley"
+
+EXTENSIONS: tuple[str, ...] = ()
+"""Extensions that the administrator is asked to create in the schema, where the server offers them."""
+
+ATTEMPTS = 20
+SCRAM_ITERATIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRole:
+    """The role that serves requests, and the password to give it if it has to be made."""
+
+    name: str = LOGIN
+    password: str | None = None
+
+    @classmethod
+    def of(cls, url: str) -> RuntimeRole:
+        """The role that `url` logs in as."""
+        parts = urlsplit(url)
+        return cls(unquote(parts.username or LOGIN), unquote(parts.password) if parts.password else None)
+
+    def __repr__(self) -> str:
+        return f"RuntimeRole({self.name!r})"
+
+
+async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
+    """Make what is missing of the roles, the schema and the extensions. What is as it should be stays.
+
+    Roles belong to the whole server, so another database may be making them at this moment: whoever comes
+    second starts again and finds them made.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            async with connection.transaction():
+                await _prepare(connection, runtime)
+            return
+        except (
+            asyncpg.DuplicateObjectError,
+            asyncpg.UniqueViolationError,
+            asyncpg.InternalServerError,
+        ) as error:
+            if attempt + 1 == ATTEMPTS or not _is_race(error):
+                raise
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
+
+
+async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
+    await _ensure_role(connection, OWNER, "NOLOGIN")
+    await _ensure_role(connection, RUNTIME, "NOLOGIN")
+    await _ensure_role(connection, runtime.name, "LOGIN", runtime.password)
+    await _ensure_member(connection, runtime.name, of=RUNTIME)
+    await _ensure_may_become_owner(connection)
+    await _ensure_schema(connection)
+    for role in (OWNER, runtime.name):
+        await _ensure_search_path(connection, role)
+    for extension in EXTENSIONS:
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", extension
+        ):
+            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {_quoted(extension)} SCHEMA {SCHEMA}")
+
+
+async def _ensure_role(
+    connection: asyncpg.Connection, name: str, login: str, password: str | None = None
+) -> None:
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name):
+        return
+    secret = f" PASSWORD '{scram_verifier(password)}'" if password else ""
+    await connection.execute(
+        f"CREATE ROLE {_quoted(name)} {login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE{secret}"
+    )
+
+
+async def _ensure_member(connection: asyncpg.Connection, name: str, *, of: str) -> None:
+    if not await connection.fetchval("SELECT pg_has_role($1::name, $2::name, 'USAGE')", name, of):
+        await connection.execute(f"GRANT {_quoted(of)} TO {_quoted(name)}")
+
+
+async def _ensure_may_become_owner(connection: asyncpg.Connection) -> None:
+    # Since 16, the maker of a role may grant it but not take it on.
+    right = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
+    if not await connection.fetchval("SELECT pg_has_role($1::name, $2)", OWNER, right):
+        await connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
+
+
+async def _ensure_schema(connection: asyncpg.Connection) -> None:
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", SCHEMA):
+        await connection.execute(f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {OWNER}")
+    if not await connection.fetchval("SELECT has_schema_privilege($1::name, $2, 'USAGE')", RUNTIME, SCHEMA):
+        await connection.execute(f"SET LOCAL ROLE {OWNER}")
+        await connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {RUNTIME}")
+        await connection.execute("RESET ROLE")
+    database = await connection.fetchval("SELECT current_database()")
+    if not await connection.fetchval(
+        "SELECT has_database_privilege($1::name, $2, 'CONNECT')", RUNTIME, database
+    ):
+        await connection.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {RUNTIME}")
+
+
+async def _ensure_search_path(connection: asyncpg.Connection, role: str) -> None:
+    wanted = f"search_path={SCHEMA}"
+    if not await connection.fetchval(
+        "SELECT $2 = ANY (coalesce(rolconfig, '{}')) FROM pg_roles WHERE rolname = $1", role, wanted
+    ):
+        await connection.execute(f"ALTER ROLE {_quoted(role)} SET search_path = {SCHEMA}")
+
+
+def scram_verifier(password: str, salt: bytes | None = None) -> str:
+    """What PostgreSQL stores of a password. Sent in its place, so that no statement log ever holds the
+    password.
+    """
+    salt = salt or os.urandom(16)
+    prepared = unicodedata.normalize("NFKC", password).encode()
+    salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, SCRAM_ITERATIONS)
+    stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    text = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{text[0]}${text[1]}:{text[2]}"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _is_race(error: asyncpg.PostgresError) -> bool:
+    return not isinstance(error, asyncpg.InternalServerError) or "concurrently updated" in str(error)

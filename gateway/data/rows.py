@@ -1,0 +1,47 @@
+"""Rows as they come from the wire, with attribute access.
+
+A row is an `asyncpg.Record` from the socket to the response: no object is built per row. Each entity has a record class of
+its own whose properties read columns by name and give enumerations as members and JSON as values, on access only.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+import orjson
+
+type_of_json: Any = object()
+"""Marks a JSON column in the mapping given to `record_class`."""
+
+
+class Row(asyncpg.Record):
+    """A row of an entity. Reading a column that the statement did not select raises `KeyError`."""
+
+
+def record_class(name: str, columns: Mapping[str, Any]) -> type[Row]:
+    """Make the record class of an entity.
+
+    `columns` maps a column's name to its enumeration class, to `type_of_json`, or to None when the value is used as it
+    comes.
+    """
+    properties = {column: property(_reader(column, kind)) for column, kind in columns.items()}
+    return type(name, (Row,), {"__slots__": (), **properties})
+
+
+def _reader(column: str, kind: Any) -> Callable[[Any], Any]:
+    read = itemgetter(column)
+    if kind is type_of_json:
+        return lambda row: None if (text := read(row)) is None else orjson.loads(text)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        member = kind._value2member_map_
+        return lambda row: None if (value := read(row)) is None else member[value]
+    return read
+
+
+def json_text(value: Any) -> str:
+    """The text that a `jsonb` parameter takes."""
+    return orjson.dumps(value).decode()

@@ -1,0 +1,153 @@
+"""The statements that are generated: by id, by parent, a keyset page, a count, an insert, an update.
+
+The only module that builds SQL text. Every name in it comes from a declaration in `resolvers/`, every value is a parameter,
+and `$1` is always the caller's id. The texts are cached, so an operation that runs again prepares nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A table that stands between two entities: `by` points to the parent and `to` to the child."""
+
+    table: str
+    by: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the children of a link are: a table, the column that points to the parent, and what is left out."""
+
+    table: str
+    by: str
+    deletable: bool = False
+    through: Through | None = None
+
+    @property
+    def rows(self) -> str:
+        """FROM and WHERE of the children of one parent, whose key is `k.key`."""
+        if self.through is None:
+            text = f"FROM {self.table} AS t\nWHERE t.user_id = $1 AND t.{self.by} = k.key"
+        else:
+            text = (
+                f"FROM {self.through.table} AS j\n"
+                f"JOIN {self.table} AS t ON t.user_id = j.user_id AND t.id = j.{self.through.to}\n"
+                f"WHERE j.user_id = $1 AND j.{self.through.by} = k.key"
+            )
+        return text + (" AND t.deleted_at IS NULL" if self.deletable else "")
+
+    def ordered(self, column: str) -> str:
+        """The column as an order uses it: of the table between, where an index has it in order."""
+        if self.through is None:
+            return f"t.{column}"
+        return f"j.{self.through.to}" if column == "id" else f"j.{column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one column against one parameter. `test` holds `{}` where the parameter's number goes."""
+
+    column: str
+    test: str
+
+    def text(self, position: int) -> str:
+        return f"t.{self.column} {self.test.format(f'${position}')}"
+
+
+@functools.lru_cache(maxsize=4096)
+def by_key(table: str, column: str, columns: tuple[str, ...]) -> str:
+    """Rows by a column's values: `$2` is the array of keys."""
+    return (
+        f"SELECT {_list(columns, 't')}\nFROM {table} AS t\n"
+        f"WHERE t.user_id = $1 AND t.{column} = ANY($2::uuid[])"
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def children(source: Source, order: tuple[str, ...], descending: bool, columns: tuple[str, ...]) -> str:
+    """All children of each parent, in order. `$2` is the array of parents' keys; `link_key` tells whose a row is."""
+    return _per_parent(source, _list(columns, "t"), _order(source, order, descending))
+
+
+@functools.lru_cache(maxsize=4096)
+def page(
+    source: Source,
+    order: tuple[str, ...],
+    descending: bool,
+    conditions: tuple[Condition, ...],
+    continued: bool,
+    columns: tuple[str, ...],
+) -> str:
+    """At most `$3` children of each parent in `$2`, after the position in the last parameters if `continued`.
+
+    The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the place
+    in the index that serves it.
+    """
+    where = "".join(f" AND {test.text(4 + n)}" for n, test in enumerate(conditions))
+    if continued:
+        first = 4 + len(conditions)
+        place = ", ".join(f"${first + n}" for n in range(len(order)))
+        names = ", ".join(source.ordered(column) for column in order)
+        where += f" AND ({names}) {'<' if descending else '>'} ({place})"
+    ordered = where + _order(source, order, descending) + "\nLIMIT $3"
+    return _per_parent(source, _list(columns, "t"), ordered)
+
+
+@functools.lru_cache(maxsize=1024)
+def count(source: Source, conditions: tuple[Condition, ...]) -> str:
+    """How many children each parent in `$2` has. The conditions' parameters start at `$3`."""
+    where = "".join(f" AND {test.text(3 + n)}" for n, test in enumerate(conditions))
+    return _per_parent(source, "count(*) AS total", where)
+
+
+@functools.lru_cache(maxsize=1024)
+def insert(table: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """A new row of the caller with the values of `names` from `$2` on."""
+    values = ", ".join(f"${2 + n}" for n in range(len(names)))
+    return (
+        f"INSERT INTO {table} ({', '.join(('user_id', *names))})\n"
+        f"VALUES ({', '.join(filter(None, ('$1', values)))})\n"
+        f"RETURNING {_list(columns)}"
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def update(table: str, names: tuple[str, ...], guard: str, columns: tuple[str, ...]) -> str:
+    """Change the row `$2` to the values of `names` from `$3` on, where `guard` holds.
+
+    `guard` is a condition of our own text, whose parameters, if any, come after the values.
+    """
+    values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
+    return (
+        f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
+        f"RETURNING {_list(columns)}"
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def which_table(tables: tuple[str, ...]) -> str:
+    """In which of the tables each id of `$2` is."""
+    parts = (f"SELECT '{t}' AS entity, id FROM {t} WHERE user_id = $1 AND id = ANY($2::uuid[])" for t in tables)
+    return "\nUNION ALL\n".join(parts)
+
+
+def _per_parent(source: Source, columns: str, rest: str) -> str:
+    # The nested loop that LATERAL asks for keeps the order of the inner query for each parent.
+    return (
+        "SELECT k.key AS link_key, r.*\nFROM unnest($2::uuid[]) AS k (key)\nCROSS JOIN LATERAL (\n"
+        f"SELECT {columns}\n{source.rows}{rest}\n) AS r"
+    )
+
+
+def _order(source: Source, order: tuple[str, ...], descending: bool) -> str:
+    way = " DESC" if descending else ""
+    return "\nORDER BY " + ", ".join(source.ordered(column) + way for column in order)
+
+
+def _list(columns: tuple[str, ...], alias: str = "") -> str:
+    return ", ".join(f"{alias}.{column}" for column in columns) if alias else ", ".join(columns)

@@ -1,0 +1,41 @@
+"""The demo account, for GraphiQL to have something to show."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from gateway.auth.password import PasswordHasher
+from gateway.data.opening import OpenDatabase
+from gateway.data.queries import SQL_DIRECTORY, sql
+from gateway.progress import step
+
+EMAIL = "demo@parley.example"
+PASSWORD = "correct horse battery"  # noqa: S105 - published on purpose
+
+
+async def fill(database: OpenDatabase) -> bool:
+    """Make the demo account and its data; False when it is there already."""
+    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
+    try:
+        if await connection.fetchrow(sql.accounts.login.find.text, EMAIL) is not None:
+            return False
+        with step("Making demo data (first start only)"):
+            await _fill(connection)
+        return True
+    except asyncpg.UniqueViolationError:
+        # Another process started at the same moment, and was first.
+        return False
+    finally:
+        await connection.close()
+
+
+async def _fill(connection: asyncpg.Connection) -> None:
+    hasher = PasswordHasher()
+    try:
+        hashed = await hasher.hash(PASSWORD)
+    finally:
+        hasher.close()
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.user_id', uuid7()::text, true)")
+        await connection.execute("SELECT set_config('app.password_hash', $1, true)", hashed)
+        await connection.execute((SQL_DIRECTORY / "demo.sql").read_text(encoding="utf-8"))

@@ -1,0 +1,78 @@
+"""The errors that Parley answers with, and their stable codes.
+
+`Invalid`, `NotFound` and `Conflict` are what a form can show a person: a mutation turns them into `userErrors`. The
+others are for a developer or a client library, and reach it as top-level errors with `extensions.code`. Anything that
+is not one of these is a bug of ours: the caller gets `INTERNAL` with a reference, and only the log has the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class ParleyError(Exception):
+    """An answer to the caller. The message is shown as it is, so it never holds anything internal."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, field: str | tuple[str, ...] = (), **extensions: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field: tuple[str, ...] = (field,) if isinstance(field, str) else field
+        self.extensions: Mapping[str, Any] = {"code": self.code, **extensions}
+
+
+class Invalid(ParleyError):
+    """A value breaks a rule. `field` is its path in the input."""
+
+    code = "INVALID"
+
+
+class NotFound(ParleyError):
+    """No such object, or not the caller's: the two are never told apart."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(ParleyError):
+    """The object is not in a state that allows this: somebody was first, or it has changed since it was read.
+
+    `current` is the object as it now stands, for the payload.
+    """
+
+    code = "CONFLICT"
+
+    def __init__(self, message: str, *, field: str | tuple[str, ...] = (), current: Any = None) -> None:
+        super().__init__(message, field=field)
+        self.current = current
+
+
+class BadRequest(ParleyError):
+    """The request cannot be read as GraphQL, or an argument of a query or subscription breaks a rule."""
+
+    code = "BAD_REQUEST"
+
+
+class Unauthenticated(ParleyError):
+    """There is no valid access token where one is needed."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(ParleyError):
+    """The token is valid but does not allow this."""
+
+    code = "FORBIDDEN"
+
+
+class Resync(ParleyError):
+    """The cursor cannot be continued from. Read the state anew, and subscribe from its `feedCursor`."""
+
+    code = "RESYNC"
+
+
+class Overloaded(ParleyError):
+    """No capacity at the moment. Nothing was done, and the same request may be sent again."""
+
+    code = "OVERLOADED"

@@ -1,0 +1,137 @@
+"""From what came of an operation to what the client gets to see.
+
+A client sees every error that it can act on, word for word, with a stable code. Of anything else it sees a
+reference only. The log has the cause under that reference, but without the exceptions' messages: they quote
+what users write.
+"""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+import structlog
+from graphql import ExecutionResult, GraphQLError
+
+from gateway.errors import BadRequest, ParleyError
+from gateway.execution.operation import RequestErrors
+
+INTERNAL = "INTERNAL"
+SHOWN_FRAMES = 8
+
+log = structlog.get_logger(__name__)
+
+
+class _Absent:
+    """Stands for the `data` of an answer to a request that was never run."""
+
+
+ABSENT: Final = _Absent()
+
+FormattedError = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A GraphQL response, ready to be encoded. Without `data` when the request was refused before it ran."""
+
+    data: Any = ABSENT
+    errors: tuple[FormattedError, ...] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the operation was run; its data may be null even so."""
+        return self.data is not ABSENT
+
+    @property
+    def code(self) -> str | None:
+        """The code of the first error."""
+        return next((error["extensions"]["code"] for error in self.errors), None)
+
+    def bytes(self) -> bytes:
+        """The response as JSON."""
+        members: dict[str, Any] = {"data": self.data} if self.has_data else {}
+        if self.errors:
+            members["errors"] = self.errors
+        if self.extensions:
+            members["extensions"] = self.extensions
+        try:
+            return orjson.dumps(members)
+        except orjson.JSONEncodeError as error:
+            return failed(error).bytes()
+
+
+def complete(result: ExecutionResult, operation_name: str | None = None) -> Answer:
+    """The answer to an operation that was run."""
+    return Answer(result.data, tuple(present(error, operation_name) for error in result.errors or ()))
+
+
+def failed(error: Exception, operation_name: str | None = None) -> Answer:
+    """The answer to an operation that could not be run, or not to its end."""
+    if isinstance(error, RequestErrors):
+        return Answer(errors=tuple(_formatted(each, code=error.code) for each in error.errors))
+    return Answer(errors=(present(error, operation_name),))
+
+
+def present(error: Exception, operation_name: str | None = None) -> FormattedError:
+    """One error as the client gets to see it."""
+    located = error if isinstance(error, GraphQLError) else GraphQLError(str(error))
+    cause = _origin(error)
+    if isinstance(cause, ParleyError):
+        return _formatted(located, **_extensions(cause))
+    if isinstance(cause, GraphQLError) and "code" in (cause.extensions or {}):
+        return _formatted(located)
+    if isinstance(cause, GraphQLError) and cause.nodes:
+        return _formatted(located, code=BadRequest.code)
+    reference = _report(cause, operation_name, located.path)
+    if not isinstance(cause, GraphQLError):
+        located.message = "Something went wrong on our side."
+        located.extensions = {}
+    return _formatted(located, code=INTERNAL, reference=reference)
+
+
+def _origin(error: Exception) -> Exception:
+    """What was raised first: graphql-core wraps each error once or twice to add its place and path."""
+    while isinstance(error, GraphQLError) and error.original_error is not None:
+        error = error.original_error
+    return error
+
+
+def _extensions(error: ParleyError) -> dict[str, Any]:
+    return {**error.extensions, "field": list(error.field)} if error.field else dict(error.extensions)
+
+
+def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:
+    return {**error.formatted, "extensions": {**extensions, **(error.extensions or {})}}
+
+
+def _report(error: Exception, operation_name: str | None, path: list[str | int] | None) -> str:
+    reference = secrets.token_hex(5)
+    log.error(
+        "unexpected_error",
+        reference=reference,
+        operation=operation_name,
+        path=path,
+        cause=list(_causes(error)),
+    )
+    return reference
+
+
+def _causes(error: BaseException | None) -> Iterator[dict[str, Any]]:
+    """The error and what led to it, by type and place; database errors also by SQLSTATE and constraint."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)[-SHOWN_FRAMES:]
+        details = {name: getattr(error, name, None) for name in ("sqlstate", "constraint_name", "table_name")}
+        yield {
+            "type": f"{type(error).__module__}.{type(error).__qualname__}",
+            "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+            **{name: value for name, value in details.items() if value},
+        }
+        error = error.__cause__ or error.__context__

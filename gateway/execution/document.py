@@ -1,0 +1,104 @@
+"""From a text to the operation that is to run: parse, choose, validate.
+
+Parsing is linear in the text, and bounded. Validation is not linear, so the limits (`limits.py`) stand before
+it: a document made to be slow is refused by the walk that is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    Node,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    specified_rules,
+)
+from graphql import parse as parse_document
+from graphql import validate as find_errors
+
+from gateway.errors import BadRequest
+from gateway.execution.operation import RequestErrors
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+MAX_CHARACTERS = 64 * 1024
+MAX_TOKENS = 2_000
+MAX_COMMENTS = 100
+MAX_ERRORS = 20
+
+
+def parse(text: str) -> DocumentNode:
+    """Read the text as GraphQL."""
+    try:
+        return parse_document(
+            text,
+            max_lexical_tokens=MAX_TOKENS,
+            max_comments=MAX_COMMENTS,
+            max_source_length=MAX_CHARACTERS,
+        )
+    except GraphQLSyntaxError as error:
+        raise RequestErrors([error], PARSE_FAILED) from None
+
+
+def choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """Find the one operation that is meant."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    named = [node for node in operations if name is None or (node.name and node.name.value == name)]
+    if named and (name is not None or len(named) == 1):
+        return named[0]
+    if not operations:
+        message = "The document holds no operation."
+    elif name is None:
+        message = "The document holds several operations: say which one to run with `operationName`."
+    else:
+        message = f"Unknown operation named '{name[:100]}'."
+    raise RequestErrors([GraphQLError(message)], BadRequest.code)
+
+
+def validate(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> None:
+    """Hold the document against the schema.
+
+    Where introspection is off, nearly right names get no suggestions either: they would spell out the schema.
+    """
+    rules: tuple[type[ASTValidationRule], ...] = specified_rules
+    if not introspection:
+        rules = (*rules, NoSchemaIntrospectionCustomRule)
+    if errors := find_errors(schema, document, rules, MAX_ERRORS, hide_suggestions=not introspection):
+        raise RequestErrors(errors, VALIDATION_FAILED)
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """The document's fragments by name."""
+    return {
+        node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+    }
+
+
+def field_names(
+    definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> frozenset[str]:
+    """The names of all fields that the operation mentions, through its fragments."""
+    names: set[str] = set()
+    seen: set[str] = set()
+    pending: list[Node] = [definition]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, FieldNode):
+            names.add(node.name.value)
+        if isinstance(node, FragmentSpreadNode):
+            if node.name.value not in seen and node.name.value in fragments:
+                seen.add(node.name.value)
+                pending.append(fragments[node.name.value])
+        elif selection_set := getattr(node, "selection_set", None):
+            pending.extend(selection_set.selections)
+    return frozenset(names)

@@ -1,0 +1,168 @@
+"""How much one operation may ask for, found out before validation and in time linear in the text.
+
+A short document can stand for an enormous one: a fragment that spreads another twice doubles it. So each
+fragment is measured once, and the sizes are added up instead of the fields being visited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLNamedType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+)
+
+from gateway.execution.document import VALIDATION_FAILED, fragments_of
+from gateway.execution.operation import RequestErrors
+
+INTROSPECTION = frozenset({"__schema", "__type"})
+
+# Bounds the recursion of the walk; far above what `Limits.depth` lets through.
+MAX_NESTING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one operation may come to with its fragments expanded."""
+
+    fields: int = 5_000
+    depth: int = 15
+    introspection_depth: int = 20
+    list_depth: int = 6
+    siblings: int = 120
+    root_fields: int = 50
+    aliases: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a selection comes to with its fragments expanded."""
+
+    fields: int = 0
+    aliases: int = 0
+    width: int = 0  # fields of this selection set alone
+    widest: int = 0  # the greatest width below it
+    depth: int = 0
+    list_depth: int = 0
+    introspection_depth: int = 0
+
+    def beside(self, other: Size) -> Size:
+        """The size of the two in one selection set."""
+        return Size(
+            self.fields + other.fields,
+            self.aliases + other.aliases,
+            self.width + other.width,
+            max(self.widest, other.widest),
+            max(self.depth, other.depth),
+            max(self.list_depth, other.list_depth),
+            max(self.introspection_depth, other.introspection_depth),
+        )
+
+    def below(self, node: FieldNode, *, is_list: bool) -> Size:
+        """The size of a field that holds this selection."""
+        introspects = node.name.value in INTROSPECTION
+        return Size(
+            self.fields + 1,
+            self.aliases + (node.alias is not None),
+            1,
+            max(self.width, self.widest),
+            1 if introspects else self.depth + 1,
+            0 if introspects else self.list_depth + is_list,
+            self.depth + 1 if introspects else self.introspection_depth,
+        )
+
+
+def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> None:
+    """Refuse a document that asks for too much.
+
+    All of it counts, also what will not run: validation would still have to go through it.
+    """
+    walk = _Walk(schema, fragments_of(document))
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            root = schema.get_root_type(node.operation)
+            _check(walk.selections(node.selection_set, root, 0), limits, limits.root_fields)
+        elif isinstance(node, FragmentDefinitionNode):
+            _check(walk.fragment(node.name.value, 0), limits, limits.siblings)
+
+
+def _check(size: Size, limits: Limits, width: int) -> None:
+    excesses = (
+        (size.fields > limits.fields, f"asks for more than {limits.fields:,} fields"),
+        (size.depth > limits.depth, f"is more than {limits.depth} levels deep"),
+        (
+            size.introspection_depth > limits.introspection_depth,
+            f"introspects more than {limits.introspection_depth} levels deep",
+        ),
+        (size.list_depth > limits.list_depth, f"nests more than {limits.list_depth} lists"),
+        (size.width > width, f"has more than {width} root fields"),
+        (size.widest > limits.siblings, f"asks for more than {limits.siblings} fields of one object"),
+        (size.aliases > limits.aliases, f"has more than {limits.aliases} aliases"),
+    )
+    if found := [reason for exceeds, reason in excesses if exceeds]:
+        raise _refusal(f"The operation {' and '.join(found)}, its fragments expanded.")
+
+
+def _refusal(message: str) -> RequestErrors:
+    return RequestErrors([GraphQLError(message)], VALIDATION_FAILED)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Measures selections, each fragment once.
+
+    The document is not validated yet: fragments may be missing or go in circles, and fields may not exist.
+    That counts as nothing here, because validation will refuse it.
+    """
+
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    measured: dict[str, Size] = field(default_factory=dict)
+
+    def selections(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None, level: int) -> Size:
+        if level > MAX_NESTING:
+            raise _refusal(f"The operation nests selections more than {MAX_NESTING} levels deep.")
+        size = Size()
+        for selection in node.selections if node else ():
+            size = size.beside(self._selection(selection, parent, level + 1))
+        return size
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None, level: int) -> Size:
+        if isinstance(node, FragmentSpreadNode):
+            return self.fragment(node.name.value, level)
+        if isinstance(node, InlineFragmentNode):
+            condition = node.type_condition
+            on = self.schema.get_type(condition.name.value) if condition else parent
+            return self.selections(node.selection_set, on, level)
+        assert isinstance(node, FieldNode)  # noqa: S101 - the grammar knows no other selection
+        returned = self._type_of(node, parent)
+        inner = self.selections(node.selection_set, get_named_type(returned), level)
+        return inner.below(node, is_list=is_list_type(get_nullable_type(returned)))
+
+    def fragment(self, name: str, level: int) -> Size:
+        if name not in self.measured and name in self.fragments:
+            self.measured[name] = Size()  # what a spread of it within itself counts
+            fragment = self.fragments[name]
+            on = self.schema.get_type(fragment.type_condition.name.value)
+            self.measured[name] = self.selections(fragment.selection_set, on, level)
+        return self.measured.get(name, Size())
+
+    def _type_of(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLOutputType | None:
+        found = self.schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
+        return found.type if found else None

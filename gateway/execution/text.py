@@ -1,0 +1,100 @@
+"""Finding text that PostgreSQL cannot hold, before it gets there as an error that nobody understands.
+
+JSON and GraphQL strings may hold U+0000 and lone surrogates; PostgreSQL's `text` and `jsonb` may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    Node,
+    ObjectFieldNode,
+    StringValueNode,
+    VariableDefinitionNode,
+    Visitor,
+    visit,
+)
+
+from gateway.errors import BadRequest
+from gateway.execution.operation import RequestErrors
+
+MAX_NESTING = 64
+
+NAMED = (FieldNode, ArgumentNode, ObjectFieldNode, VariableDefinitionNode)
+
+Path = tuple[str | int, ...]
+
+
+def check_variables(variables: Mapping[str, Any]) -> None:
+    """Refuse variables that hold text or a depth of nesting that cannot be stored."""
+    pending: list[tuple[Path, Any]] = [(("variables",), variables)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str):
+            _check(value, path)
+        elif isinstance(value, Mapping | list):
+            if len(path) > MAX_NESTING:
+                raise _refusal(f"{_dotted(path[:4])}… is nested more than {MAX_NESTING} levels deep")
+            pending.extend(_members(value, path))
+
+
+def _members(value: Mapping[str, Any] | list[Any], path: Path) -> list[tuple[Path, Any]]:
+    if isinstance(value, list):
+        return [((*path, index), item) for index, item in enumerate(value)]
+    for key in value:
+        _check(key, (*path, "(a key)"))
+    return [((*path, key), item) for key, item in value.items()]
+
+
+def check_literals(document: DocumentNode) -> None:
+    """Refuse a document with such text in one of its string literals."""
+    visit(document, _Literals())
+
+
+class _Literals(Visitor):
+    def enter_string_value(
+        self, node: StringValueNode, _key: Any, parent: Any, _path: Any, ancestors: list[Any]
+    ) -> None:
+        _check(
+            node.value,
+            tuple(_name(above) for above in (*ancestors, parent) if isinstance(above, NAMED)),
+            node,
+        )
+
+
+def _name(node: FieldNode | ArgumentNode | ObjectFieldNode | VariableDefinitionNode) -> str:
+    return f"${node.variable.name.value}" if isinstance(node, VariableDefinitionNode) else node.name.value
+
+
+def _check(text: str, path: Path, node: Node | None = None) -> None:
+    if "\0" in text:
+        fault = "a NUL character (U+0000), which cannot be stored"
+    elif surrogate := _lone_surrogate(text):
+        fault = f"a lone surrogate (U+{ord(surrogate):04X}), which is not a character"
+    else:
+        return
+    raise _refusal(f"{_dotted(path)} holds {fault}", node)
+
+
+def _lone_surrogate(text: str) -> str | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return text[error.start]
+    return None
+
+
+def _dotted(path: Collection[str | int]) -> str:
+    """The path as a person would write it; a key in it may be what cannot be printed."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:200])
+
+
+def _refusal(message: str, node: Node | None = None) -> RequestErrors:
+    return RequestErrors([GraphQLError(message, node)], BadRequest.code)

@@ -1,0 +1,1 @@
+"""The change feed: reading it, waiting for it, and hints between processes."""

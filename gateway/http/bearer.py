@@ -1,0 +1,46 @@
+"""Who is calling, by the access token that came along: in a header, or in a websocket's first message.
+
+A token is the only credential. Cookies are never looked at, so a foreign page has nothing to ride on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from gateway.auth.identity import Identity
+from gateway.errors import Unauthenticated
+from gateway.http.ports import Verify
+
+
+def identify(request: web.Request, verify: Verify) -> Identity | None:
+    """The caller of an HTTP request, None without a token; raises `Unauthenticated` if it is not good."""
+    values = request.headers.getall("Authorization", [])
+    if len(values) > 1:
+        raise Unauthenticated("The request has more than one Authorization header.")
+    return verify(bearer_token(values[0])) if values else None
+
+
+def bearer_token(authorization: object) -> str:
+    """The token of an authorization that reads `Bearer <token>`."""
+    scheme, _, token = (
+        authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
+    )
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The authorization must read: Bearer <access token>.")
+    return token.strip()
+
+
+def token_in(params: Mapping[str, Any]) -> str | None:
+    """The token in a websocket's connection parameters, wherever the client libraries put it."""
+    headers = params.get("headers")
+    for place in (params, headers if isinstance(headers, dict) else {}):
+        for name in ("Authorization", "authorization"):
+            if place.get(name) is not None:
+                return bearer_token(place[name])
+    token = params.get("accessToken")
+    if token is not None and not isinstance(token, str):
+        raise Unauthenticated("The accessToken must be a string.")
+    return token

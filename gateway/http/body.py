@@ -1,0 +1,74 @@
+"""Reading the body of an HTTP request: bounded in size, before and after decompression, and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from aiohttp import web
+
+from gateway.http.answer import HttpError
+from gateway.http.options import Options
+
+# What zlib calls its formats. `deflate` is the zlib format in the standard, and often raw in practice.
+GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+
+
+async def read_body(request: web.Request, options: Options) -> bytes:
+    """The whole body as the client meant it."""
+    limit = options.max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise too_large(limit)
+    try:
+        async with asyncio.timeout(options.body_timeout_seconds):
+            body = await _read(request, limit)
+    except TimeoutError:
+        raise HttpError(408, "The body did not arrive in time.") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise HttpError(400, "The body did not arrive as a whole.") from None
+    return decompress(body, request.headers.get("Content-Encoding", ""), limit)
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise too_large(limit)
+    return bytes(body)
+
+
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
+    """Undo the body's content encoding, but never to more than the limit."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _inflate(body, GZIP, limit)
+        case "deflate":
+            return _inflate(body, ZLIB if body[:1] and body[0] & 0x0F == 8 else RAW, limit)
+    raise HttpError(
+        415,
+        "The body's Content-Encoding is not supported: send gzip, deflate or none.",
+        headers={"Accept-Encoding": "gzip, deflate"},
+    )
+
+
+def _inflate(body: bytes, window: int, limit: int) -> bytes:
+    stream = zlib.decompressobj(window)
+    try:
+        inflated = stream.decompress(body, limit + 1)
+    except zlib.error:
+        raise HttpError(
+            400, "The body is not what its Content-Encoding says: it cannot be decompressed."
+        ) from None
+    if len(inflated) > limit:
+        raise too_large(limit)
+    if not stream.eof or stream.unused_data:
+        raise HttpError(400, "The compressed body is cut off, or something follows it.")
+    return inflated
+
+
+def too_large(limit: int) -> HttpError:
+    """The refusal of a body that is too large."""
+    return HttpError(413, f"The body is too large: at most {limit:,} bytes are read, decompressed or not.")

@@ -1,0 +1,29 @@
+"""What an operator can choose about the transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The transport's limits and times, all with defaults that suit one gateway on the open internet."""
+
+    path: str = "/graphql"
+    trusted_origins: frozenset[str] = frozenset()
+    """Other origins whose pages may call: `https://app.example.com`. The gateway's own origin always may."""
+    trusted_proxies: int = 0
+    """How many proxies stand before the gateway and each add the address they were called from."""
+    max_body_bytes: int = 2 * 1024 * 1024
+    """Of a request's body, before and after decompression, and of a websocket's message."""
+    body_timeout_seconds: float = 30
+    max_subscriptions_per_socket: int = 20
+    """Operations that run at the same time on one socket; queries and mutations count as well."""
+    init_timeout_seconds: float = 10
+    heartbeat_seconds: float = 20
+    send_timeout_seconds: float = 30
+    """How long a message may wait for a client that does not read."""
+    close_timeout_seconds: float = 5
+    expiry_warning_seconds: float = 60
+    """How long before its end a client is told that its token is about to end."""
+    shutdown_seconds: float = 15

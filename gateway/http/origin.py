@@ -1,0 +1,48 @@
+"""Which pages may call: the gateway's own and those of trusted origins.
+
+A browser names the origin of the page. What names none is not a browser, and has nobody's rights to borrow.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.http.options import Options
+
+ALLOWED_METHODS = "GET, POST, OPTIONS"
+PREFLIGHT_SECONDS = "600"
+
+
+def may_connect(request: web.Request, options: Options) -> bool:
+    """Whether a page may open a websocket, which browsers leave to the server to decide."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin in options.trusted_origins:
+        return True
+    # The scheme is not compared: TLS often ends before the gateway.
+    return urlsplit(origin).netloc.lower() == request.host.lower() != ""
+
+
+def cross_origin_headers(request: web.Request, options: Options) -> dict[str, str]:
+    """What lets a trusted page read the answer. Credentials are not allowed: a token is no cookie."""
+    if not options.trusted_origins:
+        return {}
+    origin = request.headers.get("Origin")
+    if origin not in options.trusted_origins:
+        return {"Vary": "Origin"}
+    return {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate",
+    }
+
+
+def preflight(request: web.Request, options: Options) -> web.Response:
+    """The answer to OPTIONS: what the path takes and, to a trusted page, what it may send."""
+    response = web.Response(status=204, headers={"Allow": ALLOWED_METHODS})
+    if request.headers.get("Origin") in options.trusted_origins:
+        response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
+    return response

@@ -1,0 +1,85 @@
+"""The operations that run on one socket, each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.auth.identity import Identity
+from gateway.errors import Overloaded
+from gateway.execution.complete import failed
+from gateway.execution.operation import Operation, OperationRequest, RequestErrors
+from gateway.http import socket_message as say
+from gateway.http.edge import Edge
+from gateway.http.outbox import Outbox
+from gateway.http.ports import Client
+from gateway.http.socket_close import CloseCode, SocketClosedError
+
+
+@dataclass(slots=True)
+class SocketOperations:
+    """Starts, answers and stops operations by the ids that the client gives them."""
+
+    edge: Edge
+    outbox: Outbox
+    client: Client
+    identity: Callable[[], Identity | None]
+    start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    """Makes a task that the session owns."""
+    limit: int
+    _by_id: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _running: int = 0
+
+    async def subscribe(self, operation_id: str, request: OperationRequest) -> None:
+        """Start an operation, or say that there is no room for it."""
+        if operation_id in self._by_id:
+            raise SocketClosedError(
+                CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists"
+            )
+        if self._running >= self.limit:
+            full = Overloaded(f"At most {self.limit} operations run at the same time on one socket.")
+            return await self.outbox.send(say.answered(operation_id, failed(full)))
+        # Counted until its last message is sent: a client that does not read must not pile up answers here.
+        self._running += 1
+        task = self._by_id[operation_id] = self.start(self._operate(operation_id, request))
+        task.add_done_callback(self._uncount)
+        return None
+
+    async def stop(self, operation_id: str) -> None:
+        """Cancel an operation and wait until it is over."""
+        if (task := self._by_id.pop(operation_id, None)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _uncount(self, _task: asyncio.Task[None]) -> None:
+        self._running -= 1
+
+    async def _operate(self, operation_id: str, request: OperationRequest) -> None:
+        try:
+            last = await self._answer(operation_id, self.edge.engine.prepare(request))
+        except RequestErrors as error:
+            last = say.answered(operation_id, failed(error))
+        # The id is free before the client can know that it is.
+        self._by_id.pop(operation_id, None)
+        await self.outbox.send(last)
+
+    async def _answer(self, operation_id: str, operation: Operation) -> bytes:
+        """Send what the operation answers, and return the message that ends it."""
+        if operation.kind == "subscription":
+            return await self._stream(operation_id, operation)
+        answer = await self.edge.answer(operation, self.identity(), self.client)
+        if not answer.has_data:
+            return say.answered(operation_id, answer)
+        await self.outbox.send(say.answered(operation_id, answer))
+        return say.completed(operation_id)
+
+    async def _stream(self, operation_id: str, operation: Operation) -> bytes:
+        async with aclosing(self.edge.answers(operation, self.identity, self.client)) as answers:
+            async for answer in answers:
+                if not answer.has_data:
+                    return say.answered(operation_id, answer)
+                await self.outbox.send(say.answered(operation_id, answer))
+        return say.completed(operation_id)

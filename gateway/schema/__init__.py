@@ -1,0 +1,1 @@
+"""How a declaration becomes a schema."""

@@ -1,0 +1,79 @@
+"""The schema: walk the domains, finish what they declare, and join it into one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from gateway.schema import describe, entity, event, root, standard
+from gateway.schema.link import Link
+from gateway.schema.link_field import link_field
+from gateway.schema.node import node_queries
+from gateway.schema.scalars import SCALARS
+
+
+def domain_modules(package: str = "resolvers") -> list[ModuleType]:
+    """All modules of a package of domains, in the order of their names."""
+    parent = importlib.import_module(package)
+    names = sorted(found.name for found in pkgutil.walk_packages(parent.__path__, package + "."))
+    return [importlib.import_module(name) for name in names]
+
+
+def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Schema:
+    """The schema of everything that the modules declare. A module is looked at once in a process."""
+    declared = [item for module in modules or domain_modules() for item in _own(module)]
+    entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
+    events = [cls for cls in declared if hasattr(cls, "__event__")]
+    for cls in entities.values():
+        _finish_links(cls, entity.entity_of(cls).links, entities)
+        entity.finish(cls)
+    for cls in events:
+        _finish_links(cls, event.event_of(cls).links, entities)
+        event.finish(cls)
+    functions = [item for item in declared if root.root_kind(item)]
+    functions.extend(node_queries(entity.entity_of(cls) for cls in entities.values()))
+    for cls in entities.values():
+        functions.extend(standard.functions_of(cls))
+    return strawberry.Schema(
+        query=_root("Query", "What can be read.", functions),
+        mutation=_root("Mutation", "What can be changed. Each takes one `input`.", functions),
+        subscription=_root("Subscription", "What can be watched, over graphql-transport-ws.", functions),
+        types=[*entities.values(), *events],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def graphql_schema() -> GraphQLSchema:
+    """The schema as graphql-core runs it."""
+    schema: GraphQLSchema = build_schema()._schema
+    return schema
+
+
+def sdl() -> str:
+    """The schema in the language that clients and reviewers read."""
+    return build_schema().as_str() + "\n"
+
+
+def _own(module: ModuleType) -> list[Any]:
+    """What a module declares itself, and does not only import."""
+    return [item for item in vars(module).values() if getattr(item, "__module__", None) == module.__name__]
+
+
+def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, type]) -> None:
+    if hasattr(cls, "__strawberry_definition__") and "__strawberry_definition__" in vars(cls):
+        return
+    texts = describe.attributes(cls)
+    for name, link in links.items():
+        setattr(cls, name, link_field(link, entities, texts.get(name)))
+
+
+def _root(name: str, description: str, functions: list[Any]) -> type | None:
+    chosen = {f.__name__: root.root_field(f) for f in functions if root.root_kind(f) == name.lower()}
+    return strawberry.type(type(name, (), chosen), description=description) if chosen else None

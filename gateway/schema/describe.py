@@ -1,0 +1,45 @@
+"""Descriptions from docstrings: of the class, and the string that stands under an attribute.
+
+    seq: int
+    \"\"\"Position in the conversation, from 1, without gaps.\"\"\"
+
+The convention is Python's own (PEP 257, attribute docstrings); the interpreter throws those strings away, so they are read
+from the source, once per class while the schema is declared.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+
+
+def summary(subject: object) -> str | None:
+    """The docstring of a class or function, unwrapped into paragraphs."""
+    text = getattr(subject, "__doc__", None)
+    return _unwrap(text) if text else None
+
+
+def attributes(cls: type) -> dict[str, str]:
+    """The docstrings under the attributes of a class, by attribute."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
+    found = {}
+    for statement, following in zip(body, body[1:], strict=False):
+        name = _assigned(statement)
+        if name and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            found[name] = _unwrap(str(following.value.value))
+    return found
+
+
+def _assigned(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case _:
+            return None
+
+
+def _unwrap(text: str) -> str:
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -1,0 +1,164 @@
+"""Entities: a class that is at once a GraphQL type and the description of a table's rows.
+
+An annotated attribute is a column of the same name and a field of the API; `strawberry.Private[...]` makes it a column
+alone. Links (`gateway.schema.link`) and computed fields stand beside them. Nothing here knows any entity by name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import inspect
+import types
+import typing
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.types.private import StrawberryPrivate
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data.rows import Row, json_text, record_class, type_of_json
+from gateway.errors import Invalid
+from gateway.schema import describe
+from gateway.schema.link import Link
+from gateway.schema.scalars import JSON, BigInt
+
+T = TypeVar("T")
+
+
+@strawberry.interface(description="Anything that a user owns, found again by its id.")
+class Node:
+    """What every entity has."""
+
+    id: strawberry.ID = strawberry.field(description="A UUID, given by the client that made it or by the database.")
+    version: BigInt = strawberry.field(description="Raised by every change; `expectedVersion` compares it.")
+    created_at: datetime.datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime.datetime = strawberry.field(description="When it was last changed.")
+
+    @classmethod
+    def resolve_type(cls, row: Any, *_: Any) -> str:
+        """The name of the type of a row."""
+        return row.typename  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entity:
+    """What the engine knows of a type that is a table."""
+
+    name: str
+    table: str
+    kinds: dict[str, Any]
+    """Python type of each column; JSON for JSON columns."""
+    links: dict[str, Link]
+    order: str | type[enum.Enum] = "created_at"
+    """How a list of them is ordered where its link says nothing else."""
+    filter: type | None = None
+    """What a list of them can be narrowed by."""
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that each field of the API reads, by the field's name in the API."""
+    record: type[Row] = Row
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in the order of their declaration."""
+        return tuple(self.kinds)
+
+    @property
+    def deletable(self) -> bool:
+        """Whether its rows are marked as deleted instead of removed."""
+        return "deleted_at" in self.kinds
+
+    def encode(self, column: str, value: Any) -> Any:
+        """A value as the driver takes it."""
+        if value is None:
+            return None
+        if self.kinds.get(column) is JSON:
+            return json_text(value)
+        return value.value if isinstance(value, enum.Enum) else value
+
+
+def entity(
+    table: str, *, order: str | type[enum.Enum] = "created_at", filter: type | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Declare a class as the type of a table's rows.
+
+    `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an enumeration
+    whose values are such texts and whose first member is the default; and an input (see `gateway.schema.filter`). The
+    columns of an order are never null; the id breaks ties.
+    """
+
+    def declare(cls: type[T]) -> type[T]:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        kinds = {name: kind_of(hint) for name, hint in hints.items()}
+        links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
+        fields = {to_camel_case(name): (name,) for name, hint in hints.items() if not _is_private(hint)}
+        for name, link in links.items():
+            kinds.setdefault(link.key, UUID)
+            fields[to_camel_case(name)] = (link.key,)
+        for name, needs in _computed(cls).items():
+            fields[name] = needs
+            for column in needs:
+                kinds.setdefault(column, None)
+        record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
+        record.typename = cls.__name__  # type: ignore[attr-defined]
+        described = Entity(cls.__name__, table, kinds, links, order, filter, fields, record)
+        cls.__entity__ = described  # type: ignore[attr-defined]
+        cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
+        return cls
+
+    return declare
+
+
+def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """A field worked out from columns of its row. Only those may be read from `self`."""
+
+    def declare(function: Callable[..., Any]) -> Any:
+        return strawberry.field(
+            resolver=function, name=name, description=describe.summary(function), metadata={"needs": columns}
+        )
+
+    return declare
+
+
+def entity_of(cls: type) -> Entity:
+    """The description of an entity's class."""
+    return cls.__entity__  # type: ignore[attr-defined, no-any-return]
+
+
+def finish(cls: type) -> None:
+    """Make a declared class a Strawberry type, when all classes are known and its links are fields already."""
+    texts = describe.attributes(cls)
+    for name in inspect.get_annotations(cls):
+        if name in texts:
+            setattr(cls, name, strawberry.field(description=texts[name]))
+    strawberry.type(cls, description=describe.summary(cls))
+
+
+def id_of(text: str, field: str = "id") -> UUID:
+    """Read an id. Raises `Invalid` naming the field when it is not a UUID."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Invalid(f"{to_camel_case(field)}: {text[:60]!r} is not a UUID.", field=field) from None
+
+
+def _computed(cls: type) -> dict[str, tuple[str, ...]]:
+    fields = {name: item for name, item in vars(cls).items() if isinstance(item, StrawberryField)}
+    return {item.graphql_name or to_camel_case(name): item.metadata["needs"] for name, item in fields.items()}
+
+
+def kind_of(hint: Any) -> Any:
+    if typing.get_origin(hint) is Annotated:
+        return kind_of(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return kind_of(next(part for part in typing.get_args(hint) if part is not type(None)))
+    return UUID if hint is strawberry.ID else hint
+
+
+def _is_private(hint: Any) -> bool:
+    return any(isinstance(part, StrawberryPrivate) for part in typing.get_args(hint))

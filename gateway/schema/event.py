@@ -1,0 +1,85 @@
+"""Events: what a subscription yields, made of a change of the feed.
+
+    @event("tool_transitions", op="insert")
+    class ToolExecutionChanged:
+        to_status: ToolStatus
+        tool_execution = one("ToolExecution", key="tool_execution_id")
+
+`cursor` and `at` are the change's own; any other attribute is one of the columns that the table's trigger carries.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import strawberry
+
+from gateway.feed.changes import Change
+from gateway.schema import describe
+from gateway.schema.entity import kind_of
+from gateway.schema.link import Link
+from gateway.schema.scalars import Cursor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """What the engine knows of an event's class."""
+
+    entity: str
+    op: str
+    enums: Mapping[str, type[enum.Enum]]
+    links: Mapping[str, Link]
+
+
+def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
+    """Declare the class of the events that one kind of change of a table makes."""
+
+    def declare(cls: type[T]) -> type[T]:
+        cls.__annotations__ = {"cursor": Cursor, **inspect.get_annotations(cls)}
+        cls.cursor = strawberry.field(  # type: ignore[attr-defined]
+            description="Subscribe again with this as `after` to go on behind this event."
+        )
+        kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
+        enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
+        links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
+        cls.__event__ = Event(entity, op, enums, links)  # type: ignore[attr-defined]
+        return cls
+
+    return declare
+
+
+def event_of(cls: type) -> Event:
+    """The description of an event's class."""
+    return cls.__event__  # type: ignore[attr-defined, no-any-return]
+
+
+def occurrence(cls: type[T], change: Change) -> T:
+    """The event of a change."""
+    described = event_of(cls)
+    values: dict[str, Any] = {name: _value(name, value) for name, value in change.data.items()}
+    for name, members in described.enums.items():
+        if values[name] is not None:
+            values[name] = members(values[name])
+    made = object.__new__(cls)
+    vars(made).update(values, cursor=change.cursor, at=change.at, entity_id=change.entity_id)
+    return made
+
+
+def finish(cls: type) -> None:
+    """Make a declared class a Strawberry type, when its links are fields already."""
+    for name, text in describe.attributes(cls).items():
+        if name in inspect.get_annotations(cls):
+            setattr(cls, name, strawberry.field(description=text))
+    strawberry.type(cls, description=describe.summary(cls))
+
+
+def _value(name: str, value: Any) -> Any:
+    return UUID(value) if name.endswith("_id") and value is not None else value

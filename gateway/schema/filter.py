@@ -1,0 +1,49 @@
+"""Filters: an input's attributes become conditions on the columns of their names.
+
+A list means any of its values; the endings `_after`, `_before`, `_from` and `_contains` compare; `has_` in front asks whether
+a column has a value. An attribute that is left out or null asks nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data.statements import Condition
+from gateway.schema.entity import id_of
+
+_ENDINGS = {"_after": "> {}", "_before": "< {}", "_from": ">= {}", "_contains": "ILIKE {}"}
+
+
+def conditions(filter: Any) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
+    """The conditions of a filter and the values of their parameters."""
+    if filter is None:
+        return (), ()
+    given = [(f.name, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
+    pairs = [_condition(name, value) for name, value in given if value is not None]
+    return tuple(test for test, _ in pairs), tuple(value for _, value in pairs)
+
+
+def _condition(name: str, value: Any) -> tuple[Condition, Any]:
+    for ending, test in _ENDINGS.items():
+        if name.endswith(ending):
+            return Condition(name.removesuffix(ending), test), _pattern(value) if "ILIKE" in test else value
+    if name.startswith("has_"):
+        return Condition(name.removeprefix("has_"), "IS NOT NULL = {}"), value
+    if isinstance(value, list):
+        return Condition(name, "= ANY({})"), tuple(_plain(name, item) for item in value)
+    return Condition(name, "= {}"), _plain(name, value)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name.endswith("_id"):
+        return id_of(value, f"filter.{to_camel_case(name)}")
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _pattern(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,171 @@
+"""Root fields: the decorators that make a function a query, a mutation or a subscription of the API.
+
+A mutation takes one `input` and says what it returns; its payload type, with `userErrors`, is made here. What a form can show
+a person is raised (`Invalid`, `NotFound`, `Conflict`) and becomes a user error; a rule that the database holds becomes
+one too. Anything else stays a top-level error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import typing
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+import asyncpg
+import strawberry
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
+
+from gateway.errors import Conflict, Invalid, NotFound, ParleyError
+from gateway.schema import describe
+from gateway.schema.typing import enum_type, object_type
+
+F = TypeVar("F", bound=Callable[..., Any])
+Kind = Literal["query", "mutation", "subscription"]
+
+
+@enum_type
+class UserErrorCode(enum.Enum):
+    """What kind of mistake it was."""
+
+    INVALID = "INVALID"
+    """A value breaks a rule; `field` says which."""
+
+    NOT_FOUND = "NOT_FOUND"
+    """There is no such object."""
+
+    CONFLICT = "CONFLICT"
+    """The object's present state does not allow this; the payload holds it as it now stands."""
+
+
+@object_type
+class UserError:
+    """Why a mutation did nothing, in words for the person who asked for it."""
+
+    code: UserErrorCode
+    """The kind of mistake, for a program."""
+    field: list[str] | None
+    """The path of the value at fault in `input`; null when it is no single value."""
+    message: str
+    """The reason, for a person."""
+
+    @classmethod
+    def of(cls, error: ParleyError) -> UserError:
+        path = [to_camel_case(step) for step in error.field]
+        return cls(code=UserErrorCode(error.code), field=path or None, message=error.message)
+
+
+def query(function: F) -> F:
+    """Make a function a field of Query."""
+    return _mark(function, "query")
+
+
+def mutation(function: F) -> F:
+    """Make a function a field of Mutation. Its return annotation is an entity, a `payload` class or None."""
+    return _mark(function, "mutation")
+
+
+def subscription(function: F) -> F:
+    """Make a function a field of Subscription. It returns an asynchronous iterator of events."""
+    return _mark(function, "subscription")
+
+
+def payload(cls: type) -> type:
+    """Declare what a mutation returns when that is more than one object. Its fields become those of the payload."""
+    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made.__payload__ = True  # type: ignore[attr-defined]
+    return made
+
+
+def root_kind(subject: object) -> Kind | None:
+    """Which root type a function belongs to, if any."""
+    return getattr(subject, "__root__", None)
+
+
+def root_field(function: Callable[..., Any]) -> Any:
+    """The Strawberry field of a marked function."""
+    match root_kind(function):
+        case "query":
+            return strawberry.field(resolver=function, description=describe.summary(function))
+        case "mutation":
+            return _mutation_field(function)
+        case _:
+            return _subscription_field(function)
+
+
+def _mark(function: F, kind: Kind) -> F:
+    function.__root__ = kind  # type: ignore[attr-defined]
+    return function
+
+
+def _mutation_field(function: Callable[..., Any]) -> Any:
+    hints = typing.get_type_hints(function)
+    payload_class, fill = _payload(function.__name__, hints["return"])
+    description = f"What to {_words(function.__name__)}."
+
+    async def resolve(info: Any, input: Any) -> Any:
+        try:
+            return fill(await function(info, input=input), [])
+        except (Invalid, NotFound, Conflict) as error:
+            return fill(getattr(error, "current", None), [UserError.of(error)])
+        except asyncpg.PostgresError as error:
+            refused = info.context.rules.explain(error)
+            if refused is None:
+                raise
+            return fill(None, [UserError.of(refused)])
+
+    resolve.__annotations__ = {
+        "info": strawberry.Info,
+        "input": Annotated[hints["input"], strawberry.argument(description=description)],
+        "return": payload_class,
+    }
+    return strawberry.field(resolver=resolve, description=describe.summary(function))
+
+
+def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
+    """The payload type of a mutation, and how to fill it."""
+    errors = strawberry.field(description="Why nothing was done; empty when it was done.")
+    if returns is type(None):
+        fields: dict[str, tuple[Any, str]] = {}
+    elif hasattr(returns, "__payload__"):
+        texts = describe.attributes(returns)
+        hints = typing.get_type_hints(returns)
+        fields = {step.name: (hints[step.name], texts[step.name]) for step in dataclasses.fields(returns)}
+    else:
+        text = "The object as it now stands; null when there is none to show."
+        fields = {to_snake_case(returns.__name__): (returns, text)}
+    title = name.title().replace("_", "")
+    body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
+    annotations = {key: of | None for key, (of, _) in fields.items()} | {"user_errors": list[UserError]}
+    cls = type(f"{title}Payload", (), {**body, "user_errors": errors, "__annotations__": annotations})
+    made = strawberry.type(cls, description=f"What came of `{to_camel_case(name)}`.")
+
+    def fill(result: Any, user_errors: list[UserError]) -> Any:
+        whole = not hasattr(returns, "__payload__")
+        values = {key: result if whole else getattr(result, key, None) for key in fields}
+        return made(**values, user_errors=user_errors)
+
+    return made, fill
+
+
+def _subscription_field(function: Callable[..., Any]) -> Any:
+    hints = typing.get_type_hints(function, include_extras=True)
+    (event,) = typing.get_args(hints["return"])
+
+    async def resolve(info: Any, **arguments: Any) -> Any:
+        async for value in await function(info, **arguments):
+            yield value
+
+    signature = inspect.signature(function)
+    parameters = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]
+    resolve.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=AsyncIterator[event]
+    )
+    resolve.__annotations__ = {**hints, "return": AsyncIterator[event]}
+    return strawberry.subscription(resolver=resolve, description=describe.summary(function))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

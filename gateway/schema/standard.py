@@ -1,0 +1,213 @@
+"""Conventional fields: what a plain table gets from one call.
+
+    standard(Note, input=NoteInput)
+
+gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. The list of them
+is a `page` link at its parent. Every create takes the client's id and may be sent again; every update takes the version
+that it expects. A field with a rule of its own is written out in its module instead: name it in `without`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import strawberry
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
+
+from gateway.data.tenancy import Statements
+from gateway.errors import Conflict, Invalid, NotFound
+from gateway.schema import describe
+from gateway.schema.entity import Entity, entity_of, id_of
+from gateway.schema.root import mutation, query
+from gateway.schema.scalars import BigInt
+
+_ID = "The new object's id, a UUID made by the client; sent again with the same values, it makes nothing new."
+_EXPECTED = "Change nothing unless the object still has this `version`."
+
+
+def standard(cls: type, *, input: type, without: Collection[str] = ()) -> None:
+    """Give an entity its conventional fields. `without` holds those it does not get: create, update, delete, one."""
+    makers = {"one": _one, "create": _create, "update": _update, "delete": _delete, "restore": _restore}
+    made = [make(cls, input) for name, make in makers.items() if name not in without]
+    cls.__standard__ = made  # type: ignore[attr-defined]
+
+
+def functions_of(cls: type) -> list[Callable[..., Any]]:
+    """The conventional root fields of an entity."""
+    return getattr(cls, "__standard__", [])
+
+
+async def create(db: Statements, cls: type, values: dict[str, Any]) -> Any:
+    """Insert an object, or find it when the client sends the same again. Must be the first statement of its commit.
+
+    Raises `Conflict` when the id is taken by an object with other values.
+    """
+    try:
+        return await db.insert(cls, values)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != f"{entity_of(cls).table}_pkey":
+            raise
+    existing = await db.get(cls, values["id"])
+    if existing is None or not _is_same(entity_of(cls), existing, values):
+        raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
+    return existing
+
+
+async def change(
+    db: Statements, cls: type, id: UUID, values: dict[str, Any], *, expected: int | None = None, guard: str = "true"
+) -> Any:
+    """Change an object that is not deleted and still has the expected version.
+
+    Raises `NotFound`, or `Conflict` with the object as it now stands.
+    """
+    parameters = () if expected is None else (expected,)
+    version = "" if expected is None else f" AND version = ${3 + len(values)}"
+    changed = await db.update(cls, id, values, guard=guard + version, parameters=parameters)
+    if changed is not None:
+        return changed
+    current = await db.get(cls, id)
+    name = _words(cls)
+    if current is None:
+        raise NotFound(f"There is no such {name}.", field="id")
+    if expected is not None and current.version != expected:
+        raise Conflict(
+            f"This {name} has changed since version {expected}: it is at version {current.version}.",
+            field="expected_version",
+            current=current,
+        )
+    raise Conflict(f"This {name} is deleted.", field="id", current=current)
+
+
+def given(input: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """The values of an input that were given, by column. A null for a column that has a default is as if not given."""
+    values = {}
+    for field in dataclasses.fields(input):
+        value = getattr(input, field.name)
+        if value is not strawberry.UNSET and field.name not in without:
+            values[field.name] = id_of(value, field.name) if _is_id(field.name, value) else value
+    return values
+
+
+def _is_id(name: str, value: Any) -> bool:
+    return value is not None and (name == "id" or name.endswith("_id"))
+
+
+def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:
+    return all(getattr(existing, name) == value for name, value in values.items())
+
+
+def _words(cls: type) -> str:
+    return to_snake_case(cls.__name__).replace("_", " ")
+
+
+def _one(cls: type, input: type) -> Callable[..., Any]:
+    async def read(info: Any, id: Any) -> Any:
+        return await info.context.find(info, cls, id)
+
+    return query(
+        _function(
+            read,
+            to_snake_case(cls.__name__),
+            f"One of the caller's {_words(cls)}s by its id, also a deleted one; null when there is none.",
+            id=Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+            returns=cls | None,
+        )
+    )
+
+
+def _create(cls: type, input: type) -> Callable[..., Any]:
+    async def make(info: Any, input: Any) -> Any:
+        async with info.context.autocommit() as db:
+            return await create(db, cls, given(input))
+
+    taken = _input(f"Create{cls.__name__}Input", f"A new {_words(cls)}.", input, {"id": (strawberry.ID | None, _ID)})
+    text = f"Make a {_words(cls)}. Sent again with the same id and values, it gives the same object."
+    return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+
+
+def _update(cls: type, input: type) -> Callable[..., Any]:
+    guard = "deleted_at IS NULL" if entity_of(cls).deletable else "true"
+
+    async def edit(info: Any, input: Any) -> Any:
+        values = given(input, without=("id", "expected_version"))
+        if not values:
+            raise Invalid("Give at least one value to change.")
+        async with info.context.autocommit() as db:
+            return await change(
+                db, cls, id_of(input.id), values, expected=input.expected_version or None, guard=guard
+            )
+
+    taken = _input(
+        f"Update{cls.__name__}Input",
+        f"What to change in a {_words(cls)}. What is left out stays as it is.",
+        input,
+        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+        optional=True,
+    )
+    text = f"Change a {_words(cls)}."
+    return mutation(_function(edit, f"update_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+
+
+def _delete(cls: type, input: type) -> Callable[..., Any]:
+    return _mark_deleted(cls, "delete", f"Delete a {_words(cls)}. It can be restored.")
+
+
+def _restore(cls: type, input: type) -> Callable[..., Any]:
+    return _mark_deleted(cls, "restore", f"Bring a deleted {_words(cls)} back.")
+
+
+def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
+    guard = "deleted_at IS NULL" if verb == "delete" else "deleted_at IS NOT NULL"
+
+    async def mark(info: Any, input: Any) -> Any:
+        async with info.context.autocommit() as db:
+            return await set_deleted(db, cls, input, deleted=verb == "delete", guard=guard)
+
+    taken = _input(
+        f"{verb.title()}{cls.__name__}Input",
+        f"Which {_words(cls)} to {verb}.",
+        object,
+        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+    )
+    return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+
+
+async def set_deleted(db: Statements, cls: type, input: Any, *, deleted: bool, guard: str) -> Any:
+    """Mark an object as deleted or not. One that is so already is given back as it is: asking twice does no harm."""
+    id, expected = id_of(input.id), input.expected_version or None
+    at = datetime.datetime.now(datetime.UTC) if deleted else None
+    try:
+        return await change(db, cls, id, {"deleted_at": at}, expected=expected, guard=guard)
+    except Conflict as conflict:
+        if conflict.current is None or conflict.field == ("expected_version",):
+            raise
+        return conflict.current
+
+
+def _function(body: Callable[..., Any], name: str, text: str, *, returns: Any, **arguments: Any) -> Callable[..., Any]:
+    body.__name__ = body.__qualname__ = name
+    body.__doc__ = text
+    body.__annotations__ = {"info": strawberry.Info, **arguments, "return": returns}
+    return body
+
+
+def _input(name: str, text: str, source: type, first: dict[str, tuple[Any, str]], *, optional: bool = False) -> type:
+    """An input type with the attributes of `source` after those in `first`."""
+    texts = describe.attributes(source) if source is not object else {}
+    hints = typing.get_type_hints(source) if source is not object else {}
+    fields = {key: (of, words, type(None) in typing.get_args(of)) for key, (of, words) in first.items()}
+    for key, of in hints.items():
+        free = optional or hasattr(source, key)
+        fields[key] = (of | None if free else of, texts[key], free)
+    body: dict[str, Any] = {
+        key: strawberry.field(description=words, **({"default": strawberry.UNSET} if free else {}))
+        for key, (_, words, free) in fields.items()
+    }
+    body["__annotations__"] = {key: of for key, (of, _, _) in fields.items()}
+    return strawberry.input(type(name, (), body), description=text)

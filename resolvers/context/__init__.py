@@ -1,0 +1,1 @@
+"""How conversations are made to fit a context window."""

@@ -1,0 +1,1 @@
+"""Tool executions and their approval."""

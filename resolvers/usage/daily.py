@@ -1,0 +1,38 @@
+"""Usage by calendar day of UTC, equal to the log at every commit."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+from gateway import BigInt, Node, entity, input_type
+
+
+@input_type
+class UsageDayFilter:
+    """Which days."""
+
+    day_from: datetime.date | None = None
+    """This day or later."""
+    day_before: datetime.date | None = None
+    """Before this day."""
+
+
+@entity("usage_days", order="-day", filter=UsageDayFilter)
+class UsageDay(Node):
+    """What the model calls of one day came to."""
+
+    day: datetime.date
+    """The calendar day, of UTC."""
+    requests: int
+    """How many calls."""
+    conversations: int
+    """In how many conversations."""
+    input_tokens: BigInt
+    """Tokens sent to models."""
+    output_tokens: BigInt
+    """Tokens that models gave."""
+    total_tokens: BigInt
+    """Both together."""
+    cost_usd: Decimal
+    """Their price in US dollars."""

@@ -1,0 +1,7 @@
+-- name: link_messages
+-- Names the messages that an optimization affected. Gives one line for each that is a message of the conversation.
+INSERT INTO context_optimization_messages (user_id, context_optimization_id, message_id, seq)
+SELECT m.user_id, :optimization_id, m.id, m.seq
+FROM messages AS m
+WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id AND m.id = ANY(:message_ids::uuid[])
+RETURNING message_id;

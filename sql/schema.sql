@@ -1,0 +1,1847 @@
+-- The schema after all migrations. Made by `make schema`; a test fails when it differs. Do not edit.
+
+-- schema parley
+
+CREATE SCHEMA parley;
+
+ALTER SCHEMA parley OWNER TO parley_owner;
+
+-- function actor()
+
+CREATE FUNCTION parley.actor() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(nullif(current_setting('app.actor', true), ''), 'system') $$;
+
+ALTER FUNCTION parley.actor() OWNER TO parley_owner;
+
+-- function actor_session()
+
+CREATE FUNCTION parley.actor_session() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('app.session_id', true), '')::uuid $$;
+
+ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
+
+-- function feed_append(uuid, text, uuid, text, jsonb, timestamp with time zone)
+
+CREATE FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    next_version bigint;
+BEGIN
+    UPDATE feeds SET version = version + 1 WHERE user_id = owner_id RETURNING version INTO next_version;
+    IF next_version IS NULL THEN
+        RAISE EXCEPTION 'no feed for user %: a write must run with app.user_id set to its owner', owner_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES (owner_id, next_version, entity, entity_id, op, data, at);
+    RETURN next_version;
+END
+$$;
+
+ALTER FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) OWNER TO parley_owner;
+
+-- function feed_context_optimization_messages()
+
+CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject context_optimization_messages;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'context_optimization_messages', subject.id, op, jsonb_build_object('context_optimization_id', subject.context_optimization_id, 'message_id', subject.message_id), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_context_optimization_messages() OWNER TO parley_owner;
+
+-- function feed_context_optimizations()
+
+CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject context_optimizations;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'context_optimizations', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_context_optimizations() OWNER TO parley_owner;
+
+-- function feed_conversations()
+
+CREATE FUNCTION parley.feed_conversations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject conversations;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
+                END IF;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'conversations', subject.id, op, jsonb_build_object(), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_conversations() OWNER TO parley_owner;
+
+-- function feed_lock()
+
+CREATE FUNCTION parley.feed_lock() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM feeds WHERE user_id = tenant() FOR UPDATE;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.feed_lock() OWNER TO parley_owner;
+
+-- function feed_messages()
+
+CREATE FUNCTION parley.feed_messages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject messages;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
+                END IF;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'messages', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_messages() OWNER TO parley_owner;
+
+-- function feed_sessions()
+
+CREATE FUNCTION parley.feed_sessions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject sessions;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'sessions', subject.id, op, jsonb_build_object(), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_sessions() OWNER TO parley_owner;
+
+-- function feed_tenants()
+
+CREATE FUNCTION parley.feed_tenants() RETURNS uuid[]
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT string_to_array(nullif(current_setting('app.feed_user_ids', true), ''), ',')::uuid[] $$;
+
+ALTER FUNCTION parley.feed_tenants() OWNER TO parley_owner;
+
+-- function feed_tool_executions()
+
+CREATE FUNCTION parley.feed_tool_executions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject tool_executions;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
+                END IF;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'tool_executions', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id, 'status', subject.status), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_tool_executions() OWNER TO parley_owner;
+
+-- function feed_tool_transitions()
+
+CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject tool_transitions;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'tool_transitions', subject.id, op, jsonb_build_object('tool_execution_id', subject.tool_execution_id, 'conversation_id', subject.conversation_id, 'from_status', subject.from_status, 'to_status', subject.to_status), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_tool_transitions() OWNER TO parley_owner;
+
+-- function feed_usage_days()
+
+CREATE FUNCTION parley.feed_usage_days() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject usage_days;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'usage_days', subject.id, op, jsonb_build_object(), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_usage_days() OWNER TO parley_owner;
+
+-- function feed_usage_logs()
+
+CREATE FUNCTION parley.feed_usage_logs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject usage_logs;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'usage_logs', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_usage_logs() OWNER TO parley_owner;
+
+-- function feed_users()
+
+CREATE FUNCTION parley.feed_users() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            subject users;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                subject.updated_at := at;
+                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
+                END IF;
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, 'users', subject.id, op, jsonb_build_object(), at);
+            RETURN subject;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
+
+-- function login_create(text, text, text)
+
+CREATE FUNCTION parley.login_create(email text, username text, password_hash text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ INSERT INTO logins VALUES (lower(email), lower(username), tenant(), password_hash) $$;
+
+ALTER FUNCTION parley.login_create(email text, username text, password_hash text) OWNER TO parley_owner;
+
+-- function login_find(text)
+
+CREATE FUNCTION parley.login_find(name text) RETURNS TABLE(user_id uuid, password_hash text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT l.user_id, l.password_hash FROM logins AS l WHERE l.email = lower(name)
+    UNION ALL
+    SELECT l.user_id, l.password_hash FROM logins AS l WHERE l.username = lower(name)
+    LIMIT 1
+$$;
+
+ALTER FUNCTION parley.login_find(name text) OWNER TO parley_owner;
+
+-- function login_rehash(text)
+
+CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ UPDATE logins SET password_hash = new_hash WHERE user_id = tenant() $$;
+
+ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
+
+-- function messages_enter()
+
+CREATE FUNCTION parley.messages_enter() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE conversations
+    SET last_seq = last_seq + 1,
+        message_count = message_count + 1,
+        last_message_id = NEW.id,
+        last_message_at = NEW.created_at,
+        active_at = NEW.created_at,
+        message_tokens = message_tokens + coalesce(NEW.token_count, 0),
+        response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
+        response_ms = response_ms + coalesce(NEW.processing_ms, 0),
+        is_archived = is_archived OR coalesce(message_count >= max_messages, false),
+        is_auto_archived = is_auto_archived OR (NOT is_archived AND coalesce(message_count >= max_messages, false))
+    WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
+    RETURNING last_seq INTO NEW.seq;
+    IF NOT FOUND THEN
+        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+            MESSAGE = 'the conversation does not exist or is deleted';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.messages_enter() OWNER TO parley_owner;
+
+-- function messages_guard()
+
+CREATE FUNCTION parley.messages_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE check_violation USING CONSTRAINT = 'messages_status_final', TABLE = 'messages',
+        MESSAGE = format('a message cannot go from %s to %s', OLD.status, NEW.status);
+END
+$$;
+
+ALTER FUNCTION parley.messages_guard() OWNER TO parley_owner;
+
+-- function messages_recount()
+
+CREATE FUNCTION parley.messages_recount() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    was integer := (OLD.deleted_at IS NULL)::integer;
+    is_now integer := (NEW.deleted_at IS NULL)::integer;
+BEGIN
+    UPDATE conversations AS c
+    SET message_count = c.message_count + is_now - was,
+        message_tokens = c.message_tokens
+            + is_now * coalesce(NEW.token_count, 0) - was * coalesce(OLD.token_count, 0),
+        response_count = c.response_count
+            + is_now * (NEW.processing_ms IS NOT NULL)::integer - was * (OLD.processing_ms IS NOT NULL)::integer,
+        response_ms = c.response_ms
+            + is_now * coalesce(NEW.processing_ms, 0) - was * coalesce(OLD.processing_ms, 0),
+        (last_message_id, last_message_at) = (
+            SELECT m.id, m.created_at
+            FROM messages AS m
+            WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.deleted_at IS NULL
+            ORDER BY m.seq DESC
+            LIMIT 1)
+    WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.messages_recount() OWNER TO parley_owner;
+
+-- function raise_epoch()
+
+CREATE FUNCTION parley.raise_epoch() RETURNS integer
+    LANGUAGE sql
+    AS $$ UPDATE feeds SET epoch = epoch + 1 WHERE user_id = tenant() RETURNING epoch $$;
+
+ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
+
+-- function sessions_revoke()
+
+CREATE FUNCTION parley.sessions_revoke() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO revocations (session_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+    DELETE FROM revocations WHERE at < clock_timestamp() - interval '2 days';
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.sessions_revoke() OWNER TO parley_owner;
+
+-- function tenant()
+
+CREATE FUNCTION parley.tenant() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('app.user_id', true), '')::uuid $$;
+
+ALTER FUNCTION parley.tenant() OWNER TO parley_owner;
+
+-- function tenant_table(text, text[], text)
+
+CREATE FUNCTION parley.tenant_table(table_name text, carry text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    has_deleted_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+    carried text := (
+        SELECT coalesce(string_agg(format('%L, subject.%I', name, name), ', ' ORDER BY position), '')
+        FROM unnest(carry) WITH ORDINALITY AS c (name, position));
+BEGIN
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
+    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    EXECUTE format(
+        $function$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            subject %2$I;
+            op text := lower(TG_OP);
+            at timestamptz := clock_timestamp();
+        BEGIN
+            IF TG_OP = 'DELETE' THEN
+                subject := OLD;
+                op := 'purge';
+            ELSE
+                subject := NEW;
+                %3$s
+            END IF;
+            subject.version := feed_append(
+                subject.user_id, %2$L, subject.id, op, jsonb_build_object(%4$s), at);
+            RETURN subject;
+        END
+        $body$
+        $function$,
+        'feed_' || table_name,
+        table_name,
+        concat_ws(E'\n                ',
+            CASE WHEN has_updated_at THEN 'subject.updated_at := at;' END,
+            CASE WHEN has_deleted_at THEN
+                'IF TG_OP = ''UPDATE'' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+                    op := CASE WHEN NEW.deleted_at IS NULL THEN ''restore'' ELSE ''delete'' END;
+                END IF;' END),
+        carried);
+    EXECUTE format(
+        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION feed_lock()', table_name);
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+END
+$_$;
+
+ALTER FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) OWNER TO parley_owner;
+
+-- function tool_executions_move()
+
+CREATE FUNCTION parley.tool_executions_move() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'pending' THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_status_first', TABLE = 'tool_executions',
+                MESSAGE = 'an execution begins as pending';
+        END IF;
+        INSERT INTO tool_transitions (user_id, tool_execution_id, conversation_id, to_status, reason, created_at)
+        VALUES (NEW.user_id, NEW.id, NEW.conversation_id, NEW.status, NEW.status_reason, at);
+    ELSIF NEW.status <> OLD.status THEN
+        IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
+                MESSAGE = format('an execution cannot go from %s to %s', OLD.status, NEW.status);
+        END IF;
+        CASE NEW.status
+            WHEN 'approved' THEN NEW.approved_at := at;
+            WHEN 'executing' THEN NEW.executed_at := at;
+            ELSE
+                NEW.completed_at := at;
+                NEW.execution_time_ms := round(extract(epoch FROM at - NEW.executed_at) * 1000);
+        END CASE;
+        INSERT INTO tool_transitions (
+            user_id, tool_execution_id, conversation_id, from_status, to_status, reason, created_at)
+        VALUES (NEW.user_id, NEW.id, NEW.conversation_id, OLD.status, NEW.status, NEW.status_reason, at);
+    ELSIF OLD.status IN ('completed', 'failed', 'cancelled')
+        AND (NEW.tool_name, NEW.parameters, NEW.result, NEW.cost_usd, NEW.error_message)
+            IS DISTINCT FROM (OLD.tool_name, OLD.parameters, OLD.result, OLD.cost_usd, OLD.error_message) THEN
+        RAISE check_violation USING CONSTRAINT = 'tool_executions_status_final', TABLE = 'tool_executions',
+            MESSAGE = format('an execution that is %s does not change', OLD.status);
+    END IF;
+    NEW.status_reason := NULL;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_move() OWNER TO parley_owner;
+
+-- function tool_move_is_legal(text, text)
+
+CREATE FUNCTION parley.tool_move_is_legal(from_status text, to_status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT (from_status, to_status) IN (
+        ('pending', 'approved'), ('pending', 'cancelled'),
+        ('approved', 'executing'), ('approved', 'cancelled'),
+        ('executing', 'completed'), ('executing', 'failed'), ('executing', 'cancelled'))
+$$;
+
+ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function usage_logs_sum()
+
+CREATE FUNCTION parley.usage_logs_sum() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    today date := (NEW.created_at AT TIME ZONE 'UTC')::date;
+    first_of_conversation integer := (NEW.conversation_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM usage_logs AS l
+        WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
+            AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
+            AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
+BEGIN
+    UPDATE usage_days
+    SET requests = requests + 1,
+        conversations = conversations + first_of_conversation,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND day = today;
+    IF NOT FOUND THEN
+        INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
+        VALUES (NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE conversations
+    SET usage_requests = usage_requests + 1,
+        usage_input_tokens = usage_input_tokens + NEW.input_tokens,
+        usage_output_tokens = usage_output_tokens + NEW.output_tokens,
+        usage_cost_usd = usage_cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
+
+-- function users_open_feed()
+
+CREATE FUNCTION parley.users_open_feed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO feeds (user_id) VALUES (NEW.user_id);
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.users_open_feed() OWNER TO parley_owner;
+
+-- function uuid7()
+
+CREATE FUNCTION parley.uuid7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    AS $$SELECT pg_catalog.uuidv7()$$;
+
+ALTER FUNCTION parley.uuid7() OWNER TO parley_owner;
+
+-- comment FUNCTION uuid7()
+
+COMMENT ON FUNCTION parley.uuid7() IS 'A new time-ordered id.';
+
+-- table changes
+
+CREATE TABLE parley.changes (
+    user_id uuid NOT NULL,
+    version bigint NOT NULL,
+    entity text NOT NULL,
+    entity_id uuid NOT NULL,
+    op text NOT NULL,
+    data jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT changes_op_check CHECK ((op = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'restore'::text, 'purge'::text])))
+);
+
+ALTER TABLE ONLY parley.changes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.changes OWNER TO parley_owner;
+
+-- comment COLUMN changes.data
+
+COMMENT ON COLUMN parley.changes.data IS 'The columns that subscribers filter by or need as they were, never content.';
+
+-- table context_optimization_messages
+
+CREATE TABLE parley.context_optimization_messages (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    context_optimization_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    seq integer NOT NULL,
+    version bigint NOT NULL
+);
+
+ALTER TABLE ONLY parley.context_optimization_messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.context_optimization_messages OWNER TO parley_owner;
+
+-- comment COLUMN context_optimization_messages.seq
+
+COMMENT ON COLUMN parley.context_optimization_messages.seq IS 'The message''s own number, for the order of the list.';
+
+-- table context_optimizations
+
+CREATE TABLE parley.context_optimizations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    trigger_reason text NOT NULL,
+    optimization_type text NOT NULL,
+    tokens_before integer NOT NULL,
+    tokens_after integer NOT NULL,
+    summary text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT context_optimizations_optimization_type_known CHECK ((optimization_type = ANY (ARRAY['truncation'::text, 'summarization'::text, 'compression'::text]))),
+    CONSTRAINT context_optimizations_summary_length CHECK ((char_length(summary) <= 262144)),
+    CONSTRAINT context_optimizations_tokens_after_range CHECK ((tokens_after >= 0)),
+    CONSTRAINT context_optimizations_tokens_before_range CHECK ((tokens_before >= 0)),
+    CONSTRAINT context_optimizations_trigger_reason_known CHECK ((trigger_reason = ANY (ARRAY['token_limit'::text, 'user_request'::text, 'auto'::text])))
+);
+
+ALTER TABLE ONLY parley.context_optimizations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.context_optimizations OWNER TO parley_owner;
+
+-- comment CONSTRAINT context_optimizations_summary_length ON context_optimizations
+
+COMMENT ON CONSTRAINT context_optimizations_summary_length ON parley.context_optimizations IS 'A summary has at most 262144 characters.';
+
+-- comment CONSTRAINT context_optimizations_tokens_after_range ON context_optimizations
+
+COMMENT ON CONSTRAINT context_optimizations_tokens_after_range ON parley.context_optimizations IS 'A number of tokens is not negative.';
+
+-- comment CONSTRAINT context_optimizations_tokens_before_range ON context_optimizations
+
+COMMENT ON CONSTRAINT context_optimizations_tokens_before_range ON parley.context_optimizations IS 'A number of tokens is not negative.';
+
+-- table conversations
+
+CREATE TABLE parley.conversations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    title text,
+    provider text DEFAULT 'openai'::text NOT NULL,
+    model text DEFAULT 'gpt-4o-mini'::text NOT NULL,
+    system_prompt text,
+    temperature double precision DEFAULT 0.7 NOT NULL,
+    max_tokens integer,
+    context_window integer DEFAULT 8192 NOT NULL,
+    is_pinned boolean DEFAULT false NOT NULL,
+    is_archived boolean DEFAULT false NOT NULL,
+    is_auto_archived boolean DEFAULT false NOT NULL,
+    max_messages integer,
+    folder text,
+    client_session text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    auto_approval_settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_seq integer DEFAULT 0 NOT NULL,
+    message_count integer DEFAULT 0 NOT NULL,
+    last_message_id uuid,
+    last_message_at timestamp with time zone,
+    active_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    message_tokens bigint DEFAULT 0 NOT NULL,
+    response_count integer DEFAULT 0 NOT NULL,
+    response_ms bigint DEFAULT 0 NOT NULL,
+    usage_requests integer DEFAULT 0 NOT NULL,
+    usage_input_tokens bigint DEFAULT 0 NOT NULL,
+    usage_output_tokens bigint DEFAULT 0 NOT NULL,
+    usage_cost_usd numeric DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT conversations_auto_approval_settings_size CHECK (((jsonb_typeof(auto_approval_settings) = 'object'::text) AND (pg_column_size(auto_approval_settings) <= 65536))),
+    CONSTRAINT conversations_client_session_length CHECK ((char_length(client_session) <= 255)),
+    CONSTRAINT conversations_context_window_range CHECK ((context_window > 0)),
+    CONSTRAINT conversations_folder_length CHECK (((char_length(folder) >= 1) AND (char_length(folder) <= 255))),
+    CONSTRAINT conversations_max_messages_range CHECK ((max_messages > 0)),
+    CONSTRAINT conversations_max_tokens_range CHECK ((max_tokens > 0)),
+    CONSTRAINT conversations_metadata_size CHECK (((jsonb_typeof(metadata) = 'object'::text) AND (pg_column_size(metadata) <= 65536))),
+    CONSTRAINT conversations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT conversations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT conversations_system_prompt_length CHECK ((char_length(system_prompt) <= 100000)),
+    CONSTRAINT conversations_temperature_range CHECK (((temperature >= (0)::double precision) AND (temperature <= (2)::double precision))),
+    CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 500))
+);
+
+ALTER TABLE ONLY parley.conversations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.conversations OWNER TO parley_owner;
+
+-- comment COLUMN conversations.last_message_id
+
+COMMENT ON COLUMN parley.conversations.last_message_id IS 'Without a foreign key: it is written before the message that it names, by that message''s own trigger.';
+
+-- comment COLUMN conversations.active_at
+
+COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of the creation: the order of an inbox.';
+
+-- comment CONSTRAINT conversations_auto_approval_settings_size ON conversations
+
+COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON parley.conversations IS 'Auto-approval settings are an object of at most 64 KiB.';
+
+-- comment CONSTRAINT conversations_client_session_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_client_session_length ON parley.conversations IS 'A client session has at most 255 characters.';
+
+-- comment CONSTRAINT conversations_context_window_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_context_window_range ON parley.conversations IS 'A context window is greater than 0.';
+
+-- comment CONSTRAINT conversations_folder_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_folder_length ON parley.conversations IS 'A folder has 1 to 255 characters.';
+
+-- comment CONSTRAINT conversations_max_messages_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_max_messages_range ON parley.conversations IS 'A number of messages is greater than 0.';
+
+-- comment CONSTRAINT conversations_max_tokens_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_max_tokens_range ON parley.conversations IS 'A number of tokens is greater than 0.';
+
+-- comment CONSTRAINT conversations_metadata_size ON conversations
+
+COMMENT ON CONSTRAINT conversations_metadata_size ON parley.conversations IS 'Metadata is an object of at most 64 KiB.';
+
+-- comment CONSTRAINT conversations_model_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_model_length ON parley.conversations IS 'A model has 1 to 100 characters.';
+
+-- comment CONSTRAINT conversations_provider_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_provider_length ON parley.conversations IS 'A provider has 1 to 50 characters.';
+
+-- comment CONSTRAINT conversations_system_prompt_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_system_prompt_length ON parley.conversations IS 'A system prompt has at most 100000 characters.';
+
+-- comment CONSTRAINT conversations_temperature_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_temperature_range ON parley.conversations IS 'A temperature lies between 0 and 2.';
+
+-- comment CONSTRAINT conversations_title_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
+
+-- table feeds
+
+CREATE TABLE parley.feeds (
+    user_id uuid NOT NULL,
+    epoch integer DEFAULT 1 NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    pruned bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT feeds_epoch_check CHECK ((epoch > 0))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY parley.feeds FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.feeds OWNER TO parley_owner;
+
+-- comment COLUMN feeds.epoch
+
+COMMENT ON COLUMN parley.feeds.epoch IS 'Raised by an operator after a restore or a failover that may have lost commits.';
+
+-- comment COLUMN feeds.pruned
+
+COMMENT ON COLUMN parley.feeds.pruned IS 'Changes up to this version are no longer kept.';
+
+-- table logins
+
+CREATE TABLE parley.logins (
+    email text NOT NULL,
+    username text,
+    user_id uuid NOT NULL,
+    password_hash text NOT NULL
+);
+
+ALTER TABLE ONLY parley.logins FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.logins OWNER TO parley_owner;
+
+-- table messages
+
+CREATE TABLE parley.messages (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    seq integer NOT NULL,
+    parent_id uuid,
+    role text NOT NULL,
+    content text NOT NULL,
+    status text DEFAULT 'complete'::text NOT NULL,
+    token_count integer,
+    model text,
+    finish_reason text,
+    processing_ms integer,
+    relevance_score double precision,
+    images jsonb DEFAULT '[]'::jsonb NOT NULL,
+    files jsonb DEFAULT '[]'::jsonb NOT NULL,
+    provider_metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT messages_content_blank CHECK (((role <> ALL (ARRAY['user'::text, 'system'::text])) OR (content ~ '[^[:space:]]'::text))),
+    CONSTRAINT messages_content_length CHECK ((char_length(content) <= 262144)),
+    CONSTRAINT messages_files_size CHECK (((jsonb_typeof(files) = 'array'::text) AND (pg_column_size(files) <= 65536))),
+    CONSTRAINT messages_finish_reason_length CHECK (((char_length(finish_reason) >= 1) AND (char_length(finish_reason) <= 50))),
+    CONSTRAINT messages_images_size CHECK (((jsonb_typeof(images) = 'array'::text) AND (pg_column_size(images) <= 65536))),
+    CONSTRAINT messages_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT messages_processing_ms_range CHECK ((processing_ms >= 0)),
+    CONSTRAINT messages_provider_metadata_size CHECK (((jsonb_typeof(provider_metadata) = 'object'::text) AND (pg_column_size(provider_metadata) <= 65536))),
+    CONSTRAINT messages_relevance_score_range CHECK (((relevance_score >= (0)::double precision) AND (relevance_score <= (1)::double precision))),
+    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
+    CONSTRAINT messages_status_known CHECK ((status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT messages_token_count_range CHECK ((token_count >= 0))
+);
+
+ALTER TABLE ONLY parley.messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.messages OWNER TO parley_owner;
+
+-- comment CONSTRAINT messages_content_blank ON messages
+
+COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'The content of a user''s or system message is not empty.';
+
+-- comment CONSTRAINT messages_content_length ON messages
+
+COMMENT ON CONSTRAINT messages_content_length ON parley.messages IS 'Content has at most 262144 characters.';
+
+-- comment CONSTRAINT messages_files_size ON messages
+
+COMMENT ON CONSTRAINT messages_files_size ON parley.messages IS 'Files are a list of at most 64 KiB.';
+
+-- comment CONSTRAINT messages_finish_reason_length ON messages
+
+COMMENT ON CONSTRAINT messages_finish_reason_length ON parley.messages IS 'A finish reason has 1 to 50 characters.';
+
+-- comment CONSTRAINT messages_images_size ON messages
+
+COMMENT ON CONSTRAINT messages_images_size ON parley.messages IS 'Images are a list of at most 64 KiB.';
+
+-- comment CONSTRAINT messages_model_length ON messages
+
+COMMENT ON CONSTRAINT messages_model_length ON parley.messages IS 'A model has 1 to 100 characters.';
+
+-- comment CONSTRAINT messages_processing_ms_range ON messages
+
+COMMENT ON CONSTRAINT messages_processing_ms_range ON parley.messages IS 'A time is not negative.';
+
+-- comment CONSTRAINT messages_provider_metadata_size ON messages
+
+COMMENT ON CONSTRAINT messages_provider_metadata_size ON parley.messages IS 'Provider metadata is an object of at most 64 KiB.';
+
+-- comment CONSTRAINT messages_relevance_score_range ON messages
+
+COMMENT ON CONSTRAINT messages_relevance_score_range ON parley.messages IS 'A relevance score lies between 0 and 1.';
+
+-- comment CONSTRAINT messages_token_count_range ON messages
+
+COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'A number of tokens is not negative.';
+
+-- table migrations
+
+CREATE TABLE parley.migrations (
+    number integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE parley.migrations OWNER TO parley_owner;
+
+-- comment TABLE migrations
+
+COMMENT ON TABLE parley.migrations IS 'The migrations that this database has been through.';
+
+-- table revocations
+
+CREATE TABLE parley.revocations (
+    session_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE parley.revocations OWNER TO parley_owner;
+
+-- table sessions
+
+CREATE TABLE parley.sessions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    device_id text NOT NULL,
+    device_name text,
+    refresh_hash bytea NOT NULL,
+    previous_refresh_hash bytea,
+    refreshed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    access_token_id text,
+    ip_address inet,
+    user_agent text,
+    last_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT sessions_device_id_length CHECK (((char_length(device_id) >= 1) AND (char_length(device_id) <= 255))),
+    CONSTRAINT sessions_device_name_length CHECK ((char_length(device_name) <= 255)),
+    CONSTRAINT sessions_revoked_reason_known CHECK ((revoked_reason = ANY (ARRAY['signed_out'::text, 'refresh_reused'::text]))),
+    CONSTRAINT sessions_user_agent_length CHECK ((char_length(user_agent) <= 1024))
+);
+
+ALTER TABLE ONLY parley.sessions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.sessions OWNER TO parley_owner;
+
+-- comment COLUMN sessions.expires_at
+
+COMMENT ON COLUMN parley.sessions.expires_at IS 'When it ends if it is not refreshed before.';
+
+-- comment COLUMN sessions.ends_at
+
+COMMENT ON COLUMN parley.sessions.ends_at IS 'When it ends however often it is refreshed.';
+
+-- comment CONSTRAINT sessions_device_id_length ON sessions
+
+COMMENT ON CONSTRAINT sessions_device_id_length ON parley.sessions IS 'A device id has 1 to 255 characters.';
+
+-- comment CONSTRAINT sessions_device_name_length ON sessions
+
+COMMENT ON CONSTRAINT sessions_device_name_length ON parley.sessions IS 'A device name has at most 255 characters.';
+
+-- table tool_executions
+
+CREATE TABLE parley.tool_executions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id uuid,
+    tool_name text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    result jsonb,
+    status text DEFAULT 'pending'::text NOT NULL,
+    status_reason text,
+    approval_requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    approved_at timestamp with time zone,
+    executed_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    execution_time_ms integer,
+    cost_usd numeric,
+    error_message text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
+    CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
+    CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
+    CONSTRAINT tool_executions_reason_length CHECK ((char_length(status_reason) <= 2000)),
+    CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
+    CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+
+ALTER TABLE ONLY parley.tool_executions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tool_executions OWNER TO parley_owner;
+
+-- comment COLUMN tool_executions.status_reason
+
+COMMENT ON COLUMN parley.tool_executions.status_reason IS 'Written with a change of status to give its reason; moved to the history at once, so it always reads null.';
+
+-- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'A cost lies between 0 and 1000000.';
+
+-- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
+
+-- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
+
+-- comment CONSTRAINT tool_executions_reason_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_reason_length ON parley.tool_executions IS 'A reason has at most 2000 characters.';
+
+-- comment CONSTRAINT tool_executions_result_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
+
+-- comment CONSTRAINT tool_executions_tool_name_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_tool_name_length ON parley.tool_executions IS 'A tool name has 1 to 100 characters.';
+
+-- table tool_transitions
+
+CREATE TABLE parley.tool_transitions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    tool_execution_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    from_status text,
+    to_status text NOT NULL,
+    actor text DEFAULT parley.actor() NOT NULL,
+    session_id uuid DEFAULT parley.actor_session(),
+    reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text])))
+);
+
+ALTER TABLE ONLY parley.tool_transitions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tool_transitions OWNER TO parley_owner;
+
+-- table usage_days
+
+CREATE TABLE parley.usage_days (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    day date NOT NULL,
+    requests integer NOT NULL,
+    conversations integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    total_tokens bigint GENERATED ALWAYS AS ((input_tokens + output_tokens)) STORED NOT NULL,
+    cost_usd numeric NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL
+);
+
+ALTER TABLE ONLY parley.usage_days FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_days OWNER TO parley_owner;
+
+-- comment COLUMN usage_days.day
+
+COMMENT ON COLUMN parley.usage_days.day IS 'A calendar day of UTC.';
+
+-- table usage_logs
+
+CREATE TABLE parley.usage_logs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid,
+    message_id uuid,
+    provider text NOT NULL,
+    model text NOT NULL,
+    input_tokens integer DEFAULT 0 NOT NULL,
+    output_tokens integer DEFAULT 0 NOT NULL,
+    total_tokens integer GENERATED ALWAYS AS ((input_tokens + output_tokens)) STORED NOT NULL,
+    cost_usd numeric DEFAULT 0 NOT NULL,
+    used_own_api_key boolean DEFAULT false NOT NULL,
+    api_key_id uuid,
+    automation text,
+    purpose text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
+    CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
+    CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))),
+    CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))),
+    CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100)))
+);
+
+ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_logs OWNER TO parley_owner;
+
+-- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'A cost lies between 0 and 1000000.';
+
+-- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'A number of tokens lies between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message is given together with its conversation.';
+
+-- comment CONSTRAINT usage_logs_model_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'A number of tokens lies between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_logs_provider_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider has 1 to 50 characters.';
+
+-- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
+
+-- table users
+
+CREATE TABLE parley.users (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    username text,
+    full_name text,
+    avatar_url text,
+    plan_type text DEFAULT 'free'::text NOT NULL,
+    plan_status text DEFAULT 'active'::text NOT NULL,
+    default_provider text DEFAULT 'openai'::text NOT NULL,
+    uses_own_api_key boolean DEFAULT false NOT NULL,
+    last_login_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT users_avatar_url_length CHECK ((char_length(avatar_url) <= 2048)),
+    CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
+    CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
+    CONSTRAINT users_full_name_length CHECK ((char_length(full_name) <= 255)),
+    CONSTRAINT users_id_self CHECK ((id = user_id)),
+    CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
+    CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
+);
+
+ALTER TABLE ONLY parley.users FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.users OWNER TO parley_owner;
+
+-- comment CONSTRAINT users_avatar_url_length ON users
+
+COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'An address has at most 2048 characters.';
+
+-- comment CONSTRAINT users_default_provider_length ON users
+
+COMMENT ON CONSTRAINT users_default_provider_length ON parley.users IS 'A provider has 1 to 50 characters.';
+
+-- comment CONSTRAINT users_email_shape ON users
+
+COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address looks like name@example.org and has at most 254 characters.';
+
+-- comment CONSTRAINT users_full_name_length ON users
+
+COMMENT ON CONSTRAINT users_full_name_length ON parley.users IS 'A full name has at most 255 characters.';
+
+-- comment CONSTRAINT users_username_shape ON users
+
+COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
+
+-- constraint changes changes_pkey
+
+ALTER TABLE ONLY parley.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (user_id, version);
+
+-- constraint context_optimization_messages context_optimization_messages_key
+
+ALTER TABLE ONLY parley.context_optimization_messages
+    ADD CONSTRAINT context_optimization_messages_key UNIQUE (user_id, context_optimization_id, message_id);
+
+-- constraint context_optimization_messages context_optimization_messages_pkey
+
+ALTER TABLE ONLY parley.context_optimization_messages
+    ADD CONSTRAINT context_optimization_messages_pkey PRIMARY KEY (user_id, id);
+
+-- constraint context_optimizations context_optimizations_pkey
+
+ALTER TABLE ONLY parley.context_optimizations
+    ADD CONSTRAINT context_optimizations_pkey PRIMARY KEY (user_id, id);
+
+-- constraint conversations conversations_pkey
+
+ALTER TABLE ONLY parley.conversations
+    ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+-- constraint feeds feeds_pkey
+
+ALTER TABLE ONLY parley.feeds
+    ADD CONSTRAINT feeds_pkey PRIMARY KEY (user_id);
+
+-- constraint logins logins_pkey
+
+ALTER TABLE ONLY parley.logins
+    ADD CONSTRAINT logins_pkey PRIMARY KEY (email);
+
+-- constraint logins logins_user_id_key
+
+ALTER TABLE ONLY parley.logins
+    ADD CONSTRAINT logins_user_id_key UNIQUE (user_id);
+
+-- constraint logins logins_username_key
+
+ALTER TABLE ONLY parley.logins
+    ADD CONSTRAINT logins_username_key UNIQUE (username);
+
+-- constraint messages messages_conversation_key
+
+ALTER TABLE ONLY parley.messages
+    ADD CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id);
+
+-- constraint messages messages_pkey
+
+ALTER TABLE ONLY parley.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, id);
+
+-- constraint messages messages_seq_key
+
+ALTER TABLE ONLY parley.messages
+    ADD CONSTRAINT messages_seq_key UNIQUE (user_id, conversation_id, seq);
+
+-- constraint migrations migrations_pkey
+
+ALTER TABLE ONLY parley.migrations
+    ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
+
+-- constraint revocations revocations_pkey
+
+ALTER TABLE ONLY parley.revocations
+    ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
+
+-- constraint sessions sessions_pkey
+
+ALTER TABLE ONLY parley.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (user_id, id);
+
+-- constraint tool_executions tool_executions_pkey
+
+ALTER TABLE ONLY parley.tool_executions
+    ADD CONSTRAINT tool_executions_pkey PRIMARY KEY (user_id, id);
+
+-- constraint tool_transitions tool_transitions_pkey
+
+ALTER TABLE ONLY parley.tool_transitions
+    ADD CONSTRAINT tool_transitions_pkey PRIMARY KEY (user_id, id);
+
+-- constraint usage_days usage_days_day_key
+
+ALTER TABLE ONLY parley.usage_days
+    ADD CONSTRAINT usage_days_day_key UNIQUE (user_id, day);
+
+-- constraint usage_days usage_days_pkey
+
+ALTER TABLE ONLY parley.usage_days
+    ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, id);
+
+-- constraint usage_logs usage_logs_pkey
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint users users_pkey
+
+ALTER TABLE ONLY parley.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (user_id, id);
+
+-- constraint users users_user_id_key
+
+ALTER TABLE ONLY parley.users
+    ADD CONSTRAINT users_user_id_key UNIQUE (user_id);
+
+-- index context_optimization_messages_by_message
+
+CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
+
+-- index context_optimization_messages_in_order
+
+CREATE INDEX context_optimization_messages_in_order ON parley.context_optimization_messages USING btree (user_id, context_optimization_id, seq, message_id);
+
+-- index context_optimizations_by_conversation
+
+CREATE INDEX context_optimizations_by_conversation ON parley.context_optimizations USING btree (user_id, conversation_id, created_at, id);
+
+-- index conversations_by_activity
+
+CREATE INDEX conversations_by_activity ON parley.conversations USING btree (user_id, active_at, id) WHERE (deleted_at IS NULL);
+
+-- index conversations_by_creation
+
+CREATE INDEX conversations_by_creation ON parley.conversations USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index conversations_by_folder
+
+CREATE INDEX conversations_by_folder ON parley.conversations USING btree (user_id, folder, active_at, id) WHERE (deleted_at IS NULL);
+
+-- index conversations_pinned
+
+CREATE INDEX conversations_pinned ON parley.conversations USING btree (user_id, active_at, id) WHERE (is_pinned AND (deleted_at IS NULL));
+
+-- index messages_by_parent
+
+CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq, id) WHERE (parent_id IS NOT NULL);
+
+-- index revocations_by_time
+
+CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
+
+-- index sessions_by_last_used
+
+CREATE INDEX sessions_by_last_used ON parley.sessions USING btree (user_id, last_used_at, id);
+
+-- index tool_executions_by_conversation
+
+CREATE INDEX tool_executions_by_conversation ON parley.tool_executions USING btree (user_id, conversation_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_executions_by_creation
+
+CREATE INDEX tool_executions_by_creation ON parley.tool_executions USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_executions_by_message
+
+CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (user_id, message_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_executions_by_status
+
+CREATE INDEX tool_executions_by_status ON parley.tool_executions USING btree (user_id, status, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_transitions_by_execution
+
+CREATE INDEX tool_transitions_by_execution ON parley.tool_transitions USING btree (user_id, tool_execution_id, created_at, id);
+
+-- index usage_logs_by_conversation
+
+CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_id, conversation_id, created_at, id);
+
+-- index usage_logs_by_creation
+
+CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, created_at, id);
+
+-- trigger messages enter
+
+CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_enter();
+
+-- trigger context_optimization_messages feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger context_optimizations feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger conversations feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger messages feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger sessions feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger tool_executions feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_executions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger tool_transitions feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_transitions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger usage_days feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger usage_logs feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger users feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger messages guard
+
+CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
+
+-- trigger tool_executions move
+
+CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_move();
+
+-- trigger users open_feed
+
+CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
+
+-- trigger messages recount
+
+CREATE TRIGGER recount AFTER UPDATE ON parley.messages FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.token_count IS DISTINCT FROM new.token_count) OR (old.processing_ms IS DISTINCT FROM new.processing_ms))) EXECUTE FUNCTION parley.messages_recount();
+
+-- trigger sessions revoke
+
+CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
+
+-- trigger usage_logs sum
+
+CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.usage_logs_sum();
+
+-- trigger context_optimization_messages zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH ROW EXECUTE FUNCTION parley.feed_context_optimization_messages();
+
+-- trigger context_optimizations zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.feed_context_optimizations();
+
+-- trigger conversations zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+
+-- trigger messages zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.feed_messages();
+
+-- trigger sessions zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH ROW EXECUTE FUNCTION parley.feed_sessions();
+
+-- trigger tool_executions zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.feed_tool_executions();
+
+-- trigger tool_transitions zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_transitions FOR EACH ROW EXECUTE FUNCTION parley.feed_tool_transitions();
+
+-- trigger usage_days zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_days();
+
+-- trigger usage_logs zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_logs();
+
+-- trigger users zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
+
+-- fk constraint changes changes_user_id_fkey
+
+ALTER TABLE ONLY parley.changes
+    ADD CONSTRAINT changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.feeds(user_id);
+
+-- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
+
+ALTER TABLE ONLY parley.context_optimization_messages
+    ADD CONSTRAINT context_optimization_messages_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES parley.messages(user_id, id);
+
+-- fk constraint context_optimization_messages context_optimization_messages_optimization_exists
+
+ALTER TABLE ONLY parley.context_optimization_messages
+    ADD CONSTRAINT context_optimization_messages_optimization_exists FOREIGN KEY (user_id, context_optimization_id) REFERENCES parley.context_optimizations(user_id, id);
+
+-- fk constraint context_optimizations context_optimizations_conversation_id_exists
+
+ALTER TABLE ONLY parley.context_optimizations
+    ADD CONSTRAINT context_optimizations_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT context_optimizations_conversation_id_exists ON context_optimizations
+
+COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.context_optimizations IS 'There is no such conversation.';
+
+-- fk constraint conversations conversations_user_id_fkey
+
+ALTER TABLE ONLY parley.conversations
+    ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint messages messages_conversation_id_exists
+
+ALTER TABLE ONLY parley.messages
+    ADD CONSTRAINT messages_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT messages_conversation_id_exists ON messages
+
+COMMENT ON CONSTRAINT messages_conversation_id_exists ON parley.messages IS 'There is no such conversation.';
+
+-- fk constraint messages messages_parent_id_exists
+
+ALTER TABLE ONLY parley.messages
+    ADD CONSTRAINT messages_parent_id_exists FOREIGN KEY (user_id, conversation_id, parent_id) REFERENCES parley.messages(user_id, conversation_id, id);
+
+-- comment CONSTRAINT messages_parent_id_exists ON messages
+
+COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is no such message in this conversation.';
+
+-- fk constraint sessions sessions_user_id_fkey
+
+ALTER TABLE ONLY parley.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint tool_executions tool_executions_conversation_id_exists
+
+ALTER TABLE ONLY parley.tool_executions
+    ADD CONSTRAINT tool_executions_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT tool_executions_conversation_id_exists ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_conversation_id_exists ON parley.tool_executions IS 'There is no such conversation.';
+
+-- fk constraint tool_executions tool_executions_message_id_exists
+
+ALTER TABLE ONLY parley.tool_executions
+    ADD CONSTRAINT tool_executions_message_id_exists FOREIGN KEY (user_id, conversation_id, message_id) REFERENCES parley.messages(user_id, conversation_id, id);
+
+-- comment CONSTRAINT tool_executions_message_id_exists ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_message_id_exists ON parley.tool_executions IS 'There is no such message in this conversation.';
+
+-- fk constraint tool_transitions tool_transitions_tool_execution_id_exists
+
+ALTER TABLE ONLY parley.tool_transitions
+    ADD CONSTRAINT tool_transitions_tool_execution_id_exists FOREIGN KEY (user_id, tool_execution_id) REFERENCES parley.tool_executions(user_id, id) DEFERRABLE INITIALLY DEFERRED;
+
+-- fk constraint usage_days usage_days_user_id_fkey
+
+ALTER TABLE ONLY parley.usage_days
+    ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint usage_logs usage_logs_conversation_id_exists
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT usage_logs_conversation_id_exists ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_conversation_id_exists ON parley.usage_logs IS 'There is no such conversation.';
+
+-- fk constraint usage_logs usage_logs_message_id_exists
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_message_id_exists FOREIGN KEY (user_id, conversation_id, message_id) REFERENCES parley.messages(user_id, conversation_id, id);
+
+-- comment CONSTRAINT usage_logs_message_id_exists ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_message_id_exists ON parley.usage_logs IS 'There is no such message in this conversation.';
+
+-- fk constraint usage_logs usage_logs_user_id_fkey
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- row security changes
+
+ALTER TABLE parley.changes ENABLE ROW LEVEL SECURITY;
+
+-- row security context_optimization_messages
+
+ALTER TABLE parley.context_optimization_messages ENABLE ROW LEVEL SECURITY;
+
+-- row security context_optimizations
+
+ALTER TABLE parley.context_optimizations ENABLE ROW LEVEL SECURITY;
+
+-- row security conversations
+
+ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
+
+-- policy logins directory
+
+CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
+
+-- row security feeds
+
+ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
+
+-- row security logins
+
+ALTER TABLE parley.logins ENABLE ROW LEVEL SECURITY;
+
+-- row security messages
+
+ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
+
+-- row security sessions
+
+ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
+
+-- policy changes tenant
+
+CREATE POLICY tenant ON parley.changes USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy context_optimization_messages tenant
+
+CREATE POLICY tenant ON parley.context_optimization_messages USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy context_optimizations tenant
+
+CREATE POLICY tenant ON parley.context_optimizations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy conversations tenant
+
+CREATE POLICY tenant ON parley.conversations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy feeds tenant
+
+CREATE POLICY tenant ON parley.feeds USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy messages tenant
+
+CREATE POLICY tenant ON parley.messages USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy sessions tenant
+
+CREATE POLICY tenant ON parley.sessions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy tool_executions tenant
+
+CREATE POLICY tenant ON parley.tool_executions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy tool_transitions tenant
+
+CREATE POLICY tenant ON parley.tool_transitions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy usage_days tenant
+
+CREATE POLICY tenant ON parley.usage_days USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy usage_logs tenant
+
+CREATE POLICY tenant ON parley.usage_logs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy users tenant
+
+CREATE POLICY tenant ON parley.users USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- row security tool_executions
+
+ALTER TABLE parley.tool_executions ENABLE ROW LEVEL SECURITY;
+
+-- row security tool_transitions
+
+ALTER TABLE parley.tool_transitions ENABLE ROW LEVEL SECURITY;
+
+-- row security usage_days
+
+ALTER TABLE parley.usage_days ENABLE ROW LEVEL SECURITY;
+
+-- row security usage_logs
+
+ALTER TABLE parley.usage_logs ENABLE ROW LEVEL SECURITY;
+
+-- row security users
+
+ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
+
+-- policy changes waiting
+
+CREATE POLICY waiting ON parley.changes FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- policy feeds waiting
+
+CREATE POLICY waiting ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- acl SCHEMA parley
+
+GRANT USAGE ON SCHEMA parley TO parley_runtime;
+
+-- acl FUNCTION feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) FROM PUBLIC;
+
+-- acl FUNCTION login_create(email text, username text, password_hash text)
+
+REVOKE ALL ON FUNCTION parley.login_create(email text, username text, password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.login_create(email text, username text, password_hash text) TO parley_runtime;
+
+-- acl FUNCTION login_find(name text)
+
+REVOKE ALL ON FUNCTION parley.login_find(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
+
+-- acl FUNCTION login_rehash(new_hash text)
+
+REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
+
+-- acl FUNCTION raise_epoch()
+
+REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
+
+-- acl FUNCTION tenant_table(table_name text, carry text[], privileges text)
+
+REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) FROM PUBLIC;
+
+-- acl TABLE changes
+
+GRANT SELECT ON TABLE parley.changes TO parley_runtime;
+
+-- acl TABLE context_optimization_messages
+
+GRANT SELECT,INSERT ON TABLE parley.context_optimization_messages TO parley_runtime;
+
+-- acl TABLE context_optimizations
+
+GRANT SELECT,INSERT ON TABLE parley.context_optimizations TO parley_runtime;
+
+-- acl TABLE conversations
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.conversations TO parley_runtime;
+
+-- acl TABLE feeds
+
+GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
+
+-- acl TABLE messages
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+
+-- acl TABLE migrations
+
+GRANT SELECT ON TABLE parley.migrations TO parley_runtime;
+
+-- acl TABLE revocations
+
+GRANT SELECT ON TABLE parley.revocations TO parley_runtime;
+
+-- acl TABLE sessions
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.sessions TO parley_runtime;
+
+-- acl TABLE tool_executions
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
+
+-- acl TABLE tool_transitions
+
+GRANT SELECT ON TABLE parley.tool_transitions TO parley_runtime;
+
+-- acl TABLE usage_days
+
+GRANT SELECT ON TABLE parley.usage_days TO parley_runtime;
+
+-- acl TABLE usage_logs
+
+GRANT SELECT,INSERT ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl TABLE users
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.users TO parley_runtime;

@@ -1,0 +1,215 @@
+"""GraphiQL's page, used in a real browser by someone who has read nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
+
+from gateway.http import graphiql
+from tests.browser.chromium import EXECUTABLE, Page, open_page
+from tests.browser.toy_gateway import Toy, application
+
+if EXECUTABLE is None:
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+if not (graphiql.FOLDER / "node_modules").is_dir():
+    pytest.skip("GraphiQL's packages are not installed: make serve", allow_module_level=True)
+
+DEMO = graphiql.Demo("demo@parley.example", "correct horse battery")
+CONVERSATION = "01980000-0000-7000-8000-000000000001"
+WATCH_SOCKETS = """
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...how) { super(...how); sockets.push(this); }
+    };
+"""
+RESPONSE = "document.querySelector('.result-window .CodeMirror').CodeMirror.getValue()"
+VARIABLES = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[0].CodeMirror"
+HEADERS = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[1].CodeMirror"
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[str]:
+    async with TestServer(application(Toy(DEMO))) as server:
+        yield str(server.make_url("/"))
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    async with open_page(tmp_path / "profile") as page:
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_SOCKETS)
+        yield page
+
+
+async def visit(page: Page, url: str) -> None:
+    await page.call("Page.navigate", url=url)
+    await page.until("document.querySelector('.graphiql-execute-button') && document.forms[0].email.value")
+
+
+async def sign_in(page: Page) -> None:
+    await page.evaluate("document.forms['sign-in'].requestSubmit()")
+    await page.until(
+        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
+    )
+
+
+async def choose_tab(page: Page, operation: str) -> None:
+    tabs = "[...document.querySelectorAll('.graphiql-tab-button')]"
+    await page.evaluate(f"{tabs}.find((tab) => tab.textContent === '{operation}').click()")
+    await ready(page, operation)
+
+
+async def ready(page: Page, operation: str) -> None:
+    """Until the editor has parsed the tab's text, GraphiQL would run the operation of the tab before."""
+    editor = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
+    await page.until(f"{editor}.operationName === '{operation}'")
+
+
+async def run(page: Page) -> None:
+    await page.evaluate("document.querySelector('.graphiql-execute-button').click()")
+
+
+async def ask(gateway: str, query: str, variables: dict[str, Any], token: str = "") -> Any:
+    body = {"query": query, "variables": variables}
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        ClientSession() as client,
+        client.post(f"{gateway}graphql", json=body, headers=headers) as answer,
+    ):
+        return (await answer.json())["data"]
+
+
+async def send(gateway: str, content: str) -> None:
+    grant = "mutation ($input: SignInInput!) { signIn(input: $input) { accessToken } }"
+    variables = {
+        "input": {"email": DEMO.email, "password": DEMO.password, "deviceId": "t", "deviceName": "t"}
+    }
+    token = (await ask(gateway, grant, variables))["signIn"]["accessToken"]
+    add = "mutation ($input: AddMessageInput!) { addMessage(input: $input) { message { id } } }"
+    message = {"conversationId": CONVERSATION, "role": "USER", "content": content}
+    await ask(gateway, add, {"input": message}, token)
+
+
+async def test_signing_in_with_the_bar_shows_the_inbox_and_the_schema(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    await page.evaluate("document.querySelector('[aria-label=\"Show Documentation Explorer\"]').click()")
+    await page.until("document.querySelector('.graphiql-doc-explorer').innerText.includes('Mutation')")
+
+
+async def test_sign_in_tab_signs_the_page_in(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await ready(page, "SignIn")
+    await run(page)
+    await page.until(
+        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
+    )
+
+
+async def test_wrong_password_is_said_in_words(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await page.evaluate("document.forms['sign-in'].password.value = 'wrong'")
+    await page.evaluate("document.forms['sign-in'].requestSubmit()")
+    await page.until("document.querySelector('[role=alert]').innerText.length > 10")
+
+
+async def test_subscription_goes_on_from_its_last_event(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('feedCursor')")
+    start = json.loads(await page.evaluate(RESPONSE))["data"]["viewer"]["feedCursor"]
+
+    await choose_tab(page, "WatchLive")
+    variables = json.dumps({"conversationId": CONVERSATION, "after": start}, indent=2)
+    await page.evaluate(f"{VARIABLES}.setValue({json.dumps(variables)})")
+    await run(page)
+    await send(gateway, "before the break")
+    await page.until(f"{RESPONSE}.includes('before the break')")
+    seen = json.loads(await page.evaluate(RESPONSE))["data"]["messageAdded"]["cursor"]
+
+    await page.evaluate("sockets.at(-1).close(4000)")
+    await send(gateway, "during the break")
+    await page.until(f"{RESPONSE}.includes('during the break')")
+    asked = [
+        frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"
+    ]
+    assert asked == [start, seen]
+
+
+async def test_nothing_is_asked_of_another_host(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    await choose_tab(page, "WatchLive")
+    await run(page)
+    await page.until("sockets.length")
+    await send(gateway, "hello")
+    hosts = {urlsplit(url).netloc for url in page.requests if not url.startswith(("data:", "blob:"))}
+    assert hosts == {urlsplit(gateway).netloc}
+    assert not [complaint for complaint in page.complaints if "Content Security Policy" in complaint]
+
+
+async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await page.evaluate(
+        "[...document.querySelectorAll('button')].find((b) => b.innerText === 'Headers').click()"
+    )
+    await page.evaluate(f"""{HEADERS}.setValue('{{"authorization": "Bearer s3cret"}}')""")
+    await run(page)
+    await page.until(f"""{RESPONSE}.includes('"viewer": null') || {RESPONSE}.includes('errors')""")
+    kept = "JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + location.href"
+    # GraphiQL writes its tabs half a second after a change.
+    await page.until("'graphiql:tabState' in sessionStorage")
+    assert "s3cret" not in await page.evaluate(kept)
+    assert "refresh-" not in await page.evaluate(kept)
+
+
+async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await page.until("'graphiql:tabState' in sessionStorage")
+    tabs = "[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.textContent).join()"
+    before = await page.evaluate(tabs)
+    await visit(page, gateway)
+    assert await page.evaluate(tabs) == before
+    await page.until(
+        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
+    )
+
+
+async def test_token_is_renewed_before_it_ends(page: Page) -> None:
+    toy = Toy(DEMO, lifetime=timedelta(seconds=30))
+    async with TestServer(application(toy)) as server:
+        await visit(page, str(server.make_url("/")))
+        await sign_in(page)
+        await choose_tab(page, "Inbox")
+        await run(page)
+        await page.until(f"{RESPONSE}.includes('totalCount')")
+        assert len(toy.tokens) > 1
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_page_fits(page: Page, gateway: str, tmp_path: Path, width: int, dark: bool) -> None:
+    await send(gateway, "Which of the open questions block the release?")
+    await visit(page, gateway)
+    (tmp_path / "signed-out.png").write_bytes(await page.screenshot(width, 844, dark))
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    (tmp_path / "signed-in.png").write_bytes(await page.screenshot(width, 844, dark))
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert await page.evaluate("document.documentElement.scrollHeight") <= 844

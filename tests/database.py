@@ -1,0 +1,106 @@
+"""Databases for tests: one embedded server a session, one migrated template, a clone for each module."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from gateway.data.account import server_account
+from gateway.data.cluster import SUPERUSER, Cluster
+from gateway.data.embedded import DATABASE, EmbeddedDatabase
+from gateway.data.migrate import migrate
+from gateway.data.roles import LOGIN
+
+PREFIX = "parley-tests-"
+
+UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "1h",
+}
+"""What no test but one that pulls the plug can tell from the real thing."""
+
+numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of the session's server: as the superuser, and as the role that serves requests."""
+
+    name: str
+    owner_url: str
+    runtime_url: str
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[EmbeddedDatabase]:
+    """The session's PostgreSQL."""
+    remove_abandoned()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    embedded = asyncio.run(EmbeddedDatabase.start(directory, UNSAFE_BUT_FAST))
+    yield embedded
+    asyncio.run(embedded.stop())
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: EmbeddedDatabase) -> str:
+    """The name of a migrated database that nobody connects to, so that it can be cloned."""
+    asyncio.run(migrate(cluster.owner_url))
+    return DATABASE
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
+    """A migrated database of this module alone."""
+    async with new_database(cluster, template) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def empty_database(cluster: EmbeddedDatabase) -> AsyncIterator[Database]:
+    """A database of this test alone, with nothing in it."""
+    async with new_database(cluster, "template0") as made:
+        yield made
+
+
+@asynccontextmanager
+async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
+    """A clone of `template`, dropped at the end of the block, whoever is still connected."""
+    name = f"test_{next(numbers)}"
+    administrator = await asyncpg.connect(cluster.url(SUPERUSER, "postgres"))
+    try:
+        await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield Database(name, cluster.url(SUPERUSER, name), cluster.url(LOGIN, name))
+    finally:
+        await administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await administrator.close()
+
+
+def remove_abandoned() -> None:
+    """Stop the servers of earlier sessions that were killed, and remove their files."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        use = directory / "postgres.use"
+        if not use.exists():
+            continue
+        with use.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            Cluster(directory.resolve() / "postgres", server_account(), {}).stop()
+            shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,125 @@
+"""The gateway does not start where row-level security would not hold."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.guard import UnsafeDatabase, refuse_unsafe
+from gateway.data.migrate import migrate
+from gateway.data.roles import RuntimeRole
+from tests.database import Database
+
+SAFE = """
+CREATE TABLE parley.notes (user_id uuid, id uuid, PRIMARY KEY (user_id, id));
+ALTER TABLE parley.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO parley_owner;
+CREATE POLICY own ON parley.notes USING (user_id = nullif(current_setting('app.user_id', true), '')::uuid);
+GRANT SELECT, INSERT, UPDATE, DELETE ON parley.notes TO parley_runtime;
+CREATE TABLE parley.models (id text PRIMARY KEY);
+ALTER TABLE parley.models OWNER TO parley_owner;
+"""
+
+UNSAFE_TABLES = {
+    "ALTER TABLE parley.notes DISABLE ROW LEVEL SECURITY": 'parley."notes" has no row-level security',
+    "ALTER TABLE parley.notes NO FORCE ROW LEVEL SECURITY": 'parley."notes" does not force it on its owner',
+    "DROP POLICY own ON parley.notes": 'parley."notes" has no policy',
+    "GRANT TRUNCATE ON parley.notes TO parley_runtime": 'parley."notes" may be truncated',
+    "CREATE TABLE parley.forgotten (user_id uuid)": 'parley."forgotten" has no row-level security',
+    "CREATE MATERIALIZED VIEW parley.every AS TABLE parley.notes; GRANT SELECT ON parley.every TO {role}": (
+        'parley."every" is materialized'
+    ),
+}
+
+UNSAFE_ROLES = {
+    "ALTER ROLE {role} SUPERUSER": "{role} is SUPERUSER",
+    "ALTER ROLE {role} BYPASSRLS": "{role} is BYPASSRLS",
+    "GRANT parley_owner TO {role}": "{role} is a member of parley_owner, which owns objects",
+    "ALTER TABLE parley.models OWNER TO {role}": "{role} owns objects in schema parley",
+    "ALTER FUNCTION parley.f() OWNER TO {role}": "{role} owns objects in schema parley",
+    "CREATE ROLE {role}_above BYPASSRLS; GRANT {role}_above TO {role}": "{role}_above, which is BYPASSRLS",
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def role(empty_database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A role of this test alone that serves from a safe database."""
+    name = f"app_{uuid4().hex}"
+    await migrate(empty_database.owner_url, RuntimeRole(name), directory=tmp_path_factory.mktemp("none"))
+    await execute(empty_database, SAFE)
+    await execute(empty_database, "CREATE FUNCTION parley.f() RETURNS void LANGUAGE sql AS ''")
+    yield name
+    await execute(empty_database, f"DROP OWNED BY {name}; DROP ROLE {name}; DROP ROLE IF EXISTS {name}_above")
+
+
+async def execute(database: Database, statements: str) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    await connection.execute(statements)
+    await connection.close()
+
+
+async def check(cluster: EmbeddedDatabase, role: str, database: Database) -> None:
+    connection = await asyncpg.connect(cluster.url(role, database.name))
+    try:
+        await refuse_unsafe(connection)
+    finally:
+        await connection.close()
+
+
+async def test_safe_database_is_served(
+    cluster: EmbeddedDatabase, role: str, empty_database: Database
+) -> None:
+    await check(cluster, role, empty_database)
+
+
+async def test_parleys_own_migrations_are_safe(cluster: EmbeddedDatabase, database: Database) -> None:
+    await check(cluster, "parley_app", database)
+
+
+@pytest.mark.parametrize(("change", "problem"), UNSAFE_TABLES.items())
+async def test_unsafe_table_is_refused(
+    cluster: EmbeddedDatabase, role: str, empty_database: Database, change: str, problem: str
+) -> None:
+    await execute(empty_database, change.format(role=role))
+    with pytest.raises(UnsafeDatabase) as caught:
+        await check(cluster, role, empty_database)
+    assert any(problem in each for each in caught.value.problems)
+
+
+@pytest.mark.parametrize(("change", "problem"), UNSAFE_ROLES.items())
+async def test_unsafe_role_is_refused(
+    cluster: EmbeddedDatabase, role: str, empty_database: Database, change: str, problem: str
+) -> None:
+    await execute(empty_database, change.format(role=role))
+    with pytest.raises(UnsafeDatabase) as caught:
+        await check(cluster, role, empty_database)
+    assert any(problem.format(role=role) in each for each in caught.value.problems)
+
+
+async def test_superuser_of_the_embedded_server_is_refused(
+    cluster: EmbeddedDatabase, database: Database
+) -> None:
+    with pytest.raises(UnsafeDatabase, match="postgres is SUPERUSER"):
+        await check(cluster, "postgres", database)
+
+
+async def test_partition_that_only_its_parent_reaches_needs_no_policy(
+    cluster: EmbeddedDatabase, role: str, empty_database: Database
+) -> None:
+    await execute(
+        empty_database,
+        """
+        CREATE TABLE parley.parted (user_id uuid) PARTITION BY HASH (user_id);
+        ALTER TABLE parley.parted ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+        CREATE POLICY own ON parley.parted USING (false);
+        CREATE TABLE parley.part PARTITION OF parley.parted FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+        """,
+    )
+    await check(cluster, role, empty_database)
+    await execute(empty_database, f"GRANT SELECT ON parley.part TO {role}")
+    with pytest.raises(UnsafeDatabase, match="part"):
+        await check(cluster, role, empty_database)

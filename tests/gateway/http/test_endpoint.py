@@ -1,0 +1,380 @@
+"""GraphQL over HTTP, as the specification and as bad clients have it, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from tests.gateway.toy import ALICE, PHONE, Served, serving
+
+JSON = {"Content-Type": "application/json"}
+GRAPHQL = "application/graphql-response+json"
+LIMIT = 20_000
+
+
+@pytest.fixture(scope="module")
+async def served() -> AsyncIterator[Served]:
+    async with serving(max_body_bytes=LIMIT) as served:
+        served.tokens.add("good", ALICE, PHONE, datetime(2030, 1, 1, tzinfo=UTC))
+        yield served
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def post(
+    http: aiohttp.ClientSession, served: Served, body: Any, headers: dict[str, str] | None = None
+) -> tuple[int, Any, aiohttp.ClientResponse]:
+    """Send a body, as JSON unless it is bytes already; an answer is always JSON with `data` or `errors`."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    async with http.post(served.url, data=data, headers={**JSON, **(headers or {})}) as response:
+        answer = orjson.loads(await response.read())
+        assert answer.keys() & {"data", "errors"}
+        return response.status, answer, response
+
+
+async def test_query_is_answered(http: aiohttp.ClientSession, served: Served) -> None:
+    status, answer, response = await post(
+        http,
+        served,
+        {
+            "query": "query A { hello } query B($of: Int!) { double(of: $of) }",
+            "operationName": "B",
+            "variables": {"of": 21},
+        },
+    )
+    assert (status, answer) == (200, {"data": {"double": 42}})
+    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_mutation_is_run(http: aiohttp.ClientSession, served: Served) -> None:
+    _, answer, _ = await post(http, served, {"query": 'mutation { write(text: "by post") }'})
+    assert answer == {"data": {"write": "by post"}}
+    assert served.toy.written[-1] == "by post"
+
+
+async def test_query_is_answered_over_get(http: aiohttp.ClientSession, served: Served) -> None:
+    params = {"query": "query ($of: Int!) { double(of: $of) }", "variables": '{"of": 2}', "operationName": ""}
+    async with http.get(served.url, params=params) as response:
+        assert await response.json() == {"data": {"double": 4}}
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "named"),
+    [
+        ({}, 400, "`query` is missing"),
+        ({"query": ""}, 400, "`query` is missing"),
+        ({"query": "{ hello }", "variables": "{"}, 400, "`variables` is not valid JSON"),
+        ({"query": "{ hello }", "variables": "[]"}, 400, "`variables` must be an object"),
+        ({"query": "{ hello }", "extensions": "1"}, 400, "`extensions` must be an object"),
+        ([("query", "{ hello }"), ("query", "{ node { id } }")], 400, "more than once"),
+        ({"query": 'mutation { write(text: "x") }'}, 405, "POST"),
+        ({"query": "subscription { silence }"}, 400, "graphql-transport-ws"),
+    ],
+)
+async def test_get_that_cannot_be_answered(
+    http: aiohttp.ClientSession, served: Served, params: Any, status: int, named: str
+) -> None:
+    before = len(served.toy.written)
+    async with http.get(served.url, params=params) as response:
+        assert response.status == status
+        assert named in (await response.json())["errors"][0]["message"]
+        assert response.headers.get("Allow") == ("POST" if status == 405 else None)
+    assert len(served.toy.written) == before
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
+async def test_other_methods_are_not_allowed(
+    http: aiohttp.ClientSession, served: Served, method: str
+) -> None:
+    async with http.request(method, served.url, params={"query": "{ hello }"}) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET, POST, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, "application/json"),
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("application/json", "application/json"),
+        ("APPLICATION/JSON; charset=utf-8", "application/json"),
+        (GRAPHQL, GRAPHQL),
+        (f"{GRAPHQL}, application/json", GRAPHQL),
+        (f"application/json, {GRAPHQL}", GRAPHQL),
+        (f"{GRAPHQL};q=0.5, application/json", "application/json"),
+        (f"{GRAPHQL}; charset=utf-8; q=0.9, application/json; q=0.8", GRAPHQL),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        ("application/json;q=0, */*", GRAPHQL),
+        ("text/html", None),
+        ("application/json;q=0", None),
+        ("application/json;q=high", None),
+        (",;,=", None),
+    ],
+)
+async def test_media_type_is_negotiated(served: Served, accept: str | None, chosen: str | None) -> None:
+    skipped = ["Accept"] if accept is None else []
+    headers = {} if accept is None else {"Accept": accept}
+    async with (
+        aiohttp.ClientSession(skip_auto_headers=skipped) as http,
+        http.post(served.url, json={"query": "{ hello }"}, headers=headers) as response,
+    ):
+        if chosen is None:
+            assert response.status == 406
+            assert "errors" in await response.json()
+        else:
+            assert (response.status, response.content_type) == (200, chosen)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": ""}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "{ hello }", "operationName": "Other"}, "BAD_REQUEST"),
+        ({"query": "query ($of: Int!) { double(of: $of) }"}, "BAD_REQUEST"),
+        ({"query": "query ($of: Int!) { double(of: $of) }", "variables": {"of": "x"}}, "BAD_REQUEST"),
+        ({"query": "query ($any: JSON) { echo(any: $any) }", "variables": {"any": "\0"}}, "BAD_REQUEST"),
+    ],
+)
+async def test_refused_document_has_the_status_of_its_media_type(
+    http: aiohttp.ClientSession, served: Served, body: Any, code: str
+) -> None:
+    for accept, expected in ((GRAPHQL, 400), ("application/json", 200)):
+        status, answer, _ = await post(http, served, body, {"Accept": accept})
+        assert status == expected
+        assert "data" not in answer
+        assert answer["errors"][0]["extensions"]["code"] == code
+
+
+async def test_failed_field_is_an_error_beside_data(http: aiohttp.ClientSession, served: Served) -> None:
+    status, answer, _ = await post(http, served, {"query": "{ hello boom }"}, {"Accept": GRAPHQL})
+    assert status == 200
+    assert answer["data"] == {"hello": "Hello, world!", "boom": None}
+    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert b"secret" not in orjson.dumps(answer)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"query":"{ hello }","variables":{"any":' + b"[" * depth + b"]" * depth + b"}}"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b'{"query": "{ hello }"} trailing', "not valid JSON"),
+        (b"\xef\xbb\xbf{}", "not valid JSON"),
+        (b'{"query": "\xff\xfe"}', "not valid JSON"),
+        (b'{"query": "{ hello }", "variables": {"n": NaN}}', "not valid JSON"),
+        (b'{"query": "\\ud800"}', "not valid JSON"),
+        (b'{"query": "{ hello }", "variables": {"n": ' + b"1" * 5000 + b"}}", "not valid JSON"),
+        (b"[" * 10_000, "not valid JSON"),
+        (nested(5_000), "not valid JSON"),
+        (nested(500), "nested more than 64 levels deep"),
+        (b"null", "must be an object, not null"),
+        (b'"{ hello }"', "must be an object, not a string"),
+        (b"1", "must be an object, not a number"),
+        (b"true", "must be an object, not a boolean"),
+        (b'[{"query": "{ hello }"}]', "Batches are not supported"),
+        (b"{}", "`query` is missing"),
+        (b'{"query": null}', "`query` is missing"),
+        (b'{"query": 1}', "`query` must be a string, not a number"),
+        (b'{"query": ["{ hello }"]}', "`query` must be a string, not an array"),
+        (b'{"query": "{ hello }", "operationName": false}', "`operationName` must be a string or null"),
+        (b'{"query": "{ hello }", "variables": []}', "`variables` must be an object or null"),
+        (b'{"query": "{ hello }", "variables": "{}"}', "`variables` must be an object or null"),
+        (b'{"query": "{ hello }", "extensions": 0}', "`extensions` must be an object or null"),
+    ],
+)
+async def test_body_that_cannot_be_read_is_named(
+    http: aiohttp.ClientSession, served: Served, body: bytes, named: str
+) -> None:
+    status, answer, _ = await post(http, served, body, {"Accept": GRAPHQL})
+    assert status == 400
+    assert named in answer["errors"][0]["message"]
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/graphql",
+        "application/json; charset=latin-1",
+        "nonsense",
+    ],
+)
+async def test_other_content_types_are_refused_unread(served: Served, content_type: str | None) -> None:
+    before = len(served.toy.written)
+    skipped = ["Content-Type"] if content_type is None else []
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    body = b'{"query": "mutation { write(text: \\"forged\\") }"}'
+    async with (
+        aiohttp.ClientSession(skip_auto_headers=skipped) as http,
+        http.post(served.url, data=body, headers=headers) as response,
+    ):
+        assert response.status == 415
+        assert "errors" in await response.json()
+    assert len(served.toy.written) == before
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON;CHARSET=UTF8"])
+async def test_utf8_is_read(http: aiohttp.ClientSession, served: Served, content_type: str) -> None:
+    body = {"query": '{ hello(name: "Zoë 🏃") }'}
+    _, answer, _ = await post(http, served, body, {"Content-Type": content_type})
+    assert answer["data"]["hello"] == "Hello, Zoë 🏃!"
+
+
+QUERY = b'{"query": "{ hello }"}'
+
+
+def raw_deflate(body: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return stream.compress(body) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(QUERY)),
+        ("GZIP", gzip.compress(QUERY)),
+        ("deflate", zlib.compress(QUERY)),
+        ("deflate", raw_deflate(QUERY)),
+        ("identity", QUERY),
+    ],
+)
+async def test_compressed_body_is_read(
+    http: aiohttp.ClientSession, served: Served, encoding: str, body: bytes
+) -> None:
+    status, answer, _ = await post(http, served, body, {"Content-Encoding": encoding})
+    assert (status, answer) == (200, {"data": {"hello": "Hello, world!"}})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "named"),
+    [
+        ("gzip", b"this is not gzip", 400, "decompressed"),
+        ("gzip", QUERY, 400, "decompressed"),
+        ("gzip", b"", 400, "cut off"),
+        ("gzip", gzip.compress(QUERY)[:-5], 400, "cut off"),
+        ("gzip", gzip.compress(QUERY) + b"more", 400, "something follows"),
+        ("deflate", b"this is not deflate", 400, "decompressed"),
+        ("gzip", gzip.compress(b" " * (LIMIT + 1)), 413, "20,000 bytes"),
+        ("gzip", gzip.compress(b"\0" * 10_000_000), 413, "20,000 bytes"),
+        ("br", QUERY, 415, "Content-Encoding"),
+        ("gzip, gzip", QUERY, 415, "Content-Encoding"),
+    ],
+)
+async def test_compressed_body_that_cannot_be_read(
+    http: aiohttp.ClientSession, served: Served, encoding: str, body: bytes, status: int, named: str
+) -> None:
+    got, answer, _ = await post(http, served, body, {"Content-Encoding": encoding})
+    assert got == status
+    assert named in answer["errors"][0]["message"]
+
+
+async def test_large_body_is_refused_by_its_announced_length(
+    http: aiohttp.ClientSession, served: Served
+) -> None:
+    status, answer, _ = await post(http, served, b" " * (LIMIT + 1))
+    assert status == 413
+    assert answer["errors"][0]["message"] == (
+        "The body is too large: at most 20,000 bytes are read, decompressed or not."
+    )
+
+
+async def test_large_body_is_refused_when_its_length_is_not_known(
+    http: aiohttp.ClientSession, served: Served
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" " * 1000
+
+    async with http.post(served.url, data=chunks(), headers=JSON) as response:
+        assert response.status == 413
+
+
+async def test_body_that_does_not_come_is_given_up() -> None:
+    async with serving(body_timeout_seconds=0.05) as served:
+        host, _, port = served.url.removeprefix("http://").removesuffix("/graphql").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        )
+        async with asyncio.timeout(5):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_token_tells_who_is_calling(http: aiohttp.ClientSession, served: Served) -> None:
+    body = {"query": "{ caller }"}
+    assert (await post(http, served, body))[1] == {"data": {"caller": None}}
+    _, answer, _ = await post(http, served, body, {"Authorization": "Bearer good", "User-Agent": "test"})
+    assert answer == {"data": {"caller": "1 00:00"}}
+    assert served.toy.clients[-1].address == "127.0.0.1"
+    assert served.toy.clients[-1].user_agent == "test"
+
+
+@pytest.mark.parametrize("authorization", ["Bearer bad", "Bearer", "Bearer  ", "Basic Z29vZA==", "good", ""])
+async def test_bad_token_is_unauthorized(
+    http: aiohttp.ClientSession, served: Served, authorization: str
+) -> None:
+    for accept in (GRAPHQL, "application/json"):
+        headers = {"Authorization": authorization, "Accept": accept}
+        status, answer, response = await post(http, served, {"query": "{ hello }"}, headers)
+        assert status == 401
+        assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+        assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_busy_gateway_says_when_to_come_back(http: aiohttp.ClientSession, served: Served) -> None:
+    served.toy.busy = True
+    try:
+        status, answer, response = await post(http, served, {"query": "{ hello }"})
+    finally:
+        served.toy.busy = False
+    assert (status, response.headers["Retry-After"]) == (503, "1")
+    assert answer["errors"][0]["extensions"]["code"] == "OVERLOADED"
+
+
+async def test_subscription_over_http_names_the_websocket(
+    http: aiohttp.ClientSession, served: Served
+) -> None:
+    status, answer, _ = await post(http, served, {"query": "subscription { silence }"})
+    assert status == 400
+    assert "graphql-transport-ws" in answer["errors"][0]["message"]
+
+
+async def test_every_context_is_released(http: aiohttp.ClientSession, served: Served) -> None:
+    await post(http, served, {"query": "{ boom nodes { broken } }"})
+    assert served.toy.opened == served.toy.closed
+
+
+async def test_address_is_believed_as_far_as_our_own_proxies_go() -> None:
+    async with serving(trusted_proxies=1) as served, aiohttp.ClientSession() as http:
+        forwarded = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7"}
+        async with http.post(served.url, json={"query": "{ hello }"}, headers=forwarded) as response:
+            assert response.status == 200
+        assert served.toy.clients[-1].address == "203.0.113.7"

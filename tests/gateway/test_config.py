@@ -1,0 +1,119 @@
+"""Settings come from the environment, and what cannot be used is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import ConfigError, Settings, read_settings, settings_table, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"PARLEY_{name.upper()}", raising=False)
+
+
+def test_defaults_serve_this_machine_only_from_an_embedded_database() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.embedded, settings.offers_demo) == (
+        "127.0.0.1",
+        8000,
+        True,
+        True,
+    )
+
+
+def test_signing_keys_are_kept_in_the_data_directory_unless_told_otherwise(tmp_path: Path) -> None:
+    assert read_settings(data_dir=tmp_path).signing_keys == tmp_path / "signing-keys.json"
+    assert read_settings(data_dir=tmp_path, signing_keys="/keys.json").signing_keys == Path("/keys.json")
+
+
+def test_demo_is_not_offered_on_an_operators_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_DATABASE_URL", "postgresql://parley_app@db/parley")
+    assert not read_settings().offers_demo
+    monkeypatch.setenv("PARLEY_DEMO", "true")
+    assert read_settings().offers_demo
+
+
+def test_command_line_comes_before_environment_and_environment_before_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PARLEY_PORT=1001\nPARLEY_HOST=file\nPARLEY_POOL_SIZE=7\n")
+    monkeypatch.setenv("PARLEY_PORT", "1002")
+    monkeypatch.setenv("PARLEY_HOST", "environment")
+    settings = read_settings(port=1003)
+    assert (settings.port, settings.host, settings.pool_size) == (1003, "environment", 7)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read_settings().port = 1
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_TRUSTED_ORIGINS", "https://app.example.com, http://localhost:3000")
+    assert read_settings().trusted_origins == ("https://app.example.com", "http://localhost:3000")
+
+
+def test_all_unusable_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_PORT", "99999")
+    monkeypatch.setenv("PARLEY_LOG_FORMAT", "xml")
+    monkeypatch.setenv("PARLEY_TRUSTED_ORIGINS", "app.example.com")
+    monkeypatch.setenv("PARLEY_DATABASE_URL", "mysql://someone:hunter2@db/parley")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    message = str(caught.value)
+    assert len(caught.value.problems) == 4
+    assert "PARLEY_PORT: '99999' should be less than or equal to 65535" in message
+    assert "PARLEY_LOG_FORMAT: 'xml' should be 'auto', 'text' or 'json'" in message
+    assert (
+        "PARLEY_TRUSTED_ORIGINS: 'app.example.com' should list origins like https://app.example.com"
+        in message
+    )
+    assert "PARLEY_DATABASE_URL: the value should look like postgresql://" in message
+    assert "hunter2" not in message
+
+
+def test_a_bad_data_directory_is_one_problem_not_two() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(data_dir=3)
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["PARLEY_DATA_DIR"]
+
+
+def test_port_of_a_kubernetes_service_link_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_PORT", "tcp://10.0.0.1:80")
+    with pytest.raises(ConfigError, match="enableServiceLinks: false"):
+        read_settings()
+
+
+def test_passwords_are_not_shown() -> None:
+    settings = read_settings(
+        database_url="postgresql://parley_app:hunter2@db/parley",
+        owner_url="postgresql://admin:hunter2@db/parley",
+    )
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.model_dump())
+
+
+def test_unknown_variables_are_told_with_the_nearest_setting() -> None:
+    found = unknown_variables({"PARLEY_INTROSPECTON": "false", "PARLEY_HOST": "h", "PARLEY_QZX": ""})
+    assert found == [
+        "PARLEY_INTROSPECTON is not a setting. Did you mean PARLEY_INTROSPECTION?",
+        "PARLEY_QZX is not a setting.",
+    ]
+
+
+def test_kubernetes_service_links_are_not_mistaken_for_settings() -> None:
+    assert (
+        unknown_variables({"PARLEY_SERVICE_HOST": "10.0.0.1", "PARLEY_PORT_8000_TCP_ADDR": "10.0.0.1"}) == []
+    )
+
+
+def test_table_has_a_row_for_each_setting_and_no_path_of_this_machine() -> None:
+    table = settings_table()
+    assert all(f"| `PARLEY_{name.upper()}` |" in table for name in Settings.model_fields)
+    assert all(field.description for field in Settings.model_fields.values())
+    assert str(Path.home()) not in table

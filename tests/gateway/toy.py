@@ -1,0 +1,345 @@
+"""A small schema and what it needs to be served, for tests of the engine and the transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema
+
+from gateway.auth.identity import Identity
+from gateway.errors import Conflict, NotFound, Overloaded, Resync, Unauthenticated
+from gateway.execution import Engine
+from gateway.execution.operation import Operation
+from gateway.http.options import Options
+from gateway.http.ports import Client, Clock
+from gateway.http.registry import SocketRegistry
+from gateway.http.server import make_app, make_runner
+
+SDL = """
+    scalar JSON
+    input Inner { text: String, list: [String!], any: JSON }
+    input Note { content: String!, inner: Inner }
+    type Node { id: ID, node: Node, nodes: [Node!]!, broken: String!, slow: String }
+    type Query {
+        hello(name: String = "world"): String!
+        double(of: Int!): Int
+        note(input: Note!): String
+        echo(any: JSON): JSON
+        node: Node
+        nodes: [Node!]!
+        boom: String
+        missing: String
+        conflict: String
+        huge: Int
+        unserialisable: JSON
+        caller: String
+        context: Int!
+        wait: String
+        text(kilobytes: Int!): String!
+    }
+    type Mutation { write(text: String!): String! }
+    type Subscription {
+        count(to: Int!): Int!
+        contexts(times: Int!): Int!
+        callers: String
+        silence: Int!
+        failing: Int!
+        resync: Int!
+        refused: Int!
+        flood: String!
+    }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ToyContext:
+    """What a resolver of the toy schema gets."""
+
+    number: int
+    identity: Identity | None
+    toy: Toy
+
+
+@dataclass(slots=True)
+class Toy:
+    """What happened on the toy schema, and the contexts that it ran in."""
+
+    opened: int = 0
+    closed: int = 0
+    listening: int = 0
+    written: list[str] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = False
+    seen: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @asynccontextmanager
+    async def open(
+        self, identity: Identity | None, operation: Operation, client: Client
+    ) -> AsyncIterator[ToyContext]:
+        if self.busy:
+            raise Overloaded("Try again later.")
+        self.opened += 1
+        self.clients.append(client)
+        try:
+            yield ToyContext(self.opened, identity, self)
+        finally:
+            self.closed += 1
+
+    async def listeners(self, expected: int) -> None:
+        """Wait until so many subscriptions are listening."""
+        async with asyncio.timeout(5), self.seen:
+            await self.seen.wait_for(lambda: self.listening == expected)
+
+    async def enter(self, by: int) -> None:
+        async with self.seen:
+            self.listening += by
+            self.seen.notify_all()
+
+
+class ManualClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2030, 1, 1, tzinfo=UTC)
+        self._moved = asyncio.Condition()
+        self.waiting: list[datetime] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def until(self, moment: datetime) -> None:
+        async with self._moved:
+            self.waiting.append(moment)
+            self._moved.notify_all()
+            try:
+                await self._moved.wait_for(lambda: self._now >= moment)
+            finally:
+                self.waiting.remove(moment)
+
+    async def advance(self, seconds: float) -> None:
+        async with self._moved:
+            self._now += timedelta(seconds=seconds)
+            self._moved.notify_all()
+
+
+ALICE, BOB = UUID(int=1), UUID(int=2)
+PHONE, LAPTOP = UUID(int=11), UUID(int=12)
+
+
+def identity(user_id: UUID, session_id: UUID, expires_at: datetime) -> Identity:
+    return Identity(user_id, session_id, "user", frozenset(), expires_at, "token")
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The access tokens that are good."""
+
+    known: dict[str, Identity] = field(default_factory=dict)
+
+    def verify(self, token: str) -> Identity:
+        if token not in self.known:
+            raise Unauthenticated("The access token is not valid.")
+        return self.known[token]
+
+    def add(self, token: str, user_id: UUID, session_id: UUID, expires_at: datetime) -> None:
+        self.known[token] = identity(user_id, session_id, expires_at)
+
+
+def toy_schema() -> GraphQLSchema:
+    schema = build_schema(SDL)
+    for type_name, resolvers in {"Query": QUERY, "Mutation": MUTATION, "Node": NODE}.items():
+        fields = schema.get_type(type_name).fields  # type: ignore[union-attr]
+        for name, resolver in resolvers.items():
+            fields[name].resolve = resolver
+    for name, source in SUBSCRIPTION.items():
+        schema.subscription_type.fields[name].subscribe = source  # type: ignore[union-attr]
+        schema.subscription_type.fields[name].resolve = lambda event, _info, **_: event  # type: ignore[union-attr]
+    schema.subscription_type.fields["contexts"].resolve = context_number  # type: ignore[union-attr]
+    schema.subscription_type.fields["callers"].resolve = caller  # type: ignore[union-attr]
+    return schema
+
+
+def boom(*_: Any) -> None:
+    raise RuntimeError("a secret that users wrote")
+
+
+def missing(*_: Any) -> None:
+    raise NotFound("There is no such thing.", field=("input", "id"))
+
+
+def conflict(*_: Any) -> None:
+    raise Conflict("Somebody was first.", current=object())
+
+
+def caller(_: Any, info: GraphQLResolveInfo, **__: Any) -> str | None:
+    who = info.context.identity
+    return f"{who.user_id.int} {who.expires_at:%H:%M}" if who else None
+
+
+def context_number(_: Any, info: GraphQLResolveInfo, **__: Any) -> int:
+    return info.context.number  # type: ignore[no-any-return]
+
+
+async def wait(_: Any, info: GraphQLResolveInfo) -> str:
+    """Wait until the test says so, counted as a listener."""
+    toy: Toy = info.context.toy
+    await toy.enter(+1)
+    try:
+        await toy.wake.wait()
+    finally:
+        await toy.enter(-1)
+    return "woken"
+
+
+def write(_: Any, info: GraphQLResolveInfo, text: str) -> str:
+    info.context.toy.written.append(text)
+    return text
+
+
+QUERY = {
+    "hello": lambda _, __, name: f"Hello, {name}!",
+    "double": lambda _, __, of: of * 2,
+    "note": lambda _, __, input: input["content"],
+    "echo": lambda _, __, any=None: any,
+    "node": lambda *_: {"id": "1"},
+    "nodes": lambda *_: [{"id": "1"}],
+    "boom": boom,
+    "missing": missing,
+    "conflict": conflict,
+    "huge": lambda *_: 2**40,
+    "unserialisable": lambda *_: object(),
+    "caller": caller,
+    "context": context_number,
+    "wait": wait,
+    "text": lambda _, __, kilobytes: "x" * 1024 * kilobytes,
+}
+MUTATION = {"write": write}
+NODE = {
+    "node": lambda *_: {"id": "1"},
+    "nodes": lambda *_: [{"id": "1"}],
+    "broken": boom,
+    "slow": wait,
+}
+
+
+async def count(_: Any, info: GraphQLResolveInfo, to: int) -> AsyncGenerator[int, None]:
+    for number in range(1, to + 1):
+        yield number
+
+
+async def contexts(_: Any, info: GraphQLResolveInfo, times: int) -> AsyncGenerator[int, None]:
+    for _each in range(times):
+        yield info.context.number
+
+
+async def callers(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+    """An event each time that the test wakes it."""
+    toy: Toy = info.context.toy
+    await toy.enter(+1)
+    try:
+        while True:
+            await toy.wake.wait()
+            toy.wake.clear()
+            yield 1
+    finally:
+        await toy.enter(-1)
+
+
+async def silence(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+    toy: Toy = info.context.toy
+    await toy.enter(+1)
+    try:
+        yield 0
+        await asyncio.Event().wait()
+    finally:
+        await toy.enter(-1)
+
+
+async def failing(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+    yield 1
+    raise RuntimeError("a secret that users wrote")
+
+
+async def resync(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+    yield 1
+    raise Resync("The cursor is too old.", feedCursor="1.7")
+
+
+async def refused(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+    raise Unauthenticated("Sign in first.")
+
+
+async def flood(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[str, None]:
+    toy: Toy = info.context.toy
+    await toy.enter(+1)
+    try:
+        while True:
+            yield "x" * 1024 * 64
+    finally:
+        await toy.enter(-1)
+
+
+SUBSCRIPTION = {
+    "count": count,
+    "contexts": contexts,
+    "callers": callers,
+    "silence": silence,
+    "failing": failing,
+    "resync": resync,
+    "refused": refused,
+    "flood": flood,
+}
+
+
+@dataclass(slots=True)
+class Served:
+    """A gateway that serves the toy schema."""
+
+    url: str
+    toy: Toy
+    tokens: Tokens
+    sockets: SocketRegistry
+    runner: web.AppRunner
+
+
+@asynccontextmanager
+async def serving(
+    *,
+    clock: Clock | None = None,
+    introspection: bool = True,
+    not_ready: str | None = None,
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """Serve the toy schema on a free port; the options are those of the transport."""
+
+    async def ready() -> str | None:
+        return not_ready
+
+    toy, tokens, sockets = Toy(), Tokens(), SocketRegistry()
+    chosen = Options(**options)
+    app = make_app(
+        Engine(toy_schema(), introspection=introspection),
+        verify=tokens.verify,
+        contexts=toy,
+        ready=ready,
+        sockets=sockets,
+        options=chosen,
+        clock=clock,
+    )
+    runner = make_runner(app, chosen)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        yield Served(f"http://127.0.0.1:{port}/graphql", toy, tokens, sockets, runner)
+    finally:
+        await runner.cleanup()
