@@ -54,18 +54,14 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="parley", description="A GraphQL gateway for AI conversations.")
     commands = top.add_subparsers(title="commands", metavar="command", required=True)
 
-    one = _command(
-        commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, on an embedded database."
-    )
+    one = _command(commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, on an embedded database.")
     one.add_argument("--host", help="address to listen on")
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 takes any free one")
 
     _command(commands, "migrate", migrate, "Bring the database up to date.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
-    one.add_argument(
-        "--sql", action="store_true", help="the schema of the database instead, as its migrations make it"
-    )
+    one.add_argument("--sql", action="store_true", help="the schema of the database instead, as its migrations make it")
     end = one.add_mutually_exclusive_group()
     end.add_argument("--check", action="store_true", help=f"fail if {SDL_FILE} (or {SQL_FILE}) differs")
     end.add_argument("--write", action="store_true", help=f"write it to {SDL_FILE} (or {SQL_FILE})")
@@ -73,9 +69,7 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "demo", demo, "Fill the database with demo data.")
 
     one = _command(commands, "explain", explain, "Print what an operation would ask the database.")
-    one.add_argument(
-        "operation", nargs="?", type=Path, help="file of the operation; standard input without it"
-    )
+    one.add_argument("operation", nargs="?", type=Path, help="file of the operation; standard input without it")
     return top
 
 

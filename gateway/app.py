@@ -31,6 +31,7 @@ from gateway.http.options import Options
 from gateway.http.registry import SocketRegistry
 from gateway.http.server import make_app, make_runner
 from gateway.progress import tell
+from gateway.refusal import Refusal
 from gateway.schema.build import graphql_schema
 
 log = structlog.stdlib.get_logger("gateway")
@@ -106,7 +107,11 @@ async def _listening(settings: Settings, resources: Resources, sockets: SocketRe
     runner = make_runner(app, options)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except OSError as error:
+            where = f"{settings.host} port {settings.port}"
+            raise Refusal(f"Parley cannot listen on {where}: {error.strerror}. Set PARLEY_PORT.") from error
         host, port, *_ = runner.addresses[0]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:

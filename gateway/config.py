@@ -71,9 +71,7 @@ class Settings(BaseSettings):
         description="File of the private keys that sign access tokens; made at first start.",
         json_schema_extra={"shown": "`signing-keys.json` in the data directory"},
     )
-    access_token_seconds: int = Field(
-        900, ge=30, le=86_400, description="Life of an access token, in seconds."
-    )
+    access_token_seconds: int = Field(900, ge=30, le=86_400, description="Life of an access token, in seconds.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Life of an unused refresh token, in days.")
     session_days: int = Field(90, ge=1, le=3650, description="Days after which a device must sign in again.")
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -89,9 +87,7 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "only with the embedded database"},
     )
     max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
-    max_subscriptions_per_socket: int = Field(
-        20, ge=1, le=10_000, description="Subscriptions on one websocket."
-    )
+    max_subscriptions_per_socket: int = Field(20, ge=1, le=10_000, description="Subscriptions on one websocket.")
     init_timeout_seconds: float = Field(
         10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
     )
@@ -132,9 +128,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_origins", mode="before")
     @classmethod
     def _between_commas(cls, value: object) -> object:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("trusted_origins")
     @classmethod
@@ -157,11 +151,7 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = [
-            _problem(each)
-            for each in error.errors(include_url=False)
-            if "default_factory" not in each["type"]
-        ]
+        problems = [_problem(each) for each in error.errors(include_url=False) if "default_factory" not in each["type"]]
     except SettingsError as error:
         problems = [str(error)]
     raise ConfigError("These settings cannot be used:", problems)
@@ -175,9 +165,7 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     unknown = [
         name.upper()
         for name in environment
-        if name.upper().startswith(PREFIX)
-        and name.upper() not in known
-        and not SERVICE_LINK.search(name.upper())
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not SERVICE_LINK.search(name.upper())
     ]
     return [_not_a_setting(name, known) for name in sorted(unknown)]
 

@@ -48,17 +48,14 @@ class Account:
             mode = directory.stat().st_mode
             if not mode & stat.S_IXOTH:
                 directory.chmod(mode | stat.S_IXOTH)
-                log.warning(f"Accounts other than root may now pass through {directory}")
+                log.info(f"Accounts other than root may now pass through {directory}")
 
     def let_run(self, programs: Path) -> None:
         """Let this account read and run what is installed in the directory `programs`."""
         if not self.borrowed:
             return
         self.let_through(programs)
-        if (
-            programs.stat().st_mode & stat.S_IROTH
-            and (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH
-        ):
+        if programs.stat().st_mode & stat.S_IROTH and (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
             return
         for path in [programs, *programs.rglob("*")]:
             mode = path.stat().st_mode

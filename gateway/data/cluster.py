@@ -1,5 +1,4 @@
-"""One PostgreSQL data directory and the server in it: made, started, found running, mended after a crash,
-stopped.
+"""One PostgreSQL data directory and its server: made, started, found running, mended after a crash, stopped.
 
 Nothing here knows who else uses the server: the caller holds the directory's lock (`gateway.data.embedded`).
 """
@@ -25,8 +24,7 @@ from gateway.data.tuning import configuration
 
 SUPERUSER = "postgres"
 INITIAL = (
-    f"--username {SUPERUSER} --auth trust --encoding UTF8 "
-    "--locale C --locale-provider builtin --builtin-locale C.UTF-8"
+    f"--username {SUPERUSER} --auth trust --encoding UTF8 --locale C --locale-provider builtin --builtin-locale C.UTF-8"
 ).split()
 """Text sorts by code point, the same on every machine, and letters of all scripts have their cases."""
 
@@ -71,11 +69,8 @@ class Cluster:
         return Path("/tmp") / f"parley-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"  # noqa: S108
 
     def create(self) -> None:
-        """Initialise the directory. Killed half-way, it leaves nothing that the next attempt would take for a
-        cluster.
-        """
-        self.account.let_run(installation())
-        self.account.let_through(self.directory)
+        """Initialise the directory. Killed half-way, this leaves nothing that counts as one."""
+        self._let_the_account_in()
         unfinished = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
@@ -92,19 +87,21 @@ class Cluster:
         another program may have that number. A PostgreSQL process works in its data directory, so that is
         what is asked.
         """
-        lines = self._lock_file_lines()
-        if not lines or not lines[0].isdigit():
+        recorded = self._recorded_process_id
+        if recorded is None or not psutil.pid_exists(recorded):
             return None
         with suppress(psutil.Error):
-            process = psutil.Process(int(lines[0]))
-            if self._works_here(process):
-                return process
+            process = psutil.Process(recorded)
+            return process if self._works_here(process) else None
         return None
 
     def start(self) -> None:
         """Make sure that the server runs and accepts connections, whatever the last one left behind."""
+        if self._state == "stopping":
+            wait_while(self.server, STOP_SECONDS)
         if self.server() is None:
             self._check_version()
+            self._let_the_account_in()
             self._configure()
             for attempt in range(START_ATTEMPTS):
                 self._clear_remains()
@@ -112,9 +109,7 @@ class Cluster:
                     run("pg_ctl", "start", "--silent", *self._start_options(), account=self.account)
                 except EmbeddedDatabaseError as error:
                     if attempt + 1 == START_ATTEMPTS:
-                        raise EmbeddedDatabaseError(
-                            f"{error}\nThe end of its log:\n{self._end_of_log()}"
-                        ) from error
+                        raise EmbeddedDatabaseError(f"{error}\nThe end of its log:\n{self._end_of_log()}") from error
                     time.sleep(0.2 * 2**attempt)
                 else:
                     break
@@ -127,16 +122,17 @@ class Cluster:
             # Not by pg_ctl: it waits for the number to be gone, and in a container it may be us who keep it.
             with suppress(psutil.Error):
                 server.send_signal(signal.SIGINT)
-            wait_while(lambda: self.server() is not None, STOP_SECONDS)
+            wait_while(self.server, STOP_SECONDS)
         self._clear_remains()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while (lines := self._lock_file_lines())[7:8] != ["ready"]:
-            if self.server() is None or time.monotonic() > deadline:
-                state = lines[7] if lines[7:8] else "not running"
-                raise EmbeddedDatabaseError(f"PostgreSQL in {self.directory} did not get ready ({state}).")
-            time.sleep(0.05)
+        wait_while(lambda: self.server() and self._state != "ready", START_SECONDS)
+        if self._state != "ready":
+            raise EmbeddedDatabaseError(f"PostgreSQL in {self.directory} did not get ready: it is {self._state}.")
+
+    def _let_the_account_in(self) -> None:
+        self.account.let_run(installation())
+        self.account.let_through(self.directory)
 
     def _check_version(self) -> None:
         found = (self.directory / "PG_VERSION").read_text().strip()
@@ -167,27 +163,24 @@ class Cluster:
         if status.st_uid == os.geteuid():
             self.account.own(directory)
         elif status.st_uid != self.account.user:
-            raise EmbeddedDatabaseError(
-                f"{directory} belongs to another user. Choose a shorter PARLEY_DATA_DIR."
-            )
+            raise EmbeddedDatabaseError(f"{directory} belongs to another user. Choose a shorter PARLEY_DATA_DIR.")
         if not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
             raise EmbeddedDatabaseError(f"{directory} must be a directory that only its owner may enter.")
 
     def _clear_remains(self) -> None:
-        """Remove what a killed server leaves: children that still hold its memory, and a lock on a reused
-        number.
-        """
+        """Remove what a killed server leaves: children that hold its memory, and a lock in another's name."""
         for goodbye in (signal.SIGQUIT, signal.SIGKILL):
             for process in self._processes():
                 with suppress(psutil.Error):
                     process.send_signal(goodbye)
             wait_while(self._processes, ORPHAN_SECONDS)
-        lines = self._lock_file_lines()
-        if lines and lines[0].isdigit() and self.server() is None:
+        recorded = self._recorded_process_id
+        if recorded is not None and self.server() is None:
             # In a container, we may be the parent that a dead server waits for.
             with suppress(ChildProcessError):
-                os.waitpid(int(lines[0]), os.WNOHANG)
-            if psutil.pid_exists(int(lines[0])):
+                os.waitpid(recorded, os.WNOHANG)
+            # PostgreSQL itself removes the lock of a number that is free, after checks of its own.
+            if psutil.pid_exists(recorded):
                 self._lock_file.unlink(missing_ok=True)
 
     def _processes(self) -> list[psutil.Process]:
@@ -213,24 +206,21 @@ class Cluster:
         except FileNotFoundError:
             return []
 
+    @property
+    def _recorded_process_id(self) -> int | None:
+        first = self._lock_file_lines()[:1]
+        return int(first[0]) if first and first[0].isdigit() else None
+
+    @property
+    def _state(self) -> str:
+        return "".join(self._lock_file_lines()[7:8]) or "not running"
+
     def _start_options(self) -> tuple[str, ...]:
         directory = str(self.directory)
-        return (
-            "--wait",
-            "--timeout",
-            str(START_SECONDS),
-            "--log",
-            f"{directory}/start.log",
-            "--pgdata",
-            directory,
-        )
+        return "--wait", f"--timeout={START_SECONDS}", f"--log={directory}/start.log", f"--pgdata={directory}"
 
     def _end_of_log(self) -> str:
-        logs = [
-            path
-            for path in [self.directory / "start.log", *self.directory.glob("log/*.log")]
-            if path.exists()
-        ]
+        logs = [*self.directory.glob("start.log"), *self.directory.glob("log/*.log")]
         if not logs:
             return "(no log)"
         newest = max(logs, key=lambda path: path.stat().st_mtime)

@@ -12,9 +12,7 @@ from gateway.data.migrate import migrate
 from gateway.data.programs import run
 from gateway.data.roles import SCHEMA
 
-HEADER = (
-    "-- The schema after all migrations. Made by `make schema`; a test fails when it differs. Do not edit.\n"
-)
+HEADER = "-- The schema after all migrations. Made by `make schema`; a test fails when it differs. Do not edit.\n"
 NOISE = re.compile(
     r"^(\\(un)?restrict .*|-- PostgreSQL database dump complete|SET default_\w+ = .*|--)\n", re.MULTILINE
 )

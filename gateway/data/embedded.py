@@ -12,7 +12,7 @@ import fcntl
 import os
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,10 +43,16 @@ class EmbeddedDatabase:
 
     @classmethod
     async def start(cls, data_dir: Path, extra: Mapping[str, str] | None = None) -> EmbeddedDatabase:
-        """Join the server of `data_dir`, made and started if need be. `extra` goes before our PostgreSQL
-        settings.
+        """Join the server of `data_dir`, made and started if need be. `extra` overrides our server settings.
+
+        Cancelled, it leaves the server again before it returns.
         """
-        return await asyncio.to_thread(cls._start, data_dir, extra or {})
+        starting = asyncio.create_task(asyncio.to_thread(cls._start, data_dir, extra or {}))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await (await starting).stop()
+            raise
 
     @property
     def owner_url(self) -> str:
@@ -59,9 +65,7 @@ class EmbeddedDatabase:
         return self.url(LOGIN)
 
     def url(self, role: str, database: str = DATABASE) -> str:
-        """The URL of any role and database. No password: only the owner of the data directory reaches the
-        socket.
-        """
+        """The URL of any role and database. Without a password: only the directory's owner gets to the socket."""
         address = f"host={quote(str(self._sockets))}&port={PORT}"
         return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?{address}"
 
@@ -91,15 +95,14 @@ class EmbeddedDatabase:
                 log.error("PostgreSQL has died and does not start", reason=str(error), failures=failures)
 
     async def stop(self) -> None:
-        """Leave the server, and stop it if nobody else uses it. Close the pool first. Harmless the second
-        time.
-        """
+        """Leave the server, and stop it if nobody else uses it. Close the pool first. Twice does no harm."""
         await asyncio.to_thread(self._stop)
 
     @classmethod
     def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
-        directory = _made(data_dir)
-        cluster = Cluster(directory / "postgres", server_account(), {**tuned(machine_memory()), **extra})
+        account = server_account()
+        directory = _made(data_dir, 0o711 if account.borrowed else 0o700)
+        cluster = Cluster(directory / "postgres", account, {**tuned(machine_memory()), **extra})
         with _turn(directory):
             use = os.open(directory / "postgres.use", os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -107,10 +110,8 @@ class EmbeddedDatabase:
                 if not cluster.exists:
                     with step("Creating the database (first start only)…"):
                         cluster.create()
-                if cluster.server() is None:
-                    with step("Starting PostgreSQL…"):
-                        cluster.start()
-                cluster.start()
+                with nullcontext() if cluster.server() else step("Starting PostgreSQL…"):
+                    cluster.start()
                 database = cls(cluster, use)
                 asyncio.run(_create_database(database.url(SUPERUSER, "postgres")))
             except BaseException:
@@ -141,9 +142,7 @@ class EmbeddedDatabase:
 
 
 def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling, bounded, and never the same for two
-    processes.
-    """
+    """Seconds to wait after so many failures in a row: doubling, bounded, and no two processes alike."""
     longest = min(LONGEST_PAUSE_SECONDS, WATCH_SECONDS * 2.0 ** min(failures, 10))
     return random.uniform(0.5, 1.0) * longest  # noqa: S311
 
@@ -159,24 +158,20 @@ def _turn(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _made(data_dir: Path) -> Path:
+def _made(data_dir: Path, mode: int) -> Path:
     try:
-        data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+        data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         if not os.access(data_dir, os.W_OK):
             raise PermissionError(f"{data_dir} is not writable")
     except OSError as error:
-        raise EmbeddedDatabaseError(
-            f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR."
-        ) from error
+        raise EmbeddedDatabaseError(f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR.") from error
     return data_dir.resolve()
 
 
 async def _create_database(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        if not await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", DATABASE
-        ):
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f'CREATE DATABASE "{DATABASE}"')
     finally:
         await connection.close()

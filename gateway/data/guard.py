@@ -64,9 +64,7 @@ class UnsafeDatabase(Refusal):
 async def refuse_unsafe(connection: asyncpg.Connection) -> None:
     """Raise `UnsafeDatabase` unless row-level security binds this role on every table of users' rows."""
     problems = await _role_problems(connection) or await _ownership_problems(connection)
-    problems += [
-        problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)
-    ]
+    problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
     if problems:
         raise UnsafeDatabase("Parley does not start, because users could see each other's data:", problems)
 
@@ -104,16 +102,12 @@ def _table_problems(row: asyncpg.Record) -> list[str]:
     if row["partition"] and not row["may_select"]:
         return []
     if row["materialized"]:
-        return [f"{table} is materialized, so no policy can guard it: revoke SELECT on it."] * row[
-            "may_select"
-        ]
+        return [f"{table} is materialized, so no policy can guard it: revoke SELECT on it."] * row["may_select"]
     faults = []
     if not row["enabled"]:
         faults.append(f"{table} has no row-level security: ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;")
     if not row["forced"]:
-        faults.append(
-            f"{table} does not force it on its owner: ALTER TABLE {table} FORCE ROW LEVEL SECURITY;"
-        )
+        faults.append(f"{table} does not force it on its owner: ALTER TABLE {table} FORCE ROW LEVEL SECURITY;")
     if not row["has_policy"]:
         faults.append(f"{table} has no policy: CREATE POLICY … ON {table} …;")
     if row["may_truncate"]:

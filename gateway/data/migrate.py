@@ -123,8 +123,7 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 async def _as_owner(connection: asyncpg.Connection) -> None:
     await connection.execute(
-        f"SET ROLE {OWNER}; SET search_path = {SCHEMA}; "
-        f"SET statement_timeout = 0; SET lock_timeout = {LOCK_TIMEOUT_MS}"
+        f"SET ROLE {OWNER}; SET search_path = {SCHEMA}; SET statement_timeout = 0; SET lock_timeout = {LOCK_TIMEOUT_MS}"
     )
 
 

@@ -64,14 +64,10 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
     paths = sorted((directory or DIRECTORY).glob("*.sql"))
     if wrong := [path.name for path in paths if not FILE_NAME.fullmatch(path.name)]:
         raise MigrationError(f"Migrations are named like 0001_accounts.sql, unlike {', '.join(wrong)}.")
-    migrations = [
-        Migration(int(path.name[:4]), path.stem, path.read_text(encoding="utf-8")) for path in paths
-    ]
+    migrations = [Migration(int(path.name[:4]), path.stem, path.read_text(encoding="utf-8")) for path in paths]
     for number, migration in enumerate(migrations, start=1):
         if migration.number != number:
-            raise MigrationError(
-                f"Migrations are numbered without gaps: {migration.name} should be {number:04}."
-            )
+            raise MigrationError(f"Migrations are numbered without gaps: {migration.name} should be {number:04}.")
     return migrations
 
 
@@ -88,9 +84,7 @@ def outstanding(
         elif migration is not None and migration.name != past.name:
             problems.append(f"{past.name} is called {migration.name} here.")
         elif migration is not None and migration.checksum != past.checksum:
-            problems.append(
-                f"{past.name} was changed after it was applied. Undo that, and add a new migration."
-            )
+            problems.append(f"{past.name} was changed after it was applied. Undo that, and add a new migration.")
     if problems:
         raise MigrationError("The database does not fit this version of Parley:", problems)
     done = {past.number for past in applied}
@@ -101,12 +95,8 @@ def failure(migration: Migration, error: asyncpg.PostgresError) -> MigrationErro
     """What to tell about a statement that PostgreSQL refused."""
     position = getattr(error, "position", None)
     line = (
-        f" in line {migration.text[: int(position)].count(chr(10)) + 1}"
-        if position and migration.transactional
-        else ""
+        f" in line {migration.text[: int(position)].count(chr(10)) + 1}" if position and migration.transactional else ""
     )
-    detail = "".join(
-        f" {text}" for text in (getattr(error, "detail", None), getattr(error, "hint", None)) if text
-    )
+    detail = "".join(f" {text}" for text in (getattr(error, "detail", None), getattr(error, "hint", None)) if text)
     kept = "It changed nothing." if migration.transactional else "Its earlier statements are applied."
     return MigrationError(f"Migration {migration.name} failed{line}: {error}.{detail} {kept}")

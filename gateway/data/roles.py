@@ -79,15 +79,11 @@ async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None
     for role in (OWNER, runtime.name):
         await _ensure_search_path(connection, role)
     for extension in EXTENSIONS:
-        if await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", extension
-        ):
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", extension):
             await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {_quoted(extension)} SCHEMA {SCHEMA}")
 
 
-async def _ensure_role(
-    connection: asyncpg.Connection, name: str, login: str, password: str | None = None
-) -> None:
+async def _ensure_role(connection: asyncpg.Connection, name: str, login: str, password: str | None = None) -> None:
     if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name):
         return
     secret = f" PASSWORD '{scram_verifier(password)}'" if password else ""
@@ -116,9 +112,7 @@ async def _ensure_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {RUNTIME}")
         await connection.execute("RESET ROLE")
     database = await connection.fetchval("SELECT current_database()")
-    if not await connection.fetchval(
-        "SELECT has_database_privilege($1::name, $2, 'CONNECT')", RUNTIME, database
-    ):
+    if not await connection.fetchval("SELECT has_database_privilege($1::name, $2, 'CONNECT')", RUNTIME, database):
         await connection.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {RUNTIME}")
 
 

@@ -25,9 +25,7 @@ from gateway.execution.text import check_literals
 class Engine:
     """Runs operations on one schema."""
 
-    def __init__(
-        self, schema: GraphQLSchema, *, introspection: bool = True, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True, limits: Limits | None = None) -> None:
         self.schema = schema
         self._introspection = introspection
         self._limits = limits or Limits()

@@ -30,9 +30,7 @@ from gateway.execution.operation import Operation
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
 
 
-async def run(
-    schema: GraphQLSchema, operation: Operation, context: object, root: object = None
-) -> ExecutionResult:
+async def run(schema: GraphQLSchema, operation: Operation, context: object, root: object = None) -> ExecutionResult:
     """Run a query or mutation, or a subscription's selection on one event, which is then the root."""
     executor = _executor(schema, operation, context, root)
     try:
@@ -57,9 +55,7 @@ async def subscribe(
 
 
 @asynccontextmanager
-async def _source(
-    schema: GraphQLSchema, operation: Operation, context: object
-) -> AsyncIterator[AsyncIterable[Any]]:
+async def _source(schema: GraphQLSchema, operation: Operation, context: object) -> AsyncIterator[AsyncIterable[Any]]:
     """The stream of events, whose `finally` blocks have run when this ends, however it ends."""
     created = create_source_event_stream(_executor(schema, operation, context, None))
     stream = await created if isawaitable(created) else created
@@ -95,6 +91,7 @@ async def _settle(executor: Executor[None]) -> None:
     graphql-core leaves them running; the context that they use is about to be released.
     """
     if abandoned := list(executor.background_futures):
+        await asyncio.sleep(0)  # a coroutine that is cancelled before its first step was "never awaited"
         for future in abandoned:
             future.cancel()
         await asyncio.wait(abandoned)

@@ -79,14 +79,10 @@ def validate(schema: GraphQLSchema, document: DocumentNode, *, introspection: bo
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     """The document's fragments by name."""
-    return {
-        node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-    }
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
-def field_names(
-    definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> frozenset[str]:
+def field_names(definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
     """The names of all fields that the operation mentions, through its fragments."""
     names: set[str] = set()
     seen: set[str] = set()

@@ -47,13 +47,9 @@ def respond(answer: Answer, media_type: str) -> web.Response:
     return write(answer, media_type, status, headers)
 
 
-def write(
-    answer: Answer, media_type: str, status: int, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def write(answer: Answer, media_type: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
     """A response with this status, whatever the answer says."""
-    return web.Response(
-        body=answer.bytes(), status=status, headers=headers, content_type=media_type, charset="utf-8"
-    )
+    return web.Response(body=answer.bytes(), status=status, headers=headers, content_type=media_type, charset="utf-8")
 
 
 def _status(answer: Answer, media_type: str) -> tuple[int, Mapping[str, str]]:

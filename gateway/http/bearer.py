@@ -25,9 +25,7 @@ def identify(request: web.Request, verify: Verify) -> Identity | None:
 
 def bearer_token(authorization: object) -> str:
     """The token of an authorization that reads `Bearer <token>`."""
-    scheme, _, token = (
-        authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
-    )
+    scheme, _, token = authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The authorization must read: Bearer <access token>.")
     return token.strip()

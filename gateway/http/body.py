@@ -59,9 +59,7 @@ def _inflate(body: bytes, window: int, limit: int) -> bytes:
     try:
         inflated = stream.decompress(body, limit + 1)
     except zlib.error:
-        raise HttpError(
-            400, "The body is not what its Content-Encoding says: it cannot be decompressed."
-        ) from None
+        raise HttpError(400, "The body is not what its Content-Encoding says: it cannot be decompressed.") from None
     if len(inflated) > limit:
         raise too_large(limit)
     if not stream.eof or stream.unused_data:

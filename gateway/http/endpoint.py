@@ -104,8 +104,6 @@ def refuse_what_http_cannot(operation: Operation, method: str) -> None:
 
 def client_of(request: web.Request, options: Options) -> Client:
     """Where the request comes from. Of the addresses passed on, only those from our own proxies count."""
-    passed_on = [
-        each.strip() for value in request.headers.getall("X-Forwarded-For", []) for each in value.split(",")
-    ]
+    passed_on = [each.strip() for value in request.headers.getall("X-Forwarded-For", []) for each in value.split(",")]
     believed = passed_on[-options.trusted_proxies :] if options.trusted_proxies else []
     return Client(believed[0] if believed else request.remote, request.headers.get("User-Agent"))

@@ -30,9 +30,7 @@ Ready = Callable[[], Awaitable[str | None]]
 class Contexts(Protocol):
     """Makes the context that one operation runs in."""
 
-    def open(
-        self, identity: Identity | None, operation: Operation, client: Client
-    ) -> AbstractAsyncContextManager[Any]:
+    def open(self, identity: Identity | None, operation: Operation, client: Client) -> AbstractAsyncContextManager[Any]:
         """A context for the caller, anonymous without an identity. What it holds is released at its end."""
 
 

@@ -43,9 +43,7 @@ class SocketRegistry:
             if not self._sessions:
                 self._empty.set()
 
-    def close_session(
-        self, session_id: UUID, code: CloseCode = CloseCode.FORBIDDEN, reason: str = "signed out"
-    ) -> int:
+    def close_session(self, session_id: UUID, code: CloseCode = CloseCode.FORBIDDEN, reason: str = "signed out") -> int:
         """Close the sockets of a signed-in session; returns how many there were. Others are untouched."""
         found = [session for session in self._sessions if session.session_id == session_id]
         for session in found:
@@ -60,8 +58,13 @@ class SocketRegistry:
         for session in sessions:
             session.end(RESTARTING)
             await asyncio.sleep(PAUSE_SECONDS)
+        await self.all_closed(within_seconds)
+
+    async def all_closed(self, within_seconds: float) -> bool:
+        """Wait until no socket is open; false if some still are when the time is up."""
         try:
             async with asyncio.timeout(within_seconds):
                 await self._empty.wait()
         except TimeoutError:
-            pass  # the server cancels what is left
+            return False
+        return True

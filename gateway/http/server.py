@@ -43,6 +43,7 @@ def make_app(
         return await (over_websocket if upgrades else over_http).handle(request)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.pop("Server", None)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
         if request.path == options.path:
@@ -62,12 +63,16 @@ def make_app(
 
 
 def make_runner(app: web.Application, options: Options | None = None) -> web.AppRunner:
-    """What serves the application, for `web.TCPSite` and its like; `cleanup()` stops it gracefully."""
+    """What serves the application, for `web.TCPSite` and its like; `cleanup()` stops it gracefully.
+
+    A request whose client has gone is cancelled, so that it gives back what it holds.
+    """
     options = options or Options()
     return web.AppRunner(
         app,
         access_log=None,
         auto_decompress=False,
+        handler_cancellation=True,
         lingering_time=LINGERING_SECONDS,
         shutdown_timeout=options.shutdown_seconds,
     )

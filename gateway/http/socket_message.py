@@ -73,9 +73,7 @@ def _message(members: dict[str, Any]) -> Message:
             _payload(members)
             return Pong()
         case "subscribe":
-            return Subscribe(
-                _id(members), operation_request(read_object(members.get("payload"), "The payload"))
-            )
+            return Subscribe(_id(members), operation_request(read_object(members.get("payload"), "The payload")))
         case "complete":
             return Complete(_id(members))
         case str(unknown):

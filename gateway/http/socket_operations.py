@@ -36,9 +36,7 @@ class SocketOperations:
     async def subscribe(self, operation_id: str, request: OperationRequest) -> None:
         """Start an operation, or say that there is no room for it."""
         if operation_id in self._by_id:
-            raise SocketClosedError(
-                CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists"
-            )
+            raise SocketClosedError(CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists")
         if self._running >= self.limit:
             full = Overloaded(f"At most {self.limit} operations run at the same time on one socket.")
             return await self.outbox.send(say.answered(operation_id, failed(full)))

@@ -84,13 +84,14 @@ async def change(
     raise Conflict(f"This {name} is deleted.", field="id", current=current)
 
 
-def given(input: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """The values of an input that were given, by column. A null for a column that has a default is as if not given."""
+def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
+    """The values of an input that were given, by column. A null is as if not given, or clears the value with `nulls`."""
     values = {}
     for field in dataclasses.fields(input):
         value = getattr(input, field.name)
-        if value is not strawberry.UNSET and field.name not in without:
-            values[field.name] = id_of(value, field.name) if _is_id(field.name, value) else value
+        if field.name in without or value is strawberry.UNSET or (value is None and not nulls):
+            continue
+        values[field.name] = id_of(value, field.name) if _is_id(field.name, value) else value
     return values
 
 
@@ -135,7 +136,7 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
     guard = "deleted_at IS NULL" if entity_of(cls).deletable else "true"
 
     async def edit(info: Any, input: Any) -> Any:
-        values = given(input, without=("id", "expected_version"))
+        values = given(input, without=("id", "expected_version"), nulls=True)
         if not values:
             raise Invalid("Give at least one value to change.")
         async with info.context.autocommit() as db:

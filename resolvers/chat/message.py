@@ -128,7 +128,7 @@ class AddMessageInput:
     """The new message's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
     parent_id: strawberry.ID | None = strawberry.UNSET
     """The message of the same conversation that it answers or branches from."""
-    status: MessageStatus = strawberry.UNSET
+    status: MessageStatus | None = strawberry.UNSET
     """Whether it is whole; it is, if left out."""
     token_count: int | None = strawberry.UNSET
     """How many tokens it has."""
@@ -140,11 +140,11 @@ class AddMessageInput:
     """How long the model took, in milliseconds."""
     relevance_score: float | None = strawberry.UNSET
     """How well it answers, from 0 to 1."""
-    images: JSON = strawberry.UNSET
+    images: JSON | None = strawberry.UNSET
     """References to images, a list."""
-    files: JSON = strawberry.UNSET
+    files: JSON | None = strawberry.UNSET
     """References to files, a list."""
-    provider_metadata: JSON = strawberry.UNSET
+    provider_metadata: JSON | None = strawberry.UNSET
     """What the provider said besides, an object."""
 
 

@@ -103,7 +103,7 @@ class RecordContextOptimizationInput:
     """The new record's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
     summary: str | None = strawberry.UNSET
     """The text that stands for the affected messages."""
-    affected_message_ids: list[strawberry.ID] = strawberry.UNSET
+    affected_message_ids: list[strawberry.ID] | None = strawberry.UNSET
     """The messages of the conversation that were dropped or replaced."""
 
 

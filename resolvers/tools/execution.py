@@ -175,7 +175,7 @@ class ProposeToolExecutionInput:
     """The message that asks for it."""
     conversation_id: strawberry.ID | None = strawberry.UNSET
     """The conversation it belongs to; its message's if left out."""
-    parameters: JSON = strawberry.UNSET
+    parameters: JSON | None = strawberry.UNSET
     """What to call it with."""
 
 

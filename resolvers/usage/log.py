@@ -74,13 +74,13 @@ class RecordUsageInput:
     """The conversation it was made for."""
     message_id: strawberry.ID | None = strawberry.UNSET
     """The message it made; given together with its conversation."""
-    input_tokens: int = strawberry.UNSET
+    input_tokens: int | None = strawberry.UNSET
     """Tokens sent to the model."""
-    output_tokens: int = strawberry.UNSET
+    output_tokens: int | None = strawberry.UNSET
     """Tokens that the model gave."""
-    cost_usd: Decimal = strawberry.UNSET
+    cost_usd: Decimal | None = strawberry.UNSET
     """Its price in US dollars."""
-    used_own_api_key: bool = strawberry.UNSET
+    used_own_api_key: bool | None = strawberry.UNSET
     """Whether it was paid with the user's own key."""
     automation: str | None = strawberry.UNSET
     """What made the call when it was not a person."""

@@ -69,10 +69,7 @@ def test_all_unusable_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch
     assert len(caught.value.problems) == 4
     assert "PARLEY_PORT: '99999' should be less than or equal to 65535" in message
     assert "PARLEY_LOG_FORMAT: 'xml' should be 'auto', 'text' or 'json'" in message
-    assert (
-        "PARLEY_TRUSTED_ORIGINS: 'app.example.com' should list origins like https://app.example.com"
-        in message
-    )
+    assert "PARLEY_TRUSTED_ORIGINS: 'app.example.com' should list origins like https://app.example.com" in message
     assert "PARLEY_DATABASE_URL: the value should look like postgresql://" in message
     assert "hunter2" not in message
 
@@ -107,9 +104,7 @@ def test_unknown_variables_are_told_with_the_nearest_setting() -> None:
 
 
 def test_kubernetes_service_links_are_not_mistaken_for_settings() -> None:
-    assert (
-        unknown_variables({"PARLEY_SERVICE_HOST": "10.0.0.1", "PARLEY_PORT_8000_TCP_ADDR": "10.0.0.1"}) == []
-    )
+    assert unknown_variables({"PARLEY_SERVICE_HOST": "10.0.0.1", "PARLEY_PORT_8000_TCP_ADDR": "10.0.0.1"}) == []
 
 
 def test_table_has_a_row_for_each_setting_and_no_path_of_this_machine() -> None:

@@ -81,9 +81,7 @@ class Toy:
     seen: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @asynccontextmanager
-    async def open(
-        self, identity: Identity | None, operation: Operation, client: Client
-    ) -> AsyncIterator[ToyContext]:
+    async def open(self, identity: Identity | None, operation: Operation, client: Client) -> AsyncIterator[ToyContext]:
         if self.busy:
             raise Overloaded("Try again later.")
         self.opened += 1
@@ -130,6 +128,8 @@ class ManualClock:
             self._moved.notify_all()
 
 
+Info = GraphQLResolveInfo[ToyContext]
+
 ALICE, BOB = UUID(int=1), UUID(int=2)
 PHONE, LAPTOP = UUID(int=11), UUID(int=12)
 
@@ -155,7 +155,7 @@ class Tokens:
 
 def toy_schema() -> GraphQLSchema:
     schema = build_schema(SDL)
-    for type_name, resolvers in {"Query": QUERY, "Mutation": MUTATION, "Node": NODE}.items():
+    for type_name, resolvers in RESOLVERS.items():
         fields = schema.get_type(type_name).fields  # type: ignore[union-attr]
         for name, resolver in resolvers.items():
             fields[name].resolve = resolver
@@ -179,16 +179,16 @@ def conflict(*_: Any) -> None:
     raise Conflict("Somebody was first.", current=object())
 
 
-def caller(_: Any, info: GraphQLResolveInfo, **__: Any) -> str | None:
+def caller(_: Any, info: Info, **__: Any) -> str | None:
     who = info.context.identity
     return f"{who.user_id.int} {who.expires_at:%H:%M}" if who else None
 
 
-def context_number(_: Any, info: GraphQLResolveInfo, **__: Any) -> int:
-    return info.context.number  # type: ignore[no-any-return]
+def context_number(_: Any, info: Info, **__: Any) -> int:
+    return info.context.number
 
 
-async def wait(_: Any, info: GraphQLResolveInfo) -> str:
+async def wait(_: Any, info: Info) -> str:
     """Wait until the test says so, counted as a listener."""
     toy: Toy = info.context.toy
     await toy.enter(+1)
@@ -199,7 +199,7 @@ async def wait(_: Any, info: GraphQLResolveInfo) -> str:
     return "woken"
 
 
-def write(_: Any, info: GraphQLResolveInfo, text: str) -> str:
+def write(_: Any, info: Info, text: str) -> str:
     info.context.toy.written.append(text)
     return text
 
@@ -230,17 +230,17 @@ NODE = {
 }
 
 
-async def count(_: Any, info: GraphQLResolveInfo, to: int) -> AsyncGenerator[int, None]:
+async def count(_: Any, info: Info, to: int) -> AsyncGenerator[int, None]:
     for number in range(1, to + 1):
         yield number
 
 
-async def contexts(_: Any, info: GraphQLResolveInfo, times: int) -> AsyncGenerator[int, None]:
+async def contexts(_: Any, info: Info, times: int) -> AsyncGenerator[int, None]:
     for _each in range(times):
         yield info.context.number
 
 
-async def callers(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+async def callers(_: Any, info: Info) -> AsyncGenerator[int, None]:
     """An event each time that the test wakes it."""
     toy: Toy = info.context.toy
     await toy.enter(+1)
@@ -253,7 +253,7 @@ async def callers(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]
         await toy.enter(-1)
 
 
-async def silence(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+async def silence(_: Any, info: Info) -> AsyncGenerator[int, None]:
     toy: Toy = info.context.toy
     await toy.enter(+1)
     try:
@@ -263,21 +263,21 @@ async def silence(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]
         await toy.enter(-1)
 
 
-async def failing(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+async def failing(_: Any, info: Info) -> AsyncGenerator[int, None]:
     yield 1
     raise RuntimeError("a secret that users wrote")
 
 
-async def resync(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+async def resync(_: Any, info: Info) -> AsyncGenerator[int, None]:
     yield 1
     raise Resync("The cursor is too old.", feedCursor="1.7")
 
 
-async def refused(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[int, None]:
+async def refused(_: Any, info: Info) -> AsyncGenerator[int, None]:
     raise Unauthenticated("Sign in first.")
 
 
-async def flood(_: Any, info: GraphQLResolveInfo) -> AsyncGenerator[str, None]:
+async def flood(_: Any, info: Info) -> AsyncGenerator[str, None]:
     toy: Toy = info.context.toy
     await toy.enter(+1)
     try:
@@ -297,6 +297,9 @@ SUBSCRIPTION = {
     "refused": refused,
     "flood": flood,
 }
+
+
+RESOLVERS: dict[str, dict[str, Any]] = {"Query": QUERY, "Mutation": MUTATION, "Node": NODE}
 
 
 @dataclass(slots=True)

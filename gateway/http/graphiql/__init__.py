@@ -58,9 +58,7 @@ class Example:
     variables: dict[str, Any]
 
 
-def routes(
-    graphql_path: str = "/graphql", demo: Demo | None = None, folder: Path = FOLDER
-) -> list[web.RouteDef]:
+def routes(graphql_path: str = "/graphql", demo: Demo | None = None, folder: Path = FOLDER) -> list[web.RouteDef]:
     """Everything that the page needs, apart from the API at `graphql_path`."""
     try:
         files = {name: (folder / path).read_bytes() for name, path in FILES.items()}

@@ -5,8 +5,17 @@ export function createFetcher(url, session) {
   return async (params, { headers, documentAST } = {}) => {
     const operation = findOperation(documentAST, params.operationName);
     if (operation?.operation === "subscription") return live(url, session, params, headers, operation);
-    return http(params, { headers: await session.headers(headers), documentAST });
+    const ask = async () => http(params, { headers: await session.headers(headers), documentAST });
+    return params.operationName === "IntrospectionQuery" ? whenAllowed(ask, session) : ask();
   };
+}
+
+/* A gateway may show its schema only to users: if it refuses, ask again once somebody has signed in. */
+async function whenAllowed(ask, session) {
+  const answer = await ask();
+  if (answer.data || session.email) return answer;
+  await new Promise((changed) => session.addEventListener("change", changed, { once: true }));
+  return whenAllowed(ask, session);
 }
 
 function findOperation(document, name) {

@@ -7,10 +7,8 @@ import { openTab, storage } from "./storage.js";
 const { graphqlPath, demo, examples } = await fetch("/graphiql/config.json").then((response) => response.json());
 const session = new Session(graphqlPath);
 const tabs = examples.map(({ query, variables }) => ({ query, variables: JSON.stringify(variables, null, 2) }));
-const root = ReactDOM.createRoot(document.querySelector("#graphiql"));
 const forms = [...document.forms];
 const [signIn, useToken, signedIn] = forms;
-let schemaIsKnown = false;
 
 startBar();
 openTab(tabs[0]);
@@ -30,11 +28,7 @@ function startBar() {
       document.forms[button.dataset.show].querySelector("input").focus();
     });
   }
-  session.addEventListener("change", () => {
-    showSession();
-    // A gateway that shows its schema only to users refused it before.
-    if (!schemaIsKnown) renderGraphiQL();
-  });
+  session.addEventListener("change", showSession);
   showSession();
 }
 
@@ -69,12 +63,11 @@ function report(text) {
 }
 
 function renderGraphiQL() {
-  root.render(
+  ReactDOM.createRoot(document.querySelector("#graphiql")).render(
     React.createElement(GraphiQL, {
       fetcher: createFetcher(graphqlPath, session),
       defaultTabs: tabs,
       defaultEditorToolsVisibility: "variables",
-      onSchemaChange: () => (schemaIsKnown = true),
       shouldPersistHeaders: false,
       showPersistHeadersSettings: false,
       storage,

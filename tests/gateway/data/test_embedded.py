@@ -142,9 +142,7 @@ async def test_killed_server_is_brought_back(data_dir: Path) -> None:
         assert await answer(embedded.owner_url) == 42
 
 
-async def test_supervisor_brings_a_killed_server_back(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_supervisor_brings_a_killed_server_back(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.data.embedded.WATCH_SECONDS", 0.01)
     async with started(data_dir) as embedded:
         back = asyncio.Event()

@@ -70,9 +70,7 @@ async def check(cluster: EmbeddedDatabase, role: str, database: Database) -> Non
         await connection.close()
 
 
-async def test_safe_database_is_served(
-    cluster: EmbeddedDatabase, role: str, empty_database: Database
-) -> None:
+async def test_safe_database_is_served(cluster: EmbeddedDatabase, role: str, empty_database: Database) -> None:
     await check(cluster, role, empty_database)
 
 
@@ -100,9 +98,7 @@ async def test_unsafe_role_is_refused(
     assert any(problem.format(role=role) in each for each in caught.value.problems)
 
 
-async def test_superuser_of_the_embedded_server_is_refused(
-    cluster: EmbeddedDatabase, database: Database
-) -> None:
+async def test_superuser_of_the_embedded_server_is_refused(cluster: EmbeddedDatabase, database: Database) -> None:
     with pytest.raises(UnsafeDatabase, match="postgres is SUPERUSER"):
         await check(cluster, "postgres", database)
 

@@ -59,9 +59,7 @@ async def test_everything_belongs_to_the_owner_role(empty_database: Database, di
 
 
 async def test_ten_starts_at_once_migrate_once(empty_database: Database, directory: Path) -> None:
-    applied = await asyncio.gather(
-        *(migrate(empty_database.owner_url, directory=directory) for _ in range(10))
-    )
+    applied = await asyncio.gather(*(migrate(empty_database.owner_url, directory=directory) for _ in range(10)))
     assert sorted(len(each) for each in applied) == [0] * 9 + [2]
     assert await value(empty_database, "SELECT count(*) FROM parley.things") == 1
 
@@ -90,12 +88,8 @@ async def test_database_of_a_newer_parley_is_not_migrated_but_may_be_served(
         assert await pending(connection, directory) == []
 
 
-async def test_failing_migration_leaves_nothing_and_names_its_line(
-    empty_database: Database, directory: Path
-) -> None:
-    (directory / "0002_more.sql").write_text(
-        "CREATE TABLE half ();\n\nALTER TABLE nothing ADD COLUMN name text;\n"
-    )
+async def test_failing_migration_leaves_nothing_and_names_its_line(empty_database: Database, directory: Path) -> None:
+    (directory / "0002_more.sql").write_text("CREATE TABLE half ();\n\nALTER TABLE nothing ADD COLUMN name text;\n")
     with pytest.raises(MigrationError, match=r'0002_more failed: relation "nothing" does not exist'):
         await migrate(empty_database.owner_url, directory=directory)
     assert await value(empty_database, "SELECT to_regclass('parley.half')") is None
@@ -155,9 +149,7 @@ async def test_index_is_built_concurrently_while_others_wait_their_turn(
         "DROP INDEX CONCURRENTLY IF EXISTS things_name;\n"
         "CREATE INDEX CONCURRENTLY things_name ON things (name);\n"
     )
-    applied = await asyncio.gather(
-        *(migrate(empty_database.owner_url, directory=directory) for _ in range(4))
-    )
+    applied = await asyncio.gather(*(migrate(empty_database.owner_url, directory=directory) for _ in range(4)))
     assert sorted(len(each) for each in applied) == [0, 0, 0, 3]
     assert await value(
         empty_database, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'parley.things_name'::regclass"
@@ -176,9 +168,7 @@ async def test_everything_is_pending_in_an_empty_database(empty_database: Databa
         assert len(await pending(connection, directory)) == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "complaint"), [("0004_gap.sql", "without gaps"), ("3_short.sql", "are named like")]
-)
+@pytest.mark.parametrize(("name", "complaint"), [("0004_gap.sql", "without gaps"), ("3_short.sql", "are named like")])
 async def test_misnamed_migrations_are_refused_before_anything_runs(
     empty_database: Database, directory: Path, name: str, complaint: str
 ) -> None:

@@ -90,9 +90,7 @@ async def test_role_that_may_not_prepare_is_told_what_it_needs(
     name = f"nobody_{uuid4().hex}"
     await administrator.execute(f"CREATE ROLE {name} LOGIN")
     with pytest.raises(MigrationError, match="needs CREATEROLE"):
-        await migrate(
-            cluster.url(name, empty_database.name), RuntimeRole(f"app_{uuid4().hex}"), directory=tmp_path
-        )
+        await migrate(cluster.url(name, empty_database.name), RuntimeRole(f"app_{uuid4().hex}"), directory=tmp_path)
 
 
 async def test_password_is_sent_as_a_verifier_that_the_server_accepts(
@@ -119,9 +117,7 @@ def test_verifier_is_the_one_of_the_standard() -> None:
         base64.b64decode(part) for part in scram_verifier("pencil", salt).split("$")[2].split(":")
     )
     nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
-    message = (
-        f"n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}".encode()
-    )
+    message = f"n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}".encode()
     proof = base64.b64decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
     client_key = bytes(a ^ b for a, b in zip(proof, hmac.digest(stored_key, message, "sha256"), strict=True))
     assert hashlib.sha256(client_key).digest() == stored_key

@@ -89,9 +89,7 @@ async def test_data_that_json_cannot_hold_is_our_fault(engine: Engine) -> None:
         ({"of": 1.5}, "Int cannot represent non-integer value"),
     ],
 )
-def test_variable_of_the_wrong_type_is_a_bad_request(
-    engine: Engine, variables: dict[str, Any], message: str
-) -> None:
+def test_variable_of_the_wrong_type_is_a_bad_request(engine: Engine, variables: dict[str, Any], message: str) -> None:
     refused = refusal(engine, "query ($of: Int!) { double(of: $of) }", **variables)
     (error,) = failed(refused).errors
     assert message in error["message"]

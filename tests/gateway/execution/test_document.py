@@ -42,9 +42,7 @@ def test_anonymous_operation_needs_no_name(engine: Engine, kind: str) -> None:
         ("type Query { id: ID }", None, "no operation"),
     ],
 )
-def test_the_operation_must_be_plain_to_find(
-    engine: Engine, text: str, name: str | None, message: str
-) -> None:
+def test_the_operation_must_be_plain_to_find(engine: Engine, text: str, name: str | None, message: str) -> None:
     refused = refusal(engine, text, name)
     assert refused.code == "BAD_REQUEST"
     assert message in str(refused)

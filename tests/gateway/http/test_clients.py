@@ -20,12 +20,8 @@ async def served() -> AsyncIterator[Served]:
 
 
 async def test_gql_over_http(served: Served) -> None:
-    async with Client(
-        transport=AIOHTTPTransport(url=served.url), fetch_schema_from_transport=True
-    ) as session:
-        request = GraphQLRequest(
-            "query ($name: String) { hello(name: $name) }", variable_values={"name": "gql"}
-        )
+    async with Client(transport=AIOHTTPTransport(url=served.url), fetch_schema_from_transport=True) as session:
+        request = GraphQLRequest("query ($name: String) { hello(name: $name) }", variable_values={"name": "gql"})
         assert await session.execute(request) == {"hello": "Hello, gql!"}
 
 

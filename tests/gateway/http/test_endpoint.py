@@ -97,9 +97,7 @@ async def test_get_that_cannot_be_answered(
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
-async def test_other_methods_are_not_allowed(
-    http: aiohttp.ClientSession, served: Served, method: str
-) -> None:
+async def test_other_methods_are_not_allowed(http: aiohttp.ClientSession, served: Served, method: str) -> None:
     async with http.request(method, served.url, params={"query": "{ hello }"}) as response:
         assert response.status == 405
         assert response.headers["Allow"] == "GET, POST, OPTIONS"
@@ -265,9 +263,7 @@ def raw_deflate(body: bytes) -> bytes:
         ("identity", QUERY),
     ],
 )
-async def test_compressed_body_is_read(
-    http: aiohttp.ClientSession, served: Served, encoding: str, body: bytes
-) -> None:
+async def test_compressed_body_is_read(http: aiohttp.ClientSession, served: Served, encoding: str, body: bytes) -> None:
     status, answer, _ = await post(http, served, body, {"Content-Encoding": encoding})
     assert (status, answer) == (200, {"data": {"hello": "Hello, world!"}})
 
@@ -295,9 +291,7 @@ async def test_compressed_body_that_cannot_be_read(
     assert named in answer["errors"][0]["message"]
 
 
-async def test_large_body_is_refused_by_its_announced_length(
-    http: aiohttp.ClientSession, served: Served
-) -> None:
+async def test_large_body_is_refused_by_its_announced_length(http: aiohttp.ClientSession, served: Served) -> None:
     status, answer, _ = await post(http, served, b" " * (LIMIT + 1))
     assert status == 413
     assert answer["errors"][0]["message"] == (
@@ -305,9 +299,7 @@ async def test_large_body_is_refused_by_its_announced_length(
     )
 
 
-async def test_large_body_is_refused_when_its_length_is_not_known(
-    http: aiohttp.ClientSession, served: Served
-) -> None:
+async def test_large_body_is_refused_when_its_length_is_not_known(http: aiohttp.ClientSession, served: Served) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(30):
             yield b" " * 1000
@@ -320,9 +312,8 @@ async def test_body_that_does_not_come_is_given_up() -> None:
     async with serving(body_timeout_seconds=0.05) as served:
         host, _, port = served.url.removeprefix("http://").removesuffix("/graphql").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(
-            b"POST /graphql HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-        )
+        headers = ("POST /graphql HTTP/1.1", "Host: g", "Content-Type: application/json", "Content-Length: 9")
+        writer.write("\r\n".join((*headers, "", "{")).encode())
         async with asyncio.timeout(5):
             assert b" 408 " in await reader.readline()
         writer.close()
@@ -338,9 +329,7 @@ async def test_token_tells_who_is_calling(http: aiohttp.ClientSession, served: S
 
 
 @pytest.mark.parametrize("authorization", ["Bearer bad", "Bearer", "Bearer  ", "Basic Z29vZA==", "good", ""])
-async def test_bad_token_is_unauthorized(
-    http: aiohttp.ClientSession, served: Served, authorization: str
-) -> None:
+async def test_bad_token_is_unauthorized(http: aiohttp.ClientSession, served: Served, authorization: str) -> None:
     for accept in (GRAPHQL, "application/json"):
         headers = {"Authorization": authorization, "Accept": accept}
         status, answer, response = await post(http, served, {"query": "{ hello }"}, headers)
@@ -359,9 +348,7 @@ async def test_busy_gateway_says_when_to_come_back(http: aiohttp.ClientSession, 
     assert answer["errors"][0]["extensions"]["code"] == "OVERLOADED"
 
 
-async def test_subscription_over_http_names_the_websocket(
-    http: aiohttp.ClientSession, served: Served
-) -> None:
+async def test_subscription_over_http_names_the_websocket(http: aiohttp.ClientSession, served: Served) -> None:
     status, answer, _ = await post(http, served, {"query": "subscription { silence }"})
     assert status == 400
     assert "graphql-transport-ws" in answer["errors"][0]["message"]

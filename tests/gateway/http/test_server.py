@@ -6,6 +6,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from tests.gateway.toy import serving
 
@@ -61,6 +62,37 @@ async def test_untrusted_origin_gets_nothing_beside_a_trusted_one() -> None:
             async with http.options(served.url, headers={"Origin": origin}) as response:
                 assert "Access-Control-Allow-Origin" not in response.headers
                 assert response.headers["Vary"] == "Origin"
+
+
+async def test_request_whose_client_has_gone_is_cancelled() -> None:
+    async with serving() as served:
+        async with aiohttp.ClientSession() as http:
+            asking = asyncio.ensure_future(http.post(served.url, json={"query": "{ wait }"}))
+            await served.toy.listeners(1)
+            asking.cancel()
+            await asyncio.wait([asking])
+        await served.toy.listeners(0)
+        assert served.toy.opened == served.toy.closed
+
+
+async def test_fault_of_the_transport_is_answered_like_any_other() -> None:
+    async with serving() as served, aiohttp.ClientSession() as http:
+        served.tokens.known = None  # type: ignore[assignment]
+        headers = {"Authorization": "Bearer any"}
+        with capture_logs() as lines:
+            async with http.post(served.url, json={"query": "{ hello }"}, headers=headers) as response:
+                assert response.status == 500
+                (error,) = (await response.json())["errors"]
+        assert error["extensions"] == {"code": "INTERNAL", "reference": lines[0]["reference"]}
+
+
+async def test_answers_do_not_tell_what_serves_them() -> None:
+    async with (
+        serving() as served,
+        aiohttp.ClientSession() as http,
+        http.post(served.url, json={"query": "{ hello }"}) as response,
+    ):
+        assert "Server" not in response.headers
 
 
 async def test_running_request_is_finished_before_the_stop() -> None:

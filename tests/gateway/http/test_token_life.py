@@ -38,7 +38,7 @@ async def watched(clock: ManualClock, count: int = 2) -> None:
         await clock._moved.wait_for(lambda: len(clock.waiting) == count)
 
 
-async def sign_in(client: SocketClient, clock: ManualClock, token: str = "first") -> None:
+async def sign_in(client: SocketClient, clock: ManualClock, token: str) -> None:
     await client.init({"Authorization": f"Bearer {token}"})
     await watched(clock)
 
@@ -60,9 +60,7 @@ async def test_token_is_found_wherever_clients_put_it(served: Served, payload: d
         assert (await client.heard())["payload"] == {"data": {"caller": "1 00:10"}}
 
 
-@pytest.mark.parametrize(
-    "payload", [None, {}, {"headers": None}, {"headers": "none"}, {"Authorization": None}]
-)
+@pytest.mark.parametrize("payload", [None, {}, {"headers": None}, {"headers": "none"}, {"Authorization": None}])
 async def test_without_a_token_the_client_is_anonymous(served: Served, payload: Any) -> None:
     async with connected(served) as client:
         await client.init(payload)
@@ -92,7 +90,7 @@ async def test_bad_token_closes_with_4403(served: Served, payload: Any) -> None:
 
 async def test_client_is_warned_a_minute_before_the_end(served: Served, clock: ManualClock) -> None:
     async with connected(served) as client:
-        await sign_in(client, clock)
+        await sign_in(client, clock, "first")
         await clock.advance(9 * MINUTES - 1)
         await client.say({"type": "ping"})
         assert await client.heard() == {"type": "pong"}
@@ -113,7 +111,7 @@ async def test_short_life_is_warned_of_at_its_half(served: Served, clock: Manual
 
 async def test_socket_closes_with_its_token(served: Served, clock: ManualClock) -> None:
     async with connected(served) as client:
-        await sign_in(client, clock)
+        await sign_in(client, clock, "first")
         await client.subscribe("subscription { silence }")
         await client.heard()
         await clock.advance(10 * MINUTES)
@@ -126,7 +124,7 @@ async def test_socket_closes_with_its_token(served: Served, clock: ManualClock) 
 
 async def test_token_is_renewed_without_a_break(served: Served, clock: ManualClock) -> None:
     async with connected(served) as client:
-        await sign_in(client, clock)
+        await sign_in(client, clock, "first")
         await client.subscribe("subscription { callers }")
         await served.toy.listeners(1)
         served.toy.wake.set()
@@ -153,7 +151,7 @@ async def test_token_of_another_session_or_user_closes_with_4403(
     served: Served, clock: ManualClock, token: str
 ) -> None:
     async with connected(served) as client:
-        await sign_in(client, clock)
+        await sign_in(client, clock, "first")
         await client.say({"type": "ping", "payload": {"authorization": f"Bearer {token}"}})
         assert (await client.closed())[0] == 4403
 
@@ -173,7 +171,7 @@ async def test_token_before_the_handshake_closes_with_4401(served: Served) -> No
 
 async def test_revoked_session_loses_its_sockets_and_no_other(served: Served, clock: ManualClock) -> None:
     async with connected(served) as revoked, connected(served) as kept, connected(served) as anonymous:
-        await sign_in(revoked, clock)
+        await sign_in(revoked, clock, "first")
         await kept.init({"accessToken": "other session"})
         await anonymous.init()
         await revoked.subscribe("subscription { silence }")

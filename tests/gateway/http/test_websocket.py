@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from tests.gateway.http.socket_client import connected
 from tests.gateway.toy import Served, serving
@@ -219,9 +221,7 @@ async def test_id_may_be_used_again_once_its_operation_is_over(served: Served) -
         ('{"type": "ünïcödé ' + "é" * 200 + '"}', "type is unknown"),
     ],
 )
-async def test_message_that_breaks_the_protocol_closes_with_4400(
-    served: Served, message: str, named: str
-) -> None:
+async def test_message_that_breaks_the_protocol_closes_with_4400(served: Served, message: str, named: str) -> None:
     async with connected(served) as client:
         await client.socket.send_str(message)
         code, reason = await client.closed()
@@ -298,24 +298,44 @@ async def test_busy_gateway_refuses_the_operation_alone() -> None:
 
 
 async def test_client_that_stops_reading_holds_back_the_source_and_is_dropped_in_the_end() -> None:
-    async with serving(send_timeout_seconds=0.2, close_timeout_seconds=0.2) as served:
-        url = served.url.removeprefix("http://").removesuffix("/graphql")
-        host, _, port = url.partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
-        try:
-            await handshake(reader, writer)
-            writer.write(client_frame(b'{"type":"connection_init"}'))
-            writer.write(
-                client_frame(b'{"type":"subscribe","id":"1","payload":{"query":"subscription { flood }"}}')
-            )
-            await writer.drain()
-            await served.toy.listeners(1)
-            await served.toy.listeners(0)
-            async with asyncio.timeout(5):
-                while len(served.sockets):
-                    await asyncio.sleep(0)
-        finally:
-            writer.transport.abort()
+    async with (
+        serving(send_timeout_seconds=0.2, close_timeout_seconds=0.2) as served,
+        raw_socket(served, "subscription { flood }"),
+    ):
+        await served.toy.listeners(1)
+        await served.toy.listeners(0)
+        assert await served.sockets.all_closed(within_seconds=5)
+
+
+async def test_peer_that_does_not_answer_pings_is_dropped() -> None:
+    async with serving(heartbeat_seconds=0.1) as served, raw_socket(served, SILENCE):
+        await served.toy.listeners(1)
+        await served.toy.listeners(0)
+        assert await served.sockets.all_closed(within_seconds=5)
+
+
+async def test_fault_of_ours_closes_with_1011_and_a_reference() -> None:
+    async with serving() as served, connected(served) as client:
+        served.tokens.known = None  # type: ignore[assignment]
+        with capture_logs() as lines:
+            await client.say({"type": "connection_init", "payload": {"accessToken": "any"}})
+            code, reason = await client.closed()
+        assert code == 1011
+        assert lines[0]["reference"] in reason
+
+
+@asynccontextmanager
+async def raw_socket(served: Served, query: str) -> AsyncIterator[None]:
+    """A websocket that asks one thing and then only takes what its buffers hold."""
+    host, _, port = served.url.removeprefix("http://").removesuffix("/graphql").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    try:
+        await handshake(reader, writer)
+        writer.write(client_frame('{"type":"connection_init"}'))
+        writer.write(client_frame(f'{{"type":"subscribe","id":"1","payload":{{"query":"{query}"}}}}'))
+        yield
+    finally:
+        writer.transport.abort()
 
 
 async def handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -327,10 +347,10 @@ async def handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     await reader.readuntil(b"\r\n\r\n")
 
 
-def client_frame(text: bytes) -> bytes:
+def client_frame(text: str) -> bytes:
     """A masked text frame; the mask of zeros changes nothing."""
     assert len(text) < 126
-    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
 
 
 async def test_shutdown_closes_sockets_with_1012_and_waits_for_their_sources() -> None:
