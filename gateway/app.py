@@ -120,9 +120,7 @@ async def _listening(settings: Settings, resources: Resources, sockets: SocketRe
 
 def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
     keys = load_or_create(settings.signing_keys)
-    tokens = TokenAuthority(
-        keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds
-    )
+    tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
     token_life = datetime.timedelta(seconds=settings.access_token_seconds)
     return Accounts(
         keys,

@@ -49,14 +49,14 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every IPv4 interface.")
-    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every IPv4 interface.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     database_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="PostgreSQL 14 or newer, as the role that serves requests. None: Parley runs its own.",
     )
     owner_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="The same database, as a role that may migrate it. "
         "`parley migrate` needs it, and `parley serve` migrates at start when it is given.",
     )
@@ -65,42 +65,44 @@ class Settings(BaseSettings):
         description="Directory of the embedded database and of the signing keys.",
         json_schema_extra={"shown": "the user's data directory"},
     )
-    pool_size: int = Field(10, ge=1, le=500, description="Most database connections that one process opens.")
+    pool_size: int = Field(default=10, ge=1, le=500, description="Most database connections that one process opens.")
     signing_keys: Path = Field(
         default_factory=lambda given: given["data_dir"] / "signing-keys.json",
         description="File of the private keys that sign access tokens; made at first start.",
         json_schema_extra={"shown": "`signing-keys.json` in the data directory"},
     )
-    access_token_seconds: int = Field(900, ge=30, le=86_400, description="Life of an access token, in seconds.")
-    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of an unused refresh token, in days.")
-    session_days: int = Field(90, ge=1, le=3650, description="Days after which a device must sign in again.")
+    access_token_seconds: int = Field(default=900, ge=30, le=86_400, description="Life of an access token, in seconds.")
+    refresh_token_days: int = Field(default=30, ge=1, le=365, description="Life of an unused refresh token, in days.")
+    session_days: int = Field(default=90, ge=1, le=3650, description="Days after which a device must sign in again.")
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
+        default=(),
         description="Other origins whose pages may call Parley, separated by commas. Empty: the same origin.",
         json_schema_extra={"shown": "none"},
     )
-    graphiql: bool = Field(True, description="Serve GraphiQL to browsers.")
-    introspection: bool = Field(True, description="Answer introspection queries.")
+    graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers.")
+    introspection: bool = Field(default=True, description="Answer introspection queries.")
     demo: bool | None = Field(
-        None,
+        default=None,
         description="Offer the demo account and its data.",
         json_schema_extra={"shown": "only with the embedded database"},
     )
-    max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
-    max_subscriptions_per_socket: int = Field(20, ge=1, le=10_000, description="Subscriptions on one websocket.")
-    init_timeout_seconds: float = Field(
-        10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
+    max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_subscriptions_per_socket: int = Field(
+        default=20, ge=1, le=10_000, description="Subscriptions on one websocket."
     )
-    heartbeat_seconds: float = Field(20, gt=0, le=300, description="Seconds between pings on a websocket.")
+    init_timeout_seconds: float = Field(
+        default=10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
+    )
+    heartbeat_seconds: float = Field(default=20, gt=0, le=300, description="Seconds between pings on a websocket.")
     feed_poll_seconds: float = Field(
-        1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
+        default=1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
     )
     shutdown_seconds: float = Field(
-        15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
+        default=15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
     )
-    log_level: LogLevel = Field("info", description="Least severe log lines to write.")
+    log_level: LogLevel = Field(default="info", description="Least severe log lines to write.")
     log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
+        default="auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
     )
 
     @property

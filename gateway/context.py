@@ -20,7 +20,7 @@ from gateway.data.batches import Batch, ByKey
 from gateway.data.pool import Pool
 from gateway.data.rules import Rules
 from gateway.data.tenancy import Stamp, Statements, Tenant
-from gateway.errors import NotFound
+from gateway.errors import NotFound, Unauthenticated
 from gateway.execution.operation import Operation
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
@@ -65,7 +65,7 @@ class Context:
         self.accounts = shared.accounts
         self.rules = shared.rules
         self._hub = shared.hub
-        stamp = identity and Stamp(identity.user_id, identity.session_id, identity.actor)
+        stamp = Stamp(identity.user_id, identity.session_id, identity.actor) if identity else None
         self._tenant = Tenant(shared.pool, stamp, snapshot=snapshot, committed=shared.hub.committed)
         self._loaders: dict[Batch, DataLoader[UUID, Any]] = {}
         self._columns: dict[tuple[Any, ...], tuple[str, ...]] = {}
@@ -74,6 +74,13 @@ class Context:
     def user_id(self) -> UUID:
         """The caller. Raises `Unauthenticated` when there is none."""
         return self._tenant.stamp.user_id
+
+    @property
+    def session_id(self) -> UUID:
+        """The caller's signed-in device. Raises `Unauthenticated` when there is none."""
+        if self.identity is None:
+            raise Unauthenticated("This needs an access token: sign in first.")
+        return self.identity.session_id
 
     @property
     def tenant(self) -> Tenant:
@@ -131,8 +138,8 @@ class Context:
     ) -> AsyncIterator[T]:
         """The events of a class from a cursor on, without gaps, for ever.
 
-        `where` compares columns that the change carries; None compares nothing. Raises `Resync` when the cursor cannot be
-        continued from.
+        `where` compares columns that the change carries; None compares nothing. Raises `Resync` when the cursor
+        cannot be continued from.
         """
         place = Place.read(after) if after is not None else None
         wanted = {name: str(value) for name, value in where.items() if value is not None}

@@ -71,7 +71,8 @@ class Client:
     async def mutate(self, field: str, selection: str = "", **values: Any) -> dict[str, Any]:
         """The payload of a mutation, given the values of its input by their names in the API."""
         kind = field[0].upper() + field[1:]
-        document = f"mutation($input: {kind}Input!) {{ {field}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}"
+        wanted = f"{selection} userErrors {{ code field message }}"
+        document = f"mutation($input: {kind}Input!) {{ {field}(input: $input) {{ {wanted} }} }}"
         payload: dict[str, Any] = (await self.data(document, input=values))[field]
         return payload
 
@@ -200,5 +201,3 @@ async def first(events: AsyncIterator[Any], count: int) -> list[Any]:
             if len(found) == count:
                 break
     return found
-
-

@@ -1,7 +1,7 @@
 """Sessions that were ended before their access tokens.
 
-Each process keeps their ids and reads the new ones every two seconds, so a token of an ended session is refused within that
-time everywhere, at once in the process that ended it, and no request asks the database about it.
+Each process keeps their ids and reads the new ones every two seconds, so a token of an ended session is refused
+within that time everywhere, at once in the process that ended it, and no request asks the database about it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Batches: many keys in, a mapping of what was found out, one statement between.
 
-A link is one of these. Run an object at a time it sits behind a `DataLoader` of its operation; run a level at a time, an
-executor calls it once for all parents of the level. A key that found nothing is left out of the mapping.
+A link is one of these. Run an object at a time it sits behind a `DataLoader` of its operation; run a level at a time,
+an executor calls it once for all parents of the level. A key that found nothing is left out of the mapping.
 """
 
 from __future__ import annotations

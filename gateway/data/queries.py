@@ -1,8 +1,8 @@
 """The hand-written queries of `sql/queries/`, by path: `sql.tools.execution.move` is in `tools/execution.sql`.
 
-A file holds queries, each under a line `-- name: move`, then a line that says its purpose. Parameters are written `:name`
-as psql has them; `:user_id` is always the caller and is bound by the engine. `:columns` stands for the columns of the
-entity that the query returns.
+A file holds queries, each under a line `-- name: move`, then a line that says its purpose. Parameters are written
+`:name` as psql has them; `:user_id` is always the caller and is bound by the engine. `:columns` stands for the
+columns of the entity that the query returns.
 """
 
 from __future__ import annotations

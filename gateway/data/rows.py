@@ -1,7 +1,8 @@
 """Rows as they come from the wire, with attribute access.
 
-A row is an `asyncpg.Record` from the socket to the response: no object is built per row. Each entity has a record class of
-its own whose properties read columns by name and give enumerations as members and JSON as values, on access only.
+A row is an `asyncpg.Record` from the socket to the response: no object is built per row. Each entity has a record
+class of its own whose properties read columns by name and give enumerations as members and JSON as values, on access
+only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What to say when the database refuses a value.
 
-The rules are constraints named `<table>_<field>_<rule>`, and the reason for a person is the constraint's comment: a rule and
-its wording stand together in the migration. `RAISE` in a trigger follows the same naming with its own message.
+The rules are constraints named `<table>_<field>_<rule>`, and the reason for a person is the constraint's comment: a
+rule and its wording stand together in the migration. `RAISE` in a trigger follows the same naming with its own
+message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The statements that are generated: by id, by parent, a keyset page, a count, an insert, an update.
 
-The only module that builds SQL text. Every name in it comes from a declaration in `resolvers/`, every value is a parameter,
-and `$1` is always the caller's id. The texts are cached, so an operation that runs again prepares nothing.
+The only module that builds SQL text. Every name in it comes from a declaration in `resolvers/`, every value is a
+parameter, and `$1` is always the caller's id. The texts are cached, so an operation that runs again prepares nothing.
 """
 
 from __future__ import annotations
@@ -62,10 +62,7 @@ class Condition:
 @functools.lru_cache(maxsize=4096)
 def by_key(table: str, column: str, columns: tuple[str, ...]) -> str:
     """Rows by a column's values: `$2` is the array of keys."""
-    return (
-        f"SELECT {_list(columns, 't')}\nFROM {table} AS t\n"
-        f"WHERE t.user_id = $1 AND t.{column} = ANY($2::uuid[])"
-    )
+    return f"SELECT {_list(columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = ANY($2::uuid[])"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -85,8 +82,8 @@ def page(
 ) -> str:
     """At most `$3` children of each parent in `$2`, after the position in the last parameters if `continued`.
 
-    The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the place
-    in the index that serves it.
+    The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the
+    place in the index that serves it.
     """
     where = "".join(f" AND {test.text(4 + n)}" for n, test in enumerate(conditions))
     if continued:

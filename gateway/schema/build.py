@@ -74,6 +74,6 @@ def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, t
         setattr(cls, name, link_field(link, entities, texts.get(name)))
 
 
-def _root(name: str, description: str, functions: list[Any]) -> type | None:
+def _root(name: str, description: str, functions: list[Any]) -> Any:
     chosen = {f.__name__: root.root_field(f) for f in functions if root.root_kind(f) == name.lower()}
     return strawberry.type(type(name, (), chosen), description=description) if chosen else None

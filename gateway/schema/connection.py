@@ -1,4 +1,5 @@
-"""Connections: the types of a paged list (Relay's cursor connections, with `nodes` and `totalCount`) and their arguments.
+"""Connections: the types of a paged list (Relay's cursor connections, with `nodes` and `totalCount`) and their
+arguments.
 
 https://relay.dev/graphql/connections.htm
 """

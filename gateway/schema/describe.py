@@ -3,14 +3,15 @@
     seq: int
     \"\"\"Position in the conversation, from 1, without gaps.\"\"\"
 
-The convention is Python's own (PEP 257, attribute docstrings); the interpreter throws those strings away, so they are read
-from the source, once per class while the schema is declared.
+The convention is Python's own (PEP 257, attribute docstrings); the interpreter throws those strings away, so they are
+read from the source, once per class while the schema is declared.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import textwrap
 
 
@@ -25,7 +26,7 @@ def attributes(cls: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
     found = {}
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in itertools.pairwise(body):
         name = _assigned(statement)
         if name and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
             found[name] = _unwrap(str(following.value.value))

@@ -87,16 +87,18 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
-    `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an enumeration
-    whose values are such texts and whose first member is the default; and an input (see `gateway.schema.filter`). The
-    columns of an order are never null; the id breaks ties.
+    `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an
+    enumeration whose values are such texts and whose first member is the default; and an input (see
+    `gateway.schema.filter`). The columns of an order are never null; the id breaks ties.
     """
 
     def declare(cls: type[T]) -> type[T]:
         hints = typing.get_type_hints(cls, include_extras=True)
         kinds = {name: kind_of(hint) for name, hint in hints.items()}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
-        fields = {to_camel_case(name): (name,) for name, hint in hints.items() if not _is_private(hint)}
+        fields: dict[str, tuple[str, ...]] = {
+            to_camel_case(name): (name,) for name, hint in hints.items() if not _is_private(hint)
+        }
         for name, link in links.items():
             kinds.setdefault(link.key, UUID)
             fields[to_camel_case(name)] = (link.key,)

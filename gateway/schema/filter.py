@@ -1,7 +1,7 @@
 """Filters: an input's attributes become conditions on the columns of their names.
 
-A list means any of its values; the endings `_after`, `_before`, `_from` and `_contains` compare; `has_` in front asks whether
-a column has a value. An attribute that is left out or null asks nothing.
+A list means any of its values; the endings `_after`, `_before`, `_from` and `_contains` compare; `has_` in front asks
+whether a column has a value. An attribute that is left out or null asks nothing.
 """
 
 from __future__ import annotations

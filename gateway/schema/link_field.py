@@ -32,7 +32,7 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
         case "one":
             resolve = _signed(_follow_key(link, entity), target)
         case "maybe":
-            resolve = _signed(_follow_key(link, entity), target | None)  # type: ignore[operator]
+            resolve = _signed(_follow_key(link, entity), target | None)
         case "many":
             resolve = _signed(_list_children(link, entity), list[target])  # type: ignore[valid-type]
         case "page":
@@ -94,7 +94,9 @@ def _argument(of: Any, description: str) -> Any:
     return Annotated[of | None, strawberry.argument(description=description)]
 
 
-def _signed(resolve: Callable[..., Any], returns: Any, arguments: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+def _signed(
+    resolve: Callable[..., Any], returns: Any, arguments: Mapping[str, Any] | None = None
+) -> Callable[..., Any]:
     """Give a resolver the signature that Strawberry reads the field's arguments and type from."""
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [

@@ -60,7 +60,9 @@ async def _load(info: Any, entity: Entity | None, id: UUID) -> Any:
     return await info.context.load(ByKey(entity.table, "id", wanted, entity.record), id)
 
 
-def _declared(function: Callable[..., Any], text: str, returns: Any, **arguments: tuple[Any, str]) -> Callable[..., Any]:
+def _declared(
+    function: Callable[..., Any], text: str, returns: Any, **arguments: tuple[Any, str]
+) -> Callable[..., Any]:
     function.__doc__ = text
     described = {name: Annotated[of, strawberry.argument(description=words)] for name, (of, words) in arguments.items()}
     function.__annotations__ = {"info": strawberry.Info, **described, "return": returns}

@@ -1,8 +1,8 @@
 """Root fields: the decorators that make a function a query, a mutation or a subscription of the API.
 
-A mutation takes one `input` and says what it returns; its payload type, with `userErrors`, is made here. What a form can show
-a person is raised (`Invalid`, `NotFound`, `Conflict`) and becomes a user error; a rule that the database holds becomes
-one too. Anything else stays a top-level error.
+A mutation takes one `input` and says what it returns; its payload type, with `userErrors`, is made here. What a form
+can show a person is raised (`Invalid`, `NotFound`, `Conflict`) and becomes a user error; a rule that the database
+holds becomes one too. Anything else stays a top-level error.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import dataclasses
 import enum
 import inspect
 import typing
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import asyncpg
 import strawberry
@@ -22,6 +22,7 @@ from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 from gateway.schema import describe
 from gateway.schema.typing import enum_type, object_type
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["query", "mutation", "subscription"]
 
@@ -72,11 +73,11 @@ def subscription(function: F) -> F:
     return _mark(function, "subscription")
 
 
-def payload(cls: type) -> type:
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def payload(cls: type[T]) -> type[T]:
     """Declare what a mutation returns when that is more than one object. Its fields become those of the payload."""
-    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-    made.__payload__ = True  # type: ignore[attr-defined]
-    return made
+    cls.__payload__ = True  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
 def root_kind(subject: object) -> Kind | None:
@@ -152,7 +153,7 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
 
 def _subscription_field(function: Callable[..., Any]) -> Any:
     hints = typing.get_type_hints(function, include_extras=True)
-    (event,) = typing.get_args(hints["return"])
+    events: Any = hints["return"]
 
     async def resolve(info: Any, **arguments: Any) -> Any:
         async for value in await function(info, **arguments):
@@ -161,9 +162,9 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
     signature = inspect.signature(function)
     parameters = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]
     resolve.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=parameters, return_annotation=AsyncIterator[event]
+        parameters=parameters, return_annotation=events
     )
-    resolve.__annotations__ = {**hints, "return": AsyncIterator[event]}
+    resolve.__annotations__ = hints
     return strawberry.subscription(resolver=resolve, description=describe.summary(function))
 
 

@@ -2,9 +2,10 @@
 
     standard(Note, input=NoteInput)
 
-gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. The list of them
-is a `page` link at its parent. Every create takes the client's id and may be sent again; every update takes the version
-that it expects. A field with a rule of its own is written out in its module instead: name it in `without`.
+gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. The list
+of them is a `page` link at its parent. Every create takes the client's id and may be sent again; every update takes
+the version that it expects. A field with a rule of its own is written out in its module instead: name it in
+`without`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import dataclasses
 import datetime
 import typing
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 import strawberry
-from strawberry.utils.str_converters import to_camel_case, to_snake_case
+from strawberry.utils.str_converters import to_snake_case
 
 from gateway.data.tenancy import Statements
 from gateway.errors import Conflict, Invalid, NotFound
@@ -26,6 +27,8 @@ from gateway.schema import describe
 from gateway.schema.entity import Entity, entity_of, id_of
 from gateway.schema.root import mutation, query
 from gateway.schema.scalars import BigInt
+
+T = TypeVar("T")
 
 _ID = "The new object's id, a UUID made by the client; sent again with the same values, it makes nothing new."
 _EXPECTED = "Change nothing unless the object still has this `version`."
@@ -43,7 +46,7 @@ def functions_of(cls: type) -> list[Callable[..., Any]]:
     return getattr(cls, "__standard__", [])
 
 
-async def create(db: Statements, cls: type, values: dict[str, Any]) -> Any:
+async def create(db: Statements, cls: type[T], values: dict[str, Any]) -> T:
     """Insert an object, or find it when the client sends the same again. Must be the first statement of its commit.
 
     Raises `Conflict` when the id is taken by an object with other values.
@@ -60,8 +63,8 @@ async def create(db: Statements, cls: type, values: dict[str, Any]) -> Any:
 
 
 async def change(
-    db: Statements, cls: type, id: UUID, values: dict[str, Any], *, expected: int | None = None, guard: str = "true"
-) -> Any:
+    db: Statements, cls: type[T], id: UUID, values: dict[str, Any], *, expected: int | None = None, guard: str = "true"
+) -> T:
     """Change an object that is not deleted and still has the expected version.
 
     Raises `NotFound`, or `Conflict` with the object as it now stands.
@@ -71,7 +74,7 @@ async def change(
     changed = await db.update(cls, id, values, guard=guard + version, parameters=parameters)
     if changed is not None:
         return changed
-    current = await db.get(cls, id)
+    current: Any = await db.get(cls, id)
     name = _words(cls)
     if current is None:
         raise NotFound(f"There is no such {name}.", field="id")
@@ -85,7 +88,8 @@ async def change(
 
 
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
-    """The values of an input that were given, by column. A null is as if not given, or clears the value with `nulls`."""
+    """The values of an input that were given, by column. A null is as if not given, or clears the value with
+    `nulls`."""
     values = {}
     for field in dataclasses.fields(input):
         value = getattr(input, field.name)
@@ -140,9 +144,7 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
         if not values:
             raise Invalid("Give at least one value to change.")
         async with info.context.autocommit() as db:
-            return await change(
-                db, cls, id_of(input.id), values, expected=input.expected_version or None, guard=guard
-            )
+            return await change(db, cls, id_of(input.id), values, expected=input.expected_version or None, guard=guard)
 
     taken = _input(
         f"Update{cls.__name__}Input",
@@ -179,7 +181,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
     return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
-async def set_deleted(db: Statements, cls: type, input: Any, *, deleted: bool, guard: str) -> Any:
+async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
     """Mark an object as deleted or not. One that is so already is given back as it is: asking twice does no harm."""
     id, expected = id_of(input.id), input.expected_version or None
     at = datetime.datetime.now(datetime.UTC) if deleted else None
@@ -188,7 +190,7 @@ async def set_deleted(db: Statements, cls: type, input: Any, *, deleted: bool, g
     except Conflict as conflict:
         if conflict.current is None or conflict.field == ("expected_version",):
             raise
-        return conflict.current
+        return cast("T", conflict.current)
 
 
 def _function(body: Callable[..., Any], name: str, text: str, *, returns: Any, **arguments: Any) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
@@ -25,12 +25,14 @@ def enum_type(cls: type[E]) -> type[E]:
     return described
 
 
+@dataclass_transform(kw_only_default=True)
 def input_type(cls: type[T]) -> type[T]:
     """Declare an input of the API. An attribute without a default is required."""
     _describe_fields(cls)
     return strawberry.input(cls, description=describe.summary(cls))
 
 
+@dataclass_transform(kw_only_default=True)
 def object_type(cls: type[T]) -> type[T]:
     """Declare an object of the API that is no table's row."""
     _describe_fields(cls)

@@ -1,7 +1,7 @@
 """Sessions: a signed-in device, its refresh token, and the mutations that begin, continue and end one.
 
-A refresh token is used once. One that was used already ends the session, because then two parties hold it; only the very
-last one is answered again for some seconds, for a client whose answer was lost.
+A refresh token is used once. One that was used already ends the session, because then two parties hold it; only the
+very last one is answered again for some seconds, for a client whose answer was lost.
 """
 
 from __future__ import annotations
@@ -168,27 +168,27 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
         user = await db.get(User, presented.user_id)
     if user is None:
         raise Invalid(_ENDED, field="refresh_token")
-    return SignedIn(
-        user=user, access_token=token.token, refresh_token=successor.text, expires_at=token.expires_at
-    )
+    return SignedIn(user=user, access_token=token.token, refresh_token=successor.text, expires_at=token.expires_at)
 
 
 @mutation
 async def sign_out(info: Info, input: SignOutInput) -> Session:
     """End a session: its tokens stop working and its sockets are closed."""
-    id = info.context.tenant.stamp.session_id if input.session_id is None else id_of(input.session_id, "session_id")
+    own = info.context.session_id
+    id = own if input.session_id is None else id_of(input.session_id, "session_id")
     async with info.context.autocommit() as db:
         ended = await db.maybe(Session, sql.accounts.session.revoke, id=id, reason="signed_out")
         if ended is None:
             ended = await db.get(Session, id)
     if ended is None:
         raise NotFound("There is no such session.", field="session_id")
-    info.context.accounts.revocations.add(ended.id)
+    info.context.accounts.revocations.add(id)
     return ended
 
 
 async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.ParsedRefresh) -> None:
-    """Let the last token pass once more for a moment. Raises `Invalid` otherwise, and ends a session that is still on."""
+    """Let the last token pass once more for a moment. Raises `Invalid` otherwise, and ends a session that is still
+    on."""
     id = presented.session_id
     if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented.hash) is not None:
         return

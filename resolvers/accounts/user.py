@@ -87,9 +87,7 @@ class User(Node):
         day_from: Annotated[
             datetime.date | None, strawberry.argument(name="from", description="From this day of UTC on.")
         ] = None,
-        before: Annotated[
-            datetime.date | None, strawberry.argument(description="Before this day of UTC.")
-        ] = None,
+        before: Annotated[datetime.date | None, strawberry.argument(description="Before this day of UTC.")] = None,
     ) -> UsageTotals:
         """What the user's model calls came to, of all days or of some."""
         (totals,) = await info.context.tenant.fetch(sql.usage.daily.totals.text, day_from, before)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import enum
+from decimal import Decimal
 
 import strawberry
 
-from gateway import JSON, computed, entity, enum_type, input_type, maybe, Node, page, standard
+from gateway import JSON, BigInt, Node, computed, entity, enum_type, input_type, maybe, page, standard
 from resolvers.usage.totals import UsageTotals
 
 
@@ -83,8 +84,16 @@ class Conversation(Node):
     """When its last message was made."""
     active_at: datetime.datetime
     """When something last happened in it: its last message, or that it was made."""
+    message_tokens: BigInt
+    """Tokens of all its messages."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null while it is not."""
+    response_count: strawberry.Private[int]
+    response_ms: strawberry.Private[int]
+    usage_requests: strawberry.Private[int]
+    usage_input_tokens: strawberry.Private[int]
+    usage_output_tokens: strawberry.Private[int]
+    usage_cost_usd: strawberry.Private[Decimal]
 
     last_message = maybe("Message", key="last_message_id")
     """Its last message."""
@@ -97,11 +106,6 @@ class Conversation(Node):
     usage_logs = page("UsageLog", by="conversation_id")
     """The model calls made for it, the last first."""
 
-    @computed("message_tokens")
-    def message_tokens_total(self) -> int:
-        """Tokens of all its messages."""
-        return self.message_tokens
-
     @computed("response_count", "response_ms")
     def average_response_ms(self) -> int | None:
         """How long an answer took on average, in milliseconds."""
@@ -112,9 +116,9 @@ class Conversation(Node):
         """What its model calls came to."""
         return UsageTotals(
             requests=self.usage_requests,
-            input_tokens=self.usage_input_tokens,
-            output_tokens=self.usage_output_tokens,
-            total_tokens=self.usage_input_tokens + self.usage_output_tokens,
+            input_tokens=BigInt(self.usage_input_tokens),
+            output_tokens=BigInt(self.usage_output_tokens),
+            total_tokens=BigInt(self.usage_input_tokens + self.usage_output_tokens),
             cost_usd=self.usage_cost_usd,
         )
 

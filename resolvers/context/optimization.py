@@ -125,9 +125,7 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
                 message_ids=message_ids,
             )
             if len(linked) != len(message_ids):
-                raise Invalid(
-                    "Not all of these are messages of this conversation.", field="affected_message_ids"
-                )
+                raise Invalid("Not all of these are messages of this conversation.", field="affected_message_ids")
             return made
     except asyncpg.UniqueViolationError:
         async with info.context.autocommit() as db:

@@ -332,7 +332,9 @@ def _refusal(wanted: ToolStatus, last: Any) -> str:
     asked = _DONE.get(wanted.value, wanted.value)
     who = {"user": "the user", "agent": "the agent"}.get(last["actor"], "the system")
     reason = f" ({last['reason']})" if last["reason"] else ""
-    return f"This execution cannot be {asked}: it was {done} by {who} at {last['created_at']:%Y-%m-%dT%H:%M:%SZ}{reason}."
+    return (
+        f"This execution cannot be {asked}: it was {done} by {who} at {last['created_at']:%Y-%m-%dT%H:%M:%SZ}{reason}."
+    )
 
 
 @event("tool_transitions", op="insert")

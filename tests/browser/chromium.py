@@ -16,9 +16,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 EXECUTABLE = os.environ.get("PARLEY_CHROMIUM") or next(
-    filter(
-        None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
-    ),
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))),
     None,
 )
 OPTIONS = (
@@ -66,9 +64,7 @@ class Page:
             return await answer
 
     async def evaluate(self, expression: str) -> Any:
-        answer = await self.call(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
+        answer = await self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -94,9 +90,7 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
-        await self.evaluate(
-            "new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))"
-        )
+        await self.evaluate("new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))")
         picture = await self.call("Page.captureScreenshot")
         return base64.b64decode(picture["data"])
 

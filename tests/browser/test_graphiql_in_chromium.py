@@ -54,9 +54,7 @@ async def visit(page: Page, url: str) -> None:
 
 async def sign_in(page: Page) -> None:
     await page.evaluate("document.forms['sign-in'].requestSubmit()")
-    await page.until(
-        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
-    )
+    await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
 async def choose_tab(page: Page, operation: str) -> None:
@@ -82,14 +80,12 @@ async def ask(gateway: str, query: str, variables: dict[str, Any], token: str = 
         ClientSession() as client,
         client.post(f"{gateway}graphql", json=body, headers=headers) as answer,
     ):
-        return (await answer.json())["data"]
+        return (await answer.json()).get("data")
 
 
 async def send(gateway: str, content: str) -> None:
     grant = "mutation ($input: SignInInput!) { signIn(input: $input) { accessToken } }"
-    variables = {
-        "input": {"email": DEMO.email, "password": DEMO.password, "deviceId": "t", "deviceName": "t"}
-    }
+    variables = {"input": {"email": DEMO.email, "password": DEMO.password, "deviceId": "t", "deviceName": "t"}}
     token = (await ask(gateway, grant, variables))["signIn"]["accessToken"]
     add = "mutation ($input: AddMessageInput!) { addMessage(input: $input) { message { id } } }"
     message = {"conversationId": CONVERSATION, "role": "USER", "content": content}
@@ -110,9 +106,7 @@ async def test_sign_in_tab_signs_the_page_in(page: Page, gateway: str) -> None:
     await visit(page, gateway)
     await ready(page, "SignIn")
     await run(page)
-    await page.until(
-        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
-    )
+    await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
 async def test_wrong_password_is_said_in_words(page: Page, gateway: str) -> None:
@@ -141,9 +135,7 @@ async def test_subscription_goes_on_from_its_last_event(page: Page, gateway: str
     await page.evaluate("sockets.at(-1).close(4000)")
     await send(gateway, "during the break")
     await page.until(f"{RESPONSE}.includes('during the break')")
-    asked = [
-        frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"
-    ]
+    asked = [frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"]
     assert asked == [start, seen]
 
 
@@ -163,9 +155,7 @@ async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, gateway: str) ->
     await visit(page, gateway)
     await sign_in(page)
     await choose_tab(page, "Inbox")
-    await page.evaluate(
-        "[...document.querySelectorAll('button')].find((b) => b.innerText === 'Headers').click()"
-    )
+    await page.evaluate("[...document.querySelectorAll('button')].find((b) => b.innerText === 'Headers').click()")
     await page.evaluate(f"""{HEADERS}.setValue('{{"authorization": "Bearer s3cret"}}')""")
     await run(page)
     await page.until(f"""{RESPONSE}.includes('"viewer": null') || {RESPONSE}.includes('errors')""")
@@ -185,9 +175,29 @@ async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, gateway:
     before = await page.evaluate(tabs)
     await visit(page, gateway)
     assert await page.evaluate(tabs) == before
-    await page.until(
-        "document.querySelector('header').innerText.includes('Signed in as demo@parley.example')"
-    )
+    await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
+
+
+async def test_signing_out_ends_the_session(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
+    await page.evaluate("document.forms['signed-in'].requestSubmit()")
+    await page.until("!document.querySelector('#signed-in button').disabled && !document.forms['sign-in'].hidden")
+    assert "parley.session" not in await page.evaluate("Object.keys(sessionStorage)")
+    assert (await ask(gateway, "{ viewer { email } }", {}, token) or {}).get("viewer") is None
+
+
+async def test_pasted_token_is_used(page: Page, gateway: str) -> None:
+    await visit(page, gateway)
+    await sign_in(page)
+    token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
+    await page.evaluate("sessionStorage.clear()")
+    await visit(page, gateway)
+    await page.evaluate("document.querySelector('[data-show=use-token]').click()")
+    await page.evaluate(f"document.forms['use-token'].token.value = {json.dumps(token)}")
+    await page.evaluate("document.forms['use-token'].requestSubmit()")
+    await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
 async def test_token_is_renewed_before_it_ends(page: Page) -> None:

@@ -24,15 +24,18 @@ type Usage { totalTokens: Int! costUsd: Decimal! }
 type Message { id: ID! seq: Int! role: MessageRole! content: String! createdAt: DateTime! }
 type UserError { code: String! field: String message: String! }
 type Session { accessToken: String refreshToken: String expiresAt: DateTime user: User userErrors: [UserError!]! }
+type SignedOut { userErrors: [UserError!]! }
 type MessagePayload { message: Message userErrors: [UserError!]! }
 type MessageAdded { cursor: Cursor! message: Message! }
 input SignInInput { email: String! password: String! deviceId: String deviceName: String }
+input SignOutInput { sessionId: ID }
 input RefreshSessionInput { refreshToken: String! }
 input AddMessageInput { conversationId: ID! role: MessageRole! content: String! }
 type Query { viewer: User }
 type Mutation {
   signIn(input: SignInInput!): Session!
   refreshSession(input: RefreshSessionInput!): Session!
+  signOut(input: SignOutInput!): SignedOut!
   addMessage(input: AddMessageInput!): MessagePayload!
 }
 type Subscription { messageAdded(conversationId: ID, after: Cursor): MessageAdded! }
@@ -75,6 +78,10 @@ class Toy:
     def refreshSession(self, info: Any, input: dict[str, str]) -> dict[str, Any]:  # noqa: N802
         assert input["refreshToken"] == f"refresh-{len(self.tokens)}"
         return self._grant()
+
+    def signOut(self, info: Any, input: dict[str, str]) -> dict[str, Any]:  # noqa: N802
+        self.tokens.remove(info.context)
+        return {"userErrors": []}
 
     async def addMessage(self, info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         now = datetime.now(UTC).isoformat()
@@ -128,9 +135,7 @@ def application(toy: Toy) -> web.Application:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if "__schema" in body["query"] and token not in toy.tokens:
             return web.json_response({"errors": [{"message": "Sign in to see the schema."}]}, status=401)
-        result = await graphql(
-            schema, body["query"], toy, token, body.get("variables"), body.get("operationName")
-        )
+        result = await graphql(schema, body["query"], toy, token, body.get("variables"), body.get("operationName"))
         return web.json_response(result.formatted)
 
     async def _live(request: web.Request) -> web.StreamResponse:
@@ -144,9 +149,7 @@ def application(toy: Toy) -> web.Application:
         if inspect.isawaitable(events):
             events = await events
         if isinstance(events, ExecutionResult):
-            await socket.send_json(
-                {"id": message["id"], "type": "error", "payload": events.formatted["errors"]}
-            )
+            await socket.send_json({"id": message["id"], "type": "error", "payload": events.formatted["errors"]})
             return socket
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(_send(socket, message["id"], events))

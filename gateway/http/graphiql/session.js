@@ -34,9 +34,11 @@ export class Session extends EventTarget {
     this.#accept({ accessToken, user: viewer });
   }
 
-  signOut() {
-    this.#refreshToken = undefined;
-    this.#hold(null);
+  /* Ends a session that this page began. A token that was pasted is only forgotten: its session is another program's. */
+  async signOut() {
+    const { accessToken, expiresAt } = this.#access;
+    this.#forget();
+    if (expiresAt) await this.#ask("mutation { signOut(input: {}) { userErrors { message } } }", {}, accessToken);
   }
 
   /* The headers for a request: what the Headers tab says, which wins, and the token. */
@@ -60,7 +62,7 @@ export class Session extends EventTarget {
   async #refresh() {
     const query = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${GRANT} } }`;
     const { refreshSession } = await this.#ask(query, { input: { refreshToken: this.#refreshToken } });
-    if (!refreshSession.accessToken) this.signOut();
+    if (!refreshSession.accessToken) this.#forget();
     this.#accept(refreshSession);
   }
 
@@ -69,6 +71,11 @@ export class Session extends EventTarget {
     // Without an end there is nothing to renew before; the token is used until the gateway refuses it.
     this.#refreshToken = expiresAt && refreshToken;
     this.#hold({ accessToken, expiresAt: Date.parse(expiresAt), email: user?.email ?? this.email ?? "this token's user" });
+  }
+
+  #forget() {
+    this.#refreshToken = undefined;
+    this.#hold(null);
   }
 
   #hold(access) {

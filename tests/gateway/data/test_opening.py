@@ -24,7 +24,7 @@ async def test_migrated_database_is_opened_as_the_role_that_serves(database: Dat
 
 
 async def test_database_that_is_behind_is_refused_without_a_role_that_may_migrate(empty_database: Database) -> None:
-    with pytest.raises(Behind, match="lacks 0001_foundation.*Run: parley migrate"):
+    with pytest.raises(Behind, match=r"lacks 0001_foundation.*Run: parley migrate"):
         async with open_database(settings_for(empty_database.runtime_url)):
             pass
 

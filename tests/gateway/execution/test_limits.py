@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from graphql import OperationDefinitionNode, parse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.execution import Engine
@@ -152,6 +152,7 @@ def expanded(tree: Tree, fragments: list[Tree]) -> tuple[int, int]:
     return fields, depth
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_measuring_equals_expanding(data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.execution import Engine
@@ -70,6 +70,7 @@ def test_literal_is_named_by_its_place(text: str, path: str) -> None:
     assert refused.errors[0].locations
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_all_other_text_passes(text: str) -> None:
     operation = OperationRequest(NOTE, None, {"input": {"content": text}})
