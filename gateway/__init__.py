@@ -7,6 +7,7 @@ from gateway.context import Context, Info
 from gateway.data.queries import sql
 from gateway.data.statements import Through
 from gateway.errors import Conflict, Invalid, NotFound
+from gateway.schema.argument import After, ById, OfConversation
 from gateway.schema.entity import Node, computed, entity, id_of
 from gateway.schema.event import event
 from gateway.schema.link import many, maybe, one, page
@@ -17,7 +18,9 @@ from gateway.schema.typing import enum_type, input_type, object_type
 
 __all__ = [
     "JSON",
+    "After",
     "BigInt",
+    "ById",
     "Conflict",
     "Context",
     "Cursor",
@@ -25,6 +28,7 @@ __all__ = [
     "Invalid",
     "Node",
     "NotFound",
+    "OfConversation",
     "Through",
     "change",
     "computed",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import AsyncIterator
-from typing import Annotated
 
 import strawberry
 
 from gateway import (
     JSON,
-    Cursor,
+    After,
     Info,
     Node,
+    OfConversation,
     create,
     entity,
     enum_type,
@@ -190,13 +190,8 @@ class MessageAdded:
 @subscription
 async def message_added(
     info: Info,
-    conversation_id: Annotated[
-        strawberry.ID | None, strawberry.argument(description="Only of this conversation; of all if left out.")
-    ] = None,
-    after: Annotated[
-        Cursor | None,
-        strawberry.argument(description="The last cursor seen: what came after it is sent first, then what comes."),
-    ] = None,
+    conversation_id: OfConversation = None,
+    after: After = None,
 ) -> AsyncIterator[MessageAdded]:
     """Each message that is added to the caller's conversations, once, in order, without gaps."""
     conversation = await info.context.require("conversations", conversation_id, "conversation_id")

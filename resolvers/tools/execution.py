@@ -9,19 +9,21 @@ import datetime
 import enum
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 
 from gateway import (
     JSON,
+    After,
     BigInt,
+    ById,
     Conflict,
-    Cursor,
     Info,
     Invalid,
     Node,
     NotFound,
+    OfConversation,
     computed,
     create,
     entity,
@@ -156,9 +158,7 @@ class ToolTransition(Node):
 
 
 @query
-async def tool_execution(
-    info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-) -> ToolExecution | None:
+async def tool_execution(info: Info, id: ById) -> ToolExecution | None:
     """One of the caller's tool executions by its id; null when there is none."""
     return await info.context.find(info, ToolExecution, id)
 
@@ -195,11 +195,11 @@ async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -
 
 
 @input_type
-class ApproveToolExecutionInput:
-    """Which execution to let run."""
+class ToolMove:
+    """What every move of the state machine takes."""
 
     id: strawberry.ID
-    """Its id."""
+    """The execution's id."""
     reason: str | None = None
     """Why, for the history."""
     expected_version: BigInt | None = None
@@ -207,61 +207,40 @@ class ApproveToolExecutionInput:
 
 
 @input_type
-class StartToolExecutionInput:
-    """Which execution begins to run."""
-
-    id: strawberry.ID
-    """Its id."""
-    reason: str | None = None
-    """A remark for the history."""
-    expected_version: BigInt | None = None
-    """Change nothing unless the execution still has this `version`."""
+class ApproveToolExecutionInput(ToolMove):
+    """Which execution to let run."""
 
 
 @input_type
-class CompleteToolExecutionInput:
+class StartToolExecutionInput(ToolMove):
+    """Which execution begins to run."""
+
+
+@input_type
+class CompleteToolExecutionInput(ToolMove):
     """What an execution gave."""
 
-    id: strawberry.ID
-    """Its id."""
     result: JSON | None = None
     """What the tool gave."""
     cost_usd: Decimal | None = None
     """Its price in US dollars."""
-    reason: str | None = None
-    """A remark for the history."""
-    expected_version: BigInt | None = None
-    """Change nothing unless the execution still has this `version`."""
 
 
 @input_type
-class FailToolExecutionInput:
+class FailToolExecutionInput(ToolMove):
     """Why an execution failed."""
 
-    id: strawberry.ID
-    """Its id."""
     error_message: str
     """What went wrong."""
     result: JSON | None = None
     """What the tool gave before it failed."""
     cost_usd: Decimal | None = None
     """Its price in US dollars."""
-    reason: str | None = None
-    """A remark for the history."""
-    expected_version: BigInt | None = None
-    """Change nothing unless the execution still has this `version`."""
 
 
 @input_type
-class CancelToolExecutionInput:
+class CancelToolExecutionInput(ToolMove):
     """Which execution to refuse or stop."""
-
-    id: strawberry.ID
-    """Its id."""
-    reason: str | None = None
-    """Why, for the history."""
-    expected_version: BigInt | None = None
-    """Change nothing unless the execution still has this `version`."""
 
 
 @mutation
@@ -294,7 +273,7 @@ async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> 
     return await _move(info, input, ToolStatus.CANCELLED)
 
 
-async def _move(info: Info, input: Any, status: ToolStatus) -> ToolExecution:
+async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecution:
     """Make one move of the state machine. Raises `Conflict` that says what the last move was."""
     id = id_of(input.id)
     async with info.context.autocommit() as db:
@@ -355,13 +334,8 @@ class ToolExecutionChanged:
 @subscription
 async def tool_execution_changed(
     info: Info,
-    conversation_id: Annotated[
-        strawberry.ID | None, strawberry.argument(description="Only of this conversation; of all if left out.")
-    ] = None,
-    after: Annotated[
-        Cursor | None,
-        strawberry.argument(description="The last cursor seen: what came after it is sent first, then what comes."),
-    ] = None,
+    conversation_id: OfConversation = None,
+    after: After = None,
 ) -> AsyncIterator[ToolExecutionChanged]:
     """Each change of status of the caller's tool executions, once, in order, without gaps."""
     conversation = await info.context.require("conversations", conversation_id, "conversation_id")
