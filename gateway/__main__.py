@@ -77,7 +77,8 @@ def serve(settings: Settings, given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     from gateway import app
 
-    return run(app.serve(settings)) or 0
+    run(app.serve(settings))
+    return 0
 
 
 def migrate(settings: Settings, given: argparse.Namespace) -> int:

@@ -151,9 +151,7 @@ class Context:
         self, cls: type[T], described: Any, wanted: dict[str, str], user_id: UUID, place: Place | None
     ) -> AsyncIterator[T]:
         async for change in self._hub.follow(user_id, place):
-            if (change.entity, change.op) != (described.entity, described.op):
-                continue
-            if all(change.data[name] == value for name, value in wanted.items()):
+            if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items()):
                 yield occurrence(cls, change)
 
     async def release(self) -> None:

@@ -76,3 +76,13 @@ class Overloaded(ParleyError):
     """No capacity at the moment. Nothing was done, and the same request may be sent again."""
 
     code = "OVERLOADED"
+
+
+class Unavailable(ParleyError):
+    """The database cannot be reached at the moment. The same request may be sent again.
+
+    With `outcome: "unknown"` the connection was lost while something was being written, which may or may not have been
+    done: sent again with the same id, it is done once.
+    """
+
+    code = "UNAVAILABLE"

@@ -7,7 +7,7 @@ import fcntl
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ from gateway.data.migrate import migrate
 from gateway.data.roles import LOGIN
 
 PREFIX = "parley-tests-"
+IN_USE = "in-use"
 
 UNSAFE_BUT_FAST = {
     "fsync": "off",
@@ -50,11 +51,10 @@ class Database:
 def cluster() -> Iterator[EmbeddedDatabase]:
     """The session's PostgreSQL."""
     remove_abandoned()
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    embedded = asyncio.run(EmbeddedDatabase.start(directory, UNSAFE_BUT_FAST))
-    yield embedded
-    asyncio.run(embedded.stop())
-    shutil.rmtree(directory)
+    with data_directory() as directory:
+        embedded = asyncio.run(EmbeddedDatabase.start(directory, UNSAFE_BUT_FAST))
+        yield embedded
+        asyncio.run(embedded.stop())
 
 
 @pytest.fixture(scope="session")
@@ -91,16 +91,20 @@ async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterato
         await administrator.close()
 
 
+@contextmanager
+def data_directory() -> Iterator[Path]:
+    """A data directory that the next session removes, with its server, if this one is killed."""
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    with (directory / IN_USE).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield directory
+        shutil.rmtree(directory)
+
+
 def remove_abandoned() -> None:
     """Stop the servers of earlier sessions that were killed, and remove their files."""
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        use = directory / "postgres.use"
-        if not use.exists():
-            continue
-        with use.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        with suppress(FileNotFoundError, BlockingIOError), (directory / IN_USE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             Cluster(directory.resolve() / "postgres", server_account(), {}).stop()
             shutil.rmtree(directory, ignore_errors=True)

@@ -124,6 +124,9 @@ class Cluster:
                 server.send_signal(signal.SIGINT)
             wait_while(self.server, STOP_SECONDS)
         self._clear_remains()
+        if self.socket_directory != self.directory:
+            with suppress(OSError):
+                self.socket_directory.rmdir()
 
     def _wait_until_ready(self) -> None:
         wait_while(lambda: self.server() and self._state != "ready", START_SECONDS)

@@ -14,11 +14,18 @@ import inspect
 import itertools
 import textwrap
 
+from strawberry.utils.str_converters import to_snake_case
+
 
 def summary(subject: object) -> str | None:
     """The docstring of a class or function, unwrapped into paragraphs."""
     text = getattr(subject, "__doc__", None)
     return _unwrap(text) if text else None
+
+
+def words(cls: type) -> str:
+    """The name of a class as a person would say it."""
+    return to_snake_case(cls.__name__).replace("_", " ")
 
 
 def attributes(cls: type) -> dict[str, str]:

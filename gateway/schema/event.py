@@ -5,7 +5,7 @@
         to_status: ToolStatus
         tool_execution = one("ToolExecution", key="tool_execution_id")
 
-`cursor` and `at` are the change's own; any other attribute is one of the columns that the table's trigger carries.
+`cursor`, `op` and `at` are the change's own; any other attribute is one of the columns that the table's trigger carries.
 """
 
 from __future__ import annotations
@@ -25,8 +25,27 @@ from gateway.schema import describe
 from gateway.schema.entity import kind_of
 from gateway.schema.link import Link
 from gateway.schema.scalars import Cursor
+from gateway.schema.typing import enum_type
 
 T = TypeVar("T")
+
+
+@enum_type
+class ChangeOp(enum.Enum):
+    """What was done to an object."""
+
+    CREATED = "insert"
+    """It was made."""
+    UPDATED = "update"
+    """It was changed."""
+    DELETED = "delete"
+    """It was deleted, or removed for good: then it is null in the event."""
+    RESTORED = "restore"
+    """It was deleted, and was brought back."""
+
+
+OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
+"""What each `changes.op` of the feed is called in the API."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +53,13 @@ class Event:
     """What the engine knows of an event's class."""
 
     entity: str
-    op: str
+    ops: frozenset[str]
     enums: Mapping[str, type[enum.Enum]]
     links: Mapping[str, Link]
+
+    def made_by(self, change: Change) -> bool:
+        """Whether a change of the feed is one of these events."""
+        return change.entity == self.entity and change.op in self.ops
 
 
 def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
@@ -50,7 +73,7 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
         kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
         enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
-        cls.__event__ = Event(entity, op, enums, links)  # type: ignore[attr-defined]
+        cls.__event__ = Event(entity, frozenset({op}), enums, links)  # type: ignore[attr-defined]
         return cls
 
     return declare
@@ -69,7 +92,7 @@ def occurrence(cls: type[T], change: Change) -> T:
         if values[name] is not None:
             values[name] = members(values[name])
     made = object.__new__(cls)
-    vars(made).update(values, cursor=change.cursor, at=change.at, entity_id=change.entity_id)
+    vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at, entity_id=change.entity_id)
     return made
 
 

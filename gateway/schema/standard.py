@@ -4,8 +4,8 @@
 
 gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. The list
 of them is a `page` link at its parent. Every create takes the client's id and may be sent again; every update takes
-the version that it expects. A field with a rule of its own is written out in its module instead: name it in
-`without`.
+the version that it expects; what has no `deleted_at` is neither deleted nor restored. A field with a rule of its own
+is written out in its module instead: name it in `without`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from strawberry.utils.str_converters import to_snake_case
 from gateway.data.tenancy import Statements
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
+from gateway.schema.changed import changed
 from gateway.schema.entity import Entity, entity_of, id_of
 from gateway.schema.root import mutation, query
 from gateway.schema.scalars import BigInt
@@ -34,10 +35,18 @@ _ID = "The new object's id, a UUID made by the client; sent again with the same 
 _EXPECTED = "Change nothing unless the object still has this `version`."
 
 
-def standard(cls: type, *, input: type, without: Collection[str] = ()) -> None:
-    """Give an entity its conventional fields. `without` holds those it does not get: create, update, delete, one."""
-    makers = {"one": _one, "create": _create, "update": _update, "delete": _delete, "restore": _restore}
+def standard(cls: type, *, input: type, without: Collection[str] = (), within: str = "") -> None:
+    """Give an entity its conventional fields.
+
+    `without` holds those it does not get: one, create, update, delete, restore, changed. `within` names the table that
+    the rows belong to, whose id the feed's trigger carries, so that a subscription may be narrowed to one of its rows.
+    """
+    makers = {"one": _one, "create": _create, "update": _update}
+    if entity_of(cls).deletable:
+        makers |= {"delete": _delete, "restore": _restore}
     made = [make(cls, input) for name, make in makers.items() if name not in without]
+    if "changed" not in without:
+        made.append(changed(cls, within))
     cls.__standard__ = made  # type: ignore[attr-defined]
 
 
@@ -75,7 +84,7 @@ async def change(
     if changed is not None:
         return changed
     current: Any = await db.get(cls, id)
-    name = _words(cls)
+    name = describe.words(cls)
     if current is None:
         raise NotFound(f"There is no such {name}.", field="id")
     if expected is not None and current.version != expected:
@@ -99,6 +108,11 @@ def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> 
     return values
 
 
+def _expected(input: Any) -> int | None:
+    version: int | None = input.expected_version
+    return None if version is strawberry.UNSET else version
+
+
 def _is_id(name: str, value: Any) -> bool:
     return value is not None and (name == "id" or name.endswith("_id"))
 
@@ -106,9 +120,6 @@ def _is_id(name: str, value: Any) -> bool:
 def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:
     return all(getattr(existing, name) == value for name, value in values.items())
 
-
-def _words(cls: type) -> str:
-    return to_snake_case(cls.__name__).replace("_", " ")
 
 
 def _one(cls: type, input: type) -> Callable[..., Any]:
@@ -119,7 +130,7 @@ def _one(cls: type, input: type) -> Callable[..., Any]:
         _function(
             read,
             to_snake_case(cls.__name__),
-            f"One of the caller's {_words(cls)}s by its id, also a deleted one; null when there is none.",
+            f"One of the caller's {describe.words(cls)}s by its id, also a deleted one; null when there is none.",
             id=Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
             returns=cls | None,
         )
@@ -131,8 +142,8 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
         async with info.context.autocommit() as db:
             return await create(db, cls, given(input))
 
-    taken = _input(f"Create{cls.__name__}Input", f"A new {_words(cls)}.", input, {"id": (strawberry.ID | None, _ID)})
-    text = f"Make a {_words(cls)}. Sent again with the same id and values, it gives the same object."
+    taken = _input(f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)})
+    text = f"Make a {describe.words(cls)}. Sent again with the same id and values, it gives the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
@@ -144,25 +155,25 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
         if not values:
             raise Invalid("Give at least one value to change.")
         async with info.context.autocommit() as db:
-            return await change(db, cls, id_of(input.id), values, expected=input.expected_version or None, guard=guard)
+            return await change(db, cls, id_of(input.id), values, expected=_expected(input), guard=guard)
 
     taken = _input(
         f"Update{cls.__name__}Input",
-        f"What to change in a {_words(cls)}. What is left out stays as it is.",
+        f"What to change in a {describe.words(cls)}. What is left out stays as it is.",
         input,
         {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
-    text = f"Change a {_words(cls)}."
+    text = f"Change a {describe.words(cls)}."
     return mutation(_function(edit, f"update_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
 def _delete(cls: type, input: type) -> Callable[..., Any]:
-    return _mark_deleted(cls, "delete", f"Delete a {_words(cls)}. It can be restored.")
+    return _mark_deleted(cls, "delete", f"Delete a {describe.words(cls)}. It can be restored.")
 
 
 def _restore(cls: type, input: type) -> Callable[..., Any]:
-    return _mark_deleted(cls, "restore", f"Bring a deleted {_words(cls)} back.")
+    return _mark_deleted(cls, "restore", f"Bring a deleted {describe.words(cls)} back.")
 
 
 def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
@@ -174,7 +185,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
     taken = _input(
         f"{verb.title()}{cls.__name__}Input",
-        f"Which {_words(cls)} to {verb}.",
+        f"Which {describe.words(cls)} to {verb}.",
         object,
         {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
     )
@@ -183,7 +194,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
 async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
     """Mark an object as deleted or not. One that is so already is given back as it is: asking twice does no harm."""
-    id, expected = id_of(input.id), input.expected_version or None
+    id, expected = id_of(input.id), _expected(input)
     at = datetime.datetime.now(datetime.UTC) if deleted else None
     try:
         return await change(db, cls, id, {"deleted_at": at}, expected=expected, guard=guard)

@@ -176,7 +176,7 @@ class MessageInput:
     """What the provider said besides, an object."""
 
 
-standard(Message, input=MessageInput, without=("create",))
+standard(Message, input=MessageInput, without=("create",), within="conversations")
 
 
 @event("messages", op="insert")

@@ -52,7 +52,7 @@ COMMENT ON COLUMN feeds.epoch IS 'Raised by an operator after a restore or a fai
 COMMENT ON COLUMN feeds.pruned IS 'Changes up to this version are no longer kept.';
 
 CREATE TABLE changes (
-    user_id uuid NOT NULL REFERENCES feeds,
+    user_id uuid NOT NULL,
     version bigint NOT NULL,
     entity text NOT NULL,
     entity_id uuid NOT NULL,
@@ -67,15 +67,18 @@ ALTER TABLE feeds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE feeds FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON feeds USING (user_id = (SELECT tenant()));
 CREATE POLICY waiting ON feeds FOR SELECT USING (user_id = ANY ((SELECT feed_tenants())::uuid[]));
+-- For the triggers, which run as the owner; the row they append for has its own policy. Nobody logs in as the owner.
+CREATE POLICY appending ON feeds TO parley_owner USING (true);
 ALTER TABLE changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON changes USING (user_id = (SELECT tenant()));
 CREATE POLICY waiting ON changes FOR SELECT USING (user_id = ANY ((SELECT feed_tenants())::uuid[]));
+CREATE POLICY appending ON changes TO parley_owner USING (true);
 GRANT SELECT ON feeds, changes TO parley_runtime;
 
 
 -- Fires before the first row of a statement is touched. Every writer of a user takes the feed's lock first, so that two
--- writers never hold a row each and wait for the other's.
+-- writers never hold a row each and wait for the other's. What a trigger writes runs under the lock of its statement.
 CREATE FUNCTION feed_lock() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN
@@ -84,25 +87,13 @@ BEGIN
 END
 $$;
 
--- Takes the next version of a user's feed and writes the change that carries it.
-CREATE FUNCTION feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamptz)
-RETURNS bigint LANGUAGE plpgsql SET search_path = parley, pg_temp
+-- A write of rows whose owner has no feed, because the owner is no user.
+CREATE FUNCTION feed_missing(owner_id uuid) RETURNS void LANGUAGE plpgsql
 AS $$
-DECLARE
-    next_version bigint;
 BEGIN
-    UPDATE feeds SET version = version + 1 WHERE user_id = owner_id RETURNING version INTO next_version;
-    IF next_version IS NULL THEN
-        RAISE EXCEPTION 'no feed for user %: a write must run with app.user_id set to its owner', owner_id
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-    VALUES (owner_id, next_version, entity, entity_id, op, data, at);
-    RETURN next_version;
+    RAISE insufficient_privilege USING MESSAGE = format('user %s has no feed', owner_id);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION feed_append FROM PUBLIC;
-
 
 -- Gives a table its fences: forced row-level security, the feed's triggers, and the runtime role's privileges.
 -- `carry` names the columns whose values go into `changes.data`.
@@ -118,55 +109,67 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
-    carried text := (
-        SELECT coalesce(string_agg(format('%L, subject.%I', name, name), ', ' ORDER BY position), '')
-        FROM unnest(carry) WITH ORDINALITY AS c (name, position));
 BEGIN
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    -- Written out for each table, instead of one function over to_jsonb(NEW): a row can be large, and is not copied here.
     EXECUTE format(
         $function$
         CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            subject %2$I;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                %3$s
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, %2$L, subject.id, op, jsonb_build_object(%4$s), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at);
+            NEW.version := next_version;
+            %6$s
+            RETURN NEW;
         END
         $body$
         $function$,
         'feed_' || table_name,
         table_name,
-        concat_ws(E'\n                ',
-            CASE WHEN has_updated_at THEN 'subject.updated_at := at;' END,
-            CASE WHEN has_deleted_at THEN
-                'IF TG_OP = ''UPDATE'' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN ''restore'' ELSE ''delete'' END;
-                END IF;' END),
-        carried);
+        carried('OLD', carry),
+        carried('NEW', carry),
+        CASE WHEN has_deleted_at THEN $op$CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END$op$
+            ELSE 'lower(TG_OP)' END,
+        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END);
     EXECUTE format(
         'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT EXECUTE FUNCTION feed_lock()', table_name);
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
     -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
     EXECUTE format(
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenant_table FROM PUBLIC;
+
+-- The arguments of jsonb_build_object for columns of a trigger's row.
+CREATE FUNCTION carried(subject text, names text[]) RETURNS text LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT coalesce(string_agg(format('%L, %s.%I', name, subject, name), ', ' ORDER BY position), '')
+    FROM unnest(names) WITH ORDINALITY AS c (name, position)
+$$;
+REVOKE EXECUTE ON FUNCTION tenant_table, carried FROM PUBLIC;
 
 -- After a restore or a failover that may have lost commits: every cursor handed out before is answered with RESYNC.
 -- Run it as the owner, for one user at a time, with app.user_id set to that user.

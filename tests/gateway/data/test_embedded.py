@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import psutil
@@ -19,7 +18,7 @@ import pytest
 
 from gateway.data.embedded import EmbeddedDatabase
 from gateway.data.programs import EmbeddedDatabaseError
-from tests.database import PREFIX
+from tests.database import data_directory
 
 LITTLE = {"shared_buffers": "16MB", "fsync": "off"}
 
@@ -43,10 +42,9 @@ asyncio.run(main())
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """A data directory that a killed test session leaves where the next one looks for it."""
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    yield directory
-    shutil.rmtree(directory)
+    """A data directory of this test alone."""
+    with data_directory() as directory:
+        yield directory
 
 
 @asynccontextmanager
@@ -192,7 +190,9 @@ async def test_long_data_directory_still_gets_a_socket(data_dir: Path) -> None:
     deep = data_dir / ("d" * 100)
     async with started(deep) as embedded:
         assert str(deep) not in embedded.owner_url
+        elsewhere = Path(parse_qs(urlsplit(embedded.owner_url).query)["host"][0])
         assert await answer(embedded.owner_url) == 42
+    assert not elsewhere.exists()
 
 
 async def test_interrupt_of_our_process_group_does_not_reach_the_server(data_dir: Path) -> None:

@@ -1,0 +1,66 @@
+"""The conventional subscription of an entity: every change of one of its rows.
+
+    subscription { noteChanged(after: "1.7") { cursor op at note { text } } }
+"""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.utils.str_converters import to_snake_case
+
+from gateway.schema import describe
+from gateway.schema.argument import After
+from gateway.schema.entity import entity_of
+from gateway.schema.event import OPS, ChangeOp, Event
+from gateway.schema.link import maybe
+from gateway.schema.link_field import link_field
+from gateway.schema.root import subscription
+from gateway.schema.scalars import Cursor
+
+
+def changed(cls: type, within: str = "") -> Callable[..., Any]:
+    """The root field `noteChanged(after)`. With `within`, a table, it can be narrowed to one of that table's rows."""
+    of, words, column = _event_type(cls), describe.words(cls), f"{within.removesuffix('s')}_id"
+
+    async def watch(info: Any, after: Any = None, **named: Any) -> Any:
+        where = {name: await info.context.require(within, id, name) for name, id in named.items()}
+        return await info.context.changes(of, where=where, after=after)
+
+    narrowed = f"Only of this {within.removesuffix('s').replace('_', ' ')}; of all if left out."
+    taken: dict[str, Any] = {
+        **({column: Annotated[strawberry.ID | None, strawberry.argument(description=narrowed)]} if within else {}),
+        "after": After,
+    }
+    watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
+    watch.__doc__ = f"Each change of the caller's {words}s, once, in order, without gaps."
+    watch.__annotations__ = {"info": strawberry.Info, **taken, "return": AsyncIterator[of]}  # type: ignore[valid-type]
+    watch.__signature__ = _signature(taken)  # type: ignore[attr-defined]
+    return subscription(watch)
+
+
+def _event_type(cls: type) -> type:
+    """`NoteChanged`: an event as `gateway.schema.event` declares them, made without a class body."""
+    name, words = to_snake_case(cls.__name__), describe.words(cls)
+    link = maybe(cls.__name__, key="entity_id")
+    fields = {
+        "cursor": (Cursor, "Subscribe again with this as `after` to go on behind this event."),
+        "op": (ChangeOp, "What was done."),
+        "at": (datetime.datetime, "When it was done."),
+    }
+    body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
+    body[name] = link_field(link, {cls.__name__: cls}, f"The {words} as it stands now; null when it is gone for good.")
+    body["__annotations__"] = {key: of for key, (of, _) in fields.items()}
+    body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link})
+    made = type(f"{cls.__name__}Changed", (), body)
+    return strawberry.type(made, description=f"A {words} was made, changed, deleted or restored.")
+
+
+def _signature(taken: dict[str, Any]) -> inspect.Signature:
+    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    arguments = [inspect.Parameter(name, named, default=None, annotation=of) for name, of in taken.items()]
+    return inspect.Signature([inspect.Parameter("info", positional), *arguments])
