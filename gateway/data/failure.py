@@ -1,7 +1,7 @@
-"""When the database fails, which is not when it refuses: the connection is lost, or there is no time or room for a statement.
+"""When the database fails, which is not when it refuses: the connection is lost, or there is no time or room.
 
-Neither is the caller's mistake nor a bug of ours. The caller is told that the same request may be sent again, and whether
-what it was to write may have been written already.
+Neither is the caller's mistake nor a bug of ours. The caller is told that the same request may be sent again, and
+whether what it was to write may have been written already.
 """
 
 from __future__ import annotations
@@ -71,7 +71,11 @@ def is_lost(connection: asyncpg.Connection) -> bool:
 def _failure(error: Exception, connection: asyncpg.Connection | None, commits: bool) -> ParleyError | None:
     if isinstance(error, _NO_TIME_OR_ROOM):
         return Overloaded("The database is too busy for this. Send it again in a moment.", retryAfter=1)
-    if not isinstance(error, _LOST) and (connection is None or not is_lost(connection)):
+    if isinstance(error, asyncpg.InterfaceError):
+        # The driver's word for a mistake of ours, and for the use of a connection that is gone.
+        if connection is not None and not is_lost(connection):
+            return None
+    elif not isinstance(error, _LOST):
         return None
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError) and connection is not None:
         connection.terminate()

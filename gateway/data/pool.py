@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
 import asyncpg
+import structlog
 
-from gateway.errors import Overloaded
+from gateway.data.failure import ERRORS, told_clearly
+from gateway.errors import Overloaded, Unavailable
+
+_log = structlog.get_logger(__name__)
 
 _STAMP = (
     "SELECT set_config('app.user_id', $1, false), set_config('app.session_id', $2, false),"
     " set_config('app.actor', $3, false)"
 )
-
+_CLOSE_SECONDS = 10
+"""More than closing takes, however busy the server: only a connection that somebody keeps is waited for so long."""
 
 OnStatement = Callable[[str], None]
 """Told the text of each statement that was sent."""
 
 
-class StampedConnection(asyncpg.Connection):  # type: ignore[misc]
+class StampedConnection(asyncpg.Connection):
     """A connection that knows whom it is stamped for."""
 
     __slots__ = ("_stamped_for",)
@@ -90,24 +96,44 @@ class Pool:
         return cls(pool, wait_seconds)
 
     async def take(self) -> StampedConnection:
-        """A free connection. Raises `Overloaded` when none gets free in time."""
-        try:
-            return cast("StampedConnection", await self._pool.acquire(timeout=self._wait_seconds))
-        except TimeoutError:
-            raise Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1) from None
+        """A free connection. Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made."""
+        with told_clearly():
+            try:
+                return cast("StampedConnection", await self._pool.acquire(timeout=self._wait_seconds))
+            except TimeoutError:
+                if self._pool.get_size() < self._pool.get_max_size():
+                    raise  # there was room for another one: it is the server that kept us waiting
+                raise Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1) from None
 
     async def release(self, connection: StampedConnection) -> None:
-        """Give a connection back. An open transaction is rolled back."""
-        await self._pool.release(connection)
+        """Give a connection back. An open transaction is rolled back; a connection that fails at that is dropped."""
+        try:
+            await self._pool.release(cast("Any", connection))
+        except ERRORS as error:
+            _log.warning("database.connection_dropped", error=type(error).__name__)
 
     async def check(self) -> None:
-        """Raise unless the database answers."""
-        async with self._pool.acquire(timeout=self._wait_seconds) as connection:
-            await connection.fetchval("SELECT 1")
+        """Raise `Unavailable` or `Overloaded` unless the database answers."""
+        connection = await self.take()
+        try:
+            with told_clearly(connection):
+                if await connection.fetchval("SELECT pg_is_in_recovery()", timeout=self._wait_seconds):
+                    raise Unavailable("The database is a standby: it takes no writes.")
+        finally:
+            await self.release(connection)
 
     async def close(self) -> None:
-        """Close every connection once it is given back."""
-        await self._pool.close()
+        """Close every connection once it is given back; at once if this task is being cancelled."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            self._pool.terminate()
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
+        except ERRORS as error:
+            # The driver has dropped every connection by now.
+            _log.warning("database.pool_dropped", error=type(error).__name__)
 
 
 async def _keep(connection: asyncpg.Connection) -> None:

@@ -1,8 +1,8 @@
 """The caller's view of the database during one operation.
 
 Each statement carries the caller's id as its first parameter, bound here and nowhere else, and runs on a connection
-stamped with the same id, so that row-level security holds the line a second time. The stamp takes the place of asyncpg's own
-reset round trip, and is left out when the connection last served the same caller.
+stamped with the same id, so that row-level security holds the line a second time. The stamp takes the place of
+asyncpg's own reset round trip, and is left out when the connection last served the same caller.
 
 One connection serves an operation, statement after statement: links that stand side by side wait for each other
 instead of taking a connection each, so a flood of wide operations cannot exhaust the pool from within.
@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 
 from gateway.data import statements
+from gateway.data.failure import ERRORS, is_lost, told_clearly
 from gateway.data.pool import Pool, StampedConnection
 from gateway.data.queries import Query
 from gateway.data.rows import Row
-from gateway.errors import Unauthenticated
+from gateway.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
     from gateway.schema.entity import Entity
@@ -39,36 +40,36 @@ class Stamp(NamedTuple):
 
 
 class Statements:
-    """Statements of one caller on one connection."""
+    """Statements of one caller on one connection. `commits` says that each takes effect by itself."""
 
-    def __init__(self, connection: StampedConnection, user_id: UUID) -> None:
+    def __init__(self, connection: StampedConnection, user_id: UUID, *, commits: bool = False) -> None:
         self.connection = connection
         self.user_id = user_id
+        self._commits = commits
 
     async def rows(self, query: Query, **values: Any) -> list[asyncpg.Record]:
         """All rows that a hand-written query gives."""
-        return await self.connection.fetch(query.text, *query.arguments(self.user_id, values))
+        arguments = query.arguments(self.user_id, values)
+        with told_clearly(self.connection, commits=self._commits):
+            return await self.connection.fetch(query.text, *arguments)
 
     async def row(self, query: Query, **values: Any) -> asyncpg.Record | None:
         """The row that a hand-written query gives, or None."""
-        return await self.connection.fetchrow(query.text, *query.arguments(self.user_id, values))
+        return await self._row(query.text, query.arguments(self.user_id, values))
 
     async def maybe(self, entity: type[T], query: Query, **values: Any) -> T | None:
         """The one object that a hand-written query returns with `:columns`, or None."""
         described = _entity(entity)
         encoded = {name: described.encode(name, value) for name, value in values.items()}
-        found = await self.connection.fetchrow(
-            query.returning(described.columns),
-            *query.arguments(self.user_id, encoded),
-            record_class=described.record,
-        )
+        arguments = query.arguments(self.user_id, encoded)
+        found = await self._row(query.returning(described.columns), arguments, described.record)
         return cast("T | None", found)
 
     async def get(self, entity: type[T], id: UUID) -> T | None:
         """The caller's object with this id, deleted or not, or None."""
         described = _entity(entity)
         text = statements.by_key(described.table, "id", described.columns)
-        found = await self.connection.fetchrow(text, self.user_id, [id], record_class=described.record)
+        found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
 
     async def insert(self, entity: type[T], values: dict[str, Any]) -> T:
@@ -76,7 +77,7 @@ class Statements:
         described = _entity(entity)
         text = statements.insert(described.table, tuple(values), described.columns)
         arguments = (described.encode(name, value) for name, value in values.items())
-        made = await self.connection.fetchrow(text, self.user_id, *arguments, record_class=described.record)
+        made = await self._row(text, [self.user_id, *arguments], described.record)
         return cast("T", made)
 
     async def update(
@@ -89,14 +90,19 @@ class Statements:
         described = _entity(entity)
         text = statements.update(described.table, tuple(values), guard, described.columns)
         arguments = (described.encode(name, value) for name, value in values.items())
-        changed = await self.connection.fetchrow(
-            text, self.user_id, id, *arguments, *parameters, record_class=described.record
-        )
+        changed = await self._row(text, [self.user_id, id, *arguments, *parameters], described.record)
         return cast("T | None", changed)
+
+    async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
+        with told_clearly(self.connection, commits=self._commits):
+            return await self.connection.fetchrow(text, *arguments, record_class=record)
 
 
 class Tenant:
-    """The caller and its lazily taken connection. Close it when the operation has ended."""
+    """The caller and its lazily taken connection. Close it when the operation has ended.
+
+    What is asked of it after that is answered on a connection that is given back at once: nobody closes it again.
+    """
 
     def __init__(
         self, pool: Pool, stamp: Stamp | None, *, snapshot: bool = False, committed: Callable[[UUID], None]
@@ -106,7 +112,10 @@ class Tenant:
         self._snapshot = snapshot
         self._committed = committed
         self._connection: StampedConnection | None = None
+        self._in_snapshot = False
+        self._closed = False
         self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def stamp(self) -> Stamp:
@@ -120,56 +129,120 @@ class Tenant:
         self._stamp = stamp
 
     async def fetch(self, text: str, *arguments: Any, record: type[Row] | None = None) -> list[Any]:
-        """Rows of a generated statement; the caller's id goes first."""
-        async with self._lock:
-            connection = await self._stamped()
+        """Rows of a generated statement that only reads; the caller's id goes first."""
+        async with self._turn():
+            try:
+                return await self._fetch(text, arguments, record)
+            except Unavailable:
+                # A connection may have died of old age. A snapshot cannot be gone on with on another one.
+                if self._connection is None or self._in_snapshot or not is_lost(self._connection):
+                    raise
+                return await self._fetch(text, arguments, record)
+
+    async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
+        connection = await self._stamped()
+        with told_clearly(connection):
             return await connection.fetch(text, self.stamp.user_id, *arguments, record_class=record)
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[Statements]:
         """Statements that each commit by themselves."""
-        async with self._lock:
-            yield Statements(await self._stamped(), self.stamp.user_id)
-        self._committed(self.stamp.user_id)
+        async with self._turn():
+            connection = await self._stamped()
+            try:
+                yield Statements(connection, self.stamp.user_id, commits=True)
+            finally:
+                # Also when it failed or was cancelled: what was done until then is done.
+                self._committed(self.stamp.user_id)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Statements that commit together. Nothing else of this operation may be awaited inside."""
-        async with self._lock:
+        async with self._turn():
             connection = await self._stamped()
-            async with connection.transaction():
+            transaction = connection.transaction()
+            with told_clearly(connection):
+                await transaction.start()
+            try:
                 yield Statements(connection, self.stamp.user_id)
-        self._committed(self.stamp.user_id)
+            except BaseException:
+                # A connection that is lost has rolled back by that.
+                with suppress(*ERRORS):
+                    await transaction.rollback()
+                raise
+            try:
+                with told_clearly(connection, commits=True):
+                    await transaction.commit()
+            finally:
+                self._committed(self.stamp.user_id)
 
     async def anonymous(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a function that finds a login before the caller is known."""
-        async with self._lock:
-            return await (await self._taken()).fetch(text, *arguments)
+        async with self._turn():
+            connection = await self._taken()
+            with told_clearly(connection):
+                return await connection.fetch(text, *arguments)
 
     async def close(self) -> None:
-        """Give the connection back."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
+        """Give the connection back. What still runs on it is wanted by nobody any more, and is cancelled."""
+        self._closed = True
+        left = self._tasks - {asyncio.current_task()}
         try:
-            if self._snapshot and not connection.is_closed():
-                await connection.execute("COMMIT")
+            if left:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left)
         finally:
-            await self._pool.release(connection)
+            if self._connection is not None and any(not task.done() for task in left):
+                self._connection.terminate()
+            await self._give_back()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until no other task uses the connection."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._tasks.add(task)
+        try:
+            async with self._lock:
+                try:
+                    yield
+                finally:
+                    if self._closed:
+                        await self._give_back()
+        finally:
+            self._tasks.discard(task)
 
     async def _taken(self) -> StampedConnection:
+        if self._connection is not None and is_lost(self._connection):
+            if self._in_snapshot:
+                raise Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
+            await self._give_back()
         if self._connection is None:
             self._connection = await self._pool.take()
         return self._connection
 
     async def _stamped(self) -> StampedConnection:
         stamp = self.stamp
-        fresh = self._connection is None
         connection = await self._taken()
-        await connection.stamp_with(stamp)
-        if fresh and self._snapshot:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with told_clearly(connection):
+            await connection.stamp_with(stamp)
+            if self._snapshot and not self._in_snapshot:
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                self._in_snapshot = True
         return connection
+
+    async def _give_back(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        in_snapshot, self._in_snapshot = self._in_snapshot, False
+        try:
+            if in_snapshot:
+                # It has read what it was to read. If this fails, there is nothing to lose but the connection.
+                with suppress(*ERRORS):
+                    await connection.execute("COMMIT")
+        finally:
+            await self._pool.release(connection)
 
 
 def _entity(cls: type) -> Entity:

@@ -14,11 +14,11 @@ Key = tuple[str, str | None]
 class DocumentCache:
     """Keeps documents by text and operation name, and forgets those that were not used for longest.
 
-    Bounded by number and by characters: a syntax tree takes up to some hundred bytes a character.
+    Bounded by number and by characters: a syntax tree takes up to 250 bytes a character.
     """
 
     max_documents: int = 1_000
-    max_characters: int = 512 * 1024
+    max_characters: int = 256 * 1024
     _documents: OrderedDict[Key, Document] = field(default_factory=OrderedDict)
     _characters: int = 0
 

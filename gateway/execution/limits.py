@@ -6,7 +6,8 @@ fragment is measured once, and the sizes are added up instead of the fields bein
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -45,7 +46,7 @@ class Limits:
     depth: int = 15
     introspection_depth: int = 20
     list_depth: int = 6
-    siblings: int = 120
+    pairs: int = 2_000
     root_fields: int = 50
     aliases: int = 200
 
@@ -56,22 +57,33 @@ class Size:
 
     fields: int = 0
     aliases: int = 0
-    width: int = 0  # fields of this selection set alone
-    widest: int = 0  # the greatest width below it
     depth: int = 0
     list_depth: int = 0
     introspection_depth: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+    """How often each name stands in this selection set itself."""
+    pairs_below: int = 0
 
-    def beside(self, other: Size) -> Size:
-        """The size of the two in one selection set."""
-        return Size(
-            self.fields + other.fields,
-            self.aliases + other.aliases,
-            self.width + other.width,
-            max(self.widest, other.widest),
-            max(self.depth, other.depth),
-            max(self.list_depth, other.list_depth),
-            max(self.introspection_depth, other.introspection_depth),
+    @property
+    def pairs(self) -> int:
+        """How many pairs of fields validation has to compare, because they go by one name in one selection set."""
+        return self.pairs_below + sum(count * (count - 1) // 2 for count in self.names.values())
+
+    @classmethod
+    def together(cls, sizes: Iterable[Size]) -> Size:
+        """The size of a selection set with these selections."""
+        parts = tuple(sizes)
+        names: Counter[str] = Counter()
+        for part in parts:
+            names.update(part.names)
+        return cls(
+            sum(part.fields for part in parts),
+            sum(part.aliases for part in parts),
+            max((part.depth for part in parts), default=0),
+            max((part.list_depth for part in parts), default=0),
+            max((part.introspection_depth for part in parts), default=0),
+            names,
+            sum(part.pairs_below for part in parts),
         )
 
     def below(self, node: FieldNode, *, is_list: bool) -> Size:
@@ -80,11 +92,11 @@ class Size:
         return Size(
             self.fields + 1,
             self.aliases + (node.alias is not None),
-            1,
-            max(self.width, self.widest),
             1 if introspects else self.depth + 1,
             0 if introspects else self.list_depth + is_list,
             self.depth + 1 if introspects else self.introspection_depth,
+            Counter({(node.alias or node.name).value: 1}),
+            self.pairs,
         )
 
 
@@ -97,12 +109,15 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             root = schema.get_root_type(node.operation)
-            _check(walk.selections(node.selection_set, root, 0), limits, limits.root_fields)
+            size = walk.selections(node.selection_set, root, 0)
+            if len(size.names) > limits.root_fields:
+                raise _refusal(f"The operation has more than {limits.root_fields} root fields.")
+            _check(size, limits)
         elif isinstance(node, FragmentDefinitionNode):
-            _check(walk.fragment(node.name.value, 0), limits, limits.siblings)
+            _check(walk.fragment(node.name.value, 0), limits)
 
 
-def _check(size: Size, limits: Limits, width: int) -> None:
+def _check(size: Size, limits: Limits) -> None:
     excesses = (
         (size.fields > limits.fields, f"asks for more than {limits.fields:,} fields"),
         (size.depth > limits.depth, f"is more than {limits.depth} levels deep"),
@@ -111,8 +126,7 @@ def _check(size: Size, limits: Limits, width: int) -> None:
             f"introspects more than {limits.introspection_depth} levels deep",
         ),
         (size.list_depth > limits.list_depth, f"nests more than {limits.list_depth} lists"),
-        (size.width > width, f"has more than {width} root fields"),
-        (size.widest > limits.siblings, f"asks for more than {limits.siblings} fields of one object"),
+        (size.pairs > limits.pairs, "repeats the same fields too often"),
         (size.aliases > limits.aliases, f"has more than {limits.aliases} aliases"),
     )
     if found := [reason for exceeds, reason in excesses if exceeds]:
@@ -138,10 +152,8 @@ class _Walk:
     def selections(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None, level: int) -> Size:
         if level > MAX_NESTING:
             raise _refusal(f"The operation nests selections more than {MAX_NESTING} levels deep.")
-        size = Size()
-        for selection in node.selections if node else ():
-            size = size.beside(self._selection(selection, parent, level + 1))
-        return size
+        selections = node.selections if node else ()
+        return Size.together(self._selection(selection, parent, level + 1) for selection in selections)
 
     def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None, level: int) -> Size:
         if isinstance(node, FragmentSpreadNode):

@@ -1,7 +1,7 @@
 """The change feed: every committed change of a user's rows, numbered in the order of the commits.
 
-A cursor is `epoch.version`. The version's lock is held to the commit of each write, so every read sees a prefix of the feed:
-what follows a cursor is complete, and nothing can appear before it later.
+A cursor is `epoch.version`. The version's lock is held to the commit of each write, so every read sees a prefix of the
+feed: what follows a cursor is complete, and nothing can appear before it later.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import orjson
 
+from gateway.data.failure import told_clearly
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import BadRequest
@@ -70,13 +71,14 @@ MOST_CHANGES = 500
 
 
 async def read_waiting(pool: Pool, places: Mapping[UUID, int]) -> dict[UUID, Reading]:
-    """Read the feeds of several users in one statement, each after its version."""
+    """Read the feeds of several users in one statement, each after its version. A user without a feed is left out."""
     query = sql.feed.changes.waiting
     names = ",".join(str(user_id) for user_id in places)
     arguments = query.arguments(None, {"names": names, "places": list(places.values()), "most": MOST_CHANGES})
     connection = await pool.take()
     try:
-        return _readings(await connection.fetch(query.text, *arguments))
+        with told_clearly(connection):
+            return _readings(await connection.fetch(query.text, *arguments))
     finally:
         await pool.release(connection)
 

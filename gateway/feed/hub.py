@@ -1,30 +1,37 @@
 """The hub: who waits for which user's changes, and one reader for all of them.
 
-A follower registers first, then reads from its cursor, then goes on with what the reader brings. The reader is woken by hints
-(a commit in this process, the broker) and by a slow clock, and reads the feeds of all woken users in one statement: a
-hint that is lost costs time, never an event. Followers pull from a short memory of their user's last changes; one that
-fell behind it reads from the database until it has caught up, so a slow one holds nothing up and nothing back.
+A follower registers first, then reads from its cursor, then goes on with what the reader brings. The reader is woken by
+hints (a commit in this process, the broker) and by a slow clock, and reads the feeds of many woken users in one
+statement: a hint that is lost costs time, never an event. Followers pull from a short memory of their user's last
+changes; one that fell behind it reads from the database until it has caught up, so a slow one holds nothing up and
+nothing back. While the database is away, those who follow wait, and the reader tries until it is back.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from gateway.data.pool import Pool
-from gateway.errors import ParleyError, Resync
+from gateway.errors import Overloaded, Resync, Unavailable
 from gateway.feed.broker import Broker
 from gateway.feed.changes import MOST_CHANGES, Change, Place, Reading, read_waiting
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED = 1024
 _RETRY_SECONDS = 0.5
+_PATIENCE_SECONDS = 10
+"""How long a new follower waits for a database that does not answer."""
+_MOST_USERS = 250
+"""Users in one statement: row-level security looks for each row's user in the list of all of them."""
+_UNREAD = Place(epoch=0, version=2**62)
+"""Before the first read: past the end of any feed, so that this read brings the feed's state and no changes."""
 
 
 @dataclass(slots=True)
@@ -33,7 +40,10 @@ class Channel:
 
     user_id: UUID
     followers: int = 0
-    place: Place | None = None
+    place: Place = _UNREAD
+    """Behind the last change that the reader has brought."""
+    head: Place = _UNREAD
+    """The furthest that the feed is known to reach: a follower that reads for itself may see more than the reader."""
     pruned: int = 0
     recent: deque[Change] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     asked: int = 0
@@ -42,25 +52,39 @@ class Channel:
 
     def take(self, reading: Reading, asked: int) -> None:
         """Go on with what the reader found, and wake the followers."""
-        self.pruned = reading.pruned
-        if self.place is None or self.place.epoch != reading.epoch or self.place.version > reading.head:
+        found = Place(reading.epoch, reading.head)
+        if self.place.epoch != found.epoch or self.place.version > found.version:
+            # New here, or not the feed that it was: restored from a backup, perhaps.
             self.recent.clear()
-            self.place = Place(reading.epoch, reading.head)
+            self.place = self.head = found
         elif reading.changes:
+            if reading.changes[0].version != self.place.version + 1:
+                self.recent.clear()  # what lay between is no longer kept
             self.recent.extend(reading.changes)
-            self.place = Place(reading.epoch, reading.changes[-1].version)
+            self.place = Place(found.epoch, reading.changes[-1].version)
+        self.learn(reading)
         self.answered = max(self.answered, asked)
         self.moved.set()
         self.moved = asyncio.Event()
 
+    def learn(self, reading: Reading) -> None:
+        """Note how far the feed reaches, forwards and back."""
+        if reading.epoch == self.head.epoch:
+            self.head = max(self.head, Place(reading.epoch, reading.head))
+            self.pruned = reading.pruned
+
+    def check(self, place: Place) -> None:
+        """Raise `Resync` when a place is of another epoch, from the future, or no longer kept."""
+        if place.epoch != self.head.epoch or not self.pruned <= place.version <= self.head.version:
+            raise _resync(place)
+
     def after(self, version: int) -> list[Change] | None:
         """What is remembered after a version; None when the memory does not go back so far."""
-        assert self.place is not None
         if version >= self.place.version:
             return []
         if not self.recent or self.recent[0].version > version + 1:
             return None
-        return [change for change in self.recent if change.version > version]
+        return list(islice(self.recent, version + 1 - self.recent[0].version, None))
 
 
 class Hub:
@@ -73,11 +97,17 @@ class Hub:
         self._channels: dict[UUID, Channel] = {}
         self._woken: set[UUID] = set()
         self._wake = asyncio.Event()
+        # However many come back at once and have to catch up, the reader finds a connection.
+        self._catching_up = asyncio.Semaphore(1)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def __len__(self) -> int:
+        """How many users are followed."""
+        return len(self._channels)
 
     async def __aenter__(self) -> Hub:
         await self._broker.start(self.hint, self.hint_all)
-        self._tasks = [asyncio.create_task(self._read_woken()), asyncio.create_task(self._poll())]
+        self._tasks = [asyncio.create_task(self._keep_reading()), asyncio.create_task(self._poll())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -104,20 +134,20 @@ class Hub:
         """Any feed may have moved: hints may have been lost."""
         self.hint(list(self._channels))
 
-    async def follow(self, user_id: UUID, after: Place | None) -> AsyncIterator[Change]:
+    async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[Change, None]:
         """Every change of a user's rows after a place, once, in order, for ever.
 
-        Without a place, from now on. Raises `Resync` when the place cannot be continued from.
+        Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when the
+        database does not answer, so that it cannot be told.
         """
         channel = self._channels.setdefault(user_id, Channel(user_id))
         channel.followers += 1
         try:
             await self._read_afresh(channel)
-            place = channel.place if after is None else after
-            assert place is not None
+            place = channel.head if after is None else after
             while True:
                 moved = channel.moved
-                _check(place, channel)
+                channel.check(place)
                 changes = channel.after(place.version)
                 if changes is None:
                     changes = await self._read_behind(channel, place)
@@ -129,45 +159,63 @@ class Hub:
         finally:
             channel.followers -= 1
             if not channel.followers:
-                self._channels.pop(user_id, None)
+                del self._channels[user_id]
 
     async def _read_afresh(self, channel: Channel) -> None:
         """Wait for a read that began after now, so that the channel knows of every commit up to now."""
         self.hint([channel.user_id])
         asked = channel.asked
-        while channel.answered < asked:
-            await channel.moved.wait()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while channel.answered < asked:
+                    await channel.moved.wait()
+        except TimeoutError:
+            raise Unavailable("The database does not answer at the moment. Subscribe again soon.") from None
 
     async def _read_behind(self, channel: Channel, place: Place) -> list[Change]:
-        reading = (await read_waiting(self._pool, {channel.user_id: place.version}))[channel.user_id]
-        channel.pruned = max(channel.pruned, reading.pruned)
-        if reading.epoch != place.epoch or place.version < reading.pruned:
+        """The next changes after a place, from the database. None while that is away, for as long as patience lasts."""
+        try:
+            async with self._catching_up:
+                found = await read_waiting(self._pool, {channel.user_id: place.version})
+        except (Overloaded, Unavailable):
+            await self._read_afresh(channel)
+            return []
+        reading = found.get(channel.user_id)
+        if reading is None or reading.epoch != place.epoch or place.version < reading.pruned:
             raise _resync(place)
+        channel.learn(reading)
         return reading.changes
 
-    async def _read_woken(self) -> None:
+    async def _keep_reading(self) -> None:
+        reading = True
         while True:
             await self._wake.wait()
             self._wake.clear()
             woken, self._woken = self._woken, set()
-            channels = [channel for user_id in woken if (channel := self._channels.get(user_id))]
             try:
-                await self._read(channels)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ParleyError) as error:
-                _log.warning("feed.read_failed", error=type(error).__name__, users=len(channels))
+                await self._read(woken)
+            except Exception as error:  # noqa: BLE001 - whatever it is: without the reader, nobody hears anything any more
+                if reading:
+                    _log.warning("feed.read_failed", error=type(error).__name__, users=len(woken))
+                reading = False
                 await asyncio.sleep(_RETRY_SECONDS)
-                self._woken.update(woken)
+                self._woken |= woken
                 self._wake.set()
+            else:
+                if not reading:
+                    _log.info("feed.read_again")
+                reading = True
 
-    async def _read(self, channels: list[Channel]) -> None:
+    async def _read(self, woken: Iterable[UUID]) -> None:
+        channels = [channel for user_id in woken if (channel := self._channels.get(user_id))]
+        for start in range(0, len(channels), _MOST_USERS):
+            await self._read_channels(channels[start : start + _MOST_USERS])
+
+    async def _read_channels(self, channels: list[Channel]) -> None:
         asked = {channel.user_id: channel.asked for channel in channels}
-        # A feed that is new here is read past its end: only its state is wanted.
-        places = {c.user_id: c.place.version if c.place else 2**62 for c in channels}
-        readings = await read_waiting(self._pool, places) if places else {}
+        readings = await read_waiting(self._pool, {channel.user_id: channel.place.version for channel in channels})
         for channel in channels:
-            reading = readings.get(channel.user_id)
-            if reading is None:
-                reading = Reading(epoch=1, head=0, pruned=0, changes=[])
+            reading = readings.get(channel.user_id, _NO_FEED)
             channel.take(reading, asked[channel.user_id])
             if len(reading.changes) == MOST_CHANGES:
                 self.hint([channel.user_id])
@@ -178,12 +226,7 @@ class Hub:
             self.hint_all()
 
 
-def _check(place: Place, channel: Channel) -> None:
-    """Raise `Resync` when a place is of another epoch, from the future, or no longer kept."""
-    assert channel.place is not None
-    known = channel.place
-    if place.epoch != known.epoch or place.version > known.version or place.version < channel.pruned:
-        raise _resync(place)
+_NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
 
 
 def _resync(place: Place) -> Resync:

@@ -1,6 +1,6 @@
 """The conventional subscription of an entity: every change of one of its rows.
 
-    subscription { noteChanged(after: "1.7") { cursor op at note { text } } }
+subscription { noteChanged(after: "1.7") { cursor op at note { text } } }
 """
 
 from __future__ import annotations

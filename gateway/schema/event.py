@@ -5,7 +5,7 @@
         to_status: ToolStatus
         tool_execution = one("ToolExecution", key="tool_execution_id")
 
-`cursor`, `op` and `at` are the change's own; any other attribute is one of the columns that the table's trigger carries.
+`cursor`, `op` and `at` are the change's own; any other attribute is one of the columns that the trigger carries.
 """
 
 from __future__ import annotations

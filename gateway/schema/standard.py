@@ -121,7 +121,6 @@ def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:
     return all(getattr(existing, name) == value for name, value in values.items())
 
 
-
 def _one(cls: type, input: type) -> Callable[..., Any]:
     async def read(info: Any, id: Any) -> Any:
         return await info.context.find(info, cls, id)
@@ -142,7 +141,9 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
         async with info.context.autocommit() as db:
             return await create(db, cls, given(input))
 
-    taken = _input(f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)})
+    taken = _input(
+        f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)}
+    )
     text = f"Make a {describe.words(cls)}. Sent again with the same id and values, it gives the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 

@@ -317,10 +317,13 @@ async def test_an_error_arrives_with_its_code(serving: Serving) -> None:
 
 
 async def test_a_cursor_that_cannot_be_continued_from_is_answered_with_resync(serving: Serving) -> None:
-    async with line_to(serving.url) as line, person(serving.url, "signUp", email="future@example.org") as who:
-        async with watching(line, who) as session:
-            watch = session.subscribe(GraphQLRequest(MESSAGES, variable_values={"after": "1.999999"}))
-            with pytest.raises(TransportQueryError) as broken:
-                await anext(watch)
+    async with (
+        line_to(serving.url) as line,
+        person(serving.url, "signUp", email="future@example.org") as who,
+        watching(line, who) as session,
+    ):
+        watch = session.subscribe(GraphQLRequest(MESSAGES, variable_values={"after": "1.999999"}))
+        with pytest.raises(TransportQueryError) as broken:
+            await anext(watch)
     assert broken.value.errors is not None
     assert broken.value.errors[0]["extensions"]["code"] == "RESYNC"

@@ -76,7 +76,7 @@ def test_hostile_document_is_refused(engine: Engine, name: str) -> None:
         (HOSTILE["depth by fragments"], "more than 15 levels deep"),
         (HOSTILE["lists in lists"], "nests more than 6 lists"),
         (HOSTILE["deep introspection of types"], "introspects more than 20 levels deep"),
-        (HOSTILE["the same field again and again"], "more than 120 fields of one object"),
+        (HOSTILE["the same field again and again"], "repeats the same fields too often"),
         (HOSTILE["a bomb of introspection"], "more than 5,000 fields"),
     ],
 )

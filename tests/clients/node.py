@@ -1,0 +1,74 @@
+"""Starts a script of `npm/` with Node, and speaks to it in lines of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.serving import PATIENCE_SECONDS
+
+SCRIPTS = Path(__file__).parent / "npm"
+OLDEST_NODE = 20
+
+
+def find_node() -> str | None:
+    """The machine's Node if it is new enough, and else the one that came from Python's registry."""
+    for candidate in (shutil.which("node"), str(Path(sys.executable).with_name("node"))):
+        if candidate and Path(candidate).exists():
+            version = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
+            if version[:1] == "v" and int(version[1:].partition(".")[0]) >= OLDEST_NODE:
+                return candidate
+    return None
+
+
+NODE = find_node()
+
+
+class Script:
+    """A script that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.heard: list[dict[str, Any]] = []
+
+    async def until(self, key: str) -> Any:
+        """The value under this key in the next line that has it. Lines before it are passed over, but kept."""
+        assert self._process.stdout
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for line in self._process.stdout:
+                self.heard.append(json.loads(line))
+                if key in self.heard[-1]:
+                    return self.heard[-1][key]
+        raise AssertionError(f"The script ended before it said {key!r}: {self.heard}")
+
+    def say(self, line: Any) -> None:
+        """Send a line to the script."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(line).encode() + b"\n")
+
+
+@asynccontextmanager
+async def script(name: str, **given: Any) -> AsyncIterator[Script]:
+    """Run a script for as long as the block runs. It must end by itself when its standard input does."""
+    assert NODE
+    process = await asyncio.create_subprocess_exec(
+        *(NODE, SCRIPTS / name, json.dumps(given)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Script(process)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await process.communicate()
+        assert process.returncode == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()

@@ -1,0 +1,216 @@
+"""Operations made from the schema, so that a field that is added is tried without being listed."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    is_leaf_type,
+    is_non_null_type,
+    is_required_argument,
+)
+
+from tests.estate import Estate, types_of_rows
+
+VALUES: dict[str, Any] = {
+    "email": "generated@example.org",
+    "username": "generated",
+    "password": "another long password",
+    "images": [],
+    "files": [],
+}
+"""A valid value where the type alone does not give one, by the name of the field."""
+
+VALUES_BY_TYPE: dict[str, Any] = {
+    "String": "text",
+    "Int": 1,
+    "Float": 0.5,
+    "Boolean": True,
+    "BigInt": 1,
+    "Decimal": "1.5",
+    "JSON": {},
+    "DateTime": "2026-01-31T12:00:00Z",
+    "Date": "2026-01-31",
+}
+
+KINDS: dict[str, str] = {}
+"""The type that an id is of where its name does not say it, by the name of the field."""
+
+READY = {"start": "APPROVED", "complete": "EXECUTING", "fail": "EXECUTING"}
+"""The status of a tool execution that a move begins from; the others begin from the first."""
+
+Choose = Callable[[str], Any]
+Pick = Callable[[str, str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A mutation, and what its input takes."""
+
+    schema: GraphQLSchema
+    name: str
+
+    @property
+    def field(self) -> GraphQLField:
+        assert self.schema.mutation_type is not None
+        return self.schema.mutation_type.fields[self.name]
+
+    @property
+    def inputs(self) -> Mapping[str, GraphQLInputField]:
+        of = get_named_type(self.field.args["input"].type)
+        assert isinstance(of, GraphQLInputObjectType)
+        return of.fields
+
+    @property
+    def payload(self) -> GraphQLObjectType:
+        of = get_named_type(self.field.type)
+        assert isinstance(of, GraphQLObjectType)
+        return of
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether it needs no access token and gives one."""
+        return "accessToken" in self.payload.fields
+
+    @property
+    def makes(self) -> bool:
+        """Whether its `id`, if any, is that of a new object."""
+        return "id" not in self.inputs or not is_non_null_type(self.inputs["id"].type)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The fields of its input that name objects which must exist, with the type that each is of."""
+        fields = {name: field for name, field in self.inputs.items() if str(get_named_type(field.type)) == "ID"}
+        return {name: self._kind(name) for name in fields if not (name == "id" and self.makes)}
+
+    @property
+    def object(self) -> str:
+        """The field of the payload that holds the object it is about, and its type."""
+        rows = types_of_rows(self.schema)
+        return next(name for name, field in self.payload.fields.items() if get_named_type(field.type).name in rows)
+
+    @property
+    def operation(self) -> str:
+        of = self.field.args["input"].type
+        wanted = selection(self.payload, depth=2)
+        return f"mutation($input: {of}) {{ {self.name}(input: $input) {wanted} }}"
+
+    def values(self, ids: Choose, *, every: bool = True, **given: Any) -> dict[str, Any]:
+        """A valid input, with what `ids` gives for each type. Without `every`, only what must be there."""
+        made = {
+            name: given[name] if name in given else self._value(name, field, ids)
+            for name, field in self.inputs.items()
+            if name in given or ((every or is_non_null_type(field.type)) and not self._is_left_out(name))
+        }
+        return {**made, **given}
+
+    def _is_left_out(self, name: str) -> bool:
+        return name == "expectedVersion" or (name == "id" and self.makes)
+
+    def _value(self, name: str, field: GraphQLInputField, ids: Choose) -> Any:
+        if name in self.ids:
+            chosen = ids(self.ids[name])
+            return [chosen] if _is_list(field.type) else chosen
+        return value(name, field)
+
+    def _kind(self, name: str) -> str:
+        """The type that an id is of: the one that ends its name, or the one that the mutation is about."""
+        rows = types_of_rows(self.schema)
+        stem = name.removesuffix("s").removesuffix("Id")
+        fitting = [row for row in rows if (stem[:1].upper() + stem[1:]).endswith(row)]
+        if fitting:
+            return max(fitting, key=len)
+        if name in ("id", "parentId"):
+            return get_named_type(self.payload.fields[self.object].type).name
+        assert name in KINDS, f"{self.name}: say in tests/generated.py, in KINDS, what type {name} is an id of"
+        return KINDS[name]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def mutations(schema: GraphQLSchema) -> list[Mutation]:
+    """All mutations."""
+    assert schema.mutation_type is not None
+    return [Mutation(schema, name) for name in schema.mutation_type.fields]
+
+
+def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
+    """A valid value for an input, by its name or its type."""
+    if name in VALUES:
+        return VALUES[name]
+    of = get_named_type(field.type)
+    made: Any
+    if isinstance(of, GraphQLEnumType):
+        made = next(iter(of.values))
+    elif isinstance(of, GraphQLInputObjectType):
+        made = {key: value(key, each) for key, each in of.fields.items()}
+    elif of.name == "ID":
+        made = str(uuid.uuid4())
+    else:
+        assert of.name in VALUES_BY_TYPE, f"say in tests/generated.py what a valid {of.name} is"
+        made = VALUES_BY_TYPE[of.name]
+    return [made] if _is_list(field.type) else made
+
+
+def own(estate: Estate, move: str = "") -> Choose:
+    """Gives the ids of an estate. `move` is the mutation, whose tool execution must be ready for it."""
+    status = READY.get(move.removesuffix("ToolExecution"), "PENDING")
+
+    def choose(kind: str) -> str:
+        return estate.executions[status] if kind == "ToolExecution" else estate.ids[kind][0]
+
+    return choose
+
+
+def forged(user_id: str, session_id: str) -> str:
+    """What looks like a refresh token of a user, to one who knows ids and no secret."""
+    body = uuid.UUID(user_id).bytes + uuid.UUID(session_id).bytes + bytes(range(32))
+    return "plr_" + base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+
+def selection(of: Any, *, depth: int) -> str:
+    """Everything that can be asked for without arguments, so many objects deep."""
+    named: Any = get_named_type(of)
+    if is_leaf_type(named):
+        return ""
+    return "{ " + " ".join(["__typename", *_fields(named, depth)]) + " }"
+
+
+def _fields(of: Any, depth: int) -> Iterator[str]:
+    for name, field in of.fields.items():
+        named: Any = get_named_type(field.type)
+        if any(is_required_argument(argument) for argument in field.args.values()):
+            continue
+        if is_leaf_type(named):
+            yield name
+        # Everything hangs off the user: what does is asked for one by one.
+        elif depth > 0 and not (of.name == "User" and "nodes" in getattr(named, "fields", ())):
+            yield name + asked(field, depth=depth - 1)
+
+
+def asked(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
+    """What to write behind the name of a field to get all of it."""
+    named: Any = get_named_type(field.type)
+    if "nodes" in getattr(named, "fields", ()):
+        rows = selection(named.fields["nodes"].type, depth=depth)
+        return f"({arguments or 'first: 5'}) {{ totalCount edges {{ cursor }} nodes {rows} }}"
+    return (f"({arguments}) " if arguments else " ") + selection(named, depth=depth)
+
+
+def _is_list(of: Any) -> bool:
+    return isinstance(of.of_type if isinstance(of, GraphQLNonNull) else of, GraphQLList)
