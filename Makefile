@@ -14,6 +14,7 @@ PYTHONS := $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3 python
 PACKAGES := $(VENV)/.packages
 PROJECT := $(VENV)/.project
 MODULES := $(GRAPHIQL)/node_modules/.installed
+CLIENTS := tests/clients/npm/node_modules/.installed
 
 .PHONY: help
 help: ## list what there is to make
@@ -24,7 +25,7 @@ serve: install ## serve Parley, on an embedded database unless PARLEY_DATABASE_U
 	@exec $(BIN)/parley serve
 
 .PHONY: test
-test: install ## run the tests
+test: install $(CLIENTS) ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -51,7 +52,7 @@ lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and l
 
 .PHONY: clean
 clean: ## remove everything that make has made, but no data
-	rm -rf $(VENV) $(GRAPHIQL)/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(dir $(MODULES) $(CLIENTS)) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway resolvers tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: install
@@ -83,9 +84,9 @@ $(PROJECT): pyproject.toml $(PACKAGES)
 	@touch $@
 
 # The machine's npm if it is new enough, and else the one that comes from Python's registry.
-$(MODULES): $(GRAPHIQL)/package-lock.json $(GRAPHIQL)/package.json | $(PROJECT)
-	@echo "Installing GraphiQL"
+$(MODULES) $(CLIENTS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
+	@echo "Installing the npm packages of $*"
 	@npm=npm; case "$$(npm --version 2>/dev/null)" in ''|[1-8].*) npm="$(CURDIR)/$(BIN)/npm";; esac; \
 	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \
-	cd $(GRAPHIQL) && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $* && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

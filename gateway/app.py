@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -23,11 +23,13 @@ from gateway.context import Resources
 from gateway.data.opening import OpenDatabase, open_database
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
+from gateway.errors import ParleyError
 from gateway.execution import Engine
 from gateway.feed.broker import PostgresBroker
 from gateway.feed.hub import Hub
 from gateway.http import graphiql
 from gateway.http.options import Options
+from gateway.http.ports import Ready
 from gateway.http.registry import SocketRegistry
 from gateway.http.server import make_app, make_runner
 from gateway.progress import tell
@@ -36,7 +38,10 @@ from gateway.schema.build import graphql_schema
 
 log = structlog.stdlib.get_logger("gateway")
 
-_FEED_CONNECTIONS = 2
+_FEED_CONNECTIONS = 3
+"""For the reader, for those who catch up, and for what a flood of requests must not hold up: revocations, readiness."""
+
+_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +53,52 @@ class Gateway:
     sockets: SocketRegistry
 
 
+class Stop:
+    """What SIGTERM and Ctrl-C ask for: to stop in good order, and when asked again, or before we serve, to stop now."""
+
+    def __init__(self) -> None:
+        self._main = asyncio.current_task()
+        self._wanted = asyncio.Event()
+        self._serving = False
+        self.at_once = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._asked)
+
+    async def wait(self) -> None:
+        """Return when it is asked for."""
+        self._serving = True
+        await self._wanted.wait()
+
+    def _asked(self) -> None:
+        if self._serving and not self._wanted.is_set():
+            self._wanted.set()
+        elif self._main is not None and not self.at_once:
+            self.at_once = True
+            self._main.cancel()
+
+
+class StoppedAtOnceError(Refusal):
+    """We were told to stop before we served, or twice."""
+
+    # By convention of the shell, for a program that Ctrl-C ended.
+    exit_status = 130
+
+
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_database(settings) as database:
-        if settings.offers_demo:
-            await demo.fill(database)
-        async with running(settings, database) as gateway:
-            _announce(settings, gateway)
-            await stop.wait()
-            tell("Stopping: finishing what runs, closing sockets.")
+    """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
+    stop = Stop()
+    try:
+        async with open_database(settings) as database:
+            if settings.offers_demo:
+                await demo.fill(database)
+            async with running(settings, database) as gateway:
+                _announce(settings, gateway)
+                await stop.wait()
+                tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
+    except asyncio.CancelledError:
+        if not stop.at_once:
+            raise
+        raise StoppedAtOnceError("stopped at once.") from None
     tell("Stopped.")
 
 
@@ -76,25 +115,19 @@ async def running(
         sockets = SocketRegistry()
         accounts = _accounts(settings, sockets)
         stack.callback(accounts.passwords.close)
-        await stack.enter_async_context(_task(accounts.revocations.keep_reading(feed_pool)))
+        await stack.enter_async_context(_kept_up(lambda: accounts.revocations.keep_reading(feed_pool)))
         broker = PostgresBroker(database.runtime_url)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         resources = Resources(pool, hub, await _rules(pool), accounts)
-        url = await stack.enter_async_context(_listening(settings, resources, sockets))
+        url = await stack.enter_async_context(_listening(settings, resources, sockets, _readiness(feed_pool)))
         yield Gateway(url, resources, sockets)
 
 
 @contextlib.asynccontextmanager
-async def _listening(settings: Settings, resources: Resources, sockets: SocketRegistry) -> AsyncIterator[str]:
+async def _listening(
+    settings: Settings, resources: Resources, sockets: SocketRegistry, ready: Ready
+) -> AsyncIterator[str]:
     options = _options(settings)
-
-    async def ready() -> str | None:
-        try:
-            await resources.pool.check()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is that we are not ready
-            return f"the database does not answer ({type(error).__name__})"
-        return None
-
     app = make_app(
         Engine(graphql_schema(), introspection=settings.introspection),
         verify=resources.accounts.verify,
@@ -116,6 +149,19 @@ async def _listening(settings: Settings, resources: Resources, sockets: SocketRe
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         await runner.cleanup()
+
+
+def _readiness(pool: Pool) -> Ready:
+    """Ready when the database answers, on connections of its own: one that is only busy must not take us out."""
+
+    async def ready() -> str | None:
+        try:
+            await pool.check()
+        except ParleyError as error:
+            return error.message
+        return None
+
+    return ready
 
 
 def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
@@ -159,8 +205,18 @@ def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
 
 
 @contextlib.asynccontextmanager
-async def _task(work: object) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Work that goes on for as long as the block runs, begun anew whenever it breaks off."""
+
+    async def again_and_again() -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, we cannot do without this work
+                log.error("task_broke_off", error=type(error).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    task = asyncio.create_task(again_and_again())
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from tests.database import Database
 MODES = ("force_generic_plan", "force_custom_plan")
 """The plan that serves any parameters, and the plan made for those of the call: PostgreSQL uses either."""
 
+SORTS = ("Sort", "Incremental Sort")
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "WITH")
 
 
@@ -53,12 +54,19 @@ class Plan:
         return found & set(tables)
 
     @property
-    def sorts(self) -> bool:
-        """Whether anything is sorted, instead of read in the order of an index."""
-        return any(node["Node Type"] in ("Sort", "Incremental Sort") for node in self.nodes())
+    def sorted_rows(self) -> float:
+        """How many rows the largest sort of the plan is expected to see."""
+        return max((node["Plan Rows"] for node in self.nodes() if node["Node Type"] in SORTS), default=0)
 
     def __str__(self) -> str:
-        return f"{self.mode}:\n{self.statement}\n{json.dumps(self.root, indent=1)}"
+        return "\n".join([f"with {self.mode}", self.statement, *_lines(self.root, 0)])
+
+
+def _lines(node: dict[str, Any], depth: int) -> Iterator[str]:
+    shown = ("Relation Name", "Index Name", "Index Cond", "Filter", "Sort Key", "Recheck Cond")
+    yield "  " * depth + " ".join([node["Node Type"], *(f"[{node[key]}]" for key in shown if key in node)])
+    for below in node.get("Plans", ()):
+        yield from _lines(below, depth + 1)
 
 
 class Planner:
@@ -67,24 +75,22 @@ class Planner:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def plan(self, statement: str, parameters: tuple[Any, ...], mode: str) -> Plan:
-        """The plan of a statement in one of the `MODES`."""
+    async def plan(self, statement: str, parameters: tuple[Any, ...], mode: str, *, sorting: bool = True) -> Plan:
+        """The plan of a statement in one of the `MODES`; without `sorting`, one that sorts only if nothing else will do."""
         prepared = await self._connection.prepare(statement)
         types = [kind.name for kind in prepared.get_parameters()]
         values = [_literal(value, kind) for value, kind in zip(parameters, types, strict=True)]
-        await self._connection.execute(f"SET plan_cache_mode = {mode}")
+        await self._connection.execute(
+            f"SET plan_cache_mode = {mode}; SET enable_sort = {sorting}; SET enable_incremental_sort = {sorting}"
+        )
         signature = f"({', '.join(types)})" if types else ""
         await self._connection.execute(f"PREPARE asked {signature} AS {statement}")
         try:
             call = f"EXECUTE asked({', '.join(values)})" if values else "EXECUTE asked"
-            text = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON, COSTS OFF) {call}")
+            text = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
         finally:
             await self._connection.execute("DEALLOCATE asked")
         return Plan(statement, mode, json.loads(text)[0]["Plan"])
-
-    async def plans(self, sent: Sent) -> list[Plan]:
-        """The plans of all statements, in both modes."""
-        return [await self.plan(text, given, mode) for text, given in sent.parameters.items() for mode in MODES]
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ instead of taking a connection each, so a flood of wide operations cannot exhaus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -124,9 +124,18 @@ class Tenant:
             raise Unauthenticated("This needs an access token: sign in first.")
         return self._stamp
 
-    def sign_in(self, stamp: Stamp) -> None:
-        """Go on as this caller: for the mutations that begin without one."""
-        self._stamp = stamp
+    @contextmanager
+    def signing_in(self, stamp: Stamp) -> Iterator[None]:
+        """Go on as this caller to the end of the operation: for the mutations that begin without one.
+
+        Not if the block fails. Until it has ended nothing is proven, and an operation may hold more mutations.
+        """
+        before, self._stamp = self._stamp, stamp
+        try:
+            yield
+        except BaseException:
+            self._stamp = before
+            raise
 
     async def fetch(self, text: str, *arguments: Any, record: type[Row] | None = None) -> list[Any]:
         """Rows of a generated statement that only reads; the caller's id goes first."""
@@ -148,23 +157,23 @@ class Tenant:
     async def autocommit(self) -> AsyncIterator[Statements]:
         """Statements that each commit by themselves."""
         async with self._turn():
-            connection = await self._stamped()
+            connection, user_id = await self._stamped(), self.stamp.user_id
             try:
-                yield Statements(connection, self.stamp.user_id, commits=True)
+                yield Statements(connection, user_id, commits=True)
             finally:
                 # Also when it failed or was cancelled: what was done until then is done.
-                self._committed(self.stamp.user_id)
+                self._committed(user_id)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Statements that commit together. Nothing else of this operation may be awaited inside."""
         async with self._turn():
-            connection = await self._stamped()
+            connection, user_id = await self._stamped(), self.stamp.user_id
             transaction = connection.transaction()
             with told_clearly(connection):
                 await transaction.start()
             try:
-                yield Statements(connection, self.stamp.user_id)
+                yield Statements(connection, user_id)
             except BaseException:
                 # A connection that is lost has rolled back by that.
                 with suppress(*ERRORS):
@@ -174,7 +183,7 @@ class Tenant:
                 with told_clearly(connection, commits=True):
                     await transaction.commit()
             finally:
-                self._committed(self.stamp.user_id)
+                self._committed(user_id)
 
     async def anonymous(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a function that finds a login before the caller is known."""

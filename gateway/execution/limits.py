@@ -7,8 +7,8 @@ fragment is measured once, and the sizes are added up instead of the fields bein
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from graphql import (
     DocumentNode,
@@ -40,7 +40,11 @@ MAX_NESTING = 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one operation may come to with its fragments expanded."""
+    """The most that one operation may come to with its fragments expanded.
+
+    `pairs` is for validation's sake, which compares all fields that go by one name in one selection set with
+    each other. Of the other limits each stands for work that running the operation would be.
+    """
 
     fields: int = 5_000
     depth: int = 15
@@ -66,7 +70,7 @@ class Size:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of fields validation has to compare, because they go by one name in one selection set."""
+        """How many pairs of fields go by one name in one selection set."""
         return self.pairs_below + sum(count * (count - 1) // 2 for count in self.names.values())
 
     @classmethod
@@ -105,32 +109,30 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
 
     All of it counts, also what will not run: validation would still have to go through it.
     """
+    sizes = list(_sizes(schema, document))
+    excesses = {
+        f"asks for more than {limits.fields:,} fields": any(size.fields > limits.fields for size in sizes),
+        f"is more than {limits.depth} levels deep": any(size.depth > limits.depth for size in sizes),
+        f"introspects more than {limits.introspection_depth} levels deep": any(
+            size.introspection_depth > limits.introspection_depth for size in sizes
+        ),
+        f"nests more than {limits.list_depth} lists": any(size.list_depth > limits.list_depth for size in sizes),
+        f"has more than {limits.root_fields} root fields": any(len(size.names) > limits.root_fields for size in sizes),
+        f"has more than {limits.aliases} aliases": any(size.aliases > limits.aliases for size in sizes),
+        "repeats the same fields too often": sum(size.pairs for size in sizes) > limits.pairs,
+    }
+    if found := [reason for reason, exceeded in excesses.items() if exceeded]:
+        raise _refusal(f"The operation {' and '.join(found)}, its fragments expanded.")
+
+
+def _sizes(schema: GraphQLSchema, document: DocumentNode) -> Iterator[Size]:
     walk = _Walk(schema, fragments_of(document))
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            root = schema.get_root_type(node.operation)
-            size = walk.selections(node.selection_set, root, 0)
-            if len(size.names) > limits.root_fields:
-                raise _refusal(f"The operation has more than {limits.root_fields} root fields.")
-            _check(size, limits)
-        elif isinstance(node, FragmentDefinitionNode):
-            _check(walk.fragment(node.name.value, 0), limits)
-
-
-def _check(size: Size, limits: Limits) -> None:
-    excesses = (
-        (size.fields > limits.fields, f"asks for more than {limits.fields:,} fields"),
-        (size.depth > limits.depth, f"is more than {limits.depth} levels deep"),
-        (
-            size.introspection_depth > limits.introspection_depth,
-            f"introspects more than {limits.introspection_depth} levels deep",
-        ),
-        (size.list_depth > limits.list_depth, f"nests more than {limits.list_depth} lists"),
-        (size.pairs > limits.pairs, "repeats the same fields too often"),
-        (size.aliases > limits.aliases, f"has more than {limits.aliases} aliases"),
-    )
-    if found := [reason for exceeds, reason in excesses if exceeds]:
-        raise _refusal(f"The operation {' and '.join(found)}, its fragments expanded.")
+            yield walk.selections(node.selection_set, schema.get_root_type(node.operation), 0)
+    for name in walk.fragments.keys() - walk.measured.keys():
+        unused = walk.fragment(name, 0)
+        yield replace(unused, names=Counter(), pairs_below=unused.pairs)  # its names are not those of root fields
 
 
 def _refusal(message: str) -> RequestErrors:

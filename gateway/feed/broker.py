@@ -71,7 +71,7 @@ class PostgresBroker:
         self._waiting: set[UUID] = set()
         self._published = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._listening = False
+        self._failing = False
         self._closing = False
 
     async def start(self, on_hint: OnHint, on_gap: OnGap) -> None:
@@ -91,19 +91,16 @@ class PostgresBroker:
             await asyncio.wait([self._task])
 
     async def _stay_connected(self) -> None:
-        connected = True
         while not self._closing:
             try:
                 await self._listen_and_send()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next connection may do better
-                if connected:
+                if not self._failing:
                     _log.warning("broker.disconnected", error=type(error).__name__)
-                connected = self._listening
-            if not self._closing:
+                self._failing = True
                 await asyncio.sleep(self.RECONNECT_SECONDS)
 
     async def _listen_and_send(self) -> None:
-        self._listening = False
         connection = await asyncpg.connect(
             self._url,
             timeout=self.TIMEOUT_SECONDS,
@@ -111,11 +108,11 @@ class PostgresBroker:
             server_settings={"application_name": "parley-broker"},
         )
         try:
-            connection.add_termination_listener(self._lost)
+            connection.add_termination_listener(lambda _: self._published.set())
             await connection.add_listener(self.CHANNEL, self._heard)
-            self._listening = True
+            self._failing = False
             self._on_gap()
-            while self._listening and not self._closing:
+            while not self._closing:
                 await self._something_published()
                 await self._send(connection)
         finally:
@@ -147,10 +144,6 @@ class PostgresBroker:
             self._waiting |= users
             self._published.set()
             raise
-
-    def _lost(self, _connection: Any) -> None:
-        self._listening = False
-        self._published.set()
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
         try:

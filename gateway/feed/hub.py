@@ -13,7 +13,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -84,7 +83,7 @@ class Channel:
             return []
         if not self.recent or self.recent[0].version > version + 1:
             return None
-        return list(islice(self.recent, version + 1 - self.recent[0].version, None))
+        return [change for change in self.recent if change.version > version]
 
 
 class Hub:
@@ -137,8 +136,8 @@ class Hub:
     async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[Change, None]:
         """Every change of a user's rows after a place, once, in order, for ever.
 
-        Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when the
-        database does not answer, so that it cannot be told.
+        Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when
+        the database does not answer, so that it cannot be told.
         """
         channel = self._channels.setdefault(user_id, Channel(user_id))
         channel.followers += 1

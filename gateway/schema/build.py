@@ -27,14 +27,14 @@ def domain_modules(package: str = "resolvers") -> list[ModuleType]:
 
 
 def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Schema:
-    """The schema of everything that the modules declare. A module is looked at once in a process."""
+    """The schema of everything that the modules declare. Their classes are finished once in a process."""
     declared = [item for module in modules or domain_modules() for item in _own(module)]
     entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
     events = [cls for cls in declared if hasattr(cls, "__event__")]
-    for cls in entities.values():
+    for cls in filter(_is_unfinished, entities.values()):
         _finish_links(cls, entity.entity_of(cls).links, entities)
         entity.finish(cls)
-    for cls in events:
+    for cls in filter(_is_unfinished, events):
         _finish_links(cls, event.event_of(cls).links, entities)
         event.finish(cls)
     functions = [item for item in declared if root.root_kind(item)]
@@ -66,9 +66,11 @@ def _own(module: ModuleType) -> list[Any]:
     return [item for item in vars(module).values() if getattr(item, "__module__", None) == module.__name__]
 
 
+def _is_unfinished(cls: type) -> bool:
+    return "__strawberry_definition__" not in vars(cls)
+
+
 def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, type]) -> None:
-    if hasattr(cls, "__strawberry_definition__") and "__strawberry_definition__" in vars(cls):
-        return
     texts = describe.attributes(cls)
     for name, link in links.items():
         setattr(cls, name, link_field(link, entities, texts.get(name)))

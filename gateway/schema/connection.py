@@ -86,7 +86,7 @@ def page_request(entity: Entity, link: Link, arguments: dict[str, Any]) -> tuple
     """The order and the page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
     size, backward = _size(arguments)
     order = _order(link.order or entity.order, arguments.get("order_by"))
-    columns = (order.removeprefix("-"), "id")
+    columns = entity.total_order(order)
     argument = "before" if backward else "after"
     place = None
     if (text := arguments.get(argument)) is not None:

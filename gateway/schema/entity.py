@@ -12,7 +12,7 @@ import inspect
 import types
 import typing
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -59,6 +59,8 @@ class Entity:
     """How a list of them is ordered where its link says nothing else."""
     filter: type | None = None
     """What a list of them can be narrowed by."""
+    unique: frozenset[str] = frozenset()
+    """Columns of which no two rows of one list have the same value."""
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that each field of the API reads, by the field's name in the API."""
     record: type[Row] = Row
@@ -73,6 +75,11 @@ class Entity:
         """Whether its rows are marked as deleted instead of removed."""
         return "deleted_at" in self.kinds
 
+    def total_order(self, order: str) -> tuple[str, ...]:
+        """The columns that put any list of them into this order, without ties."""
+        column = order.removeprefix("-")
+        return (column,) if column in self.unique else (column, "id")
+
     def encode(self, column: str, value: Any) -> Any:
         """A value as the driver takes it."""
         if value is None:
@@ -83,13 +90,18 @@ class Entity:
 
 
 def entity(
-    table: str, *, order: str | type[enum.Enum] = "created_at", filter: type | None = None
+    table: str,
+    *,
+    order: str | type[enum.Enum] = "created_at",
+    filter: type | None = None,
+    unique: Collection[str] = (),
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
     `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an
     enumeration whose values are such texts and whose first member is the default; and an input (see
-    `gateway.schema.filter`). The columns of an order are never null; the id breaks ties.
+    `gateway.schema.filter`). The columns of an order are never null; the id breaks ties, but in columns that are
+    `unique` in every list, where an index then gives the order alone.
     """
 
     def declare(cls: type[T]) -> type[T]:
@@ -108,7 +120,9 @@ def entity(
                 kinds.setdefault(column, None)
         record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
         record.typename = cls.__name__  # type: ignore[attr-defined]
-        described = Entity(cls.__name__, table, kinds, links, order, filter, fields, record)
+        described = Entity(
+            cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record
+        )
         cls.__entity__ = described  # type: ignore[attr-defined]
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
         return cls

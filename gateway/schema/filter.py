@@ -33,8 +33,11 @@ def _condition(name: str, value: Any) -> tuple[Condition, Any]:
             return Condition(name.removesuffix(ending), test), _pattern(value) if "ILIKE" in test else value
     if name.startswith("has_"):
         return Condition(name.removeprefix("has_"), "IS NOT NULL = {}"), value
-    if isinstance(value, list):
+    if isinstance(value, list) and len(value) != 1:
         return Condition(name, "= ANY({})"), tuple(_plain(name, item) for item in value)
+    if isinstance(value, list):
+        # As an equality, an index finds the rows and has them in order as well.
+        (value,) = value
     return Condition(name, "= {}"), _plain(name, value)
 
 

@@ -152,22 +152,22 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
         successor = refresh.succeed(input.refresh_token, accounts.keys.refresh_key)
     except Unauthenticated as error:
         raise Invalid(error.message, field="refresh_token") from None
-    info.context.tenant.sign_in(Stamp(presented.user_id, presented.session_id, "user"))
     token = accounts.issue(presented.user_id, presented.session_id)
-    async with info.context.autocommit() as db:
-        rotated = await db.row(
-            sql.accounts.session.rotate,
-            id=presented.session_id,
-            presented=presented.hash,
-            successor=successor.hash,
-            token_id=token.token_id,
-            life=accounts.refresh_life,
-        )
-        if rotated is None:
-            await _answer_again_or_end(info, db, presented)
-        user = await db.get(User, presented.user_id)
-    if user is None:
-        raise Invalid(_ENDED, field="refresh_token")
+    with info.context.tenant.signing_in(Stamp(presented.user_id, presented.session_id, "user")):
+        async with info.context.autocommit() as db:
+            rotated = await db.row(
+                sql.accounts.session.rotate,
+                id=presented.session_id,
+                presented=presented.hash,
+                successor=successor.hash,
+                token_id=token.token_id,
+                life=accounts.refresh_life,
+            )
+            if rotated is None:
+                await _answer_again_or_end(info, db, presented)
+            user = await db.get(User, presented.user_id)
+        if user is None:
+            raise Invalid(_ENDED, field="refresh_token")
     return SignedIn(user=user, access_token=token.token, refresh_token=successor.text, expires_at=token.expires_at)
 
 
@@ -222,14 +222,14 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
     accounts = info.context.accounts
     session_id = await _new_id(info)
     token, secret = accounts.issue(user_id, session_id), refresh.mint(user_id, session_id)
-    info.context.tenant.sign_in(Stamp(user_id, session_id, "user"))
-    async with info.context.transaction() as db:
-        if new is not None:
-            await _make_account(db, user_id, *new)
-        user = await db.maybe(User, sql.accounts.user.touch_login)
-        if user is None:
-            raise Invalid(_WRONG)
-        await db.insert(Session, _session(info, session_id, device, token.token_id, secret.hash))
+    with info.context.tenant.signing_in(Stamp(user_id, session_id, "user")):
+        async with info.context.transaction() as db:
+            if new is not None:
+                await _make_account(db, user_id, *new)
+            user = await db.maybe(User, sql.accounts.user.touch_login)
+            if user is None:
+                raise Invalid(_WRONG)
+            await db.insert(Session, _session(info, session_id, device, token.token_id, secret.hash))
     return SignedIn(user=user, access_token=token.token, refresh_token=secret.text, expires_at=token.expires_at)
 
 

@@ -71,7 +71,7 @@ class MessageFilter:
     """Made before this time."""
 
 
-@entity("messages", order="seq", filter=MessageFilter)
+@entity("messages", order="seq", filter=MessageFilter, unique=("seq",))
 class Message(Node):
     """One turn of a conversation."""
 

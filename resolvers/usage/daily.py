@@ -18,7 +18,7 @@ class UsageDayFilter:
     """Before this day."""
 
 
-@entity("usage_days", order="-day", filter=UsageDayFilter)
+@entity("usage_days", order="-day", filter=UsageDayFilter, unique=("day",))
 class UsageDay(Node):
     """What the model calls of one day came to."""
 

@@ -127,7 +127,7 @@ COMMENT ON CONSTRAINT messages_relevance_score_range ON messages IS 'A relevance
 COMMENT ON CONSTRAINT messages_images_size ON messages IS 'Images are a list of at most 64 KiB.';
 COMMENT ON CONSTRAINT messages_files_size ON messages IS 'Files are a list of at most 64 KiB.';
 COMMENT ON CONSTRAINT messages_provider_metadata_size ON messages IS 'Provider metadata is an object of at most 64 KiB.';
-CREATE INDEX messages_by_parent ON messages (user_id, parent_id, seq, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX messages_by_parent ON messages (user_id, parent_id, seq) WHERE parent_id IS NOT NULL;
 
 -- Numbers a new message under the lock of its conversation, and counts it there.
 CREATE FUNCTION messages_enter() RETURNS trigger LANGUAGE plpgsql

@@ -92,8 +92,10 @@ async def _fill(owner_url: str) -> tuple[UUID, UUID, list[str]]:
             await connection.execute("SELECT set_config($1, $2, false)", f"fill.{name}", str(size))
         await connection.execute((HERE / "fill.sql").read_text(encoding="utf-8"))
         await connection.execute("ANALYZE")
-        user = await connection.fetchrow("SELECT user_id, id FROM sessions LIMIT 1")
-        found = await connection.fetch("SELECT id FROM conversations WHERE user_id = $1", user["user_id"])
+        (user,) = await connection.fetch("SELECT user_id, id FROM parley.sessions LIMIT 1")
+        found = await connection.fetch(
+            "SELECT id FROM parley.conversations WHERE user_id = $1 AND deleted_at IS NULL", user["user_id"]
+        )
         return user["user_id"], user["id"], [str(row["id"]) for row in found]
     finally:
         await connection.close()

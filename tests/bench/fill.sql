@@ -82,7 +82,7 @@ INSERT INTO messages (
     created_at, updated_at, version)
 SELECT
     user_id, id, conversation_id, n,
-    CASE WHEN n % 10 = 0 THEN pg_temp.id_at(at - interval '20 seconds', 3, u * 1000000 + c * 1000 + n - 1) END,
+    CASE WHEN n % 12 = 5 THEN pg_temp.id_at(at - interval '20 seconds', 3, u * 1000000 + c * 1000 + n - 1) END,
     CASE WHEN n % 2 = 0 THEN 'assistant' ELSE 'user' END,
     'Message ' || n || repeat(' lorem ipsum dolor', 2 + n % 30), 5 + n % 50,
     CASE WHEN n % 2 = 0 THEN 'gpt-4o-mini' END, CASE WHEN n % 2 = 0 THEN 'stop' END,

@@ -66,7 +66,8 @@ async def script(name: str, **given: Any) -> AsyncIterator[Script]:
     try:
         yield Script(process)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await process.communicate()
+            # Also where nothing is to be sent: Python 3.11 leaves it open unless there is.
+            await process.communicate(b"")
         assert process.returncode == 0
     finally:
         if process.returncode is None:

@@ -1,0 +1,14 @@
+"""Shows what came of each history at the end of the session."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.history import lines
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines:
+        terminalreporter.section("histories under faults")
+        for line in lines:
+            terminalreporter.write_line(line)
