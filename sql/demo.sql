@@ -6,31 +6,37 @@ VALUES (tenant(), tenant(), 'demo@parley.example', 'Ada Demo');
 
 SELECT login_create('demo@parley.example', 'demo', current_setting('app.password_hash'));
 
-INSERT INTO conversations (user_id, id, title, provider, model, system_prompt, is_pinned, folder)
+INSERT INTO conversations (user_id, id, title, provider, model, system_prompt, is_pinned, folder, created_at)
 VALUES
     (tenant(), '01980000-0000-7000-8000-000000000003', 'Names for a sailing boat', 'openai', 'gpt-4o-mini',
-        NULL, false, 'Leisure'),
+        NULL, false, 'Leisure', now() - interval '6 days'),
     (tenant(), '01980000-0000-7000-8000-000000000002', 'Why is my query slow?', 'anthropic', 'claude-sonnet-4-5',
-        'You are a patient database expert.', false, 'Work'),
+        'You are a patient database expert.', false, 'Work', now() - interval '1 day'),
     (tenant(), '01980000-0000-7000-8000-000000000001', 'Plan the release of Parley', 'anthropic', 'claude-sonnet-4-5',
-        'You are a careful release engineer. Ask before you change anything.', true, 'Work');
+        'You are a careful release engineer. Ask before you change anything.', true, 'Work', now() - interval '1 hour');
 
-INSERT INTO messages (user_id, id, conversation_id, role, content, token_count, model, finish_reason, processing_ms)
+INSERT INTO messages (
+    user_id, id, conversation_id, role, content, token_count, model, finish_reason, processing_ms, created_at)
 VALUES
     (tenant(), '01980000-0000-7000-8000-000000000301', '01980000-0000-7000-8000-000000000003', 'user',
-        'Suggest three names for a small sailing boat.', 11, NULL, NULL, NULL),
+        'Suggest three names for a small sailing boat.', 11, NULL, NULL, NULL,
+        now() - interval '6 days'),
     (tenant(), '01980000-0000-7000-8000-000000000302', '01980000-0000-7000-8000-000000000003', 'assistant',
-        'Halcyon, Second Wind, and Parley.', 10, 'gpt-4o-mini', 'stop', 640),
+        'Halcyon, Second Wind, and Parley.', 10, 'gpt-4o-mini', 'stop', 640,
+        now() - interval '6 days' + interval '1 second'),
     (tenant(), '01980000-0000-7000-8000-000000000201', '01980000-0000-7000-8000-000000000002', 'user',
-        'This query takes four seconds. What should I look at first?', 14, NULL, NULL, NULL),
+        'This query takes four seconds. What should I look at first?', 14, NULL, NULL, NULL,
+        now() - interval '1 day'),
     (tenant(), '01980000-0000-7000-8000-000000000202', '01980000-0000-7000-8000-000000000002', 'assistant',
         'At its plan. Run it with EXPLAIN (ANALYZE, BUFFERS) and look for the node that reads most.', 24,
-        'claude-sonnet-4-5', 'stop', 1210),
+        'claude-sonnet-4-5', 'stop', 1210, now() - interval '1 day' + interval '2 seconds'),
     (tenant(), '01980000-0000-7000-8000-000000000101', '01980000-0000-7000-8000-000000000001', 'user',
-        'Is everything ready to release?', 7, NULL, NULL, NULL),
+        'Is everything ready to release?', 7, NULL, NULL, NULL, now() - interval '1 hour'),
     (tenant(), '01980000-0000-7000-8000-000000000102', '01980000-0000-7000-8000-000000000001', 'assistant',
-        'I will look at the tests and the open changes first.', 13, 'claude-sonnet-4-5', 'tool_use', 980);
+        'I will look at the tests and the open changes first.', 13, 'claude-sonnet-4-5', 'tool_use', 980,
+        now() - interval '1 hour' + interval '2 seconds');
 
+SELECT set_config('app.actor', 'agent', true);
 INSERT INTO tool_executions (user_id, id, conversation_id, message_id, tool_name, parameters)
 VALUES
     (tenant(), '01980000-0000-7000-8000-0000000000e0', '01980000-0000-7000-8000-000000000001',
@@ -38,14 +44,20 @@ VALUES
     (tenant(), '01980000-0000-7000-8000-0000000000e1', '01980000-0000-7000-8000-000000000001',
         '01980000-0000-7000-8000-000000000102', 'publish_release', '{"version": "1.0.0"}'),
     (tenant(), '01980000-0000-7000-8000-0000000000e2', '01980000-0000-7000-8000-000000000001',
-        '01980000-0000-7000-8000-000000000102', 'delete_branch', '{"branch": "main"}');
+        '01980000-0000-7000-8000-000000000102', 'delete_branch', '{"branch": "main"}'),
+    (tenant(), '01980000-0000-7000-8000-0000000000e3', '01980000-0000-7000-8000-000000000001',
+        '01980000-0000-7000-8000-000000000102', 'announce_release', '{"channel": "#releases"}');
 
-UPDATE tool_executions SET status = 'approved' WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e0';
-UPDATE tool_executions SET status = 'executing' WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e0';
-UPDATE tool_executions SET status = 'completed', result = '{"passed": 412, "failed": 0}'
+SELECT set_config('app.actor', 'user', true);
+UPDATE tool_executions SET status = 'approved'
 WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e0';
 UPDATE tool_executions SET status = 'cancelled', status_reason = 'Certainly not.'
 WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e2';
+SELECT set_config('app.actor', 'agent', true);
+UPDATE tool_executions SET status = 'executing'
+WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e0';
+UPDATE tool_executions SET status = 'completed', result = '{"passed": 412, "failed": 0}'
+WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-0000000000e0';
 
 INSERT INTO messages (user_id, id, conversation_id, parent_id, role, content, token_count, model, finish_reason)
 VALUES
@@ -66,7 +78,7 @@ INSERT INTO usage_logs (
 SELECT
     tenant(), m.conversation_id, m.id, c.provider, m.model, 400 + 10 * m.token_count, m.token_count,
     round((400 + 10 * m.token_count) * 0.000003 + m.token_count * 0.000015, 6),
-    clock_timestamp() - (row_number() OVER (ORDER BY m.created_at DESC) - 1) * interval '1 day'
+    m.created_at
 FROM messages AS m
 JOIN conversations AS c ON c.user_id = m.user_id AND c.id = m.conversation_id
 WHERE m.user_id = tenant() AND m.role = 'assistant';

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.database", "tests.serving", "tests.rows"]
+pytest_plugins = ["tests.database", "tests.serving", "tests.rows", "tests.estate", "tests.runtime"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+import pytest_asyncio
 from graphql import GraphQLInterfaceType, GraphQLSchema
 
-from tests.rows import ids_in, rows_of
-from tests.serving import PASSWORD, Client, Serving
+from tests.rows import ids_in, rows_of, unchanged
+from tests.serving import Client, Serving
 
 MOVES = {
     "PENDING": (),
@@ -43,6 +47,41 @@ class Estate:
         return self.client.user_id
 
 
+@dataclass(slots=True)
+class Scene:
+    """A victim, and a stranger who owns as much."""
+
+    victim: Estate
+    stranger: Estate
+    serving: Serving
+    superuser: asyncpg.Connection
+
+    @asynccontextmanager
+    async def nothing_happens(self) -> AsyncIterator[None]:
+        """The block must leave each row of the victim as it is."""
+        async with unchanged(self.superuser, self.victim.user_id):
+            yield
+
+    def check_silent(self, answer: Any) -> None:
+        """The answer must hold nothing that the victim wrote, and be no failure of ours."""
+        assert self.victim.canary not in json.dumps(answer), answer
+        assert "INTERNAL" not in codes(answer), answer
+
+    async def ids_of_the_stranger(self) -> set[str]:
+        return set(ids_in(await rows_of(self.superuser, self.stranger.user_id)))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scene(serving: Serving, superuser: asyncpg.Connection) -> Scene:
+    """The victim and the stranger of a module."""
+    return Scene(await make_estate(serving, superuser), await make_estate(serving, superuser), serving, superuser)
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    """The codes of the errors of an answer."""
+    return [error["extensions"]["code"] for error in answer.get("errors", ())]
+
+
 async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
     """A new user who owns something of every type."""
     canary = f"canary{secrets.token_hex(6)}"
@@ -57,12 +96,12 @@ async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate
 async def furnish(estate: Estate) -> None:
     """Make at least one row of every type, through the API. A new type is added here."""
     word = estate.canary
-    make = estate.client.make
+    make: Any = estate.client.make
     conversation = (
         await make(
             "createConversation",
             "conversation",
-            **{key: word for key in ("title", "provider", "model", "systemPrompt", "folder", "clientSession")},
+            **dict.fromkeys(("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word),
             metadata={"note": word},
             autoApprovalSettings={"note": word},
         )
@@ -84,7 +123,7 @@ async def furnish(estate: Estate) -> None:
         summary=word,
         affectedMessageIds=[message],
     )
-    texts = {key: word for key in ("provider", "model", "automation", "purpose")}
+    texts = dict.fromkeys(("provider", "model", "automation", "purpose"), word)
     await make("recordUsage", "usageLog", conversationId=conversation, messageId=message, costUsd="0.5", **texts)
 
 
@@ -108,7 +147,7 @@ async def take_stock(estate: Estate, superuser: asyncpg.Connection) -> None:
         for node in (await estate.client.data(operation, ids=ids[start : start + 100]))["nodes"]:
             if node is not None:
                 found[node["__typename"]].append(node["id"])
-    # What a list of ids begins with is the oldest: the first conversation is that of the first message.
+    # The oldest is the first, so the first message is one of the first conversation.
     estate.ids = {name: sorted(ids) for name, ids in found.items()}
     estate.ids["ToolExecution"] = list(estate.executions.values())
 
@@ -118,13 +157,3 @@ def types_of_rows(schema: GraphQLSchema) -> set[str]:
     node = schema.type_map["Node"]
     assert isinstance(node, GraphQLInterfaceType)
     return {each.name for each in schema.get_possible_types(node)}
-
-
-async def signed_in_again(serving: Serving, estate: Estate) -> Client:
-    """The same user on another device."""
-    client = serving.anonymous()
-    wanted = "accessToken refreshToken"
-    payload = await client.mutate("signIn", wanted, email=estate.email, password=PASSWORD)
-    assert payload["userErrors"] == []
-    client.token, client.refresh_token, client.user_id = payload["accessToken"], payload["refreshToken"], estate.user_id
-    return client

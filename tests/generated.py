@@ -54,7 +54,6 @@ READY = {"start": "APPROVED", "complete": "EXECUTING", "fail": "EXECUTING"}
 """The status of a tool execution that a move begins from; the others begin from the first."""
 
 Choose = Callable[[str], Any]
-Pick = Callable[[str, str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +65,12 @@ class Mutation:
 
     @property
     def field(self) -> GraphQLField:
-        assert self.schema.mutation_type is not None
-        return self.schema.mutation_type.fields[self.name]
+        field: GraphQLField = fields_of(self.schema.mutation_type)[self.name]
+        return field
 
     @property
     def inputs(self) -> Mapping[str, GraphQLInputField]:
-        of = get_named_type(self.field.args["input"].type)
-        assert isinstance(of, GraphQLInputObjectType)
-        return of.fields
+        return fields_of(self.field.args["input"].type)
 
     @property
     def payload(self) -> GraphQLObjectType:
@@ -101,7 +98,7 @@ class Mutation:
     def object(self) -> str:
         """The field of the payload that holds the object it is about, and its type."""
         rows = types_of_rows(self.schema)
-        return next(name for name, field in self.payload.fields.items() if get_named_type(field.type).name in rows)
+        return next(name for name, field in self.payload.fields.items() if str(get_named_type(field.type)) in rows)
 
     @property
     def operation(self) -> str:
@@ -109,17 +106,16 @@ class Mutation:
         wanted = selection(self.payload, depth=2)
         return f"mutation($input: {of}) {{ {self.name}(input: $input) {wanted} }}"
 
-    def values(self, ids: Choose, *, every: bool = True, **given: Any) -> dict[str, Any]:
-        """A valid input, with what `ids` gives for each type. Without `every`, only what must be there."""
-        made = {
-            name: given[name] if name in given else self._value(name, field, ids)
-            for name, field in self.inputs.items()
-            if name in given or ((every or is_non_null_type(field.type)) and not self._is_left_out(name))
-        }
-        return {**made, **given}
+    def values(self, ids: Choose, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A valid input with every field: what is given, and what `ids` gives for each type."""
+        left_out = {"expectedVersion", "id"} if self.makes else {"expectedVersion"}
+        fields = {name: field for name, field in self.inputs.items() if name not in left_out}
+        return {name: self._value(name, field, ids) for name, field in fields.items()} | dict(given or {})
 
-    def _is_left_out(self, name: str) -> bool:
-        return name == "expectedVersion" or (name == "id" and self.makes)
+    def least(self, ids: Choose, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A valid input with what must be there alone, and what is given."""
+        needed = {name: content for name, content in self.values(ids).items() if is_required(self.inputs[name])}
+        return needed | dict(given or {})
 
     def _value(self, name: str, field: GraphQLInputField, ids: Choose) -> Any:
         if name in self.ids:
@@ -135,12 +131,22 @@ class Mutation:
         if fitting:
             return max(fitting, key=len)
         if name in ("id", "parentId"):
-            return get_named_type(self.payload.fields[self.object].type).name
+            return str(get_named_type(self.payload.fields[self.object].type))
         assert name in KINDS, f"{self.name}: say in tests/generated.py, in KINDS, what type {name} is an id of"
         return KINDS[name]
 
     def __str__(self) -> str:
         return self.name
+
+
+def is_required(field: GraphQLInputField) -> bool:
+    """Whether an input must have it."""
+    return is_non_null_type(field.type)
+
+
+def fields_of(of: Any) -> dict[str, Any]:
+    """The fields of an object or an input, through lists and non-null."""
+    return dict(getattr(get_named_type(of), "fields", {}))
 
 
 def mutations(schema: GraphQLSchema) -> list[Mutation]:
@@ -199,14 +205,14 @@ def _fields(of: Any, depth: int) -> Iterator[str]:
         if is_leaf_type(named):
             yield name
         # Everything hangs off the user: what does is asked for one by one.
-        elif depth > 0 and not (of.name == "User" and "nodes" in getattr(named, "fields", ())):
+        elif depth > 0 and not (of.name == "User" and "nodes" in fields_of(named)):
             yield name + asked(field, depth=depth - 1)
 
 
 def asked(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
     """What to write behind the name of a field to get all of it."""
     named: Any = get_named_type(field.type)
-    if "nodes" in getattr(named, "fields", ()):
+    if "nodes" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
         return f"({arguments or 'first: 5'}) {{ totalCount edges {{ cursor }} nodes {rows} }}"
     return (f"({arguments}) " if arguments else " ") + selection(named, depth=depth)

@@ -1,6 +1,6 @@
 """Every statement reads by an index, in the order of the index, for a user among many with weeks of data.
 
-PostgreSQL serves a prepared statement from a plan for its parameters or from one for any parameters; both are held to it.
+PostgreSQL serves a prepared statement from a plan for its parameters or for any parameters; both are held to it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,8 @@ from gateway.schema.build import graphql_schema
 from gateway.schema.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.database import Database
-from tests.plans import MODES, Planner, Sent, planner_of
+from tests.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.serving import Client, Serving, serving_on
-
-LINKED = """{ viewer { feedCursor conversations { nodes { title lastMessage { content }
-    messages(first: 50) { nodes { seq role content toolExecutions { nodes { toolName status transitions { to at } } } } }
-    contextOptimizations { nodes { optimizationType } } usage { totalTokens costUsd } } } } }"""
 
 SAMPLES: dict[str, Any] = {
     "id": uuid.UUID(int=1),
@@ -158,7 +154,7 @@ async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
         WHERE t.user_id = $1 AND t.conversation_id = $2
         LIMIT 1
     """
-    tool = await owner.fetchrow(of_turn, user_id, conversation)
+    (tool,) = await owner.fetch(of_turn, user_id, conversation)
     ids |= {"ToolExecution": tool["id"], "Message": tool["message_id"]}
     ids["Session"] = await owner.fetchval("SELECT id FROM sessions WHERE user_id = $1 LIMIT 1", user_id)
     ids["UsageDay"] = await owner.fetchval("SELECT id FROM usage_days WHERE user_id = $1 LIMIT 1", user_id)
@@ -208,8 +204,8 @@ def _queries() -> list[Any]:
     found = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         place = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
-        for name in re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            found.append(pytest.param((*place, name), id=".".join((*place, name))))
+        names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found.extend(pytest.param((*place, name), id=".".join((*place, name))) for name in names)
     return found
 
 

@@ -91,7 +91,7 @@ def page_request(entity: Entity, link: Link, arguments: dict[str, Any]) -> tuple
     place = None
     if (text := arguments.get(argument)) is not None:
         place = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
-    tests, values = conditions(arguments.get("filter"))
+    tests, values = conditions(entity, arguments.get("filter"))
     return order, PageRequest(size, columns, order.startswith("-"), backward, place, tests, values)
 
 

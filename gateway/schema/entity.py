@@ -120,9 +120,7 @@ def entity(
                 kinds.setdefault(column, None)
         record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
         record.typename = cls.__name__  # type: ignore[attr-defined]
-        described = Entity(
-            cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record
-        )
+        described = Entity(cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record)
         cls.__entity__ = described  # type: ignore[attr-defined]
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
         return cls

@@ -59,9 +59,7 @@ def _list_children(link: Link, entity: Entity) -> Callable[..., Any]:
 
     async def resolve(root: Any, info: strawberry.Info) -> Any:
         wanted = info.context.columns(info, entity)
-        batch: Batch = Children(
-            source, entity.total_order(order), order.startswith("-"), wanted, entity.record
-        )
+        batch: Batch = Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
         return await info.context.load(batch, root.id)
 
     return resolve

@@ -148,7 +148,7 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     """Use a refresh token up for a new access token and a new refresh token."""
     accounts = info.context.accounts
     try:
-        presented = refresh.parse(input.refresh_token)
+        presented = refresh.parse(input.refresh_token, accounts.keys.refresh_key)
         successor = refresh.succeed(input.refresh_token, accounts.keys.refresh_key)
     except Unauthenticated as error:
         raise Invalid(error.message, field="refresh_token") from None
@@ -221,7 +221,8 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
     """Begin a session, with the account in the same transaction when it is new."""
     accounts = info.context.accounts
     session_id = await _new_id(info)
-    token, secret = accounts.issue(user_id, session_id), refresh.mint(user_id, session_id)
+    token = accounts.issue(user_id, session_id)
+    secret = refresh.mint(user_id, session_id, accounts.keys.refresh_key)
     with info.context.tenant.signing_in(Stamp(user_id, session_id, "user")):
         async with info.context.transaction() as db:
             if new is not None:

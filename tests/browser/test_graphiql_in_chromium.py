@@ -1,26 +1,26 @@
 """GraphiQL's page, used in a real browser by someone who has read nothing."""
 
 import json
+import tempfile
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import ClientSession
-from aiohttp.test_utils import TestServer
 
+from gateway import demo
+from gateway.auth import refresh
+from gateway.data.opening import OpenDatabase
 from gateway.http import graphiql
 from tests.browser.chromium import EXECUTABLE, Page, open_page
-from tests.browser.toy_gateway import Toy, application
+from tests.database import Database
+from tests.serving import Client, Serving, serving_on
 
 if EXECUTABLE is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 if not (graphiql.FOLDER / "node_modules").is_dir():
     pytest.skip("GraphiQL's packages are not installed: make serve", allow_module_level=True)
 
-DEMO = graphiql.Demo("demo@parley.example", "correct horse battery")
 CONVERSATION = "01980000-0000-7000-8000-000000000001"
 WATCH_SOCKETS = """
     window.sockets = [];
@@ -33,14 +33,27 @@ VARIABLES = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[0].C
 HEADERS = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[1].CodeMirror"
 
 
-@pytest.fixture
-async def gateway() -> AsyncIterator[str]:
-    async with TestServer(application(Toy(DEMO))) as server:
-        yield str(server.make_url("/"))
+@pytest.fixture(scope="module")
+async def serving(database: Database) -> AsyncIterator[Serving]:
+    """A gateway that offers the demo account."""
+    await demo.fill(OpenDatabase(database.runtime_url, database.owner_url))
+    with tempfile.TemporaryDirectory() as directory:
+        # The shortest life that there is: the page renews such a token before each request.
+        async with serving_on(database, Path(directory), demo=True, access_token_seconds=30) as made:
+            yield made
 
 
 @pytest.fixture
-async def page(gateway: str, tmp_path: Path) -> AsyncIterator[Page]:
+async def agent(serving: Serving) -> Client:
+    """The demo account on another device."""
+    client = serving.anonymous()
+    account = {"email": demo.EMAIL, "password": demo.PASSWORD}
+    client.token = (await client.mutate("signIn", "accessToken", **account))["accessToken"]
+    return client
+
+
+@pytest.fixture
+async def page(serving: Serving, tmp_path: Path) -> AsyncIterator[Page]:
     # Asking for the gateway here lets the browser go first, so that no socket keeps the gateway waiting.
     async with open_page(tmp_path / "profile") as page:
         await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_SOCKETS)
@@ -73,149 +86,166 @@ async def run(page: Page) -> None:
     await page.evaluate("document.querySelector('.graphiql-execute-button').click()")
 
 
-async def ask(gateway: str, query: str, variables: dict[str, Any], token: str = "") -> Any:
-    body = {"query": query, "variables": variables}
-    headers = {"Authorization": f"Bearer {token}"}
-    async with (
-        ClientSession() as client,
-        client.post(f"{gateway}graphql", json=body, headers=headers) as answer,
-    ):
-        return (await answer.json()).get("data")
+async def watch(page: Page, after: str) -> None:
+    """Start "Watch live" from a cursor, so that it does not matter when the gateway gets to it."""
+    await choose_tab(page, "WatchLive")
+    variables = json.dumps({"conversationId": CONVERSATION, "after": after}, indent=2)
+    await page.evaluate(f"{VARIABLES}.setValue({json.dumps(variables)})")
+    await run(page)
 
 
-async def send(gateway: str, content: str) -> None:
-    grant = "mutation ($input: SignInInput!) { signIn(input: $input) { accessToken } }"
-    variables = {"input": {"email": DEMO.email, "password": DEMO.password, "deviceId": "t", "deviceName": "t"}}
-    token = (await ask(gateway, grant, variables))["signIn"]["accessToken"]
-    add = "mutation ($input: AddMessageInput!) { addMessage(input: $input) { message { id } } }"
-    message = {"conversationId": CONVERSATION, "role": "USER", "content": content}
-    await ask(gateway, add, {"input": message}, token)
+async def feed_cursor(agent: Client) -> str:
+    cursor: str = (await agent.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    return cursor
 
 
-async def test_signing_in_with_the_bar_shows_the_inbox_and_the_schema(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def send(agent: Client, content: str) -> None:
+    await agent.make("addMessage", "message", conversationId=CONVERSATION, role="ASSISTANT", content=content)
+
+
+async def test_signing_in_with_the_bar_shows_the_inbox_and_the_schema(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     await choose_tab(page, "Inbox")
     await run(page)
     await page.until(f"{RESPONSE}.includes('totalCount')")
+    inbox = json.loads(await page.evaluate(RESPONSE))["data"]["viewer"]["conversations"]
+    assert "Plan the release of Parley" in [conversation["title"] for conversation in inbox["nodes"]]
     await page.evaluate("document.querySelector('.graphiql-sidebar button').click()")
     await page.until("document.querySelector('.graphiql-plugin').innerText.includes('Root Types')")
 
 
-async def test_sign_in_tab_signs_the_page_in(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_sign_in_tab_signs_the_page_in(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await ready(page, "SignIn")
     await run(page)
     await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
-async def test_wrong_password_is_said_in_words(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_wrong_password_is_said_in_words(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await page.evaluate("document.forms['sign-in'].password.value = 'wrong'")
     await page.evaluate("document.forms['sign-in'].requestSubmit()")
     await page.until("document.querySelector('[role=alert]').innerText.length > 10")
 
 
-async def test_subscription_goes_on_from_its_last_event(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_subscription_goes_on_from_its_last_event(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     await choose_tab(page, "Inbox")
     await run(page)
     await page.until(f"{RESPONSE}.includes('feedCursor')")
     start = json.loads(await page.evaluate(RESPONSE))["data"]["viewer"]["feedCursor"]
 
-    await choose_tab(page, "WatchLive")
-    variables = json.dumps({"conversationId": CONVERSATION, "after": start}, indent=2)
-    await page.evaluate(f"{VARIABLES}.setValue({json.dumps(variables)})")
-    await run(page)
-    await send(gateway, "before the break")
+    await watch(page, start)
+    await send(agent, "before the break")
     await page.until(f"{RESPONSE}.includes('before the break')")
     seen = json.loads(await page.evaluate(RESPONSE))["data"]["messageAdded"]["cursor"]
 
     await page.evaluate("sockets.at(-1).close(4000)")
-    await send(gateway, "during the break")
+    await send(agent, "during the break")
     await page.until(f"{RESPONSE}.includes('during the break')")
     asked = [frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"]
     assert asked == [start, seen]
 
 
-async def test_nothing_is_asked_of_another_host(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_a_watcher_sees_what_is_sent_from_another_window(
+    page: Page, serving: Serving, agent: Client, tmp_path: Path
+) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await watch(page, await feed_cursor(agent))
+    async with open_page(tmp_path / "other profile") as other:
+        await visit(other, serving.url)
+        await sign_in(other)
+        await choose_tab(other, "Send")
+        await run(other)
+        await other.until(f"{RESPONSE}.includes('userErrors')")
+        sent = json.loads(await other.evaluate(RESPONSE))["data"]["addMessage"]["message"]
+    await page.until(f"{RESPONSE}.includes('Hello from GraphiQL')")
+    seen = json.loads(await page.evaluate(RESPONSE))["data"]["messageAdded"]["message"]
+    assert seen == {"seq": sent["seq"], "role": "USER", "content": sent["content"]}
+    (tmp_path / "watching.png").write_bytes(await page.screenshot(1280, 844))
+
+
+async def test_nothing_is_asked_of_another_host(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     await choose_tab(page, "WatchLive")
     await run(page)
     await page.until("sockets.length")
-    await send(gateway, "hello")
+    await send(agent, "hello")
     hosts = {urlsplit(url).netloc for url in page.requests if not url.startswith(("data:", "blob:"))}
-    assert hosts == {urlsplit(gateway).netloc}
+    assert hosts == {urlsplit(serving.url).netloc}
     assert not [complaint for complaint in page.complaints if "Content Security Policy" in complaint]
 
 
-async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     await choose_tab(page, "Inbox")
     await page.evaluate("[...document.querySelectorAll('button')].find((b) => b.innerText === 'Headers').click()")
     await page.evaluate(f"""{HEADERS}.setValue('{{"authorization": "Bearer s3cret"}}')""")
     await run(page)
-    await page.until(f"""{RESPONSE}.includes('"viewer": null') || {RESPONSE}.includes('errors')""")
+    await page.until(f"{RESPONSE}.includes('UNAUTHENTICATED')")
     kept = "JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + location.href"
     # GraphiQL writes its tabs half a second after a change.
     await page.until("'graphiql:tabState' in sessionStorage")
     assert "s3cret" not in await page.evaluate(kept)
-    assert "refresh-" not in await page.evaluate(kept)
+    assert refresh.PREFIX not in await page.evaluate(kept)
 
 
-async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     await choose_tab(page, "Inbox")
     await page.until("'graphiql:tabState' in sessionStorage")
     tabs = "[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.textContent).join()"
     before = await page.evaluate(tabs)
-    await visit(page, gateway)
+    await visit(page, serving.url)
     assert await page.evaluate(tabs) == before
     await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
-async def test_signing_out_ends_the_session(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_signing_out_ends_the_session(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
     await page.evaluate("document.forms['signed-in'].requestSubmit()")
     await page.until("!document.querySelector('#signed-in button').disabled && !document.forms['sign-in'].hidden")
     assert "parley.session" not in await page.evaluate("Object.keys(sessionStorage)")
-    assert (await ask(gateway, "{ viewer { email } }", {}, token) or {}).get("viewer") is None
+    signed_out = serving.anonymous()
+    signed_out.token = token
+    assert (await signed_out.run("{ viewer { email } }"))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_pasted_token_is_used(page: Page, gateway: str) -> None:
-    await visit(page, gateway)
+async def test_pasted_token_is_used(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
     await sign_in(page)
     token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
     await page.evaluate("sessionStorage.clear()")
-    await visit(page, gateway)
+    await visit(page, serving.url)
     await page.evaluate("document.querySelector('[data-show=use-token]').click()")
     await page.evaluate(f"document.forms['use-token'].token.value = {json.dumps(token)}")
     await page.evaluate("document.forms['use-token'].requestSubmit()")
     await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
-async def test_token_is_renewed_before_it_ends(page: Page) -> None:
-    toy = Toy(DEMO, lifetime=timedelta(seconds=30))
-    async with TestServer(application(toy)) as server:
-        await visit(page, str(server.make_url("/")))
-        await sign_in(page)
-        await choose_tab(page, "Inbox")
-        await run(page)
-        await page.until(f"{RESPONSE}.includes('totalCount')")
-        assert len(toy.tokens) > 1
+async def test_token_is_renewed_before_it_ends(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    before = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    assert json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"] != before
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_page_fits(page: Page, gateway: str, tmp_path: Path, width: int, dark: bool) -> None:
-    await send(gateway, "Which of the open questions block the release?")
-    await visit(page, gateway)
+async def test_page_fits(page: Page, serving: Serving, agent: Client, tmp_path: Path, width: int, dark: bool) -> None:
+    await send(agent, "Which of the open questions block the release?")
+    await visit(page, serving.url)
     (tmp_path / "signed-out.png").write_bytes(await page.screenshot(width, 844, dark))
     await sign_in(page)
     await choose_tab(page, "Inbox")

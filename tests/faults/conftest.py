@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.history import lines
+from tests.faults.history import SEED, lines
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
-        terminalreporter.section("histories under faults")
+        terminalreporter.section(f"histories under faults (seed {SEED})")
         for line in lines:
             terminalreporter.write_line(line)

@@ -1,9 +1,8 @@
-"""A client that follows a subscription through every fault, as a client library should: it resumes with its last cursor."""
+"""A client that follows a subscription through every fault, as clients should: it resumes with its last cursor."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,10 @@ from tests.faults.history import Seen
 from tests.serving import PATIENCE_SECONDS, Client
 
 MESSAGES = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
-TOOLS = "subscription($after: Cursor) { toolExecutionChanged(after: $after) { cursor toStatus toolExecution { toolName } } }"
+TOOLS = (
+    "subscription($after: Cursor) "
+    "{ toolExecutionChanged(after: $after) { cursor toStatus toolExecution { toolName } } }"
+)
 
 END = "the end"
 """The value after which a follower is done. It is committed after all others, so nothing may be missing then."""
@@ -109,8 +111,3 @@ class Follower:
         self.reasons |= {error["extensions"]["code"] for error in errors}
         assert not self.reasons & {"INTERNAL", "RESYNC"}, errors
         raise _Broken
-
-
-def at_random(urls: list[str], randomness: random.Random) -> Callable[[], str]:
-    """Any of these places."""
-    return lambda: randomness.choice(urls)

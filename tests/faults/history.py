@@ -1,19 +1,25 @@
 """What writers did and what readers saw, and whether the two agree.
 
-Every value is written once and is like no other. A write is acknowledged, failed (and then it did not happen), or unknown:
-the answer was lost, and it may have happened or not. A reader must see what was acknowledged, may see what is unknown, and
-must see each of them once and in the order of the commits.
+Every value is written once and is like no other. A write is acknowledged, failed (and then it did not happen), or
+unknown: the answer was lost, and it may have happened or not. A reader must see what was acknowledged, may see what is
+unknown, and must see each of them once and in the order of the commits.
 """
 
 from __future__ import annotations
 
 import os
+import random
+import secrets
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 SCALE = float(os.environ.get("PARLEY_TEST_SCALE", "1"))
 """How much the tests with faults do: 1 is what takes a minute in all."""
+
+SEED = int(os.environ.get("PARLEY_TEST_SEED") or secrets.randbits(32))
+RANDOM = random.Random(SEED)  # noqa: S311 - chance, which nobody needs to be unable to guess
 
 lines: list[str] = []
 """What came of each history of this session, shown at its end."""
@@ -61,11 +67,10 @@ SOUND = Verdict()
 def judge(writes: Writes, seen: Sequence[Seen]) -> Verdict:
     """Compare what a reader saw with what writers did."""
     times = Counter(each.value for each in seen)
-    pairs = zip(seen, seen[1:], strict=False)
     return Verdict(
         lost=tuple(writes.acknowledged - times.keys()),
         doubled=tuple(value for value, count in times.items() if count > 1),
-        disordered=tuple(after.value for before, after in pairs if after.place <= before.place),
+        disordered=tuple(after.value for before, after in pairwise(seen) if after.place <= before.place),
         invented=tuple(times.keys() - writes.acknowledged - writes.unknown),
     )
 

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that cuts connections, in the middle of a message if it comes to that."""
+"""A TCP proxy on loopback that cuts a connection, in the middle of a message if it comes to that."""
 
 from __future__ import annotations
 
@@ -11,71 +11,67 @@ from urllib.parse import urlsplit
 _PIECE = 64 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class _Connection:
-    """Two sockets that are one connection for the client."""
-
-    writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
-    remaining: int | None = None
-    """How many bytes the client still gets before the cut; None for as many as there are."""
-
-    async def to_server(self, reader: asyncio.StreamReader) -> None:
-        while piece := await reader.read(_PIECE):
-            self.writers[1].write(piece)
-            await self.writers[1].drain()
-
-    async def to_client(self, reader: asyncio.StreamReader) -> None:
-        while piece := await reader.read(_PIECE):
-            if self.remaining is not None:
-                piece = piece[: self.remaining]
-                self.remaining -= len(piece)
-            self.writers[0].write(piece)
-            await self.writers[0].drain()
-            if self.remaining == 0:
-                return
-
-    def cut(self) -> None:
-        for writer in self.writers:
-            writer.transport.abort()
-
-
 @dataclass(slots=True)
 class Proxy:
-    """Stands between clients and the server at `host` and `port`."""
+    """Stands between one client and the server at `host` and `port`."""
 
     host: str
     port: int
     url: str = ""
     cuts: int = 0
-    _connections: set[_Connection] = field(default_factory=set)
+    _remaining: int | None = None
+    """How many bytes the client still gets before the cut; None for as many as there are."""
+    _was_cut: asyncio.Event = field(default_factory=asyncio.Event)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
-    def cut_after(self, count: int) -> None:
-        """Cut each open connection once it has given its client so many more bytes; those that follow are lost."""
-        for connection in self._connections:
-            if connection.remaining is None:
-                connection.remaining = count
+    async def cut(self, after: int) -> None:
+        """Cut the connection once it has given the client so many more bytes. What follows them is lost."""
+        self._remaining = after
+        self._was_cut.clear()
+        await self._was_cut.wait()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            server_reader, server_writer = await asyncio.open_connection(self.host, self.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        connection = _Connection((writer, server_writer))
-        self._connections.add(connection)
+        server_reader, server_writer = await asyncio.open_connection(self.host, self.port)
+        both = {writer, server_writer}
+        self._open |= both
         pumps = [
-            asyncio.create_task(connection.to_server(reader)),
-            asyncio.create_task(connection.to_client(server_reader)),
+            asyncio.create_task(self._to_server(reader, server_writer)),
+            asyncio.create_task(self._to_client(server_reader, writer)),
         ]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self.cuts += connection.remaining == 0
-            self._connections.discard(connection)
-            connection.cut()
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        self._open -= both
+        abort(both)
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(_PIECE):
+            writer.write(piece)
+            await writer.drain()
+
+    async def _to_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(_PIECE):
+            if self._remaining is not None:
+                piece = piece[: self._remaining]
+                self._remaining -= len(piece)
+            writer.write(piece)
+            await writer.drain()
+            if self._remaining == 0:
+                self._remaining = None
+                self.cuts += 1
+                self._was_cut.set()
+                return
+
+    def close(self) -> None:
+        """End every connection."""
+        abort(self._open)
+
+
+def abort(writers: set[asyncio.StreamWriter]) -> None:
+    """End connections without a word."""
+    for writer in writers:
+        writer.transport.abort()
 
 
 @asynccontextmanager
@@ -89,5 +85,4 @@ async def proxy_to(url: str) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         server.close()
-        for connection in list(proxy._connections):
-            connection.cut()
+        proxy.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ class Writer:
 
     client: Client
     conversations: list[str]
+    name: str = "writer"
     writes: Writes = field(default_factory=Writes)
     codes: set[str] = field(default_factory=set)
     """The codes of the errors that were answered."""
@@ -53,7 +53,7 @@ class Writer:
     async def _write_all(self, writer: int, count: int) -> None:
         conversation = self.conversations[writer % len(self.conversations)]
         for number in range(count):
-            value = f"writer {writer}, message {number}"
+            value = f"{self.name} {writer}, message {number}"
             known = await self._make_sure(str(uuid.uuid4()), conversation, value)
             (self.writes.acknowledged if known else self.writes.unknown).add(value)
             self.changed.set()
@@ -79,8 +79,3 @@ class Writer:
     def _note(self, errors: Any) -> None:
         self.codes |= {error["extensions"]["code"] for error in errors}
         assert self.codes <= {"UNAVAILABLE", "OVERLOADED"}, errors
-
-
-def sometimes(randomness: random.Random, share: float) -> Callable[[], bool]:
-    """True in this share of all cases."""
-    return lambda: randomness.random() < share

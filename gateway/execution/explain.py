@@ -1,0 +1,216 @@
+"""What an operation would ask of the database, told without one: `parley explain`.
+
+The operation is run by its own resolvers on made-up rows (`gateway.execution.sample`), and
+what they ask is written down under the field that asked. So it cannot differ from what the gateway does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import textwrap
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import (
+    ExecutionResult,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    NamedTypeNode,
+    Visitor,
+    get_named_type,
+    visit,
+)
+
+from gateway.auth.identity import Identity
+from gateway.context import SNAPSHOT_FIELD, Context, Resources
+from gateway.execution import Engine, depth_first, sample
+from gateway.execution.document import choose, parse
+from gateway.execution.operation import Operation, OperationRequest, RequestErrors
+from gateway.feed.changes import Change
+from gateway.http.ports import Client
+from gateway.refusal import Refusal
+from gateway.schema.build import graphql_schema
+from gateway.schema.entity import Entity, entity_of
+from gateway.schema.event import event_of, occurrence
+
+_WIDTH = 100
+_INDENT = "    "
+
+_path: ContextVar[str] = ContextVar("path", default="")
+"""The field that is being resolved, such as `viewer.conversations`."""
+
+
+class UnreadableOperation(Refusal):
+    """The operation cannot be run as it is."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What was asked of the database, in order, with the field that asked."""
+
+    statements: list[tuple[str, str]] = field(default_factory=list)
+
+    def record(self, text: str) -> None:
+        """Note a statement under the field that is being resolved."""
+        self.statements.append((_path.get(), text))
+
+
+def explain(text: str) -> str:
+    """What the operation in `text` would ask of the database, for a person at a terminal."""
+    schema = _traced(graphql_schema())
+    try:
+        definition = choose(parse(text), None)
+        given = sample.variables(schema, definition)
+        operation = Engine(schema).prepare(OperationRequest(text, variables=given))
+    except RequestErrors as errors:
+        raise UnreadableOperation("This operation cannot be run:", [e.message for e in errors.errors]) from None
+    asked = Asked()
+    result = asyncio.run(_run(schema, operation, asked))
+    return "\n".join(_report(schema, operation, asked, result)) + "\n"
+
+
+async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> ExecutionResult:
+    """Run the operation, or of a subscription what is done for one event."""
+    connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
+    shared = Resources(connection, cast("Any", _Hub()), cast("Any", None), cast("Any", None))
+    identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
+    snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
+    context = Context(shared, identity, Client(None, None), snapshot=snapshot)
+    try:
+        root = _event(schema, operation) if operation.kind == "subscription" else None
+        return await depth_first.run(schema, operation, context, root)
+    finally:
+        _path.set("")
+        await context.release()
+
+
+class _Hub:
+    def committed(self, _user_id: object) -> None: ...
+
+
+def _report(schema: GraphQLSchema, operation: Operation, asked: Asked, result: ExecutionResult) -> list[str]:
+    lines = [f"{operation.kind} {operation.name or '(unnamed)'}", *_manner(schema, operation), ""]
+    shown = None
+    for path, text in asked.statements:
+        if path != shown:
+            shown = path
+            lines.append(path or "(the operation)")
+        lines += [_INDENT + part for line in text.splitlines() for part in _wrapped(line)] + [""]
+    count = sum(not text.startswith(("BEGIN", "COMMIT")) for _, text in asked.statements)
+    lines.append(f"{count} statement{'s' * (count != 1)}, however many rows there are.")
+    for error in result.errors or ():
+        place = ".".join(str(step) for step in error.path or ())
+        lines.append(f"Not told without a database: {place}: {error.message}")
+    return lines
+
+
+def _manner(schema: GraphQLSchema, operation: Operation) -> list[str]:
+    roots = ", ".join(_root_fields(operation))
+    lines = [
+        f"Root resolvers: {roots}.",
+        "Runs depth-first: object by object, and a link once for all objects of a level.",
+    ]
+    if operation.kind == "subscription":
+        described = event_of(_event_class(schema, operation))
+        ops = ", ".join(sorted(described.ops))
+        lines.append(f"Waits for changes of {described.entity} ({ops}). For each event:")
+    return lines
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=_INDENT, break_long_words=False) or [""]
+
+
+def _traced(schema: GraphQLSchema) -> GraphQLSchema:
+    """The schema with resolvers that say which field they are of."""
+    for of in schema.type_map.values():
+        if isinstance(of, GraphQLObjectType):
+            for each in of.fields.values():
+                if each.resolve is not None:
+                    each.resolve = _told(each.resolve)
+    return schema
+
+
+def _told(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(resolve)
+    def run(root: Any, info: Any, **arguments: Any) -> Any:
+        path = ".".join(step for step in info.path.as_list() if isinstance(step, str))
+        token = _path.set(path)
+        try:
+            result = resolve(root, info, **arguments)
+        finally:
+            _path.reset(token)
+        return _awaited(result, path) if isawaitable(result) else result
+
+    return run
+
+
+async def _awaited(result: Awaitable[Any], path: str) -> Any:
+    _path.set(path)
+    return await result
+
+
+def _classes(schema: GraphQLSchema) -> dict[str, Any]:
+    """The class that each object type was declared as, by the type's name."""
+    definitions: dict[str, Any] = {n: of.extensions.get("strawberry-definition") for n, of in schema.type_map.items()}
+    return {name: found.origin for name, found in definitions.items() if hasattr(found, "origin")}
+
+
+def _entities(schema: GraphQLSchema) -> list[Entity]:
+    return [entity_of(cls) for cls in _classes(schema).values() if hasattr(cls, "__entity__")]
+
+
+def _likely_table(schema: GraphQLSchema, operation: Operation) -> str:
+    """Where `node` finds what it looks for: the first type that the operation has a fragment on."""
+    document = operation.document
+    tables = {entity.name: entity.table for entity in _entities(schema)}
+    named: list[str] = []
+
+    class Conditions(Visitor):
+        def enter_named_type(self, node: NamedTypeNode, *_: Any) -> None:
+            named.append(node.name.value)
+
+    for node in (document.definition, *document.fragments.values()):
+        visit(node, Conditions())
+    return next((tables[name] for name in named if name in tables), next(iter(tables.values())))
+
+
+def _root_fields(operation: Operation) -> list[str]:
+    """The names of the fields of the root type, through fragments."""
+    found: list[str] = []
+    waiting = [*operation.document.definition.selection_set.selections]
+    while waiting:
+        node = waiting.pop(0)
+        match node:
+            case FieldNode():
+                found.append(node.name.value)
+            case InlineFragmentNode():
+                waiting[:0] = node.selection_set.selections
+            case FragmentSpreadNode():
+                waiting[:0] = operation.document.fragments[node.name.value].selection_set.selections
+    return list(dict.fromkeys(found))
+
+
+def _event_class(schema: GraphQLSchema, operation: Operation) -> Any:
+    """The class of the events that a subscription waits for."""
+    (name,) = _root_fields(operation)
+    root = schema.subscription_type
+    assert root is not None  # noqa: S101 - validation has found the field in it
+    return _classes(schema)[get_named_type(root.fields[name].type).name]
+
+
+def _event(schema: GraphQLSchema, operation: Operation) -> Any:
+    """A made-up event, as its subscription yields it."""
+    cls = _event_class(schema, operation)
+    described = event_of(cls)
+    data = {name: next(iter(members)).value for name, members in described.enums.items()}
+    data |= {link.key: str(sample.KEY) for link in described.links.values()}
+    op = min(described.ops)
+    return occurrence(cls, Change(1, 1, described.entity, sample.KEY, op, data, sample.TIME))

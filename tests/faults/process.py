@@ -1,0 +1,168 @@
+"""A gateway as a process of its own, on an embedded PostgreSQL with the settings of the real thing, to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import psutil
+
+from gateway.data.account import server_account
+from gateway.data.cluster import PORT, SUPERUSER, Cluster
+from gateway.data.embedded import DATABASE
+from tests.serving import PASSWORD, Client, Statements
+
+ROOT = Path(__file__).parents[2]
+SERVES = "Parley serves GraphQL at"
+STOPS = "Stopping"
+
+_numbers = itertools.count(1)
+# Below the ports that connections are given: a client that calls a dead gateway's port must not get itself on the line.
+_ports = itertools.cycle(range(21_000 + os.getpid() % 5_000, 31_000))
+
+
+@dataclass(slots=True)
+class GatewayProcess:
+    """`python -m gateway serve`, started and killed as often as need be."""
+
+    directory: Path
+    port: int
+    said: list[str] = field(default_factory=list)
+    _process: Process | None = None
+    _reading: asyncio.Task[None] | None = None
+    _spoke: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The directory of its PostgreSQL."""
+        return Cluster(self.directory.resolve() / "postgres", server_account(), {})
+
+    async def start(self) -> None:
+        """Start it, and return once it serves."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        own = {"PARLEY_DATA_DIR": str(self.directory), "PARLEY_PORT": str(self.port), "PARLEY_DEMO": "false"}
+        self.said.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway", "serve"),
+            cwd=self.directory,
+            env={**inherited, **own, "PYTHONPATH": str(ROOT), "PARLEY_LOG_LEVEL": "warning"},
+            stderr=PIPE,
+            start_new_session=True,
+        )
+        self._reading = asyncio.create_task(self._read())
+        await self.until_it_says(SERVES)
+
+    async def until_it_says(self, text: str) -> None:
+        """Return once it has said so."""
+        while not any(text in line for line in self.said):
+            assert self._reading is not None
+            assert not self._reading.done(), "".join(self.said)
+            await self._spoke.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Its exit status, once it has one."""
+        assert self._process is not None
+        assert self._reading is not None
+        status = await self._process.wait()
+        await self._reading
+        return status
+
+    async def kill(self) -> None:
+        """End it as a power failure would."""
+        self.signal(signal.SIGKILL)
+        await self.ended()
+
+    def server(self) -> int:
+        """The process id of its PostgreSQL."""
+        server = self.cluster.server()
+        assert server is not None
+        return server.pid
+
+    def kill_server(self) -> None:
+        """End its PostgreSQL as a power failure would: the main process first, then each of its children."""
+        main = psutil.Process(self.server())
+        processes = [main, *main.children(recursive=True)]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes)
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of the superuser to its database."""
+        return await asyncpg.connect(
+            host=str(self.cluster.socket_directory), port=PORT, user=SUPERUSER, database=DATABASE
+        )
+
+    async def close(self) -> None:
+        """Kill what is left."""
+        if self.runs:
+            await self.kill()
+        await asyncio.to_thread(self.cluster.stop)
+
+    async def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            self.said.append(line.decode())
+            self._speak()
+        self._speak()
+
+    def _speak(self) -> None:
+        self._spoke.set()
+        self._spoke = asyncio.Event()
+
+
+@asynccontextmanager
+async def gateway_in(directory: Path) -> AsyncIterator[GatewayProcess]:
+    """A gateway that serves from a directory, and nothing of it left at the end."""
+    process = GatewayProcess(directory, _free_port())
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.close()
+
+
+async def signed_up(http: aiohttp.ClientSession, process: GatewayProcess) -> Client:
+    """A new user."""
+    client = Client(http, process.url, Statements())
+    values = {"email": f"faults{next(_numbers)}@example.org", "password": PASSWORD}
+    payload = await client.mutate("signUp", "accessToken user { id }", **values)
+    client.token, client.user_id = payload["accessToken"], payload["user"]["id"]
+    return client
+
+
+def _free_port() -> int:
+    for port in _ports:
+        with socket.socket() as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError

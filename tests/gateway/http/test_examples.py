@@ -1,0 +1,101 @@
+"""GraphiQL's examples, run against the real schema with the demo data: each shows what it is meant to show."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import demo
+from gateway.data.opening import OpenDatabase
+from gateway.http import graphiql
+from tests.database import Database
+from tests.serving import Client, Serving, first, serving_on
+
+EXAMPLES = {example.title: example for example in graphiql.examples()}
+
+
+@pytest.fixture(scope="module")
+async def serving(database: Database) -> AsyncIterator[Serving]:
+    opened = OpenDatabase(database.runtime_url, database.owner_url)
+    assert await demo.fill(opened)
+    with tempfile.TemporaryDirectory() as directory:
+        async with serving_on(database, Path(directory)) as made:
+            yield made
+
+
+@pytest.fixture(scope="module")
+async def demo_user(serving: Serving) -> Client:
+    """The demo account, signed in by the example for it."""
+    client = serving.anonymous()
+    granted = (await show(client, "Sign in"))["signIn"]
+    assert granted["user"]["email"] == demo.EMAIL
+    client.token = granted["accessToken"]
+    return client
+
+
+async def show(client: Client, title: str) -> dict[str, Any]:
+    example = EXAMPLES[title]
+    return await client.data(example.query, **example.variables)
+
+
+async def test_the_demo_data_is_made_once(database: Database, serving: Serving) -> None:
+    assert not await demo.fill(OpenDatabase(database.runtime_url, database.owner_url))
+
+
+async def test_inbox_lists_conversations_the_latest_first(demo_user: Client) -> None:
+    viewer = (await show(demo_user, "Inbox"))["viewer"]
+    listed = viewer["conversations"]["nodes"]
+    assert viewer["fullName"] == "Ada Demo"
+    assert viewer["conversations"]["totalCount"] == len(listed) == 3
+    times = [conversation["lastMessage"]["createdAt"] for conversation in listed]
+    assert times == sorted(times, reverse=True)
+    assert len({time[:10] for time in times}) == 3
+    assert all(conversation["usage"]["totalTokens"] > 0 for conversation in listed)
+
+
+async def test_thread_shows_every_kind_of_thing_in_a_conversation(demo_user: Client) -> None:
+    thread = (await show(demo_user, "Thread"))["conversation"]
+    assert thread["title"] == "Plan the release of Parley"
+    assert [message["seq"] for message in thread["messages"]["nodes"]][:3] == [1, 2, 3]
+    tools = [tool for message in thread["messages"]["nodes"] for tool in message["toolExecutions"]["nodes"]]
+    assert {tool["status"] for tool in tools} >= {"COMPLETED", "PENDING", "CANCELLED"}
+    finished = next(tool for tool in tools if tool["status"] == "COMPLETED")
+    assert [move["to"] for move in finished["transitions"]] == ["PENDING", "APPROVED", "EXECUTING", "COMPLETED"]
+    assert thread["contextOptimizations"]["nodes"]
+    assert thread["usage"]["totalTokens"] > 0
+
+
+async def test_watch_live_shows_what_send_sends(demo_user: Client) -> None:
+    watch = EXAMPLES["Watch live"]
+    start = (await show(demo_user, "Inbox"))["viewer"]["feedCursor"]
+    async with demo_user.socket() as socket:
+        events = await socket.subscribe(watch.query, **{**watch.variables, "after": start})
+        sent = (await show(demo_user, "Send"))["addMessage"]
+        ((event),) = await first(events, 1)
+    assert sent["userErrors"] == []
+    assert event["messageAdded"]["message"]["seq"] == sent["message"]["seq"]
+    assert event["messageAdded"]["message"]["content"] == EXAMPLES["Send"].variables["input"]["content"]
+
+
+async def test_approve_a_tool_lets_one_run_and_lists_what_still_waits(demo_user: Client) -> None:
+    approved = (await show(demo_user, "Approve a tool"))["approveToolExecution"]
+    assert approved["userErrors"] == []
+    execution = approved["toolExecution"]
+    assert execution["status"] == "APPROVED"
+    assert [(move["to"], move["actor"]) for move in execution["transitions"]] == [
+        ("PENDING", "AGENT"),
+        ("APPROVED", "USER"),
+    ]
+    assert [tool["toolName"] for tool in execution["conversation"]["toolExecutions"]["nodes"]] == ["announce_release"]
+    # A second decision is refused, with what has become of it.
+    again = (await show(demo_user, "Approve a tool"))["approveToolExecution"]
+    assert again["toolExecution"]["status"] == "APPROVED"
+    assert [error["code"] for error in again["userErrors"]] == ["CONFLICT"]
+
+
+def test_each_example_has_a_test() -> None:
+    assert set(EXAMPLES) == {"Sign in", "Inbox", "Thread", "Send", "Approve a tool", "Watch live"}

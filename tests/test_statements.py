@@ -1,0 +1,216 @@
+"""How many statements an operation sends depends on its depth, and never on how many rows it finds."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import asyncpg
+import pytest
+from graphql import GraphQLObjectType, get_named_type
+
+from gateway.schema.build import graphql_schema
+from tests.database import Database
+from tests.plans import LINKED
+from tests.serving import Client, Serving
+
+FILL = """
+INSERT INTO conversations (user_id, title)
+SELECT tenant(), 'Talk ' || n FROM generate_series(1, current_setting('fill.rows')::integer) AS n;
+
+INSERT INTO messages (user_id, conversation_id, role, content)
+SELECT user_id, id, 'user', 'Message ' || n
+FROM conversations, generate_series(1, current_setting('fill.rows')::integer) AS n
+WHERE user_id = tenant();
+
+INSERT INTO tool_executions (user_id, conversation_id, message_id, tool_name)
+SELECT user_id, conversation_id, id, 'tool' FROM messages WHERE user_id = tenant();
+
+INSERT INTO context_optimizations (
+    user_id, conversation_id, trigger_reason, optimization_type, tokens_before, tokens_after)
+SELECT user_id, id, 'auto', 'truncation', 2, 1 FROM conversations WHERE user_id = tenant();
+
+INSERT INTO usage_logs (user_id, conversation_id, message_id, provider, model, input_tokens)
+SELECT user_id, conversation_id, id, 'openai', 'gpt-4o-mini', 10 FROM messages WHERE user_id = tenant();
+"""
+
+
+async def _with_rows(serving: Serving, database: Database, rows: int) -> Client:
+    """A new user with so many conversations of so many messages with all that hangs from them."""
+    client = await serving.signed_up()
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        for name, value in {"app.user_id": client.user_id, "fill.rows": str(rows)}.items():
+            await owner.execute("SELECT set_config($1, $2, false)", name, value)
+        await owner.execute(FILL)
+    finally:
+        await owner.close()
+    return client
+
+
+async def _sent(client: Client, operation: str, **variables: Any) -> tuple[dict[str, Any], list[str]]:
+    """What an operation gives and sends, once the driver has learnt the types of its parameters."""
+    await client.data(operation, **variables)
+    client.statements.texts.clear()
+    data = await client.data(operation, **variables)
+    return data, list(client.statements.texts)
+
+
+async def test_twenty_by_twenty_rows_take_as_many_statements_as_two_by_two(
+    serving: Serving, database: Database
+) -> None:
+    for rows in (2, 20):
+        found, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
+        conversations = found["viewer"]["conversations"]["nodes"]
+        assert len(conversations) == rows
+        for conversation in conversations:
+            assert conversation["usage"]["totalTokens"] == rows * 10
+            assert [len(m["toolExecutions"]["nodes"]) for m in conversation["messages"]["nodes"]] == [1] * rows
+        # viewer, conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations.
+        assert len(sent) == 7, "\n\n".join(sent)
+
+
+async def test_the_same_link_asked_for_in_two_places_is_read_once(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 3)
+    operation = (
+        "{ viewer { conversations { nodes { messages { nodes { conversation { title } } }"
+        " lastMessage { conversation { title } } } } } }"
+    )
+    _, sent = await _sent(client, operation)
+    assert len(sent) == 5, "\n\n".join(sent)
+
+
+async def test_an_object_reached_twice_with_the_same_fields_is_read_once(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 2)
+    id = (await client.data("{ viewer { conversations(first: 1) { nodes { id } } } }"))["viewer"]["conversations"]
+    operation = "query($id: ID!) { a: conversation(id: $id) { title } b: conversation(id: $id) { title } }"
+    found, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
+    assert found["a"] == found["b"]
+    assert len(sent) == 1, "\n\n".join(sent)
+
+
+async def test_a_total_is_counted_in_one_statement_for_all_parents_and_only_when_asked(
+    serving: Serving, database: Database
+) -> None:
+    client = await _with_rows(serving, database, 3)
+    _, without = await _sent(client, "{ viewer { conversations { nodes { messages { nodes { seq } } } } } }")
+    found, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
+    assert [node["messages"]["totalCount"] for node in found["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
+    assert not any("count(*)" in text for text in without)
+    assert sum("count(*)" in text for text in counted) == 1
+
+
+async def test_nothing_is_asked_for_typename_alone(user: Client) -> None:
+    await user.check("{ __typename }", expect={"__typename": "Query"}, statements=0)
+
+
+async def test_fifty_ids_of_one_kind_take_two_statements(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 7)
+    listed = await client.data("{ viewer { conversations { nodes { messages { nodes { id } } } } } }")
+    conversations = listed["viewer"]["conversations"]["nodes"]
+    ids = [message["id"] for conversation in conversations for message in conversation["messages"]["nodes"]]
+    operation = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Message { seq } } }"
+    for asked in (ids[:1], ids):
+        found, sent = await _sent(client, operation, ids=asked)
+        assert len(found["nodes"]) == len(asked)
+        assert len(sent) == 2, "\n\n".join(sent)
+
+
+async def _conversation(user: Client) -> str:
+    id: str = (await user.make("createConversation", "conversation"))["id"]
+    return id
+
+
+async def _tool(user: Client, *moves: str) -> str:
+    conversation = await _conversation(user)
+    id: str = (await user.make("proposeToolExecution", "toolExecution", conversationId=conversation, toolName="t"))[
+        "id"
+    ]
+    for move in moves:
+        await user.make(f"{move}ToolExecution", "toolExecution", id=id)
+    return id
+
+
+async def _made(user: Client, mutation: str) -> dict[str, Any]:
+    """An input that the mutation accepts, with what it needs made before."""
+    match mutation:
+        case "createConversation":
+            return {"title": "Talk"}
+        case "updateConversation":
+            return {"id": await _conversation(user), "title": "Other"}
+        case "deleteConversation":
+            return {"id": await _conversation(user)}
+        case "restoreConversation":
+            id = await _conversation(user)
+            await user.make("deleteConversation", "conversation", id=id)
+            return {"id": id}
+        case "addMessage":
+            return {"conversationId": await _conversation(user), "role": "USER", "content": "Hello"}
+        case "updateMessage" | "deleteMessage" | "restoreMessage":
+            given = await _made(user, "addMessage")
+            id = (await user.make("addMessage", "message", **given))["id"]
+            if mutation == "restoreMessage":
+                await user.make("deleteMessage", "message", id=id)
+            return {"id": id, **({"content": "Good day"} if mutation == "updateMessage" else {})}
+        case "proposeToolExecution":
+            return {"conversationId": await _conversation(user), "toolName": "run_tests"}
+        case "approveToolExecution" | "cancelToolExecution":
+            return {"id": await _tool(user)}
+        case "startToolExecution":
+            return {"id": await _tool(user, "approve")}
+        case "completeToolExecution":
+            return {"id": await _tool(user, "approve", "start")}
+        case "failToolExecution":
+            return {"id": await _tool(user, "approve", "start"), "errorMessage": "It broke."}
+        case "recordUsage":
+            return {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 3}
+        case "recordContextOptimization":
+            given = {"triggerReason": "AUTO", "optimizationType": "TRUNCATION", "tokensBefore": 2, "tokensAfter": 1}
+            return {**given, "conversationId": await _conversation(user)}
+    raise LookupError(f"{mutation} needs a line here")
+
+
+ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut"}
+"""Signing in is counted in the tests of the sessions."""
+
+MORE_THAN_ONE = {"recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"]}
+
+
+def _mutations() -> list[Any]:
+    """Each mutation with the field of its payload that holds the object."""
+    root = graphql_schema().mutation_type
+    assert root is not None
+    payloads = {name: get_named_type(field.type) for name, field in root.fields.items() if name not in ELSEWHERE}
+    return [
+        pytest.param(name, next(iter(of.fields)), id=name)
+        for name, of in payloads.items()
+        if isinstance(of, GraphQLObjectType)
+    ]
+
+
+@pytest.mark.parametrize(("mutation", "of"), _mutations())
+async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str) -> None:
+    given = await _made(user, mutation)
+    user.statements.texts.clear()
+    await user.make(mutation, of, **given)
+    sent = [_verb(text) for text in user.statements.texts if "typeinfo_tree" not in text]
+    assert sent == MORE_THAN_ONE.get(mutation, [["INSERT", "UPDATE"]["id" in given]])
+
+
+async def test_a_message_sent_again_takes_one_more_statement(user: Client) -> None:
+    given = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
+    await user.make("addMessage", "message", **given)
+    user.statements.texts.clear()
+    await user.make("addMessage", "message", **given)
+    assert [_verb(text) for text in user.statements.texts] == ["INSERT", "SELECT"]
+
+
+def _verb(statement: str) -> str:
+    """The first word of a statement, behind the comment that says its purpose."""
+    return next(line for line in statement.splitlines() if not line.startswith("--")).split()[0]
+
+
+@pytest.mark.parametrize("cursor", [False, True], ids=["without feedCursor", "with feedCursor"])
+async def test_only_an_operation_that_asks_for_the_feed_cursor_opens_a_snapshot(user: Client, cursor: bool) -> None:
+    _, sent = await _sent(user, f"{{ viewer {{ email {'feedCursor' if cursor else ''} }} }}")
+    assert any(text.startswith("BEGIN") for text in sent) is cursor
