@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from graphql import GraphQLSchema
 
 from gateway import demo
 from gateway.auth.account import Accounts
@@ -104,9 +105,13 @@ async def serve(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, database: OpenDatabase, *, on_statement: OnStatement | None = None
+    settings: Settings,
+    database: OpenDatabase,
+    *,
+    on_statement: OnStatement | None = None,
+    schema: GraphQLSchema | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway that serves on a database for as long as the block runs."""
+    """A gateway that serves on a database for as long as the block runs: the schema of `resolvers/`, or another."""
     async with contextlib.AsyncExitStack() as stack:
         pool = await Pool.open(database.runtime_url, size=settings.pool_size, on_statement=on_statement)
         stack.push_async_callback(pool.close)
@@ -119,17 +124,18 @@ async def running(
         broker = PostgresBroker(database.runtime_url)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         resources = Resources(pool, hub, await _rules(pool), accounts)
-        url = await stack.enter_async_context(_listening(settings, resources, sockets, _readiness(feed_pool)))
+        engine = Engine(schema or graphql_schema(), introspection=settings.introspection)
+        url = await stack.enter_async_context(_listening(settings, engine, resources, sockets, _readiness(feed_pool)))
         yield Gateway(url, resources, sockets)
 
 
 @contextlib.asynccontextmanager
 async def _listening(
-    settings: Settings, resources: Resources, sockets: SocketRegistry, ready: Ready
+    settings: Settings, engine: Engine, resources: Resources, sockets: SocketRegistry, ready: Ready
 ) -> AsyncIterator[str]:
     options = _options(settings)
     app = make_app(
-        Engine(graphql_schema(), introspection=settings.introspection),
+        engine,
         verify=resources.accounts.verify,
         contexts=resources,
         ready=ready,

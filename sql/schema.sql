@@ -22,27 +22,16 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
--- function feed_append(uuid, text, uuid, text, jsonb, timestamp with time zone)
+-- function carried(text, text[])
 
-CREATE FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'parley', 'pg_temp'
+CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
     AS $$
-DECLARE
-    next_version bigint;
-BEGIN
-    UPDATE feeds SET version = version + 1 WHERE user_id = owner_id RETURNING version INTO next_version;
-    IF next_version IS NULL THEN
-        RAISE EXCEPTION 'no feed for user %: a write must run with app.user_id set to its owner', owner_id
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-    VALUES (owner_id, next_version, entity, entity_id, op, data, at);
-    RETURN next_version;
-END
+    SELECT coalesce(string_agg(format('%L, %s.%I', name, subject, name), ', ' ORDER BY position), '')
+    FROM unnest(names) WITH ORDINALITY AS c (name, position)
 $$;
 
-ALTER FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) OWNER TO parley_owner;
+ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
 
 -- function feed_context_optimization_messages()
 
@@ -51,20 +40,25 @@ CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject context_optimization_messages;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'context_optimization_messages', subject.id, op, jsonb_build_object('context_optimization_id', subject.context_optimization_id, 'message_id', subject.message_id), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'context_optimization_messages', OLD.id, 'purge', jsonb_build_object('context_optimization_id', OLD.context_optimization_id, 'message_id', OLD.message_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'context_optimization_messages', NEW.id, lower(TG_OP), jsonb_build_object('context_optimization_id', NEW.context_optimization_id, 'message_id', NEW.message_id), at);
+            NEW.version := next_version;
+            
+            RETURN NEW;
         END
         $$;
 
@@ -77,20 +71,25 @@ CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject context_optimizations;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'context_optimizations', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'context_optimizations', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'context_optimizations', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -103,23 +102,29 @@ CREATE FUNCTION parley.feed_conversations() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject conversations;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
-                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
-                END IF;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'conversations', subject.id, op, jsonb_build_object(), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'conversations', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'conversations', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -146,27 +151,45 @@ CREATE FUNCTION parley.feed_messages() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject messages;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
-                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
-                END IF;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'messages', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'messages', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'messages', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
 ALTER FUNCTION parley.feed_messages() OWNER TO parley_owner;
+
+-- function feed_missing(uuid)
+
+CREATE FUNCTION parley.feed_missing(owner_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE insufficient_privilege USING MESSAGE = format('user %s has no feed', owner_id);
+END
+$$;
+
+ALTER FUNCTION parley.feed_missing(owner_id uuid) OWNER TO parley_owner;
 
 -- function feed_sessions()
 
@@ -175,20 +198,25 @@ CREATE FUNCTION parley.feed_sessions() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject sessions;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'sessions', subject.id, op, jsonb_build_object(), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'sessions', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'sessions', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -209,23 +237,29 @@ CREATE FUNCTION parley.feed_tool_executions() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject tool_executions;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
-                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
-                END IF;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'tool_executions', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id, 'status', subject.status), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'tool_executions', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'status', OLD.status), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'tool_executions', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'status', NEW.status), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -238,20 +272,25 @@ CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject tool_transitions;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'tool_transitions', subject.id, op, jsonb_build_object('tool_execution_id', subject.tool_execution_id, 'conversation_id', subject.conversation_id, 'from_status', subject.from_status, 'to_status', subject.to_status), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'tool_transitions', OLD.id, 'purge', jsonb_build_object('tool_execution_id', OLD.tool_execution_id, 'conversation_id', OLD.conversation_id, 'from_status', OLD.from_status, 'to_status', OLD.to_status), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'tool_transitions', NEW.id, lower(TG_OP), jsonb_build_object('tool_execution_id', NEW.tool_execution_id, 'conversation_id', NEW.conversation_id, 'from_status', NEW.from_status, 'to_status', NEW.to_status), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -264,20 +303,25 @@ CREATE FUNCTION parley.feed_usage_days() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject usage_days;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'usage_days', subject.id, op, jsonb_build_object(), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'usage_days', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'usage_days', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -290,20 +334,25 @@ CREATE FUNCTION parley.feed_usage_logs() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject usage_logs;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'usage_logs', subject.id, op, jsonb_build_object('conversation_id', subject.conversation_id), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'usage_logs', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'usage_logs', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -316,23 +365,29 @@ CREATE FUNCTION parley.feed_users() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            subject users;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                subject.updated_at := at;
-                IF TG_OP = 'UPDATE' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
-                END IF;
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, 'users', subject.id, op, jsonb_build_object(), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'users', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'users', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
         END
         $$;
 
@@ -483,48 +538,53 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
-    carried text := (
-        SELECT coalesce(string_agg(format('%L, subject.%I', name, name), ', ' ORDER BY position), '')
-        FROM unnest(carry) WITH ORDINALITY AS c (name, position));
 BEGIN
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    -- Written out for each table, instead of one function over to_jsonb(NEW): a row can be large, and is not copied here.
     EXECUTE format(
         $function$
         CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            subject %2$I;
-            op text := lower(TG_OP);
             at timestamptz := clock_timestamp();
+            next_version bigint;
         BEGIN
-            IF TG_OP = 'DELETE' THEN
-                subject := OLD;
-                op := 'purge';
-            ELSE
-                subject := NEW;
-                %3$s
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
             END IF;
-            subject.version := feed_append(
-                subject.user_id, %2$L, subject.id, op, jsonb_build_object(%4$s), at);
-            RETURN subject;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at);
+            NEW.version := next_version;
+            %6$s
+            RETURN NEW;
         END
         $body$
         $function$,
         'feed_' || table_name,
         table_name,
-        concat_ws(E'\n                ',
-            CASE WHEN has_updated_at THEN 'subject.updated_at := at;' END,
-            CASE WHEN has_deleted_at THEN
-                'IF TG_OP = ''UPDATE'' AND (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
-                    op := CASE WHEN NEW.deleted_at IS NULL THEN ''restore'' ELSE ''delete'' END;
-                END IF;' END),
-        carried);
+        carried('OLD', carry),
+        carried('NEW', carry),
+        CASE WHEN has_deleted_at THEN $op$CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END$op$
+            ELSE 'lower(TG_OP)' END,
+        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END);
     EXECUTE format(
         'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT EXECUTE FUNCTION feed_lock()', table_name);
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
     -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
     EXECUTE format(
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
@@ -548,9 +608,27 @@ BEGIN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_first', TABLE = 'tool_executions',
                 MESSAGE = 'an execution begins as pending';
         END IF;
+        NEW.approval_requested_at := at;
+        NEW.approved_at := NULL;
+        NEW.executed_at := NULL;
+        NEW.completed_at := NULL;
+        NEW.execution_time_ms := NULL;
         INSERT INTO tool_transitions (user_id, tool_execution_id, conversation_id, to_status, reason, created_at)
         VALUES (NEW.user_id, NEW.id, NEW.conversation_id, NEW.status, NEW.status_reason, at);
-    ELSIF NEW.status <> OLD.status THEN
+        NEW.status_reason := NULL;
+        RETURN NEW;
+    END IF;
+    IF (NEW.conversation_id, NEW.message_id, NEW.tool_name, NEW.parameters)
+        IS DISTINCT FROM (OLD.conversation_id, OLD.message_id, OLD.tool_name, OLD.parameters) THEN
+        RAISE check_violation USING CONSTRAINT = 'tool_executions_proposal_fixed', TABLE = 'tool_executions',
+            MESSAGE = 'what was proposed does not change';
+    END IF;
+    NEW.approval_requested_at := OLD.approval_requested_at;
+    NEW.approved_at := OLD.approved_at;
+    NEW.executed_at := OLD.executed_at;
+    NEW.completed_at := OLD.completed_at;
+    NEW.execution_time_ms := OLD.execution_time_ms;
+    IF NEW.status <> OLD.status THEN
         IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('an execution cannot go from %s to %s', OLD.status, NEW.status);
@@ -566,8 +644,8 @@ BEGIN
             user_id, tool_execution_id, conversation_id, from_status, to_status, reason, created_at)
         VALUES (NEW.user_id, NEW.id, NEW.conversation_id, OLD.status, NEW.status, NEW.status_reason, at);
     ELSIF OLD.status IN ('completed', 'failed', 'cancelled')
-        AND (NEW.tool_name, NEW.parameters, NEW.result, NEW.cost_usd, NEW.error_message)
-            IS DISTINCT FROM (OLD.tool_name, OLD.parameters, OLD.result, OLD.cost_usd, OLD.error_message) THEN
+        AND (NEW.result, NEW.cost_usd, NEW.error_message)
+            IS DISTINCT FROM (OLD.result, OLD.cost_usd, OLD.error_message) THEN
         RAISE check_violation USING CONSTRAINT = 'tool_executions_status_final', TABLE = 'tool_executions',
             MESSAGE = format('an execution that is %s does not change', OLD.status);
     END IF;
@@ -1055,7 +1133,6 @@ CREATE TABLE parley.tool_executions (
     CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
     CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
     CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
-    CONSTRAINT tool_executions_reason_length CHECK ((char_length(status_reason) <= 2000)),
     CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
     CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
     CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
@@ -1081,10 +1158,6 @@ COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_execut
 
 COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
 
--- comment CONSTRAINT tool_executions_reason_length ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_reason_length ON parley.tool_executions IS 'A reason has at most 2000 characters.';
-
 -- comment CONSTRAINT tool_executions_result_size ON tool_executions
 
 COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
@@ -1108,12 +1181,17 @@ CREATE TABLE parley.tool_transitions (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
-    CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text])))
+    CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text]))),
+    CONSTRAINT tool_transitions_reason_length CHECK ((char_length(reason) <= 2000))
 );
 
 ALTER TABLE ONLY parley.tool_transitions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.tool_transitions OWNER TO parley_owner;
+
+-- comment CONSTRAINT tool_transitions_reason_length ON tool_transitions
+
+COMMENT ON CONSTRAINT tool_transitions_reason_length ON parley.tool_transitions IS 'A reason has at most 2000 characters.';
 
 -- table usage_days
 
@@ -1398,7 +1476,7 @@ CREATE INDEX conversations_pinned ON parley.conversations USING btree (user_id, 
 
 -- index messages_by_parent
 
-CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq, id) WHERE (parent_id IS NOT NULL);
+CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq) WHERE (parent_id IS NOT NULL);
 
 -- index revocations_by_time
 
@@ -1442,43 +1520,43 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCT
 
 -- trigger context_optimization_messages feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger context_optimizations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger conversations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger messages feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger sessions feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger tool_executions feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_executions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_executions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger tool_transitions feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_transitions FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tool_transitions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger usage_days feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger usage_logs feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger users feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger messages guard
 
@@ -1543,11 +1621,6 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FO
 -- trigger users zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
-
--- fk constraint changes changes_user_id_fkey
-
-ALTER TABLE ONLY parley.changes
-    ADD CONSTRAINT changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.feeds(user_id);
 
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
@@ -1646,6 +1719,14 @@ COMMENT ON CONSTRAINT usage_logs_message_id_exists ON parley.usage_logs IS 'Ther
 
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- policy changes appending
+
+CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
+
+-- policy feeds appending
+
+CREATE POLICY appending ON parley.feeds TO parley_owner USING (true);
 
 -- row security changes
 
@@ -1763,9 +1844,9 @@ CREATE POLICY waiting ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT
 
 GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
--- acl FUNCTION feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone)
+-- acl FUNCTION carried(subject text, names text[])
 
-REVOKE ALL ON FUNCTION parley.feed_append(owner_id uuid, entity text, entity_id uuid, op text, data jsonb, at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 
 -- acl FUNCTION login_create(email text, username text, password_hash text)
 

@@ -24,6 +24,8 @@ from graphql import (
     is_required_argument,
 )
 
+from gateway.schema.build import domain_modules
+from gateway.schema.entity import Entity
 from tests.estate import Estate, types_of_rows
 
 VALUES: dict[str, Any] = {
@@ -137,6 +139,13 @@ class Mutation:
 
     def __str__(self) -> str:
         return self.name
+
+
+def tables() -> dict[str, str]:
+    """The type that the rows of each table are of."""
+    declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
+    entities: list[Entity] = [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
+    return {entity.table: entity.name for entity in entities}
 
 
 def is_required(field: GraphQLInputField) -> bool:

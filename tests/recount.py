@@ -36,12 +36,12 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         jsonb_build_object(
-            'last_seq', c.last_seq, 'gap_free', c.last_seq, 'message_count', c.message_count, 'tokens', c.message_tokens,
+            'last_seq', c.last_seq, 'rows', c.last_seq, 'message_count', c.message_count, 'tokens', c.message_tokens,
             'last_message_id', c.last_message_id, 'last_message_at', c.last_message_at, 'responses', c.response_count,
             'milliseconds', c.response_ms, 'requests', c.usage_requests, 'input', c.usage_input_tokens,
             'output', c.usage_output_tokens, 'cost', c.usage_cost_usd) AS kept,
         jsonb_build_object(
-            'last_seq', coalesce(m.last_seq, 0), 'gap_free', m.rows, 'message_count', m.message_count, 'tokens', m.tokens,
+            'last_seq', coalesce(m.last_seq, 0), 'rows', m.rows, 'message_count', m.message_count, 'tokens', m.tokens,
             'last_message_id', l.id, 'last_message_at', l.created_at, 'responses', m.responses,
             'milliseconds', m.milliseconds, 'requests', u.requests, 'input', u.input, 'output', u.output,
             'cost', u.cost) AS counted

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLSchema, VariableValues, get_variable_values
 
 from gateway.errors import BadRequest
-from gateway.execution.document import MAX_ERRORS
+from gateway.execution.document import MAX_ERRORS, without_values
 from gateway.execution.operation import Document, RequestErrors
 from gateway.execution.text import check_variables
 
@@ -26,5 +26,5 @@ def coerce(
         hide_suggestions=not suggestions,
     )
     if isinstance(values, list):
-        raise RequestErrors(values, BadRequest.code)
+        raise RequestErrors(without_values(values), BadRequest.code)
     return values

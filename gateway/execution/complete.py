@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 import structlog
 from graphql import ExecutionResult, GraphQLError
+from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import BadRequest, ParleyError
 from gateway.execution.operation import RequestErrors
@@ -103,7 +104,8 @@ def _origin(error: Exception) -> Exception:
 
 
 def _extensions(error: ParleyError) -> dict[str, Any]:
-    return {**error.extensions, "field": list(error.field)} if error.field else dict(error.extensions)
+    field = [to_camel_case(step) for step in error.field]
+    return {**error.extensions, "field": field} if field else dict(error.extensions)
 
 
 def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:

@@ -6,6 +6,7 @@ it: a document made to be slow is refused by the walk that is cheap.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from graphql import (
@@ -30,6 +31,8 @@ from gateway.execution.operation import RequestErrors
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+_QUOTED = re.compile(r"(, found|; found| Found|(?<=non string value)): .*", re.DOTALL)
 
 MAX_CHARACTERS = 64 * 1024
 MAX_TOKENS = 2_000
@@ -74,7 +77,14 @@ def validate(schema: GraphQLSchema, document: DocumentNode, *, introspection: bo
     if not introspection:
         rules = (*rules, NoSchemaIntrospectionCustomRule)
     if errors := find_errors(schema, document, rules, MAX_ERRORS, hide_suggestions=not introspection):
-        raise RequestErrors(errors, VALIDATION_FAILED)
+        raise RequestErrors(without_values(errors), VALIDATION_FAILED)
+
+
+def without_values(errors: list[GraphQLError]) -> list[GraphQLError]:
+    """The errors without the inputs and texts that they quote, among which a password may be: clients log errors."""
+    for error in errors:
+        error.message = _QUOTED.sub("", error.message)
+    return errors
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:

@@ -54,6 +54,9 @@ def _read(kind: Any, value: Any) -> Any:
     if not isinstance(value, str) or "\0" in value:
         raise ValueError
     read = _READ[kind](value)
-    if kind is datetime.datetime and read.tzinfo is None:
-        raise ValueError
+    if kind is datetime.datetime:
+        if read.tzinfo is None:
+            raise ValueError
+        # One that is no time in UTC is refused here; the driver would not say what is wrong.
+        return read.astimezone(datetime.UTC)
     return read

@@ -45,7 +45,7 @@ def _condition(entity: Entity, name: str, value: Any) -> tuple[Condition, Any]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name.endswith("_id"):
+    if name == "id" or name.endswith("_id"):
         return id_of(value, f"filter.{to_camel_case(name)}")
     return value.value if isinstance(value, enum.Enum) else value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import math
 from typing import Any, NewType
 
 import strawberry
@@ -16,6 +17,7 @@ JSON = NewType("JSON", object)
 
 _LARGEST_AMOUNT = decimal.Decimal(10) ** 12
 _MICRO = decimal.Decimal("0.000001")
+_DEEPEST_JSON = 64
 
 
 def _parse_big_int(value: Any) -> int:
@@ -71,6 +73,22 @@ def _parse_date(value: Any) -> datetime.date:
         raise GraphQLError('A Date looks like "2026-01-31".') from None
 
 
+def _parse_json(value: Any) -> Any:
+    """Numbers of variables have been read as JSON; those of literals in a document may be anything."""
+    pending = [(value, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, int) and not -(2**63) <= item < 2**64:
+            raise GraphQLError("A whole number in a JSON value has at most 64 bits.")
+        if isinstance(item, float) and not math.isfinite(item):
+            raise GraphQLError("A number in a JSON value is too large.")
+        if isinstance(item, dict | list):
+            if depth == _DEEPEST_JSON:
+                raise GraphQLError(f"A JSON value is nested at most {_DEEPEST_JSON} levels deep.")
+            pending.extend((below, depth + 1) for below in (item.values() if isinstance(item, dict) else item))
+    return value
+
+
 def _parse_cursor(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 1024:
         raise GraphQLError("A Cursor is a text that this API has given out.")
@@ -95,7 +113,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="Any JSON value.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
         serialize=lambda value: value,
-        parse_value=lambda value: value,
+        parse_value=_parse_json,
     ),
     datetime.datetime: strawberry.scalar(
         name="DateTime",

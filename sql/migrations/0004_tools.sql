@@ -40,7 +40,6 @@ CREATE TABLE tool_executions (
         status IN ('pending', 'approved', 'executing', 'completed', 'failed', 'cancelled')),
     CONSTRAINT tool_executions_parameters_size CHECK (pg_column_size(parameters) <= 262144),
     CONSTRAINT tool_executions_result_size CHECK (pg_column_size(result) <= 1048576),
-    CONSTRAINT tool_executions_reason_length CHECK (char_length(status_reason) <= 2000),
     CONSTRAINT tool_executions_cost_usd_range CHECK (cost_usd BETWEEN 0 AND 1000000),
     CONSTRAINT tool_executions_error_message_length CHECK (char_length(error_message) <= 20000)
 );
@@ -51,7 +50,6 @@ COMMENT ON CONSTRAINT tool_executions_message_id_exists ON tool_executions IS 'T
 COMMENT ON CONSTRAINT tool_executions_tool_name_length ON tool_executions IS 'A tool name has 1 to 100 characters.';
 COMMENT ON CONSTRAINT tool_executions_parameters_size ON tool_executions IS 'Parameters have at most 256 KiB.';
 COMMENT ON CONSTRAINT tool_executions_result_size ON tool_executions IS 'A result has at most 1 MiB.';
-COMMENT ON CONSTRAINT tool_executions_reason_length ON tool_executions IS 'A reason has at most 2000 characters.';
 COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON tool_executions IS 'A cost lies between 0 and 1000000.';
 COMMENT ON CONSTRAINT tool_executions_error_message_length ON tool_executions IS 'An error message has at most 20000 characters.';
 CREATE INDEX tool_executions_by_message ON tool_executions (user_id, message_id, created_at, id) WHERE deleted_at IS NULL;
@@ -77,8 +75,10 @@ CREATE TABLE tool_transitions (
     -- Deferred: the first row of a history is written by the trigger that lets its execution in.
     CONSTRAINT tool_transitions_tool_execution_id_exists FOREIGN KEY (user_id, tool_execution_id)
         REFERENCES tool_executions DEFERRABLE INITIALLY DEFERRED,
-    CONSTRAINT tool_transitions_actor_known CHECK (actor IN ('user', 'agent', 'system'))
+    CONSTRAINT tool_transitions_actor_known CHECK (actor IN ('user', 'agent', 'system')),
+    CONSTRAINT tool_transitions_reason_length CHECK (char_length(reason) <= 2000)
 );
+COMMENT ON CONSTRAINT tool_transitions_reason_length ON tool_transitions IS 'A reason has at most 2000 characters.';
 CREATE INDEX tool_transitions_by_execution ON tool_transitions (user_id, tool_execution_id, created_at, id);
 
 -- Lets an execution in as pending, lets it make legal moves only, and writes each move into the history. What was proposed

@@ -1,0 +1,65 @@
+"""A gateway whose schema has two more types, made by a migration and two modules that nothing else knows of."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest_asyncio
+
+from gateway.app import running
+from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.migrate import migrate
+from gateway.data.migration import DIRECTORY
+from gateway.data.opening import OpenDatabase
+from gateway.schema.build import build_schema, domain_modules
+from tests.database import Database, new_database
+from tests.gateway.schema.plain_table import note, notebook
+from tests.serving import Client, Serving, Statements, settings_for
+
+MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
+    """A database of this module alone, with the two tables besides Parley's own."""
+    async with new_database(cluster, template) as database:
+        with tempfile.TemporaryDirectory() as directory:
+            own = sorted(DIRECTORY.glob("*.sql"))
+            for migration in own:
+                shutil.copy(migration, directory)
+            shutil.copy(MIGRATION, Path(directory, f"{len(own) + 1:04}_notes.sql"))
+            applied = await migrate(database.owner_url, directory=Path(directory))
+        assert len(applied) == 1
+        yield database
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def noted(noted_database: Database) -> AsyncIterator[Serving]:
+    """A gateway with the two types."""
+    schema = build_schema([*domain_modules(), notebook, note])._schema
+    opened = OpenDatabase(noted_database.runtime_url, noted_database.owner_url)
+    statements = Statements()
+    with tempfile.TemporaryDirectory() as directory:
+        settings = settings_for(Path(directory))
+        async with (
+            running(settings, opened, on_statement=statements.record, schema=schema) as gateway,
+            aiohttp.ClientSession() as http,
+        ):
+            yield Serving(gateway, http, statements)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def writer(noted: Serving) -> Client:
+    """A new user of that gateway."""
+    return await noted.signed_up()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def notebook_id(writer: Client) -> str:
+    """A notebook of the writer."""
+    id: str = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    return id

@@ -1,0 +1,116 @@
+"""Notes: a plain type, as somebody adds it to Parley."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+
+import strawberry
+
+from gateway import Info, Node, computed, entity, enum_type, input_type, mutation, one, query, standard
+
+
+@enum_type
+class NoteColour(enum.Enum):
+    """What a note is written on."""
+
+    YELLOW = "yellow"
+    """Yellow paper."""
+    GREEN = "green"
+    """Green paper."""
+
+
+@enum_type
+class NoteOrder(enum.Enum):
+    """The order of a list of notes."""
+
+    OLDEST = "created_at"
+    """The one that was written first first."""
+    NEWEST = "-created_at"
+    """The one that was written last first."""
+    TEXT = "text"
+    """By what they say."""
+
+
+@input_type
+class NoteFilter:
+    """Which notes."""
+
+    id: list[strawberry.ID] | None = None
+    """Any of these."""
+    notebook_id: strawberry.ID | None = None
+    """In this notebook."""
+    colour: list[NoteColour] | None = None
+    """On any of these colours."""
+    text: str | None = None
+    """With exactly this text."""
+    text_contains: str | None = None
+    """With this in the text."""
+    has_points: bool | None = None
+    """With or without points."""
+    points_from: int | None = None
+    """With so many points or more."""
+    points_before: int | None = None
+    """With fewer points."""
+    points_after: int | None = None
+    """With more points."""
+
+
+@entity("notes", order=NoteOrder, filter=NoteFilter)
+class Note(Node):
+    """Something to remember."""
+
+    text: str
+    """What to remember."""
+    colour: NoteColour
+    """What it is written on."""
+    points: int | None
+    """How much it counts."""
+    deleted_at: datetime.datetime | None
+    """When it was deleted; null while it is not."""
+    notebook_id: strawberry.Private[strawberry.ID]
+
+    notebook = one("Notebook", key="notebook_id")
+    """The notebook it is in."""
+
+    @computed("colour")
+    def described(self) -> str:
+        """The colour as a resolver sees it."""
+        return f"{type(self.colour).__name__} {self.colour.name}"
+
+
+class NoteInput:
+    """What a client may set in a note."""
+
+    notebook_id: strawberry.ID
+    """The notebook it is in."""
+    text: str
+    """What to remember."""
+    colour: NoteColour | None = None
+    """What it is written on."""
+    points: int | None = None
+    """How much it counts."""
+
+
+standard(Note, input=NoteInput, within="notebooks")
+
+
+@query
+async def name_of(info: Info, colours: list[NoteColour]) -> list[str]:
+    """What a resolver is given."""
+    return [f"{type(colour).__name__} {colour.name}" for colour in colours]
+
+
+@input_type
+class PaintInput:
+    """Which colour."""
+
+    colour: NoteColour
+    """It."""
+
+
+@mutation
+async def paint(info: Info, input: PaintInput) -> None:
+    """Fail unless the resolver is given a member."""
+    if input.colour is not NoteColour.GREEN:
+        raise TypeError(input.colour)

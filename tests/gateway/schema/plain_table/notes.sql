@@ -1,0 +1,33 @@
+-- Notebooks and their notes: what somebody writes who adds two plain types to Parley.
+
+CREATE TABLE notebooks (
+    user_id uuid NOT NULL REFERENCES users (user_id),
+    id uuid NOT NULL DEFAULT uuid7(),
+    title text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    version bigint NOT NULL,
+    PRIMARY KEY (user_id, id)
+);
+SELECT tenant_table('notebooks');
+
+CREATE TABLE notes (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT uuid7(),
+    notebook_id uuid NOT NULL,
+    text text NOT NULL,
+    colour text NOT NULL DEFAULT 'yellow',
+    points integer,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at timestamptz,
+    version bigint NOT NULL,
+    PRIMARY KEY (user_id, id),
+    CONSTRAINT notes_notebook_id_exists FOREIGN KEY (user_id, notebook_id) REFERENCES notebooks,
+    CONSTRAINT notes_text_length CHECK (char_length(text) BETWEEN 1 AND 100),
+    CONSTRAINT notes_colour_known CHECK (colour IN ('yellow', 'green'))
+);
+COMMENT ON CONSTRAINT notes_notebook_id_exists ON notes IS 'There is no such notebook.';
+COMMENT ON CONSTRAINT notes_text_length ON notes IS 'A note has 1 to 100 characters.';
+CREATE INDEX notes_by_notebook ON notes (user_id, notebook_id, created_at, id) WHERE deleted_at IS NULL;
+SELECT tenant_table('notes', carry => '{notebook_id}');

@@ -1,0 +1,232 @@
+"""Connections give each row once and in order, forwards and backwards, whatever the size of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.serving import Client
+
+TEXTS = ("pear", "apple", "fig", "apple", "date", "apple", "pear")
+ORDERS = ("OLDEST", "NEWEST", "TEXT")
+PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: NoteOrder, $filter: NoteFilter) {
+    notebook(id: $id) {
+        notes(first: $first, after: $after, last: $last, before: $before, orderBy: $order, filter: $filter) {
+            edges { cursor node { id text } }
+            nodes { id text }
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        }
+    }
+}"""
+
+
+async def _fill(writer: Client, notebook: str, texts: tuple[str, ...] = TEXTS) -> list[str]:
+    """Notes with these texts, some of them the same; gives their ids."""
+    return [(await writer.make("createNote", "note", notebookId=notebook, text=text))["id"] for text in texts]
+
+
+async def _page(writer: Client, notebook: str, **arguments: Any) -> dict[str, Any]:
+    page: dict[str, Any] = (await writer.data(PAGE, id=notebook, **arguments))["notebook"]["notes"]
+    assert [edge["node"] for edge in page["edges"]] == page["nodes"]
+    ends = [page["edges"][end]["cursor"] if page["edges"] else None for end in (0, -1)]
+    assert [page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]] == ends
+    return page
+
+
+def _ids(page: dict[str, Any]) -> list[str]:
+    return [node["id"] for node in page["nodes"]]
+
+
+def _more(page: dict[str, Any]) -> tuple[bool, bool]:
+    """Whether there is something before the page, and after it."""
+    return page["pageInfo"]["hasPreviousPage"], page["pageInfo"]["hasNextPage"]
+
+
+async def _expected(writer: Client, notebook: str, order: str) -> list[str]:
+    """All rows in order, worked out here."""
+    rows = (await _page(writer, notebook))["nodes"]
+    if order == "TEXT":
+        rows.sort(key=lambda row: (row["text"], row["id"]))
+    return [row["id"] for row in (rows[::-1] if order == "NEWEST" else rows)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", range(1, len(TEXTS) + 2))
+async def test_forward_pages_of_any_size_give_each_row_once_in_order(
+    writer: Client, notebook_id: str, order: str, size: int
+) -> None:
+    await _fill(writer, notebook_id)
+    expected = await _expected(writer, notebook_id, order)
+    seen: list[str] = []
+    after = None
+    while True:
+        page = await _page(writer, notebook_id, first=size, after=after, order=order)
+        seen += _ids(page)
+        assert _more(page) == (after is not None, len(seen) < len(expected))
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert seen == expected
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", range(1, len(TEXTS) + 2))
+async def test_backward_pages_of_any_size_give_each_row_once_in_order(
+    writer: Client, notebook_id: str, order: str, size: int
+) -> None:
+    await _fill(writer, notebook_id)
+    expected = await _expected(writer, notebook_id, order)
+    seen: list[str] = []
+    before = None
+    while True:
+        page = await _page(writer, notebook_id, last=size, before=before, order=order)
+        seen = _ids(page) + seen
+        assert _more(page) == (len(seen) < len(expected), before is not None)
+        if not page["pageInfo"]["hasPreviousPage"]:
+            break
+        before = page["pageInfo"]["startCursor"]
+    assert seen == expected
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_rows_that_stay_come_once_while_others_come_and_go(writer: Client, notebook_id: str, order: str) -> None:
+    ids = await _fill(writer, notebook_id, tuple(f"{letter}" for letter in "mdxaqgtjb"))
+    expected = await _expected(writer, notebook_id, order)
+    gone: set[str] = set()
+    seen: list[str] = []
+    after = None
+    for round in range(100):
+        page = await _page(writer, notebook_id, first=2, after=after, order=order)
+        seen += _ids(page)
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+        # The row that the cursor came from goes, one that was not seen goes, and in one round two rows come.
+        unseen = [id for id in expected if id not in seen and id not in gone]
+        for id in (seen[-1], *unseen[1:2]):
+            await writer.make("deleteNote", "note", id=id)
+            gone.add(id)
+        if round == 0:
+            await _fill(writer, notebook_id, ("a", "z"))
+    stayed = [id for id in expected if id not in gone]
+    assert [id for id in seen if id in stayed] == stayed
+    assert len(seen) == len(set(seen))
+    assert gone & set(ids)
+
+
+async def test_an_empty_list_has_no_cursors_and_nothing_around_it(writer: Client, notebook_id: str) -> None:
+    for arguments in ({}, {"first": 1}, {"last": 1}, {"first": 0}, {"last": 0}):
+        page = await _page(writer, notebook_id, **arguments)
+        assert page["edges"] == []
+        assert _more(page) == (False, False)
+
+
+async def test_a_page_of_nothing_tells_whether_there_is_something(writer: Client, notebook_id: str) -> None:
+    await _fill(writer, notebook_id, ("one", "two"))
+    page = await _page(writer, notebook_id, first=0)
+    assert (_ids(page), _more(page)) == ([], (False, True))
+    page = await _page(writer, notebook_id, last=0)
+    assert (_ids(page), _more(page)) == ([], (True, False))
+
+
+async def test_pages_at_the_ends_and_in_the_middle_know_what_is_around_them(writer: Client, notebook_id: str) -> None:
+    ids = await _fill(writer, notebook_id, ("a", "b", "c", "d"))
+    cursors = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
+    cases: list[tuple[dict[str, Any], list[str], tuple[bool, bool]]] = [
+        ({}, ids, (False, False)),
+        ({"first": 4}, ids, (False, False)),
+        ({"first": 3}, ids[:3], (False, True)),
+        ({"first": 1, "after": cursors[0]}, ids[1:2], (True, True)),
+        ({"first": 3, "after": cursors[0]}, ids[1:], (True, False)),
+        ({"first": 3, "after": cursors[3]}, [], (True, False)),
+        ({"first": 0, "after": cursors[0]}, [], (True, True)),
+        ({"last": 4}, ids, (False, False)),
+        ({"last": 3}, ids[1:], (True, False)),
+        ({"last": 1, "before": cursors[3]}, ids[2:3], (True, True)),
+        ({"last": 3, "before": cursors[3]}, ids[:3], (False, True)),
+        ({"last": 3, "before": cursors[0]}, [], (False, True)),
+    ]
+    for arguments, expected, more in cases:
+        page = await _page(writer, notebook_id, **arguments)
+        assert (_ids(page), _more(page)) == (expected, more), arguments
+
+
+async def test_a_cursor_is_the_same_in_every_page_and_after_other_changes(writer: Client, notebook_id: str) -> None:
+    ids = await _fill(writer, notebook_id, ("a", "b", "c"))
+    whole = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
+    assert len(set(whole)) == 3
+    part = (await _page(writer, notebook_id, last=1, before=whole[2]))["edges"]
+    assert [edge["cursor"] for edge in part] == whole[1:2]
+    await writer.make("updateNote", "note", id=ids[1], text="changed")
+    assert [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]] == whole
+
+
+async def test_cursors_are_known_without_asking_for_the_columns_of_the_order(writer: Client, notebook_id: str) -> None:
+    await _fill(writer, notebook_id, ("a", "b"))
+    operation = "query($id: ID!) { notebook(id: $id) { notes(orderBy: TEXT) { edges { cursor } } } }"
+    bare = (await writer.data(operation, id=notebook_id))["notebook"]["notes"]["edges"]
+    full = (await _page(writer, notebook_id, order="TEXT"))["edges"]
+    assert bare == [{"cursor": edge["cursor"]} for edge in full]
+
+
+async def test_one_operation_pages_the_lists_of_many_parents(writer: Client) -> None:
+    notebooks = [(await writer.make("createNotebook", "notebook", title=str(n)))["id"] for n in range(3)]
+    for length, notebook in enumerate(notebooks):
+        await _fill(writer, notebook, TEXTS[:length])
+    operation = (
+        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Notebook { notes(first: 1)"
+        " { totalCount nodes { text } pageInfo { hasNextPage } } } } }"
+    )
+    assert (await writer.data(operation, ids=notebooks))["nodes"] == [
+        {"notes": {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False}}},
+        {"notes": {"totalCount": 1, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": False}}},
+        {"notes": {"totalCount": 2, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": True}}},
+    ]
+
+
+async def test_the_total_is_of_the_whole_narrowed_list_and_counted_only_when_asked(
+    writer: Client, notebook_id: str
+) -> None:
+    await _fill(writer, notebook_id)
+    operation = 'query($id: ID!) { notebook(id: $id) { notes(first: 1, filter: { textContains: "apple" }) { %s nodes { text } } } }'
+    for asked, statements in (("", 2), ("totalCount", 3)):
+        await writer.data(operation % asked, id=notebook_id)
+        writer.statements.texts.clear()
+        notes = (await writer.data(operation % asked, id=notebook_id))["notebook"]["notes"]
+        assert len(writer.statements.texts) == statements
+        assert notes == {**({"totalCount": 3} if asked else {}), "nodes": [{"text": "apple"}]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"first": -1}, "first"),
+        ({"first": 201}, "first"),
+        ({"last": 201}, "last"),
+        ({"first": 1, "last": 1}, "last"),
+        ({"last": 1, "after": "x"}, "after"),
+        ({"first": 1, "before": "x"}, "before"),
+        ({"before": "x"}, "before"),
+        ({"first": 1, "after": "x"}, "after"),
+        ({"first": 1, "after": "bm9uc2Vuc2U"}, "after"),
+        ({"last": 1, "before": "WyJjcmVhdGVkX2F0IiwibmV2ZXIiLCJuZXZlciJd"}, "before"),
+    ],
+    ids=str,
+)
+async def test_a_page_that_cannot_be_is_refused_by_name(
+    writer: Client, notebook_id: str, arguments: dict[str, Any], argument: str
+) -> None:
+    answer = await writer.run(PAGE, id=notebook_id, **arguments)
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_REQUEST"
+    assert error["message"].startswith(f"{argument}: ")
+
+
+async def test_a_cursor_of_another_order_is_refused(writer: Client, notebook_id: str) -> None:
+    await _fill(writer, notebook_id, ("a", "b"))
+    for order in ORDERS:
+        cursor = (await _page(writer, notebook_id, first=1, order=order))["pageInfo"]["endCursor"]
+        for other in set(ORDERS) - {order}:
+            (error,) = (await writer.run(PAGE, id=notebook_id, first=1, after=cursor, order=other))["errors"]
+            assert error["extensions"]["code"] == "BAD_REQUEST"

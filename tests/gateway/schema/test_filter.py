@@ -1,0 +1,130 @@
+"""Filters: an input's attributes, as conditions on columns, each kind of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from gateway.data.statements import Condition
+from gateway.schema.filter import conditions
+from tests.gateway.schema.plain_table.note import NoteColour, NoteFilter
+from tests.serving import Client
+
+LISTED = """query($id: ID!, $filter: NoteFilter) { notebook(id: $id) {
+    notes(filter: $filter) { totalCount nodes { text } } } }"""
+TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's")
+
+
+@pytest.mark.parametrize(
+    ("given", "condition", "value"),
+    [
+        ({"text": "a"}, Condition("text", "= {}"), "a"),
+        ({"text_contains": r"5%_\x"}, Condition("text", "ILIKE {}"), r"%5\%\_\\x%"),
+        ({"points_from": 1}, Condition("points", ">= {}"), 1),
+        ({"points_before": 1}, Condition("points", "< {}"), 1),
+        ({"points_after": 1}, Condition("points", "> {}"), 1),
+        ({"has_points": False}, Condition("points", "IS NOT NULL = {}"), False),
+        ({"colour": [NoteColour.GREEN]}, Condition("colour", "= {}"), "green"),
+        ({"colour": []}, Condition("colour", "= ANY({})"), ()),
+        (
+            {"colour": [NoteColour.GREEN, NoteColour.YELLOW]},
+            Condition("colour", "= ANY({})"),
+            ("green", "yellow"),
+        ),
+        ({"notebook_id": str(uuid.UUID(int=7))}, Condition("notebook_id", "= {}"), uuid.UUID(int=7)),
+        ({"id": [str(uuid.UUID(int=7))]}, Condition("id", "= {}"), uuid.UUID(int=7)),
+    ],
+    ids=str,
+)
+def test_an_attribute_is_a_condition_on_the_column_of_its_name(
+    given: dict[str, Any], condition: Condition, value: Any
+) -> None:
+    assert conditions(NoteFilter(**given)) == ((condition,), (value,))
+
+
+def test_what_is_left_out_or_null_asks_nothing() -> None:
+    assert conditions(None) == ((), ())
+    assert conditions(NoteFilter()) == ((), ())
+    assert conditions(NoteFilter(text=None, points_from=0)) == ((Condition("points", ">= {}"),), (0,))
+
+
+async def _texts(writer: Client, notebook: str, **filter: Any) -> list[str]:
+    found = (await writer.data(LISTED, id=notebook, filter=filter))["notebook"]["notes"]
+    assert found["totalCount"] == len(found["nodes"]), "the count is of what the filter lets through"
+    return [node["text"] for node in found["nodes"]]
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ("%", ["50% off"]),
+        ("0% o", ["50% off"]),
+        ("_", ["a_b"]),
+        ("\\", [r"c\d"]),
+        ("STRASSE", []),
+        ("STRAßE", ["Straße"]),
+        ("'", ["it's"]),
+        ("off", ["50% off", "50 off"]),
+        ("nothing", []),
+        ("", list(TRICKY)),
+    ],
+)
+async def test_text_is_contained_letter_for_letter_in_any_case(
+    writer: Client, notebook_id: str, part: str, found: list[str]
+) -> None:
+    for text in TRICKY:
+        await writer.make("createNote", "note", notebookId=notebook_id, text=text)
+    assert await _texts(writer, notebook_id, textContains=part) == found
+
+
+async def test_each_kind_of_filter_narrows_the_list(writer: Client, notebook_id: str) -> None:
+    rows: list[dict[str, Any]] = [{"points": 1}, {"points": 2, "colour": "GREEN"}, {"points": 3}, {"colour": "GREEN"}]
+    ids = [
+        (await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), **values))["id"]
+        for n, values in enumerate(rows)
+    ]
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({}, ["0", "1", "2", "3"]),
+        ({"text": "2"}, ["2"]),
+        ({"colour": ["GREEN"]}, ["1", "3"]),
+        ({"colour": ["GREEN", "YELLOW"]}, ["0", "1", "2", "3"]),
+        ({"colour": []}, []),
+        ({"pointsFrom": 2}, ["1", "2"]),
+        ({"pointsAfter": 2}, ["2"]),
+        ({"pointsBefore": 2}, ["0"]),
+        ({"pointsFrom": 2, "pointsBefore": 3}, ["1"]),
+        ({"hasPoints": True}, ["0", "1", "2"]),
+        ({"hasPoints": False}, ["3"]),
+        ({"id": ids[1:3]}, ["1", "2"]),
+        ({"id": ids[1:2]}, ["1"]),
+        ({"notebookId": notebook_id}, ["0", "1", "2", "3"]),
+        ({"notebookId": str(uuid.uuid4())}, []),
+        ({"colour": ["GREEN"], "hasPoints": True, "textContains": "1"}, ["1"]),
+    ]
+    for filter, found in cases:
+        assert await _texts(writer, notebook_id, **filter) == found, filter
+
+
+async def test_a_filter_holds_on_every_page(writer: Client, notebook_id: str) -> None:
+    for n in range(6):
+        colour = "GREEN" if n % 2 else "YELLOW"
+        await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), colour=colour)
+    operation = """query($id: ID!, $after: Cursor) { notebook(id: $id) {
+        notes(first: 2, after: $after, filter: { colour: [GREEN] }, orderBy: NEWEST) {
+            nodes { text } pageInfo { hasNextPage endCursor } } } }"""
+    seen: list[str] = []
+    place: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
+    while place["hasNextPage"]:
+        found = (await writer.data(operation, id=notebook_id, after=place["endCursor"]))["notebook"]["notes"]
+        seen += [node["text"] for node in found["nodes"]]
+        place = found["pageInfo"]
+    assert seen == ["5", "3", "1"]
+
+
+@pytest.mark.parametrize("filter", [{"id": ["7"]}, {"id": ["7", "8"]}, {"notebookId": "7"}], ids=str)
+async def test_an_id_that_is_none_is_refused_by_name(writer: Client, notebook_id: str, filter: dict[str, Any]) -> None:
+    (error,) = (await writer.run(LISTED, id=notebook_id, filter=filter))["errors"]
+    assert error["extensions"]["code"] == "INVALID"
+    assert error["message"].startswith(f"filter.{next(iter(filter))}: ")

@@ -1,0 +1,166 @@
+"""A migration, a module and a test: what a plain new type takes, and all that it gets."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.serving import Client, Serving, first
+
+NOTE = "id text colour points version deletedAt notebook { title }"
+
+
+async def _note(writer: Client, notebook: str, text: str = "Buy milk", **values: Any) -> dict[str, Any]:
+    return await writer.make("createNote", "note", NOTE, notebookId=notebook, text=text, **values)
+
+
+async def _read(writer: Client, id: str) -> Any:
+    return (await writer.data(f"query($id: ID!) {{ note(id: $id) {{ {NOTE} }} }}", id=id))["note"]
+
+
+async def test_what_is_made_is_found_by_its_id_and_in_its_list(writer: Client, notebook_id: str) -> None:
+    made = await _note(writer, notebook_id, colour="GREEN", points=3)
+    assert {key: made[key] for key in ("text", "colour", "points", "notebook")} == {
+        "text": "Buy milk",
+        "colour": "GREEN",
+        "points": 3,
+        "notebook": {"title": "Notes"},
+    }
+    assert await _read(writer, made["id"]) == made
+    node = f"query($id: ID!) {{ node(id: $id) {{ __typename ... on Note {{ {NOTE} }} }} }}"
+    assert (await writer.data(node, id=made["id"]))["node"] == {"__typename": "Note", **made}
+    listed = "query($id: ID!) { notebook(id: $id) { notes { totalCount nodes { text } } } }"
+    assert (await writer.data(listed, id=notebook_id))["notebook"] == {
+        "notes": {"totalCount": 1, "nodes": [{"text": "Buy milk"}]}
+    }
+
+
+async def test_what_is_left_out_has_the_tables_default(writer: Client, notebook_id: str) -> None:
+    made = await _note(writer, notebook_id)
+    assert (made["colour"], made["points"]) == ("YELLOW", None)
+
+
+async def test_made_again_with_the_same_id_it_is_the_same(writer: Client, notebook_id: str) -> None:
+    id = str(uuid.uuid4())
+    made = await _note(writer, notebook_id, id=id)
+    assert await _note(writer, notebook_id, id=id) == made
+    payload = await writer.mutate("createNote", "note { text }", notebookId=notebook_id, text="Other", id=id)
+    assert payload["note"] == {"text": "Buy milk"}
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
+
+
+async def test_an_update_changes_what_is_given(writer: Client, notebook_id: str) -> None:
+    made = await _note(writer, notebook_id, points=3)
+    changed = await writer.make("updateNote", "note", NOTE, id=made["id"], text="Buy bread")
+    assert changed == {**made, "text": "Buy bread", "version": changed["version"]}
+    assert changed["version"] > made["version"]
+    cleared = await writer.make("updateNote", "note", NOTE, id=made["id"], points=None)
+    assert cleared["points"] is None
+
+
+async def test_an_update_of_an_older_version_is_refused(writer: Client, notebook_id: str) -> None:
+    made = await _note(writer, notebook_id)
+    await writer.make("updateNote", "note", id=made["id"], text="Mine")
+    payload = await writer.mutate(
+        "updateNote", "note { text }", id=made["id"], text="Yours", expectedVersion=made["version"]
+    )
+    assert payload["note"] == {"text": "Mine"}
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["expectedVersion"])]
+
+
+async def test_what_is_deleted_leaves_the_lists_and_can_be_restored(writer: Client, notebook_id: str) -> None:
+    made = await _note(writer, notebook_id)
+    listed = "query($id: ID!) { notebook(id: $id) { notes { totalCount nodes { id } } } }"
+    deleted = await writer.make("deleteNote", "note", NOTE, id=made["id"])
+    assert deleted["deletedAt"] is not None
+    assert (await writer.data(listed, id=notebook_id))["notebook"]["notes"] == {"totalCount": 0, "nodes": []}
+    assert await _read(writer, made["id"]) == deleted
+    assert await writer.make("deleteNote", "note", NOTE, id=made["id"]) == deleted
+    restored = await writer.make("restoreNote", "note", NOTE, id=made["id"])
+    assert restored == {**made, "version": restored["version"]}
+    assert (await writer.data(listed, id=notebook_id))["notebook"]["notes"]["totalCount"] == 1
+
+
+async def test_what_has_no_deleted_at_gets_no_deletion(writer: Client) -> None:
+    fields = (await writer.data("{ __schema { mutationType { fields { name } } } }"))["__schema"]["mutationType"]
+    names = {field["name"] for field in fields["fields"] if "Note" in field["name"]}
+    assert names == {"createNotebook", "updateNotebook", "createNote", "updateNote", "deleteNote", "restoreNote"}
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "field"),
+    [
+        ({"text": ""}, "INVALID", "text"),
+        ({"text": "x" * 101}, "INVALID", "text"),
+        ({"notebookId": str(uuid.uuid4())}, "NOT_FOUND", "notebookId"),
+        ({"notebookId": "7"}, "INVALID", "notebookId"),
+        ({"id": "7"}, "INVALID", "id"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_the_tables_rules_are_the_forms_errors(
+    writer: Client, notebook_id: str, values: dict[str, Any], code: str, field: str
+) -> None:
+    payload = await writer.mutate("createNote", "note { id }", **{"notebookId": notebook_id, "text": "x", **values})
+    assert payload["note"] is None
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, [field])]
+    assert all("constraint" not in error["message"] for error in payload["userErrors"])
+
+
+async def test_each_change_reaches_a_subscriber_once_in_order_also_after_a_break(
+    writer: Client, notebook_id: str
+) -> None:
+    subscription = (
+        "subscription($after: Cursor) { noteChanged(after: $after) { cursor op at note { text deletedAt } } }"
+    )
+    start = (await writer.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    async with writer.socket() as socket:
+        events = await socket.subscribe(subscription, after=start)
+        id = (await _note(writer, notebook_id))["id"]
+        await writer.make("updateNote", "note", id=id, text="Buy bread")
+        got = [event["noteChanged"] for event in await first(events, 2)]
+    await writer.make("deleteNote", "note", id=id)
+    await writer.make("restoreNote", "note", id=id)
+    async with writer.socket() as socket:
+        events = await socket.subscribe(subscription, after=got[-1]["cursor"])
+        got += [event["noteChanged"] for event in await first(events, 2)]
+    assert [event["op"] for event in got] == ["CREATED", "UPDATED", "DELETED", "RESTORED"]
+    assert [event["at"] for event in got] == sorted({event["at"] for event in got})
+    assert got[-1]["note"] == {"text": "Buy bread", "deletedAt": None}
+
+
+async def test_changes_can_be_narrowed_to_what_they_belong_to(writer: Client, notebook_id: str) -> None:
+    other = (await writer.make("createNotebook", "notebook", title="Other"))["id"]
+    async with writer.socket() as socket:
+        events = await socket.subscribe(
+            'subscription($id: ID) { noteChanged(notebookId: $id, after: "1.0") { op note { text } } }', id=other
+        )
+        await _note(writer, notebook_id, "not this one")
+        await _note(writer, other, "this one")
+        got = [event["noteChanged"] for event in await first(events, 1)]
+    assert got == [{"op": "CREATED", "note": {"text": "this one"}}]
+
+
+async def test_a_stranger_finds_and_changes_nothing(noted: Serving, writer: Client, notebook_id: str) -> None:
+    stranger = await noted.signed_up()
+    made = await _note(writer, notebook_id)
+    assert await _read(stranger, made["id"]) is None
+    for mutation, values in (("updateNote", {"text": "Mine"}), ("deleteNote", {}), ("restoreNote", {})):
+        payload = await stranger.mutate(mutation, "note { id }", id=made["id"], **values)
+        assert payload["note"] is None
+        assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("NOT_FOUND", ["id"])]
+    payload = await stranger.mutate("createNote", "note { id }", notebookId=notebook_id, text="In your notebook")
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("NOT_FOUND", ["notebookId"])]
+    assert await _read(writer, made["id"]) == made
+
+
+async def test_resolvers_are_given_members_of_enumerations(writer: Client, notebook_id: str) -> None:
+    listed = await writer.data(
+        "query($c: [NoteColour!]!) { literal: nameOf(colours: [GREEN]) variable: nameOf(colours: $c) }", c=["YELLOW"]
+    )
+    assert listed == {"literal": ["NoteColour GREEN"], "variable": ["NoteColour YELLOW"]}
+    assert await writer.mutate("paint", colour="GREEN") == {"userErrors": []}
+    made = await writer.make("createNote", "note", "described colour", notebookId=notebook_id, text="x", colour="GREEN")
+    assert made == {"described": "NoteColour GREEN", "colour": "GREEN"}

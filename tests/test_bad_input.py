@@ -1,0 +1,289 @@
+"""Input that no client should send gets an answer that names the place and the reason, and changes nothing.
+
+Each field of each mutation is tried with what does not fit its type, what cannot be stored, and what names nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from graphql import GraphQLEnumType, get_named_type
+
+from gateway.schema.build import graphql_schema
+from tests.estate import Estate, make_estate
+from tests.generated import Mutation, is_required, mutations, own
+from tests.refused import only_refusal, refusals
+from tests.rows import unchanged
+from tests.serving import PASSWORD, Client, Serving
+
+pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+
+MUTATIONS = mutations(graphql_schema())
+FIELDS = [(mutation, name) for mutation in MUTATIONS for name in mutation.inputs]
+NAMING = [(mutation, name) for mutation in MUTATIONS for name in ("id", *mutation.ids) if name in mutation.inputs]
+TEXTS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("String", "ID", "JSON")]
+
+MISFITS: dict[str, list[Any]] = {
+    "String": [5, True, ["text"], {"text": "text"}],
+    "Int": ["1", 1.5, True, 2**31, -(2**31) - 1, 10**30, [1]],
+    "Float": ["NaN", "1", True, [1.5]],
+    "Boolean": ["true", 1, [True]],
+    "BigInt": ["1.5", "one", "", 1.5, True, 2**63, "9" * 5000],
+    "Decimal": ["NaN", "Infinity", "1e400", "1,5", "", True, "0.0000001", "1" * 13, {"amount": 1}],
+    "ID": [True, 1.5, {"id": 1}],
+}
+"""What does not fit a type, by its name. Anything fits JSON."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
+    return await make_estate(serving, superuser)
+
+
+@asynccontextmanager
+async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[None]:
+    users = await superuser.fetchval("SELECT count(*) FROM users")
+    async with unchanged(superuser, estate.user_id):
+        yield
+    assert await superuser.fetchval("SELECT count(*) FROM users") == users
+
+
+def good(mutation: Mutation, estate: Estate) -> dict[str, Any]:
+    """An input that would change something if it were let through."""
+    given = mutation.values(own(estate, mutation.name))
+    return given | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
+
+
+def among(mutation: Mutation, name: str, value: Any) -> Any:
+    """A value where one or a list of such is taken."""
+    return [value] if "[" in str(mutation.inputs[name].type) else value
+
+
+async def send(client: Client, operation: str, variables: str) -> dict[str, Any]:
+    """The answer to variables that only a text can hold."""
+    body = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
+    headers = {**client.headers, "Content-Type": "application/json"}
+    async with client.http.post(f"{client.url}/graphql", data=body.encode(), headers=headers) as response:
+        answer: dict[str, Any] = await response.json(content_type=None)
+        return answer
+
+
+# --- types
+
+
+@pytest.mark.parametrize(("mutation", "name"), FIELDS, ids=str)
+async def test_a_value_of_another_type_is_refused_at_its_place(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    of: Any = get_named_type(mutation.inputs[name].type)
+    misfits = ["NOBODY", 1, True] if isinstance(of, GraphQLEnumType) else MISFITS.get(str(of), [])
+    assert misfits or str(of) == "JSON", f"say in MISFITS what does not fit {of}"
+    async with nothing_happens(superuser, estate):
+        for misfit in misfits:
+            given = good(mutation, estate) | {name: among(mutation, name, misfit)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            assert refusal.code == "BAD_REQUEST"
+            assert f".{name}" in refusal.message
+
+
+@pytest.mark.parametrize(("mutation", "name"), [(m, n) for m, n in FIELDS if is_required(m.inputs[n])], ids=str)
+async def test_what_is_needed_is_asked_for(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    given = good(mutation, estate)
+    missing = {key: content for key, content in given.items() if key != name}
+    async with nothing_happens(superuser, estate):
+        for less in (given | {name: None}, missing):
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=less))
+            assert refusal.code == "BAD_REQUEST"
+            assert name in refusal.message
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+async def test_what_is_not_known_is_refused_without_quoting_the_rest(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    """Clients log errors, and a password may stand beside the mistake."""
+    secrets = {name: "hush hush hush" for name in ("password", "refreshToken", "content") if name in mutation.inputs}
+    given = good(mutation, estate) | secrets
+    async with nothing_happens(superuser, estate):
+        refusal = only_refusal(await estate.client.run(mutation.operation, input=given | {"nothing": 1}))
+        assert (refusal.code, "'nothing'" in refusal.message) == ("BAD_REQUEST", True)
+        assert "hush" not in refusal.message
+        literal = ", ".join(f"{name}: {json.dumps(content)}" for name, content in (*secrets.items(), ("nothing", 1)))
+        found = refusals(
+            await estate.client.run(f"mutation {{ {mutation.name}(input: {{{literal}}}) {{ __typename }} }}")
+        )
+        assert found
+        assert all("hush" not in refusal.message for refusal in found)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "(input: null)", "(input: 5)", "(input: [])", "(input: {})", "(inputs: {id: 1})", "(input: $no)"]
+)
+async def test_an_input_that_is_none_is_refused(estate: Estate, superuser: asyncpg.Connection, arguments: str) -> None:
+    async with nothing_happens(superuser, estate):
+        for mutation in MUTATIONS:
+            if arguments == "(input: {})" and not any(map(is_required, mutation.inputs.values())):
+                continue
+            found = refusals(await estate.client.run(f"mutation {{ {mutation.name}{arguments} {{ __typename }} }}"))
+            assert {refusal.code for refusal in found} == {"GRAPHQL_VALIDATION_FAILED"}, mutation.name
+
+
+# --- text
+
+
+@pytest.mark.parametrize(("mutation", "name"), TEXTS, ids=str)
+async def test_text_that_cannot_be_stored_is_refused_at_its_place(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    bad = ['"a\\u0000b"', '"\\u0000"']
+    if str(get_named_type(mutation.inputs[name].type)) == "JSON":
+        bad += ['{"a": [{"b": "\\u0000"}]}', '{"a\\u0000": 1}']
+    async with nothing_happens(superuser, estate):
+        for text in bad:
+            marked = good(mutation, estate) | {name: among(mutation, name, "HERE")}
+            variables = json.dumps({"input": marked}).replace('"HERE"', text)
+            refusal = only_refusal(await send(estate.client, mutation.operation, variables))
+            assert refusal.code == "BAD_REQUEST"
+            assert refusal.message.startswith(f"variables.input.{name}")
+            assert "NUL" in refusal.message
+
+
+@pytest.mark.parametrize(("mutation", "name"), TEXTS, ids=str)
+async def test_half_a_character_is_refused(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        marked = good(mutation, estate) | {name: among(mutation, name, "HERE")}
+        for text in ('"\\ud800"', '"a\\udc00"', '"\\udc00\\ud800"'):
+            variables = json.dumps({"input": marked}).replace('"HERE"', text)
+            assert only_refusal(await send(estate.client, mutation.operation, variables)).code == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("literal", "reason"),
+    [
+        ('"a\\u0000b"', "NUL"),
+        ('{a: "a\\u0000b"}', "NUL"),
+        ('"\\ud800"', "Unicode"),
+        ('"\\u{110000}"', "Unicode"),
+        ("99999999999999999999", "64 bits"),
+        ("[{a: -9223372036854775809}]", "64 bits"),
+        ("1e400", "too large"),
+        ("[" * 65 + "]" * 65, "64 levels"),
+        ("{a: " * 65 + "1" + "}" * 65, "64 levels"),
+        ("[" * 400 + "]" * 400, "nested"),
+    ],
+    ids=lambda text: text[:20],
+)
+async def test_a_literal_that_cannot_be_stored_is_refused(
+    estate: Estate, superuser: asyncpg.Connection, literal: str, reason: str
+) -> None:
+    message = estate.ids["Message"][0]
+    async with nothing_happens(superuser, estate):
+        for place in (f'updateMessage(input: {{id: "{message}", providerMetadata: {literal}}})',):
+            refusal = only_refusal(await estate.client.run(f"mutation {{ {place} {{ __typename }} }}"))
+            assert refusal.code in ("BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
+            assert reason in refusal.message
+
+
+async def test_a_value_as_deep_as_allowed_comes_back_as_it_was(estate: Estate) -> None:
+    deep: Any = "the bottom"
+    for _ in range(30):
+        deep = [{"a": deep}]
+    id = estate.ids["Message"][1]
+    for value in ({"a": deep}, {"number": 2**63 - 1, "small": -(2**63), "half": 0.5, "é\U0001f600": "\u2028\x01"}):
+        changed = await estate.client.make(
+            "updateMessage", "message", "providerMetadata", id=id, providerMetadata=value
+        )
+        assert changed["providerMetadata"] == value
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "é" * 300_000], ids=["x", "é"])
+@pytest.mark.parametrize(
+    ("mutation", "name"), [(m, n) for m, n in TEXTS if str(get_named_type(m.inputs[n].type)) == "String"], ids=str
+)
+async def test_far_too_long_a_text_is_refused_by_name(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str, text: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        given = good(mutation, estate) | {name: text}
+        refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+        # At sign-in a wrong address is not told from a wrong password.
+        hidden = mutation.name == "signIn" and name in ("email", "password")
+        assert (refusal.code, refusal.field) == ("INVALID", None if hidden else name)
+        assert len(refusal.message) < 200
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
+    estate: Estate, superuser: asyncpg.Connection
+) -> None:
+    async with nothing_happens(superuser, estate):
+        given = {"id": estate.ids["Message"][0], "content": "x" * 2_500_000}
+        answer = await estate.client.run(
+            "mutation($input: UpdateMessageInput!) { updateMessage(input: $input) }", input=given
+        )
+        assert (only_refusal(answer).code, "too large" in only_refusal(answer).message) == ("BAD_REQUEST", True)
+
+
+# --- ids
+
+
+@pytest.mark.parametrize(("mutation", "name"), NAMING, ids=str)
+async def test_what_is_no_id_is_refused_by_name(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        for text in (
+            "",
+            "7",
+            7,
+            "null",
+            "not a uuid",
+            "x" * 100_000,
+            str(uuid.uuid4())[:-1],
+            f"{uuid.uuid4()}0",
+            "é" * 36,
+        ):
+            given = good(mutation, estate) | {name: among(mutation, name, text)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            assert (refusal.code, refusal.field) == ("INVALID", name)
+            assert "is not a UUID" in refusal.message
+            assert len(refusal.message) < 500
+
+
+@pytest.mark.parametrize(("mutation", "name"), [(m, n) for m in MUTATIONS for n in m.ids], ids=str)
+async def test_an_id_of_nothing_is_refused_by_name(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        of_another_kind = estate.ids["User"][0]
+        for id in (str(uuid.uuid4()), str(uuid.UUID(int=0)), of_another_kind):
+            given = good(mutation, estate) | {name: among(mutation, name, id)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            assert (refusal.code in ("NOT_FOUND", "INVALID"), refusal.field) == (True, name)
+
+
+@pytest.mark.parametrize("text", ["", "7", "not a uuid", "x" * 5000, "' OR true --"], ids=lambda text: text[:12])
+async def test_a_query_says_which_argument_is_no_id(estate: Estate, text: str) -> None:
+    for field in ("node(id: $id)", "conversation(id: $id)", "message(id: $id)", "toolExecution(id: $id)"):
+        refusal = only_refusal(await estate.client.run(f"query($id: ID!) {{ {field} {{ id }} }}", id=text))
+        assert (refusal.code, refusal.field) == ("INVALID", "id")
+    refusal = only_refusal(await estate.client.run("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=[text]))
+    assert (refusal.code, refusal.field) == ("INVALID", "ids")
+
+
+async def test_too_many_ids_are_refused(estate: Estate) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(101)]
+    operation = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    refusal = only_refusal(await estate.client.run(operation, ids=ids))
+    assert (refusal.code, refusal.field) == ("BAD_REQUEST", "ids")
+    assert (await estate.client.data(operation, ids=ids[1:]))["nodes"] == [None] * 100

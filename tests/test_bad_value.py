@@ -1,0 +1,168 @@
+"""Every rule that the database has on a value can be met with, and answers with its field and its own words.
+
+The rules are read from the migrations, the mutations from the schema: a new rule is tried without being listed.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from graphql import GraphQLEnumType, get_named_type
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data.migration import DIRECTORY
+from gateway.schema.build import graphql_schema
+from tests.estate import Estate, make_estate, make_execution
+from tests.generated import READY, Mutation, mutations, own, tables
+from tests.refused import Refusal, refusals
+from tests.rows import differences, rows_of
+from tests.serving import PASSWORD, Serving
+
+pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+
+SCHEMA = graphql_schema()
+TABLES = tables()
+COMMENT = re.compile(r"^COMMENT ON CONSTRAINT (\w+) ON (\w+) IS '((?:[^']|'')*)';$", re.MULTILINE)
+
+ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User"}
+"""The object of the mutations that write a table whose rows they do not give."""
+
+NOT_REACHED = {
+    "users_avatar_url_length": "no mutation sets it yet",
+    "users_default_provider_length": "no mutation sets it yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A constraint with the words for who breaks it."""
+
+    name: str
+    table: str
+    reason: str
+
+    @property
+    def field(self) -> str:
+        """The field of the API that it is about."""
+        return to_camel_case(self.name.removeprefix(self.table + "_").rpartition("_")[0])
+
+    @property
+    def limit(self) -> int:
+        """The largest number in its words, in characters or bytes."""
+        numbers = [int(number) for number in re.findall(r"\d+", self.reason)] or [0]
+        return max(numbers) * (1024 if "KiB" in self.reason else 1024 * 1024 if "MiB" in self.reason else 1)
+
+
+RULES = [
+    Rule(name, table, reason.replace("''", "'"))
+    for path in sorted(DIRECTORY.glob("*.sql"))
+    for name, table, reason in COMMENT.findall(path.read_text(encoding="utf-8"))
+]
+
+
+def reached_by(rule: Rule) -> Iterator[Mutation]:
+    """The mutations that take the field of a rule."""
+    kind = ABOUT.get(rule.table, TABLES.get(rule.table))
+    for mutation in mutations(SCHEMA):
+        about = str(get_named_type(mutation.payload.fields[mutation.object].type))
+        finds_only = (mutation.name, rule.table) == ("signIn", "users")
+        if rule.field in mutation.inputs and about == kind and not finds_only:
+            yield mutation
+
+
+CASES = [(rule, mutation) for rule in RULES for mutation in reached_by(rule)]
+
+
+def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
+    """Values of which some break the rule."""
+    over = rule.limit + 1
+    match str(get_named_type(mutation.inputs[rule.field].type)):
+        case "String":
+            return ["", " \n", "no", "x" * over]
+        case "Int":
+            return [-1, 0, *([over] if over < 2**31 else [])]
+        case "Float":
+            return [-0.01, over]
+        case "Decimal":
+            return ["-0.000001", str(over)]
+        case "JSON":
+            return ["text", {"text": "x" * over}, ["x" * over]]
+        case "ID":
+            return [str(uuid.uuid4())]
+        case other:
+            raise AssertionError(f"say here what a bad {other} is")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
+    return await make_estate(serving, superuser)
+
+
+async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
+    """An input that the mutation takes, each time."""
+    ids = own(estate, mutation.name)
+    given = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
+    if mutation.ids.get("id") == "ToolExecution":
+        status = READY.get(mutation.name.removesuffix("ToolExecution"), "PENDING")
+        given["id"] = await make_execution(estate.client, status, estate.ids["Message"][0])
+    if mutation.name == "signUp":
+        given["email"] = f"{uuid.uuid4()}@example.org"
+    if mutation.name == "signIn":
+        given |= {"email": estate.email, "password": PASSWORD}
+    return given
+
+
+async def attempts(estate: Estate, rule: Rule, mutation: Mutation) -> AsyncIterator[dict[str, Any]]:
+    """Inputs that are good but for one value."""
+    for value in candidates(rule, mutation):
+        given = await good_input(estate, mutation)
+        yield given | {rule.field: value}
+        if rule.field in mutation.ids:
+            # The rule may be about what has to stand beside it.
+            yield mutation.least(own(estate, mutation.name)) | {rule.field: value}
+
+
+@pytest.mark.parametrize(("rule", "mutation"), CASES, ids=lambda case: getattr(case, "name", None))
+async def test_a_value_that_breaks_a_rule_is_refused_in_its_words(
+    estate: Estate, superuser: asyncpg.Connection, rule: Rule, mutation: Mutation
+) -> None:
+    code = "NOT_FOUND" if rule.name.endswith("_exists") else "INVALID"
+    met = []
+    async for given in attempts(estate, rule, mutation):
+        before = await rows_of(superuser, estate.user_id)
+        found = refusals(await estate.client.run(mutation.operation, input=given))
+        if found:
+            met += found
+            assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    assert Refusal(code, rule.field, rule.reason) in met
+    assert {refusal.field for refusal in met} == {rule.field}
+
+
+def test_every_rule_can_be_met_with() -> None:
+    assert RULES
+    unreached = {rule.name for rule in RULES} - {rule.name for rule, _ in CASES}
+    assert unreached == set(NOT_REACHED), "say in NOT_REACHED why no mutation meets it"
+
+
+async def test_every_rule_that_an_input_can_break_has_words(superuser: asyncpg.Connection) -> None:
+    """Without them the answer would be the server's own, with names of tables and constraints."""
+    found = await superuser.fetch(
+        "SELECT conname AS name, conrelid::regclass::text AS table, obj_description(oid, 'pg_constraint') AS reason"
+        " FROM pg_constraint WHERE connamespace = 'parley'::regnamespace AND contype IN ('c', 'f')"
+    )
+    assert {row["name"] for row in found if row["reason"]} == {rule.name for rule in RULES}
+    silent = [Rule(row["name"], row["table"].split(".")[-1], "") for row in found if not row["reason"]]
+    wordless = [
+        rule.name
+        for rule in silent
+        for mutation in reached_by(rule)
+        if not isinstance(get_named_type(mutation.inputs[rule.field].type), GraphQLEnumType)
+    ]
+    assert wordless == [], "COMMENT ON CONSTRAINT is missing"
