@@ -79,6 +79,12 @@ class Settings(BaseSettings):
         description="Other origins whose pages may call Parley, separated by commas. Empty: the same origin.",
         json_schema_extra={"shown": "none"},
     )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies in front that each add to `X-Forwarded-For` the address they were called from.",
+    )
     graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers.")
     introspection: bool = Field(default=True, description="Answer introspection queries.")
     demo: bool | None = Field(

@@ -269,12 +269,14 @@ async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superus
 
 def changed_values(mutation: Mutation, given: dict[str, Any]) -> list[dict[str, Any]]:
     """The same input with one other value, for each field that can have another."""
-    other = {"String": "another", "Int": 0, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
+    other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
     made = []
     for name, field in mutation.inputs.items():
         kind = str(get_named_type(field.type))
         if name in given and kind in other:
             made.append(given | {name: other[kind]})
+        elif name in given and "[ID" in str(field.type):
+            made.append(given | {name: []})
         elif name in given and kind == "JSON":
             made.append(given | {name: ["other"] if isinstance(given[name], list) else {"other": 1}})
     return made

@@ -34,6 +34,7 @@ from gateway.schema.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.database import Database
 from tests.plans import LINKED, MODES, Planner, Sent, planner_of
+from tests.recount import differences
 from tests.serving import Client, Serving, serving_on
 
 SAMPLES: dict[str, Any] = {
@@ -201,7 +202,7 @@ def _links() -> list[Any]:
 
 def _queries() -> list[Any]:
     """Each hand-written query."""
-    found = []
+    found: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         place = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
         names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -246,6 +247,14 @@ async def test_a_link_is_followed_by_an_index(filled: Filled, of: str, field: st
     async with filled.sending() as sent:
         await filled.client.data(text, id=filled.ids[of])
     await filled.check(sent)
+
+
+async def test_the_filled_rows_add_up(filled: Filled, database: Database) -> None:
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        assert await differences(owner) == []
+    finally:
+        await owner.close()
 
 
 async def test_the_linked_operation_reads_by_indexes(filled: Filled) -> None:

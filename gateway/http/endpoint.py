@@ -106,4 +106,10 @@ def client_of(request: web.Request, options: Options) -> Client:
     """Where the request comes from. Of the addresses passed on, only those from our own proxies count."""
     passed_on = [each.strip() for value in request.headers.getall("X-Forwarded-For", []) for each in value.split(",")]
     believed = passed_on[-options.trusted_proxies :] if options.trusted_proxies else []
-    return Client(believed[0] if believed else request.remote, request.headers.get("User-Agent"))
+    agent = request.headers.get("User-Agent")
+    return Client(believed[0] if believed else request.remote, None if agent is None else _as_text(agent))
+
+
+def _as_text(header: str) -> str:
+    """A header without the lone surrogates that stand for bytes which are no UTF-8, and which nothing can store."""
+    return header.encode(errors="surrogateescape").decode(errors="replace")

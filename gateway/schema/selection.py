@@ -36,6 +36,6 @@ def _fields(sets: Iterable[SelectionSetNode | None], fragments: dict[str, Any], 
                     if condition is None or of is None or condition.name.value in (of, "Node"):
                         yield from _fields([inner], fragments, of)
                 case FragmentSpreadNode(name=name):
-                    fragment = fragments[name.value].definition
+                    fragment = fragments[name.value]
                     if of is None or fragment.type_condition.name.value in (of, "Node"):
                         yield from _fields([fragment.selection_set], fragments, of)

@@ -155,6 +155,9 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     token = accounts.issue(presented.user_id, presented.session_id)
     with info.context.tenant.signing_in(Stamp(presented.user_id, presented.session_id, "user")):
         async with info.context.autocommit() as db:
+            user = await db.get(User, presented.user_id)
+            if user is None or user.deleted_at is not None:
+                raise Invalid(_ENDED, field="refresh_token")
             rotated = await db.row(
                 sql.accounts.session.rotate,
                 id=presented.session_id,
@@ -165,9 +168,6 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
             )
             if rotated is None:
                 await _answer_again_or_end(info, db, presented)
-            user = await db.get(User, presented.user_id)
-        if user is None:
-            raise Invalid(_ENDED, field="refresh_token")
     return SignedIn(user=user, access_token=token.token, refresh_token=successor.text, expires_at=token.expires_at)
 
 
@@ -192,7 +192,7 @@ async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.Pa
     id = presented.session_id
     if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented.hash) is not None:
         return
-    if await db.maybe(Session, sql.accounts.session.revoke, id=id, reason="refresh_reused") is not None:
+    if await db.row(sql.accounts.session.end_reused, id=id, presented=presented.hash) is not None:
         info.context.accounts.revocations.add(id)
     raise Invalid(_ENDED, field="refresh_token")
 
@@ -237,7 +237,9 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
 async def _make_account(db: Statements, user_id: UUID, hashed: str, input: SignUpInput) -> None:
     names = {"email": input.email, "username": input.username, "full_name": input.full_name}
     await db.insert(User, {"id": user_id, **names})
-    await db.row(sql.accounts.login.create, email=input.email, username=input.username, password_hash=hashed)
+    # Lowered as at sign-in: the database lowers some alphabets otherwise.
+    email = input.email.lower()
+    await db.row(sql.accounts.login.create, email=email, username=input.username, password_hash=hashed)
 
 
 def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_hash: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import asyncpg
 import strawberry
 
 from gateway import (
+    Conflict,
     Info,
     Invalid,
     Node,
@@ -129,4 +130,8 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
             return made
     except asyncpg.UniqueViolationError:
         async with info.context.autocommit() as db:
-            return await create(db, ContextOptimization, values)
+            existing = await create(db, ContextOptimization, values)
+            named = await db.rows(sql.context.optimization.named_messages, optimization_id=existing.id)
+            if sorted(row["message_id"] for row in named) != message_ids:
+                raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
+            return existing

@@ -2,7 +2,8 @@
 
     python -m tests.bench.fill --users 200 --conversations 50 --messages 100 --directory /var/tmp/parley-bench
 
-Without `--directory` the server and its data are thrown away at the end.
+Without `--directory` the server and its data are thrown away at the end. What the first pages cost is told then, as
+rows, blocks read and milliseconds.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import orjson
 
+from gateway.data import statements
 from gateway.data.embedded import EmbeddedDatabase
 from gateway.data.migrate import migrate
+from gateway.data.queries import sql
+from gateway.data.statements import Source
 from gateway.progress import tell
 
 FILL = Path(__file__).with_name("fill.sql")
@@ -52,6 +58,63 @@ async def counts(owner_url: str) -> list[tuple[str, int, str]]:
         await connection.close()
 
 
+INBOX = statements.page(
+    Source("conversations", "user_id", deletable=True),
+    ("active_at", "id"),
+    True,
+    (),
+    False,
+    ("id", "title", "active_at"),
+)
+THREAD = statements.page(
+    Source("messages", "conversation_id", deletable=True), ("seq",), False, (), False, ("id", "seq", "role", "content")
+)
+TOOLS = statements.page(
+    Source("tool_executions", "message_id", deletable=True), ("created_at", "id"), False, (), False, ("id", "status")
+)
+
+
+async def first_pages(database: EmbeddedDatabase) -> list[str]:
+    """What a user's first pages cost when they are in memory, as the role that serves finds it."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    reader = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
+    try:
+        await owner.execute("VACUUM (ANALYZE)")
+        ((user_id, conversation_id),) = await owner.fetch(
+            "SELECT user_id, id FROM conversations WHERE deleted_at IS NULL ORDER BY id OFFSET 500 LIMIT 1"
+        )
+        await reader.execute("SELECT set_config('app.user_id', $1, false)", str(user_id))
+        listed = await reader.fetch(THREAD, user_id, [conversation_id], 50)
+        waiting = sql.feed.changes.waiting
+        feed = waiting.arguments(None, {"names": str(user_id), "places": [1000], "most": 500})
+        asked: dict[str, tuple[str, list[Any]]] = {
+            "inbox": (INBOX, [user_id, [user_id], 51]),
+            "thread": (THREAD, [user_id, [conversation_id], 51]),
+            "tools of 50 messages": (TOOLS, [user_id, [row["id"] for row in listed], 51]),
+            "500 changes of a feed": (waiting.text, feed),
+        }
+        return [f"{name:24} {await _cost(reader, text, *arguments)}" for name, (text, arguments) in asked.items()]
+    finally:
+        await reader.close()
+        await owner.close()
+
+
+async def _cost(connection: asyncpg.Connection, text: str, *arguments: Any) -> str:
+    explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}"
+    for _ in range(3):
+        (found,) = orjson.loads(await connection.fetchval(explained, *arguments))
+    plan = found["Plan"]
+    blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    scans = ", ".join(sorted({node["Index Name"] for node in _nodes(plan) if "Index Name" in node}))
+    whole = ", ".join(sorted({node["Relation Name"] for node in _nodes(plan) if node["Node Type"] == "Seq Scan"}))
+    time = found["Execution Time"]
+    return f"{plan['Actual Rows']:6.0f} rows {blocks:6} blocks {time:8.3f} ms by {scans}{whole and f'; ALL OF {whole}'}"
+
+
+def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for below in plan.get("Plans", ()) for node in _nodes(below))]
+
+
 async def _main(given: argparse.Namespace, directory: Path) -> None:
     database = await EmbeddedDatabase.start(directory)
     try:
@@ -61,6 +124,9 @@ async def _main(given: argparse.Namespace, directory: Path) -> None:
         tell(f"Filled in {time.perf_counter() - began:.1f} s:")
         for name, rows, size in await counts(database.owner_url):
             tell(f"  {name:30} {rows:>10,} rows {size:>10}")
+        tell("First pages, from memory:")
+        for line in await first_pages(database):
+            tell(f"  {line}")
     finally:
         await database.stop()
 

@@ -16,7 +16,7 @@ COUNTS = {"tokensBefore": 7600, "tokensAfter": 1900}
 async def _thread(user: Client, messages: int = 5) -> tuple[str, list[str]]:
     """A conversation and its messages."""
     conversation = (await user.make("createConversation", "conversation"))["id"]
-    given = {"conversationId": conversation, "role": "USER"}
+    given: dict[str, Any] = {"conversationId": conversation, "role": "USER"}
     ids = [(await user.make("addMessage", "message", **given, content=f"m{n}"))["id"] for n in range(messages)]
     return conversation, ids
 
@@ -54,7 +54,7 @@ async def test_an_optimization_says_what_it_saved_and_which_messages_it_touched(
 
 async def test_affected_messages_are_paged_in_their_order(user: Client) -> None:
     conversation, messages = await _thread(user, 7)
-    given = {"conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": messages[::-1]}
+    given: dict[str, Any] = {"conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": messages[::-1]}
     id = (await user.make("recordContextOptimization", "contextOptimization", **given))["id"]
     page = "affectedMessages(first: 3, after: $after) { nodes { seq } pageInfo { hasNextPage endCursor } }"
     operation = f"query($id: ID!, $after: Cursor) {{ node(id: $id) {{ ... on ContextOptimization {{ {page} }} }} }}"
@@ -69,7 +69,13 @@ async def test_affected_messages_are_paged_in_their_order(user: Client) -> None:
 
 async def test_a_record_sent_again_makes_nothing_new(user: Client) -> None:
     conversation, messages = await _thread(user, 2)
-    given = {"id": str(uuid.uuid4()), "conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": messages}
+    given: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "conversationId": conversation,
+        **KIND,
+        **COUNTS,
+        "affectedMessageIds": messages,
+    }
     selection = "id version affectedMessages { totalCount }"
     made = await user.make("recordContextOptimization", "contextOptimization", selection, **given)
     assert await user.make("recordContextOptimization", "contextOptimization", selection, **given) == made
@@ -82,7 +88,12 @@ async def test_a_record_sent_again_makes_nothing_new(user: Client) -> None:
 async def test_a_message_of_another_conversation_is_refused_and_nothing_is_kept(user: Client) -> None:
     conversation, messages = await _thread(user, 1)
     _, others = await _thread(user, 1)
-    given = {"conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": [*messages, *others]}
+    given: dict[str, Any] = {
+        "conversationId": conversation,
+        **KIND,
+        **COUNTS,
+        "affectedMessageIds": [*messages, *others],
+    }
     payload = await user.mutate("recordContextOptimization", "contextOptimization { id }", **given)
     assert [(e["code"], e["field"]) for e in payload["userErrors"]] == [("INVALID", ["affectedMessageIds"])]
     counted = "query($id: ID!) { conversation(id: $id) { contextOptimizations { totalCount } } }"
@@ -105,7 +116,7 @@ async def test_a_message_of_another_conversation_is_refused_and_nothing_is_kept(
 )
 async def test_a_bad_record_is_refused_by_name(user: Client, values: dict[str, Any], code: str, field: str) -> None:
     conversation, _ = await _thread(user, 0)
-    given = {"conversationId": conversation, **KIND, **COUNTS, **values}
+    given: dict[str, Any] = {"conversationId": conversation, **KIND, **COUNTS, **values}
     payload = await user.mutate("recordContextOptimization", "contextOptimization { id }", **given)
     assert payload["contextOptimization"] is None
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, [field])]
@@ -113,7 +124,7 @@ async def test_a_bad_record_is_refused_by_name(user: Client, values: dict[str, A
 
 async def test_a_deleted_message_is_not_among_the_affected_until_it_is_restored(user: Client) -> None:
     conversation, messages = await _thread(user, 2)
-    given = {"conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": messages}
+    given: dict[str, Any] = {"conversationId": conversation, **KIND, **COUNTS, "affectedMessageIds": messages}
     id = (await user.make("recordContextOptimization", "contextOptimization", **given))["id"]
     operation = (
         "query($id: ID!) { node(id: $id) { ... on ContextOptimization { affectedMessages { nodes { seq } } } } }"

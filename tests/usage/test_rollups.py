@@ -60,7 +60,7 @@ class Writer:
         return bool(payload["message"])
 
     async def _edit(self) -> bool:
-        figures = self._figures() or {"tokenCount": None}
+        figures: dict[str, int | None] = {**self._figures()} or {"tokenCount": None}
         return await self._did("updateMessage", "message", id=self._message(), **figures)
 
     async def _delete(self) -> bool:

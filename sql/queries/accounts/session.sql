@@ -31,6 +31,13 @@ SET revoked_at = clock_timestamp(), revoked_reason = :reason
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL
 RETURNING :columns;
 
+-- name: end_reused
+-- Ends a session whose refresh token comes again after it was used up. The present one of an expired session has not been.
+UPDATE sessions
+SET revoked_at = clock_timestamp(), revoked_reason = 'refresh_reused'
+WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL AND refresh_hash <> :presented
+RETURNING id;
+
 -- name: revoked
 -- The sessions that were ended since a time, whoever's they are: ids alone, for the list each gateway process keeps.
 SELECT session_id FROM revocations WHERE at > clock_timestamp() - :within::interval;

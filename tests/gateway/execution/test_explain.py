@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import textwrap
+from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType, get_named_type
@@ -55,10 +56,15 @@ def test_an_explanation_is_what_a_person_reads_in_a_terminal() -> None:
 
 async def test_it_tells_what_the_gateway_sends(serving: Serving, user: Client) -> None:
     conversation = (await user.make("createConversation", "conversation", title="Talk"))["id"]
-    given = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
+    given: dict[str, Any] = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
     message = (await user.make("addMessage", "message", **given))["id"]
     await user.make("proposeToolExecution", "toolExecution", messageId=message, toolName="run")
-    kind = {"triggerReason": "AUTO", "optimizationType": "TRUNCATION", "tokensBefore": 2, "tokensAfter": 1}
+    kind: dict[str, Any] = {
+        "triggerReason": "AUTO",
+        "optimizationType": "TRUNCATION",
+        "tokensBefore": 2,
+        "tokensAfter": 1,
+    }
     await user.make("recordContextOptimization", "contextOptimization", conversationId=conversation, **kind)
     await user.data(LINKED)
     user.statements.texts.clear()

@@ -10,9 +10,9 @@ from tests.serving import Client
 
 TEXTS = ("pear", "apple", "fig", "apple", "date", "apple", "pear")
 ORDERS = ("OLDEST", "NEWEST", "TEXT")
-PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: NoteOrder, $filter: NoteFilter) {
+PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: NoteOrder) {
     notebook(id: $id) {
-        notes(first: $first, after: $after, last: $last, before: $before, orderBy: $order, filter: $filter) {
+        notes(first: $first, after: $after, last: $last, before: $before, orderBy: $order) {
             edges { cursor node { id text } }
             nodes { id text }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -189,7 +189,8 @@ async def test_the_total_is_of_the_whole_narrowed_list_and_counted_only_when_ask
     writer: Client, notebook_id: str
 ) -> None:
     await _fill(writer, notebook_id)
-    operation = 'query($id: ID!) { notebook(id: $id) { notes(first: 1, filter: { textContains: "apple" }) { %s nodes { text } } } }'
+    narrowed = 'notes(first: 1, filter: { textContains: "apple" }) { %s nodes { text } }'
+    operation = f"query($id: ID!) {{ notebook(id: $id) {{ {narrowed} }} }}"
     for asked, statements in (("", 2), ("totalCount", 3)):
         await writer.data(operation % asked, id=notebook_id)
         writer.statements.texts.clear()
@@ -220,7 +221,7 @@ async def test_a_page_that_cannot_be_is_refused_by_name(
     answer = await writer.run(PAGE, id=notebook_id, **arguments)
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "BAD_REQUEST"
-    assert error["message"].startswith(f"{argument}: ")
+    assert error["extensions"]["argument"] == argument
 
 
 async def test_a_cursor_of_another_order_is_refused(writer: Client, notebook_id: str) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import Any
 
 import pytest
 
 from gateway.data.statements import Condition
+from gateway.schema.entity import entity_of
 from gateway.schema.filter import conditions
-from tests.gateway.schema.plain_table.note import NoteColour, NoteFilter
+from tests.gateway.schema.plain_table.note import Note, NoteColour, NoteFilter
 from tests.serving import Client
 
+NOTE = entity_of(Note)
 LISTED = """query($id: ID!, $filter: NoteFilter) { notebook(id: $id) {
     notes(filter: $filter) { totalCount nodes { text } } } }"""
+TIME = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's")
 
 
@@ -25,6 +29,7 @@ TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's")
         ({"points_from": 1}, Condition("points", ">= {}"), 1),
         ({"points_before": 1}, Condition("points", "< {}"), 1),
         ({"points_after": 1}, Condition("points", "> {}"), 1),
+        ({"created_from": TIME}, Condition("created_at", ">= {}"), TIME),
         ({"has_points": False}, Condition("points", "IS NOT NULL = {}"), False),
         ({"colour": [NoteColour.GREEN]}, Condition("colour", "= {}"), "green"),
         ({"colour": []}, Condition("colour", "= ANY({})"), ()),
@@ -41,13 +46,13 @@ TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's")
 def test_an_attribute_is_a_condition_on_the_column_of_its_name(
     given: dict[str, Any], condition: Condition, value: Any
 ) -> None:
-    assert conditions(NoteFilter(**given)) == ((condition,), (value,))
+    assert conditions(NOTE, NoteFilter(**given)) == ((condition,), (value,))
 
 
 def test_what_is_left_out_or_null_asks_nothing() -> None:
-    assert conditions(None) == ((), ())
-    assert conditions(NoteFilter()) == ((), ())
-    assert conditions(NoteFilter(text=None, points_from=0)) == ((Condition("points", ">= {}"),), (0,))
+    assert conditions(NOTE, None) == ((), ())
+    assert conditions(NOTE, NoteFilter()) == ((), ())
+    assert conditions(NOTE, NoteFilter(text=None, points_from=0)) == ((Condition("points", ">= {}"),), (0,))
 
 
 async def _texts(writer: Client, notebook: str, **filter: Any) -> list[str]:

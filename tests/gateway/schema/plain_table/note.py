@@ -54,6 +54,8 @@ class NoteFilter:
     """With fewer points."""
     points_after: int | None = None
     """With more points."""
+    created_from: datetime.datetime | None = None
+    """Written at this time or later."""
 
 
 @entity("notes", order=NoteOrder, filter=NoteFilter)

@@ -1,0 +1,237 @@
+"""Accounts: making one, finding it at sign-in, and what a guesser learns."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.database import Database
+from tests.refused import Refusal, only_refusal, refusals
+from tests.rows import rows_of, unchanged
+from tests.serving import PASSWORD, Client, Serving, serving_on
+
+WRONG = "The e-mail address or the password is wrong."
+SIGNED_IN = "accessToken refreshToken expiresAt user { id email fullName username }"
+
+
+def address() -> str:
+    """An e-mail address that nobody has."""
+    return f"{uuid.uuid4().hex}@example.org"
+
+
+async def sign_up(client: Client, email: str, password: str = PASSWORD, **values: Any) -> dict[str, Any]:
+    return await client.mutate("signUp", SIGNED_IN, email=email, password=password, **values)
+
+
+async def sign_in(client: Client, email: str, password: str = PASSWORD, **values: Any) -> dict[str, Any]:
+    return await client.mutate("signIn", SIGNED_IN, email=email, password=password, **values)
+
+
+async def count_users(superuser: asyncpg.Connection) -> int:
+    counted: int = await superuser.fetchval("SELECT count(*) FROM users")
+    return counted
+
+
+def check_nothing_given(payload: dict[str, Any], *expected: Refusal) -> None:
+    """The payload must hold these reasons and nothing else."""
+    assert refusals({"data": {"it": payload}}) == list(expected)
+    assert {name for name, content in payload.items() if content is not None} == {"userErrors"}
+
+
+async def test_a_new_user_is_signed_in(serving: Serving) -> None:
+    client, email = serving.anonymous(), address()
+    payload = await sign_up(client, email, fullName="Ada Lovelace", username="ada.l")
+    assert payload["userErrors"] == []
+    client.token = payload["accessToken"]
+    operation = "{ viewer { id email fullName username planType planStatus lastLoginAt deletedAt } }"
+    viewer = (await client.data(operation))["viewer"]
+    assert viewer.pop("lastLoginAt") is not None
+    assert viewer == {
+        **payload["user"],
+        "planType": "FREE",
+        "planStatus": "ACTIVE",
+        "deletedAt": None,
+    }
+    assert (viewer["email"], viewer["fullName"], viewer["username"]) == (email, "Ada Lovelace", "ada.l")
+
+
+async def test_signing_up_twice_signs_in(serving: Serving, superuser: asyncpg.Connection) -> None:
+    email = address()
+    first = await sign_up(serving.anonymous(), email)
+    users = await count_users(superuser)
+    second = await sign_up(serving.anonymous(), email.upper(), fullName="Somebody Else")
+    assert second["userErrors"] == []
+    assert second["user"] == first["user"]
+    assert second["accessToken"] != first["accessToken"]
+    assert await count_users(superuser) == users
+    assert len((await rows_of(superuser, first["user"]["id"]))["sessions"]) == 2
+
+
+async def test_signing_up_with_a_taken_address_is_refused(serving: Serving, superuser: asyncpg.Connection) -> None:
+    owner = await serving.signed_up(email=(email := address()))
+    users = await count_users(superuser)
+    async with unchanged(superuser, owner.user_id):
+        for spelling in (email, email.upper()):
+            payload = await sign_up(serving.anonymous(), spelling, "not the same password")
+            reason = "There is an account with this e-mail address: sign in."
+            check_nothing_given(payload, Refusal("CONFLICT", "email", reason))
+    assert await count_users(superuser) == users
+
+
+async def test_a_taken_user_name_is_refused(serving: Serving, superuser: asyncpg.Connection) -> None:
+    name = f"n{uuid.uuid4().hex[:20]}"
+    await serving.signed_up(username=name)
+    users = await count_users(superuser)
+    for spelling in (name, name.upper()):
+        payload = await sign_up(serving.anonymous(), address(), username=spelling)
+        check_nothing_given(payload, Refusal("CONFLICT", "username", "This user name is taken."))
+    assert await count_users(superuser) == users
+
+
+@pytest.mark.parametrize("password", [PASSWORD, None], ids=["the same password", "each its own password"])
+async def test_of_many_who_sign_up_at_once_one_account_is_made(
+    serving: Serving, superuser: asyncpg.Connection, password: str | None
+) -> None:
+    email, users = address(), await count_users(superuser)
+    passwords = [password or f"a password of number {number}" for number in range(20)]
+    operation = f"mutation($input: SignUpInput!) {{ signUp(input: $input) {{ {SIGNED_IN} userErrors {{ code field message }} }} }}"
+    answers = await asyncio.gather(
+        *(serving.anonymous().run(operation, input={"email": email, "password": each}) for each in passwords)
+    )
+    made = [
+        payload["user"]["id"]
+        for answer in answers
+        if (payload := (answer["data"] or {}).get("signUp")) and payload["user"]
+    ]
+    assert len(set(made)) == 1
+    assert password is not None or len(made) == 1
+    reasons = {(found.code, found.field) for answer in answers for found in refusals(answer)}
+    # Guesses at one account are slowed down, and these look like guesses.
+    assert reasons <= {("CONFLICT", "email"), ("OVERLOADED", None)}
+    assert await count_users(superuser) == users + 1
+    assert len((await rows_of(superuser, made[0]))["sessions"]) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"password": "short"}, "password"),
+        ({"password": ""}, "password"),
+        ({"password": "p" * 2000}, "password"),
+        ({"password": "password123"}, "password"),
+        ({"password": "aaaaaaaaaaaaaa"}, "password"),
+        ({"password": "somebody@example.org"}, "password"),
+        ({"email": "nobody"}, "email"),
+        ({"email": "no body@example.org"}, "email"),
+        ({"email": "@example.org"}, "email"),
+        ({"email": ""}, "email"),
+        ({"email": f"{'x' * 250}@example.org"}, "email"),
+        ({"username": "a"}, "username"),
+        ({"username": "me@example.org"}, "username"),
+        ({"username": "Zoë"}, "username"),
+        ({"fullName": "x" * 256}, "fullName"),
+        ({"deviceName": "x" * 256}, "deviceName"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_an_account_with_a_bad_value_is_not_made(
+    serving: Serving, superuser: asyncpg.Connection, values: dict[str, Any], field: str
+) -> None:
+    users = await count_users(superuser)
+    given = {"email": "somebody@example.org", "password": PASSWORD, **values}
+    payload = await serving.anonymous().mutate("signUp", SIGNED_IN, **given)
+    refusal = only_refusal({"data": {"it": payload}})
+    assert (refusal.code, refusal.field) == ("INVALID", field)
+    assert len(given["password"]) < 8 or given["password"] not in refusal.message
+    assert payload["accessToken"] is None
+    assert await count_users(superuser) == users
+
+
+async def test_a_user_signs_in_by_address_or_name_in_any_case(serving: Serving) -> None:
+    name = f"N{uuid.uuid4().hex[:20]}"
+    owner = await serving.signed_up(email=(email := address()), username=name)
+    for known in (email, email.upper(), name, name.lower(), name.upper()):
+        payload = await sign_in(serving.anonymous(), known)
+        assert payload["userErrors"] == []
+        assert payload["user"]["id"] == owner.user_id
+
+
+@pytest.mark.parametrize("local", ["ÄDA", "İpek", "ΣΊΣΥΦΟΣ", "ǅura", "straße", "ŞULE", "名前", "e\u0301mile"])
+async def test_an_address_in_any_alphabet_signs_in_as_it_was_written(serving: Serving, local: str) -> None:
+    email = f"{local}{uuid.uuid4().hex}@example.org"
+    owner = await serving.signed_up(email=email)
+    for spelling in (email, email.lower()):
+        payload = await sign_in(serving.anonymous(), spelling)
+        assert payload["userErrors"] == []
+        assert payload["user"] == {"id": owner.user_id, "email": email, "fullName": None, "username": None}
+
+
+async def test_a_password_may_be_typed_on_any_keyboard(serving: Serving) -> None:
+    email = address()
+    await sign_up(serving.anonymous(), email, "ﬁancé\u0301s and Åsa \U0001f600")
+    payload = await sign_in(serving.anonymous(), email, "fiancé\u0301s and A\u030asa \U0001f600")
+    assert payload["userErrors"] == []
+
+
+async def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
+    serving: Serving, superuser: asyncpg.Connection
+) -> None:
+    name = f"n{uuid.uuid4().hex[:20]}"
+    owner = await serving.signed_up(email=(email := address()), username=name)
+    async with unchanged(superuser, owner.user_id):
+        tries = [(email, "a wrong password"), (name, "a wrong password"), (address(), PASSWORD), ("", ""), (email, "")]
+        payloads = [await sign_in(serving.anonymous(), known, password) for known, password in tries]
+    for payload in payloads:
+        check_nothing_given(payload, Refusal("INVALID", None, WRONG))
+        assert payload == payloads[0]
+
+
+async def test_a_deleted_user_gets_the_answer_of_an_unknown_one(
+    serving: Serving, superuser: asyncpg.Connection
+) -> None:
+    owner = await serving.signed_up(email=(email := address()))
+    await superuser.execute("UPDATE users SET deleted_at = now() WHERE id = $1", owner.user_id)
+    async with unchanged(superuser, owner.user_id):
+        check_nothing_given(await sign_in(serving.anonymous(), email), Refusal("INVALID", None, WRONG))
+        payload = await sign_up(serving.anonymous(), email, "not the same password")
+        assert payload["accessToken"] is None
+
+
+async def test_many_wrong_guesses_are_slowed_down(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether there is such a user or not."""
+    operation = """
+        mutation($input: SignInInput!) { signIn(input: $input) { accessToken userErrors { code field message } } }
+    """
+    async with serving_on(database, tmp_path) as serving:
+        accounts: Any = serving.gateway.resources.accounts
+        for throttle in (accounts._by_account, accounts._by_address):
+            monkeypatch.setattr(throttle, "_clock", lambda: 0.0)
+        await serving.signed_up(email=(taken := address()))
+        for known in (address(), taken):
+            guess = {"email": known, "password": "a wrong guess"}
+            answers = [await serving.anonymous().run(operation, input=guess) for _ in range(8)]
+            assert [only_refusal(answer).code for answer in answers] == ["INVALID"] * 5 + ["OVERLOADED"] * 3
+            assert answers[-1]["errors"][0]["extensions"]["retryAfter"] >= 1
+            right = await serving.anonymous().run(operation, input={"email": known, "password": PASSWORD})
+            assert only_refusal(right).code == "OVERLOADED"
+
+
+async def test_what_is_stored_tells_no_password(serving: Serving, superuser: asyncpg.Connection) -> None:
+    owner = await serving.signed_up()
+    rows = await rows_of(superuser, owner.user_id)
+    assert PASSWORD not in str(rows)
+    (login,) = rows["logins"]
+    assert login["password_hash"].startswith("$argon2id$")
+    other = (await rows_of(superuser, (await serving.signed_up()).user_id))["logins"][0]
+    assert other["password_hash"] != login["password_hash"]
+
+
+async def test_who_is_nobody_has_no_viewer(serving: Serving) -> None:
+    assert await serving.anonymous().data("{ viewer { id email } }") == {"viewer": None}
