@@ -113,7 +113,12 @@ async def running(
 ) -> AsyncIterator[Gateway]:
     """A gateway that serves on a database for as long as the block runs: the schema of `resolvers/`, or another."""
     async with contextlib.AsyncExitStack() as stack:
-        pool = await Pool.open(database.runtime_url, size=settings.pool_size, on_statement=on_statement)
+        pool = await Pool.open(
+            database.runtime_url,
+            size=settings.pool_size,
+            wait_seconds=settings.pool_wait_seconds,
+            on_statement=on_statement,
+        )
         stack.push_async_callback(pool.close)
         feed_pool = await Pool.open(database.runtime_url, size=_FEED_CONNECTIONS, wait_seconds=10)
         stack.push_async_callback(feed_pool.close)

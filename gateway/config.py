@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "the user's data directory"},
     )
     pool_size: int = Field(default=10, ge=1, le=500, description="Most database connections that one process opens.")
+    pool_wait_seconds: float = Field(
+        default=2, gt=0, le=60, description="Seconds that a request waits for a database connection before a 503."
+    )
     signing_keys: Path = Field(
         default_factory=lambda given: given["data_dir"] / "signing-keys.json",
         description="File of the private keys that sign access tokens; made at first start.",

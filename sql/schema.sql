@@ -226,7 +226,10 @@ ALTER FUNCTION parley.feed_sessions() OWNER TO parley_owner;
 
 CREATE FUNCTION parley.feed_tenants() RETURNS uuid[]
     LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT string_to_array(nullif(current_setting('app.feed_user_ids', true), ''), ',')::uuid[] $$;
+    AS $$
+    SELECT string_to_array(concat_ws(',',
+        nullif(current_setting('app.user_id', true), ''), nullif(current_setting('app.feed_user_ids', true), '')), ',')::uuid[]
+$$;
 
 ALTER FUNCTION parley.feed_tenants() OWNER TO parley_owner;
 
@@ -1766,7 +1769,7 @@ ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 
 -- policy changes tenant
 
-CREATE POLICY tenant ON parley.changes USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+CREATE POLICY tenant ON parley.changes FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
 
 -- policy context_optimization_messages tenant
 
@@ -1782,7 +1785,7 @@ CREATE POLICY tenant ON parley.conversations USING ((user_id = ( SELECT parley.t
 
 -- policy feeds tenant
 
-CREATE POLICY tenant ON parley.feeds USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
 
 -- policy messages tenant
 
@@ -1831,14 +1834,6 @@ ALTER TABLE parley.usage_logs ENABLE ROW LEVEL SECURITY;
 -- row security users
 
 ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
-
--- policy changes waiting
-
-CREATE POLICY waiting ON parley.changes FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
-
--- policy feeds waiting
-
-CREATE POLICY waiting ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
 
 -- acl SCHEMA parley
 

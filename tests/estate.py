@@ -129,7 +129,7 @@ async def furnish(estate: Estate) -> None:
 
 async def make_execution(client: Client, status: str, message: str, word: str = "word") -> str:
     """A tool execution that was brought to a status."""
-    values = {"messageId": message, "toolName": word, "parameters": {"note": word}}
+    values: dict[str, Any] = {"messageId": message, "toolName": word, "parameters": {"note": word}}
     id: str = (await client.make("proposeToolExecution", "toolExecution", **values))["id"]
     for move in MOVES[status]:
         more: dict[str, Any] = {"errorMessage": word} if move == "fail" else {}

@@ -98,9 +98,15 @@ class Mutation:
 
     @property
     def object(self) -> str:
-        """The field of the payload that holds the object it is about, and its type."""
+        """The field of the payload that holds the object it is about."""
         rows = types_of_rows(self.schema)
-        return next(name for name, field in self.payload.fields.items() if str(get_named_type(field.type)) in rows)
+        found = {str(get_named_type(field.type)): name for name, field in self.payload.fields.items()}
+        return next(name for kind, name in found.items() if kind in rows)
+
+    @property
+    def kind(self) -> str:
+        """The type of that object."""
+        return str(get_named_type(self.payload.fields[self.object].type))
 
     @property
     def operation(self) -> str:
@@ -133,7 +139,7 @@ class Mutation:
         if fitting:
             return max(fitting, key=len)
         if name in ("id", "parentId"):
-            return str(get_named_type(self.payload.fields[self.object].type))
+            return self.kind
         assert name in KINDS, f"{self.name}: say in tests/generated.py, in KINDS, what type {name} is an id of"
         return KINDS[name]
 

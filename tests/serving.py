@@ -156,7 +156,9 @@ class Serving:
 
 def settings_for(directory: Path, **given: Any) -> Settings:
     """Settings of a gateway for tests."""
-    return Settings(_env_file=None, **{"data_dir": directory, "port": 0, "demo": False, "log_level": "error", **given})
+    usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error"}
+    # A machine that runs tests may be busy: that a connection is late is not what most of them are about.
+    return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, **given})
 
 
 @asynccontextmanager

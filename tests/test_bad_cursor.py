@@ -167,7 +167,7 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
         "+1.1",
         "1 .1",
         "1.1 ",
-        "١.١",
+        "\u0661.\u0661",
         "1e1.1",
         "1." + "9" * 19,
     ],

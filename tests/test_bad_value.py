@@ -71,9 +71,8 @@ def reached_by(rule: Rule) -> Iterator[Mutation]:
     """The mutations that take the field of a rule."""
     kind = ABOUT.get(rule.table, TABLES.get(rule.table))
     for mutation in mutations(SCHEMA):
-        about = str(get_named_type(mutation.payload.fields[mutation.object].type))
         finds_only = (mutation.name, rule.table) == ("signIn", "users")
-        if rule.field in mutation.inputs and about == kind and not finds_only:
+        if rule.field in mutation.inputs and mutation.kind == kind and not finds_only:
             yield mutation
 
 

@@ -214,8 +214,7 @@ async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -
 @pytest.mark.parametrize("mutation", [m for m in MUTATIONS if m.makes and "id" in m.inputs], ids=str)
 async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scene, mutation: Mutation) -> None:
     """A refusal would say that the id is taken, and a stranger may have made the same id by themselves."""
-    kind = get_named_type(mutation.payload.fields[mutation.object].type).name
-    taken = scene.victim.ids[kind][0]
+    taken = scene.victim.ids[mutation.kind][0]
     mine = await make_estate(scene.serving, scene.superuser)
     async with scene.nothing_happens():
         given = mutation.values(own(mine, mutation.name), {"id": taken})

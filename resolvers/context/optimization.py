@@ -6,6 +6,8 @@ The originals stay; a record names the messages that were dropped or replaced by
 from __future__ import annotations
 
 import enum
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import strawberry
@@ -129,9 +131,14 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
                 raise Invalid("Not all of these are messages of this conversation.", field="affected_message_ids")
             return made
     except asyncpg.UniqueViolationError:
-        async with info.context.autocommit() as db:
-            existing = await create(db, ContextOptimization, values)
-            named = await db.rows(sql.context.optimization.named_messages, optimization_id=existing.id)
-            if sorted(row["message_id"] for row in named) != message_ids:
-                raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
-            return existing
+        return await _made_before(info, values, message_ids)
+
+
+async def _made_before(info: Info, values: dict[str, Any], message_ids: list[UUID]) -> ContextOptimization:
+    """The record that the client has sent already. Raises `Conflict` when the id is taken by another."""
+    async with info.context.autocommit() as db:
+        existing = await create(db, ContextOptimization, values)
+        named = await db.rows(sql.context.optimization.named_messages, optimization_id=existing.id)
+        if sorted(row["message_id"] for row in named) != message_ids:
+            raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
+        return existing

@@ -367,10 +367,13 @@ async def test_no_token_or_password_is_logged_or_told(
         told.append(await user.run("{ viewer { id } }"))
         operation = "mutation($input: SignInInput!) { signIn(input: $input) { user { id } userErrors { message } } }"
         client = serving.anonymous()
-        for values in ({"password": password}, {"email": email}, {"email": email, "password": [password]}):
-            told.append(await client.run(operation, input=values))
-        for known in (email, "nobody@example.org"):
-            told.append(await client.run(operation, input={"email": known, "password": password + "!"}))
+        given: list[dict[str, Any]] = [
+            {"password": password},
+            {"email": email},
+            {"email": email, "password": [password]},
+        ]
+        given += [{"email": known, "password": password + "!"} for known in (email, "nobody@example.org")]
+        told += [await client.run(operation, input=values) for values in given]
         async with without_sessions(superuser):
             told.append(await client.run(operation, input={"email": email, "password": password}))
             renew = (

@@ -99,7 +99,8 @@ async def test_of_many_who_sign_up_at_once_one_account_is_made(
 ) -> None:
     email, users = address(), await count_users(superuser)
     passwords = [password or f"a password of number {number}" for number in range(20)]
-    operation = f"mutation($input: SignUpInput!) {{ signUp(input: $input) {{ {SIGNED_IN} userErrors {{ code field message }} }} }}"
+    wanted = f"{SIGNED_IN} userErrors {{ code field message }}"
+    operation = f"mutation($input: SignUpInput!) {{ signUp(input: $input) {{ {wanted} }} }}"
     answers = await asyncio.gather(
         *(serving.anonymous().run(operation, input={"email": email, "password": each}) for each in passwords)
     )
