@@ -156,8 +156,7 @@ async def _listening(
         except OSError as error:
             where = f"{settings.host} port {settings.port}"
             raise Refusal(f"Parley cannot listen on {where}: {error.strerror}. Set PARLEY_PORT.") from error
-        host, port, *_ = runner.addresses[0]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        yield _url(*runner.addresses[0])
     finally:
         await runner.cleanup()
 
@@ -173,6 +172,12 @@ def _readiness(pool: Pool) -> Ready:
         return None
 
     return ready
+
+
+def _url(host: str, port: int, *_: object) -> str:
+    """Where to go for what listens here; an address that stands for all of them is none to go to."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
 
 
 def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:

@@ -24,7 +24,7 @@ class ParleyError(Exception):
 
 
 class Invalid(ParleyError):
-    """A value breaks a rule. `field` is its path in the input."""
+    """A value breaks a rule. `field` is its path in the input, or the argument of a query that takes an id."""
 
     code = "INVALID"
 
@@ -49,7 +49,7 @@ class Conflict(ParleyError):
 
 
 class BadRequest(ParleyError):
-    """The request cannot be read as GraphQL, or an argument of a query or subscription breaks a rule."""
+    """The request cannot be read as GraphQL, or asks for a page or a place in the feed that there cannot be."""
 
     code = "BAD_REQUEST"
 

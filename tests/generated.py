@@ -16,7 +16,6 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
     is_leaf_type,
@@ -75,15 +74,13 @@ class Mutation:
         return fields_of(self.field.args["input"].type)
 
     @property
-    def payload(self) -> GraphQLObjectType:
-        of = get_named_type(self.field.type)
-        assert isinstance(of, GraphQLObjectType)
-        return of
+    def payload(self) -> Mapping[str, GraphQLField]:
+        return fields_of(self.field.type)
 
     @property
     def signs_in(self) -> bool:
         """Whether it needs no access token and gives one."""
-        return "accessToken" in self.payload.fields
+        return "accessToken" in self.payload
 
     @property
     def makes(self) -> bool:
@@ -100,18 +97,18 @@ class Mutation:
     def object(self) -> str:
         """The field of the payload that holds the object it is about."""
         rows = types_of_rows(self.schema)
-        found = {str(get_named_type(field.type)): name for name, field in self.payload.fields.items()}
+        found = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
         return next(name for kind, name in found.items() if kind in rows)
 
     @property
     def kind(self) -> str:
         """The type of that object."""
-        return str(get_named_type(self.payload.fields[self.object].type))
+        return str(get_named_type(self.payload[self.object].type))
 
     @property
     def operation(self) -> str:
         of = self.field.args["input"].type
-        wanted = selection(self.payload, depth=2)
+        wanted = selection(self.field.type, depth=2)
         return f"mutation($input: {of}) {{ {self.name}(input: $input) {wanted} }}"
 
     def values(self, ids: Choose, given: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -37,6 +37,9 @@ from tests.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.recount import differences
 from tests.serving import Client, Serving, serving_on
 
+pytestmark = pytest.mark.timeout(300)
+"""The rows are made once, which takes seconds, or a minute on a machine that has much else to do."""
+
 SAMPLES: dict[str, Any] = {
     "id": uuid.UUID(int=1),
     "message_id": uuid.UUID(int=1),
@@ -117,7 +120,7 @@ WHERE c.relnamespace = 'parley'::regnamespace AND c.relkind = 'r' AND a.attname 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filled(database: Database) -> AsyncIterator[Filled]:
     """The filled database, served on one connection so that its statements can be listened to."""
-    await fill(database.owner_url, users=100, conversations=20, messages=40)
+    await fill(database.owner_url, users=120, conversations=20, messages=20)
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
         tables = frozenset(row["relname"] for row in await owner.fetch(TENANT_TABLES))

@@ -20,6 +20,7 @@ from gateway.schema.build import graphql_schema
 from tests.estate import Estate, Scene, codes, make_estate, types_of_rows
 from tests.generated import Mutation, asked, fields_of, forged, mutations, own, value
 from tests.rows import ids_in, rows_of, texts_in, unchanged
+from tests.serving import PASSWORD
 
 SCHEMA = graphql_schema()
 QUERIES = fields_of(SCHEMA.query_type)
@@ -260,15 +261,26 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
             updateConversation(input: {id: $id, title: "stolen"}) { conversation { title metadata } }
         }
     """
+    tokens = [forged(scene.victim.user_id, session) for session in (scene.victim.ids["Session"][0], conversation)]
+    tokens.append(await token_of_an_ended_session(scene))
     async with scene.nothing_happens():
-        for session in (scene.victim.ids["Session"][0], conversation):
-            token = forged(scene.victim.user_id, session)
+        for token in tokens:
             for client in (scene.serving.anonymous(), scene.stranger.client):
                 answer = await client.run(operation, token=token, id=conversation)
                 scene.check_silent(answer)
                 expected = (["UNAUTHENTICATED"], None) if client.token is None else ([], {"conversation": None})
                 found = (answer["data"] or {}).get("updateConversation")
                 assert (codes(answer), found) == expected, answer
+
+
+async def token_of_an_ended_session(scene: Scene) -> str:
+    """A refresh token that was the victim's, and is good for nothing any more."""
+    device = scene.serving.anonymous()
+    given = {"email": scene.victim.email, "password": PASSWORD}
+    payload = await device.mutate("signIn", "accessToken refreshToken", **given)
+    device.token = payload["accessToken"]
+    await device.make("signOut", "session")
+    return str(payload["refreshToken"])
 
 
 # --- the second fence

@@ -89,6 +89,10 @@ class Pool:
                 "statement_timeout": "10s",
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "30s",
+                # The statements are short and find their rows by an index: what suits spinning disks and long reports
+                # would have them scan and compile instead.
+                "random_page_cost": "1.1",
+                "jit": "off",
             },
             init=init,
             reset=_keep,

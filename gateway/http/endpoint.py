@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from aiohttp import web
 
@@ -107,7 +108,15 @@ def client_of(request: web.Request, options: Options) -> Client:
     passed_on = [each.strip() for value in request.headers.getall("X-Forwarded-For", []) for each in value.split(",")]
     believed = passed_on[-options.trusted_proxies :] if options.trusted_proxies else []
     agent = request.headers.get("User-Agent")
-    return Client(believed[0] if believed else request.remote, None if agent is None else _as_text(agent))
+    return Client(_as_address(believed[0] if believed else request.remote), None if agent is None else _as_text(agent))
+
+
+def _as_address(text: str | None) -> str | None:
+    """The address without a zone; None for what is none, as some proxies write `unknown`, or a port behind it."""
+    try:
+        return str(ip_address((text or "").partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def _as_text(header: str) -> str:

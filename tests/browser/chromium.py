@@ -32,7 +32,7 @@ OPTIONS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-port=0",
 )
-PATIENCE = 20
+PATIENCE = 45
 
 
 class Page:

@@ -57,6 +57,8 @@ class Follower:
     connections: int = 0
     reasons: set[str] = field(default_factory=set)
     """The codes of the errors that subscriptions ended with."""
+    spoilt: int = 0
+    """How many events came with errors in place of their content."""
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
@@ -102,7 +104,10 @@ class Follower:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 raise _Broken
             match message.json():
-                case {"type": "next", "payload": {"errors": errors}} | {"type": "error", "payload": errors}:
+                case {"type": "next", "payload": {"errors": errors}}:
+                    self.spoilt += 1
+                    self._broke(errors)
+                case {"type": "error", "payload": errors}:
                     self._broke(errors)
                 case {"type": "next", "payload": {"data": data}}:
                     yield data

@@ -76,7 +76,9 @@ class GatewayProcess:
         """Return once it has said so."""
         while not any(text in line for line in self.said):
             assert self._reading is not None
-            assert not self._reading.done(), "".join(self.said)
+            if self._reading.done():
+                await self.ended()
+                raise AssertionError("".join(self.said))
             await self._spoke.wait()
 
     def signal(self, number: signal.Signals) -> None:

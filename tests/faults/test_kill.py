@@ -74,8 +74,8 @@ class Scene:
         stored = [Seen(*row) for row in rows]
         assert report(f"{name}, stored", self.writer.writes, stored, **counts) == SOUND
         assert [each.place for each in stored] == list(range(1, len(stored) + 1))
-        connections = {"connections": self.follower.connections}
-        assert report(f"{name}, followed", self.writer.writes, self.follower.seen, **connections) == SOUND
+        notes = {"connections": self.follower.connections, "spoilt": self.follower.spoilt}
+        assert report(f"{name}, followed", self.writer.writes, self.follower.seen, **notes) == SOUND
         assert [each.value for each in self.follower.seen] == [each.value for each in stored]
 
 

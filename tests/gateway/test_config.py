@@ -50,7 +50,7 @@ def test_command_line_comes_before_environment_and_environment_before_file(
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        read_settings().port = 1
+        read_settings().__setattr__("port", 1)
 
 
 def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
