@@ -20,7 +20,7 @@ from gateway.data.batches import Batch, ByKey
 from gateway.data.pool import Pool
 from gateway.data.rules import Rules
 from gateway.data.tenancy import Stamp, Statements, Tenant
-from gateway.errors import NotFound, Unauthenticated
+from gateway.errors import Forbidden, NotFound, Unauthenticated
 from gateway.execution.operation import Operation
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
@@ -86,6 +86,11 @@ class Context:
     def tenant(self) -> Tenant:
         """The caller's view of the database."""
         return self._tenant
+
+    def require_person(self, what: str) -> None:
+        """Raise `Forbidden` when the caller is an agent that acts for the user."""
+        if self.identity is not None and self.identity.actor != "user":
+            raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:
         """What a batch finds for a key. Keys asked for at the same time share one statement."""

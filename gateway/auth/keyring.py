@@ -160,9 +160,7 @@ def _ring(keys: list[_Jwk]) -> KeyRing:
     if len({key.kid for key in verifying}) != len(verifying):
         raise KeyFileError("two keys in the file have one key id.")
     if len(refresh_keys) != 1 or len(refresh_keys[0]) < 32:
-        raise KeyFileError(
-            f"the file must hold one symmetric key of 32 bytes with the id {REFRESH_KEY_ID!r}."
-        )
+        raise KeyFileError(f"the file must hold one symmetric key of 32 bytes with the id {REFRESH_KEY_ID!r}.")
     return KeyRing(signing=verifying[0], verifying=verifying, refresh_key=refresh_keys[0])
 
 

@@ -55,9 +55,7 @@ class PasswordHasher:
     it works.
     """
 
-    def __init__(
-        self, *, threads: int = 1, waiting: int = 32, memory_kib: int = 19 * 1024, passes: int = 2
-    ) -> None:
+    def __init__(self, *, threads: int = 1, waiting: int = 32, memory_kib: int = 19 * 1024, passes: int = 2) -> None:
         """At most `threads` passwords are worked on, and `waiting` more wait."""
         self._argon2 = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._nobody = _unmatched_hash(self._argon2)
@@ -111,8 +109,7 @@ def _unmatched_hash(hasher: argon2.PasswordHasher) -> str:
     """A hash of nothing: verifying against it costs the same, and no password is known to match it."""
     costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     salt, digest = (
-        b64encode(secrets.token_bytes(length)).decode().rstrip("=")
-        for length in (hasher.salt_len, hasher.hash_len)
+        b64encode(secrets.token_bytes(length)).decode().rstrip("=") for length in (hasher.salt_len, hasher.hash_len)
     )
     return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 

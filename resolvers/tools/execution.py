@@ -245,7 +245,8 @@ class CancelToolExecutionInput(ToolMove):
 
 @mutation
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Let a pending execution run. The first decision stands."""
+    """Let a pending execution run. The first decision stands. An agent's token does not do: a person decides."""
+    info.context.require_person("approve tool executions")
     return await _move(info, input, ToolStatus.APPROVED)
 
 

@@ -1,6 +1,6 @@
 """A large data set, made quickly: `python -m tests.bench.fill` fills an embedded server with a million messages.
 
-    python -m tests.bench.fill --users 200 --conversations 50 --messages 100 --directory /var/tmp/parley-bench
+    python -m tests.bench.fill --users 200 --conversations 50 --messages 100 --directory bench-data
 
 Without `--directory` the server and its data are thrown away at the end. What the first pages cost is told then, as
 rows, blocks read and milliseconds.

@@ -314,3 +314,20 @@ async def test_a_strangers_execution_is_not_there(user: Client, stranger: Client
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("NOT_FOUND", ["id"])]
     assert (await stranger.data(HISTORY, id=id))["toolExecution"] is None
     assert (await user.data(HISTORY, id=id))["toolExecution"]["status"] == "PENDING"
+
+
+async def test_an_agent_cannot_approve_what_it_proposed(serving: Serving, user: Client) -> None:
+    accounts = serving.gateway.resources.accounts
+    identity = accounts.verify(user.token or "")
+    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
+    agent.token = accounts.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    id = await _proposed(agent)
+    answer = await agent.run(
+        "mutation($id: ID!) { approveToolExecution(input: { id: $id }) { toolExecution { status } } }", id=id
+    )
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
+    await _move(user, "approve", id)
+    await _move(agent, "start", id)
+    found = await user.data(HISTORY, id=id)
+    moves = [(each["to"], each["actor"]) for each in found["toolExecution"]["transitions"]]
+    assert moves == [("PENDING", "AGENT"), ("APPROVED", "USER"), ("EXECUTING", "AGENT")]
