@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -155,9 +155,11 @@ class Context:
     async def _events(
         self, cls: type[T], described: Any, wanted: dict[str, str], user_id: UUID, place: Place | None
     ) -> AsyncIterator[T]:
-        async for change in self._hub.follow(user_id, place):
-            if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items()):
-                yield occurrence(cls, change)
+        # Closed here and not when it is collected: a follower that has left must leave no trace in the hub.
+        async with aclosing(self._hub.follow(user_id, place)) as changes:
+            async for change in changes:
+                if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items()):
+                    yield occurrence(cls, change)
 
     async def release(self) -> None:
         """Give the connection back. The context may be used again, and then takes another."""

@@ -90,7 +90,7 @@ class EmbeddedDatabase:
                 if await self.ensure_running():
                     log.warning("PostgreSQL had died and runs again")
                 failures = 0
-            except (EmbeddedDatabaseError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: nobody else brings the server back
                 failures += 1
                 log.error("PostgreSQL has died and does not start", reason=str(error), failures=failures)
 

@@ -25,6 +25,7 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
+from gateway.errors import Overloaded, Unavailable
 from gateway.execution.operation import Operation
 
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
@@ -51,7 +52,15 @@ async def subscribe(
         async for event in events:
             async with contexts() as fresh:
                 result = await run(schema, operation, fresh, event)
+            _refuse_to_spoil(result)
             yield result
+
+
+def _refuse_to_spoil(result: ExecutionResult) -> None:
+    """An event whose content could not be had is not sent: the client comes back for it with its last cursor."""
+    for error in result.errors or ():
+        if isinstance(error.original_error, Overloaded | Unavailable):
+            raise error
 
 
 @asynccontextmanager

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated
+from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.complete import INTERNAL, Answer
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
 UNAUTHENTICATED_HEADERS = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-OVERLOADED_HEADERS = {"Retry-After": "1"}
+RETRY_HEADERS = {"Retry-After": "1"}
 
 REFUSED_BY_CODE: Mapping[str | None, tuple[int, Mapping[str, str]]] = {
     Unauthenticated.code: (401, UNAUTHENTICATED_HEADERS),
     Forbidden.code: (403, {}),
-    Overloaded.code: (503, OVERLOADED_HEADERS),
+    Overloaded.code: (503, RETRY_HEADERS),
+    Unavailable.code: (503, RETRY_HEADERS),
     INTERNAL: (500, {}),
 }
 """Failures of the request as a whole that a client or a proxy should know without reading the body."""

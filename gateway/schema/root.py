@@ -12,6 +12,7 @@ import enum
 import inspect
 import typing
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import asyncpg
@@ -156,8 +157,9 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
     events: Any = hints["return"]
 
     async def resolve(info: Any, **arguments: Any) -> Any:
-        async for value in await function(info, **arguments):
-            yield value
+        async with aclosing(await function(info, **arguments)) as found:
+            async for value in found:
+                yield value
 
     signature = inspect.signature(function)
     parameters = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]

@@ -74,6 +74,7 @@ class Scene:
         stored = [Seen(*row) for row in rows]
         assert report(f"{name}, stored", self.writer.writes, stored, **counts) == SOUND
         assert [each.place for each in stored] == list(range(1, len(stored) + 1))
+        assert self.follower.spoilt == 0
         notes = {"connections": self.follower.connections, "spoilt": self.follower.spoilt}
         assert report(f"{name}, followed", self.writer.writes, self.follower.seen, **notes) == SOUND
         assert [each.value for each in self.follower.seen] == [each.value for each in stored]
@@ -116,7 +117,7 @@ async def test_killed_database_is_back_by_itself_and_has_lost_and_doubled_nothin
         async with played.user.http.get(f"{gateway.url}/readyz") as answer:
             assert answer.status == 200
         await played.judge("database killed", kills=kills)
-        assert played.writer.codes == {"UNAVAILABLE"}
+        assert "UNAVAILABLE" in played.writer.codes
 
 
 @asynccontextmanager

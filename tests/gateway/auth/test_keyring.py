@@ -94,9 +94,7 @@ def test_two_files_have_different_keys(tmp_path: Path) -> None:
 
 
 def test_processes_that_start_at_once_agree_on_the_keys(path: Path) -> None:
-    seen = started_at_once(
-        "keys = load_or_create(path); print(keys.signing.kid, keys.refresh_key.hex())", path
-    )
+    seen = started_at_once("keys = load_or_create(path); print(keys.signing.kid, keys.refresh_key.hex())", path)
     keys = load_or_create(path)
     assert set(seen) == {f"{keys.signing.kid} {keys.refresh_key.hex()}"}
     assert os.listdir(path.parent) == [path.name]

@@ -137,18 +137,14 @@ async def test_an_unknown_user_costs_what_a_known_one_does(
     assert set(map(repr, seen)) == {repr(argon2.extract_parameters(stored))}
 
 
-async def test_an_unknown_user_has_no_password_even_if_one_matches(
-    gate: Gate, hasher: PasswordHasher
-) -> None:
+async def test_an_unknown_user_has_no_password_even_if_one_matches(gate: Gate, hasher: PasswordHasher) -> None:
     gate.opened.set()
     assert await hasher.verify("stored", "right")
     assert not await hasher.verify(None, "right")
 
 
 @pytest.mark.parametrize("damaged", ["", "plain text", "$argon2id$damaged"])
-async def test_a_damaged_hash_is_an_error_and_not_a_wrong_password(
-    hasher: PasswordHasher, damaged: str
-) -> None:
+async def test_a_damaged_hash_is_an_error_and_not_a_wrong_password(hasher: PasswordHasher, damaged: str) -> None:
     with pytest.raises((InvalidHashError, VerificationError)):
         await hasher.verify(damaged, "seven green bottles")
 
@@ -276,9 +272,7 @@ def test_a_common_password_is_refused_in_any_spelling(password: str) -> None:
     assert reason == "The password is one of the first that others would guess."
 
 
-@pytest.mark.parametrize(
-    "password", [EMAIL, EMAIL.upper(), "ada.lovelace", "ADA.LOVELACE", "\uff41da.lovelace"]
-)
+@pytest.mark.parametrize("password", [EMAIL, EMAIL.upper(), "ada.lovelace", "ADA.LOVELACE", "\uff41da.lovelace"])
 def test_the_email_address_is_refused_as_a_password(password: str) -> None:
     assert check_password(password, email=EMAIL) == "The password is your email address."
 
