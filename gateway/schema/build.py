@@ -17,6 +17,7 @@ from gateway.schema.link import Link
 from gateway.schema.link_field import link_field
 from gateway.schema.node import node_queries
 from gateway.schema.scalars import SCALARS
+from gateway.schema.typing import object_type
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
@@ -33,10 +34,10 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     events = [cls for cls in declared if hasattr(cls, "__event__")]
     for cls in filter(_is_unfinished, entities.values()):
         _finish_links(cls, entity.entity_of(cls).links, entities)
-        entity.finish(cls)
+        object_type(cls)
     for cls in filter(_is_unfinished, events):
         _finish_links(cls, event.event_of(cls).links, entities)
-        event.finish(cls)
+        object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries(entity.entity_of(cls) for cls in entities.values()))
     for cls in entities.values():

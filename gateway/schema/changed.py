@@ -16,7 +16,7 @@ from strawberry.utils.str_converters import to_snake_case
 from gateway.schema import describe
 from gateway.schema.argument import After
 from gateway.schema.entity import entity_of
-from gateway.schema.event import OPS, ChangeOp, Event
+from gateway.schema.event import CURSOR, OPS, ChangeOp, Event
 from gateway.schema.link import maybe
 from gateway.schema.link_field import link_field
 from gateway.schema.root import subscription
@@ -48,7 +48,7 @@ def _event_type(cls: type) -> type:
     name, words = to_snake_case(cls.__name__), describe.words(cls)
     link = maybe(cls.__name__, key="entity_id")
     fields = {
-        "cursor": (Cursor, "Subscribe again with this as `after` to go on behind this event."),
+        "cursor": (Cursor, CURSOR),
         "op": (ChangeOp, "What was done."),
         "at": (datetime.datetime, "When it was done."),
     }

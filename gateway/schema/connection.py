@@ -134,7 +134,9 @@ def connection_type(node: type) -> type:
         edges=_field(Connection.edges, list[edge], "The rows with their cursors."),  # type: ignore[valid-type]
         nodes=_field(Connection.nodes, list[node], "The rows."),  # type: ignore[valid-type]
         page_info=_field(Connection.page_info, PageInfo, "Where this page stands in the list."),
-        total_count=_field(_total_count, int, "How many rows the whole list has. Counted only when asked for."),
+        total_count=strawberry.field(
+            resolver=_total_count, description="How many rows the whole list has. Counted only when asked for."
+        ),
     )
 
 
@@ -143,9 +145,6 @@ async def _total_count(root: Connection, info: strawberry.Info) -> int:
 
 
 def _field(resolve: Any, of: Any, description: str) -> Any:
-    if resolve is _total_count:
-        return strawberry.field(resolver=resolve, description=description)
-
     def resolver(root: Any) -> Any:
         return resolve(root)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import enum
-import inspect
 import types
 import typing
 import uuid
@@ -142,15 +141,6 @@ def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., 
 def entity_of(cls: type) -> Entity:
     """The description of an entity's class."""
     return cls.__entity__  # type: ignore[attr-defined, no-any-return]
-
-
-def finish(cls: type) -> None:
-    """Make a declared class a Strawberry type, when all classes are known and its links are fields already."""
-    texts = describe.attributes(cls)
-    for name in inspect.get_annotations(cls):
-        if name in texts:
-            setattr(cls, name, strawberry.field(description=texts[name]))
-    strawberry.type(cls, description=describe.summary(cls))
 
 
 def id_of(text: str, field: str = "id") -> UUID:

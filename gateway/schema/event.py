@@ -21,13 +21,15 @@ from uuid import UUID
 import strawberry
 
 from gateway.feed.changes import Change
-from gateway.schema import describe
 from gateway.schema.entity import kind_of
 from gateway.schema.link import Link
 from gateway.schema.scalars import Cursor
 from gateway.schema.typing import enum_type
 
 T = TypeVar("T")
+
+CURSOR = "Subscribe again with this as `after` to go on behind this event."
+"""What the API says of the cursor of each event."""
 
 
 @enum_type
@@ -67,9 +69,7 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
 
     def declare(cls: type[T]) -> type[T]:
         cls.__annotations__ = {"cursor": Cursor, **inspect.get_annotations(cls)}
-        cls.cursor = strawberry.field(  # type: ignore[attr-defined]
-            description="Subscribe again with this as `after` to go on behind this event."
-        )
+        cls.cursor = strawberry.field(description=CURSOR)  # type: ignore[attr-defined]
         kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
         enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
@@ -94,14 +94,6 @@ def occurrence(cls: type[T], change: Change) -> T:
     made = object.__new__(cls)
     vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at, entity_id=change.entity_id)
     return made
-
-
-def finish(cls: type) -> None:
-    """Make a declared class a Strawberry type, when its links are fields already."""
-    for name, text in describe.attributes(cls).items():
-        if name in inspect.get_annotations(cls):
-            setattr(cls, name, strawberry.field(description=text))
-    strawberry.type(cls, description=describe.summary(cls))
 
 
 def _value(name: str, value: Any) -> Any:

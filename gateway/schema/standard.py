@@ -14,7 +14,7 @@ import dataclasses
 import datetime
 import typing
 from collections.abc import Callable, Collection
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ from strawberry.utils.str_converters import to_snake_case
 from gateway.data.tenancy import Statements
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
+from gateway.schema.argument import ById
 from gateway.schema.changed import changed
 from gateway.schema.entity import Entity, entity_of, id_of
 from gateway.schema.root import mutation, query
@@ -130,7 +131,7 @@ def _one(cls: type, input: type) -> Callable[..., Any]:
             read,
             to_snake_case(cls.__name__),
             f"One of the caller's {describe.words(cls)}s by its id, also a deleted one; null when there is none.",
-            id=Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+            id=ById,
             returns=cls | None,
         )
     )

@@ -34,7 +34,7 @@ def input_type(cls: type[T]) -> type[T]:
 
 @dataclass_transform(kw_only_default=True)
 def object_type(cls: type[T]) -> type[T]:
-    """Declare an object of the API that is no table's row."""
+    """Declare an object of the API. One that is a table's row or an event is declared as such, and made one at last."""
     _describe_fields(cls)
     return strawberry.type(cls, description=describe.summary(cls))
 
