@@ -195,11 +195,8 @@ def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
 
 
 async def _rules(pool: Pool) -> Rules:
-    connection = await pool.take()
-    try:
+    async with pool.connection() as connection:
         return await Rules.read(connection)
-    finally:
-        await pool.release(connection)
 
 
 def _options(settings: Settings) -> Options:

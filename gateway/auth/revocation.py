@@ -58,12 +58,9 @@ class Revocations:
             await asyncio.sleep(_READ_SECONDS)
 
     async def _read(self, pool: Pool, within: datetime.timedelta) -> None:
-        connection = await pool.take()
-        try:
+        async with pool.connection() as connection:
             for row in await connection.fetch(sql.accounts.session.revoked.text, within):
                 self.add(row["session_id"])
-        finally:
-            await pool.release(connection)
 
     def _forget(self) -> None:
         oldest = datetime.datetime.now(datetime.UTC) - self._token_life - 2 * _OVERLAP

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import asyncpg
@@ -116,15 +117,21 @@ class Pool:
         except ERRORS as error:
             _log.warning("database.connection_dropped", error=type(error).__name__)
 
-    async def check(self) -> None:
-        """Raise `Unavailable` or `Overloaded` unless the database answers."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[StampedConnection]:
+        """A connection for as long as the block runs. Raises as `take` does."""
         connection = await self.take()
         try:
+            yield connection
+        finally:
+            await self.release(connection)
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Overloaded` unless the database answers."""
+        async with self.connection() as connection:
             with told_clearly(connection):
                 if await connection.fetchval("SELECT pg_is_in_recovery()", timeout=self._wait_seconds):
                     raise Unavailable("The database is a standby: it takes no writes.")
-        finally:
-            await self.release(connection)
 
     async def close(self) -> None:
         """Close every connection once it is given back; at once if this task is being cancelled."""

@@ -75,12 +75,9 @@ async def read_waiting(pool: Pool, places: Mapping[UUID, int]) -> dict[UUID, Rea
     query = sql.feed.changes.waiting
     names = ",".join(str(user_id) for user_id in places)
     arguments = query.arguments(None, {"names": names, "places": list(places.values()), "most": MOST_CHANGES})
-    connection = await pool.take()
-    try:
+    async with pool.connection() as connection:
         with told_clearly(connection):
             return _readings(await connection.fetch(query.text, *arguments))
-    finally:
-        await pool.release(connection)
 
 
 def _readings(rows: Sequence[Any]) -> dict[UUID, Reading]:
