@@ -15,6 +15,8 @@ PACKAGES := $(VENV)/.packages
 PROJECT := $(VENV)/.project
 MODULES := $(GRAPHIQL)/node_modules/.installed
 CLIENTS := tests/clients/npm/node_modules/.installed
+PEERS := tests/bench/peers/node_modules/.installed
+STOCK := $(VENV)/.bench
 
 .PHONY: help
 help: ## list what there is to make
@@ -35,7 +37,7 @@ lint: $(PROJECT) ## check style and types
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: install ## measure
+bench: install $(STOCK) $(PEERS) ## measure Parley next to others (some minutes), and write tests/bench/RESULTS.md
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: schema
@@ -48,11 +50,14 @@ lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and l
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.lock
+	@$(BIN)/uv pip compile --group bench --constraint requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" \
+		--output-file tests/bench/requirements.lock
 	@touch $(PACKAGES)
 
 .PHONY: clean
 clean: ## remove everything that make has made, but no data
-	rm -rf $(VENV) $(dir $(MODULES) $(CLIENTS)) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(dir $(MODULES) $(CLIENTS) $(PEERS)) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway resolvers tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: install
@@ -83,8 +88,13 @@ $(PROJECT): pyproject.toml $(PACKAGES)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
+# What the servers that Parley is compared with want besides.
+$(STOCK): tests/bench/requirements.lock $(PACKAGES)
+	@$(PIP) install --quiet --require-hashes --requirement $<
+	@touch $@
+
 # The machine's npm if it is new enough, and else the one that comes from Python's registry.
-$(MODULES) $(CLIENTS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
+$(MODULES) $(CLIENTS) $(PEERS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
 	@echo "Installing the npm packages of $*"
 	@npm=npm; case "$$(npm --version 2>/dev/null)" in ''|[1-8].*) npm="$(CURDIR)/$(BIN)/npm";; esac; \
 	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \

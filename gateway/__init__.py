@@ -11,7 +11,7 @@ from gateway.schema.argument import After, ById, OfConversation
 from gateway.schema.entity import Node, computed, entity, id_of
 from gateway.schema.event import event
 from gateway.schema.link import many, maybe, one, page
-from gateway.schema.root import mutation, payload, query, subscription
+from gateway.schema.root import lookup, mutation, payload, query, subscription
 from gateway.schema.scalars import JSON, BigInt, Cursor
 from gateway.schema.standard import change, create, given, standard
 from gateway.schema.typing import enum_type, input_type, object_type
@@ -39,6 +39,7 @@ __all__ = [
     "given",
     "id_of",
     "input_type",
+    "lookup",
     "many",
     "maybe",
     "mutation",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import structlog
 
 from gateway.config import Settings, read_settings, unknown_variables
+from gateway.event_loop import run
 from gateway.progress import tell
 from gateway.refusal import Refusal
 from gateway.telemetry import configure_logging
@@ -22,8 +21,6 @@ INTERRUPTED = 130
 SDL_FILE = Path("schema.graphql")
 SQL_FILE = Path("sql", "schema.sql")
 
-T = TypeVar("T")
-
 log = structlog.stdlib.get_logger("gateway")
 
 
@@ -31,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return the exit status."""
     given = parser().parse_args(arguments)
     try:
-        chosen = {name: value for name in ("host", "port") if (value := vars(given).get(name)) is not None}
+        chosen = {name: value for name in ("host", "port", "workers") if (value := vars(given).get(name)) is not None}
         settings = read_settings(**chosen)
         configure_logging(settings)
         for problem in unknown_variables():
@@ -57,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, on an embedded database.")
     one.add_argument("--host", help="address to listen on")
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 takes any free one")
+    one.add_argument("--workers", type=int, help="processes that serve on the port")
 
     _command(commands, "migrate", migrate, "Bring the database up to date.")
 
@@ -75,9 +73,9 @@ def parser() -> argparse.ArgumentParser:
 
 def serve(settings: Settings, given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from gateway import app
+    from gateway.serve import serve as serve_until_told
 
-    run(app.serve(settings))
+    run(serve_until_told(settings))
     return 0
 
 
@@ -129,15 +127,6 @@ def explain(settings: Settings, given: argparse.Namespace) -> int:
     text = given.operation.read_text(encoding="utf-8") if given.operation else sys.stdin.read()
     sys.stdout.write(explanation(text))
     return 0
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
 
 
 def _sdl() -> str:

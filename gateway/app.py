@@ -1,12 +1,12 @@
-"""The composition: settings in, a serving gateway out. The only place where the parts meet."""
+"""The composition: settings and a database in, a serving gateway out. The only place where the parts meet."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import datetime
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,10 +18,11 @@ from gateway.auth.account import Accounts
 from gateway.auth.keyring import load_or_create
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
+from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
 from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
 from gateway.context import Resources
-from gateway.data.opening import OpenDatabase, open_database
+from gateway.data.opening import OpenDatabase
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
 from gateway.errors import ParleyError
@@ -33,9 +34,9 @@ from gateway.http.options import Options
 from gateway.http.ports import Ready
 from gateway.http.registry import SocketRegistry
 from gateway.http.server import make_app, make_runner
-from gateway.progress import tell
-from gateway.refusal import Refusal
+from gateway.metrics import Instruments, MeasuredEngine
 from gateway.schema.build import graphql_schema
+from gateway.shared_port import cannot_listen
 
 log = structlog.stdlib.get_logger("gateway")
 
@@ -52,55 +53,7 @@ class Gateway:
     url: str
     resources: Resources
     sockets: SocketRegistry
-
-
-class Stop:
-    """What SIGTERM and Ctrl-C ask for: to stop in good order, and when asked again, or before we serve, to stop now."""
-
-    def __init__(self) -> None:
-        self._main = asyncio.current_task()
-        self._wanted = asyncio.Event()
-        self._serving = False
-        self.at_once = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._asked)
-
-    async def wait(self) -> None:
-        """Return when it is asked for."""
-        self._serving = True
-        await self._wanted.wait()
-
-    def _asked(self) -> None:
-        if self._serving and not self._wanted.is_set():
-            self._wanted.set()
-        elif self._main is not None and not self.at_once:
-            self.at_once = True
-            self._main.cancel()
-
-
-class StoppedAtOnceError(Refusal):
-    """We were told to stop before we served, or twice."""
-
-    # By convention of the shell, for a program that Ctrl-C ended.
-    exit_status = 130
-
-
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
-    stop = Stop()
-    try:
-        async with open_database(settings) as database:
-            if settings.offers_demo:
-                await demo.fill(database)
-            async with running(settings, database) as gateway:
-                _announce(settings, gateway)
-                await stop.wait()
-                tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
-    except asyncio.CancelledError:
-        if not stop.at_once:
-            raise
-        raise StoppedAtOnceError("stopped at once.") from None
-    tell("Stopped.")
+    instruments: Instruments
 
 
 @contextlib.asynccontextmanager
@@ -108,10 +61,14 @@ async def running(
     settings: Settings,
     database: OpenDatabase,
     *,
+    listeners: Sequence[socket.socket] = (),
     on_statement: OnStatement | None = None,
     schema: GraphQLSchema | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway that serves on a database for as long as the block runs: the schema of `resolvers/`, or another."""
+    """A gateway that serves on a database for as long as the block runs: the schema of `resolvers/`, or another.
+
+    It listens on the sockets that it is given; without any, where the settings say.
+    """
     async with contextlib.AsyncExitStack() as stack:
         pool = await Pool.open(
             database.runtime_url,
@@ -129,15 +86,21 @@ async def running(
         broker = PostgresBroker(database.runtime_url)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         resources = Resources(pool, hub, await _rules(pool), accounts)
-        engine = Engine(schema or graphql_schema(), introspection=settings.introspection)
-        url = await stack.enter_async_context(_listening(settings, engine, resources, sockets, _readiness(feed_pool)))
-        yield Gateway(url, resources, sockets)
+        make_engine = Engine if settings.metrics_port is None else MeasuredEngine
+        engine = make_engine(
+            schema or graphql_schema(),
+            introspection=settings.introspection,
+            breadth_first=settings.executor == "breadth_first",
+            deadline_seconds=settings.operation_seconds,
+        )
+        runner = _runner(settings, engine, resources, sockets, _readiness(feed_pool))
+        url = await stack.enter_async_context(_listening(settings, runner, listeners))
+        yield Gateway(url, resources, sockets, Instruments(engine, pool, hub, sockets))
 
 
-@contextlib.asynccontextmanager
-async def _listening(
+def _runner(
     settings: Settings, engine: Engine, resources: Resources, sockets: SocketRegistry, ready: Ready
-) -> AsyncIterator[str]:
+) -> web.AppRunner:
     options = _options(settings)
     app = make_app(
         engine,
@@ -148,17 +111,29 @@ async def _listening(
         options=options,
         routes=_pages(settings, options),
     )
-    runner = make_runner(app, options)
+    return make_runner(app, options)
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    settings: Settings, runner: web.AppRunner, listeners: Sequence[socket.socket]
+) -> AsyncIterator[str]:
     await runner.setup()
     try:
+        await _listen(settings, runner, listeners)
+        yield url_of(*runner.addresses[0])
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(settings: Settings, runner: web.AppRunner, listeners: Sequence[socket.socket]) -> None:
+    for each in listeners:
+        await web.SockSite(runner, each).start()
+    if not listeners:
         try:
             await web.TCPSite(runner, settings.host, settings.port).start()
         except OSError as error:
-            where = f"{settings.host} port {settings.port}"
-            raise Refusal(f"Parley cannot listen on {where}: {error.strerror}. Set PARLEY_PORT.") from error
-        yield _url(*runner.addresses[0])
-    finally:
-        await runner.cleanup()
+            raise cannot_listen(settings.host, settings.port, error) from error
 
 
 def _readiness(pool: Pool) -> Ready:
@@ -174,7 +149,7 @@ def _readiness(pool: Pool) -> Ready:
     return ready
 
 
-def _url(host: str, port: int, *_: object) -> str:
+def url_of(host: str, port: int, *_: object) -> str:
     """Where to go for what listens here; an address that stands for all of them is none to go to."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
     return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
@@ -191,6 +166,8 @@ def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
         Revocations(token_life, sockets.close_session),
         refresh_life=datetime.timedelta(days=settings.refresh_token_days),
         session_life=datetime.timedelta(days=settings.session_days),
+        by_account=Throttle(ACCOUNT.shared_by(settings.workers)),
+        by_address=Throttle(ADDRESS.shared_by(settings.workers)),
     )
 
 
@@ -237,12 +214,3 @@ async def _kept_up(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-def _announce(settings: Settings, gateway: Gateway) -> None:
-    tell(f"\nParley serves GraphQL at {gateway.url}/graphql")
-    if settings.graphiql:
-        tell(f"Open {gateway.url} in a browser for GraphiQL.")
-    if settings.offers_demo:
-        tell(f"Demo account: {demo.EMAIL}, password: {demo.PASSWORD}")
-    tell("Stop with Ctrl-C.\n")

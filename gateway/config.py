@@ -65,7 +65,12 @@ class Settings(BaseSettings):
         description="Directory of the embedded database and of the signing keys.",
         json_schema_extra={"shown": "the user's data directory"},
     )
-    pool_size: int = Field(default=10, ge=1, le=500, description="Most database connections that one process opens.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that serve on the port. More than one needs Linux."
+    )
+    pool_size: int = Field(
+        default=10, ge=1, le=500, description="Most database connections that requests use, in each process."
+    )
     pool_wait_seconds: float = Field(
         default=2, gt=0, le=60, description="Seconds that a request waits for a database connection before a 503."
     )
@@ -109,6 +114,20 @@ class Settings(BaseSettings):
     shutdown_seconds: float = Field(
         default=15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
     )
+    operation_seconds: float = Field(
+        default=20, gt=0, le=600, description="Seconds that a query, a mutation or an event of a subscription may take."
+    )
+    executor: Literal["breadth_first", "depth_first"] = Field(
+        default="breadth_first",
+        description="How operations run: level by level, or `depth_first`, object by object and slower, "
+        "should the first ever answer wrongly.",
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="TCP port of `GET /metrics` for Prometheus. None: no metrics."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address to listen on for metrics, which anybody who gets there may read."
+    )
     log_level: LogLevel = Field(default="info", description="Least severe log lines to write.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
@@ -148,7 +167,7 @@ class Settings(BaseSettings):
             raise ValueError("should list origins like https://app.example.com, without a path")
         return origins
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("log_level", "log_format", "executor", mode="before")
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -210,7 +229,7 @@ def _shown_default(field: FieldInfo) -> str:
 def _problem(error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    linked = name == "port" and str(error["input"]).startswith("tcp://")
+    linked = name.endswith("port") and str(error["input"]).startswith("tcp://")
     value = "the value" if "url" in name else repr(error["input"])
     meaning = Settings.model_fields[name].description
     return f"{variable(name)}: {value} {reason}. ({meaning})" + (SERVICE_LINK_HINT if linked else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -22,6 +22,7 @@ from gateway.data.rules import Rules
 from gateway.data.tenancy import Stamp, Statements, Tenant
 from gateway.errors import Forbidden, NotFound, Unauthenticated
 from gateway.execution.operation import Operation
+from gateway.execution.subscribe import Together
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
 from gateway.http.ports import Client
@@ -45,15 +46,10 @@ class Resources:
     rules: Rules
     accounts: Accounts
 
-    @asynccontextmanager
-    async def open(self, identity: Identity | None, operation: Operation, client: Client) -> AsyncIterator[Context]:
-        """A context for the caller; its connection is given back at the end."""
+    def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
+        """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
         snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
-        context = Context(self, identity, client, snapshot=snapshot)
-        try:
-            yield context
-        finally:
-            await context.release()
+        return Context(self, identity, client, snapshot=snapshot)
 
 
 class Context:
@@ -103,11 +99,10 @@ class Context:
         found = await batch.load(self._tenant, keys)
         return [found[key] if key in found else batch.missing() for key in keys]
 
-    async def find(self, info: Info, cls: type[T], id: strawberry.ID | UUID) -> T | None:
+    async def find(self, info: Info, cls: type[T], id: UUID) -> T | None:
         """The caller's object with this id, with the columns that the field's selection needs."""
         entity = entity_of(cls)
-        key = id if isinstance(id, UUID) else id_of(id)
-        return cast("T | None", await self.load(self._by_id(entity, self.columns(info, entity)), key))
+        return cast("T | None", await self.load(self._by_id(entity, self.columns(info, entity)), id))
 
     def _by_id(self, entity: Entity, wanted: tuple[str, ...]) -> ByKey:
         return ByKey(entity.table, "id", wanted, entity.record)
@@ -140,8 +135,8 @@ class Context:
 
     async def changes(
         self, cls: type[T], *, where: Mapping[str, UUID | None], after: Cursor | None
-    ) -> AsyncIterator[T]:
-        """The events of a class from a cursor on, without gaps, for ever.
+    ) -> AsyncIterator[Any]:
+        """The events of a class from a cursor on, without gaps, for ever; those that wait at the same time `Together`.
 
         `where` compares columns that the change carries; None compares nothing. Raises `Resync` when the cursor
         cannot be continued from.
@@ -154,12 +149,17 @@ class Context:
 
     async def _events(
         self, cls: type[T], described: Any, wanted: dict[str, str], user_id: UUID, place: Place | None
-    ) -> AsyncIterator[T]:
+    ) -> AsyncIterator[Together]:
         # Closed here and not when it is collected: a follower that has left must leave no trace in the hub.
-        async with aclosing(self._hub.follow(user_id, place)) as changes:
-            async for change in changes:
-                if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items()):
-                    yield occurrence(cls, change)
+        async with aclosing(self._hub.follow(user_id, place)) as together:
+            async for changes in together:
+                found = Together(
+                    occurrence(cls, change)
+                    for change in changes
+                    if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items())
+                )
+                if found:
+                    yield found
 
     async def release(self) -> None:
         """Give the connection back. The context may be used again, and then takes another."""

@@ -86,3 +86,12 @@ class Unavailable(ParleyError):
     """
 
     code = "UNAVAILABLE"
+
+
+class TimedOut(ParleyError):
+    """The operation took longer than one may, and was ended.
+
+    What a mutation was to write may have been written: sent again with the same id, it is done once.
+    """
+
+    code = "TIMED_OUT"

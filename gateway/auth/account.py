@@ -41,8 +41,8 @@ class Accounts:
     revocations: Revocations
     refresh_life: datetime.timedelta
     session_life: datetime.timedelta
-    _by_account: Throttle = field(default_factory=lambda: Throttle(ACCOUNT))
-    _by_address: Throttle = field(default_factory=lambda: Throttle(ADDRESS))
+    by_account: Throttle = field(default_factory=lambda: Throttle(ACCOUNT))
+    by_address: Throttle = field(default_factory=lambda: Throttle(ADDRESS))
 
     def issue(self, user_id: UUID, session_id: UUID) -> IssuedToken:
         """An access token of a session."""
@@ -62,8 +62,8 @@ class Accounts:
         """
         tried = Attempt()
         with (
-            self._counted(self._by_address, _network(address), tried),
-            self._counted(self._by_account, account[:254], tried),
+            self._counted(self.by_address, _network(address), tried),
+            self._counted(self.by_account, account[:254], tried),
         ):
             yield tried
 

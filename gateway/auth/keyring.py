@@ -19,6 +19,8 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, OKPKey
 
+from gateway.refusal import Refusal
+
 ALGORITHM = "EdDSA"
 SETTING = "PARLEY_SIGNING_KEYS"
 REFRESH_KEY_ID = "refresh"
@@ -28,7 +30,7 @@ KEPT_KEYS = 8
 _Jwk = dict[str, Any]
 
 
-class KeyFileError(Exception):
+class KeyFileError(Refusal):
     """The file named by PARLEY_SIGNING_KEYS cannot be used. The message is for the operator, without keys."""
 
     def __init__(self, reason: str) -> None:

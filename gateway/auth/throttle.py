@@ -1,7 +1,8 @@
 """Slows down the guessing of passwords, by account and by address.
 
 A delay that doubles is used rather than a lock-out, which would let anybody lock anybody out. The count is
-kept in this process: with N gateways a guesser has up to N times the attempts, and the delay bears that.
+kept in this process: with N gateways a guesser has up to N times the attempts, and the delay bears that. The workers of
+one gateway share its free attempts among them.
 
 The order for a sign-in: check the address, then the account (a refused one still counts for its address);
 then hash; then tell both `failed` or `succeeded`, or `abandoned` if no answer was found.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log2
 
 from gateway.errors import Overloaded
@@ -30,6 +31,13 @@ class Allowance:
     longest_delay_seconds: float = 60
     """Short enough that the owner of an account under attack gets in, long enough for 1,440 guesses a day."""
     window_seconds: float = 15 * 60
+
+    def shared_by(self, processes: int) -> Allowance:
+        """The share of one of several processes that each count for themselves.
+
+        The delays stay as they are: made longer, they would keep the owner of an account under attack out.
+        """
+        return replace(self, free_attempts=max(1, self.free_attempts // processes))
 
 
 ACCOUNT = Allowance(free_attempts=5, success_clears=True)

@@ -6,10 +6,9 @@ an executor calls it once for all parents of the level. A key that found nothing
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from gateway.data import statements
@@ -37,8 +36,10 @@ class ByKey:
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Row]:
-        text = statements.by_key(self.table, self.column, self.columns)
-        return {row[self.column]: row for row in await tenant.fetch(text, keys, record=self.record)}
+        one = len(keys) == 1
+        text = statements.by_key(self.table, self.column, self.columns, one=one)
+        rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record)
+        return {keys[0]: rows[0]} if one and rows else {row[self.column]: row for row in rows}
 
     def missing(self) -> None:
         return None
@@ -55,18 +56,21 @@ class Children:
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[Row]]:
-        text = statements.children(self.source, self.order, self.descending, self.columns)
-        return _by_parent(await tenant.fetch(text, keys, record=self.record))
+        one = len(keys) == 1
+        text = statements.children(self.source, self.order, self.descending, self.columns, one=one)
+        rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record)
+        return _by_parent(rows, keys)
 
-    def missing(self) -> list[Row]:
-        return []
+    def missing(self) -> Sequence[Row]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page of a list: `size` rows in this order, after `place` if given."""
+    """Which page of a list: `size` rows in this order, after `place` if given. `sort` is the order as declared."""
 
     size: int
+    sort: str
     order: tuple[str, ...]
     descending: bool
     backward: bool = False
@@ -75,12 +79,14 @@ class PageRequest:
     values: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PageRows:
+class PageRows(NamedTuple):
     """The rows of a page in the order of the list, and whether there are more in the direction it was read."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     more: bool
+
+
+_NO_PAGE = PageRows((), more=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +99,30 @@ class Page:
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, PageRows]:
-        request = self.request
-        continued = request.place is not None
+        request, one = self.request, len(keys) == 1
         text = statements.page(
             self.source,
             request.order,
             request.descending is not request.backward,
             request.conditions,
-            continued,
+            request.place is not None,
             self.columns,
+            one=one,
         )
-        found = await tenant.fetch(
-            text, keys, request.size + 1, *request.values, *(request.place or ()), record=self.record
-        )
-        return {key: self._trim(rows) for key, rows in _by_parent(found).items()}
+        arguments = (keys[0] if one else keys, request.size + 1, *request.values, *(request.place or ()))
+        found = _by_parent(await tenant.fetch(text, *arguments, record=self.record), keys)
+        return {key: self._trim(rows) for key, rows in found.items()}
 
     def missing(self) -> PageRows:
-        return PageRows([], more=False)
+        return _NO_PAGE
 
     def _trim(self, rows: list[Row]) -> PageRows:
-        kept = rows[: self.request.size]
+        more = len(rows) > self.request.size
+        if more:
+            rows.pop()
         if self.request.backward:
-            kept.reverse()
-        return PageRows(kept, more=len(rows) > self.request.size)
+            rows.reverse()
+        return PageRows(rows, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +134,25 @@ class Count:
     values: tuple[Any, ...]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, int]:
-        text = statements.count(self.source, self.conditions)
-        return {row["link_key"]: row["total"] for row in await tenant.fetch(text, keys, *self.values)}
+        one = len(keys) == 1
+        text = statements.count(self.source, self.conditions, one=one)
+        rows = await tenant.fetch(text, keys[0] if one else keys, *self.values)
+        return {keys[row["link_place"] - 1]: row["total"] for row in rows}
 
     def missing(self) -> int:
         return 0
 
 
-def _by_parent(rows: Sequence[Any]) -> dict[UUID, list[Row]]:
-    found: defaultdict[UUID, list[Row]] = defaultdict(list)
+def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:
+    """The rows of each key that has some. Those of a key come one after the other, so that most need no look-up."""
+    if len(keys) == 1:
+        return {keys[0]: rows} if rows else {}
+    found: dict[UUID, list[Row]] = {}
+    present: Any = None
+    append: Callable[[Row], None]
     for row in rows:
-        found[row["link_key"]].append(row)
+        if (place := row["link_place"]) != present:
+            append = found.setdefault(keys[place - 1], []).append
+            present = place
+        append(row)
     return found

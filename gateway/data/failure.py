@@ -6,9 +6,6 @@ whether what it was to write may have been written already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import asyncpg
 import structlog
 
@@ -31,6 +28,13 @@ _LOST = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+_USELESS = (
+    asyncpg.ReadOnlySQLTransactionError,
+    # The driver has lost count of what was asked and answered, as when the server goes away between two statements.
+    asyncpg.InternalClientError,
+)
+"""What leaves a connection open on which nothing more is to be had."""
+
 _NO_TIME_OR_ROOM = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -44,28 +48,38 @@ _NO_TIME_OR_ROOM = (
 )
 
 
-@contextmanager
-def told_clearly(connection: asyncpg.Connection | None = None, *, commits: bool = False) -> Iterator[None]:
+class told_clearly:  # noqa: N801 - it is used as a function is
     """Raise `Unavailable` or `Overloaded` where the database fails in this block. What it refuses passes as it is.
 
     `commits` says that what is sent takes effect by itself, so that a lost connection leaves its outcome unknown.
     """
-    try:
-        yield
-    except ERRORS as error:
-        failure = _failure(error, connection, commits)
-        if failure is None:
-            raise
+
+    __slots__ = ("_commits", "_connection")
+
+    def __init__(self, connection: asyncpg.Connection | None = None, *, commits: bool = False) -> None:
+        self._connection = connection
+        self._commits = commits
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ERRORS):
+            failure = failed(error, self._connection, commits=self._commits)
+            if failure is not None:
+                raise failure from error
+
+
+def failed(error: Exception, connection: asyncpg.Connection | None, *, commits: bool = False) -> ParleyError | None:
+    """What to raise from an error of the database, None if it is no failure: `told_clearly` where one is caught."""
+    failure = _failure(error, connection, commits)
+    if failure is not None:
         _log.warning("database.failed", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
-        raise failure from error
+    return failure
 
 
 def is_lost(connection: asyncpg.Connection) -> bool:
     """Whether nothing can be sent on the connection any more."""
-    try:
-        return bool(connection.is_closed())
-    except asyncpg.InterfaceError:
-        return True  # so lost that the pool has taken it back already
+    return bool(connection.is_closed())
 
 
 def _failure(error: Exception, connection: asyncpg.Connection | None, commits: bool) -> ParleyError | None:
@@ -77,9 +91,9 @@ def _failure(error: Exception, connection: asyncpg.Connection | None, commits: b
             return None
     elif not isinstance(error, _LOST):
         return None
-    if isinstance(error, asyncpg.ReadOnlySQLTransactionError) and connection is not None:
+    if isinstance(error, _USELESS) and connection is not None:
         connection.terminate()
-    elif commits:
+    if commits and not isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return Unavailable(
             "The database went away in the middle. This may or may not have been done: send it again with the same id.",
             retryAfter=1,

@@ -1,24 +1,35 @@
-"""The pool of connections of the runtime role."""
+"""The pool of connections of the runtime role.
+
+A caller gets the free connection that is stamped for it already, and otherwise the one that has been unused for
+longest, so that the stamps of those who come often stay. Whoever finds none waits, and what is given back goes to those
+who wait in the order in which they came.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 import structlog
 
+from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, told_clearly
-from gateway.errors import Overloaded, Unavailable
+from gateway.errors import Overloaded, ParleyError, Unavailable
 
 _log = structlog.get_logger(__name__)
 
-_STAMP = (
-    "SELECT set_config('app.user_id', $1, false), set_config('app.session_id', $2, false),"
-    " set_config('app.actor', $3, false)"
-)
+_LEAST = 2
+"""So many connections stay open however little there is to do."""
+_IDLE_SECONDS = 300.0
+_LIFE_SECONDS = 3600.0
+_SILENCE_SECONDS = 30.0
+"""More than the server gives a statement: one that has not answered by then is not there any more."""
+_LOOK_SECONDS = 5.0
 _CLOSE_SECONDS = 10
 """More than closing takes, however busy the server: only a connection that somebody keeps is waited for so long."""
 
@@ -26,40 +37,24 @@ OnStatement = Callable[[str], None]
 """Told the text of each statement that was sent."""
 
 
-class StampedConnection(asyncpg.Connection):
-    """A connection that knows whom it is stamped for."""
-
-    __slots__ = ("_stamped_for",)
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._stamped_for: tuple[Any, ...] | None = None
-
-    async def stamp_with(self, stamp: tuple[Any, ...]) -> None:
-        """Make the caller of the following statements known to row-level security.
-
-        Never inside a transaction, whose rollback would take the setting back. A failure closes the connection.
-        """
-        if self._stamped_for == stamp:
-            return
-        self._stamped_for = None
-        try:
-            await self.execute_stamp(*("" if part is None else str(part) for part in stamp))
-        except BaseException:
-            self.terminate()
-            raise
-        self._stamped_for = stamp
-
-    async def execute_stamp(self, *parts: str) -> None:
-        await self.fetchrow(_STAMP, *parts)
-
-
 class Pool:
     """Connections of the runtime role, with a bounded wait."""
 
-    def __init__(self, pool: asyncpg.Pool, wait_seconds: float) -> None:
-        self._pool = pool
+    def __init__(self, connect: Callable[[], Awaitable[StampedConnection]], *, size: int, wait_seconds: float) -> None:
+        self._connect = connect
+        self._size = size
         self._wait_seconds = wait_seconds
+        self._loop = asyncio.get_running_loop()
+        self._open: set[StampedConnection] = set()
+        self._opening = 0
+        self._free: list[StampedConnection] = []
+        """The longest unused first."""
+        self._waiting: deque[tuple[float, _Waiter]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._cleaning: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._all_closed = asyncio.Event()
+        self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
 
     @classmethod
     async def open(
@@ -72,50 +67,54 @@ class Pool:
     ) -> Pool:
         """Connect. `on_statement` is called with the text of each statement that was sent."""
 
-        async def init(connection: asyncpg.Connection) -> None:
+        async def connect() -> StampedConnection:
+            connection = await connected(url)
             if on_statement is not None:
                 connection.add_query_logger(lambda record: on_statement(record.query))
+            return connection
 
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=min(2, size),
-            max_size=size,
-            connection_class=StampedConnection,
-            statement_cache_size=500,
-            max_inactive_connection_lifetime=300,
-            command_timeout=30,
-            server_settings={
-                "application_name": "parley",
-                "search_path": "parley",
-                "statement_timeout": "10s",
-                "lock_timeout": "5s",
-                "idle_in_transaction_session_timeout": "30s",
-                # The statements are short and find their rows by an index: what suits spinning disks and long reports
-                # would have them scan and compile instead.
-                "random_page_cost": "1.1",
-                "jit": "off",
-            },
-            init=init,
-            reset=_keep,
-        )
-        return cls(pool, wait_seconds)
+        pool = cls(connect, size=size, wait_seconds=wait_seconds)
+        try:
+            for _ in range(min(_LEAST, size)):
+                pool._put_back(pool._admit(await connect()))
+        except BaseException:
+            pool._end()
+            raise
+        return pool
 
-    async def take(self) -> StampedConnection:
-        """A free connection. Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made."""
-        with told_clearly():
-            try:
-                return cast("StampedConnection", await self._pool.acquire(timeout=self._wait_seconds))
-            except TimeoutError:
-                if self._pool.get_size() < self._pool.get_max_size():
-                    raise  # there was room for another one: it is the server that kept us waiting
-                raise Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1) from None
+    async def take(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection:
+        """A free connection, for this caller if the stamp is known.
+
+        Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made.
+        """
+        connection = self._pick(stamp)
+        if connection is not None:
+            return connection
+        if self._closed:
+            raise _unavailable()
+        deadline = self._loop.time() + self._wait_seconds
+        if len(self._open) + self._opening < self._size:
+            self._opening += 1
+        elif (connection := await self._wait(deadline)) is not None:
+            return connection
+        return await self._opened(deadline)
 
     async def release(self, connection: StampedConnection) -> None:
         """Give a connection back. An open transaction is rolled back; a connection that fails at that is dropped."""
-        try:
-            await self._pool.release(cast("Any", connection))
-        except ERRORS as error:
-            _log.warning("database.connection_dropped", error=type(error).__name__)
+        if not connection.taken:
+            raise RuntimeError("The connection is given back twice.")
+        if connection.at_rest():
+            self._put_back(connection)
+            return
+        if connection.is_closed():
+            self._drop(connection)
+            return
+        connection.taken = False
+        task = self._loop.create_task(self._clean(connection))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+        # It goes on when whoever gives the connection back is cancelled.
+        await asyncio.shield(task)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[StampedConnection]:
@@ -135,17 +134,203 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection once it is given back; at once if this task is being cancelled."""
+        self._shut()
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            self._pool.terminate()
-            return
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.close()
+            if task is None or not task.cancelling():
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await asyncio.gather(*(connection.close() for connection in self._free))
+                    for connection in self._free:
+                        self._drop(connection)
+                    if self._open or self._opening:
+                        await self._all_closed.wait()
         except ERRORS as error:
-            # The driver has dropped every connection by now.
             _log.warning("database.pool_dropped", error=type(error).__name__)
+        finally:
+            self._end()
+
+    def _pick(self, stamp: tuple[Any, ...] | None) -> StampedConnection | None:
+        free = self._free
+        while free:
+            place = len(free) - 1
+            while place and free[place].stamped_for != stamp:
+                place -= 1
+            connection = free.pop(place)
+            if not connection.is_closed():
+                connection.taken = True
+                return connection
+            self._drop(connection)
+        return None
+
+    def _put_back(self, connection: StampedConnection) -> None:
+        """Give a connection that is at rest to whoever has waited longest."""
+        now = connection.released_at = self._loop.time()
+        connection.taken = False
+        if self._closed or now >= connection.expires_at:
+            self._drop(connection)
+        elif (waiter := self._next()) is not None:
+            connection.taken = True
+            waiter.set_result(connection)
+        else:
+            self._free.append(connection)
+
+    async def _clean(self, connection: StampedConnection) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await connection.clean_up()
+        except ERRORS as error:
+            _log.warning("database.connection_dropped", error=type(error).__name__)
+        finally:
+            if connection.at_rest():
+                self._put_back(connection)
+            else:
+                self._drop(connection)
+
+    def _drop(self, connection: StampedConnection) -> None:
+        """Do without a connection. Whoever has waited longest may make another one."""
+        connection.terminate()
+        connection.taken = False
+        if connection in self._open:
+            self._open.remove(connection)
+            self._opening += 1
+            self._leave_room()
+
+    def _leave_room(self) -> None:
+        waiter = self._next()
+        if waiter is not None:
+            waiter.set_result(None)
+            return
+        self._opening -= 1
+        if self._closed and not self._open and not self._opening:
+            self._all_closed.set()
+
+    async def _opened(self, deadline: float) -> StampedConnection:
+        """A new connection, in room that was left for it."""
+        try:
+            with told_clearly():
+                async with asyncio.timeout_at(deadline):
+                    connection = await self._connect()
+        except BaseException:
+            self._leave_room()
+            raise
+        self._opening -= 1
+        self._admit(connection)
+        if self._closed:
+            self._drop(connection)
+            raise _unavailable()
+        return connection
+
+    def _admit(self, connection: StampedConnection) -> StampedConnection:
+        # What began together does not end together.
+        connection.expires_at = self._loop.time() + random.uniform(0.8, 1) * _LIFE_SECONDS  # noqa: S311
+        connection.siblings = self._open
+        connection.taken = True
+        self._open.add(connection)
+        return connection
+
+    async def _wait(self, deadline: float) -> StampedConnection | None:
+        """Wait for a connection, or for room to make one."""
+        waiter: _Waiter = self._loop.create_future()
+        self._waiting.append((deadline, waiter))
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(deadline, self._give_up)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                # It was given something in the same turn of the loop.
+                connection = waiter.result()
+                if connection is None:
+                    self._leave_room()
+                else:
+                    self._put_back(connection)
+            raise
+
+    def _next(self) -> _Waiter | None:
+        while self._waiting:
+            _, waiter = self._waiting.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    def _give_up(self) -> None:
+        """Turn those away who have waited for too long. One timer serves all, since all wait equally long."""
+        self._alarm = None
+        while self._waiting:
+            deadline, waiter = self._waiting[0]
+            if not waiter.done():
+                if deadline > self._loop.time():
+                    self._alarm = self._loop.call_at(deadline, self._give_up)
+                    return
+                waiter.set_exception(self._turned_away())
+            self._waiting.popleft()
+
+    def _turned_away(self) -> ParleyError:
+        if len(self._open) < self._size:
+            return _unavailable()  # there was room for another one: it is the server that kept us waiting
+        return Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1)
+
+    def _look_after(self) -> None:
+        """End connections that are silent, unused or old. At most some are old at a time, so nobody has to wait."""
+        self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
+        now = self._loop.time()
+        for connection in self._open:
+            if connection.asked_at is not None and now - connection.asked_at >= _SILENCE_SECONDS:
+                _log.warning("database.silent")
+                connection.terminate()
+        spare = len(self._open) - _LEAST
+        kept = []
+        for connection in self._free:
+            unused = spare > 0 and now - connection.released_at >= _IDLE_SECONDS
+            if unused or now >= connection.expires_at or connection.is_closed():
+                spare -= 1
+                self._drop(connection)
+            else:
+                kept.append(connection)
+        self._free = kept
+
+    def _shut(self) -> None:
+        """Take no more callers."""
+        self._closed = True
+        self._look.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        while (waiter := self._next()) is not None:
+            waiter.set_exception(_unavailable())
+
+    def _end(self) -> None:
+        """Close every connection at once, whoever uses it."""
+        self._shut()
+        self._free = []
+        for connection in list(self._open):
+            self._drop(connection)
 
 
-async def _keep(connection: asyncpg.Connection) -> None:
-    """Leave the stamp on: the next caller compares it and replaces it before its first statement."""
+_Waiter = asyncio.Future[StampedConnection | None]
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
+
+
+async def connected(url: str) -> StampedConnection:
+    """A connection as the runtime role needs it."""
+    return await asyncpg.connect(
+        url,
+        connection_class=StampedConnection,
+        statement_cache_size=500,
+        # As long as the connection: the server plans anew by itself when tables or their statistics change.
+        max_cached_statement_lifetime=0,
+        command_timeout=_SILENCE_SECONDS,
+        server_settings={
+            "application_name": "parley",
+            "search_path": "parley",
+            "statement_timeout": "10s",
+            "lock_timeout": "5s",
+            "idle_in_transaction_session_timeout": "30s",
+            # The statements are short and find their rows by an index: what suits spinning disks and long reports
+            # would have them scan and compile instead.
+            "random_page_cost": "1.1",
+            "jit": "off",
+        },
+    )

@@ -2,6 +2,8 @@
 
 The only module that builds SQL text. Every name in it comes from a declaration in `resolvers/`, every value is a
 parameter, and `$1` is always the caller's id. The texts are cached, so an operation that runs again prepares nothing.
+
+What reads comes in two forms: `$2` is an array of keys or, with `one`, a single key, which costs the server a third.
 """
 
 from __future__ import annotations
@@ -28,16 +30,15 @@ class Source:
     deletable: bool = False
     through: Through | None = None
 
-    @property
-    def rows(self) -> str:
-        """FROM and WHERE of the children of one parent, whose key is `k.key`."""
+    def rows(self, key: str) -> str:
+        """FROM and WHERE of the children of the parent with this key."""
         if self.through is None:
-            text = f"FROM {self.table} AS t\nWHERE t.user_id = $1 AND t.{self.by} = k.key"
+            text = f"FROM {self.table} AS t\nWHERE t.user_id = $1 AND t.{self.by} = {key}"
         else:
             text = (
                 f"FROM {self.through.table} AS j\n"
                 f"JOIN {self.table} AS t ON t.user_id = j.user_id AND t.id = j.{self.through.to}\n"
-                f"WHERE j.user_id = $1 AND j.{self.through.by} = k.key"
+                f"WHERE j.user_id = $1 AND j.{self.through.by} = {key}"
             )
         return text + (" AND t.deleted_at IS NULL" if self.deletable else "")
 
@@ -60,15 +61,18 @@ class Condition:
 
 
 @functools.lru_cache(maxsize=4096)
-def by_key(table: str, column: str, columns: tuple[str, ...]) -> str:
-    """Rows by a column's values: `$2` is the array of keys."""
-    return f"SELECT {_list(columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = ANY($2::uuid[])"
+def by_key(table: str, column: str, columns: tuple[str, ...], *, one: bool = False) -> str:
+    """Rows by a column's values."""
+    keys = "$2" if one else "ANY($2::uuid[])"
+    return f"SELECT {_list(columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = {keys}"
 
 
 @functools.lru_cache(maxsize=4096)
-def children(source: Source, order: tuple[str, ...], descending: bool, columns: tuple[str, ...]) -> str:
-    """All children of each parent, in order. `$2` is the array of parents' keys; `link_key` tells whose a row is."""
-    return _per_parent(source, _list(columns, "t"), _order(source, order, descending))
+def children(
+    source: Source, order: tuple[str, ...], descending: bool, columns: tuple[str, ...], *, one: bool = False
+) -> str:
+    """All children of each parent, in order. `link_place` is the place of the parent's key in `$2`, from 1."""
+    return _per_parent(source, _list(columns, "t"), _order(source, order, descending), one)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -79,8 +83,10 @@ def page(
     conditions: tuple[Condition, ...],
     continued: bool,
     columns: tuple[str, ...],
+    *,
+    one: bool = False,
 ) -> str:
-    """At most `$3` children of each parent in `$2`, after the position in the last parameters if `continued`.
+    """At most `$3` children of each parent, as `children`, after the position in the last parameters if `continued`.
 
     The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the
     place in the index that serves it.
@@ -92,14 +98,14 @@ def page(
         names = ", ".join(source.ordered(column) for column in order)
         where += f" AND ({names}) {'<' if descending else '>'} ({place})"
     ordered = where + _order(source, order, descending) + "\nLIMIT $3"
-    return _per_parent(source, _list(columns, "t"), ordered)
+    return _per_parent(source, _list(columns, "t"), ordered, one)
 
 
 @functools.lru_cache(maxsize=1024)
-def count(source: Source, conditions: tuple[Condition, ...]) -> str:
-    """How many children each parent in `$2` has. The conditions' parameters start at `$3`."""
+def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = False) -> str:
+    """How many children each parent has, as `children`. The conditions' parameters start at `$3`."""
     where = "".join(f" AND {test.text(3 + n)}" for n, test in enumerate(conditions))
-    return _per_parent(source, "count(*) AS total", where)
+    return _per_parent(source, "count(*) AS total", where, one)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -133,11 +139,13 @@ def which_table(tables: tuple[str, ...]) -> str:
     return "\nUNION ALL\n".join(parts)
 
 
-def _per_parent(source: Source, columns: str, rest: str) -> str:
+def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
+    if one:
+        return f"SELECT 1 AS link_place, {columns}\n{source.rows('$2')}{rest}"
     # The nested loop that LATERAL asks for keeps the order of the inner query for each parent.
     return (
-        "SELECT k.key AS link_key, r.*\nFROM unnest($2::uuid[]) AS k (key)\nCROSS JOIN LATERAL (\n"
-        f"SELECT {columns}\n{source.rows}{rest}\n) AS r"
+        "SELECT k.place AS link_place, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, place)\n"
+        f"CROSS JOIN LATERAL (\nSELECT {columns}\n{source.rows('k.key')}{rest}\n) AS r"
     )
 
 

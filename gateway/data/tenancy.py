@@ -19,8 +19,9 @@ from uuid import UUID
 import asyncpg
 
 from gateway.data import statements
-from gateway.data.failure import ERRORS, is_lost, told_clearly
-from gateway.data.pool import Pool, StampedConnection
+from gateway.data.connection import StampedConnection
+from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.errors import Unauthenticated, Unavailable
@@ -95,7 +96,7 @@ class Statements:
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         with told_clearly(self.connection, commits=self._commits):
-            return await self.connection.fetchrow(text, *arguments, record_class=record)
+            return cast("asyncpg.Record | None", await self.connection.fetchrow(text, *arguments, record_class=record))
 
 
 class Tenant:
@@ -114,8 +115,8 @@ class Tenant:
         self._connection: StampedConnection | None = None
         self._in_snapshot = False
         self._closed = False
-        self._lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
+        """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
 
     @property
     def stamp(self) -> Stamp:
@@ -139,19 +140,34 @@ class Tenant:
 
     async def fetch(self, text: str, *arguments: Any, record: type[Row] | None = None) -> list[Any]:
         """Rows of a generated statement that only reads; the caller's id goes first."""
-        async with self._turn():
-            try:
-                return await self._fetch(text, arguments, record)
-            except Unavailable:
-                # A connection may have died of old age. A snapshot cannot be gone on with on another one.
-                if self._connection is None or self._in_snapshot or not is_lost(self._connection):
-                    raise
-                return await self._fetch(text, arguments, record)
+        task = await self._begin_turn()
+        try:
+            return await self._fetch(text, arguments, record)
+        except (Unavailable, *ERRORS) as error:
+            return await self._fetch_again(error, text, arguments, record)
+        finally:
+            await self._end_turn(task)
 
     async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
-        connection = await self._stamped()
-        with told_clearly(connection):
-            return await connection.fetch(text, self.stamp.user_id, *arguments, record_class=record)
+        stamp, connection = self.stamp, self._connection
+        if connection is None:
+            connection = self._connection = await self._pool.take(stamp)
+        if self._snapshot and not self._in_snapshot:
+            connection = await self._stamped()
+        return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)
+
+    async def _fetch_again(
+        self, error: Exception, text: str, arguments: Sequence[Any], record: type[Row] | None
+    ) -> list[Any]:
+        """A connection may have died of old age. A snapshot cannot be gone on with on another one."""
+        connection = self._connection
+        failure = error if isinstance(error, Unavailable) else failed(error, connection)
+        if failure is None:
+            raise error
+        if not isinstance(failure, Unavailable) or connection is None or self._in_snapshot or not is_lost(connection):
+            raise failure from error
+        with told_clearly(await self._taken()):
+            return await self._fetch(text, arguments, record)
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[Statements]:
@@ -195,7 +211,7 @@ class Tenant:
     async def close(self) -> None:
         """Give the connection back. What still runs on it is wanted by nobody any more, and is cancelled."""
         self._closed = True
-        left = self._tasks - {asyncio.current_task()}
+        left = self._turns.keys() - {asyncio.current_task()} if self._turns else ()
         try:
             if left:
                 for task in left:
@@ -209,17 +225,42 @@ class Tenant:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait until no other task uses the connection."""
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._tasks.add(task)
+        task = await self._begin_turn()
         try:
-            async with self._lock:
-                try:
-                    yield
-                finally:
-                    if self._closed:
-                        await self._give_back()
+            yield
         finally:
-            self._tasks.discard(task)
+            await self._end_turn(task)
+
+    async def _begin_turn(self) -> asyncio.Task[Any]:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        if not self._turns:
+            self._turns[task] = None
+            return task
+        if task in self._turns:
+            raise RuntimeError("Something else of the operation is awaited inside of its transaction.")
+        turn = self._turns[task] = asyncio.get_running_loop().create_future()
+        try:
+            await turn
+        except BaseException:
+            self._pass_on(task)
+            raise
+        return task
+
+    async def _end_turn(self, task: asyncio.Task[Any]) -> None:
+        try:
+            if self._closed:
+                await self._give_back()
+        finally:
+            self._pass_on(task)
+
+    def _pass_on(self, task: asyncio.Task[Any]) -> None:
+        was_first = next(iter(self._turns)) is task
+        del self._turns[task]
+        if was_first and self._turns:
+            turn = next(iter(self._turns.values()))
+            # One that has been cancelled passes on by itself.
+            if turn is not None and not turn.done():
+                turn.set_result(None)
 
     async def _taken(self) -> StampedConnection:
         if self._connection is not None and is_lost(self._connection):
@@ -227,7 +268,7 @@ class Tenant:
                 raise Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
             await self._give_back()
         if self._connection is None:
-            self._connection = await self._pool.take()
+            self._connection = await self._pool.take(self._stamp)
         return self._connection
 
     async def _stamped(self) -> StampedConnection:

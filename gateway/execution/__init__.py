@@ -1,44 +1,65 @@
 """The engine: what happens to an operation between the socket and the schema, phase by phase.
 
-parse → choose → limit → validate → coerce → (plan) → run → complete. All but `run` is plain computing:
+parse → choose → limit → validate → cost → coerce → (plan) → run → complete. All but `run` is plain computing:
 it awaits nothing and needs no context, so it can be tested with strings.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from graphql import GraphQLSchema
+from graphql import ExecutionResult, GraphQLSchema
 
-from gateway.execution import depth_first
+from gateway.errors import TimedOut
+from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
-from gateway.execution.coerce import coerce
+from gateway.execution.coerce import compile_coercion
 from gateway.execution.complete import Answer, complete, failed
-from gateway.execution.depth_first import ContextFactory
+from gateway.execution.cost import plan_cost
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
 from gateway.execution.limits import Limits, check_limits
 from gateway.execution.operation import Document, Operation, OperationRequest
+from gateway.execution.persisted import key_of, text_of
+from gateway.execution.plan import Plan
+from gateway.execution.planner import Plans
+from gateway.execution.subscribe import ContextFactory, subscribe
 from gateway.execution.text import check_literals
 
 
 class Engine:
     """Runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool = True,
+        limits: Limits | None = None,
+        breadth_first: bool = True,
+        deadline_seconds: float | None = None,
+    ) -> None:
         self.schema = schema
+        self.ways: Counter[tuple[str, str]] = Counter()
+        """How many operations of each kind ran breadth-first, or for which reason they did not."""
+        self._deadline_seconds = deadline_seconds
+        self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
-        self._documents = DocumentCache()
+        self._documents = DocumentCache[Document]()
 
     def prepare(self, request: OperationRequest) -> Operation:
         """Make the request ready to run, or raise `RequestErrors`."""
-        key = (request.query, request.operation_name)
+        key = key_of(request)
         document = self._documents.get(key)
         if document is None:
-            document = self._read(*key)
-            self._documents.put(key, document)
-        variables = coerce(self.schema, document, request.variables, suggestions=self._introspection)
+            text = text_of(request)
+            document = self._read(text, request.operation_name)
+            self._documents.put(key, document, len(text))
+        variables = document.coerce(request.variables)
+        document.cost.check(variables.coerced)
         return Operation(document, variables, request.extensions)
 
     def _read(self, text: str, operation_name: str | None) -> Document:
@@ -48,18 +69,49 @@ class Engine:
         validate(self.schema, parsed, introspection=self._introspection)
         check_literals(parsed)
         fragments = fragments_of(parsed)
-        return Document(definition, fragments, field_names(definition, fragments))
+        coerce = compile_coercion(self.schema, definition, suggestions=self._introspection)
+        cost = plan_cost(self.schema, definition, fragments, self._limits)
+        names = field_names(definition, fragments)
+        return Document(definition, fragments, names, coerce, cost, Plans(self.schema, definition, fragments, names))
 
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
-        result = await depth_first.run(self.schema, operation, context)
+        (result,) = await self._run(operation, context, (None,))
         return complete(result, operation.name)
+
+    async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
+        """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
+        (result,) = await self._run(operation, context, [root])
+        return result
 
     async def subscribe(self, operation: Operation, contexts: ContextFactory) -> AsyncGenerator[Answer, None]:
         """Run a subscription: an answer per event. One without data is the last, and says why it ended."""
         try:
-            async with aclosing(depth_first.subscribe(self.schema, operation, contexts)) as results:
+            async with aclosing(subscribe(self.schema, operation, contexts, self._run)) as results:
                 async for result in results:
                     yield complete(result, operation.name)
         except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
             yield failed(error, operation.name)
+
+    async def _run(self, operation: Operation, context: object, roots: Sequence[object]) -> list[ExecutionResult]:
+        plan = self._plan(operation)
+        self.ways[operation.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                if isinstance(plan, str):
+                    return [await depth_first.run(self.schema, operation, context, root) for root in roots]
+                return await breadth_first.run(self.schema, operation, plan, context, roots)
+        except TimeoutError:
+            # Whatever else takes too long is an error of its field.
+            raise TimedOut(
+                f"The operation took longer than {self._deadline_seconds:g} seconds and was ended.",
+                **({"outcome": "unknown"} if operation.kind == "mutation" else {}),
+            ) from None
+
+    def fallback(self, operation: Operation) -> str | None:
+        """Why the operation runs depth-first; None if it runs breadth-first."""
+        plan = self._plan(operation)
+        return plan if isinstance(plan, str) else None
+
+    def _plan(self, operation: Operation) -> Plan | str:
+        return operation.plan if self._breadth_first else "it was chosen so"

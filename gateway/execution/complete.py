@@ -62,7 +62,7 @@ class Answer:
         if self.extensions:
             members["extensions"] = self.extensions
         try:
-            return orjson.dumps(members)
+            return orjson.dumps(members, option=orjson.OPT_UTC_Z)
         except orjson.JSONEncodeError as error:
             return failed(error).bytes()
 

@@ -1,14 +1,10 @@
-"""Running an operation object by object, with graphql-core.
-
-This is the seam for other ways to run an operation: they answer the same call with the same result, and hand
-over to this one what they cannot express.
-"""
+"""Running an operation object by object, with graphql-core: what cannot be planned, and sources of subscriptions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any
 
@@ -25,10 +21,7 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
-from gateway.errors import Overloaded, Unavailable
 from gateway.execution.operation import Operation
-
-ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 async def run(schema: GraphQLSchema, operation: Operation, context: object, root: object = None) -> ExecutionResult:
@@ -41,30 +34,8 @@ async def run(schema: GraphQLSchema, operation: Operation, context: object, root
         await _settle(executor)
 
 
-async def subscribe(
-    schema: GraphQLSchema, operation: Operation, contexts: ContextFactory
-) -> AsyncGenerator[ExecutionResult, None]:
-    """Run a subscription: one context for its source, and a fresh one per event.
-
-    A context that lived on would answer the second event from what its loaders cached for the first.
-    """
-    async with contexts() as context, _source(schema, operation, context) as events:
-        async for event in events:
-            async with contexts() as fresh:
-                result = await run(schema, operation, fresh, event)
-            _refuse_to_spoil(result)
-            yield result
-
-
-def _refuse_to_spoil(result: ExecutionResult) -> None:
-    """An event whose content could not be had is not sent: the client comes back for it with its last cursor."""
-    for error in result.errors or ():
-        if isinstance(error.original_error, Overloaded | Unavailable):
-            raise error
-
-
 @asynccontextmanager
-async def _source(schema: GraphQLSchema, operation: Operation, context: object) -> AsyncIterator[AsyncIterable[Any]]:
+async def source(schema: GraphQLSchema, operation: Operation, context: object) -> AsyncIterator[AsyncIterable[Any]]:
     """The stream of events, whose `finally` blocks have run when this ends, however it ends."""
     created = create_source_event_stream(_executor(schema, operation, context, None))
     stream = await created if isawaitable(created) else created

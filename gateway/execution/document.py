@@ -34,21 +34,19 @@ VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
 _QUOTED = re.compile(r"(, found|; found| Found|(?<=non string value)): .*", re.DOTALL)
 
-MAX_CHARACTERS = 64 * 1024
-MAX_TOKENS = 2_000
+MAX_CHARACTERS = 32 * 1024
+MAX_TOKENS = 1_000
 MAX_COMMENTS = 100
-MAX_ERRORS = 20
+MAX_ERRORS = 10
 
 
 def parse(text: str) -> DocumentNode:
     """Read the text as GraphQL."""
+    if len(text) > MAX_CHARACTERS:  # graphql-core would count the lines of it
+        message = f"The document has more than {MAX_CHARACTERS:,} characters. Long values go into variables."
+        raise RequestErrors([GraphQLError(message)], PARSE_FAILED)
     try:
-        return parse_document(
-            text,
-            max_lexical_tokens=MAX_TOKENS,
-            max_comments=MAX_COMMENTS,
-            max_source_length=MAX_CHARACTERS,
-        )
+        return parse_document(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
     except GraphQLSyntaxError as error:
         raise RequestErrors([error], PARSE_FAILED) from None
 

@@ -30,9 +30,10 @@ from graphql import (
 
 from gateway.auth.identity import Identity
 from gateway.context import SNAPSHOT_FIELD, Context, Resources
-from gateway.execution import Engine, depth_first, sample
+from gateway.execution import Engine, breadth_first, depth_first, sample
 from gateway.execution.document import choose, parse
 from gateway.execution.operation import Operation, OperationRequest, RequestErrors
+from gateway.execution.plan import Field
 from gateway.feed.changes import Change
 from gateway.http.ports import Client
 from gateway.refusal import Refusal
@@ -85,10 +86,18 @@ async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> Exe
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)
     try:
         root = _event(schema, operation) if operation.kind == "subscription" else None
-        return await depth_first.run(schema, operation, context, root)
+        plan = operation.plan
+        if isinstance(plan, str):
+            return await depth_first.run(schema, operation, context, root)
+        (result,) = await breadth_first.run(schema, operation, plan, context, [root], on_field=_enter)
+        return result
     finally:
         _path.set("")
         await context.release()
+
+
+def _enter(field: Field) -> None:
+    _path.set(".".join(field.path))
 
 
 class _Hub:
@@ -113,9 +122,12 @@ def _report(schema: GraphQLSchema, operation: Operation, asked: Asked, result: E
 
 def _manner(schema: GraphQLSchema, operation: Operation) -> list[str]:
     roots = ", ".join(_root_fields(operation))
+    plan = operation.plan
     lines = [
         f"Root resolvers: {roots}.",
-        "Runs depth-first: object by object, and a link once for all objects of a level.",
+        f"Runs depth-first, because {plan}: object by object, and a link once for all objects of a level."
+        if isinstance(plan, str)
+        else "Runs breadth-first: level by level, each link once for all objects of its level.",
     ]
     if operation.kind == "subscription":
         described = event_of(_event_class(schema, operation))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, VariableValues
+
+if TYPE_CHECKING:
+    from gateway.execution.cost import Cost
+    from gateway.execution.plan import Plan
+    from gateway.execution.planner import Plans
 
 Kind = Literal["query", "mutation", "subscription"]
 
@@ -19,6 +24,8 @@ class OperationRequest:
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str | None = None
+    """The hash of the document, beside its text, or in its place: then the text is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,10 @@ class Document:
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     field_names: frozenset[str]
+    coerce: Callable[[Mapping[str, Any]], VariableValues]
+    """Checks and converts a request's variables, or raises `RequestErrors`."""
+    cost: Cost
+    plans: Plans
 
     @property
     def name(self) -> str | None:
@@ -60,6 +71,11 @@ class Operation:
     def kind(self) -> Kind:
         """Whether the operation reads once, writes, or listens."""
         return self.document.kind
+
+    @property
+    def plan(self) -> Plan | str:
+        """How it runs level by level; or why it cannot, and runs object by object."""
+        return self.document.plans.plan(self.variables)
 
     @property
     def field_names(self) -> frozenset[str]:

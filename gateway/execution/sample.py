@@ -59,6 +59,7 @@ _KINDS: dict[Any, Any] = {
     decimal.Decimal: decimal.Decimal(1),
 }
 _ALIAS = re.compile(r"\bAS (\w+)")
+_SELECTED = re.compile(r"^SELECT (.*)$", re.MULTILINE)
 
 
 def variables(schema: GraphQLSchema, definition: OperationDefinitionNode) -> dict[str, Any]:
@@ -92,18 +93,21 @@ def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
 class SampleRow(dict[str, Any]):
     """A row with whatever columns are read from it, that passes for a record of its entity."""
 
-    def __init__(self, key: UUID, record: type[Row] | None, kinds: Mapping[str, Any]) -> None:
+    def __init__(self, key: UUID, record: type[Row] | None, kinds: Mapping[str, Any], columns: Sequence[str]) -> None:
         super().__init__()
         self._key = key
         self._record = record
         self._kinds = kinds
+        self._columns = columns
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # A type of the API knows its rows by the class of their record.
         return self._record or dict
 
-    def __missing__(self, column: str) -> Any:
+    def __missing__(self, column: str | int) -> Any:
+        if isinstance(column, int):
+            return self[self._columns[column]]
         is_id = column in ("id", "link_key") or column.endswith("_id")
         kind = self._kinds.get(column, UUID if is_id else int)
         return self._key if kind is UUID else sample(kind)
@@ -126,6 +130,13 @@ def _keys(arguments: Sequence[Any]) -> Sequence[UUID]:
     return given if isinstance(given, list) and given and isinstance(given[0], UUID) else [KEY]
 
 
+def _selected(text: str) -> list[str]:
+    """The columns that a generated statement selects, in their order."""
+    lists = _SELECTED.findall(text)
+    names = [part.rpartition(" AS ")[2].rpartition(".")[2] for each in lists for part in each.split(", ")]
+    return [name for name in names if name != "*"]
+
+
 class SampleConnection:
     """A connection that answers each statement with a row for each key, and tells what it was asked."""
 
@@ -134,12 +145,14 @@ class SampleConnection:
         self._likely = likely
         self._asked = asked
 
-    async def fetch(self, text: str, *arguments: Any, record_class: type[Row] | None = None) -> list[Any]:
+    async def fetch(
+        self, text: str, *arguments: Any, record_class: type[Row] | None = None, stamp: Any = None
+    ) -> list[Any]:
         self._asked(text)
         return [self._row(key, text, record_class) for key in _keys(arguments)]
 
     def _row(self, key: UUID, text: str, record: type[Row] | None) -> SampleRow:
-        row = SampleRow(key, record, self._kinds.get(record, {}) if record else {})
+        row = SampleRow(key, record, self._kinds.get(record, {}) if record else {}, _selected(text))
         if record is None:
             row.update((column, row[column]) for column in _ALIAS.findall(text))
             if "entity" in row:
@@ -161,7 +174,7 @@ class SampleConnection:
         return SampleTransaction(self._asked)
 
     # As a pool of itself:
-    async def take(self) -> SampleConnection:
+    async def take(self, *_preferred: Any) -> SampleConnection:
         return self
 
     async def release(self, _connection: Any) -> None: ...

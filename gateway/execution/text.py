@@ -30,9 +30,46 @@ NAMED = (FieldNode, ArgumentNode, ObjectFieldNode, VariableDefinitionNode)
 
 Path = tuple[str | int, ...]
 
+_TEXTLESS = frozenset({int, float, bool, type(None)})
+
 
 def check_variables(variables: Mapping[str, Any]) -> None:
     """Refuse variables that hold text or a depth of nesting that cannot be stored."""
+    if not _is_storable(variables):
+        _find_fault(variables)
+
+
+def _is_storable(variables: Mapping[str, Any]) -> bool:
+    """Whether there is certainly no fault in the variables. Keeps no paths, so it is quick."""
+    level: list[Any] = [variables]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for container in level:
+            items = container
+            if type(container) is dict:
+                if not all(map(_is_text, container)):
+                    return False
+                items = container.values()
+            for item in items:
+                kind = type(item)
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is str:
+                    if not _is_text(item):
+                        return False
+                elif kind not in _TEXTLESS:
+                    return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and (text.isascii() or _lone_surrogate(text) is None)
+
+
+def _find_fault(variables: Mapping[str, Any]) -> None:
     pending: list[tuple[Path, Any]] = [(("variables",), variables)]
     while pending:
         path, value = pending.pop()
@@ -54,7 +91,9 @@ def _members(value: Mapping[str, Any] | list[Any], path: Path) -> list[tuple[Pat
 
 def check_literals(document: DocumentNode) -> None:
     """Refuse a document with such text in one of its string literals."""
-    visit(document, _Literals())
+    text = document.loc.source.body if document.loc else "\0"
+    if "\0" in text or "\\u" in text:  # there is no other way for it to get there
+        visit(document, _Literals())
 
 
 class _Literals(Visitor):

@@ -133,8 +133,8 @@ class Hub:
         """Any feed may have moved: hints may have been lost."""
         self.hint(list(self._channels))
 
-    async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[Change, None]:
-        """Every change of a user's rows after a place, once, in order, for ever.
+    async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[list[Change], None]:
+        """Every change of a user's rows after a place, once, in order, for ever; what waits at a time comes together.
 
         Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when
         the database does not answer, so that it cannot be told.
@@ -150,10 +150,10 @@ class Hub:
                 changes = channel.after(place.version)
                 if changes is None:
                     changes = await self._read_behind(channel, place)
-                for change in changes:
-                    place = Place(change.epoch, change.version)
-                    yield change
-                if not changes:
+                if changes:
+                    place = Place(changes[-1].epoch, changes[-1].version)
+                    yield changes
+                else:
                     await moved.wait()
         finally:
             channel.followers -= 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -12,15 +14,16 @@ from gateway.execution.complete import INTERNAL, Answer
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
+NO_HEADERS: Mapping[str, str] = {}
 UNAUTHENTICATED_HEADERS = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 RETRY_HEADERS = {"Retry-After": "1"}
 
 REFUSED_BY_CODE: Mapping[str | None, tuple[int, Mapping[str, str]]] = {
     Unauthenticated.code: (401, UNAUTHENTICATED_HEADERS),
-    Forbidden.code: (403, {}),
+    Forbidden.code: (403, NO_HEADERS),
     Overloaded.code: (503, RETRY_HEADERS),
     Unavailable.code: (503, RETRY_HEADERS),
-    INTERNAL: (500, {}),
+    INTERNAL: (500, NO_HEADERS),
 }
 """Failures of the request as a whole that a client or a proxy should know without reading the body."""
 
@@ -39,28 +42,46 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.answer = Answer(errors=({"message": message, "extensions": {"code": code}},))
-        self.headers = headers or {}
+        self.headers = headers or NO_HEADERS
 
 
-def respond(answer: Answer, media_type: str) -> web.Response:
-    """The answer of the engine as an HTTP response."""
-    status, headers = _status(answer, media_type)
-    return write(answer, media_type, status, headers)
+class Reply(NamedTuple):
+    """What goes back to the client, apart from what every answer carries.
+
+    A tuple and no dataclass: one is made for each request, in a third of the time.
+    """
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: Mapping[str, str] = NO_HEADERS
+
+    @property
+    def content_type(self) -> str:
+        """The media type, with the encoding."""
+        return f"{self.media_type}; charset=utf-8"
+
+    def response(self) -> web.Response:
+        """The reply as aiohttp sends it."""
+        headers = {"Content-Type": self.content_type, **self.headers}
+        return web.Response(body=self.body, status=self.status, headers=headers)
 
 
-def write(answer: Answer, media_type: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A response with this status, whatever the answer says."""
-    return web.Response(body=answer.bytes(), status=status, headers=headers, content_type=media_type, charset="utf-8")
-
-
-def _status(answer: Answer, media_type: str) -> tuple[int, Mapping[str, str]]:
+def respond(answer: Answer, media_type: str) -> Reply:
+    """The answer of the engine, with the status that it has in this media type."""
     if answer.has_data:
-        return 200, {}
+        return Reply(200, media_type, answer.bytes())
+    status, headers = _status_of_failure(answer, media_type)
+    return Reply(status, media_type, answer.bytes(), headers)
+
+
+def _status_of_failure(answer: Answer, media_type: str) -> tuple[int, Mapping[str, str]]:
     # Clients that ask for application/json take any other status for a failure of the network or of a proxy.
     refused = 400 if media_type == GRAPHQL_JSON else 200
-    return REFUSED_BY_CODE.get(answer.code, (refused, {}))
+    return REFUSED_BY_CODE.get(answer.code, (refused, NO_HEADERS))
 
 
+@lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> str:
     """The media type to answer in. Without a preference it is the one that every client can read."""
     if accept is None or not accept.strip():

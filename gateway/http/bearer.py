@@ -5,22 +5,21 @@ A token is the only credential. Cookies are never looked at, so a foreign page h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from aiohttp import web
 
 from gateway.auth.identity import Identity
 from gateway.errors import Unauthenticated
 from gateway.http.ports import Verify
 
 
-def identify(request: web.Request, verify: Verify) -> Identity | None:
-    """The caller of an HTTP request, None without a token; raises `Unauthenticated` if it is not good."""
-    values = request.headers.getall("Authorization", [])
-    if len(values) > 1:
+def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
+    """The caller of a request with these Authorization headers, None without one; raises `Unauthenticated`."""
+    if not authorizations:
+        return None
+    if len(authorizations) > 1:
         raise Unauthenticated("The request has more than one Authorization header.")
-    return verify(bearer_token(values[0])) if values else None
+    return verify(bearer_token(authorizations[0]))
 
 
 def bearer_token(authorization: object) -> str:

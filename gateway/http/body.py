@@ -14,22 +14,27 @@ from gateway.http.options import Options
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
-async def read_body(request: web.Request, options: Options) -> bytes:
+async def read_body(request: web.BaseRequest, options: Options) -> bytes:
     """The whole body as the client meant it."""
     limit = options.max_body_bytes
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     try:
-        async with asyncio.timeout(options.body_timeout_seconds):
-            body = await _read(request, limit)
+        if request.content.is_eof():
+            body = request.content.read_nowait()
+        else:
+            async with asyncio.timeout(options.body_timeout_seconds):
+                body = await _read(request, limit)
     except TimeoutError:
         raise HttpError(408, "The body did not arrive in time.") from None
     except (web.RequestPayloadError, ConnectionError):
         raise HttpError(400, "The body did not arrive as a whole.") from None
+    if len(body) > limit:
+        raise too_large(limit)
     return decompress(body, request.headers.get("Content-Encoding", ""), limit)
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
 from gateway.execution.operation import Operation
 from gateway.http.answer import JSON, respond
-from gateway.http.ports import Client, Contexts
+from gateway.http.ports import Client, Contexts, Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,11 @@ class Edge:
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:
         """Run a query or a mutation."""
         try:
-            async with self.contexts.open(identity, operation, client) as context:
+            context = self.contexts.open(identity, operation, client)
+            try:
                 return await self.engine.run(operation, context)
+            finally:
+                await context.release()
         except Exception as error:  # noqa: BLE001 - the outer edge
             return failed(error, operation.name)
 
@@ -35,7 +39,15 @@ class Edge:
         self, operation: Operation, identity: Callable[[], Identity | None], client: Client
     ) -> AsyncGenerator[Answer, None]:
         """Run a subscription. The identity is asked for at each event: it changes when a token is renewed."""
-        return self.engine.subscribe(operation, lambda: self.contexts.open(identity(), operation, client))
+        return self.engine.subscribe(operation, lambda: _releasing(self.contexts.open(identity(), operation, client)))
+
+
+@asynccontextmanager
+async def _releasing(context: Opened) -> AsyncIterator[Opened]:
+    try:
+        yield context
+    finally:
+        await context.release()
 
 
 @web.middleware
@@ -46,4 +58,4 @@ async def catch_all(request: web.Request, handler: Handler) -> web.StreamRespons
     except (web.HTTPException, ConnectionError):
         raise
     except Exception as error:  # noqa: BLE001 - the outer edge
-        return respond(failed(error), JSON)
+        return respond(failed(error), JSON).response()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from aiohttp import web
 
+from gateway.auth.identity import Identity
 from gateway.errors import BadRequest, ParleyError, Unauthenticated
 from gateway.execution.complete import failed
-from gateway.execution.operation import Operation, OperationRequest, RequestErrors
-from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, negotiate, respond, write
+from gateway.execution.operation import Kind, OperationRequest, RequestErrors
+from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
 from gateway.http.bearer import identify
 from gateway.http.body import read_body
+from gateway.http.client import client_of
 from gateway.http.edge import Edge
+from gateway.http.head import PlainHead
 from gateway.http.options import Options
 from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.ports import Client, Verify
@@ -37,20 +39,31 @@ class Endpoint:
         media_type = JSON
         try:
             media_type = negotiate(request.headers.get("Accept"))
-            return await self._answer(request, media_type)
-        except HttpError as error:
-            return write(error.answer, media_type, error.status, error.headers)
-        except ParleyError as error:
-            return refuse(error, media_type)
-        except RequestErrors as error:
-            return respond(failed(error), media_type)
+            identity = identify(request.headers.getall("Authorization", []), self.verify)
+            asked = await self._read(request)
+            client = client_of(request.headers, request.remote, self.options)
+            return (await self._run(asked, request.method, identity, client, media_type)).response()
+        except (HttpError, ParleyError, RequestErrors) as error:
+            return refuse(error, media_type).response()
 
-    async def _answer(self, request: web.Request, media_type: str) -> web.Response:
-        identity = identify(request, self.verify)
-        operation = self.edge.engine.prepare(await self._read(request))
-        refuse_what_http_cannot(operation, request.method)
-        answer = await self.edge.answer(operation, identity, client_of(request, self.options))
-        return respond(answer, media_type)
+    async def handle_plain(self, head: PlainHead, body: bytes | web.BaseRequest, client: Client) -> Reply:
+        """Answer a plain request, whose body has come or is still to be read. Whatever fails, this does not."""
+        try:
+            identity = identify(head.authorizations, self.verify)
+            if not isinstance(body, bytes):
+                body = await read_body(body, self.options)
+            return await self._run(read_request(body), "POST", identity, client, head.media_type)
+        except (HttpError, ParleyError, RequestErrors) as error:
+            return refuse(error, head.media_type)
+        except Exception as error:  # noqa: BLE001 - the outer edge
+            return respond(failed(error), JSON)
+
+    async def _run(
+        self, request: OperationRequest, method: str, identity: Identity | None, client: Client, media_type: str
+    ) -> Reply:
+        operation = self.edge.engine.prepare(request)
+        refuse_what_http_cannot(operation.kind, method)
+        return respond(await self.edge.answer(operation, identity, client), media_type)
 
     async def _read(self, request: web.Request) -> OperationRequest:
         match request.method:
@@ -58,16 +71,25 @@ class Endpoint:
                 return read_parameters(request)
             case "POST":
                 check_content_type(request)
-                body = read_json(await read_body(request, self.options), "The body")
-                return operation_request(read_object(body, "The body"))
+                return read_request(await read_body(request, self.options))
         raise HttpError(405, f"{request.method} is not a way to ask.", headers={"Allow": ALLOWED_METHODS})
 
 
-def refuse(error: ParleyError, media_type: str) -> web.Response:
-    """The answer to a request that cannot be read, or whose token is not good."""
-    if isinstance(error, Unauthenticated):
-        return write(failed(error), media_type, 401, UNAUTHENTICATED_HEADERS)
-    return write(failed(error), media_type, 400)
+def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
+    """The answer to a request that cannot be read or run, or whose token is not good."""
+    match error:
+        case HttpError():
+            return Reply(error.status, media_type, error.answer.bytes(), error.headers)
+        case RequestErrors():
+            return respond(failed(error), media_type)
+        case Unauthenticated():
+            return Reply(401, media_type, failed(error).bytes(), UNAUTHENTICATED_HEADERS)
+    return Reply(400, media_type, failed(error).bytes())
+
+
+def read_request(body: bytes) -> OperationRequest:
+    """The request in the body of a POST."""
+    return operation_request(read_object(read_json(body, "The body"), "The body"))
 
 
 def read_parameters(request: web.Request) -> OperationRequest:
@@ -92,33 +114,12 @@ def check_content_type(request: web.Request) -> None:
         raise HttpError(415, "The body must be encoded in UTF-8.")
 
 
-def refuse_what_http_cannot(operation: Operation, method: str) -> None:
+def refuse_what_http_cannot(kind: Kind, method: str) -> None:
     """Subscriptions need a websocket, and what a GET does may happen twice or from a cache."""
-    if operation.kind == "subscription":
+    if kind == "subscription":
         raise HttpError(
             400,
             "Subscriptions run over a websocket: connect to this path and speak graphql-transport-ws.",
         )
-    if operation.kind == "mutation" and method == "GET":
+    if kind == "mutation" and method == "GET":
         raise HttpError(405, "Mutations must be sent with POST.", headers={"Allow": "POST"})
-
-
-def client_of(request: web.Request, options: Options) -> Client:
-    """Where the request comes from. Of the addresses passed on, only those from our own proxies count."""
-    passed_on = [each.strip() for value in request.headers.getall("X-Forwarded-For", []) for each in value.split(",")]
-    believed = passed_on[-options.trusted_proxies :] if options.trusted_proxies else []
-    agent = request.headers.get("User-Agent")
-    return Client(_as_address(believed[0] if believed else request.remote), None if agent is None else _as_text(agent))
-
-
-def _as_address(text: str | None) -> str | None:
-    """The address without a zone; None for what is none, as some proxies write `unknown`, or a port behind it."""
-    try:
-        return str(ip_address((text or "").partition("%")[0]))
-    except ValueError:
-        return None
-
-
-def _as_text(header: str) -> str:
-    """A header without the lone surrogates that stand for bytes which are no UTF-8, and which nothing can store."""
-    return header.encode(errors="surrogateescape").decode(errors="replace")

@@ -5,6 +5,7 @@ A browser names the origin of the page. What names none is not a browser, and ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -24,12 +25,12 @@ def may_connect(request: web.Request, options: Options) -> bool:
     return urlsplit(origin).netloc.lower() == request.host.lower() != ""
 
 
-def cross_origin_headers(request: web.Request, options: Options) -> dict[str, str]:
+def cross_origin_headers(headers: Mapping[str, str], options: Options) -> dict[str, str]:
     """What lets a trusted page read the answer. Credentials are not allowed: a token is no cookie."""
     if not options.trusted_origins:
         return {}
-    origin = request.headers.get("Origin")
-    if origin not in options.trusted_origins:
+    origin = headers.get("Origin")
+    if origin is None or origin not in options.trusted_origins:
         return {"Vary": "Origin"}
     return {
         "Vary": "Origin",

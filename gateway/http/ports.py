@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.auth.identity import Identity
 from gateway.execution.operation import Operation
@@ -27,11 +26,18 @@ Ready = Callable[[], Awaitable[str | None]]
 """None when requests can be served, else the reason why not."""
 
 
+class Opened(Protocol):
+    """A context that an operation runs in."""
+
+    async def release(self) -> None:
+        """Give back what the context holds. To be called when its operation is over, however it ended."""
+
+
 class Contexts(Protocol):
     """Makes the context that one operation runs in."""
 
-    def open(self, identity: Identity | None, operation: Operation, client: Client) -> AbstractAsyncContextManager[Any]:
-        """A context for the caller, anonymous without an identity. What it holds is released at its end."""
+    def open(self, identity: Identity | None, operation: Operation, client: Client) -> Opened:
+        """A context for the caller, anonymous without an identity. Whoever opens it releases it."""
 
 
 class Clock(Protocol):

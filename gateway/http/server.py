@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
 from gateway.http.clock import SystemClock
+from gateway.http.connection import Server
 from gateway.http.edge import Edge, catch_all
 from gateway.http.endpoint import Endpoint
 from gateway.http.options import Options
@@ -16,9 +17,12 @@ from gateway.http.origin import cross_origin_headers
 from gateway.http.ports import Clock, Contexts, Ready, Verify
 from gateway.http.registry import SocketRegistry
 from gateway.http.websocket import WebsocketEndpoint
+from gateway.http.wire import COMMON_HEADERS
 
 # How long a refused body is still read, so that its sender gets to see the refusal.
 LINGERING_SECONDS = 2.0
+
+OVER_HTTP = web.AppKey("over_http", Endpoint)
 
 
 def make_app(
@@ -44,15 +48,16 @@ def make_app(
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Server", None)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in COMMON_HEADERS.items():
+            response.headers.setdefault(name, value)
         if request.path == options.path:
-            response.headers.update(cross_origin_headers(request, options))
+            response.headers.update(cross_origin_headers(request.headers, options))
 
     async def close_sockets(_app: web.Application) -> None:
         await sockets.close_all(options.close_timeout_seconds)
 
     app = web.Application(middlewares=[catch_all], client_max_size=options.max_body_bytes)
+    app[OVER_HTTP] = over_http
     app.router.add_route("*", options.path, graphql)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _readiness(ready))
@@ -68,7 +73,7 @@ def make_runner(app: web.Application, options: Options | None = None) -> web.App
     A request whose client has gone is cancelled, so that it gives back what it holds.
     """
     options = options or Options()
-    return web.AppRunner(
+    return Runner(
         app,
         access_log=None,
         auto_decompress=False,
@@ -76,6 +81,13 @@ def make_runner(app: web.Application, options: Options | None = None) -> web.App
         lingering_time=LINGERING_SECONDS,
         shutdown_timeout=options.shutdown_seconds,
     )
+
+
+class Runner(web.AppRunner):
+    """Serves the application, with plain requests answered before they get to it."""
+
+    async def _make_server(self) -> web.Server:
+        return Server(await super()._make_server(), self.app[OVER_HTTP])
 
 
 async def _alive(_request: web.Request) -> web.Response:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.errors import Forbidden
-from gateway.http.answer import JSON, HttpError, write
+from gateway.http.answer import JSON, HttpError
+from gateway.http.client import client_of
 from gateway.http.edge import Edge
-from gateway.http.endpoint import client_of
+from gateway.http.endpoint import refuse
 from gateway.http.options import Options
 from gateway.http.origin import may_connect
 from gateway.http.ports import Clock, Verify
@@ -39,7 +40,7 @@ class WebsocketEndpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one socket until it is closed."""
         if not may_connect(request, self.options):
-            return write(NOT_ALLOWED.answer, JSON, NOT_ALLOWED.status)
+            return refuse(NOT_ALLOWED, JSON).response()
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,),
             heartbeat=self.options.heartbeat_seconds,
@@ -60,7 +61,7 @@ class WebsocketEndpoint:
         session = SocketSession(
             socket,
             self.edge,
-            client_of(request, self.options),
+            client_of(request.headers, request.remote, self.options),
             verify=self.verify,
             options=self.options,
             clock=self.clock,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from gateway.errors import BadRequest
 from gateway.schema import cursor as cursors
 from gateway.schema.entity import Entity
 from gateway.schema.filter import conditions
+from gateway.schema.level import Computed, OfPage, PerPage, Told, telling
 from gateway.schema.link import Link
 from gateway.schema.scalars import Cursor
 
@@ -41,10 +44,7 @@ class Edge:
     """A row with its place in the list."""
 
     node: Any
-    connection: Connection
-
-    def cursor(self) -> Cursor:
-        return self.connection.cursor(self.node)
+    batch: Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +53,36 @@ class Connection:
 
     batch: Page
     key: UUID
-    order: str
     found: PageRows
 
-    def nodes(self) -> list[Any]:
-        return list(self.found.rows)
 
-    def edges(self) -> list[Edge]:
-        return [Edge(row, self) for row in self.found.rows]
-
-    def cursor(self, row: Any) -> Cursor:
-        return Cursor(cursors.encode(self.order, tuple(row[column] for column in self.batch.request.order)))
-
-    def page_info(self) -> PageInfo:
-        request, rows = self.batch.request, self.found.rows
-        # A cursor comes from a row that was there, so a page that continues has something on its other side.
-        continued = request.place is not None
-        return PageInfo(
-            has_next_page=continued if request.backward else self.found.more,
-            has_previous_page=self.found.more if request.backward else continued,
-            start_cursor=self.cursor(rows[0]) if rows else None,
-            end_cursor=self.cursor(rows[-1]) if rows else None,
-        )
-
-    async def total_count(self, info: Any) -> int:
-        request = self.batch.request
-        count = Count(self.batch.source, request.conditions, request.values)
-        return await info.context.load(count, self.key)  # type: ignore[no-any-return]
+def cursor_of(batch: Page, row: Any) -> Cursor:
+    """Where a row stands in the list that the batch read from."""
+    request = batch.request
+    return Cursor(cursors.encode(request.sort, tuple(row[column] for column in request.order)))
 
 
-def page_request(entity: Entity, link: Link, arguments: dict[str, Any]) -> tuple[str, PageRequest]:
-    """The order and the page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
+def page_info(batch: Page, page: PageRows) -> PageInfo:
+    """Where a page of the batch stands in its list."""
+    request, rows = batch.request, page.rows
+    # A cursor comes from a row that was there, so a page that continues has something on its other side.
+    continued = request.place is not None
+    return PageInfo(
+        has_next_page=continued if request.backward else page.more,
+        has_previous_page=page.more if request.backward else continued,
+        start_cursor=cursor_of(batch, rows[0]) if rows else None,
+        end_cursor=cursor_of(batch, rows[-1]) if rows else None,
+    )
+
+
+def count_of(batch: Page) -> Count:
+    """The batch that counts the lists that this one reads a page of."""
+    request = batch.request
+    return Count(batch.source, request.conditions, request.values)
+
+
+def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> PageRequest:
+    """The page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
     size, backward = _size(arguments)
     order = _order(link.order or entity.order, arguments.get("order_by"))
     columns = entity.total_order(order)
@@ -92,7 +91,7 @@ def page_request(entity: Entity, link: Link, arguments: dict[str, Any]) -> tuple
     if (text := arguments.get(argument)) is not None:
         place = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
     tests, values = conditions(entity, arguments.get("filter"))
-    return order, PageRequest(size, columns, order.startswith("-"), backward, place, tests, values)
+    return PageRequest(size, order, columns, order.startswith("-"), backward, place, tests, values)
 
 
 def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:
@@ -102,7 +101,7 @@ def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:
     return str(member.value)
 
 
-def _size(arguments: dict[str, Any]) -> tuple[int, bool]:
+def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
         raise BadRequest("first, last: give one of them, not both.", argument="last")
@@ -120,36 +119,61 @@ def _size(arguments: dict[str, Any]) -> tuple[int, bool]:
 
 @functools.cache
 def connection_type(node: type) -> type:
-    """The connection of an entity's class."""
+    """The connection of an entity's class.
+
+    Each field is told twice: for one object that a resolver gave, a `Connection` or an `Edge`; and for a level of them,
+    where what came of the `Page` batch stands for a connection, and a row for its edge.
+    """
     name = node.__name__
     edge = _type(
         f"{name}Edge",
         f"A {name} with its place in the list.",
-        cursor=_field(Edge.cursor, Cursor, "Continues a list from this row."),
-        node=_field(lambda root: root.node, node, f"The {name}."),
+        cursor=_field(
+            OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
+        ),
+        node=_field(Computed(_itself), lambda edge: edge.node, node, f"The {name}."),
     )
     return _type(
         f"{name}Connection",
         f"A page of a list of {name}.",
-        edges=_field(Connection.edges, list[edge], "The rows with their cursors."),  # type: ignore[valid-type]
-        nodes=_field(Connection.nodes, list[node], "The rows."),  # type: ignore[valid-type]
-        page_info=_field(Connection.page_info, PageInfo, "Where this page stands in the list."),
-        total_count=strawberry.field(
-            resolver=_total_count, description="How many rows the whole list has. Counted only when asked for."
+        edges=_field(
+            Computed(_ROWS),
+            lambda page: [Edge(row, page.batch) for row in page.found.rows],
+            list[edge],  # type: ignore[valid-type]
+            "The rows with their cursors.",
+        ),
+        nodes=_field(Computed(_ROWS), lambda page: page.found.rows, list[node], "The rows."),  # type: ignore[valid-type]
+        page_info=_field(
+            OfPage(page_info),
+            lambda page: page_info(page.batch, page.found),
+            PageInfo,
+            "Where this page stands in the list.",
+        ),
+        total_count=telling(
+            PerPage(count_of),
+            resolver=_total_count,
+            description="How many rows the whole list has. Counted only when asked for.",
         ),
     )
 
 
+_ROWS = attrgetter("rows")
+
+
+def _itself(row: Any) -> Any:
+    return row
+
+
 async def _total_count(root: Connection, info: strawberry.Info) -> int:
-    return await root.total_count(info)
+    return await info.context.load(count_of(root.batch), root.key)  # type: ignore[no-any-return]
 
 
-def _field(resolve: Any, of: Any, description: str) -> Any:
+def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
     def resolver(root: Any) -> Any:
         return resolve(root)
 
     resolver.__annotations__ = {"root": Any, "return": of}
-    return strawberry.field(resolver=resolver, description=description)
+    return telling(told, resolver=resolver, description=description)
 
 
 def _type(name: str, description: str, **fields: Any) -> type:

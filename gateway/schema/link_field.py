@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
 
-from gateway.data.batches import Batch, ByKey, Children, Page, PageRequest
+from gateway.data.batches import Batch, ByKey, Children, Page
 from gateway.data.statements import Source
 from gateway.schema.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
 from gateway.schema.entity import Entity, entity_of
+from gateway.schema.level import telling
 from gateway.schema.link import Link
 from gateway.schema.scalars import Cursor
 
@@ -26,59 +28,79 @@ _ARGUMENTS: dict[str, tuple[Any, str]] = {
 def link_field(link: Link, types: Mapping[str, type], description: str | None) -> Any:
     """The field that follows a link. Raises `KeyError` when its target is no known type."""
     target = types[link.target]
-    entity = entity_of(target)
-    resolve: Callable[..., Any]
+    follows = Following(link, entity_of(target))
+    resolve = _follow(follows)
     match link.shape:
         case "one":
-            resolve = _signed(_follow_key(link, entity), target)
+            resolve = _signed(resolve, target)
         case "maybe":
-            resolve = _signed(_follow_key(link, entity), target | None)
+            resolve = _signed(resolve, target | None)
         case "many":
-            resolve = _signed(_list_children(link, entity), list[target])  # type: ignore[valid-type]
+            resolve = _signed(resolve, list[target])  # type: ignore[valid-type]
         case "page":
-            resolve = _signed(_read_page(link, entity), connection_type(target), _page_arguments(link, entity))
-    return strawberry.field(resolver=resolve, description=description)
+            resolve = _signed(resolve, connection_type(target), _page_arguments(link, follows.entity))
+    return telling(follows, resolver=resolve, description=description)
 
 
-def _follow_key(link: Link, entity: Entity) -> Callable[..., Any]:
-    async def resolve(root: Any, info: strawberry.Info) -> Any:
-        key = getattr(root, link.key)
+@dataclass(frozen=True, slots=True, eq=False)
+class Following:
+    """A link and the entity it leads to."""
+
+    link: Link
+    entity: Entity
+
+    @property
+    def key(self) -> str:
+        """The column of the parent that holds the key."""
+        return self.link.key
+
+    @property
+    def by(self) -> str:
+        """The column of the target that holds the key."""
+        return self.link.by
+
+    @property
+    def first_column(self) -> int:
+        """Behind the parent's key, where rows of several parents come together."""
+        return 0 if self.link.shape in ("one", "maybe") else 1
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The fields between the link and its rows."""
+        return ("nodes", "edges.node") if self.link.shape == "page" else ()
+
+    def batch(self, arguments: Mapping[str, Any], wanted: tuple[str, ...], *, placed: bool = True) -> Batch:
+        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+
+        Raises `BadRequest` for arguments that make no sense.
+        """
+        link, entity = self.link, self.entity
+        if link.shape in ("one", "maybe"):
+            return ByKey(entity.table, link.by, _with(wanted, link.by), entity.record)
+        source = Source(entity.table, link.by, entity.deletable, link.through)
+        if link.shape == "many":
+            order = str(link.order)
+            return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
+        request = page_request(entity, link, arguments)
+        columns = _with(wanted, *request.order) if placed else wanted
+        return Page(source, request, columns, entity.record)
+
+
+def _follow(follows: Following) -> Callable[..., Any]:
+    async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
+        key = getattr(root, follows.key)
         if key is None:
             return None
-        wanted = info.context.columns(info, entity)
-        if link.by not in wanted:
-            wanted = (link.by, *wanted)
-        return await info.context.load(ByKey(entity.table, link.by, wanted, entity.record), key)
+        wanted = info.context.columns(info, follows.entity, *follows.below)
+        batch = follows.batch(arguments, wanted)
+        found = await info.context.load(batch, key)
+        return Connection(batch, key, found) if isinstance(batch, Page) else found
 
     return resolve
 
 
-def _list_children(link: Link, entity: Entity) -> Callable[..., Any]:
-    source = Source(entity.table, link.by, entity.deletable)
-    order = str(link.order)
-
-    async def resolve(root: Any, info: strawberry.Info) -> Any:
-        wanted = info.context.columns(info, entity)
-        batch: Batch = Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
-        return await info.context.load(batch, root.id)
-
-    return resolve
-
-
-def _read_page(link: Link, entity: Entity) -> Callable[..., Any]:
-    source = Source(entity.table, link.by, entity.deletable, link.through)
-
-    async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Connection:
-        order, request = page_request(entity, link, arguments)
-        wanted = info.context.columns(info, entity, "nodes", "edges.node")
-        batch = Page(source, request, _with_order(wanted, request), entity.record)
-        return Connection(batch, root.id, order, await info.context.load(batch, root.id))
-
-    return resolve
-
-
-def _with_order(wanted: tuple[str, ...], request: PageRequest) -> tuple[str, ...]:
-    return (*wanted, *(column for column in request.order if column not in wanted))
+def _with(wanted: tuple[str, ...], *needed: str) -> tuple[str, ...]:
+    return (*wanted, *(column for column in needed if column not in wanted))
 
 
 def _page_arguments(link: Link, entity: Entity) -> dict[str, Any]:

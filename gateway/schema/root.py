@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from uuid import UUID
 
 import asyncpg
 import strawberry
@@ -21,6 +22,8 @@ from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 from gateway.schema import describe
+from gateway.schema.entity import entity_of
+from gateway.schema.level import TOLD, Lookup
 from gateway.schema.typing import enum_type, object_type
 
 T = TypeVar("T")
@@ -64,6 +67,33 @@ def query(function: F) -> F:
     return _mark(function, "query")
 
 
+def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID | None]], Any]:
+    """Make a field of Query that finds one object of an entity by a key.
+
+    The function works the key out of the context and the field's arguments, without asking anything. Where the key is
+    None, and where nothing has it, the field is null. With `is_there`, every key that it gives is known to be one of an
+    object, which then need not be read when nothing is asked of it.
+    """
+
+    def declare(key: Callable[..., UUID | None]) -> Callable[..., Any]:
+        async def find(info: Any, **arguments: Any) -> Any:
+            found = key(info.context, **arguments)
+            return None if found is None else await info.context.find(info, cls, found)
+
+        _, *parameters = inspect.signature(key).parameters.values()
+        hints = typing.get_type_hints(key, include_extras=True)
+        info = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
+        taken = [info, *(each.replace(annotation=hints[each.name]) for each in parameters)]
+        find.__name__, find.__module__, find.__doc__ = key.__name__, key.__module__, key.__doc__
+        find.__signature__ = inspect.Signature(taken, return_annotation=cls | None)  # type: ignore[attr-defined]
+        find.__annotations__ = {"info": strawberry.Info, **{each.name: hints[each.name] for each in parameters}}
+        find.__annotations__["return"] = cls | None
+        find.__lookup__ = Lookup(entity_of(cls), key, is_there)  # type: ignore[attr-defined]
+        return _mark(find, "query")
+
+    return declare
+
+
 def mutation(function: F) -> F:
     """Make a function a field of Mutation. Its return annotation is an entity, a `payload` class or None."""
     return _mark(function, "mutation")
@@ -90,7 +120,8 @@ def root_field(function: Callable[..., Any]) -> Any:
     """The Strawberry field of a marked function."""
     match root_kind(function):
         case "query":
-            return strawberry.field(resolver=function, description=describe.summary(function))
+            told = {TOLD: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            return strawberry.field(resolver=function, description=describe.summary(function), metadata=told)
         case "mutation":
             return _mutation_field(function)
         case _:

@@ -27,7 +27,7 @@ from gateway.schema import describe
 from gateway.schema.argument import ById
 from gateway.schema.changed import changed
 from gateway.schema.entity import Entity, entity_of, id_of
-from gateway.schema.root import mutation, query
+from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
 
 T = TypeVar("T")
@@ -123,18 +123,11 @@ def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:
 
 
 def _one(cls: type, input: type) -> Callable[..., Any]:
-    async def read(info: Any, id: Any) -> Any:
-        return await info.context.find(info, cls, id)
+    def key(context: Any, id: Any) -> UUID:
+        return id_of(id)
 
-    return query(
-        _function(
-            read,
-            to_snake_case(cls.__name__),
-            f"One of the caller's {describe.words(cls)}s by its id, also a deleted one; null when there is none.",
-            id=ById,
-            returns=cls | None,
-        )
-    )
+    text = f"One of the caller's {describe.words(cls)}s by its id, also a deleted one; null when there is none."
+    return lookup(cls)(_function(key, to_snake_case(cls.__name__), text, id=ById, returns=UUID))  # type: ignore[no-any-return]
 
 
 def _create(cls: type, input: type) -> Callable[..., Any]:

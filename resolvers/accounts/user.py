@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import enum
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
-from gateway import Cursor, Info, Node, computed, entity, enum_type, page, query, sql
+from gateway import Context, Cursor, Info, Node, computed, entity, enum_type, lookup, page, sql
 from resolvers.usage.totals import UsageTotals
 
 
@@ -94,9 +95,7 @@ class User(Node):
         return UsageTotals(**totals)
 
 
-@query
-async def viewer(info: Info) -> User | None:
+@lookup(User, is_there=True)
+def viewer(context: Context) -> UUID | None:
     """The caller; null without an access token."""
-    if info.context.identity is None:
-        return None
-    return await info.context.find(info, User, info.context.user_id)
+    return None if context.identity is None else context.user_id

@@ -212,7 +212,7 @@ async def test_many_wrong_guesses_are_slowed_down(
     """
     async with serving_on(database, tmp_path) as serving:
         accounts: Any = serving.gateway.resources.accounts
-        for throttle in (accounts._by_account, accounts._by_address):
+        for throttle in (accounts.by_account, accounts.by_address):
             monkeypatch.setattr(throttle, "_clock", lambda: 0.0)
         await serving.signed_up(email=(taken := address()))
         for known in (address(), taken):

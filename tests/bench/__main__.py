@@ -1,166 +1,97 @@
-"""`make bench`: what a request costs, next to the same answer written by hand.
+"""`make bench`: what a request costs, next to the same answer by hand, stock Strawberry, and GraphQL servers on Node.
 
-Rounds of the two servers are interleaved, so that a machine that slows down slows both; the figures to read are the
-ratios. CPU is the operating system's count for the server's process alone, without PostgreSQL and without the client.
+    python -m tests.bench --only parley,ceiling --workloads point,wide --rounds 3 --directory bench-data
+
+A run of everything writes `RESULTS.md`; one that leaves something out only prints. Without `--directory` the data is
+made for the run and thrown away.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import datetime
-import statistics
-import subprocess
-import sys
+import argparse
+import os
+import shlex
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
-from uuid import UUID
+from typing import TypeVar
 
-import aiohttp
-import asyncpg
-import orjson
-import psutil
+import uvloop
 
-from gateway.auth.keyring import load_or_create
-from gateway.auth.token import TokenAuthority
-from gateway.data.embedded import EmbeddedDatabase
-from gateway.data.migrate import migrate
-from gateway.progress import step
-from tests.bench.workloads import WORKLOADS, Workload
+from tests.bench.data import data_set
+from tests.bench.linear import measure_line
+from tests.bench.measure import measure
+from tests.bench.memory import measure_memory
+from tests.bench.report import Results, report
+from tests.bench.servers import KINDS, started
+from tests.bench.workloads import WORKLOADS
 
-ROUNDS = 7
-CONCURRENCY = 16
-SIZE = {"users": 20, "conversations": 50, "messages": 20}
-HERE = Path(__file__).parent
-RESULTS = HERE / "RESULTS.md"
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = ("comparison", "line", "memory")
+
+Item = TypeVar("Item")
 
 
-@dataclass(slots=True)
-class Server:
-    """A server under measurement, and what each of its rounds cost."""
-
-    name: str
-    url: str
-    process: psutil.Process
-    cpu_ms: dict[str, list[float]] = field(default_factory=dict)
-    per_second: dict[str, list[float]] = field(default_factory=dict)
-
-    def request(self, workload: Workload, variables: dict[str, str]) -> tuple[str, bytes]:
-        """Where to send one request, and its body."""
-        if self.name == "by hand":
-            return f"{self.url}/{workload.name.split()[0]}", orjson.dumps(variables)
-        return f"{self.url}/graphql", orjson.dumps({"query": workload.operation, "variables": variables})
-
-
-async def main(directory: Path) -> None:
-    """Measure and write the table."""
-    database = await EmbeddedDatabase.start(directory)
-    try:
-        await _measure(database, directory)
-    finally:
-        await database.stop()
+async def run(given: argparse.Namespace, directory: Path) -> None:
+    """Measure, print, and write it down if it is everything."""
+    kinds = _chosen(given.only, KINDS, lambda kind: kind.name)
+    workloads = _chosen(given.workloads, WORKLOADS, lambda workload: workload.name)
+    parts = _chosen(given.parts, PARTS, str)
+    load, *_ = os.getloadavg()
+    async with data_set(directory) as data:
+        figures = line = memory = None
+        async with started(kinds, data) as servers:
+            if "comparison" in parts:
+                figures = await measure(servers, workloads, data, rounds=given.rounds, seconds=given.seconds)
+            parley = next((server for server in servers if server.kind.name == "parley"), None)
+            if parley is not None and "line" in parts:
+                line = await measure_line(parley, data, seconds=given.seconds)
+        if parley is not None and "memory" in parts:
+            memory = await measure_memory(data)
+        results = Results(_command(given), load, given.rounds, given.seconds, servers, workloads, figures, memory, line)
+        text = await report(results, data)
+    print(text)
+    if (given.only, given.workloads, given.parts) == (None, None, None):
+        RESULTS.write_text(text, encoding="utf-8")
 
 
-async def _measure(database: EmbeddedDatabase, directory: Path) -> None:
-    with step("Filling the database"):
-        await migrate(database.owner_url)
-        user_id, session_id, conversations = await _fill(database.owner_url)
-    keys = load_or_create(directory / "signing-keys.json")
-    token = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=86_400)
-    bearer = token.issue(user_id, session_id).token
-    ceiling = ["-m", "tests.bench.ceiling", database.runtime_url, bearer, str(user_id)]
-    serving = ["-m", "tests.bench.serving", str(directory), database.runtime_url, database.owner_url]
-    async with _started("by hand", ceiling) as hand, _started("Parley", serving) as parley:
-        servers = [hand, parley]
-        headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
-        async with aiohttp.ClientSession(headers=headers) as http:
-            for workload in WORKLOADS:
-                with step(f"Measuring {workload.name}"):
-                    for number in range(-1, ROUNDS):
-                        for server in servers:
-                            await _round(http, server, workload, conversations, counted=number >= 0)
-    _report(servers)
+def _chosen(names: str | None, items: Sequence[Item], name_of: Callable[[Item], str]) -> list[Item]:
+    if names is None:
+        return list(items)
+    by_name = {name_of(item): item for item in items}
+    if unknown := set(names.split(",")) - by_name.keys():
+        raise SystemExit(f"No such thing: {', '.join(sorted(unknown))}. There are: {', '.join(by_name)}")
+    return [item for name, item in by_name.items() if name in names.split(",")]
 
 
-async def _fill(owner_url: str) -> tuple[UUID, UUID, list[str]]:
-    connection = await asyncpg.connect(owner_url, server_settings={"search_path": "parley"})
-    try:
-        for name, size in SIZE.items():
-            await connection.execute("SELECT set_config($1, $2, false)", f"fill.{name}", str(size))
-        await connection.execute((HERE / "fill.sql").read_text(encoding="utf-8"))
-        await connection.execute("ANALYZE")
-        (user,) = await connection.fetch("SELECT user_id, id FROM parley.sessions LIMIT 1")
-        found = await connection.fetch(
-            "SELECT id FROM parley.conversations WHERE user_id = $1 AND deleted_at IS NULL", user["user_id"]
-        )
-        return user["user_id"], user["id"], [str(row["id"]) for row in found]
-    finally:
-        await connection.close()
+def _command(given: argparse.Namespace) -> str:
+    """The command to repeat it, without where the data lay."""
+    options = {name: getattr(given, name) for name in ("only", "workloads", "parts", "rounds", "seconds")}
+    default = vars(_parser().parse_args([]))
+    changed = [f"--{name} {value}" for name, value in options.items() if value != default[name]]
+    return f"make bench ARGS={shlex.quote(' '.join(changed))}" if changed else "make bench"
 
 
-@contextlib.asynccontextmanager
-async def _started(name: str, arguments: list[str]) -> AsyncIterator[Server]:
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
-    try:
-        assert process.stdout is not None
-        url = await asyncio.to_thread(process.stdout.readline)
-        yield Server(name, url.strip(), psutil.Process(process.pid))
-    finally:
-        process.kill()
-        process.wait()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help=f"these servers, of {','.join(kind.name for kind in KINDS)}")
+    parser.add_argument("--workloads", help=f"these, of {','.join(workload.name for workload in WORKLOADS)}")
+    parser.add_argument("--parts", help=f"these, of {','.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
+    parser.add_argument("--seconds", type=float, default=0.8, help="of each round")
+    parser.add_argument("--directory", type=Path, help="where the data is kept, or made if there is none")
+    return parser
 
 
-async def _round(
-    http: aiohttp.ClientSession, server: Server, workload: Workload, conversations: list[str], *, counted: bool
-) -> None:
-    numbers = iter(range(workload.requests))
-    before, started = server.process.cpu_times(), perf_counter()
-    await asyncio.gather(*(_send(http, server, workload, conversations, numbers) for _ in range(CONCURRENCY)))
-    took, after = perf_counter() - started, server.process.cpu_times()
-    if counted:
-        cpu = after.user + after.system - before.user - before.system
-        server.cpu_ms.setdefault(workload.name, []).append(cpu * 1000 / workload.requests)
-        server.per_second.setdefault(workload.name, []).append(workload.requests / took)
-
-
-async def _send(
-    http: aiohttp.ClientSession, server: Server, workload: Workload, conversations: list[str], numbers: Iterator[int]
-) -> None:
-    for number in numbers:
-        url, body = server.request(workload, workload.variables(conversations, number))
-        async with http.post(url, data=body) as response:
-            answer = await response.read()
-            if response.status != 200 or b'"errors"' in answer[:2000]:
-                raise SystemExit(f"{server.name}, {workload.name}: {response.status} {answer[:500]!r}")
-
-
-def _report(servers: list[Server]) -> None:
-    lines = [
-        "| workload | CPU ms by hand | CPU ms Parley | ratio | requests/s by hand | requests/s Parley | ratio |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for workload in WORKLOADS:
-        cpu = [statistics.median(server.cpu_ms[workload.name]) for server in servers]
-        speed = [statistics.median(server.per_second[workload.name]) for server in servers]
-        lines.append(
-            f"| {workload.name} | {cpu[0]:.2f} | {cpu[1]:.2f} | {cpu[1] / max(cpu[0], 0.001):.1f} "
-            f"| {speed[0]:,.0f} | {speed[1]:,.0f} | {speed[1] / speed[0]:.2f} |"
-        )
-    table = "\n".join(lines)
-    print(table)
-    today = datetime.datetime.now(datetime.UTC).date()
-    RESULTS.write_text(
-        f"# Benchmark\n\nMade by `make bench` on {today}, with {SIZE['users']} users of {SIZE['conversations']} "
-        f"conversations of {SIZE['messages']} messages, {CONCURRENCY} requests at a time, medians of {ROUNDS} "
-        f"interleaved rounds. CPU is that of the server's process. `by hand` is `ceiling.py`: the same answers "
-        f"without GraphQL.\n\n{table}\n",
-        encoding="utf-8",
-    )
+def main() -> None:
+    """Read the options, and run."""
+    given = _parser().parse_args()
+    if given.directory is not None:
+        uvloop.run(run(given, given.directory.resolve()))
+        return
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
+        uvloop.run(run(given, Path(temporary)))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="parley-bench-") as name:
-        asyncio.run(main(Path(name)))
+    main()

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ class GatewayProcess:
 
     directory: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables, besides those that each test needs."""
     said: list[str] = field(default_factory=list)
     _process: Process | None = None
     _reading: asyncio.Task[None] | None = None
@@ -53,6 +55,11 @@ class GatewayProcess:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def process_id(self) -> int | None:
+        """The process id, of the last one if it has ended."""
+        return self._process.pid if self._process else None
+
+    @property
     def cluster(self) -> Cluster:
         """The directory of its PostgreSQL."""
         return Cluster(self.directory.resolve() / "postgres", server_account(), {})
@@ -65,7 +72,7 @@ class GatewayProcess:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "serve"),
             cwd=self.directory,
-            env={**inherited, **own, "PYTHONPATH": str(ROOT), "PARLEY_LOG_LEVEL": "warning"},
+            env={**inherited, **own, "PYTHONPATH": str(ROOT), "PARLEY_LOG_LEVEL": "warning", **self.settings},
             stderr=PIPE,
             start_new_session=True,
         )
@@ -139,9 +146,9 @@ class GatewayProcess:
 
 
 @asynccontextmanager
-async def gateway_in(directory: Path) -> AsyncIterator[GatewayProcess]:
+async def gateway_in(directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[GatewayProcess]:
     """A gateway that serves from a directory, and nothing of it left at the end."""
-    process = GatewayProcess(directory, _free_port())
+    process = GatewayProcess(directory, _free_port(), settings or {})
     try:
         await process.start()
         yield process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,21 @@ def test_port_of_a_kubernetes_service_link_is_explained(monkeypatch: pytest.Monk
         read_settings()
 
 
+def test_port_of_the_metrics_is_explained_likewise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_METRICS_PORT", "tcp://10.0.0.1:9100")
+    with pytest.raises(ConfigError, match="enableServiceLinks: false"):
+        read_settings()
+
+
+def test_executor_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().executor == "breadth_first"
+    monkeypatch.setenv("PARLEY_EXECUTOR", "DEPTH_FIRST")
+    assert read_settings().executor == "depth_first"
+    monkeypatch.setenv("PARLEY_EXECUTOR", "both")
+    with pytest.raises(ConfigError, match="PARLEY_EXECUTOR: 'both' should be 'breadth_first' or 'depth_first'"):
+        read_settings()
+
+
 def test_passwords_are_not_shown() -> None:
     settings = read_settings(
         database_url="postgresql://parley_app:hunter2@db/parley",
@@ -93,6 +109,14 @@ def test_passwords_are_not_shown() -> None:
     )
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in str(settings.model_dump())
+
+
+def test_deployments_name_no_setting_that_is_none() -> None:
+    deploy = Path(__file__).parents[2] / "deploy"
+    texts = [path.read_text("utf-8") for path in deploy.rglob("*") if path.is_file()]
+    named = {name for text in texts for name in re.findall(r"PARLEY_[A-Z_]+", text)}
+    assert {"PARLEY_WORKERS", "PARLEY_METRICS_PORT"} <= named
+    assert unknown_variables(dict.fromkeys(named, "")) == []
 
 
 def test_unknown_variables_are_told_with_the_nearest_setting() -> None:

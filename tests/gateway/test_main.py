@@ -41,6 +41,28 @@ def test_option_of_the_command_line_is_checked_like_a_setting() -> None:
     assert "PARLEY_PORT: -1 should be greater than or equal to 0" in result.stderr
 
 
+def test_number_of_workers_is_checked_like_a_setting() -> None:
+    result = parley("serve", "--workers", "0")
+    assert result.returncode == 2
+    assert "PARLEY_WORKERS: 0 should be greater than or equal to 1" in result.stderr
+
+
+def test_keys_that_others_may_read_are_refused_without_a_traceback(empty_database: Database, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text("{}")
+    keys.chmod(0o644)
+    result = parley(
+        *("serve", "--port", "0"),
+        PARLEY_DATABASE_URL=empty_database.runtime_url,
+        PARLEY_OWNER_URL=empty_database.owner_url,
+        PARLEY_SIGNING_KEYS=str(keys),
+        PARLEY_LOG_LEVEL="error",
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"parley: PARLEY_SIGNING_KEYS: others may read or write {keys}.")
+    assert "Traceback" not in result.stderr
+
+
 def test_unreachable_database_is_one_line_and_status_1() -> None:
     url = "postgresql://app:hunter2@127.0.0.1:1/parley"
     result = parley("migrate", PARLEY_DATABASE_URL=url, PARLEY_OWNER_URL=url)

@@ -66,6 +66,15 @@ class ToyContext:
     identity: Identity | None
     toy: Toy
 
+    async def release(self) -> None:
+        self.toy.closed += 1
+
+    async def __aenter__(self) -> ToyContext:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
+
 
 @dataclass(slots=True)
 class Toy:
@@ -80,16 +89,12 @@ class Toy:
     busy: bool = False
     seen: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    @asynccontextmanager
-    async def open(self, identity: Identity | None, operation: Operation, client: Client) -> AsyncIterator[ToyContext]:
+    def open(self, identity: Identity | None, operation: Operation, client: Client) -> ToyContext:
         if self.busy:
             raise Overloaded("Try again later.")
         self.opened += 1
         self.clients.append(client)
-        try:
-            yield ToyContext(self.opened, identity, self)
-        finally:
-            self.closed += 1
+        return ToyContext(self.opened, identity, self)
 
     async def listeners(self, expected: int) -> None:
         """Wait until so many subscriptions are listening."""

@@ -95,6 +95,15 @@ def test_the_wait_runs_from_the_failure_and_not_from_the_start_of_the_attempt() 
     assert wait(ours) == 1
 
 
+@pytest.mark.parametrize(("processes", "free"), [(1, 5), (2, 2), (5, 1), (64, 1)])
+def test_workers_share_the_free_attempts_and_keep_the_delays(processes: int, free: int) -> None:
+    share = ACCOUNT.shared_by(processes)
+    ours, _ = throttle(share)
+    fail(ours, free)
+    assert wait(ours) == 1
+    assert share.longest_delay_seconds == ACCOUNT.longest_delay_seconds
+
+
 def test_success_with_an_account_forgets_its_failures() -> None:
     ours, _ = throttle(ACCOUNT)
     fail(ours, 4)

@@ -161,11 +161,74 @@ async def test_what_begins_after_an_operation_has_ended_keeps_no_connection(
         await operations.check()
 
 
+async def test_statements_take_turns_in_the_order_in_which_they_came(operations: Operations) -> None:
+    async with operations.begin() as tenant:
+        sleeping = asyncio.create_task(tenant.fetch(SLEEP))
+        await operations.until_busy()
+        done: list[int] = []
+        tasks = [asyncio.create_task(tenant.fetch(WHO)) for _ in range(5)]
+        for n, task in enumerate(tasks):
+            task.add_done_callback(lambda _, n=n: done.append(n))  # type: ignore[misc]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        tasks[3].cancel()
+        await stop(sleeping)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert [n for n in done if not tasks[n].cancelled()] == [1, 2, 4]
+    await operations.check()
+
+
+async def test_a_turn_that_is_cancelled_as_it_comes_goes_to_the_next(operations: Operations) -> None:
+    async with operations.begin() as tenant:
+        async with tenant.autocommit():
+            first, second = [asyncio.create_task(tenant.fetch(WHO)) for _ in range(2)]
+            await asyncio.sleep(0)
+        first.cancel()
+        assert await second
+        assert first.cancelled()
+    await operations.check()
+
+
+async def test_to_await_something_else_inside_of_a_transaction_is_a_mistake(operations: Operations) -> None:
+    async with operations.begin() as tenant:
+        with pytest.raises(RuntimeError):
+            async with tenant.transaction():
+                await tenant.fetch(WHO)
+        assert await tenant.fetch(WHO)
+    await operations.check()
+
+
+async def test_callers_in_turn_are_each_taken_for_themselves(operations: Operations) -> None:
+    stamps = [Stamp(uuid.uuid4(), None, "user") for _ in range(3)]
+
+    async def operate(stamp: Stamp) -> None:
+        for _ in range(10):
+            tenant = Tenant(operations.pool, stamp, committed=operations.hinted.append)
+            (row,) = await tenant.fetch(WHO)
+            assert row["stamped"] == row["bound"] == stamp.user_id
+            await tenant.close()
+
+    await asyncio.gather(*map(operate, stamps))
+
+
 async def test_a_read_is_sent_again_when_the_connection_had_died(operations: Operations) -> None:
     async with operations.begin() as tenant:
         before = await tenant.fetch(PROCESS)
         await operations.end_connections()
         assert await tenant.fetch(PROCESS) != before
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+async def test_an_operation_that_is_given_a_dead_connection_takes_another(
+    operations: Operations, snapshot: bool
+) -> None:
+    await operations.check()
+    (connection,) = operations.pool._open
+    async with operations.begin(snapshot=snapshot) as tenant:
+        tenant._connection = await operations.pool.take()
+        await operations.end_connections()
+        assert await tenant.fetch(WHO)
+    assert connection.is_closed()
 
 
 async def test_a_snapshot_whose_connection_has_died_is_not_gone_on_with(operations: Operations) -> None:

@@ -6,8 +6,7 @@ import pytest
 from graphql import get_introspection_query
 
 from gateway.execution import Engine
-from gateway.execution.cache import DocumentCache
-from gateway.execution.operation import Document, OperationRequest
+from gateway.execution.operation import OperationRequest
 from tests.gateway.execution.refusal import refusal
 from tests.gateway.toy import toy_schema
 
@@ -58,10 +57,10 @@ def test_the_operation_must_be_plain_to_find(engine: Engine, text: str, name: st
         "\0",
         "{ hello \ud800 }",
         '{ hello(name: "\\ud800") }',
-        "{ hello }" + "#" * 70_000,
+        "{ hello }" + "#" * 40_000,
         "#\n" * 101 + "{ hello }",
-        "{" + " hello" * 2_000 + " }",
-        '{ hello(name: "' + "x" * 70_000 + '") }',
+        "{" + " hello" * 1_000 + " }",
+        '{ hello(name: "' + "x" * 40_000 + '") }',
         "{" + "node {" * 500 + "id" + "}" * 501,
         "{ echo(any: " + "[" * 900 + "]" * 900 + ") }",
     ],
@@ -70,10 +69,10 @@ def test_text_that_is_not_graphql_or_too_long_is_not_parsed(engine: Engine, text
     assert refusal(engine, text).code == "GRAPHQL_PARSE_FAILED"
 
 
-def test_at_most_twenty_errors_are_reported(engine: Engine) -> None:
+def test_at_most_ten_errors_are_reported(engine: Engine) -> None:
     refused = refusal(engine, "{ node {" + " ".join(f"wrong{number}" for number in range(40)) + "} }")
     assert refused.code == "GRAPHQL_VALIDATION_FAILED"
-    assert len(refused.errors) == 21
+    assert len(refused.errors) == 11
     assert "Too many validation errors" in refused.errors[-1].message
 
 
@@ -103,28 +102,3 @@ def test_document_is_read_once(engine: Engine) -> None:
     assert engine.prepare(request).document is engine.prepare(request).document
     other = OperationRequest(request.query, "B")
     assert engine.prepare(other).name == "B"
-
-
-def a_document(engine: Engine) -> Document:
-    return engine.prepare(OperationRequest("{ hello }")).document
-
-
-def test_cache_forgets_what_was_not_used_for_longest(engine: Engine) -> None:
-    cache, document = DocumentCache(max_documents=2), a_document(engine)
-    cache.put(("a", None), document)
-    cache.put(("b", None), document)
-    assert cache.get(("a", None)) is document
-    cache.put(("c", None), document)
-    assert cache.get(("b", None)) is None
-    assert cache.get(("a", None)) is document
-
-
-def test_cache_is_bounded_by_characters_as_well(engine: Engine) -> None:
-    cache, document = DocumentCache(max_characters=10), a_document(engine)
-    cache.put(("x" * 6, None), document)
-    cache.put(("y" * 6, None), document)
-    assert len(cache) == 1
-    cache.put(("z" * 11, None), document)
-    assert len(cache) == 0
-    cache.put(("w" * 10, None), document)
-    assert len(cache) == 1

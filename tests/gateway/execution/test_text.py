@@ -59,6 +59,8 @@ def test_deeply_nested_variables_are_refused() -> None:
     [
         ('{ hello(name: "\\u0000") }', "hello.name"),
         ('{ hello(name: "\\u{0}") }', "hello.name"),
+        ('{ hello(name: "\0") }', "hello.name"),
+        ('{ hello(name: """\0""") }', "hello.name"),
         ('{ note(input: {content: "", inner: {list: ["a", "\\u0000"]}}) }', "note.input.inner.list"),
         ('query ($name: String = "\\u0000") { hello(name: $name) }', "$name"),
     ],

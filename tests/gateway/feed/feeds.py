@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import asyncpg
+
+from gateway.feed.changes import Change, Place
+from gateway.feed.hub import Hub
 
 _APPEND = """
 WITH moved AS (
@@ -15,6 +20,14 @@ INSERT INTO parley.changes (user_id, version, entity, entity_id, op, data, at)
 SELECT $1, number, 'messages', gen_random_uuid(), 'insert', '{}', clock_timestamp()
 FROM moved, generate_series(moved.version - $2 + 1, moved.version) AS number
 """
+
+
+async def followed(hub: Hub, user_id: uuid.UUID, after: Place | None) -> AsyncGenerator[Change, None]:
+    """What a follower hears, change by change."""
+    async with aclosing(hub.follow(user_id, after)) as together:
+        async for changes in together:
+            for change in changes:
+                yield change
 
 
 @dataclass(slots=True)

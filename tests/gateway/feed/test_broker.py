@@ -17,7 +17,7 @@ from gateway.feed.broker import PostgresBroker
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
 from tests.database import Database
-from tests.gateway.feed.feeds import Feed
+from tests.gateway.feed.feeds import Feed, followed
 
 END_LISTENERS = """
 SELECT pg_terminate_backend(pid)
@@ -121,7 +121,7 @@ async def test_what_was_written_while_a_process_heard_nothing_reaches_its_follow
     monkeypatch.setattr(PostgresBroker, "RECONNECT_SECONDS", 0)
     async with (
         Hub(pool, PostgresBroker(database.runtime_url), poll_seconds=3600) as hub,
-        aclosing(hub.follow(feed.user_id, Place(1, 0))) as events,
+        aclosing(followed(hub, feed.user_id, Place(1, 0))) as events,
     ):
         for version in range(1, 11):
             await superuser.execute(END_LISTENERS)

@@ -19,7 +19,7 @@ from gateway.feed import hub as hub_module
 from gateway.feed.broker import NoBroker
 from gateway.feed.changes import Change, Place, Reading
 from gateway.feed.hub import Hub
-from tests.gateway.feed.feeds import Feed
+from tests.gateway.feed.feeds import Feed, followed
 
 BEGINNING = Place(1, 0)
 NEVER = 3600.0
@@ -42,7 +42,7 @@ async def take(events: AsyncGenerator[Change, None], count: int) -> list[int]:
 
 async def test_without_a_place_a_follower_gets_what_comes_from_now_on(hub: Hub, feed: Feed) -> None:
     await feed.append(5)
-    async with aclosing(hub.follow(feed.user_id, None)) as events:
+    async with aclosing(followed(hub, feed.user_id, None)) as events:
         taking = asyncio.create_task(take(events, 2))
         await registered(hub)
         await feed.append(2)
@@ -52,7 +52,7 @@ async def test_without_a_place_a_follower_gets_what_comes_from_now_on(hub: Hub, 
 
 async def test_thousands_of_missed_events_come_in_order_and_then_the_live_ones(hub: Hub, feed: Feed) -> None:
     await feed.append(3000)
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         assert await take(events, 3000) == list(range(1, 3001))
         await feed.append()
         hub.committed(feed.user_id)
@@ -61,8 +61,8 @@ async def test_thousands_of_missed_events_come_in_order_and_then_the_live_ones(h
 
 async def test_a_follower_slower_than_the_memory_goes_on_from_the_database(hub: Hub, feed: Feed) -> None:
     async with (
-        aclosing(hub.follow(feed.user_id, BEGINNING)) as slow,
-        aclosing(hub.follow(feed.user_id, BEGINNING)) as fast,
+        aclosing(followed(hub, feed.user_id, BEGINNING)) as slow,
+        aclosing(followed(hub, feed.user_id, BEGINNING)) as fast,
     ):
         await feed.append()
         hub.committed(feed.user_id)
@@ -76,7 +76,7 @@ async def test_a_follower_slower_than_the_memory_goes_on_from_the_database(hub: 
 
 async def test_one_who_catches_up_may_be_ahead_of_the_reader(hub: Hub, feed: Feed) -> None:
     await feed.append(600)
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         assert await take(events, 500) == list(range(1, 501))
         await feed.append(50)  # of which nobody has told the reader
         assert await take(events, 150) == list(range(501, 651))
@@ -91,7 +91,7 @@ async def test_what_is_committed_while_a_follower_registers_is_not_missed(hub: H
         hub.committed(feed.user_id)
 
     for count in range(200):
-        async with aclosing(hub.follow(feed.user_id, Place(1, count))) as events:
+        async with aclosing(followed(hub, feed.user_id, Place(1, count))) as events:
             taken, _ = await asyncio.gather(take(events, 1), commit())
             assert taken == [count + 1]
 
@@ -103,13 +103,13 @@ async def test_a_place_in_the_future_of_another_epoch_or_no_longer_kept_is_refus
     await feed.append(10)
     await feed.prune(3)
     with pytest.raises(Resync) as refused:
-        await take(hub.follow(feed.user_id, place), 1)
+        await take(followed(hub, feed.user_id, place), 1)
     assert refused.value.extensions["cursor"] == str(place)
-    assert await take(hub.follow(feed.user_id, Place(1, 3)), 7) == list(range(4, 11))
+    assert await take(followed(hub, feed.user_id, Place(1, 3)), 7) == list(range(4, 11))
 
 
 async def test_an_epoch_that_is_raised_ends_those_who_follow(hub: Hub, feed: Feed) -> None:
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         await feed.append()
         hub.committed(feed.user_id)
         assert await take(events, 1) == [1]
@@ -122,7 +122,7 @@ async def test_an_epoch_that_is_raised_ends_those_who_follow(hub: Hub, feed: Fee
 
 async def test_a_slow_follower_whose_next_events_were_pruned_is_told(hub: Hub, feed: Feed) -> None:
     await feed.append(600)
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         await take(events, 500)
         await feed.prune(550)
         with pytest.raises(Resync):
@@ -130,14 +130,14 @@ async def test_a_slow_follower_whose_next_events_were_pruned_is_told(hub: Hub, f
 
 
 async def test_those_who_leave_leave_nothing(hub: Hub, feed: Feed) -> None:
-    events = hub.follow(feed.user_id, None)
+    events = followed(hub, feed.user_id, None)
     waiting = asyncio.create_task(take(events, 1))
     await registered(hub)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
     await feed.append()
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as others:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as others:
         await take(others, 1)
         assert len(hub) == 1
     assert len(hub) == 0
@@ -151,7 +151,7 @@ async def test_each_of_many_users_gets_their_own(
     for feed in feeds:
         await feed.begin()
         await feed.append(3)
-    streams = [hub.follow(feed.user_id, Place(1, number % 3)) for number, feed in enumerate(feeds)]
+    streams = [followed(hub, feed.user_id, Place(1, number % 3)) for number, feed in enumerate(feeds)]
     found = await asyncio.gather(*(take(each, 3 - number % 3) for number, each in enumerate(streams)))
     assert found == [list(range(1 + number % 3, 4)) for number in range(5)]
     for each in streams:
@@ -163,7 +163,7 @@ async def test_the_reader_goes_on_after_any_error(
     hub: Hub, feed: Feed, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(hub_module, "_RETRY_SECONDS", 0)
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         await feed.append()
         hub.committed(feed.user_id)
         assert await take(events, 1) == [1]
@@ -178,7 +178,7 @@ async def test_one_who_catches_up_waits_for_a_database_that_is_away(
 ) -> None:
     monkeypatch.setattr(hub_module, "_RETRY_SECONDS", 0)
     await feed.append(1200)
-    async with aclosing(hub.follow(feed.user_id, BEGINNING)) as events:
+    async with aclosing(followed(hub, feed.user_id, BEGINNING)) as events:
         assert await take(events, 500) == list(range(1, 501))
         fail(monkeypatch, Unavailable("away"), times=5)
         assert await take(events, 700) == list(range(501, 1201))
@@ -190,7 +190,7 @@ async def test_a_new_follower_is_told_when_the_database_stays_away(
     monkeypatch.setattr(hub_module, "_PATIENCE_SECONDS", 0.01)
     fail(monkeypatch, Unavailable("away"), times=10**9)
     with pytest.raises(Unavailable):
-        await take(hub.follow(feed.user_id, None), 1)
+        await take(followed(hub, feed.user_id, None), 1)
     assert len(hub) == 0
 
 

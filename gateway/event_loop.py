@@ -1,0 +1,30 @@
+"""What everything runs on: the event loop, and the garbage collector's manners."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def begin_to_serve() -> None:
+    """Tell the garbage collector that what there is now stays, and to look less often at what comes.
+
+    The objects of a request go when the last of them is let go of; looking for circles among those that are in use
+    costs a large request a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -1,0 +1,53 @@
+"""The generated function of a selection: objects and values in, members of the response out.
+
+For `{ id role toolExecutions { … } }` on rows it is
+
+    lambda s, a0: [{"id": text(r[1]), "role": role(r[2]), "toolExecutions": v0} for r, v0 in zip(s, a0)]
+
+One such expression is several times faster than anything that decides member by member what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gateway.execution.plan import Inline, Selection
+
+
+def compile_build(selection: Selection) -> Callable[..., list[Any]]:
+    """The function that builds the objects of a selection."""
+    names: dict[str, Any] = {}
+    members = ", ".join(
+        f"{entry.key!r}: {f'v{entry.step}' if entry.inline is None else _code(entry.inline, names)}"
+        for entry in selection.entries
+    )
+    count = len(selection.steps)
+    if not count:
+        return _evaluate(f"lambda s: [{{{members}}} for r in s]", names)
+    given = "".join(f", a{n}" for n in range(count))
+    values = "".join(f", v{n}" for n in range(count))
+    return _evaluate(f"lambda s{given}: [{{{members}}} for r{values} in zip(s{given})]", names)
+
+
+def compile_read(inline: Inline) -> Callable[[Any], Any]:
+    """The function that reads one inline member off one object."""
+    names: dict[str, Any] = {}
+    return _evaluate(f"lambda r: {_code(inline, names)}", names)
+
+
+def compile_column(code: str) -> Callable[[Sequence[Any]], list[Any]]:
+    """The function that reads one expression off each object of a level."""
+    return _evaluate(f"lambda s: [{code} for r in s]", {})
+
+
+def _code(inline: Inline, names: dict[str, Any]) -> str:
+    names.update(inline.names)
+    return inline.code()
+
+
+def _evaluate(code: str, names: dict[str, Any]) -> Callable[..., Any]:
+    # What stands in it are names of GraphQL's grammar, columns of our own declarations, and positions.
+    made: Callable[..., Any] = eval(code, {"__builtins__": {"zip": zip}, **names})  # noqa: S307
+    return made

@@ -1,0 +1,94 @@
+"""How the values of scalars and enumerations are written.
+
+Columns of rows come from the driver in types that are known, so each is written by one expression, or left to the JSON
+encoder, which writes times, dates and numbers by itself. Everything else goes through its type, as in graphql-core.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from graphql import GraphQLEnumType, GraphQLLeafType, Undefined
+from graphql.pyutils import inspect
+
+from gateway.execution.plan import Inline
+from gateway.schema.scalars import JSON, SCALARS
+
+Write = Callable[[Any], Any]
+
+# What the encoder writes exactly as the API has it, or what needs no writing.
+_AS_IT_IS = {str, int, float, bool, datetime.datetime, datetime.date}
+
+_READY: dict[str, frozenset[type]] = {
+    "String": frozenset({str, type(None)}),
+    "ID": frozenset({str, type(None)}),
+    "Boolean": frozenset({bool, type(None)}),
+}
+"""Types of values that are their own form in the response, by the name of the scalar."""
+
+
+def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType) -> Inline:
+    """The member that a column of a kind becomes. `code` reads the column."""
+    if kind is UUID:
+        return Inline(lambda: f"text({code()})", {"text": _text})
+    if kind is JSON:
+        return Inline(lambda: f"json({code()})", {"json": _json})
+    if isinstance(kind, type) and issubclass(kind, enum.Enum) and isinstance(of, GraphQLEnumType):
+        name = f"of_{of.name}"
+        return Inline(lambda: f"{name}[{code()}]", {name: {None: None, **_names_by_value(of)}})
+    if getattr(kind, "__supertype__", kind) in _AS_IT_IS:
+        return Inline(code)
+    write = _nullable(SCALARS[kind].serialize if kind in SCALARS else of.coerce_output_value)
+    return Inline(lambda: f"write_{of.name}({code()})", {f"write_{of.name}": write})
+
+
+def writer(of: GraphQLLeafType) -> Callable[[list[Any]], list[Any]]:
+    """The function that writes a list of values, none of which has failed. Raises what the type raises."""
+    write = checked(of)
+    ready = _READY.get(of.name)
+    if ready is None:
+        return lambda values: [None if value is None else write(value) for value in values]
+    return lambda values: [value if type(value) in ready else write(value) for value in values]
+
+
+def checked(of: GraphQLLeafType) -> Write:
+    """The function that writes one value, with the refusals of graphql-core in its words."""
+
+    def write(value: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return None
+        coerced = of.coerce_output_value(value)
+        if coerced is None or coerced is Undefined:
+            raise TypeError(
+                f"Expected `{inspect(of)}.coerce_output_value({inspect(value)})` to return non-nullable value,"
+                f" returned: {inspect(coerced)}"
+            )
+        return coerced
+
+    return write
+
+
+def _names_by_value(of: GraphQLEnumType) -> dict[Any, str]:
+    return {
+        value.value.value if isinstance(value.value, enum.Enum) else value.value: n for n, value in of.values.items()
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _json(text: Any) -> Any:
+    """JSON as the database wrote it, passed through without being read."""
+    return None if text is None else orjson.Fragment(text)
+
+
+def _nullable(write: Any) -> Write:
+    return lambda value: None if value is None else write(value)

@@ -1,0 +1,126 @@
+"""What an operation comes to: levels of selections, each with what is read off its objects and the steps to the next.
+
+A plan depends on the text of the operation and on the variables in its conditions, and on no other value, so it is made
+once and shared. It is made without a context and awaits nothing; `run.py` runs it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
+
+from gateway.schema.entity import Entity
+
+if TYPE_CHECKING:
+    from gateway.execution.run import Run, Scope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """A field of a selection: its key in the response, and what it is in the schema and in the document."""
+
+    key: str
+    name: str
+    nodes: list[FieldNode]
+    parent: GraphQLObjectType
+    definition: GraphQLField
+    path: tuple[str, ...]
+    """The keys from the root of the response, without places in lists."""
+
+    @property
+    def type(self) -> GraphQLOutputType:
+        """What the field returns."""
+        return self.definition.type
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A value that is an expression over its object `r`, and needs no step of its own."""
+
+    code: Callable[[], str]
+    """The expression; asked for once all columns of the level are known."""
+    names: dict[str, Any] = field(default_factory=dict)
+    """What its names stand for."""
+
+
+class Step(Protocol):
+    """What gives a field its values for all objects of a level."""
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        """Do what can be done at once, and ask for the rest. `scope.states[place]` is this step's own."""
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        """The values, one for each object, once everything below them is built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member of the objects of a selection: read inline, or given by a step."""
+
+    key: str
+    inline: Inline | None = None
+    step: int | None = None
+    field: Field | None = None
+    """None for `__typename`."""
+
+
+@dataclass(eq=False)
+class Reads:
+    """The columns that are read off the rows of one batch, and where they stand in them.
+
+    Without positions, columns are read by their names: the rows came from a resolver.
+    """
+
+    entity: Entity
+    first: int | None = None
+    """The position of the first column; None to read by name."""
+    columns: set[str] = field(default_factory=set)
+    placed: bool = False
+    """Whether it is told where rows stand in their list."""
+
+    @functools.cached_property
+    def wanted(self) -> tuple[str, ...]:
+        """The columns in the order in which they are selected. To be asked once all are known."""
+        return tuple(column for column in self.entity.kinds if column in self.columns) or ("id",)
+
+    def code(self, column: str) -> str:
+        """The expression that reads a column off a row `r`."""
+        return f"r[{column!r}]" if self.first is None else f"r[{self.first + self.wanted.index(column)}]"
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """What is asked of the objects of one type at one place of the operation."""
+
+    type: GraphQLObjectType
+    entries: list[Entry] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    _build: Callable[..., list[Any]] | None = None
+
+    def add(self, key: str, how: Inline | Step, of: Field | None = None) -> None:
+        """Add a member."""
+        if isinstance(how, Inline):
+            self.entries.append(Entry(key, how, None, of))
+        else:
+            self.entries.append(Entry(key, None, len(self.steps), of))
+            self.steps.append(how)
+
+    @property
+    def build(self) -> Callable[..., list[Any]]:
+        """Makes the response objects of the sources and each step's values. Generated at first use."""
+        if self._build is None:
+            from gateway.execution.compile import compile_build
+
+            self._build = compile_build(self)
+        return self._build
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """An operation's plan. The selections of its turns run one after the other: a mutation has one for each field."""
+
+    turns: tuple[Selection, ...]

@@ -1,0 +1,323 @@
+"""Running a plan: level by level, each link of a level asked once for all objects of it.
+
+What can be done at once is done at once. What must be waited for is collected, and waited for together: batches of
+rows, equal ones as one, and whatever resolvers have promised. Then what depended on it goes on, and may ask for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLResolveInfo, GraphQLResolveInfoHelpers, GraphQLSchema, VariableValues
+from graphql.pyutils import Path, gather_with_cancel, is_awaitable
+
+from gateway.data.batches import Batch
+from gateway.data.tenancy import Tenant
+from gateway.execution.operation import Document
+from gateway.execution.plan import Field, Selection
+
+MOST_AT_ONCE = 100
+"""How many resolvers of one operation are awaited at the same time."""
+
+OnField = Callable[[Field], None]
+"""Told the field before anything is asked of the database for it."""
+
+
+class Failure:
+    """Stands for the value of a field, or of an item of a list, that could not be had."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+ABANDONED = Failure(RuntimeError("given up, because what holds it has failed"))
+"""Stands for a value that was not waited for any more, because what holds it will be null."""
+
+
+class Scope:
+    """The objects of one selection, all at once, and what is known of their members so far."""
+
+    __slots__ = ("doomed", "given", "keys", "results", "selection", "sources", "states")
+
+    def __init__(self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID]) -> None:
+        self.selection = selection
+        self.sources = sources
+        self.given = given
+        """The `Page` batch that the objects came from, if they came from one."""
+        self.keys = keys
+        """The parents of pages, by their keys."""
+        self.states: list[Any] = [None] * len(selection.steps)
+        self.results: list[Any] = []
+        self.doomed: set[int] = set()
+        """The objects that will be null, because something failed in them where null is not allowed."""
+
+
+@dataclass(slots=True)
+class _Ask:
+    batch: Batch
+    keys: Sequence[Any]
+    field: Field
+    then: Callable[[Mapping[Any, Any]], None]
+    fail: Callable[[Exception], None]
+
+
+@dataclass(slots=True)
+class _Wait:
+    values: list[Any]
+    pending: list[int]
+    then: Callable[[], None]
+    unwanted: Callable[[int], bool]
+
+
+@dataclass(slots=True)
+class _Loaded:
+    batch: Batch
+    found: Mapping[Any, Any]
+    asked: dict[Any, None]
+
+
+class Run:
+    """One operation while it runs, or one of its turns."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: Document,
+        variables: VariableValues,
+        context: Any,
+        *,
+        root: object = None,
+        on_field: OnField | None = None,
+    ) -> None:
+        self.schema = schema
+        self.document = document
+        self.variables = variables
+        self.context = context
+        self.failed = False
+        """Whether anything has failed, so that the answer needs the second pass."""
+        self.scopes: list[Scope] = []
+        self._root = root
+        self._on_field = on_field
+        self._asks: list[_Ask] = []
+        self._waits: list[_Wait] = []
+        self._loaded: list[_Loaded] = []
+        self._tracked: list[asyncio.Future[Any]] = []
+
+    def open(self, selection: Selection, sources: Sequence[Any], given: Any = None, keys: Sequence[UUID] = ()) -> Scope:
+        """Begin with the objects of a selection."""
+        scope = Scope(selection, sources, given, keys)
+        self.scopes.append(scope)
+        if sources:
+            for place, step in enumerate(selection.steps):
+                step.begin(self, scope, place)
+        return scope
+
+    def ask(
+        self,
+        batch: Batch,
+        keys: Sequence[Any],
+        field: Field,
+        then: Callable[[Mapping[Any, Any]], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        """Ask a batch for keys. `then` is given what it found, perhaps for more keys than these; or `fail`, why not."""
+        self._asks.append(_Ask(batch, keys, field, then, fail))
+
+    def wait(
+        self,
+        values: list[Any],
+        then: Callable[[], None],
+        unwanted: Callable[[int], bool] = lambda _place: False,
+    ) -> None:
+        """Put what awaitables among the values give in their places, then go on."""
+        pending = [place for place, value in enumerate(values) if is_awaitable(value)]
+        if pending:
+            self._waits.append(_Wait(values, pending, then, unwanted))
+        else:
+            then()
+
+    def watched(self, field: Field, value: Any) -> Any:
+        """The value of a field; if it is awaited and somebody wants to know, they are told the field first."""
+        return _told(self._on_field, field, value) if self._on_field is not None and is_awaitable(value) else value
+
+    def failure(self, error: Exception) -> Failure:
+        """What stands for a value that could not be had."""
+        self.failed = True
+        return Failure(error)
+
+    def info(self, field: Field) -> GraphQLResolveInfo[Any]:
+        """What resolvers are told of the field. Its path has no places in lists: a level has all of them."""
+        path = None
+        for key in field.path:
+            path = Path(path, key, None)
+        return GraphQLResolveInfo(
+            field.name,
+            field.nodes,
+            field.type,
+            field.parent,
+            path,  # type: ignore[arg-type]
+            self.schema,
+            self.document.fragments,  # type: ignore[arg-type]
+            self._root,
+            self.document.definition,
+            self.variables,
+            self.context,
+            is_awaitable,
+            None,
+            GraphQLResolveInfoHelpers(gather=_gathered, track=self._track),
+        )
+
+    def _track(self, values: Sequence[Any]) -> None:
+        """Keep what a resolver has begun and does not wait for, to its end or to ours."""
+        for value in values:
+            if is_awaitable(value):
+                self._tracked.append(asyncio.ensure_future(value))
+
+    async def drain(self) -> None:
+        """Go on until nothing is waited for."""
+        try:
+            while self._asks or self._waits:
+                asks, self._asks = self._asks, []
+                waits, self._waits = self._waits, []
+                if not waits:
+                    await self._load(asks)
+                elif not asks:
+                    await self._await(waits)
+                else:
+                    await asyncio.gather(self._load(asks), self._await(waits))
+        finally:
+            if self._tracked:
+                await _end(self._tracked)
+
+    async def _load(self, asks: list[_Ask]) -> None:
+        """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
+        answers: list[tuple[list[_Ask], Any]] = []
+        for equal in _merged(asks):
+            first = equal[0]
+            if self._on_field is not None:
+                self._on_field(first.field)
+            try:
+                found = await self._found(first.batch, [key for ask in equal for key in ask.keys])
+            except Exception as error:  # noqa: BLE001 - the boundary of a field
+                answers.append((equal, error))
+            else:
+                answers.append((equal, found))
+        for equal, answer in answers:
+            for ask in equal:
+                (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
+
+    async def _found(self, batch: Batch, keys: list[Any]) -> Mapping[Any, Any]:
+        distinct = dict.fromkeys(keys)
+        distinct.pop(None, None)
+        for known in self._loaded:
+            if known.batch == batch:
+                if missing := [key for key in distinct if key not in known.asked]:
+                    known.found = {**known.found, **await batch.load(self.tenant, missing)}
+                    known.asked.update(dict.fromkeys(missing))
+                return known.found
+        found = await batch.load(self.tenant, list(distinct)) if distinct else {}
+        self._loaded.append(_Loaded(batch, found, distinct))
+        return found
+
+    @property
+    def tenant(self) -> Tenant:
+        """The caller's view of the database."""
+        tenant: Tenant = self.context.tenant
+        return tenant
+
+    async def _await(self, waits: list[_Wait]) -> None:
+        work = [(wait, place) for wait in waits for place in wait.pending if not _is_dropped(wait, place)]
+        if len(work) == 1:
+            await self._settle(*work[0])
+        else:
+            await self._settle_all(work)
+        for wait in waits:
+            wait.then()
+
+    async def _settle(self, wait: _Wait, place: int) -> None:
+        try:
+            wait.values[place] = await wait.values[place]
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            wait.values[place] = self.failure(error)
+
+    async def _settle_all(self, work: list[tuple[_Wait, int]]) -> None:
+        """Await them side by side, so many at a time, and give those up that nobody wants any more."""
+        left = iter(work)
+        running: dict[asyncio.Task[None], tuple[_Wait, int]] = {}
+        try:
+            while True:
+                for wait, place in left:
+                    if _is_dropped(wait, place):
+                        continue
+                    running[asyncio.create_task(self._settle(wait, place))] = wait, place
+                    if len(running) == MOST_AT_ONCE:
+                        break
+                if not running:
+                    return
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del running[task]
+                    task.result()
+                if self.failed:
+                    await self._give_up(running)
+        finally:
+            await _end(running)
+            for wait, place in left:
+                _drop(wait, place)
+
+    async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
+        unwanted = {task: at for task, at in running.items() if at[0].unwanted(at[1])}
+        await _end(unwanted)
+        for task, (wait, place) in unwanted.items():
+            del running[task]
+            if task.cancelled():
+                wait.values[place] = ABANDONED
+
+
+async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
+    on_field(field)
+    return await value
+
+
+def _merged(asks: list[_Ask]) -> Iterable[list[_Ask]]:
+    """The asks, those for equal batches together."""
+    if len(asks) == 1:
+        return [asks]
+    by_batch: dict[Batch, list[_Ask]] = {}
+    for ask in asks:
+        by_batch.setdefault(ask.batch, []).append(ask)
+    return by_batch.values()
+
+
+def _is_dropped(wait: _Wait, place: int) -> bool:
+    """Whether nobody wants the value any more, which then is never begun."""
+    if not wait.unwanted(place):
+        return False
+    _drop(wait, place)
+    return True
+
+
+def _drop(wait: _Wait, place: int) -> None:
+    # A coroutine that is not closed warns that it was never awaited.
+    if (close := getattr(wait.values[place], "close", None)) is not None:
+        close()
+    wait.values[place] = ABANDONED
+
+
+def _gathered(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
+
+
+async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel the tasks and wait until they have ended."""
+    left = [task for task in tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)

@@ -1,0 +1,335 @@
+"""How the values of a field become members of the response: leaves are written, lists are laid end to end and cut up
+again, objects become the level below.
+
+Each shape begins with the values of a whole level and ends, once everything below is built, with as many members. What
+is required and null is only noticed here; `settle.py` finds out what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from itertools import chain, islice
+from typing import Any, Protocol
+
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLError,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    Undefined,
+    default_type_resolver,
+)
+from graphql.pyutils import inspect, is_async_iterable, is_iterable
+
+from gateway.execution.leaf import checked, writer
+from gateway.execution.plan import Field, Selection
+from gateway.execution.run import Failure, Run, Scope
+
+
+class Shape(Protocol):
+    """A type as it is completed."""
+
+    required: bool
+    """Whether null is not allowed."""
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> Any:
+        """Take the values in. What is given back goes to `end`."""
+
+    def end(self, state: Any) -> list[Any]:
+        """The members, one for each value."""
+
+
+class Leaf:
+    """A scalar or an enumeration."""
+
+    def __init__(self, of: GraphQLLeafType, *, required: bool) -> None:
+        self.required = required
+        self._write_all = writer(of)
+        self._write = checked(of)
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> list[Any]:
+        if run.failed:
+            written = [self._one(run, value) for value in values]
+        else:
+            try:
+                written = self._write_all(values)
+            except Exception:  # noqa: BLE001 - the boundary of a field: which one it was is found out one by one
+                written = [self._one(run, value) for value in values]
+        if self.required and any(value is None for value in written):
+            run.failed = True
+        return written
+
+    def end(self, state: list[Any]) -> list[Any]:
+        return state
+
+    def _one(self, run: Run, value: Any) -> Any:
+        if isinstance(value, Failure):
+            return value
+        try:
+            return self._write(value)
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            return run.failure(error)
+
+
+class Objects:
+    """Objects of which none is null and none has failed: rows, and what is read off them."""
+
+    required = True
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> Scope:
+        return run.open(self._selection, values, above.given, above.keys)
+
+    def end(self, state: Scope) -> list[Any]:
+        return state.results
+
+
+class Lists:
+    """Lists of which none is null and none has failed."""
+
+    required = True
+
+    def __init__(self, items: Shape) -> None:
+        self._items = items
+
+    def begin(self, run: Run, field: Field, values: list[list[Any]], above: Scope) -> tuple[list[int], Any]:
+        items = list(chain.from_iterable(values))
+        return [len(value) for value in values], self._items.begin(run, field, items, above)
+
+    def end(self, state: tuple[list[int], Any]) -> list[Any]:
+        lengths, below = state
+        return cut(self._items.end(below), lengths)
+
+
+def cut(members: list[Any], lengths: Sequence[int]) -> list[Any]:
+    """The members in lists of these lengths."""
+    left = iter(members)
+    return [list(islice(left, length)) for length in lengths]
+
+
+class _Sorted:
+    """Values, and what became of those among them that go on below."""
+
+    __slots__ = ("going_on", "state", "values")
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+        self.going_on: list[int] = []
+        """The places of the values that go on."""
+        self.state: Any = None
+
+    def merged(self, members: list[Any]) -> list[Any]:
+        """The members in the places of what they became of; elsewhere null, or what failed."""
+        if len(members) == len(self.values):
+            return members
+        merged = [value if isinstance(value, Failure) else None for value in self.values]
+        for place, member in zip(self.going_on, members, strict=True):
+            merged[place] = member
+        return merged
+
+
+def sort(run: Run, values: list[Any], *, required: bool) -> _Sorted:
+    """Tell values that go on from nulls, and from failures that a resolver has returned instead of raising them."""
+    found = _Sorted(values)
+    for place, value in enumerate(values):
+        if value is None or value is Undefined:
+            run.failed = run.failed or required
+        elif isinstance(value, Exception):
+            values[place] = run.failure(value)
+        elif not isinstance(value, Failure):
+            found.going_on.append(place)
+    return found
+
+
+class Object:
+    """Objects of one type, as a resolver gave them."""
+
+    def __init__(
+        self, of: GraphQLObjectType, selection: Selection, *, required: bool, record: type[Any] | None = None
+    ) -> None:
+        """`record` is the class of the type's rows, which need no other proof that they are of the type."""
+        self.required = required
+        self._of = of
+        self._selection = selection
+        self._record = record
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+        state = sort(run, values, required=self.required)
+        if self._of.is_type_of is None or all(type(values[place]) is self._record for place in state.going_on):
+            self._open(run, state)
+            return state
+        info = run.info(field)
+        answers = [attempt(run, self._of.is_type_of, values[place], info) for place in state.going_on]
+        run.wait(answers, lambda: self._check(run, field, state, answers))
+        return state
+
+    def _check(self, run: Run, field: Field, state: _Sorted, answers: list[Any]) -> None:
+        for place, answer in zip(state.going_on, answers, strict=True):
+            if isinstance(answer, Failure):
+                state.values[place] = answer
+            elif not answer:
+                message = f"Expected value of type '{self._of}' but got: {inspect(state.values[place])}."
+                state.values[place] = run.failure(GraphQLError(message, field.nodes))
+        state.going_on = [place for place in state.going_on if not isinstance(state.values[place], Failure)]
+        self._open(run, state)
+
+    def _open(self, run: Run, state: _Sorted) -> None:
+        state.state = run.open(self._selection, [state.values[place] for place in state.going_on])
+
+    def end(self, state: _Sorted) -> list[Any]:
+        return state.merged(state.state.results)
+
+
+class Abstract:
+    """Objects of an interface or a union: each goes on with those of its own type."""
+
+    def __init__(
+        self,
+        of: GraphQLAbstractType,
+        select: Callable[[GraphQLObjectType], Shape],
+        *,
+        required: bool,
+    ) -> None:
+        self.required = required
+        self._of = of
+        self._select = select
+        """The shape of objects of a type. It is planned when the first of them is met."""
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+        state = sort(run, values, required=self.required)
+        resolve, info = self._of.resolve_type or default_type_resolver, run.info(field)
+        types = [attempt(run, resolve, values[place], info, self._of) for place in state.going_on]
+        run.wait(types, lambda: self._group(run, field, state, types, above))
+        return state
+
+    def _group(self, run: Run, field: Field, state: _Sorted, types: list[Any], above: Scope) -> None:
+        places: dict[GraphQLObjectType, list[int]] = {}
+        for place, name in zip(state.going_on, types, strict=True):
+            try:
+                places.setdefault(self._type(run, field, name, state.values[place]), []).append(place)
+            except Exception as error:  # noqa: BLE001 - the boundary of a field
+                state.values[place] = run.failure(error)
+        state.state = []
+        for of, group in places.items():
+            shape = self._select(of)
+            state.state.append((group, shape, shape.begin(run, field, [state.values[n] for n in group], above)))
+
+    def _type(self, run: Run, field: Field, name: Any, value: Any) -> GraphQLObjectType:
+        if isinstance(name, Failure):
+            raise name.error
+        of = run.schema.get_type(name) if isinstance(name, str) else None
+        if isinstance(of, GraphQLObjectType) and run.schema.is_sub_type(self._of, of):
+            return of
+        raise GraphQLError(self._refusal(field, name, of, value), field.nodes)
+
+    def _refusal(self, field: Field, name: Any, of: Any, value: Any) -> str:
+        """In the words of graphql-core."""
+        must = (
+            f"Abstract type '{self._of}' must resolve to an Object type at runtime"
+            f" for field '{field.parent}.{field.name}'"
+        )
+        if name is None:
+            return (
+                f"{must}. Either the '{self._of}' type should provide a 'resolve_type' function"
+                " or each possible type should provide an 'is_type_of' function."
+            )
+        if not isinstance(name, str):
+            received = f"received '{inspect(name)}', which is not a valid Object type name."
+            return f"{must} with value {inspect(value)}, {received}"
+        if of is None:
+            return f"Abstract type '{self._of}' was resolved to a type '{name}' that does not exist inside the schema."
+        if not isinstance(of, GraphQLObjectType):
+            return f"Abstract type '{self._of}' was resolved to a non-object type '{name}'."
+        return f"Runtime Object type '{of}' is not a possible type for '{self._of}'."
+
+    def end(self, state: _Sorted) -> list[Any]:
+        merged = [value if isinstance(value, Failure) else None for value in state.values]
+        for places, shape, below in state.state:
+            for place, member in zip(places, shape.end(below), strict=True):
+                merged[place] = member
+        return merged
+
+
+class List:
+    """Lists as a resolver gave them."""
+
+    def __init__(self, items: Shape, *, required: bool) -> None:
+        self.required = required
+        self._items = items
+
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+        state = sort(run, values, required=self.required)
+        lists = [attempt(run, self._items_of, values[place], field) for place in state.going_on]
+        run.wait(lists, lambda: self._lay_out(run, field, state, lists, above))
+        return state
+
+    def _items_of(self, value: Any, field: Field) -> Any:
+        if is_async_iterable(value):
+            return _collected_from(value)
+        if not is_iterable(value):
+            message = f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'."
+            raise GraphQLError(message)
+        return value if type(value) is list else _collected(value)
+
+    def _lay_out(self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope) -> None:
+        for place, found in zip(state.going_on, lists, strict=True):
+            if isinstance(found, Failure):
+                state.values[place] = found
+        kept = [
+            (place, found) for place, found in zip(state.going_on, lists, strict=True) if type(found) is not Failure
+        ]
+        state.going_on = [place for place, _ in kept]
+        broken = {n: found for n, (_, found) in enumerate(kept) if type(found) is Broken}
+        run.failed = run.failed or bool(broken)
+        items = list(chain.from_iterable(found for _, found in kept))
+        lengths = [len(found) for _, found in kept]
+        state.state = [lengths, broken, None]
+        run.wait(items, lambda: self._go_on(run, field, state, items, above))
+
+    def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope) -> None:
+        state.state[2] = self._items.begin(run, field, items, above)
+
+    def end(self, state: _Sorted) -> list[Any]:
+        lengths, broken, below = state.state
+        members = cut(self._items.end(below), lengths)
+        for place, found in broken.items():
+            members[place] = Broken(members[place], found.error)
+        return state.merged(members)
+
+
+class Broken(list[Any]):
+    """A list that could only be read so far."""
+
+    def __init__(self, items: list[Any], error: Exception) -> None:
+        super().__init__(items)
+        self.error = error
+
+
+def _collected(items: Iterable[Any]) -> list[Any]:
+    found = []
+    try:
+        for item in items:
+            found.append(item)  # noqa: PERF402 - what was read before it breaks counts
+    except Exception as error:  # noqa: BLE001 - the boundary of a field
+        return Broken(found, error)
+    return found
+
+
+async def _collected_from(items: AsyncIterable[Any]) -> list[Any]:
+    found = []
+    try:
+        async for item in items:
+            found.append(item)  # noqa: PERF401 - as above
+    except Exception as error:  # noqa: BLE001 - the boundary of a field
+        return Broken(found, error)
+    return found
+
+
+def attempt(run: Run, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function gives, or the failure it ended in."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - the boundary of a field
+        return run.failure(error)

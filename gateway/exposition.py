@@ -1,0 +1,84 @@
+"""`GET /metrics`: the numbers of all processes of this gateway in the text format of Prometheus, on a port of its own.
+
+Each number carries the number of the worker that counted it. A worker that is started again counts from zero again,
+which is what Prometheus expects of a process, and the label keeps the others' counts apart from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway.metrics import Sample
+from gateway.refusal import Refusal
+
+FAMILIES = {
+    "parley_worker_up": ("gauge", "Whether the worker answers."),
+    "parley_worker_starts": ("counter", "How often the worker was started."),
+    "parley_operations": ("counter", "Operations by the way that they ran, and why not breadth-first."),
+    "parley_operations_running": ("gauge", "Queries and mutations that run."),
+    "parley_operation_duration_seconds": ("histogram", "Time from a prepared query or mutation to its answer."),
+    "parley_errors": ("counter", "Errors in answers, by their code."),
+    "parley_documents": ("counter", "Operations by whether their text was in the cache."),
+    "parley_sockets_open": ("gauge", "Websockets that are open."),
+    "parley_subscriptions_running": ("gauge", "Subscriptions that run."),
+    "parley_events_sent": ("counter", "Events that subscriptions sent."),
+    "parley_feeds_followed": ("gauge", "Users whose changes are followed."),
+    "parley_pool_connections": ("gauge", "Database connections of the pool that serves requests, by state."),
+    "parley_pool_connections_allowed": ("gauge", "Most database connections that this pool opens."),
+    "parley_pool_waiting": ("gauge", "Operations that wait for a database connection."),
+}
+"""Each family of metrics, with its type and its description."""
+
+Readings = Mapping[int, Sequence[Sample]]
+"""What each worker counted, by its number."""
+
+Collect = Callable[[], Awaitable[Readings]]
+
+
+class _Collector(Collector):
+    """Readings in the form that the library writes."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        families = {name: Metric(name, help, kind) for name, (kind, help) in FAMILIES.items()}
+        for worker, samples in sorted(self._readings.items()):
+            for name, ending, labels, value in samples:
+                families[name].add_sample(name + ending, {**labels, "worker": str(worker)}, value)
+        return (family for family in families.values() if family.samples)
+
+
+def written(readings: Readings, accept: str = "") -> tuple[bytes, str]:
+    """The readings as text, in the format that was asked for, and its content type."""
+    encode, content_type = choose_encoder(accept)
+    return encode(_Collector(readings)), content_type
+
+
+@asynccontextmanager
+async def exposed(host: str, port: int, collect: Collect) -> AsyncIterator[int]:
+    """Answer `GET /metrics` for as long as the block runs; the port, which is another one for 0."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        body, content_type = written(await collect(), request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            where = f"{host} port {port}"
+            raise Refusal(f"Metrics cannot be had on {where}: {error.strerror}. Set PARLEY_METRICS_PORT.") from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

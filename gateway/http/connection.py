@@ -1,0 +1,250 @@
+"""The short way: a plain request is answered where its bytes arrive, past most of aiohttp.
+
+A `Connection` is aiohttp's own protocol, which parses, queues and serves requests one after the other. It steps in
+only while that rests between two requests. What it cannot answer by itself, aiohttp does as it always would: plain
+requests that come in pieces, or one behind the other, by `Server`, and all others by the application.
+
+This leans on what is private in aiohttp, and `test_connection.py` fails if it changes: `start()` takes requests from
+`_messages`, one at a time, waits for them on `_waiter`, and finishes each of them with `finish_response`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.http import RawRequestMessage
+
+from gateway.http.answer import Reply
+from gateway.http.client import client_of
+from gateway.http.endpoint import Endpoint
+from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
+from gateway.http.ports import Client
+from gateway.http.wire import ReplyHeads
+
+MAX_EARLY_BYTES = 64 * 1024
+"""What a client may send while its request is being answered, before it is no longer read from."""
+
+MAX_JOINED_BYTES = 64 * 1024
+"""A larger body is not copied to be sent together with its head."""
+
+
+class Server(web.Server):
+    """Makes the connections, and answers the plain requests that they leave to aiohttp."""
+
+    def __init__(self, server: web.Server, endpoint: Endpoint) -> None:
+        """In place of a server that has everything answered by the application."""
+        super().__init__(
+            self._handle,
+            request_factory=server.request_factory,
+            handler_cancellation=server.handler_cancellation,
+            loop=server._loop,
+            **server._kwargs,
+        )
+        self._application = server.request_handler
+        self.endpoint = endpoint
+        self.heads = PlainHeads(endpoint.options)
+        self.reply_heads = ReplyHeads()
+        self.left: set[asyncio.Task[None]] = set()
+        """What still ends of answers whose client has gone."""
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        head = self.heads.read(
+            request.method, request.raw_path, request.version, request.headers, closes=not request.keep_alive
+        )
+        if head is None:
+            return await self._application(request)
+        connection = cast("Connection", request.protocol)
+        body = request.content.read_nowait() if request.content.is_eof() else request
+        reply = await self.endpoint.handle_plain(head, body, connection.client_of(head))
+        return cast("web.StreamResponse", _Response(connection, reply, head))
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
+        await super().shutdown(timeout)
+        # What they hold is given back before the stop goes on.
+        if self.left:
+            await asyncio.wait(self.left, timeout=timeout)
+
+
+class Connection(web.RequestHandler):
+    """One connection of a client."""
+
+    __slots__ = ("_answering", "_client", "_early", "_owed", "_server", "_unread")
+
+    def __init__(self, server: Server, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._server = server
+        self._answering: asyncio.Task[None] | None = None
+        self._early = b""
+        self._client: tuple[PlainHead, Client] | None = None
+        # How much the parser waits for to have had whole requests and nothing more: 0 between two requests.
+        # None once that is not known, because a head came in pieces or together with another request.
+        self._unread: int | None = 0
+        # How many requests aiohttp still has to answer. Before it is done with them nothing may overtake them.
+        self._owed = 0
+
+    def data_received(self, data: bytes) -> None:
+        if type(data) is not bytes:
+            data = bytes(data)  # Windows sends a bytearray, which is no key
+        if self._answering is not None:
+            self._keep_early(data)
+            return
+        if self._unread == 0 and not (self._owed or self._close or self._force_close):
+            end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
+            head = self._server.heads.known(data[:end])
+            if head is not None and len(data) - end == head.body_bytes:
+                self._begin(head, data[end:])
+                return
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self._parse(data)
+            return
+        # Without its future aiohttp parses and queues, but wakes nobody.
+        self._waiter = None
+        self._parse(data)
+        self._waiter = waiter
+        if self._messages and not self._begin_parsed(data):
+            waiter.set_result(None)
+
+    def _keep_early(self, data: bytes) -> None:
+        """Put aside what comes before the answer is sent: the next request must not be served before that."""
+        if self._close or self._force_close:
+            return
+        if len(self._early) <= MAX_EARLY_BYTES < len(self._early) + len(data):
+            self._pause_transport_reading()
+        self._early += data
+
+    def _parse(self, data: bytes) -> None:
+        """Let aiohttp parse and queue what has come, and keep count of it."""
+        queued = len(self._messages)
+        super().data_received(data)
+        added = len(self._messages) - queued
+        self._owed += added
+        if self._unread:
+            self._unread -= len(data)
+        elif self._unread == 0 and data:
+            whole = request_bytes(data, self._messages[-1][0]) if added == 1 else None
+            self._unread = None if whole is None else whole - len(data)
+        if self._unread is not None and self._unread < 0:
+            self._unread = None
+
+    def _begin_parsed(self, data: bytes) -> bool:
+        """Answer what was queued, and take it off the queue, if it is one plain request."""
+        message, payload = self._messages[0]
+        if len(self._messages) > 1 or not payload.is_eof() or not isinstance(message, RawRequestMessage):
+            return False
+        head = self._server.heads.read(
+            message.method, message.path, message.version, message.headers, closes=message.should_close
+        )
+        if head is None or self._parser is None:
+            return False
+        self._messages.clear()
+        self._owed = 0
+        self._parser.message_consumed()
+        if self._unread == 0:
+            self._server.heads.keep(data[: len(data) - head.body_bytes], head)
+        self._begin(head, payload.read_nowait())
+        return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._owed -= 1
+
+    def _begin(self, head: PlainHead, body: bytes) -> None:
+        self._answering = self._loop.create_task(self._answer(head, body))
+
+    async def _answer(self, head: PlainHead, body: bytes) -> None:
+        closes = True
+        try:
+            await self.send(await self._server.endpoint.handle_plain(head, body, self.client_of(head)), head)
+            closes = head.closes
+        except ConnectionError:
+            pass  # the client has gone
+        finally:
+            self._end(closes=closes)
+
+    def client_of(self, head: PlainHead) -> Client:
+        """Who sent a request with this head."""
+        if self._client is None or self._client[0] is not head:
+            peer = self.peername
+            address = str(peer[0]) if isinstance(peer, tuple) else peer
+            self._client = head, client_of(head.headers, address, self._server.endpoint.options)
+        return self._client[1]
+
+    async def send(self, reply: Reply, head: PlainHead) -> None:
+        """Send the reply to a request, and wait for as long as the client does not read what was sent."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        text = self._server.reply_heads.write(reply, head.cross_origin, closes=head.closes)
+        if len(reply.body) <= MAX_JOINED_BYTES:
+            transport.write(text + reply.body)
+        else:
+            transport.write(text)
+            transport.write(reply.body)
+        if self.writing_paused:
+            await self._drain_helper()
+
+    def _end(self, *, closes: bool) -> None:
+        """Rest again, or close, or go on with what came early."""
+        self._answering = None
+        if self.transport is None:
+            return
+        if closes or self._close or self._force_close:
+            self.close()
+            self.transport.close()
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if self._early:
+            early, self._early = self._early, b""
+            if len(early) > MAX_EARLY_BYTES:
+                self._resume_transport_reading()
+            self.data_received(early)
+
+    def _process_keepalive(self) -> None:
+        if self._answering is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if (task := self._answering) is not None:
+            self._server.left.add(task)
+            task.add_done_callback(self._server.left.discard)
+            task.cancel()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        if (task := self._answering) is not None:
+            self.close()
+            await asyncio.wait([task], timeout=timeout)
+            task.cancel()
+            await asyncio.wait([task], timeout=timeout)
+        await super().shutdown(timeout)
+
+
+class _Response:
+    """As much of a `StreamResponse` as aiohttp asks of one, for a reply that we send ourselves."""
+
+    __slots__ = ("_connection", "_head", "_reply", "keep_alive")
+
+    def __init__(self, connection: Connection, reply: Reply, head: PlainHead) -> None:
+        self._connection = connection
+        self._reply = reply
+        self._head = head
+        self.keep_alive = not head.closes
+
+    async def prepare(self, _request: web.BaseRequest) -> None:
+        await self._connection.send(self._reply, self._head)
+
+    async def write_eof(self) -> None:
+        """Nothing follows."""

@@ -1,0 +1,73 @@
+"""`parley serve`: opens the database, serves in this process or in several, says where, and stops when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from gateway import demo
+from gateway.app import running, url_of
+from gateway.auth.keyring import load_or_create
+from gateway.config import Settings
+from gateway.data.opening import OpenDatabase, open_database
+from gateway.event_loop import begin_to_serve
+from gateway.exposition import Collect, Readings, exposed
+from gateway.progress import tell
+from gateway.stop import Stop, StoppedAtOnceError
+from gateway.workers import supervised
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
+    stop = Stop()
+    try:
+        async with open_database(settings) as database, AsyncExitStack() as stack:
+            if settings.offers_demo:
+                await demo.fill(database)
+            url, collect = await stack.enter_async_context(_serving(settings, database))
+            _announce(settings, url, await stack.enter_async_context(_metrics(settings, collect)))
+            await stop.wait()
+            tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
+    except asyncio.CancelledError:
+        if not stop.at_once:
+            raise
+        raise StoppedAtOnceError("stopped at once.") from None
+    tell("Stopped.")
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, database: OpenDatabase) -> AsyncIterator[tuple[str, Collect]]:
+    """One process serves, this one, or several others do. Gives where to go, and how to read what they counted."""
+    if settings.workers == 1:
+        async with running(settings, database) as gateway:
+            begin_to_serve()
+
+            async def collect() -> Readings:
+                return {1: gateway.instruments.samples()}
+
+            yield gateway.url, collect
+    else:
+        load_or_create(settings.signing_keys)  # here, so that what is wrong with it is said once
+        async with supervised(settings, database.runtime_url) as workers:
+            yield url_of(*workers.port.addresses[0][1]), workers.collect
+
+
+@asynccontextmanager
+async def _metrics(settings: Settings, collect: Collect) -> AsyncIterator[str | None]:
+    if settings.metrics_port is None:
+        yield None
+    else:
+        async with exposed(settings.metrics_host, settings.metrics_port, collect) as port:
+            yield f"{url_of(settings.metrics_host, port)}/metrics"
+
+
+def _announce(settings: Settings, url: str, metrics: str | None) -> None:
+    tell(f"\nParley serves GraphQL at {url}/graphql")
+    if settings.graphiql:
+        tell(f"Open {url} in a browser for GraphiQL.")
+    if settings.offers_demo:
+        tell(f"Demo account: {demo.EMAIL}, password: {demo.PASSWORD}")
+    if metrics is not None:
+        tell(f"Metrics for Prometheus: {metrics}")
+    tell("Stop with Ctrl-C.\n")

@@ -1,0 +1,193 @@
+"""What an operator can see of a gateway at work, and who else cannot."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import asyncpg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.config import Settings
+from gateway.exposition import Readings, exposed, written
+from gateway.metrics import BOUNDS, BREADTH_FIRST, Durations, MeasuredEngine
+from gateway.refusal import Refusal
+from tests.database import Database
+from tests.serving import Ended, Serving, first, serving_on
+
+FOR_THE_SIGNED_IN = "mutation { createConversation(input: {}) { conversation { id } } }"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+@pytest.fixture(scope="module")
+async def serving(database: Database) -> AsyncIterator[Serving]:
+    """A gateway that counts."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with serving_on(database, Path(directory), metrics_port=0) as made:
+            yield made
+
+
+def read(serving: Serving) -> Mapping[str, float]:
+    """The metrics as a scrape finds them, each by its name and the values of its labels."""
+    text, _ = written({1: serving.gateway.instruments.samples()})
+    samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    assert all(sample.labels.pop("worker") == "1" for sample in samples)
+    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
+async def test_operations_are_timed_by_their_kind(serving: Serving) -> None:
+    before = read(serving)
+    user = await serving.signed_up()
+    for _ in range(3):
+        await user.data("{ viewer { id } }")
+    after = read(serving)
+    name = "parley_operation_duration_seconds"
+    for kind, count in ("mutation", 1), ("query", 3):
+        assert after[f"{name}_count {kind}"] - before[f"{name}_count {kind}"] == count
+        assert after[f"{name}_sum {kind}"] > before[f"{name}_sum {kind}"]
+        assert after[f"{name}_bucket {kind} +Inf"] == after[f"{name}_count {kind}"]
+    assert after["parley_operations_running"] == 0
+
+
+async def test_operations_are_told_by_the_way_they_ran(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = Counter({("query", BREADTH_FIRST): 3, ("mutation", "there is no batch"): 1})
+    monkeypatch.setattr(serving.gateway.instruments.engine, "ways", ways)
+    found = read(serving)
+    assert found["parley_operations_total query  breadth_first"] == 3
+    assert found["parley_operations_total mutation there is no batch depth_first"] == 1
+
+
+async def test_operator_chooses_the_way(database: Database, tmp_path: Path) -> None:
+    ways: list[tuple[str, str]] = []
+    for executor in BREADTH_FIRST, "depth_first":
+        async with serving_on(database, tmp_path, executor=executor) as chosen:
+            await chosen.anonymous().data("{ viewer { id } }")
+            ways += chosen.gateway.instruments.engine.ways
+    assert ways == [("query", BREADTH_FIRST), ("query", "it was chosen so")]
+
+
+async def test_operation_that_takes_too_long_is_ended_and_counted(database: Database, tmp_path: Path) -> None:
+    owner: asyncpg.Connection = await asyncpg.connect(database.owner_url)
+    async with serving_on(database, tmp_path, metrics_port=0, operation_seconds=0.5) as hurried:
+        user = await hurried.signed_up()
+        try:
+            async with owner.transaction():
+                await owner.execute("SELECT FROM parley.feeds WHERE user_id = $1 FOR UPDATE", user.user_id)
+                answer = await user.run(FOR_THE_SIGNED_IN)
+        finally:
+            await owner.close()
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["TIMED_OUT"]
+        assert read(hurried)["parley_errors_total TIMED_OUT"] == 1
+
+
+async def test_text_that_is_known_is_told_from_one_that_is_read(serving: Serving) -> None:
+    before = read(serving)
+    for _ in range(3):
+        await serving.anonymous().run("query Known { __typename }")
+    after = read(serving)
+    assert after["parley_documents_total miss"] - before["parley_documents_total miss"] == 1
+    assert after["parley_documents_total hit"] - before["parley_documents_total hit"] == 2
+
+
+async def test_errors_are_counted_by_their_code(serving: Serving) -> None:
+    before = read(serving)
+    for operation in "{", "{ nothing }", FOR_THE_SIGNED_IN, FOR_THE_SIGNED_IN:
+        await serving.anonymous().run(operation)
+    after, name = read(serving), "parley_errors_total"
+    expected = {"GRAPHQL_PARSE_FAILED": 1, "GRAPHQL_VALIDATION_FAILED": 1, "UNAUTHENTICATED": 2}
+    assert {code: after[f"{name} {code}"] - before.get(f"{name} {code}", 0) for code in expected} == expected
+
+
+async def test_subscriptions_are_counted_while_they_run(serving: Serving) -> None:
+    user = await serving.signed_up()
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    before = read(serving)
+    async with user.socket() as socket:
+        watch = "subscription($after: Cursor) { messageAdded(after: $after) { message { content } } }"
+        events = await socket.subscribe(watch, after=cursor)
+        await user.make("addMessage", "message", conversationId=conversation, role="USER", content="seen")
+        await first(events, 1)
+        during = read(serving)
+    await serving.gateway.sockets.all_closed(within_seconds=20)
+    after = read(serving)
+    assert during["parley_events_sent_total"] - before["parley_events_sent_total"] == 1
+    for name in "parley_subscriptions_running", "parley_sockets_open", "parley_feeds_followed":
+        assert (before[name], during[name], after[name]) == (0, 1, 0), name
+
+
+async def test_subscription_that_is_refused_counts_as_an_error_and_not_as_an_event(serving: Serving) -> None:
+    before = read(serving)
+    async with serving.anonymous().socket() as socket:
+        with pytest.raises(Ended):
+            await first(await socket.subscribe("subscription { messageAdded { cursor } }"), 1)
+    after, code = read(serving), "parley_errors_total UNAUTHENTICATED"
+    assert after[code] == before.get(code, 0) + 1
+    assert after["parley_events_sent_total"] == before["parley_events_sent_total"]
+
+
+async def test_connections_are_told_by_what_they_do(serving: Serving) -> None:
+    pool = serving.gateway.resources.pool
+    async with pool.connection():
+        held = read(serving)
+    free = read(serving)
+    assert (held["parley_pool_connections busy"], free["parley_pool_connections busy"]) == (1, 0)
+    assert held["parley_pool_connections_allowed"] == Settings.model_fields["pool_size"].default
+    assert free["parley_pool_waiting"] == 0
+
+
+async def test_nobody_reads_metrics_on_the_port_of_the_api(serving: Serving) -> None:
+    async with serving.http.get(f"{serving.url}/metrics") as answer:
+        assert answer.status == 404
+
+
+async def test_without_metrics_nothing_is_counted(database: Database, tmp_path: Path) -> None:
+    async with serving_on(database, tmp_path) as plain:
+        assert not isinstance(plain.gateway.instruments.engine, MeasuredEngine)
+
+
+async def test_scrape_answers_in_the_format_that_was_asked_for(serving: Serving) -> None:
+    async def collect() -> Readings:
+        return {1: serving.gateway.instruments.samples()}
+
+    async with exposed("127.0.0.1", 0, collect) as port:
+        url = f"http://127.0.0.1:{port}/metrics"
+        async with serving.http.get(url) as answer:
+            assert answer.content_type == "text/plain"
+            assert "# TYPE parley_errors_total counter" in await answer.text()
+        async with serving.http.get(url, headers={"Accept": OPENMETRICS}) as answer:
+            assert answer.content_type == "application/openmetrics-text"
+            assert (await answer.text()).endswith("# EOF\n")
+
+
+async def test_port_that_is_taken_is_refused_by_its_setting(serving: Serving) -> None:
+    async def collect() -> Readings:
+        return {}
+
+    async with exposed("127.0.0.1", 0, collect) as port:
+        with pytest.raises(Refusal, match="PARLEY_METRICS_PORT"):
+            async with exposed("127.0.0.1", port, collect):
+                pass
+
+
+def test_duration_on_a_bound_is_within_it_and_a_long_one_beyond_all() -> None:
+    durations = Durations()
+    for seconds in (BOUNDS[0], BOUNDS[-1] + 1):
+        durations.add(seconds)
+    assert durations.buckets == [1, *[0] * (len(BOUNDS) - 1), 1]
+
+
+def test_numbers_of_two_workers_stand_apart() -> None:
+    text, _ = written({2: [("parley_sockets_open", "", {}, 5)], 1: [("parley_sockets_open", "", {}, 7)]})
+    assert text.decode().splitlines()[2:] == [
+        'parley_sockets_open{worker="1"} 7.0',
+        'parley_sockets_open{worker="2"} 5.0',
+    ]
+
+
+def test_metrics_stay_on_this_machine_unless_told_otherwise() -> None:
+    settings = Settings(_env_file=None)
+    assert (settings.metrics_port, settings.metrics_host) == (None, "127.0.0.1")

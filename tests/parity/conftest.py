@@ -1,0 +1,7 @@
+"""Fixtures of the tests that compare both ways to run an operation."""
+
+from __future__ import annotations
+
+from tests.parity.place import place
+
+__all__ = ["place"]

@@ -1,0 +1,41 @@
+"""Random mutations on Parley's own schema: run another way on each of two twins, they leave both alike."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from tests.parity import execution
+from tests.parity.operations import Operations, Size
+from tests.parity.place import make_place
+from tests.parity.scale import SCALE, count, drawn
+from tests.parity.twins import Twin, leaf
+from tests.rows import rows_of
+from tests.serving import Serving
+
+pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
+
+# Signing in and out would leave one of the twins without a token; the others tell the time or who asks.
+WITHOUT = frozenset(
+    ("signUp", "signIn", "refreshSession", "signOut", "executionTimeMs", "cursor", "startCursor", "endCursor")
+) | {"feedCursor"}
+OPERATIONS = 120
+RARE = frozenset({"after", "before", "last", "first", "expectedVersion"})
+
+
+async def test_mutations_say_the_same_and_leave_the_same_rows(serving: Serving, superuser: asyncpg.Connection) -> None:
+    mine, other = Twin(await make_place(serving, superuser)), Twin(await make_place(serving, superuser))
+    schema = mine.place.schema
+    writer = Operations(schema, leaf, Size(depth=4, width=3, roots=4, fields=35), without=WITHOUT, rare=RARE)
+    before = len((await rows_of(superuser, mine.place.estate.user_id))["changes"])
+    for each in drawn(lambda choices: writer.write(choices, "mutation"), OPERATIONS):
+        ours, sent = await mine.place.run(execution.ours, mine.place.engine, mine.own(each.request))
+        theirs, as_usual = await other.place.run(execution.theirs, schema, other.own(each.request))
+        (data, failures), (their_data, their_failures) = mine.told(ours), other.told(theirs)
+        assert data == their_data, each
+        # Of several errors that make one place null, either may be told.
+        assert failures == their_failures or min(len(failures), len(their_failures)) > 1, each
+        assert len(sent) <= len(as_usual) or failures, (each, sent, as_usual)
+    rows = mine.rows(await rows_of(superuser, mine.place.estate.user_id))
+    assert rows == other.rows(await rows_of(superuser, other.place.estate.user_id))
+    assert len(rows["changes"]) - before > count(OPERATIONS) / 4

@@ -1,0 +1,155 @@
+"""Random operations on small schemas, whose fields answer in all the ways there are, good and bad."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import GraphQLNamedType, GraphQLSchema
+
+from gateway.execution import Engine
+from gateway.execution.operation import OperationRequest
+from tests.parity import execution
+from tests.parity.census import Census
+from tests.parity.choices import Choices
+from tests.parity.comparison import Outcome, check_agree, check_equal
+from tests.parity.manners import World, world_of
+from tests.parity.operations import Generated, Kind, Operations, Size
+from tests.parity.reduction import explain, fails
+from tests.parity.scale import SCALE, drawn
+from tests.parity.schemas import small_schema
+from tests.parity.values import scalar
+from tests.parity.worlds import Run
+
+# graphql-core leaves coroutines behind where a sibling fails; that we leave none is tested by `Run.left_behind`.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.timeout(600 * max(1, SCALE)),
+]
+
+SIZE = Size(depth=4, width=4, roots=3, fields=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An operation in a world."""
+
+    generated: Generated
+    world: World
+
+
+@pytest.fixture(autouse=True)
+async def _quiet() -> None:
+    """graphql-core forgets futures that failed, which is not what is tested."""
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+
+
+def odd(choices: Choices, name: str, of: GraphQLNamedType) -> Any:
+    """Values of the scalars of the small schemas."""
+    return choices.one_of((1, 3, -5)) if of.name == "Odd" else scalar(choices, name, of)
+
+
+async def check_alike(schema: GraphQLSchema, kind: Kind, operations: int, *, asynchronous: bool) -> Census:
+    """Run so many operations of one kind both ways, which must come to the same."""
+    writer, engine, census = Operations(schema, odd, SIZE), Engine(schema), Census()
+
+    def case(choices: Choices) -> Case:
+        # The world first: it takes as many choices each time.
+        world = world_of(choices, asynchronous=asynchronous)
+        return Case(writer.write(choices, kind), world)
+
+    for each in drawn(case, operations):
+        try:
+            census.add(each.generated, await compared(schema, engine, each, asynchronous=asynchronous))
+        except Exception:  # noqa: BLE001 - it is raised again of the smallest case
+            await _explain(schema, engine, each, asynchronous=asynchronous)
+    gc.collect()  # while the warnings of `pytestmark` are still ignored
+    return census
+
+
+async def _explain(schema: GraphQLSchema, engine: Engine, case: Case, *, asynchronous: bool) -> None:
+    world = case.world
+
+    async def attempt(request: OperationRequest) -> None:
+        await compared_in(world, schema, engine, request, asynchronous=asynchronous)
+
+    if not await fails(attempt, case.generated.request):
+        world = world.calm
+    for slot in range(len(world.table)):
+        before, world = world, world.plainer(slot)
+        if not await fails(attempt, case.generated.request):
+            world = before
+    try:
+        await explain(schema, case.generated.request, attempt)
+    except Exception as error:
+        error.add_note(f"{world}")
+        raise
+
+
+async def compared(schema: GraphQLSchema, engine: Engine, case: Case, *, asynchronous: bool) -> Outcome:
+    """Run one operation both ways, with no faults and in its world, and give what graphql-core made of it."""
+    for world in (case.world.calm, case.world):
+        theirs = await compared_in(world, schema, engine, case.generated.request, asynchronous=asynchronous)
+    return theirs
+
+
+async def compared_in(
+    world: World, schema: GraphQLSchema, engine: Engine, request: OperationRequest, *, asynchronous: bool
+) -> Outcome:
+    mine, their_own = Run(world, schema), Run(world, schema)
+    ours = await execution.ours(engine, request, mine)
+    theirs = await execution.theirs(schema, request, their_own)
+    if asynchronous:
+        check_agree(ours, theirs, await execution.possible(schema, request, Run(world, schema)))
+    else:
+        check_equal(ours, theirs)
+    check_calls(mine, their_own, request.query)
+    return theirs
+
+
+def check_calls(ours: Run, theirs: Run, text: str) -> None:
+    """No resolver is called twice for one place, and of a mutation's fields none that graphql-core did not call."""
+    assert len(ours.calls) == len(set(ours.calls))
+    if "mutation" in text:
+        assert ours.roots() == theirs.roots()
+
+
+ABSTRACT = (
+    "inline fragment on interface in interface",
+    "inline fragment on object in interface",
+    "inline fragment on object in union",
+    "fragment on interface",
+    "fragment on union",
+    "nested input",
+    "input of which one",
+)
+
+CASES = [
+    pytest.param(False, False, 250, id="resolvers that answer at once"),
+    pytest.param(False, True, 250, id="default resolvers that answer at once"),
+    pytest.param(True, False, 350, id="resolvers that answer later"),
+    pytest.param(True, True, 350, id="default resolvers that answer later"),
+]
+
+
+@pytest.mark.parametrize(("asynchronous", "default_resolvers", "operations"), CASES)
+async def test_queries_come_to_the_same(asynchronous: bool, default_resolvers: bool, operations: int) -> None:
+    schema = small_schema(asynchronous=asynchronous, default_resolvers=default_resolvers)
+    census = await check_alike(schema, "query", operations, asynchronous=asynchronous)
+    census.check_rich(*ABSTRACT)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["at once", "later"])
+async def test_mutations_come_to_the_same_in_the_same_order(asynchronous: bool) -> None:
+    schema = small_schema(asynchronous=asynchronous, default_resolvers=True)
+    await check_alike(schema, "mutation", 150, asynchronous=asynchronous)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["at once", "later"])
+async def test_selections_on_an_event_come_to_the_same(asynchronous: bool) -> None:
+    schema = small_schema(asynchronous=asynchronous, default_resolvers=True)
+    await check_alike(schema, "subscription", 75, asynchronous=asynchronous)

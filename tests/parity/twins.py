@@ -1,0 +1,90 @@
+"""Two users who own the same, so that mutations can be run on each in another way and compared."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphql import GraphQLNamedType
+
+from gateway.execution.operation import OperationRequest
+from tests.parity.choices import Choices
+from tests.parity.comparison import Outcome
+from tests.parity.known import plain
+from tests.parity.place import Place
+from tests.rows import Rows
+
+KINDS = ("Conversation", "Message", "ToolExecution")
+"""What mutations are about."""
+
+PLACEHOLDER = re.compile(r"@(\w+?)(\d+)@")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d(?::\d\d)?)")
+
+
+def leaf(choices: Choices, name: str, of: GraphQLNamedType) -> Any:
+    """A value that means the same to both: an id stands as a placeholder for each one's own."""
+    if of.name == "ID":
+        named = [kind for kind in KINDS if (name[:1].upper() + name[1:]).startswith(kind)]
+        kind = choices.one_of((*(named or KINDS) * 2, "New"))
+        return f"@{kind}{choices.below(6)}@"
+    if of.name == "Int" and name in ("first", "last"):
+        return choices.below(6)
+    if of.name == "String":
+        return choices.one_of(("text", "other text", "text", "ünï", ""))
+    return plain(choices, name, of)
+
+
+@dataclass(slots=True)
+class Twin:
+    """One of the two, with names for what is theirs alone."""
+
+    place: Place
+    names: dict[str, str] = field(default_factory=dict)
+
+    def own(self, request: OperationRequest) -> OperationRequest:
+        """The request with this one's ids in place of the placeholders."""
+        variables = PLACEHOLDER.sub(self._id, json.dumps(request.variables))
+        return replace(request, query=PLACEHOLDER.sub(self._id, request.query), variables=json.loads(variables))
+
+    def _id(self, found: re.Match[str]) -> str:
+        kind, number = found[1], int(found[2])
+        if kind == "New":
+            return str(uuid.uuid5(uuid.UUID(self.place.estate.user_id), found[0]))
+        ids = self.place.estate.ids[kind]
+        return ids[number % len(ids)]
+
+    def told(self, outcome: Outcome) -> tuple[Any, list[str]]:
+        """An outcome without what differs between the two: ids by the order in which they came, no times."""
+        failures = [self._common(json.dumps([*failure.path, failure.message])) for failure in outcome.failures]
+        return json.loads(self._common(outcome.data)), failures
+
+    def _common(self, text: str) -> str:
+        known = text.replace(self.place.estate.canary, "canary")
+        named = _ID.sub(lambda found: self.names.setdefault(found[0], f"id {len(self.names)}"), known)
+        return _TIME.sub("time", named)
+
+    def rows(self, rows: Rows) -> dict[str, list[str]]:
+        """All rows, without what differs between the two."""
+        return {table: sorted(self._row(row) for row in found) for table, found in rows.items() if table in _COMPARED}
+
+    def _row(self, row: dict[str, Any]) -> str:
+        kept = {name: value for name, value in row.items() if name != "execution_time_ms"}
+        text = json.dumps(kept, sort_keys=True).replace(self.place.estate.canary, "canary")
+        return _TIME.sub("time", _ID.sub("id", text))
+
+
+_COMPARED = {
+    "changes",
+    "context_optimization_messages",
+    "context_optimizations",
+    "conversations",
+    "messages",
+    "tool_executions",
+    "tool_transitions",
+    "usage_days",
+    "usage_logs",
+}
