@@ -13,7 +13,7 @@ from gateway.schema.event import event
 from gateway.schema.link import many, maybe, one, page
 from gateway.schema.root import lookup, mutation, payload, query, subscription
 from gateway.schema.scalars import JSON, BigInt, Cursor
-from gateway.schema.standard import change, create, given, standard
+from gateway.schema.standard import change, create, given, require_version, standard
 from gateway.schema.typing import enum_type, input_type, object_type
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "page",
     "payload",
     "query",
+    "require_version",
     "sql",
     "standard",
     "subscription",

@@ -18,7 +18,7 @@ from gateway.data.pool import Pool
 from gateway.errors import ParleyError
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
-from gateway.execution.operation import Document, Operation, OperationRequest, RequestErrors
+from gateway.execution.operation import Operation, OperationRequest, RequestErrors
 from gateway.execution.subscribe import ContextFactory
 from gateway.feed.hub import Hub
 from gateway.http.registry import SocketRegistry
@@ -53,8 +53,6 @@ class Meter:
     subscriptions: int = 0
     events: int = 0
     prepared: int = 0
-    read: int = 0
-    """Documents that were not in the cache."""
     errors: Counter[str] = field(default_factory=Counter)
     durations: dict[str, Durations] = field(default_factory=lambda: {"query": Durations(), "mutation": Durations()})
 
@@ -78,10 +76,6 @@ class MeasuredEngine(Engine):
         except RequestErrors as refused:
             self.meter.errors[refused.code] += len(refused.errors)
             raise
-
-    def _read(self, text: str, operation_name: str | None) -> Document:
-        self.meter.read += 1
-        return super()._read(text, operation_name)
 
     async def run(self, operation: Operation, context: object) -> Answer:
         meter, began = self.meter, perf_counter()
@@ -129,24 +123,24 @@ class Instruments:
             *_of_ways(self.engine.ways),
         ]
         if isinstance(self.engine, MeasuredEngine):
-            found += _of_meter(self.engine.meter)
+            found += _of_meter(self.engine.meter, self.engine.documents.misses)
         return found
 
 
 def _of_pool(pool: Pool) -> Iterator[Sample]:
-    idle = len(pool._free)
-    yield "parley_pool_connections", "", {"state": "idle"}, idle
-    yield "parley_pool_connections", "", {"state": "busy"}, len(pool._open) - idle
-    yield "parley_pool_connections_allowed", "", {}, pool._size
-    yield "parley_pool_waiting", "", {}, sum(not waiter.done() for _, waiter in pool._waiting)
+    counts = pool.counts()
+    yield "parley_pool_connections", "", {"state": "idle"}, counts.idle
+    yield "parley_pool_connections", "", {"state": "busy"}, counts.busy
+    yield "parley_pool_connections_allowed", "", {}, counts.size
+    yield "parley_pool_waiting", "", {}, counts.waiting
 
 
-def _of_meter(meter: Meter) -> Iterator[Sample]:
+def _of_meter(meter: Meter, misses: int) -> Iterator[Sample]:
     yield "parley_operations_running", "", {}, meter.running
     yield "parley_subscriptions_running", "", {}, meter.subscriptions
     yield "parley_events_sent", "_total", {}, meter.events
-    yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - meter.read
-    yield "parley_documents", "_total", {"cache": "miss"}, meter.read
+    yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses
+    yield "parley_documents", "_total", {"cache": "miss"}, misses
     for code, count in meter.errors.items():
         yield "parley_errors", "_total", {"code": code}, count
     for kind, durations in meter.durations.items():

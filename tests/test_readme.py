@@ -43,6 +43,7 @@ def limits_table() -> str:
         ("levels of an operation, and lists within lists", f"{limits.depth} and {limits.list_depth}"),
         ("fields of an operation, its fragments expanded", f"{limits.fields:,}"),
         ("root fields, and aliases, of an operation", f"{limits.root_fields} and {limits.aliases}"),
+        ("objects that an operation may ask for, by the sizes of its pages", f"{limits.objects:,}"),
         ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
         ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
         ("operations at a time on one socket", str(given["max_subscriptions_per_socket"].default)),

@@ -93,17 +93,20 @@ class StampedConnection(asyncpg.Connection):
         query: str,
         *args: Any,
         record_class: type[asyncpg.Record] | None = None,
+        stamp: tuple[Any, ...] | None = None,
     ) -> Any:
-        """As the driver does."""
+        """As the driver does; with a stamp, as `fetch` does."""
         known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
         if known is not None:
             try:
-                found = await self._send(known, args, 1, None)
+                found = await self._send(known, args, 1, stamp)
                 return found[0] if found else None
             except asyncpg.InvalidCachedStatementError:
                 self._forget_statements()
                 if self.is_in_transaction():
                     raise
+        if stamp is not None:
+            await self.stamp_with(stamp)
         return await super().fetchrow(query, *args, record_class=record_class)
 
     def at_rest(self) -> bool:

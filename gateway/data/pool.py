@@ -12,7 +12,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -35,6 +35,18 @@ _CLOSE_SECONDS = 10
 
 OnStatement = Callable[[str], None]
 """Told the text of each statement that was sent."""
+
+
+class Counts(NamedTuple):
+    """What a pool has at a moment."""
+
+    idle: int
+    busy: int
+    """Taken, or being cleaned up."""
+    size: int
+    """So many connections may be open."""
+    waiting: int
+    """Callers who wait for one."""
 
 
 class Pool:
@@ -124,6 +136,12 @@ class Pool:
             yield connection
         finally:
             await self.release(connection)
+
+    def counts(self) -> Counts:
+        """How much of the pool is in use."""
+        idle = len(self._free)
+        waiting = sum(not waiter.done() for _, waiter in self._waiting)
+        return Counts(idle, len(self._open) - idle, self._size, waiting)
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Overloaded` unless the database answers."""
@@ -327,6 +345,9 @@ async def connected(url: str) -> StampedConnection:
             "search_path": "parley",
             "statement_timeout": "10s",
             "lock_timeout": "5s",
+            # Times that are only shown are selected as text, and `gateway.execution.leaf` knows this form of it.
+            "timezone": "UTC",
+            "datestyle": "ISO",
             "idle_in_transaction_session_timeout": "30s",
             # The statements are short and find their rows by an index: what suits spinning disks and long reports
             # would have them scan and compile instead.

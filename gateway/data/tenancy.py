@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -41,18 +41,20 @@ class Stamp(NamedTuple):
 
 
 class Statements:
-    """Statements of one caller on one connection. `commits` says that each takes effect by itself."""
+    """Statements of one caller on one connection, in a transaction, or each by itself."""
 
-    def __init__(self, connection: StampedConnection, user_id: UUID, *, commits: bool = False) -> None:
+    def __init__(self, connection: StampedConnection, stamp: Stamp, *, commits: bool = False) -> None:
+        """`commits` says that each takes effect by itself. Each then carries the stamp: one that fails takes it off."""
         self.connection = connection
-        self.user_id = user_id
+        self.user_id = stamp.user_id
+        self._stamp = stamp if commits else None
         self._commits = commits
 
     async def rows(self, query: Query, **values: Any) -> list[asyncpg.Record]:
         """All rows that a hand-written query gives."""
         arguments = query.arguments(self.user_id, values)
         with told_clearly(self.connection, commits=self._commits):
-            return await self.connection.fetch(query.text, *arguments)
+            return await self.connection.fetch(query.text, *arguments, stamp=self._stamp)
 
     async def row(self, query: Query, **values: Any) -> asyncpg.Record | None:
         """The row that a hand-written query gives, or None."""
@@ -96,7 +98,8 @@ class Statements:
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         with told_clearly(self.connection, commits=self._commits):
-            return cast("asyncpg.Record | None", await self.connection.fetchrow(text, *arguments, record_class=record))
+            found = await self.connection.fetchrow(text, *arguments, record_class=record, stamp=self._stamp)
+            return cast("asyncpg.Record | None", found)
 
 
 class Tenant:
@@ -169,27 +172,34 @@ class Tenant:
         with told_clearly(await self._taken()):
             return await self._fetch(text, arguments, record)
 
-    @asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[Statements]:
+    def autocommit(self) -> AbstractAsyncContextManager[Statements]:
         """Statements that each commit by themselves."""
-        async with self._turn():
-            connection, user_id = await self._stamped(), self.stamp.user_id
-            try:
-                yield Statements(connection, user_id, commits=True)
-            finally:
-                # Also when it failed or was cancelled: what was done until then is done.
-                self._committed(user_id)
+        return _Autocommit(self)
+
+    async def begin_autocommit(self) -> tuple[asyncio.Task[Any], Statements]:
+        """Wait for the turn, and for a connection."""
+        stamp, task = self.stamp, await self._begin_turn()
+        try:
+            return task, Statements(await self._taken(), stamp, commits=True)
+        except BaseException:
+            await self._end_turn(task)
+            raise
+
+    async def end_autocommit(self, task: asyncio.Task[Any], statements: Statements) -> None:
+        """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""
+        self._committed(statements.user_id)
+        await self._end_turn(task)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Statements that commit together. Nothing else of this operation may be awaited inside."""
         async with self._turn():
-            connection, user_id = await self._stamped(), self.stamp.user_id
+            connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
             with told_clearly(connection):
                 await transaction.start()
             try:
-                yield Statements(connection, user_id)
+                yield Statements(connection, stamp)
             except BaseException:
                 # A connection that is lost has rolled back by that.
                 with suppress(*ERRORS):
@@ -199,7 +209,7 @@ class Tenant:
                 with told_clearly(connection, commits=True):
                     await transaction.commit()
             finally:
-                self._committed(user_id)
+                self._committed(stamp.user_id)
 
     async def anonymous(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a function that finds a login before the caller is known."""
@@ -293,6 +303,22 @@ class Tenant:
                     await connection.execute("COMMIT")
         finally:
             await self._pool.release(connection)
+
+
+class _Autocommit:
+    """A block of statements that each commit by themselves. As a generator it would cost more than what it does."""
+
+    __slots__ = ("_begun", "_tenant")
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+
+    async def __aenter__(self) -> Statements:
+        self._begun = await self._tenant.begin_autocommit()
+        return self._begun[1]
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tenant.end_autocommit(*self._begun)
 
 
 def _entity(cls: type) -> Entity:

@@ -48,16 +48,17 @@ class Engine:
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
-        self._documents = DocumentCache[Document]()
+        self.documents = DocumentCache[Document]()
+        """What was read lately."""
 
     def prepare(self, request: OperationRequest) -> Operation:
         """Make the request ready to run, or raise `RequestErrors`."""
         key = key_of(request)
-        document = self._documents.get(key)
+        document = self.documents.get(key)
         if document is None:
             text = text_of(request)
             document = self._read(text, request.operation_name)
-            self._documents.put(key, document, len(text))
+            self.documents.put(key, document, len(text))
         variables = document.coerce(request.variables)
         document.cost.check(variables.coerced)
         return Operation(document, variables, request.extensions)

@@ -60,6 +60,8 @@ class DocumentCache(Generic[T]):
 
     max_documents: int = 1_000
     max_weight: int = 256 * 1024
+    misses: int = 0
+    """How often a document was asked for that was not there."""
     _found: dict[Hashable, _Entry[T]] = field(default_factory=dict)
     _new: _Queue[T] = field(default_factory=_Queue)
     _kept: _Queue[T] = field(default_factory=_Queue)
@@ -70,6 +72,7 @@ class DocumentCache(Generic[T]):
         """The document, which is then known to be asked for again."""
         entry = self._found.get(key)
         if entry is None:
+            self.misses += 1
             return None
         entry.asked_again = True
         return entry.value

@@ -152,7 +152,7 @@ def _plain(field: Field, arguments: FieldArguments) -> Callable[[Run], Call]:
 
     def make(run: Run) -> Call:
         values = arguments.of(run) if takes_any else {}
-        info = run.info(field)
+        info: Any = run.info(field)
         return lambda source: resolve(source, info, **values)
 
     return make
@@ -169,7 +169,8 @@ def computed(definition: StrawberryField) -> Call | None:
 
 def strawberry_info(run: Run, field: Field) -> Any:
     """What a resolver of Strawberry is told of its field."""
-    return strawberry.Info(_raw_info=run.info(field), _field=cast("StrawberryField", definition_of(field.definition)))
+    raw: Any = run.info(field)
+    return strawberry.Info(_raw_info=raw, _field=cast("StrawberryField", definition_of(field.definition)))
 
 
 def _made_by(schema: GraphQLSchema) -> strawberry.Schema:

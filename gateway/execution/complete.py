@@ -62,7 +62,7 @@ class Answer:
         if self.extensions:
             members["extensions"] = self.extensions
         try:
-            return orjson.dumps(members, option=orjson.OPT_UTC_Z)
+            return orjson.dumps(members)
         except orjson.JSONEncodeError as error:
             return failed(error).bytes()
 

@@ -1,12 +1,13 @@
 """How the values of scalars and enumerations are written.
 
 Columns of rows come from the driver in types that are known, so each is written by one expression, or left to the JSON
-encoder, which writes times, dates and numbers by itself. Everything else goes through its type, as in graphql-core.
+encoder, which writes dates and numbers by itself. Everything else goes through its type, as in graphql-core.
 """
 
 from __future__ import annotations
 
 import datetime
+import decimal
 import enum
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,10 @@ from gateway.schema.scalars import JSON, SCALARS
 Write = Callable[[Any], Any]
 
 # What the encoder writes exactly as the API has it, or what needs no writing.
-_AS_IT_IS = {str, int, float, bool, datetime.datetime, datetime.date}
+_AS_IT_IS = {str, int, float, bool, datetime.date}
+
+_WITH_MICROSECONDS = len("2026-01-31 12:00:00.123456+00")
+_WITHOUT = len("2026-01-31 12:00:00+00")
 
 _READY: dict[str, frozenset[type]] = {
     "String": frozenset({str, type(None)}),
@@ -32,10 +36,10 @@ _READY: dict[str, frozenset[type]] = {
 """Types of values that are their own form in the response, by the name of the scalar."""
 
 
-def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType) -> Inline:
-    """The member that a column of a kind becomes. `code` reads the column."""
+def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType, *, required: bool) -> Inline:
+    """The member that a column of a kind becomes. `code` reads the column, `required` says that it is never null."""
     if kind is UUID:
-        return Inline(lambda: f"text({code()})", {"text": _text})
+        return Inline(lambda: f"str({code()})" if required else f"text({code()})", {"str": str, "text": _text})
     if kind is JSON:
         return Inline(lambda: f"json({code()})", {"json": _json})
     if isinstance(kind, type) and issubclass(kind, enum.Enum) and isinstance(of, GraphQLEnumType):
@@ -45,6 +49,18 @@ def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType) -> In
         return Inline(code)
     write = _nullable(SCALARS[kind].serialize if kind in SCALARS else of.coerce_output_value)
     return Inline(lambda: f"write_{of.name}({code()})", {f"write_{of.name}": write})
+
+
+def of_text(kind: Any) -> Callable[[Callable[[], str]], Inline] | None:
+    """What makes a member of a column of this kind that is selected as text; None for kinds that are not.
+
+    The driver takes four times as long for a time, and ten times for a number, as for the text of it.
+    """
+    if kind is datetime.datetime:
+        return lambda code: Inline(lambda: f"time({code()})", {"time": _time})
+    if kind is decimal.Decimal:
+        return lambda code: Inline(lambda: f"number({code()})", {"number": _number})
+    return None
 
 
 def writer(of: GraphQLLeafType) -> Callable[[list[Any]], list[Any]]:
@@ -83,6 +99,25 @@ def _names_by_value(of: GraphQLEnumType) -> dict[Any, str]:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _time(text: str | None) -> str | None:
+    """`2026-01-31 12:00:00.5+00`, as the database writes it in UTC, in the form of the API."""
+    if text is None:
+        return None
+    if len(text) == _WITH_MICROSECONDS:
+        return f"{text[:10]}T{text[11:26]}Z"
+    if len(text) == _WITHOUT:
+        return f"{text[:10]}T{text[11:19]}.000000Z"
+    day, _, clock = text.removesuffix("+00").partition(" ")
+    seconds, _, fraction = clock.partition(".")
+    return f"{day}T{seconds}.{fraction:<06}Z"
+
+
+def _number(text: str | None) -> str | None:
+    if text is None or "." not in text:
+        return text
+    return text.rstrip("0").rstrip(".")
 
 
 def _json(text: Any) -> Any:

@@ -79,17 +79,29 @@ class Reads:
     first: int | None = None
     """The position of the first column; None to read by name."""
     columns: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    """Columns that are selected as text, because they are only shown and the driver is slow to read them."""
     placed: bool = False
     """Whether it is told where rows stand in their list."""
 
     @functools.cached_property
     def wanted(self) -> tuple[str, ...]:
-        """The columns in the order in which they are selected. To be asked once all are known."""
-        return tuple(column for column in self.entity.kinds if column in self.columns) or ("id",)
+        """What is selected, in its order. To be asked once all columns are known."""
+        shown = [f"{column}::text" for column in self.entity.kinds if column in self.texts]
+        # Behind the texts: of two columns of one name, the last is the one that is read by it.
+        read = [column for column in self.entity.kinds if column in self.columns]
+        return (*shown, *read) or ("id",)
 
     def code(self, column: str) -> str:
         """The expression that reads a column off a row `r`."""
-        return f"r[{column!r}]" if self.first is None else f"r[{self.first + self.wanted.index(column)}]"
+        if self.first is None:
+            return f"r[{column!r}]"
+        return f"r[{self.first + self.wanted.index(column)}]"
+
+    def text(self, column: str) -> str:
+        """The expression that reads a column that is selected as text."""
+        assert self.first is not None  # noqa: S101 - texts are positions only
+        return f"r[{self.first + self.wanted.index(f'{column}::text')}]"
 
 
 @dataclass(slots=True, eq=False)

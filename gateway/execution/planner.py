@@ -31,7 +31,7 @@ from graphql import (
 
 from gateway.execution.call import FieldArguments, caller, computed
 from gateway.execution.collect import Collector, condition_variables
-from gateway.execution.leaf import column_inline
+from gateway.execution.leaf import column_inline, of_text
 from gateway.execution.limits import INTROSPECTION
 from gateway.execution.plan import Field, Inline, Plan, Reads, Selection, Step
 from gateway.execution.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
@@ -176,11 +176,11 @@ class _Planner:
         of = self._entity(field.parent)
         if of is not None:
             reads = reads or Reads(of)
+            if definition is not None and definition.base_resolver is None:
+                return self._column(field, of, reads)
             reads.columns.update(of.fields[field.name])
         if definition is None:
             return self._resolved(field)
-        if definition.base_resolver is None and of is not None and reads is not None:
-            return self._column(field, of, reads)
         if definition.base_resolver is None:
             return Mapped(field, attrgetter(definition.python_name), self._shape(field, field.type))
         function = computed(definition)
@@ -189,9 +189,14 @@ class _Planner:
     def _column(self, field: Field, of: Entity, reads: Reads) -> Inline | Step:
         (column,) = of.fields[field.name]
         leaf: Any = get_nullable_type(field.type)
+        if reads.first is not None and (write := of_text(of.kinds[column])) is not None:
+            reads.texts.add(column)
+            return write(lambda: reads.text(column))
+        reads.columns.add(column)
         if not is_leaf_type(leaf):
             return Mapped(field, attrgetter(column), self._shape(field, field.type))
-        return column_inline(lambda: reads.code(column), of.kinds[column], leaf)
+        required = isinstance(field.type, GraphQLNonNull)
+        return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)
 
     def _resolved(self, field: Field) -> Resolved:
         return Resolved(field, caller(self._schema, field), self._shape(field, field.type))

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLResolveInfo, GraphQLResolveInfoHelpers, GraphQLSchema, VariableValues
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfoHelpers,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableValues,
+)
 from graphql.pyutils import Path, gather_with_cancel, is_awaitable
 
 from gateway.data.batches import Batch
@@ -56,6 +65,74 @@ class Scope:
         self.results: list[Any] = []
         self.doomed: set[int] = set()
         """The objects that will be null, because something failed in them where null is not allowed."""
+
+
+class FieldInfo:
+    """What a resolver is told of its field: it passes for graphql-core's `GraphQLResolveInfo`.
+
+    It is made for each call of a resolver and seldom asked for more than the context, so it works the rest out when
+    asked. Its path has no places in lists: a level has all of them.
+    """
+
+    __slots__ = ("_field", "_run")
+
+    abort_signal = None
+    is_awaitable = staticmethod(is_awaitable)
+
+    def __init__(self, run: Run, field: Field) -> None:
+        self._run = run
+        self._field = field
+
+    @property
+    def context(self) -> Any:
+        return self._run.context
+
+    @property
+    def field_name(self) -> str:
+        return self._field.name
+
+    @property
+    def field_nodes(self) -> list[FieldNode]:
+        return self._field.nodes
+
+    @property
+    def return_type(self) -> GraphQLOutputType:
+        return self._field.type
+
+    @property
+    def parent_type(self) -> GraphQLObjectType:
+        return self._field.parent
+
+    @property
+    def path(self) -> Path | None:
+        path = None
+        for key in self._field.path:
+            path = Path(path, key, None)
+        return path
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        return self._run.schema
+
+    @property
+    def fragments(self) -> Mapping[str, FragmentDefinitionNode]:
+        return self._run.document.fragments
+
+    @property
+    def root_value(self) -> Any:
+        return self._run.root
+
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        return self._run.document.definition
+
+    @property
+    def variable_values(self) -> VariableValues:
+        return self._run.variables
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        return GraphQLResolveInfoHelpers(gather=_gathered, track=self._run.track)
 
 
 @dataclass(slots=True)
@@ -102,7 +179,7 @@ class Run:
         self.failed = False
         """Whether anything has failed, so that the answer needs the second pass."""
         self.scopes: list[Scope] = []
-        self._root = root
+        self.root = root
         self._on_field = on_field
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
@@ -151,29 +228,11 @@ class Run:
         self.failed = True
         return Failure(error)
 
-    def info(self, field: Field) -> GraphQLResolveInfo[Any]:
-        """What resolvers are told of the field. Its path has no places in lists: a level has all of them."""
-        path = None
-        for key in field.path:
-            path = Path(path, key, None)
-        return GraphQLResolveInfo(
-            field.name,
-            field.nodes,
-            field.type,
-            field.parent,
-            path,  # type: ignore[arg-type]
-            self.schema,
-            self.document.fragments,  # type: ignore[arg-type]
-            self._root,
-            self.document.definition,
-            self.variables,
-            self.context,
-            is_awaitable,
-            None,
-            GraphQLResolveInfoHelpers(gather=_gathered, track=self._track),
-        )
+    def info(self, field: Field) -> FieldInfo:
+        """What resolvers are told of the field."""
+        return FieldInfo(self, field)
 
-    def _track(self, values: Sequence[Any]) -> None:
+    def track(self, values: Sequence[Any]) -> None:
         """Keep what a resolver has begun and does not wait for, to its end or to ours."""
         for value in values:
             if is_awaitable(value):

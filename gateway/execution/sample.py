@@ -108,6 +108,8 @@ class SampleRow(dict[str, Any]):
     def __missing__(self, column: str | int) -> Any:
         if isinstance(column, int):
             return self[self._columns[column]]
+        if column.endswith("::text"):
+            return str(self[column.removesuffix("::text")])
         is_id = column in ("id", "link_key") or column.endswith("_id")
         kind = self._kinds.get(column, UUID if is_id else int)
         return self._key if kind is UUID else sample(kind)
@@ -159,7 +161,9 @@ class SampleConnection:
                 row["entity"] = self._likely
         return row
 
-    async def fetchrow(self, text: str, *arguments: Any, record_class: type[Row] | None = None) -> Any:
+    async def fetchrow(
+        self, text: str, *arguments: Any, record_class: type[Row] | None = None, stamp: Any = None
+    ) -> Any:
         return (await self.fetch(text, *arguments, record_class=record_class))[0]
 
     async def execute(self, text: str) -> None:

@@ -160,7 +160,7 @@ class Object:
         if self._of.is_type_of is None or all(type(values[place]) is self._record for place in state.going_on):
             self._open(run, state)
             return state
-        info = run.info(field)
+        info: Any = run.info(field)
         answers = [attempt(run, self._of.is_type_of, values[place], info) for place in state.going_on]
         run.wait(answers, lambda: self._check(run, field, state, answers))
         return state
@@ -199,7 +199,8 @@ class Abstract:
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
         state = sort(run, values, required=self.required)
-        resolve, info = self._of.resolve_type or default_type_resolver, run.info(field)
+        resolve: Any = self._of.resolve_type or default_type_resolver
+        info = run.info(field)
         types = [attempt(run, resolve, values[place], info, self._of) for place in state.going_on]
         run.wait(types, lambda: self._group(run, field, state, types, above))
         return state
@@ -260,6 +261,8 @@ class List:
         self._items = items
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+        if all(type(value) is list and not value for value in values):
+            return _Sorted(values)
         state = sort(run, values, required=self.required)
         lists = [attempt(run, self._items_of, values[place], field) for place in state.going_on]
         run.wait(lists, lambda: self._lay_out(run, field, state, lists, above))
@@ -292,6 +295,8 @@ class List:
         state.state[2] = self._items.begin(run, field, items, above)
 
     def end(self, state: _Sorted) -> list[Any]:
+        if state.state is None:
+            return state.values
         lengths, broken, below = state.state
         members = cut(self._items.end(below), lengths)
         for place, found in broken.items():

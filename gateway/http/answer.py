@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.complete import INTERNAL, Answer
+from gateway.execution.persisted import NOT_FOUND
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -24,8 +25,11 @@ REFUSED_BY_CODE: Mapping[str | None, tuple[int, Mapping[str, str]]] = {
     Overloaded.code: (503, RETRY_HEADERS),
     Unavailable.code: (503, RETRY_HEADERS),
     INTERNAL: (500, NO_HEADERS),
+    # As Apollo Server has it: a client that took another status for a failure would not send the text.
+    NOT_FOUND: (200, NO_HEADERS),
 }
-"""Failures of the request as a whole that a client or a proxy should know without reading the body."""
+"""Statuses that do not depend on the media type: of failures that a client or a proxy should know without reading the
+body, and of the one that is none to them."""
 
 
 class HttpError(Exception):

@@ -21,7 +21,7 @@ from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.ports import Client, Verify
 from gateway.http.request import operation_request, read_json, read_object
 
-PARAMETERS = frozenset({"query", "operationName", "variables", "extensions"})
+PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
 
 
 @dataclass(frozen=True, slots=True)

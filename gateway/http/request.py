@@ -5,6 +5,7 @@ Shared by HTTP and websockets; what cannot be read raises `BadRequest`, whose me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ KINDS: dict[type, str] = {
     float: "a number",
     type(None): "null",
 }
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def read_json(text: bytes | str, what: str) -> Any:
@@ -42,15 +45,50 @@ def read_object(value: object, what: str) -> dict[str, Any]:
 
 def operation_request(members: Mapping[str, Any]) -> OperationRequest:
     """The request that the members make up; members that GraphQL does not know are ignored."""
+    extensions = _map(members, "extensions")
+    sha256 = _document_id(members.get("documentId"))
+    if (persisted := extensions.get("persistedQuery")) is not None:
+        sha256 = _same(sha256, _persisted_query(persisted))
     query = members.get("query")
     if query is None:
-        raise BadRequest("`query` is missing: it must be a string that holds a GraphQL document.")
+        if sha256 is None:
+            raise BadRequest("`query` is missing: it must be a string that holds a GraphQL document.")
+        query = ""
     if not isinstance(query, str):
         raise BadRequest(f"`query` must be a string, not {kind(query)}.")
     name = members.get("operationName")
     if not isinstance(name, str | None):
         raise BadRequest(f"`operationName` must be a string or null, not {kind(name)}.")
-    return OperationRequest(query, name, _map(members, "variables"), _map(members, "extensions"))
+    return OperationRequest(query, name, _map(members, "variables"), extensions, sha256)
+
+
+def _document_id(given: object) -> str | None:
+    """The hash in an id as the draft of persisted documents has it."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise BadRequest(f"`documentId` must be a string or null, not {kind(given)}.")
+    prefix, _, sha256 = given.partition(":")
+    if prefix != "sha256" or not _SHA256.fullmatch(sha256):
+        raise BadRequest("`documentId` must be `sha256:` and 64 hexadecimal digits, in lower case.")
+    return sha256
+
+
+def _persisted_query(given: object) -> str:
+    """The hash as Apollo's clients send it."""
+    members = read_object(given, "`extensions.persistedQuery`")
+    version, sha256 = members.get("version"), members.get("sha256Hash")
+    if version is True or version != 1:
+        raise BadRequest("`extensions.persistedQuery.version` must be 1.")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise BadRequest("`extensions.persistedQuery.sha256Hash` must be 64 hexadecimal digits, in lower case.")
+    return sha256
+
+
+def _same(document_id: str | None, persisted_query: str) -> str:
+    if document_id is not None and document_id != persisted_query:
+        raise BadRequest("`documentId` and `extensions.persistedQuery` name two different documents.")
+    return persisted_query
 
 
 def _map(members: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -63,11 +63,8 @@ class Entity:
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that each field of the API reads, by the field's name in the API."""
     record: type[Row] = Row
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """All columns, in the order of their declaration."""
-        return tuple(self.kinds)
+    columns: tuple[str, ...] = ()
+    """All columns, in the order of their declaration."""
 
     @property
     def deletable(self) -> bool:
@@ -119,7 +116,9 @@ def entity(
                 kinds.setdefault(column, None)
         record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
         record.typename = cls.__name__  # type: ignore[attr-defined]
-        described = Entity(cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record)
+        described = Entity(
+            cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record, tuple(kinds)
+        )
         cls.__entity__ = described  # type: ignore[attr-defined]
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
         return cls

@@ -63,7 +63,8 @@ def _parse_time(value: Any) -> datetime.datetime:
 
 
 def _serialize_time(value: datetime.datetime) -> str:
-    return value.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
+    # Always six digits: texts of one width sort as the times do.
+    return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _parse_date(value: Any) -> datetime.date:

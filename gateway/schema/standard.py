@@ -10,7 +10,6 @@ is written out in its module instead: name it in `without`.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import typing
 from collections.abc import Callable, Collection
@@ -85,28 +84,30 @@ async def change(
     if changed is not None:
         return changed
     current: Any = await db.get(cls, id)
-    name = describe.words(cls)
     if current is None:
-        raise NotFound(f"There is no such {name}.", field="id")
+        raise NotFound(f"There is no such {describe.words(cls)}.", field="id")
+    require_version(cls, current, expected)
+    raise Conflict(f"This {describe.words(cls)} is deleted.", field="id", current=current)
+
+
+def require_version(cls: type, current: Any, expected: int | None) -> None:
+    """Raise `Conflict` unless the object has the version that is expected, if one is."""
     if expected is not None and current.version != expected:
         raise Conflict(
-            f"This {name} has changed since version {expected}: it is at version {current.version}.",
+            f"This {describe.words(cls)} has changed since version {expected}: it is at version {current.version}.",
             field="expected_version",
             current=current,
         )
-    raise Conflict(f"This {name} is deleted.", field="id", current=current)
 
 
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
     `nulls`."""
-    values = {}
-    for field in dataclasses.fields(input):
-        value = getattr(input, field.name)
-        if field.name in without or value is strawberry.UNSET or (value is None and not nulls):
-            continue
-        values[field.name] = id_of(value, field.name) if _is_id(field.name, value) else value
-    return values
+    return {
+        name: id_of(value, name) if _is_id(name, value) else value
+        for name, value in vars(input).items()
+        if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
+    }
 
 
 def _expected(input: Any) -> int | None:

@@ -39,6 +39,7 @@ from gateway import (
     maybe,
     mutation,
     one,
+    require_version,
     sql,
     subscription,
 )
@@ -297,12 +298,7 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
         last = await db.row(sql.tools.execution.last_move, id=id)
     if current is None or last is None:
         raise NotFound("There is no such tool execution.", field="id")
-    if input.expected_version is not None and current.version != input.expected_version:
-        raise Conflict(
-            f"This execution has changed since version {input.expected_version}: it is at version {current.version}.",
-            field="expected_version",
-            current=current,
-        )
+    require_version(ToolExecution, current, input.expected_version)
     raise Conflict(_refusal(status, last), field="id", current=current)
 
 

@@ -164,3 +164,20 @@ class TestApollo:
             assert await application.until("event") == "live again"
             said = [line["event"] for line in application.heard if "event" in line]
             assert said == ["live", "missed", "live again"]
+
+    @pytest.mark.parametrize("get", [False, True], ids=["POST", "GET"])
+    async def test_it_sends_the_hash_alone_once_the_text_is_known(self, serving: Serving, get: bool) -> None:
+        user = await serving.signed_up()
+        ids = [await conversation(user, title=title) for title in ("First", "Second")]
+        method = "GET" if get else "POST"
+        async with line_to(user.url) as line, running("persisted.mjs", line, user, get=get) as application:
+            titles = []
+            for id in ids:
+                application.say(id)
+                titles.append(await application.until("title"))
+            assert titles == ["First", "Second"]
+            assert [line["request"] for line in application.heard if "request" in line] == [
+                [method, False, 200],
+                ["POST" if get else method, True, 200],
+                [method, False, 200],
+            ]

@@ -7,6 +7,7 @@ away parts of the operation itself: selections, arguments, directives and fragme
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -35,8 +36,9 @@ Attempt = Callable[[OperationRequest], Awaitable[Any]]
 
 
 async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt) -> None:
-    """Raise what the attempt raises, of a request with as little left as it takes to fail."""
-    request = await smallest(schema, request, attempt)
+    """Raise what the attempt raises, of a request with as little left as it takes to fail in that place."""
+    if (place := await failure(attempt, request)) is not None:
+        request = await _smallest(schema, request, attempt, place)
     try:
         await attempt(request)
     except Exception as error:
@@ -44,25 +46,33 @@ async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Att
         raise
 
 
-async def smallest(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt) -> OperationRequest:
-    """The request with as little left as it takes to fail."""
+async def _smallest(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt, place: str) -> OperationRequest:
     for smaller in _smaller(request):
-        if _is_valid(schema, smaller) and await fails(attempt, smaller):
-            return await smallest(schema, smaller, attempt)
+        if _is_valid(schema, smaller) and await failure(attempt, smaller) == place:
+            return await _smallest(schema, smaller, attempt, place)
     return request
 
 
-async def fails(attempt: Attempt, request: OperationRequest) -> bool:
-    """Whether the attempt fails for this request."""
+async def failure(attempt: Attempt, request: OperationRequest) -> str | None:
+    """Where the attempt fails for this request, if it does."""
     try:
         await attempt(request)
-    except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
-        return True
-    return False
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__} at {where.filename}:{where.lineno}"
+    return None
 
 
 def _is_valid(schema: GraphQLSchema, request: OperationRequest) -> bool:
-    return not validate(schema, parse(request.query))
+    document = parse(request.query)
+    # An operation of that name must be left, and graphql-core's parser takes selection sets with nothing in them.
+    named = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    names = [node.name.value for node in named if node.name]
+    is_whole = request.operation_name in names if request.operation_name else len(named) == 1
+    return is_whole and not _EMPTY.search(request.query) and not validate(schema, document)
+
+
+_EMPTY = re.compile(r"(?<![:,\[(=])\s+\{\s*\}")
 
 
 def _smaller(request: OperationRequest) -> Iterator[OperationRequest]:

@@ -31,6 +31,7 @@ SIZE = Size(depth=5, width=4, roots=3, fields=45)
 async def compared(place: Place, request: OperationRequest, root: object = None) -> Outcome:
     """Run an operation both ways, compare, and give what graphql-core made of it."""
     ours, sent = await place.run(execution.ours, place.engine, request, root)
+    theirs: Outcome
     theirs, as_usual = await place.run(execution.theirs, place.schema, request, root)
     possible, at_most = await place.run(execution.possible, place.schema, request, root)
     check_agree(ours, theirs, possible)
@@ -49,8 +50,9 @@ async def test_queries_come_to_the_same_in_no_more_statements(place: Place) -> N
     for each in drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 700):
         try:
             census.add(each, await attempt(each.request))
-        except Exception:  # noqa: BLE001 - it is raised again of the smallest query
+        except Exception:
             await explain(place.schema, each.request, attempt)
+            raise
     census.check_rich("inline fragment on object in interface", "fragment on interface")
 
 
@@ -71,8 +73,9 @@ async def test_selections_on_events_come_to_the_same(place: Place, field: str, o
 
         try:
             await attempt(each.request)
-        except Exception:  # noqa: BLE001 - it is raised again of the smallest selection
+        except Exception:
             await explain(place.schema, each.request, attempt)
+            raise
 
 
 async def _events(place: Place, of: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from tests.parity.choices import Choices
 from tests.parity.comparison import Outcome, check_agree, check_equal
 from tests.parity.manners import World, world_of
 from tests.parity.operations import Generated, Kind, Operations, Size
-from tests.parity.reduction import explain, fails
+from tests.parity.reduction import explain, failure
 from tests.parity.scale import SCALE, drawn
 from tests.parity.schemas import small_schema
 from tests.parity.values import scalar
@@ -65,8 +65,9 @@ async def check_alike(schema: GraphQLSchema, kind: Kind, operations: int, *, asy
     for each in drawn(case, operations):
         try:
             census.add(each.generated, await compared(schema, engine, each, asynchronous=asynchronous))
-        except Exception:  # noqa: BLE001 - it is raised again of the smallest case
+        except Exception:
             await _explain(schema, engine, each, asynchronous=asynchronous)
+            raise
     gc.collect()  # while the warnings of `pytestmark` are still ignored
     return census
 
@@ -77,11 +78,12 @@ async def _explain(schema: GraphQLSchema, engine: Engine, case: Case, *, asynchr
     async def attempt(request: OperationRequest) -> None:
         await compared_in(world, schema, engine, request, asynchronous=asynchronous)
 
-    if not await fails(attempt, case.generated.request):
+    if await failure(attempt, case.generated.request) is None:
         world = world.calm
+    place = await failure(attempt, case.generated.request)
     for slot in range(len(world.table)):
         before, world = world, world.plainer(slot)
-        if not await fails(attempt, case.generated.request):
+        if await failure(attempt, case.generated.request) != place:
             world = before
     try:
         await explain(schema, case.generated.request, attempt)

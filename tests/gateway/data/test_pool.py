@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.connection import StampedConnection
-from gateway.data.pool import Pool, connected
+from gateway.data.pool import Counts, Pool, connected
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
 
@@ -116,6 +116,20 @@ async def test_one_who_gives_up_waiting_is_passed_over(patient: Pool) -> None:
     await patient.release(connection)
     assert await tasks["second"] is connection
     await patient.release(connection)
+
+
+async def test_what_is_in_use_is_counted(pool: Pool) -> None:
+    assert pool.counts() == Counts(idle=0, busy=0, size=2, waiting=0)
+    taken = [await pool.take() for _ in range(2)]
+    tasks = await waiting(pool, "first", "second")
+    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=2)
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.wait(tasks.values())
+    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=0)
+    for connection in taken:
+        await pool.release(connection)
+    assert pool.counts() == Counts(idle=2, busy=0, size=2, waiting=0)
 
 
 async def test_one_who_is_cancelled_when_served_leaves_the_connection_to_the_next(patient: Pool) -> None:
@@ -273,7 +287,7 @@ async def test_connections_that_are_unused_for_long_are_closed_but_for_two(serve
         await pool.release(connection)
         connection.released_at -= 1000
     pool._look_after()
-    assert len(pool._open) == 2
+    assert pool.counts() == Counts(idle=2, busy=0, size=4, waiting=0)
     await pool.check()
     await pool.close()
 

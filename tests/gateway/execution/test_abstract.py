@@ -136,7 +136,7 @@ async def test_object_that_no_type_knows_fails(sdl: str, is_later: bool) -> None
     await check(schema, "{ pets { __typename } }", expect, [("pets.1", UNKNOWN.format("pets"))])
 
 
-WRONG_NAMES = [
+WRONG_NAMES: list[tuple[Any, str]] = [
     (None, UNKNOWN.format("pet")),
     ("Human", "Abstract type 'Pet' was resolved to a type 'Human' that does not exist inside the schema."),
     ("String", "Abstract type 'Pet' was resolved to a non-object type 'String'."),

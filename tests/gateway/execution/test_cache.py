@@ -37,6 +37,13 @@ def test_what_was_put_is_found() -> None:
     assert (len(cache), cache.weight) == (1, WEIGHT)
 
 
+def test_what_is_not_there_is_counted() -> None:
+    cache = filled("a", "b")
+    assert cache.misses == 2
+    ask(cache, "a", "c", "b", "c")
+    assert cache.misses == 3
+
+
 def test_documents_in_use_outlast_many_that_are_sent_once() -> None:
     hot = [f"hot {number}" for number in range(10)]
     cache = filled(*hot)
