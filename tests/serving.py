@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from gateway.app import Gateway, running
@@ -174,11 +175,17 @@ async def serving_on(database: Database, directory: Path, **given: Any) -> Async
         yield Serving(gateway, http, statements)
 
 
+@pytest.fixture(scope="module")
+def executor(request: pytest.FixtureRequest) -> str:
+    """How the module's gateway runs operations."""
+    return getattr(request, "param", "breadth_first")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def serving(database: Database) -> AsyncIterator[Serving]:
+async def serving(database: Database, executor: str) -> AsyncIterator[Serving]:
     """A gateway on the module's database."""
     with tempfile.TemporaryDirectory() as directory:
-        async with serving_on(database, Path(directory)) as made:
+        async with serving_on(database, Path(directory), executor=executor) as made:
             yield made
 
 

@@ -12,7 +12,7 @@ from graphql import GraphQLObjectType, get_named_type
 from gateway.schema.build import graphql_schema
 from tests.database import Database
 from tests.plans import LINKED
-from tests.serving import Client, Serving
+from tests.serving import Client, Serving, first
 
 FILL = """
 INSERT INTO conversations (user_id, title)
@@ -66,8 +66,8 @@ async def test_twenty_by_twenty_rows_take_as_many_statements_as_two_by_two(
         for conversation in conversations:
             assert conversation["usage"]["totalTokens"] == rows * 10
             assert [len(m["toolExecutions"]["nodes"]) for m in conversation["messages"]["nodes"]] == [1] * rows
-        # conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations; of the viewer, nothing
-        # is asked that must be read.
+        # conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations. Nothing is asked of
+        # the viewer that must be read.
         assert len(sent) == 6, "\n\n".join(sent)
 
 
@@ -215,3 +215,34 @@ def _verb(statement: str) -> str:
 async def test_only_an_operation_that_asks_for_the_feed_cursor_opens_a_snapshot(user: Client, cursor: bool) -> None:
     _, sent = await _sent(user, f"{{ viewer {{ email {'feedCursor' if cursor else ''} }} }}")
     assert any(text.startswith("BEGIN") for text in sent) is cursor
+
+
+async def test_missed_events_are_read_together(serving: Serving) -> None:
+    """Their messages are one level: one statement, however many were missed."""
+    client = await serving.signed_up()
+    conversation = (await client.make("createConversation", "conversation"))["id"]
+    cursor = (await client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    for number in range(5):
+        await client.make("addMessage", "message", conversationId=conversation, role="USER", content=str(number))
+    operation = "subscription($after: Cursor!) { messageAdded(after: $after) { message { content } } }"
+    async with client.socket() as socket:
+        client.statements.texts.clear()
+        events = await first(await socket.subscribe(operation, after=cursor), 5)
+    assert [event["messageAdded"]["message"]["content"] for event in events] == list("01234")
+    assert len([text for text in client.statements.texts if "FROM messages AS t" in text]) == 1
+
+
+async def test_json_is_passed_through_as_the_database_holds_it(serving: Serving, database: Database) -> None:
+    """Also what no JSON library of ours could hold."""
+    client = await serving.signed_up()
+    id = (await client.make("createConversation", "conversation"))["id"]
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        await owner.execute("SELECT set_config('app.user_id', $1, false)", client.user_id)
+        held = '{"big": 123456789012345678901234567890, "exact": 0.1000000000000000000001}'
+        await owner.execute("UPDATE conversations SET metadata = $2 WHERE id = $1", uuid.UUID(id), held)
+    finally:
+        await owner.close()
+    body = {"query": f'{{ conversation(id: "{id}") {{ metadata }} }}'}
+    async with client.http.post(f"{client.url}/graphql", json=body, headers=client.headers) as response:
+        assert f'"metadata":{held}' in await response.text()

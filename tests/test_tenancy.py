@@ -307,8 +307,8 @@ def without_predicates(rewritten: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in names:
-            delattr(connections, name)
+        for name, method in zip(names, methods, strict=True):
+            setattr(connections, name, method)
 
 
 async def test_the_database_holds_the_line_when_the_statements_forget_to(scene: Scene) -> None:

@@ -25,13 +25,13 @@ async def run(
     on_field: OnField | None = None,
 ) -> list[ExecutionResult]:
     """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root."""
-    results: list[ExecutionResult] = []
+    results = [ExecutionResult({}, None) for _ in roots]
     for selection in plan.turns:
         turn = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
         top = turn.open(selection, roots)
         await turn.drain()
         answers = _answers(turn, top)
-        results = list(map(_joined, results, answers)) if results else answers
+        results = answers if len(plan.turns) == 1 else list(map(_joined, results, answers))
         if results[0].data is None:
             break
     return results

@@ -12,20 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from graphql import (
-    FieldNode,
-    FragmentDefinitionNode,
-    GraphQLObjectType,
-    GraphQLOutputType,
-    GraphQLResolveInfoHelpers,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    VariableValues,
-)
-from graphql.pyutils import Path, gather_with_cancel, is_awaitable
+from graphql import GraphQLSchema, VariableValues
+from graphql.pyutils import is_awaitable
 
 from gateway.data.batches import Batch
 from gateway.data.tenancy import Tenant
+from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Document
 from gateway.execution.plan import Field, Selection
 
@@ -65,74 +57,6 @@ class Scope:
         self.results: list[Any] = []
         self.doomed: set[int] = set()
         """The objects that will be null, because something failed in them where null is not allowed."""
-
-
-class FieldInfo:
-    """What a resolver is told of its field: it passes for graphql-core's `GraphQLResolveInfo`.
-
-    It is made for each call of a resolver and seldom asked for more than the context, so it works the rest out when
-    asked. Its path has no places in lists: a level has all of them.
-    """
-
-    __slots__ = ("_field", "_run")
-
-    abort_signal = None
-    is_awaitable = staticmethod(is_awaitable)
-
-    def __init__(self, run: Run, field: Field) -> None:
-        self._run = run
-        self._field = field
-
-    @property
-    def context(self) -> Any:
-        return self._run.context
-
-    @property
-    def field_name(self) -> str:
-        return self._field.name
-
-    @property
-    def field_nodes(self) -> list[FieldNode]:
-        return self._field.nodes
-
-    @property
-    def return_type(self) -> GraphQLOutputType:
-        return self._field.type
-
-    @property
-    def parent_type(self) -> GraphQLObjectType:
-        return self._field.parent
-
-    @property
-    def path(self) -> Path | None:
-        path = None
-        for key in self._field.path:
-            path = Path(path, key, None)
-        return path
-
-    @property
-    def schema(self) -> GraphQLSchema:
-        return self._run.schema
-
-    @property
-    def fragments(self) -> Mapping[str, FragmentDefinitionNode]:
-        return self._run.document.fragments
-
-    @property
-    def root_value(self) -> Any:
-        return self._run.root
-
-    @property
-    def operation(self) -> OperationDefinitionNode:
-        return self._run.document.definition
-
-    @property
-    def variable_values(self) -> VariableValues:
-        return self._run.variables
-
-    @property
-    def async_helpers(self) -> GraphQLResolveInfoHelpers:
-        return GraphQLResolveInfoHelpers(gather=_gathered, track=self._run.track)
 
 
 @dataclass(slots=True)
@@ -367,10 +291,6 @@ def _drop(wait: _Wait, place: int) -> None:
     if (close := getattr(wait.values[place], "close", None)) is not None:
         close()
     wait.values[place] = ABANDONED
-
-
-def _gathered(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
-    return gather_with_cancel(*values)
 
 
 async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:

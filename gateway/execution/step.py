@@ -103,15 +103,23 @@ class Link:
     @property
     def proves_parent(self) -> bool:
         """Whether a row that it finds cannot be there without the object it belongs to."""
-        return self._follows.key == "id" and not isinstance(self._target, ToOne)
+        return self._follows.key == "id" and not isinstance(self._target, ToOne) and self._reads_rows
+
+    @property
+    def _reads_rows(self) -> bool:
+        return not isinstance(self._target, ToPages) or self._target.reads_rows
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         try:
             batch = self._constant or self._made(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             scope.states[place] = [run.failure(error)] * len(scope.sources)
+            return
+        keys = self._read_keys(scope.sources)
+        if self._reads_rows:
+            follow(run, scope, place, self.field, batch, keys, self._target)
         else:
-            follow(run, scope, place, self.field, batch, self._read_keys(scope.sources), self._target)
+            scope.states[place] = self._target.open(run, batch, keys, {})
 
     def batch(self, run: Run) -> Batch | None:
         """The batch that it would ask; None where its arguments make no sense."""
@@ -256,6 +264,8 @@ class ToPages:
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._counted = any(isinstance(step, PerParent) for step in selection.steps)
+        self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
+        """Whether anything is asked of the rows, so that they must be had."""
 
     def open(
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]

@@ -38,7 +38,8 @@ Attempt = Callable[[OperationRequest], Awaitable[Any]]
 async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt) -> None:
     """Raise what the attempt raises, of a request with as little left as it takes to fail in that place."""
     if (place := await failure(attempt, request)) is not None:
-        request = await _smallest(schema, request, attempt, place)
+        printed = replace(request, query=print_ast(parse(request.query)))
+        request = await _smallest(schema, printed, attempt, place)
     try:
         await attempt(request)
     except Exception as error:
@@ -48,7 +49,8 @@ async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Att
 
 async def _smallest(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt, place: str) -> OperationRequest:
     for smaller in _smaller(request):
-        if _is_valid(schema, smaller) and await failure(attempt, smaller) == place:
+        shrunk = len(smaller.query) < len(request.query)
+        if shrunk and _is_valid(schema, smaller) and await failure(attempt, smaller) == place:
             return await _smallest(schema, smaller, attempt, place)
     return request
 

@@ -5,7 +5,9 @@ They come to the same, and the engine sends no more statements than graphql-core
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,11 +18,11 @@ from resolvers.chat.message import MessageAdded
 from resolvers.tools.execution import ToolExecutionChanged
 from tests.parity import execution
 from tests.parity.census import Census
-from tests.parity.comparison import Outcome, check_agree
+from tests.parity.comparison import Outcome, Possible, check_agree
 from tests.parity.known import RARE, Known
-from tests.parity.operations import Operations, Size
+from tests.parity.operations import Generated, Operations, Size
 from tests.parity.place import Place
-from tests.parity.reduction import explain
+from tests.parity.reduction import Attempt, explain
 from tests.parity.scale import SCALE, drawn
 
 pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
@@ -28,31 +30,65 @@ pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
 SIZE = Size(depth=5, width=4, roots=3, fields=45)
 
 
-async def compared(place: Place, request: OperationRequest, root: object = None) -> Outcome:
-    """Run an operation both ways, compare, and give what graphql-core made of it."""
-    ours, sent = await place.run(execution.ours, place.engine, request, root)
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What came of an operation that was run both ways, and the statements that each sent."""
+
+    ours: Outcome
     theirs: Outcome
-    theirs, as_usual = await place.run(execution.theirs, place.schema, request, root)
-    possible, at_most = await place.run(execution.possible, place.schema, request, root)
-    check_agree(ours, theirs, possible)
-    # Where graphql-core stops at an error, it does not ask for what it would have asked for otherwise.
-    allowed = at_most if theirs.failures else as_usual
-    assert len(sent) <= len(allowed), "\n\n".join(("ours:", *sent, "graphql-core's:", *allowed))
-    return theirs
+    possible: Possible
+    sent: list[str]
+    allowed: list[str]
+
+    @classmethod
+    async def of(cls, place: Place, request: OperationRequest, root: object = None) -> Both:
+        ours, sent = await place.run(execution.ours, place.engine, request, root)
+        theirs, as_usual = await place.run(execution.theirs, place.schema, request, root)
+        possible, at_most = await place.run(execution.possible, place.schema, request, root)
+        # Where graphql-core stops at an error, it does not ask for what it would have asked for otherwise.
+        return cls(ours, theirs, possible, sent, at_most if theirs.failures else as_usual)
+
+    def check_answers(self) -> None:
+        check_agree(self.ours, self.theirs, self.possible)
+
+    def check_statements(self) -> None:
+        assert self.is_frugal, "\n\n".join(("ours:", *self.sent, "graphql-core's:", *self.allowed))
+
+    @property
+    def is_frugal(self) -> bool:
+        return len(self.sent) <= len(self.allowed)
+
+
+async def check_each(place: Place, each: list[Generated], root: Callable[[int], object] = lambda _: None) -> Census:
+    """All answers must be the same; and only then is it asked what they took."""
+    census, wasteful = Census(), None
+    for number, generated in enumerate(each):
+        try:
+            both = await Both.of(place, generated.request, root(number))
+            both.check_answers()
+        except Exception:
+            await explain(place.schema, generated.request, _attempt(place, root(number), Both.check_answers))
+            raise
+        census.add(generated, both.theirs)
+        if wasteful is None and not both.is_frugal:
+            wasteful = (number, generated)
+    if wasteful is not None:
+        number, generated = wasteful
+        await explain(place.schema, generated.request, _attempt(place, root(number), Both.check_statements))
+    return census
+
+
+def _attempt(place: Place, root: object, check: Callable[[Both], None]) -> Attempt:
+    async def attempt(request: OperationRequest) -> None:
+        check(await Both.of(place, request, root))
+
+    return attempt
 
 
 async def test_queries_come_to_the_same_in_no_more_statements(place: Place) -> None:
-    known, census = await Known.of(place.estate), Census()
-
-    async def attempt(request: OperationRequest) -> Outcome:
-        return await compared(place, request)
-
-    for each in drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 700):
-        try:
-            census.add(each, await attempt(each.request))
-        except Exception:
-            await explain(place.schema, each.request, attempt)
-            raise
+    known = await Known.of(place.estate)
+    queries = drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 700)
+    census = await check_each(place, queries)
     census.check_rich("inline fragment on object in interface", "fragment on interface")
 
 
@@ -65,17 +101,8 @@ async def test_selections_on_events_come_to_the_same(place: Place, field: str, o
     others = frozenset(place.schema.subscription_type.fields) - {field} if place.schema.subscription_type else ()
     writer = Operations(place.schema, known.leaf, SIZE, without=frozenset(others), rare=RARE)
 
-    for number, each in enumerate(drawn(lambda choices: writer.write(choices, "subscription"), 60)):
-        event = events[number % len(events)]
-
-        async def attempt(request: OperationRequest, event: object = event) -> Outcome:
-            return await compared(place, request, event)
-
-        try:
-            await attempt(each.request)
-        except Exception:
-            await explain(place.schema, each.request, attempt)
-            raise
+    selections = drawn(lambda choices: writer.write(choices, "subscription"), 60)
+    await check_each(place, selections, lambda number: events[number % len(events)])
 
 
 async def _events(place: Place, of: Any) -> list[Any]:

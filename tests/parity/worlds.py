@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,17 @@ class Run:
     world: World
     schema: GraphQLSchema
     calls: list[str] = field(default_factory=list)
+    coroutines: list[Coroutine[Any, Any, Any]] = field(default_factory=list)
+
+    def left_behind(self) -> int:
+        """How many coroutines were made and neither awaited to their end nor closed."""
+        return sum(inspect.getcoroutinestate(each) != inspect.CORO_CLOSED for each in self.coroutines)
+
+    def close(self) -> None:
+        """Close the coroutines that were never awaited, so that they are not told of when they are collected."""
+        for each in self.coroutines:
+            if inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
+                each.close()
 
     def roots(self) -> list[str]:
         """The fields of the root that were called, in order."""
@@ -165,6 +177,11 @@ class _Thunk:
     def __call__(self) -> Any:
         return self.run.value(self.of, self.key, self.manner)
 
+    def later(self, turns: int) -> Coroutine[Any, Any, Any]:
+        made = _later(turns, self)
+        self.run.coroutines.append(made)
+        return made
+
 
 def _in_form(form: Form, items: Iterator[Any], key: str) -> Any:
     match form:
@@ -210,13 +227,13 @@ def _in_time(timing: Timing, value: _Thunk) -> Any:
         case "now":
             return value()
         case "coroutine":
-            return _later(0, value)
+            return value.later(0)
         case "one turn":
-            return _later(1, value)
+            return value.later(1)
         case "three turns":
-            return _later(3, value)
+            return value.later(3)
         case "future":
-            return asyncio.ensure_future(_later(1, value))
+            return asyncio.ensure_future(value.later(1))
         case "awaitable":
             return Awaited(value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -44,7 +44,11 @@ def by_extension(text: str) -> dict[str, Any]:
     return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256(text)}}}
 
 
-WAYS = {"by id": by_id, "by extension": by_extension, "by both": lambda text: by_id(text) | by_extension(text)}
+WAYS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "by id": by_id,
+    "by extension": by_extension,
+    "by both": lambda text: by_id(text) | by_extension(text),
+}
 ways = pytest.mark.parametrize("way", WAYS)
 TEXT = "query ($of: Int!) { double(of: $of) }"
 SOME = sha256(TEXT)
