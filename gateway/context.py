@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -93,7 +94,8 @@ class Context:
         loader = self._loaders.get(batch)
         if loader is None:
             loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
-        return await loader.load(key)
+        # Whoever is cancelled while they wait must not cancel what others wait for as well.
+        return await asyncio.shield(loader.load(key))
 
     async def _run(self, batch: Batch, keys: Sequence[UUID]) -> list[Any]:
         found = await batch.load(self._tenant, keys)

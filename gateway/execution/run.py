@@ -215,7 +215,7 @@ class Run:
         return tenant
 
     async def _await(self, waits: list[_Wait]) -> None:
-        work = [(wait, place) for wait in waits for place in wait.pending if not _is_dropped(wait, place)]
+        work = [(wait, place) for wait in waits for place in wait.pending if not self._is_dropped(wait, place)]
         if len(work) == 1:
             await self._settle(*work[0])
         else:
@@ -236,7 +236,7 @@ class Run:
         try:
             while True:
                 for wait, place in left:
-                    if _is_dropped(wait, place):
+                    if self._is_dropped(wait, place):
                         continue
                     running[asyncio.create_task(self._settle(wait, place))] = wait, place
                     if len(running) == MOST_AT_ONCE:
@@ -252,7 +252,21 @@ class Run:
         finally:
             await _end(running)
             for wait, place in left:
-                _drop(wait, place)
+                self._drop(wait, place)
+
+    def _is_dropped(self, wait: _Wait, place: int) -> bool:
+        """Whether nobody wants the value any more, which then is not waited for."""
+        if not wait.unwanted(place):
+            return False
+        self._drop(wait, place)
+        return True
+
+    def _drop(self, wait: _Wait, place: int) -> None:
+        value, wait.values[place] = wait.values[place], ABANDONED
+        if isinstance(value, asyncio.Future):
+            self._tracked.append(value)
+        elif (close := getattr(value, "close", None)) is not None:
+            close()  # a coroutine that was never begun would warn of it
 
     async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
         unwanted = {task: at for task, at in running.items() if at[0].unwanted(at[1])}
@@ -276,21 +290,6 @@ def _merged(asks: list[_Ask]) -> Iterable[list[_Ask]]:
     for ask in asks:
         by_batch.setdefault(ask.batch, []).append(ask)
     return by_batch.values()
-
-
-def _is_dropped(wait: _Wait, place: int) -> bool:
-    """Whether nobody wants the value any more, which then is never begun."""
-    if not wait.unwanted(place):
-        return False
-    _drop(wait, place)
-    return True
-
-
-def _drop(wait: _Wait, place: int) -> None:
-    # A coroutine that is not closed warns that it was never awaited.
-    if (close := getattr(wait.values[place], "close", None)) is not None:
-        close()
-    wait.values[place] = ABANDONED
 
 
 async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
