@@ -164,7 +164,10 @@ def settings_for(directory: Path, **given: Any) -> Settings:
 
 @asynccontextmanager
 async def serving_on(database: Database, directory: Path, **given: Any) -> AsyncIterator[Serving]:
-    """A gateway on a database. Several may share one database and one directory, as several processes do."""
+    """A gateway on a database. Several may share one database and one directory, as several processes do.
+
+    Of what it ran, nothing but introspection may have fallen back to graphql-core.
+    """
     statements = Statements()
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     settings = settings_for(directory, **given)
@@ -173,6 +176,9 @@ async def serving_on(database: Database, directory: Path, **given: Any) -> Async
         aiohttp.ClientSession() as http,
     ):
         yield Serving(gateway, http, statements)
+    if settings.executor == "breadth_first":
+        fell_back = {way for _, way in gateway.instruments.engine.ways if way != "breadth_first"}
+        assert all(way.startswith("it asks for __") for way in fell_back), fell_back
 
 
 @pytest.fixture(scope="module")
