@@ -115,6 +115,7 @@ class GatewayProcess:
     def kill_server(self) -> None:
         """End its PostgreSQL as a power failure would: the main process first, then each of its children."""
         main = psutil.Process(self.server())
+        main.suspend()  # or it could make another child while its children are counted
         processes = [main, *main.children(recursive=True)]
         for process in processes:
             process.kill()
