@@ -76,17 +76,8 @@ class StampedConnection(asyncpg.Connection):
         stamp: tuple[Any, ...] | None = None,
     ) -> list[Any]:
         """As the driver does. With a stamp, as this caller: it is sent along if need be. Never so in a transaction."""
-        known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
-        if known is not None:
-            try:
-                return await self._send(known, args, 0, stamp)
-            except asyncpg.InvalidCachedStatementError:
-                self._forget_statements()
-                if self.is_in_transaction():
-                    raise
-        if stamp is not None:
-            await self.stamp_with(stamp)
-        return await super().fetch(query, *args, record_class=record_class)
+        found = await self._fetch_known(query, args, 0, record_class, stamp)
+        return await super().fetch(query, *args, record_class=record_class) if found is None else found
 
     async def fetchrow(  # type: ignore[override]
         self,
@@ -96,18 +87,31 @@ class StampedConnection(asyncpg.Connection):
         stamp: tuple[Any, ...] | None = None,
     ) -> Any:
         """As the driver does; with a stamp, as `fetch` does."""
+        found = await self._fetch_known(query, args, 1, record_class, stamp)
+        if found is None:
+            return await super().fetchrow(query, *args, record_class=record_class)
+        return found[0] if found else None
+
+    async def _fetch_known(
+        self,
+        query: str,
+        args: tuple[Any, ...],
+        limit: int,
+        record_class: type[asyncpg.Record] | None,
+        stamp: tuple[Any, ...] | None,
+    ) -> list[Any] | None:
+        """The rows of a statement that is known. None, with the stamp on, if it has to go the driver's way."""
         known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
         if known is not None:
             try:
-                found = await self._send(known, args, 1, stamp)
-                return found[0] if found else None
+                return await self._send(known, args, limit, stamp)
             except asyncpg.InvalidCachedStatementError:
                 self._forget_statements()
                 if self.is_in_transaction():
                     raise
         if stamp is not None:
             await self.stamp_with(stamp)
-        return await super().fetchrow(query, *args, record_class=record_class)
+        return None
 
     def at_rest(self) -> bool:
         """Whether the next to use it finds nothing of the last: no statement, no cancelling, no transaction."""

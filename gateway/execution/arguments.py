@@ -123,7 +123,7 @@ def _with_variables(node: ValueNode | None, of: GraphQLInputType) -> _Reader | N
         return _list(items, of.of_type)
     if isinstance(of, GraphQLInputObjectType) and isinstance(node, ObjectValueNode) and not of.is_one_of:
         return _object(node, of)
-    return _by_literal(node, of) if _mentions_variable(node) else None
+    return _by_literal(node, of) if mentions_variable(node) else None
 
 
 def _list(nodes: Iterable[ValueNode], of: GraphQLInputType) -> _Reader | None:
@@ -220,9 +220,10 @@ def _by_literal(node: ValueNode, of: GraphQLInputType) -> _Reader:
     return lambda variables: coerce_input_literal(node, of, variables)
 
 
-def _mentions_variable(node: ValueNode) -> bool:
+def mentions_variable(node: ValueNode) -> bool:
+    """Whether a value in a document depends on the request's variables."""
     if isinstance(node, ListValueNode):
-        return any(_mentions_variable(item) for item in node.values)
+        return any(mentions_variable(item) for item in node.values)
     if isinstance(node, ObjectValueNode):
-        return any(_mentions_variable(field.value) for field in node.fields)
+        return any(mentions_variable(field.value) for field in node.fields)
     return isinstance(node, VariableNode)

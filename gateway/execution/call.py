@@ -11,10 +11,6 @@ from typing import Any, cast
 import strawberry
 from graphql import (
     GraphQLSchema,
-    ListValueNode,
-    Node,
-    ObjectValueNode,
-    VariableNode,
     default_field_resolver,
 )
 from strawberry.types.arguments import StrawberryArgument, convert_argument
@@ -22,7 +18,7 @@ from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOpt
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
-from gateway.execution.arguments import compile_arguments
+from gateway.execution.arguments import compile_arguments, mentions_variable
 from gateway.execution.plan import Field
 from gateway.execution.run import Run
 from gateway.schema.level import definition_of
@@ -34,10 +30,11 @@ Call = Callable[[Any], Any]
 class FieldArguments:
     """The arguments of a field, by the names and in the types that its resolver has for them."""
 
-    def __init__(self, schema: GraphQLSchema, field: Field) -> None:
+    def __init__(self, schema: GraphQLSchema, field: Field, *, converted: bool = True) -> None:
+        """Not `converted`, they are as graphql-core has them."""
         node = field.nodes[0]
-        definition = definition_of(field.definition)
-        self.constant = not any(_has_variable(argument.value) for argument in node.arguments or ())
+        definition = definition_of(field.definition) if converted else None
+        self.constant = not any(mentions_variable(argument.value) for argument in node.arguments or ())
         """Whether they are the same in every run."""
         self._read = compile_arguments(field.definition, node)
         self._convert = None if definition is None else converter(schema, definition)
@@ -124,10 +121,10 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
 
     Making it raises what is wrong with the arguments.
     """
-    arguments = FieldArguments(schema, field)
     definition = definition_of(field.definition)
     if definition is None or definition.base_resolver is None or definition.is_subscription or definition.extensions:
-        return _plain(field, arguments)
+        return _plain(schema, field)
+    arguments = FieldArguments(schema, field)
     resolver = definition.base_resolver
     function: Any = resolver.wrapped_func
     by_position = resolver.self_parameter is not None
@@ -145,13 +142,13 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
     return make
 
 
-def _plain(field: Field, arguments: FieldArguments) -> Callable[[Run], Call]:
+def _plain(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
+    # A resolver of Strawberry's own making converts its arguments itself.
+    arguments = FieldArguments(schema, field, converted=False)
     resolve = field.definition.resolve or default_field_resolver
-    takes_any = bool(field.definition.args)
-    arguments._convert = None  # a resolver of Strawberry's own making converts them itself
 
     def make(run: Run) -> Call:
-        values = arguments.of(run) if takes_any else {}
+        values = arguments.of(run)
         info: Any = run.info(field)
         return lambda source: resolve(source, info, **values)
 
@@ -176,11 +173,3 @@ def strawberry_info(run: Run, field: Field) -> Any:
 def _made_by(schema: GraphQLSchema) -> strawberry.Schema:
     made_by: strawberry.Schema = schema._strawberry_schema  # type: ignore[attr-defined]
     return made_by
-
-
-def _has_variable(node: Node) -> bool:
-    if isinstance(node, ListValueNode):
-        return any(_has_variable(item) for item in node.values)
-    if isinstance(node, ObjectValueNode):
-        return any(_has_variable(member.value) for member in node.fields)
-    return isinstance(node, VariableNode)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
 
+from gateway.execution.compile import compile_build
 from gateway.schema.entity import Entity
 
 if TYPE_CHECKING:
@@ -104,14 +105,13 @@ class Reads:
         return f"r[{self.first + self.wanted.index(f'{column}::text')}]"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Selection:
     """What is asked of the objects of one type at one place of the operation."""
 
     type: GraphQLObjectType
     entries: list[Entry] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    _build: Callable[..., list[Any]] | None = None
 
     def add(self, key: str, how: Inline | Step, of: Field | None = None) -> None:
         """Add a member."""
@@ -121,14 +121,10 @@ class Selection:
             self.entries.append(Entry(key, None, len(self.steps), of))
             self.steps.append(how)
 
-    @property
+    @functools.cached_property
     def build(self) -> Callable[..., list[Any]]:
         """Makes the response objects of the sources and each step's values. Generated at first use."""
-        if self._build is None:
-            from gateway.execution.compile import compile_build
-
-            self._build = compile_build(self)
-        return self._build
+        return compile_build(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

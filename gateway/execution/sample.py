@@ -110,7 +110,7 @@ class SampleRow(dict[str, Any]):
             return self[self._columns[column]]
         if column.endswith("::text"):
             return str(self[column.removesuffix("::text")])
-        is_id = column in ("id", "link_key") or column.endswith("_id")
+        is_id = column == "id" or column.endswith("_id")
         kind = self._kinds.get(column, UUID if is_id else int)
         return self._key if kind is UUID else sample(kind)
 

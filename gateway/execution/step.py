@@ -111,7 +111,7 @@ class Link:
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         try:
-            batch = self._constant or self._made(run)
+            batch = self._batch(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             scope.states[place] = [run.failure(error)] * len(scope.sources)
             return
@@ -124,7 +124,7 @@ class Link:
     def batch(self, run: Run) -> Batch | None:
         """The batch that it would ask; None where its arguments make no sense."""
         try:
-            return self._constant or self._made(run)
+            return self._batch(run)
         except Exception:  # noqa: BLE001 - it is told where the field begins
             return None
 
@@ -132,7 +132,9 @@ class Link:
     def _read_keys(self) -> Callable[[Sequence[Any]], list[Any]]:
         return compile_column(self._keys())
 
-    def _made(self, run: Run) -> Batch:
+    def _batch(self, run: Run) -> Batch:
+        if self._constant is not None:
+            return self._constant
         batch = self._follows.batch(self._arguments.of(run), self._reads.wanted, placed=self._reads.placed)
         if self._arguments.constant:
             self._constant = batch
