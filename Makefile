@@ -37,8 +37,13 @@ lint: $(PROJECT) ## check style and types
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: install $(STOCK) $(PEERS) ## measure Parley next to others (some minutes), and write tests/bench/RESULTS.md
+bench: install $(STOCK) $(PEERS) ## measure Parley next to others (a quarter of an hour), and write tests/bench/*.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory live)
+
+.PHONY: live
+live: install $(STOCK) $(PEERS) ## the part of it about subscriptions, and tests/bench/LIVE.md
+	@$(BIN)/python -m tests.bench.live $(ARGS)
 
 .PHONY: schema
 schema: $(PROJECT) ## write schema.graphql and sql/schema.sql anew

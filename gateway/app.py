@@ -7,7 +7,8 @@ import contextlib
 import datetime
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -20,28 +21,39 @@ from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
 from gateway.auth.token import TokenAuthority
+from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
 from gateway.data.opening import OpenDatabase
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
 from gateway.errors import ParleyError
+from gateway.event_loop import measure_lag
 from gateway.execution import Engine
-from gateway.feed.broker import PostgresBroker
+from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
+from gateway.feed.presence import Presence
+from gateway.feed.signals import Signals
+from gateway.histogram import Histogram
 from gateway.http import graphiql
+from gateway.http.admission import Admission
 from gateway.http.options import Options
 from gateway.http.ports import Ready
 from gateway.http.registry import SocketRegistry
-from gateway.http.server import make_app, make_runner
+from gateway.http.server import OVER_HTTP, Runner, make_app, make_runner
+from gateway.live.live import Live
 from gateway.metrics import Instruments, MeasuredEngine
 from gateway.schema.build import graphql_schema
 from gateway.shared_port import cannot_listen
+from gateway.tracing import TracedEngine, Tracing, tracing
 
 log = structlog.stdlib.get_logger("gateway")
 
 _FEED_CONNECTIONS = 3
 """For the reader, for those who catch up, and for what a flood of requests must not hold up: revocations, readiness."""
+
+_LIVE_CONNECTIONS = 3
+"""For what subscriptions read of their events: it must not stand in line behind the writes that make them."""
 
 _AGAIN_SECONDS = 1.0
 
@@ -70,37 +82,60 @@ async def running(
     It listens on the sockets that it is given; without any, where the settings say.
     """
     async with contextlib.AsyncExitStack() as stack:
-        pool = await Pool.open(
-            database.runtime_url,
-            size=settings.pool_size,
-            wait_seconds=settings.pool_wait_seconds,
-            on_statement=on_statement,
-        )
-        stack.push_async_callback(pool.close)
-        feed_pool = await Pool.open(database.runtime_url, size=_FEED_CONNECTIONS, wait_seconds=10)
-        stack.push_async_callback(feed_pool.close)
+        traces = await stack.enter_async_context(tracing()) if settings.traces else None
+
+        async def pool_of(size: int, wait_seconds: float, **options: Any) -> Pool:
+            made = await Pool.open(database.runtime_url, size=size, wait_seconds=wait_seconds, **options)
+            stack.push_async_callback(made.close)
+            return made
+
+        watched = {"on_statement": on_statement, "on_query": traces.statement if traces else None}
+        pool = await pool_of(settings.pool_size, settings.pool_wait_seconds, **watched)
+        live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
+        feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         sockets = SocketRegistry()
         accounts = _accounts(settings, sockets)
         stack.callback(accounts.passwords.close)
         await stack.enter_async_context(_kept_up(lambda: accounts.revocations.keep_reading(feed_pool)))
-        broker = PostgresBroker(database.runtime_url)
+        broker = broker_for(settings, database.runtime_url)
+        signals = Signals(broker)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
-        resources = Resources(pool, hub, await _rules(pool), accounts)
-        make_engine = Engine if settings.metrics_port is None else MeasuredEngine
-        engine = make_engine(
-            schema or graphql_schema(),
-            introspection=settings.introspection,
-            breadth_first=settings.executor == "breadth_first",
-            deadline_seconds=settings.operation_seconds,
-        )
-        runner = _runner(settings, engine, resources, sockets, _readiness(feed_pool))
+        await stack.enter_async_context(hearing(broker, hub, signals))
+        presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
+        resources = Resources(pool, hub, signals, presence, await _rules(pool), accounts)
+        engine = _engine(settings, schema or graphql_schema(), traces)
+        live = Live(engine, replace(resources, pool=live_pool))
+        admission = Admission(_options(settings))
+        runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool))
+        lags = Histogram()
+        if settings.metrics_port is not None:
+            await stack.enter_async_context(_kept_up(lambda: measure_lag(lags)))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
-        yield Gateway(url, resources, sockets, Instruments(engine, pool, hub, sockets))
+        refused = runner.app[OVER_HTTP].refused
+        instruments = Instruments(engine, pool, hub, live, broker, sockets, admission, refused, lags)
+        yield Gateway(url, resources, sockets, instruments)
+
+
+def _engine(settings: Settings, schema: GraphQLSchema, traces: Tracing | None) -> Engine:
+    options: dict[str, Any] = {
+        "introspection": settings.introspection,
+        "breadth_first": settings.executor == "breadth_first",
+        "deadline_seconds": settings.operation_seconds,
+    }
+    if traces is not None:
+        return TracedEngine(schema, tracing=traces, **options)
+    return (Engine if settings.metrics_port is None else MeasuredEngine)(schema, **options)
 
 
 def _runner(
-    settings: Settings, engine: Engine, resources: Resources, sockets: SocketRegistry, ready: Ready
-) -> web.AppRunner:
+    settings: Settings,
+    engine: Engine,
+    resources: Resources,
+    live: Live,
+    sockets: SocketRegistry,
+    admission: Admission,
+    ready: Ready,
+) -> Runner:
     options = _options(settings)
     app = make_app(
         engine,
@@ -108,6 +143,8 @@ def _runner(
         contexts=resources,
         ready=ready,
         sockets=sockets,
+        live=live,
+        admission=admission,
         options=options,
         routes=_pages(settings, options),
     )
@@ -115,13 +152,13 @@ def _runner(
 
 
 @contextlib.asynccontextmanager
-async def _listening(
-    settings: Settings, runner: web.AppRunner, listeners: Sequence[socket.socket]
-) -> AsyncIterator[str]:
+async def _listening(settings: Settings, runner: Runner, listeners: Sequence[socket.socket]) -> AsyncIterator[str]:
     await runner.setup()
     try:
         await _listen(settings, runner, listeners)
         yield url_of(*runner.addresses[0])
+        runner.begin_to_stop()
+        await asyncio.sleep(settings.drain_seconds)
     finally:
         await runner.cleanup()
 
@@ -182,9 +219,18 @@ def _options(settings: Settings) -> Options:
         trusted_proxies=settings.trusted_proxies,
         max_body_bytes=settings.max_body_bytes,
         max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
+        max_subscriptions_per_user=settings.max_subscriptions_per_user,
+        max_subscriptions=settings.max_subscriptions,
+        max_sockets_per_user=settings.max_sockets_per_user,
+        max_sockets_per_address=settings.max_sockets_per_address,
+        max_sockets=settings.max_sockets,
+        max_anonymous_sockets_per_address=settings.max_anonymous_sockets_per_address,
+        max_anonymous_sockets=settings.max_anonymous_sockets,
+        max_messages_per_second=settings.max_messages_per_second,
         init_timeout_seconds=settings.init_timeout_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         shutdown_seconds=settings.shutdown_seconds,
+        traces=settings.traces,
     )
 
 

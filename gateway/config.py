@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -20,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from gateway.data.primary import hosts
 from gateway.refusal import Refusal
 
 PREFIX = "PARLEY_"
@@ -32,6 +34,8 @@ SERVICE_LINK_HINT = (
 )
 
 ORIGIN = re.compile(r"https?://[^/?#\s]+")
+
+NATS_SERVER = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -53,7 +57,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     database_url: SecretStr | None = Field(
         default=None,
-        description="PostgreSQL 14 or newer, as the role that serves requests. None: Parley runs its own.",
+        description="PostgreSQL 14 or newer, as the role that serves requests. Of several hosts, as in "
+        "`postgresql://app@one:5432,two:5432/parley`, the one that takes writes. None: Parley runs its own.",
     )
     owner_url: SecretStr | None = Field(
         default=None,
@@ -64,6 +69,12 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("parley"),
         description="Directory of the embedded database and of the signing keys.",
         json_schema_extra={"shown": "the user's data directory"},
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="How processes tell each other of changes: `process:` (not at all), `postgres:`, or "
+        "`nats://user:password@host:4222`, several separated by commas, `tls://` for TLS.",
+        json_schema_extra={"shown": "`postgres:`, or `process:` for one process with the embedded database"},
     )
     workers: int = Field(
         default=1, ge=1, le=64, description="Processes that serve on the port. More than one needs Linux."
@@ -104,12 +115,42 @@ class Settings(BaseSettings):
     max_subscriptions_per_socket: int = Field(
         default=20, ge=1, le=10_000, description="Subscriptions on one websocket."
     )
+    max_subscriptions_per_user: int = Field(
+        default=500, ge=1, description="Subscriptions of one user, in each process."
+    )
+    max_subscriptions: int = Field(default=50_000, ge=1, description="Subscriptions in each process.")
+    max_sockets_per_user: int = Field(
+        default=100, ge=1, description="Websockets and event streams of one user, in each process."
+    )
+    max_sockets_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="Websockets and event streams from one address, in each process. "
+        "Behind proxies that are not in `PARLEY_TRUSTED_PROXIES`, all seem to come from theirs.",
+    )
+    max_sockets: int = Field(default=10_000, ge=1, description="Websockets and event streams in each process.")
+    max_anonymous_sockets_per_address: int = Field(
+        default=100, ge=1, description="Of those from one address, the ones that have sent no access token."
+    )
+    max_anonymous_sockets: int = Field(
+        default=1_000, ge=1, description="Of those in each process, the ones that have sent no access token."
+    )
+    max_messages_per_second: int = Field(
+        default=200, ge=1, description="Messages that are read from one websocket in a second; more have to wait."
+    )
     init_timeout_seconds: float = Field(
         default=10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
     )
     heartbeat_seconds: float = Field(default=20, gt=0, le=300, description="Seconds between pings on a websocket.")
     feed_poll_seconds: float = Field(
         default=1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
+    )
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=600,
+        description="Seconds to go on serving after SIGTERM, while `/readyz` says no: as long as load balancers take "
+        "to look. 5 for Kubernetes.",
     )
     shutdown_seconds: float = Field(
         default=15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
@@ -128,6 +169,10 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         default="127.0.0.1", description="Address to listen on for metrics, which anybody who gets there may read."
     )
+    traces: bool = Field(
+        default=False,
+        description="Send traces by OpenTelemetry, where the `OTEL_*` variables say. Needs `parley[otel]`.",
+    )
     log_level: LogLevel = Field(default="info", description="Least severe log lines to write.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
@@ -143,11 +188,27 @@ class Settings(BaseSettings):
         """Whether the demo account exists."""
         return self.embedded if self.demo is None else self.demo
 
+    @property
+    def chosen_broker(self) -> str:
+        """The broker's URL, or what fits where none is given. It may hold a password."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return "process:" if self.embedded and self.workers == 1 else "postgres:"
+
+    @field_validator("broker_url")
+    @classmethod
+    def _names_a_broker(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_a_broker(url.get_secret_value()):
+            raise ValueError("should be process:, postgres:, or like nats://user:password@host:4222")
+        return url
+
     @field_validator("database_url", "owner_url")
     @classmethod
     def _is_a_postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("should look like postgresql://user:password@host:5432/database")
+        if url is not None:
+            hosts(url.get_secret_value())
         return url
 
     @field_validator("data_dir", "signing_keys")
@@ -203,6 +264,18 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 def _not_a_setting(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1, cutoff=0.75)
     return f"{name} is not a setting." + (f" Did you mean {near[0]}?" if near else "")
+
+
+def _is_a_broker(text: str) -> bool:
+    return text in ("process:", "postgres:") or all(map(_is_a_nats_server, text.split(",")))
+
+
+def _is_a_nats_server(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return bool(NATS_SERVER.fullmatch(text)) and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
 
 
 def settings_table() -> str:

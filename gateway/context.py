@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -19,18 +19,21 @@ from gateway.auth.identity import Identity
 from gateway.data import statements
 from gateway.data.batches import Batch, ByKey
 from gateway.data.pool import Pool
+from gateway.data.queries import Query
 from gateway.data.rules import Rules
-from gateway.data.tenancy import Stamp, Statements, Tenant
+from gateway.data.tenancy import Statements, Tenant
 from gateway.errors import Forbidden, NotFound, Unauthenticated
+from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Operation
-from gateway.execution.subscribe import Together
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
+from gateway.feed.presence import Presence
+from gateway.feed.signals import Signals
 from gateway.http.ports import Client
+from gateway.live.feed import Feed
 from gateway.schema.entity import Entity, entity_of, id_of
-from gateway.schema.event import event_of, occurrence
 from gateway.schema.scalars import Cursor
-from gateway.schema.selection import columns
+from gateway.schema.selection import asks_for, columns
 
 T = TypeVar("T")
 
@@ -44,12 +47,14 @@ class Resources:
 
     pool: Pool
     hub: Hub
+    signals: Signals
+    presence: Presence
     rules: Rules
     accounts: Accounts
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
-        snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
+        snapshot = SNAPSHOT_FIELD in operation.field_names and operation.kind == "query"
         return Context(self, identity, client, snapshot=snapshot)
 
 
@@ -61,8 +66,10 @@ class Context:
         self.client = client
         self.accounts = shared.accounts
         self.rules = shared.rules
+        self.signals = shared.signals
+        self.presence = shared.presence
         self._hub = shared.hub
-        stamp = Stamp(identity.user_id, identity.session_id, identity.actor) if identity else None
+        stamp = None if identity is None else identity.stamp
         self._tenant = Tenant(shared.pool, stamp, snapshot=snapshot, committed=shared.hub.committed)
         self._loaders: dict[Batch, DataLoader[UUID, Any]] = {}
         self._columns: dict[tuple[Any, ...], tuple[str, ...]] = {}
@@ -101,10 +108,10 @@ class Context:
         found = await batch.load(self._tenant, keys)
         return [found[key] if key in found else batch.missing() for key in keys]
 
-    async def find(self, info: Info, cls: type[T], id: UUID) -> T | None:
-        """The caller's object with this id, with the columns that the field's selection needs."""
+    async def find(self, info: Info, cls: type[T], id: UUID, *below: str) -> T | None:
+        """The caller's object with this id, with the columns that the field's selection, or one `below` it, needs."""
         entity = entity_of(cls)
-        return cast("T | None", await self.load(self._by_id(entity, self.columns(info, entity)), id))
+        return cast("T | None", await self.load(self._by_id(entity, self.columns(info, entity, *below)), id))
 
     def _by_id(self, entity: Entity, wanted: tuple[str, ...]) -> ByKey:
         return ByKey(entity.table, "id", wanted, entity.record)
@@ -112,11 +119,27 @@ class Context:
     def columns(self, info: Info, entity: Entity, *below: str) -> tuple[str, ...]:
         """The columns of an entity that the operation reads below the present field."""
         raw = info._raw_info
-        memo = (entity.name, below, *map(id, raw.field_nodes))
-        known = self._columns.get(memo)
+        memo, key = self._columns, (entity.name, below, *map(id, raw.field_nodes))
+        if isinstance(raw, FieldInfo):
+            memo, key = raw.memo, (entity.name, below)
+        known = memo.get(key)
         if known is None:
-            known = self._columns[memo] = columns(entity, raw.field_nodes, cast("Any", raw.fragments), *below)
+            known = memo[key] = columns(entity, raw.field_nodes, cast("Any", raw.fragments), *below)
         return known
+
+    def show(self, info: Info, entity: Entity, below: str) -> None:
+        """Have a row that is made from now on given back with the columns alone that the operation reads `below`."""
+        self._tenant.shown = {entity.table: self.columns(info, entity, below)}
+
+    async def rows(self, query: Query, **values: Any) -> list[Any]:
+        """All rows of a hand-written query that only reads, or does no harm if it is sent twice."""
+        _, *arguments = query.arguments(self.user_id, values)
+        return await self._tenant.fetch(query.text, *arguments)
+
+    def asks_for(self, info: Info, name: str) -> bool:
+        """Whether the operation reads this field below the present one."""
+        raw = info._raw_info
+        return asks_for(name, raw.field_nodes, cast("Any", raw.fragments))
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:
         """Statements that each commit by themselves."""
@@ -137,31 +160,17 @@ class Context:
 
     async def changes(
         self, cls: type[T], *, where: Mapping[str, UUID | None], after: Cursor | None
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncIterator[T]:
         """The events of a class from a cursor on, without gaps, for ever; those that wait at the same time `Together`.
 
-        `where` compares columns that the change carries; None compares nothing. Raises `Resync` when the cursor
-        cannot be continued from.
+        `where` compares columns that the change carries; None compares nothing. Following it raises `Resync` when the
+        cursor cannot be continued from.
         """
         place = Place.read(after) if after is not None else None
         wanted = {name: str(value) for name, value in where.items() if value is not None}
-        user_id, described = self.user_id, event_of(cls)
+        user_id = self.user_id
         await self.release()
-        return self._events(cls, described, wanted, user_id, place)
-
-    async def _events(
-        self, cls: type[T], described: Any, wanted: dict[str, str], user_id: UUID, place: Place | None
-    ) -> AsyncIterator[Together]:
-        # Closed here and not when it is collected: a follower that has left must leave no trace in the hub.
-        async with aclosing(self._hub.follow(user_id, place)) as together:
-            async for changes in together:
-                found = Together(
-                    occurrence(cls, change)
-                    for change in changes
-                    if described.made_by(change) and all(change.data[name] == value for name, value in wanted.items())
-                )
-                if found:
-                    yield found
+        return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, place))
 
     async def release(self) -> None:
         """Give the connection back. The context may be used again, and then takes another."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from gateway.auth.password import PasswordHasher
-from gateway.data.opening import OpenDatabase
+from gateway.data.opening import CONNECT_SECONDS, OpenDatabase
+from gateway.data.primary import Primary
 from gateway.data.queries import SQL_DIRECTORY, sql
 from gateway.progress import step
 
@@ -15,7 +16,8 @@ PASSWORD = "correct horse battery"  # noqa: S105 - published on purpose
 
 async def fill(database: OpenDatabase) -> bool:
     """Make the demo account and its data; False when it is there already."""
-    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
+    settings = {"search_path": "parley"}
+    connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS, server_settings=settings)
     try:
         if await connection.fetchrow(sql.accounts.login.find.text, EMAIL) is not None:
             return False

@@ -7,7 +7,11 @@ import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from gateway.histogram import Histogram
+
 T = TypeVar("T")
+
+LOOK_SECONDS = 0.5
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -17,6 +21,15 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(main)
     return uvloop.run(main)
+
+
+async def measure_lag(lags: Histogram) -> None:
+    """Note twice a second, for ever, how late the event loop gets to what is due: so long does everybody wait."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)
+        lags.add(max(0.0, loop.time() - due))
 
 
 def begin_to_serve() -> None:

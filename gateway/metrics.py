@@ -5,44 +5,34 @@ The work itself adds to plain numbers; what they come to is put together when so
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
+from gateway.broker.protocol import Broker
 from gateway.data.pool import Pool
 from gateway.errors import ParleyError
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
 from gateway.execution.operation import Operation, OperationRequest, RequestErrors
-from gateway.execution.subscribe import ContextFactory
 from gateway.feed.hub import Hub
+from gateway.histogram import BOUNDS, Histogram
+from gateway.http.admission import Admission
 from gateway.http.registry import SocketRegistry
+from gateway.live.counts import Counts
+from gateway.live.live import Live
 
 Sample = tuple[str, str, Mapping[str, str], float]
 """A family of metrics, what its name ends with for this number, the labels, and the number."""
 
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
-"""Seconds; each bucket of durations ends at one of them, and the last does not end."""
-
 BREADTH_FIRST = "breadth_first"
 
-
-@dataclass(slots=True)
-class Durations:
-    """How long operations took."""
-
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    seconds: float = 0
-
-    def add(self, seconds: float) -> None:
-        """Count one."""
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
-        self.seconds += seconds
+MOST_NAMES = 50
+"""Clients choose the names of their operations: those that run most have a number of their own, and the rest one."""
+REST = "(other)"
 
 
 @dataclass(slots=True)
@@ -50,14 +40,15 @@ class Meter:
     """The numbers of one process. They begin at zero with it."""
 
     running: int = 0
-    subscriptions: int = 0
-    events: int = 0
     prepared: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    durations: dict[str, Durations] = field(default_factory=lambda: {"query": Durations(), "mutation": Durations()})
+    durations: dict[str, Histogram] = field(default_factory=lambda: {"query": Histogram(), "mutation": Histogram()})
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of queries and mutations, by their kind."""
 
-    def answered(self, answer: Answer) -> None:
-        """Count the errors of an answer."""
+    def answered(self, kind: str, answer: Answer) -> None:
+        """Count an answer, and its errors."""
+        self.outcomes[kind, "errors" if answer.errors else "ok"] += 1
         for error in answer.errors:
             self.errors[error["extensions"]["code"]] += 1
 
@@ -84,24 +75,13 @@ class MeasuredEngine(Engine):
             answer = await super().run(operation, context)
         except ParleyError as ended:
             meter.errors[ended.code] += 1
+            meter.outcomes[operation.kind, "errors"] += 1
             raise
         finally:
             meter.running -= 1
             meter.durations[operation.kind].add(perf_counter() - began)
-        meter.answered(answer)
+        meter.answered(operation.kind, answer)
         return answer
-
-    async def subscribe(self, operation: Operation, contexts: ContextFactory) -> AsyncGenerator[Answer, None]:
-        meter = self.meter
-        meter.subscriptions += 1
-        try:
-            async with aclosing(super().subscribe(operation, contexts)) as answers:
-                async for answer in answers:
-                    meter.events += answer.has_data
-                    meter.answered(answer)
-                    yield answer
-        finally:
-            meter.subscriptions -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +91,38 @@ class Instruments:
     engine: Engine
     pool: Pool
     hub: Hub
+    live: Live
+    broker: Broker
     sockets: SocketRegistry
+    admission: Admission
+    refused: Mapping[int, int]
+    """Requests that the engine never saw, by the status of their answer."""
+    lags: Histogram
+    """Of the event loop."""
 
     def samples(self) -> list[Sample]:
         """All numbers as they are now."""
         found: list[Sample] = [
             ("parley_worker_up", "", {}, 1),
             ("parley_sockets_open", "", {}, len(self.sockets)),
+            *_each("parley_sockets_refused", "cap", self.admission.refused),
+            *_each("parley_requests_refused", "status", self.refused),
             ("parley_feeds_followed", "", {}, len(self.hub)),
+            ("parley_feed_lag_seconds", "", {}, self.hub.lag_seconds),
+            *_of_live(self.live.counts),
+            *_of_broker(self.broker),
             *_of_pool(self.pool),
             *_of_ways(self.engine.ways),
+            *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
         ]
         if isinstance(self.engine, MeasuredEngine):
-            found += _of_meter(self.engine.meter, self.engine.documents.misses)
+            found += _of_meter(self.engine.meter, self.live.counts, self.engine.documents.misses)
         return found
+
+
+def _each(name: str, label: str, counts: Mapping[Any, int]) -> Iterator[Sample]:
+    for key, count in counts.items():
+        yield name, "_total", {label: str(key)}, count
 
 
 def _of_pool(pool: Pool) -> Iterator[Sample]:
@@ -133,26 +131,52 @@ def _of_pool(pool: Pool) -> Iterator[Sample]:
     yield "parley_pool_connections", "", {"state": "busy"}, counts.busy
     yield "parley_pool_connections_allowed", "", {}, counts.size
     yield "parley_pool_waiting", "", {}, counts.waiting
+    yield from _of_histogram("parley_pool_wait_seconds", {}, pool.waits)
 
 
-def _of_meter(meter: Meter, misses: int) -> Iterator[Sample]:
+def _of_broker(broker: Broker) -> Iterator[Sample]:
+    yield "parley_hints", "_total", {"direction": "sent"}, broker.hints_sent
+    yield "parley_hints", "_total", {"direction": "received"}, broker.hints_received
+    yield "parley_signals_sent", "_total", {}, broker.signals_sent
+    yield "parley_broker_dropped", "_total", {}, broker.dropped
+    yield "parley_broker_reconnects", "_total", {}, broker.reconnects
+
+
+def _of_live(counts: Counts) -> Iterator[Sample]:
+    for name, running in by_name(counts.running).items():
+        yield "parley_subscriptions_running", "", {"operation": name}, running
+    yield "parley_subscription_groups", "", {}, counts.groups
+    yield "parley_subscription_drops", "_total", {}, counts.drops
+    yield "parley_resyncs", "_total", {}, counts.resyncs
+    yield "parley_events_sent", "_total", {}, counts.deliveries
+    yield "parley_event_runs", "_total", {}, counts.executions
+    yield from _of_histogram("parley_delivery_latency_seconds", {}, counts.latencies)
+
+
+def by_name(running: Counter[str]) -> dict[str, int]:
+    """How many subscriptions run by the name of their operation, for so many names; one number for all others."""
+    found = {"": 0, **dict(running.most_common(MOST_NAMES))}
+    rest = running.total() - sum(found.values())
+    return {**found, REST: rest} if rest else found
+
+
+def _of_meter(meter: Meter, live: Counts, misses: int) -> Iterator[Sample]:
     yield "parley_operations_running", "", {}, meter.running
-    yield "parley_subscriptions_running", "", {}, meter.subscriptions
-    yield "parley_events_sent", "_total", {}, meter.events
     yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses
     yield "parley_documents", "_total", {"cache": "miss"}, misses
-    for code, count in meter.errors.items():
-        yield "parley_errors", "_total", {"code": code}, count
+    yield from _each("parley_errors", "code", meter.errors + live.errors)
+    for (kind, outcome), count in meter.outcomes.items():
+        yield "parley_operations_answered", "_total", {"kind": kind, "outcome": outcome}, count
     for kind, durations in meter.durations.items():
-        yield from _of_durations(kind, durations)
+        yield from _of_histogram("parley_operation_duration_seconds", {"kind": kind}, durations)
 
 
-def _of_durations(kind: str, durations: Durations) -> Iterator[Sample]:
-    name, counts = "parley_operation_duration_seconds", list(accumulate(durations.buckets))
+def _of_histogram(name: str, labels: Mapping[str, str], histogram: Histogram) -> Iterator[Sample]:
+    counts = list(accumulate(histogram.buckets))
     for bound, count in zip((*map(str, BOUNDS), "+Inf"), counts, strict=True):
-        yield name, "_bucket", {"kind": kind, "le": bound}, count
-    yield name, "_sum", {"kind": kind}, durations.seconds
-    yield name, "_count", {"kind": kind}, counts[-1]
+        yield name, "_bucket", {**labels, "le": bound}, count
+    yield name, "_sum", labels, histogram.seconds
+    yield name, "_count", labels, counts[-1]
 
 
 def _of_ways(ways: Counter[tuple[str, str]]) -> Iterator[Sample]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from gateway import demo
 from gateway.app import running, url_of
@@ -15,6 +16,7 @@ from gateway.event_loop import begin_to_serve
 from gateway.exposition import Collect, Readings, exposed
 from gateway.progress import tell
 from gateway.stop import Stop, StoppedAtOnceError
+from gateway.tracing import require_tracing
 from gateway.workers import supervised
 
 
@@ -25,8 +27,11 @@ async def serve(settings: Settings) -> None:
         async with open_database(settings) as database, AsyncExitStack() as stack:
             if settings.offers_demo:
                 await demo.fill(database)
-            url, collect = await stack.enter_async_context(_serving(settings, database))
-            _announce(settings, url, await stack.enter_async_context(_metrics(settings, collect)))
+            # Entered first, so that the stop can be watched.
+            instruments = _Instruments()
+            metrics = await stack.enter_async_context(_metrics(settings, instruments.read))
+            url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
+            _announce(settings, url, metrics)
             await stop.wait()
             tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
     except asyncio.CancelledError:
@@ -34,6 +39,16 @@ async def serve(settings: Settings) -> None:
             raise
         raise StoppedAtOnceError("stopped at once.") from None
     tell("Stopped.")
+
+
+@dataclass(slots=True)
+class _Instruments:
+    """The way to what is counted, once there is something that counts."""
+
+    collect: Collect | None = None
+
+    async def read(self) -> Readings:
+        return {} if self.collect is None else await self.collect()
 
 
 @asynccontextmanager
@@ -48,7 +63,10 @@ async def _serving(settings: Settings, database: OpenDatabase) -> AsyncIterator[
 
             yield gateway.url, collect
     else:
-        load_or_create(settings.signing_keys)  # here, so that what is wrong with it is said once
+        # Here, so that what is wrong with these is said once.
+        load_or_create(settings.signing_keys)
+        if settings.traces:
+            require_tracing()
         async with supervised(settings, database.runtime_url) as workers:
             yield url_of(*workers.port.addresses[0][1]), workers.collect
 

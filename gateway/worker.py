@@ -43,7 +43,8 @@ class Order:
     @classmethod
     def of(cls, number: int, settings: Settings, database_url: str, sockets: list[socket.socket]) -> Order:
         """The order to one worker. The owner's password stays behind, since only the supervisor migrates."""
-        given = settings.model_dump(mode="json", exclude={"database_url", "owner_url"})
+        given = settings.model_dump(mode="json", exclude={"database_url", "owner_url", "broker_url"})
+        given["broker_url"] = settings.chosen_broker
         given["demo"] = settings.offers_demo
         return cls(number, given, database_url, tuple(each.fileno() for each in sockets))
 

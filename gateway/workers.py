@@ -23,6 +23,7 @@ import orjson
 import structlog
 
 from gateway.config import PREFIX, Settings
+from gateway.http.stopping import LONGEST_SPREAD_SECONDS
 from gateway.metrics import Sample
 from gateway.refusal import Refusal
 from gateway.shared_port import SharedPort, close
@@ -33,7 +34,7 @@ MOST_FAILURES = 3
 STEADY_SECONDS = 30
 """A worker that served for so long did not die of its start."""
 LONGEST_PAUSE_SECONDS = 30.0
-OVERTIME_SECONDS = 10
+OVERTIME_SECONDS = LONGEST_SPREAD_SECONDS + 15
 """For closing sockets and connections, beyond the time that running requests have."""
 ANSWER_SECONDS = 3
 LONGEST_ANSWER = 1024 * 1024
@@ -119,6 +120,7 @@ class Workers:
         self._settings = settings
         self._database_url = database_url
         self._started: set[Worker] = set()
+        self._sockets: dict[int, list[socket.socket]] = {}
         self._complete = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -128,7 +130,7 @@ class Workers:
 
     async def keep(self, number: int) -> None:
         """Have one worker serve until it is time to stop. Raises `Refusal` when it cannot be started."""
-        sockets = self.port.listen()
+        sockets = self._sockets[number] = self.port.listen()
         failures = 0
         try:
             while not self._stopping.is_set():
@@ -142,7 +144,7 @@ class Workers:
                     # Its share of the connections goes to the others for as long as it takes.
                     close(sockets)
                     await self._stopped_within(_pause(failures))
-                    sockets = self.port.listen()
+                    sockets = self._sockets[number] = self.port.listen()
         finally:
             close(sockets)
 
@@ -158,7 +160,11 @@ class Workers:
         self._stopping.set()
         for worker in self._started:
             worker.dismiss()
-        _, late = await asyncio.wait(keepers, timeout=self._settings.shutdown_seconds + OVERTIME_SECONDS)
+        for number in self.serving:
+            # Where only we still listened, whoever connects would wait for nobody.
+            close(self._sockets[number])
+        patience = self._settings.drain_seconds + self._settings.shutdown_seconds + OVERTIME_SECONDS
+        _, late = await asyncio.wait(keepers, timeout=patience)
         for keeper in late:
             log.error("worker_killed", reason="it did not stop in time")
             keeper.cancel()

@@ -33,6 +33,99 @@ $$;
 
 ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
 
+-- function uuid7()
+
+CREATE FUNCTION parley.uuid7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    AS $$SELECT pg_catalog.uuidv7()$$;
+
+ALTER FUNCTION parley.uuid7() OWNER TO parley_owner;
+
+-- comment FUNCTION uuid7()
+
+COMMENT ON FUNCTION parley.uuid7() IS 'A new time-ordered id.';
+
+-- table messages
+
+CREATE TABLE parley.messages (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    seq integer NOT NULL,
+    parent_id uuid,
+    role text NOT NULL,
+    content text NOT NULL,
+    status text DEFAULT 'complete'::text NOT NULL,
+    token_count integer,
+    model text,
+    finish_reason text,
+    processing_ms integer,
+    relevance_score double precision,
+    images jsonb DEFAULT '[]'::jsonb NOT NULL,
+    files jsonb DEFAULT '[]'::jsonb NOT NULL,
+    provider_metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL
+);
+
+ALTER TABLE ONLY parley.messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.messages OWNER TO parley_owner;
+
+-- function content_so_far(parley.messages)
+
+CREATE FUNCTION parley.content_so_far(message parley.messages) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN message.status = 'streaming' THEN message.content || message_grown(message.user_id, message.id, 0)
+        ELSE message.content
+    END
+$$;
+
+ALTER FUNCTION parley.content_so_far(message parley.messages) OWNER TO parley_owner;
+
+-- function conversations_rules()
+
+CREATE FUNCTION parley.conversations_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF NOT (((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
+            AND (char_length(NEW.client_session) <= 255)
+            AND (NEW.context_window > 0)
+            AND ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255))
+            AND (NEW.max_messages > 0)
+            AND (NEW.max_tokens > 0)
+            AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
+            AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
+            AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
+            AND (char_length(NEW.system_prompt) <= 100000)
+            AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))
+            AND (char_length(NEW.title) <= 500)) THEN
+            RAISE check_violation USING TABLE = 'conversations', MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            WHEN NOT ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536)) THEN 'conversations_auto_approval_settings_size'
+            WHEN NOT (char_length(NEW.client_session) <= 255) THEN 'conversations_client_session_length'
+            WHEN NOT (NEW.context_window > 0) THEN 'conversations_context_window_range'
+            WHEN NOT ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255)) THEN 'conversations_folder_length'
+            WHEN NOT (NEW.max_messages > 0) THEN 'conversations_max_messages_range'
+            WHEN NOT (NEW.max_tokens > 0) THEN 'conversations_max_tokens_range'
+            WHEN NOT ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536)) THEN 'conversations_metadata_size'
+            WHEN NOT ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100)) THEN 'conversations_model_length'
+            WHEN NOT ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50)) THEN 'conversations_provider_length'
+            WHEN NOT (char_length(NEW.system_prompt) <= 100000) THEN 'conversations_system_prompt_length'
+            WHEN NOT ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision)) THEN 'conversations_temperature_range'
+            WHEN NOT (char_length(NEW.title) <= 500) THEN 'conversations_title_length'
+            END;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversations_rules() OWNER TO parley_owner;
+
 -- function feed_context_optimization_messages()
 
 CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
@@ -428,12 +521,120 @@ CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
 
+-- function message_append(uuid, uuid, integer, text)
+
+CREATE FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    largest_tail CONSTANT integer := 1024;
+    head record;
+    known text;
+BEGIN
+    -- What nearly always comes: the next text, for which the tail has room.
+    UPDATE message_growths AS g
+    SET length = g.length + char_length(said), tail = g.tail || said
+    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = place
+        AND octet_length(g.tail) + octet_length(said) <= largest_tail
+    RETURNING g.length INTO length;
+    IF FOUND THEN
+        outcome := 'appended';
+        RETURN;
+    END IF;
+    SELECT g.length, g.tail INTO head
+    FROM message_growths AS g
+    WHERE g.user_id = owner_id AND g.message_id = growing_id
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        -- The first append. The lock on the message keeps it from ending meanwhile, and others from being the first.
+        PERFORM FROM messages AS m
+        WHERE m.user_id = owner_id AND m.id = growing_id AND m.status = 'streaming' AND m.deleted_at IS NULL
+        FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            outcome := 'closed';
+            RETURN;
+        END IF;
+        INSERT INTO message_growths (user_id, message_id, length)
+        SELECT m.user_id, m.id, char_length(m.content)
+        FROM messages AS m
+        WHERE m.user_id = owner_id AND m.id = growing_id
+        ON CONFLICT DO NOTHING;
+        SELECT g.length, g.tail INTO head
+        FROM message_growths AS g
+        WHERE g.user_id = owner_id AND g.message_id = growing_id
+        FOR UPDATE;
+    END IF;
+    length := head.length;
+    IF place > head.length THEN
+        outcome := 'gap';
+        RETURN;
+    ELSIF place < head.length THEN
+        SELECT left(
+            right(m.content, greatest(char_length(m.content) - place, 0)) || message_grown(owner_id, growing_id, place),
+            char_length(said)) INTO known
+        FROM messages AS m
+        WHERE m.user_id = owner_id AND m.id = growing_id;
+        IF NOT starts_with(said, known) THEN
+            outcome := 'differs';
+            RETURN;
+        END IF;
+    END IF;
+    outcome := 'appended';
+    length := place + char_length(said);
+    said := substr(said, head.length - place + 1);
+    IF said = '' THEN
+        RETURN;
+    END IF;
+    IF octet_length(head.tail) + octet_length(said) > largest_tail THEN
+        INSERT INTO message_pieces (user_id, message_id, until, text)
+        SELECT owner_id, growing_id, head.length, head.tail
+        WHERE head.tail <> '';
+        head.tail := '';
+    END IF;
+    IF octet_length(said) > largest_tail THEN
+        INSERT INTO message_pieces (user_id, message_id, until, text) VALUES (owner_id, growing_id, length, said);
+        said := '';
+    END IF;
+    UPDATE message_growths AS g
+    SET length = message_append.length, tail = head.tail || said
+    WHERE g.user_id = owner_id AND g.message_id = growing_id;
+END
+$$;
+
+ALTER FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) OWNER TO parley_owner;
+
+-- function message_grown(uuid, uuid, integer)
+
+CREATE FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    RETURN concat(
+        (SELECT string_agg(right(p.text, p.until - place), '' ORDER BY p.until)
+         FROM message_pieces AS p
+         WHERE p.user_id = owner_id AND p.message_id = growing_id AND p.until > place),
+        (SELECT right(g.tail, greatest(g.length - place, 0))
+         FROM message_growths AS g
+         WHERE g.user_id = owner_id AND g.message_id = growing_id));
+END
+$$;
+
+ALTER FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) OWNER TO parley_owner;
+
 -- function messages_enter()
 
 CREATE FUNCTION parley.messages_enter() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
 BEGIN
+    UPDATE feeds SET version = version + 2 WHERE user_id = NEW.user_id RETURNING version INTO NEW.version;
+    IF NOT FOUND THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
     UPDATE conversations
     SET last_seq = last_seq + 1,
         message_count = message_count + 1,
@@ -444,18 +645,57 @@ BEGIN
         response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
         response_ms = response_ms + coalesce(NEW.processing_ms, 0),
         is_archived = is_archived OR coalesce(message_count >= max_messages, false),
-        is_auto_archived = is_auto_archived OR (NOT is_archived AND coalesce(message_count >= max_messages, false))
+        is_auto_archived = is_auto_archived OR (NOT is_archived AND coalesce(message_count >= max_messages, false)),
+        updated_at = at,
+        version = NEW.version - 1
     WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
     RETURNING last_seq INTO NEW.seq;
     IF NOT FOUND THEN
         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
             MESSAGE = 'the conversation does not exist or is deleted';
     END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES
+        (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
+        (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
+            jsonb_build_object('conversation_id', NEW.conversation_id), at);
+    NEW.updated_at := at;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.messages_enter() OWNER TO parley_owner;
+
+-- function messages_gather()
+
+CREATE FUNCTION parley.messages_gather() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.deleted_at IS NOT NULL AND NEW.status = 'streaming' THEN
+        NEW.status := 'cancelled';
+    END IF;
+    -- Waits for an append that is under way, so that what follows sees all of it.
+    PERFORM FROM message_growths AS g
+    WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.content <> OLD.content THEN
+        RAISE check_violation USING CONSTRAINT = 'messages_content_growing', TABLE = 'messages',
+            MESSAGE = 'this message grows by what is appended: its content can be changed when it has ended';
+    END IF;
+    IF NEW.status <> 'streaming' THEN
+        NEW.content := content_so_far(OLD);
+        DELETE FROM message_growths AS g WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.messages_gather() OWNER TO parley_owner;
 
 -- function messages_guard()
 
@@ -500,6 +740,45 @@ $$;
 
 ALTER FUNCTION parley.messages_recount() OWNER TO parley_owner;
 
+-- function messages_rules()
+
+CREATE FUNCTION parley.messages_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF NOT (((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text))
+            AND (char_length(NEW.content) <= 262144)
+            AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
+            AND ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50))
+            AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
+            AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
+            AND (NEW.processing_ms >= 0)
+            AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
+            AND ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision))
+            AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))
+            AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))
+            AND (NEW.token_count >= 0)) THEN
+            RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            WHEN NOT ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text)) THEN 'messages_content_blank'
+            WHEN NOT (char_length(NEW.content) <= 262144) THEN 'messages_content_length'
+            WHEN NOT ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536)) THEN 'messages_files_size'
+            WHEN NOT ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50)) THEN 'messages_finish_reason_length'
+            WHEN NOT ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536)) THEN 'messages_images_size'
+            WHEN NOT ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100)) THEN 'messages_model_length'
+            WHEN NOT (NEW.processing_ms >= 0) THEN 'messages_processing_ms_range'
+            WHEN NOT ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536)) THEN 'messages_provider_metadata_size'
+            WHEN NOT ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision)) THEN 'messages_relevance_score_range'
+            WHEN NOT (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text])) THEN 'messages_role_known'
+            WHEN NOT (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text])) THEN 'messages_status_known'
+            WHEN NOT (NEW.token_count >= 0) THEN 'messages_token_count_range'
+            END;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -507,6 +786,73 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
     AS $$ UPDATE feeds SET epoch = epoch + 1 WHERE user_id = tenant() RETURNING epoch $$;
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
+
+-- function rules_at_once(text, boolean)
+
+CREATE FUNCTION parley.rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    rule record;
+    columns text;
+    all_hold text;
+    broken text;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN;
+    END IF;
+    FOR rule IN
+        SELECT conname, pg_get_expr(conbin, conrelid) AS condition, obj_description(oid, 'pg_constraint') AS reason
+        FROM pg_constraint
+        WHERE conrelid = table_name::regclass AND contype = 'c' AND conenforced
+    LOOP
+        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', table_name, rule.conname);
+        EXECUTE format(
+            'ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s) NOT ENFORCED', table_name, rule.conname, rule.condition);
+        EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule.conname, table_name, rule.reason);
+    END LOOP;
+    -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
+    WITH rules AS (
+        SELECT
+            conname AS name, used,
+            regexp_replace(
+                pg_get_expr(conbin, conrelid), format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g'
+            ) AS condition
+        FROM pg_constraint
+        CROSS JOIN LATERAL (
+            SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)
+        ) AS a (used)
+        WHERE conrelid = table_name::regclass AND contype = 'c'
+    )
+    SELECT
+        string_agg(condition, E'\n            AND ' ORDER BY name),
+        string_agg(format('WHEN NOT %s THEN %L', condition, name), E'\n            ' ORDER BY name),
+        (SELECT string_agg(DISTINCT quote_ident(one), ', ') FROM rules AS r, unnest(r.used) AS one)
+    INTO all_hold, broken, columns
+    FROM rules;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        AS $body$
+        BEGIN
+            IF NOT (%2$s) THEN
+            RAISE check_violation USING TABLE = %3$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            %4$s
+            END;
+            END IF;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        table_name || '_rules', all_hold, table_name, broken);
+    -- Its name has it see the row as the other triggers left it.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_rules BEFORE INSERT OR UPDATE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        CASE WHEN spare_others THEN 'OF ' || columns END, table_name, table_name || '_rules');
+END
+$_$;
+
+ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
 
 -- function sessions_revoke()
 
@@ -723,18 +1069,6 @@ $$;
 
 ALTER FUNCTION parley.users_open_feed() OWNER TO parley_owner;
 
--- function uuid7()
-
-CREATE FUNCTION parley.uuid7() RETURNS uuid
-    LANGUAGE sql PARALLEL SAFE
-    AS $$SELECT pg_catalog.uuidv7()$$;
-
-ALTER FUNCTION parley.uuid7() OWNER TO parley_owner;
-
--- comment FUNCTION uuid7()
-
-COMMENT ON FUNCTION parley.uuid7() IS 'A new time-ordered id.';
-
 -- table changes
 
 CREATE TABLE parley.changes (
@@ -744,13 +1078,16 @@ CREATE TABLE parley.changes (
     entity_id uuid NOT NULL,
     op text NOT NULL,
     data jsonb NOT NULL,
-    at timestamp with time zone NOT NULL,
-    CONSTRAINT changes_op_check CHECK ((op = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'restore'::text, 'purge'::text])))
+    at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE ONLY parley.changes FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.changes OWNER TO parley_owner;
+
+-- comment COLUMN changes.op
+
+COMMENT ON COLUMN parley.changes.op IS 'insert, update, delete, restore or purge.';
 
 -- comment COLUMN changes.data
 
@@ -847,19 +1184,7 @@ CREATE TABLE parley.conversations (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    CONSTRAINT conversations_auto_approval_settings_size CHECK (((jsonb_typeof(auto_approval_settings) = 'object'::text) AND (pg_column_size(auto_approval_settings) <= 65536))),
-    CONSTRAINT conversations_client_session_length CHECK ((char_length(client_session) <= 255)),
-    CONSTRAINT conversations_context_window_range CHECK ((context_window > 0)),
-    CONSTRAINT conversations_folder_length CHECK (((char_length(folder) >= 1) AND (char_length(folder) <= 255))),
-    CONSTRAINT conversations_max_messages_range CHECK ((max_messages > 0)),
-    CONSTRAINT conversations_max_tokens_range CHECK ((max_tokens > 0)),
-    CONSTRAINT conversations_metadata_size CHECK (((jsonb_typeof(metadata) = 'object'::text) AND (pg_column_size(metadata) <= 65536))),
-    CONSTRAINT conversations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT conversations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT conversations_system_prompt_length CHECK ((char_length(system_prompt) <= 100000)),
-    CONSTRAINT conversations_temperature_range CHECK (((temperature >= (0)::double precision) AND (temperature <= (2)::double precision))),
-    CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 500))
+    version bigint NOT NULL
 );
 
 ALTER TABLE ONLY parley.conversations FORCE ROW LEVEL SECURITY;
@@ -873,54 +1198,6 @@ COMMENT ON COLUMN parley.conversations.last_message_id IS 'Without a foreign key
 -- comment COLUMN conversations.active_at
 
 COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of the creation: the order of an inbox.';
-
--- comment CONSTRAINT conversations_auto_approval_settings_size ON conversations
-
-COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON parley.conversations IS 'Auto-approval settings are an object of at most 64 KiB.';
-
--- comment CONSTRAINT conversations_client_session_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_client_session_length ON parley.conversations IS 'A client session has at most 255 characters.';
-
--- comment CONSTRAINT conversations_context_window_range ON conversations
-
-COMMENT ON CONSTRAINT conversations_context_window_range ON parley.conversations IS 'A context window is greater than 0.';
-
--- comment CONSTRAINT conversations_folder_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_folder_length ON parley.conversations IS 'A folder has 1 to 255 characters.';
-
--- comment CONSTRAINT conversations_max_messages_range ON conversations
-
-COMMENT ON CONSTRAINT conversations_max_messages_range ON parley.conversations IS 'A number of messages is greater than 0.';
-
--- comment CONSTRAINT conversations_max_tokens_range ON conversations
-
-COMMENT ON CONSTRAINT conversations_max_tokens_range ON parley.conversations IS 'A number of tokens is greater than 0.';
-
--- comment CONSTRAINT conversations_metadata_size ON conversations
-
-COMMENT ON CONSTRAINT conversations_metadata_size ON parley.conversations IS 'Metadata is an object of at most 64 KiB.';
-
--- comment CONSTRAINT conversations_model_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_model_length ON parley.conversations IS 'A model has 1 to 100 characters.';
-
--- comment CONSTRAINT conversations_provider_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_provider_length ON parley.conversations IS 'A provider has 1 to 50 characters.';
-
--- comment CONSTRAINT conversations_system_prompt_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_system_prompt_length ON parley.conversations IS 'A system prompt has at most 100000 characters.';
-
--- comment CONSTRAINT conversations_temperature_range ON conversations
-
-COMMENT ON CONSTRAINT conversations_temperature_range ON parley.conversations IS 'A temperature lies between 0 and 2.';
-
--- comment CONSTRAINT conversations_title_length ON conversations
-
-COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
 -- table feeds
 
@@ -958,86 +1235,62 @@ ALTER TABLE ONLY parley.logins FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.logins OWNER TO parley_owner;
 
--- table messages
+-- table message_growths
 
-CREATE TABLE parley.messages (
+CREATE TABLE parley.message_growths (
     user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    conversation_id uuid NOT NULL,
-    seq integer NOT NULL,
-    parent_id uuid,
-    role text NOT NULL,
-    content text NOT NULL,
-    status text DEFAULT 'complete'::text NOT NULL,
-    token_count integer,
-    model text,
-    finish_reason text,
-    processing_ms integer,
-    relevance_score double precision,
-    images jsonb DEFAULT '[]'::jsonb NOT NULL,
-    files jsonb DEFAULT '[]'::jsonb NOT NULL,
-    provider_metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    CONSTRAINT messages_content_blank CHECK (((role <> ALL (ARRAY['user'::text, 'system'::text])) OR (content ~ '[^[:space:]]'::text))),
-    CONSTRAINT messages_content_length CHECK ((char_length(content) <= 262144)),
-    CONSTRAINT messages_files_size CHECK (((jsonb_typeof(files) = 'array'::text) AND (pg_column_size(files) <= 65536))),
-    CONSTRAINT messages_finish_reason_length CHECK (((char_length(finish_reason) >= 1) AND (char_length(finish_reason) <= 50))),
-    CONSTRAINT messages_images_size CHECK (((jsonb_typeof(images) = 'array'::text) AND (pg_column_size(images) <= 65536))),
-    CONSTRAINT messages_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT messages_processing_ms_range CHECK ((processing_ms >= 0)),
-    CONSTRAINT messages_provider_metadata_size CHECK (((jsonb_typeof(provider_metadata) = 'object'::text) AND (pg_column_size(provider_metadata) <= 65536))),
-    CONSTRAINT messages_relevance_score_range CHECK (((relevance_score >= (0)::double precision) AND (relevance_score <= (1)::double precision))),
-    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
-    CONSTRAINT messages_status_known CHECK ((status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT messages_token_count_range CHECK ((token_count >= 0))
+    message_id uuid NOT NULL,
+    length integer NOT NULL,
+    tail text DEFAULT ''::text NOT NULL,
+    CONSTRAINT message_growths_text_length CHECK ((length <= 262144))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY parley.message_growths FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.message_growths OWNER TO parley_owner;
+
+-- comment TABLE message_growths
+
+COMMENT ON TABLE parley.message_growths IS 'A message that grows, from its first append to its end.';
+
+-- comment COLUMN message_growths.length
+
+COMMENT ON COLUMN parley.message_growths.length IS 'Of the whole text: what the row of the message holds, the pieces and the tail.';
+
+-- comment COLUMN message_growths.tail
+
+COMMENT ON COLUMN parley.message_growths.tail IS 'The end of the text, behind the last piece: about 1 KiB, so that the row stays narrow.';
+
+-- comment CONSTRAINT message_growths_text_length ON message_growths
+
+COMMENT ON CONSTRAINT message_growths_text_length ON parley.message_growths IS 'A message has at most 262144 characters.';
+
+-- table message_pieces
+
+CREATE TABLE parley.message_pieces (
+    user_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    until integer NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT message_pieces_text_size CHECK ((octet_length(text) <= 16384))
 );
 
-ALTER TABLE ONLY parley.messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY parley.message_pieces FORCE ROW LEVEL SECURITY;
 
-ALTER TABLE parley.messages OWNER TO parley_owner;
+ALTER TABLE parley.message_pieces OWNER TO parley_owner;
 
--- comment CONSTRAINT messages_content_blank ON messages
+-- comment TABLE message_pieces
 
-COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'The content of a user''s or system message is not empty.';
+COMMENT ON TABLE parley.message_pieces IS 'What has grown before the tail, in pieces.';
 
--- comment CONSTRAINT messages_content_length ON messages
+-- comment COLUMN message_pieces.until
 
-COMMENT ON CONSTRAINT messages_content_length ON parley.messages IS 'Content has at most 262144 characters.';
+COMMENT ON COLUMN parley.message_pieces.until IS 'The place behind its last character.';
 
--- comment CONSTRAINT messages_files_size ON messages
+-- comment CONSTRAINT message_pieces_text_size ON message_pieces
 
-COMMENT ON CONSTRAINT messages_files_size ON parley.messages IS 'Files are a list of at most 64 KiB.';
-
--- comment CONSTRAINT messages_finish_reason_length ON messages
-
-COMMENT ON CONSTRAINT messages_finish_reason_length ON parley.messages IS 'A finish reason has 1 to 50 characters.';
-
--- comment CONSTRAINT messages_images_size ON messages
-
-COMMENT ON CONSTRAINT messages_images_size ON parley.messages IS 'Images are a list of at most 64 KiB.';
-
--- comment CONSTRAINT messages_model_length ON messages
-
-COMMENT ON CONSTRAINT messages_model_length ON parley.messages IS 'A model has 1 to 100 characters.';
-
--- comment CONSTRAINT messages_processing_ms_range ON messages
-
-COMMENT ON CONSTRAINT messages_processing_ms_range ON parley.messages IS 'A time is not negative.';
-
--- comment CONSTRAINT messages_provider_metadata_size ON messages
-
-COMMENT ON CONSTRAINT messages_provider_metadata_size ON parley.messages IS 'Provider metadata is an object of at most 64 KiB.';
-
--- comment CONSTRAINT messages_relevance_score_range ON messages
-
-COMMENT ON CONSTRAINT messages_relevance_score_range ON parley.messages IS 'A relevance score lies between 0 and 1.';
-
--- comment CONSTRAINT messages_token_count_range ON messages
-
-COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'A number of tokens is not negative.';
+COMMENT ON CONSTRAINT message_pieces_text_size ON parley.message_pieces IS 'A text to append has at most 16 KiB.';
 
 -- table migrations
 
@@ -1359,10 +1612,118 @@ ALTER TABLE ONLY parley.context_optimization_messages
 ALTER TABLE ONLY parley.context_optimizations
     ADD CONSTRAINT context_optimizations_pkey PRIMARY KEY (user_id, id);
 
+-- check constraint conversations conversations_auto_approval_settings_size
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_auto_approval_settings_size CHECK (((jsonb_typeof(auto_approval_settings) = 'object'::text) AND (pg_column_size(auto_approval_settings) <= 65536))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_auto_approval_settings_size ON conversations
+
+COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON parley.conversations IS 'Auto-approval settings are an object of at most 64 KiB.';
+
+-- check constraint conversations conversations_client_session_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_client_session_length CHECK ((char_length(client_session) <= 255)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_client_session_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_client_session_length ON parley.conversations IS 'A client session has at most 255 characters.';
+
+-- check constraint conversations conversations_context_window_range
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_context_window_range CHECK ((context_window > 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_context_window_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_context_window_range ON parley.conversations IS 'A context window is greater than 0.';
+
+-- check constraint conversations conversations_folder_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_folder_length CHECK (((char_length(folder) >= 1) AND (char_length(folder) <= 255))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_folder_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_folder_length ON parley.conversations IS 'A folder has 1 to 255 characters.';
+
+-- check constraint conversations conversations_max_messages_range
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_max_messages_range CHECK ((max_messages > 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_max_messages_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_max_messages_range ON parley.conversations IS 'A number of messages is greater than 0.';
+
+-- check constraint conversations conversations_max_tokens_range
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_max_tokens_range CHECK ((max_tokens > 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_max_tokens_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_max_tokens_range ON parley.conversations IS 'A number of tokens is greater than 0.';
+
+-- check constraint conversations conversations_metadata_size
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_metadata_size CHECK (((jsonb_typeof(metadata) = 'object'::text) AND (pg_column_size(metadata) <= 65536))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_metadata_size ON conversations
+
+COMMENT ON CONSTRAINT conversations_metadata_size ON parley.conversations IS 'Metadata is an object of at most 64 KiB.';
+
+-- check constraint conversations conversations_model_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_model_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_model_length ON parley.conversations IS 'A model has 1 to 100 characters.';
+
 -- constraint conversations conversations_pkey
 
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+-- check constraint conversations conversations_provider_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_provider_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_provider_length ON parley.conversations IS 'A provider has 1 to 50 characters.';
+
+-- check constraint conversations conversations_system_prompt_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_system_prompt_length CHECK ((char_length(system_prompt) <= 100000)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_system_prompt_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_system_prompt_length ON parley.conversations IS 'A system prompt has at most 100000 characters.';
+
+-- check constraint conversations conversations_temperature_range
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_temperature_range CHECK (((temperature >= (0)::double precision) AND (temperature <= (2)::double precision))) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_temperature_range ON conversations
+
+COMMENT ON CONSTRAINT conversations_temperature_range ON parley.conversations IS 'A temperature lies between 0 and 2.';
+
+-- check constraint conversations conversations_title_length
+
+ALTER TABLE parley.conversations
+    ADD CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 500)) NOT ENFORCED;
+
+-- comment CONSTRAINT conversations_title_length ON conversations
+
+COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
 -- constraint feeds feeds_pkey
 
@@ -1384,20 +1745,130 @@ ALTER TABLE ONLY parley.logins
 ALTER TABLE ONLY parley.logins
     ADD CONSTRAINT logins_username_key UNIQUE (username);
 
+-- constraint message_growths message_growths_pkey
+
+ALTER TABLE ONLY parley.message_growths
+    ADD CONSTRAINT message_growths_pkey PRIMARY KEY (user_id, message_id);
+
+-- constraint message_pieces message_pieces_pkey
+
+ALTER TABLE ONLY parley.message_pieces
+    ADD CONSTRAINT message_pieces_pkey PRIMARY KEY (user_id, message_id, until);
+
+-- check constraint messages messages_content_blank
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_content_blank CHECK (((role <> ALL (ARRAY['user'::text, 'system'::text])) OR (content ~ '[^[:space:]]'::text))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_content_blank ON messages
+
+COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'The content of a user''s or system message is not empty.';
+
+-- check constraint messages messages_content_length
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_content_length CHECK ((char_length(content) <= 262144)) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_content_length ON messages
+
+COMMENT ON CONSTRAINT messages_content_length ON parley.messages IS 'Content has at most 262144 characters.';
+
 -- constraint messages messages_conversation_key
 
 ALTER TABLE ONLY parley.messages
     ADD CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id);
+
+-- check constraint messages messages_files_size
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_files_size CHECK (((jsonb_typeof(files) = 'array'::text) AND (pg_column_size(files) <= 65536))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_files_size ON messages
+
+COMMENT ON CONSTRAINT messages_files_size ON parley.messages IS 'Files are a list of at most 64 KiB.';
+
+-- check constraint messages messages_finish_reason_length
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_finish_reason_length CHECK (((char_length(finish_reason) >= 1) AND (char_length(finish_reason) <= 50))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_finish_reason_length ON messages
+
+COMMENT ON CONSTRAINT messages_finish_reason_length ON parley.messages IS 'A finish reason has 1 to 50 characters.';
+
+-- check constraint messages messages_images_size
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_images_size CHECK (((jsonb_typeof(images) = 'array'::text) AND (pg_column_size(images) <= 65536))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_images_size ON messages
+
+COMMENT ON CONSTRAINT messages_images_size ON parley.messages IS 'Images are a list of at most 64 KiB.';
+
+-- check constraint messages messages_model_length
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_model_length ON messages
+
+COMMENT ON CONSTRAINT messages_model_length ON parley.messages IS 'A model has 1 to 100 characters.';
 
 -- constraint messages messages_pkey
 
 ALTER TABLE ONLY parley.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, id);
 
+-- check constraint messages messages_processing_ms_range
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_processing_ms_range CHECK ((processing_ms >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_processing_ms_range ON messages
+
+COMMENT ON CONSTRAINT messages_processing_ms_range ON parley.messages IS 'A time is not negative.';
+
+-- check constraint messages messages_provider_metadata_size
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_provider_metadata_size CHECK (((jsonb_typeof(provider_metadata) = 'object'::text) AND (pg_column_size(provider_metadata) <= 65536))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_provider_metadata_size ON messages
+
+COMMENT ON CONSTRAINT messages_provider_metadata_size ON parley.messages IS 'Provider metadata is an object of at most 64 KiB.';
+
+-- check constraint messages messages_relevance_score_range
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_relevance_score_range CHECK (((relevance_score >= (0)::double precision) AND (relevance_score <= (1)::double precision))) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_relevance_score_range ON messages
+
+COMMENT ON CONSTRAINT messages_relevance_score_range ON parley.messages IS 'A relevance score lies between 0 and 1.';
+
+-- check constraint messages messages_role_known
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))) NOT ENFORCED;
+
 -- constraint messages messages_seq_key
 
 ALTER TABLE ONLY parley.messages
     ADD CONSTRAINT messages_seq_key UNIQUE (user_id, conversation_id, seq);
+
+-- check constraint messages messages_status_known
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_status_known CHECK ((status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))) NOT ENFORCED;
+
+-- check constraint messages messages_token_count_range
+
+ALTER TABLE parley.messages
+    ADD CONSTRAINT messages_token_count_range CHECK ((token_count >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT messages_token_count_range ON messages
+
+COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'A number of tokens is not negative.';
 
 -- constraint migrations migrations_pkey
 
@@ -1535,7 +2006,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversatio
 
 -- trigger messages feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger sessions feed_lock
 
@@ -1560,6 +2031,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs 
 -- trigger users feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger messages gather
+
+CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
 
 -- trigger messages guard
 
@@ -1595,11 +2070,11 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 
 -- trigger conversations zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger messages zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.feed_messages();
+CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.feed_messages();
 
 -- trigger sessions zz_feed
 
@@ -1625,6 +2100,18 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FO
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
 
+-- trigger conversations zz_feed_update
+
+CREATE TRIGGER zz_feed_update BEFORE UPDATE ON parley.conversations FOR EACH ROW WHEN (((CURRENT_USER <> 'parley_owner'::name) OR (new.version = old.version))) EXECUTE FUNCTION parley.feed_conversations();
+
+-- trigger conversations zz_rules
+
+CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE OF auto_approval_settings, client_session, context_window, folder, max_messages, max_tokens, metadata, model, provider, system_prompt, temperature, title ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_rules();
+
+-- trigger messages zz_rules
+
+CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_rules();
+
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
 ALTER TABLE ONLY parley.context_optimization_messages
@@ -1648,6 +2135,16 @@ COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.con
 
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint message_growths message_growths_message_id_exists
+
+ALTER TABLE ONLY parley.message_growths
+    ADD CONSTRAINT message_growths_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES parley.messages(user_id, id) ON DELETE CASCADE;
+
+-- fk constraint message_pieces message_pieces_message_id_exists
+
+ALTER TABLE ONLY parley.message_pieces
+    ADD CONSTRAINT message_pieces_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES parley.message_growths(user_id, message_id) ON DELETE CASCADE;
 
 -- fk constraint messages messages_conversation_id_exists
 
@@ -1759,6 +2256,14 @@ ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.logins ENABLE ROW LEVEL SECURITY;
 
+-- row security message_growths
+
+ALTER TABLE parley.message_growths ENABLE ROW LEVEL SECURITY;
+
+-- row security message_pieces
+
+ALTER TABLE parley.message_pieces ENABLE ROW LEVEL SECURITY;
+
 -- row security messages
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
@@ -1786,6 +2291,14 @@ CREATE POLICY tenant ON parley.conversations USING ((user_id = ( SELECT parley.t
 -- policy feeds tenant
 
 CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- policy message_growths tenant
+
+CREATE POLICY tenant ON parley.message_growths USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy message_pieces tenant
+
+CREATE POLICY tenant ON parley.message_pieces USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy messages tenant
 
@@ -1843,6 +2356,58 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 
+-- acl TABLE messages
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+
+-- acl FUNCTION conversations_rules()
+
+REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
+
+-- acl FUNCTION feed_context_optimization_messages()
+
+REVOKE ALL ON FUNCTION parley.feed_context_optimization_messages() FROM PUBLIC;
+
+-- acl FUNCTION feed_context_optimizations()
+
+REVOKE ALL ON FUNCTION parley.feed_context_optimizations() FROM PUBLIC;
+
+-- acl FUNCTION feed_conversations()
+
+REVOKE ALL ON FUNCTION parley.feed_conversations() FROM PUBLIC;
+
+-- acl FUNCTION feed_lock()
+
+REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
+
+-- acl FUNCTION feed_messages()
+
+REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
+
+-- acl FUNCTION feed_sessions()
+
+REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
+
+-- acl FUNCTION feed_tool_executions()
+
+REVOKE ALL ON FUNCTION parley.feed_tool_executions() FROM PUBLIC;
+
+-- acl FUNCTION feed_tool_transitions()
+
+REVOKE ALL ON FUNCTION parley.feed_tool_transitions() FROM PUBLIC;
+
+-- acl FUNCTION feed_usage_days()
+
+REVOKE ALL ON FUNCTION parley.feed_usage_days() FROM PUBLIC;
+
+-- acl FUNCTION feed_usage_logs()
+
+REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
+
+-- acl FUNCTION feed_users()
+
+REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
+
 -- acl FUNCTION login_create(email text, username text, password_hash text)
 
 REVOKE ALL ON FUNCTION parley.login_create(email text, username text, password_hash text) FROM PUBLIC;
@@ -1858,13 +2423,53 @@ GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
 
+-- acl FUNCTION messages_enter()
+
+REVOKE ALL ON FUNCTION parley.messages_enter() FROM PUBLIC;
+
+-- acl FUNCTION messages_gather()
+
+REVOKE ALL ON FUNCTION parley.messages_gather() FROM PUBLIC;
+
+-- acl FUNCTION messages_guard()
+
+REVOKE ALL ON FUNCTION parley.messages_guard() FROM PUBLIC;
+
+-- acl FUNCTION messages_recount()
+
+REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
+
+-- acl FUNCTION messages_rules()
+
+REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 
+-- acl FUNCTION rules_at_once(table_name text, spare_others boolean)
+
+REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
+
+-- acl FUNCTION sessions_revoke()
+
+REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
+
 -- acl FUNCTION tenant_table(table_name text, carry text[], privileges text)
 
 REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_move()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION usage_logs_sum()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
+
+-- acl FUNCTION users_open_feed()
+
+REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 
 -- acl TABLE changes
 
@@ -1886,9 +2491,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.conversations TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
 
--- acl TABLE messages
+-- acl TABLE message_growths
 
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+GRANT SELECT ON TABLE parley.message_growths TO parley_runtime;
+
+-- acl TABLE message_pieces
+
+GRANT SELECT ON TABLE parley.message_pieces TO parley_runtime;
 
 -- acl TABLE migrations
 

@@ -40,6 +40,8 @@ class Estate:
     """The ids of what they own, by type."""
     executions: dict[str, str] = field(default_factory=dict)
     """A tool execution in each status."""
+    growing: str = ""
+    """A message to which nothing has been appended yet."""
 
     @property
     def user_id(self) -> str:
@@ -110,6 +112,9 @@ async def furnish(estate: Estate) -> None:
     json = {"images": [word], "files": [word], "providerMetadata": {"note": word}}
     message = (await make("addMessage", "message", **said, **json))["id"]
     await make("addMessage", "message", **said, parentId=message)
+    estate.growing = (await make("startMessage", "message", conversationId=conversation))["id"]
+    grown = (await make("startMessage", "message", conversationId=conversation, model=word))["id"]
+    await make("appendMessage", "message", id=grown, offset=0, text=word * 100)
     for status in MOVES:
         estate.executions[status] = await make_execution(estate.client, status, message, word)
     await make(

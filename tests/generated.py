@@ -33,6 +33,7 @@ VALUES: dict[str, Any] = {
     "password": "another long password",
     "images": [],
     "files": [],
+    "offset": 0,
 }
 """A valid value where the type alone does not give one, by the name of the field."""
 
@@ -53,6 +54,9 @@ KINDS: dict[str, str] = {}
 
 READY = {"start": "APPROVED", "complete": "EXECUTING", "fail": "EXECUTING"}
 """The status of a tool execution that a move begins from; the others begin from the first."""
+
+GROWING = ("appendMessage", "finishMessage", "cancelMessage")
+"""The mutations of a message that grows."""
 
 Choose = Callable[[str], Any]
 
@@ -95,15 +99,15 @@ class Mutation:
 
     @property
     def object(self) -> str:
-        """The field of the payload that holds the object it is about."""
+        """The field of the payload that holds the object it is about; empty where nothing is stored."""
         rows = types_of_rows(self.schema)
         found = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
-        return next(name for kind, name in found.items() if kind in rows)
+        return next((name for kind, name in found.items() if kind in rows), "")
 
     @property
     def kind(self) -> str:
         """The type of that object."""
-        return str(get_named_type(self.payload[self.object].type))
+        return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
     @property
     def operation(self) -> str:
@@ -186,10 +190,12 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
 
 
 def own(estate: Estate, move: str = "") -> Choose:
-    """Gives the ids of an estate. `move` is the mutation, whose tool execution must be ready for it."""
+    """Gives the ids of an estate. `move` is the mutation, whose object must be ready for it."""
     status = READY.get(move.removesuffix("ToolExecution"), "PENDING")
 
     def choose(kind: str) -> str:
+        if kind == "Message" and move in GROWING:
+            return estate.growing
         return estate.executions[status] if kind == "ToolExecution" else estate.ids[kind][0]
 
     return choose

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from gateway.app import Gateway, running
+from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
 from gateway.data.opening import OpenDatabase
 from tests.database import Database
@@ -157,7 +159,7 @@ class Serving:
 
 def settings_for(directory: Path, **given: Any) -> Settings:
     """Settings of a gateway for tests."""
-    usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error"}
+    usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
     # A machine that runs tests may be busy: that a connection is late is not what most of them are about.
     return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, **given})
 
@@ -205,6 +207,15 @@ async def user(serving: Serving) -> Client:
 async def stranger(serving: Serving) -> Client:
     """Another new user, who must not see the first one's rows."""
     return await serving.signed_up()
+
+
+async def short_lived_token(serving: Serving, user: Client) -> str:
+    """An access token of the user's own session that ends within seconds, by the gateway's own key."""
+    session = await user.data("{ viewer { sessions { nodes { id isCurrent } } } }")
+    (own,) = [each["id"] for each in session["viewer"]["sessions"]["nodes"] if each["isCurrent"]]
+    keys = serving.gateway.resources.accounts.keys
+    authority = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=2)
+    return authority.issue(UUID(user.user_id), UUID(own)).token
 
 
 async def first(events: AsyncIterator[Any], count: int) -> list[Any]:

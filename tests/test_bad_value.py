@@ -20,7 +20,7 @@ from strawberry.utils.str_converters import to_camel_case
 from gateway.data.migration import DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.estate import Estate, make_estate, make_execution
-from tests.generated import READY, Mutation, mutations, own, tables
+from tests.generated import GROWING, READY, Mutation, mutations, own, tables
 from tests.refused import Refusal, refusals
 from tests.rows import differences, rows_of
 from tests.serving import PASSWORD, Serving
@@ -31,12 +31,13 @@ SCHEMA = graphql_schema()
 TABLES = tables()
 COMMENT = re.compile(r"^COMMENT ON CONSTRAINT (\w+) ON (\w+) IS '((?:[^']|'')*)';$", re.MULTILINE)
 
-ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User"}
+ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_pieces": "Message"}
 """The object of the mutations that write a table whose rows they do not give."""
 
 NOT_REACHED = {
     "users_avatar_url_length": "no mutation sets it yet",
     "users_default_provider_length": "no mutation sets it yet",
+    "message_growths_text_length": "it takes many appends, which tests/chat/test_growth.py makes",
 }
 
 
@@ -111,6 +112,9 @@ async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     if mutation.ids.get("id") == "ToolExecution":
         status = READY.get(mutation.name.removesuffix("ToolExecution"), "PENDING")
         given["id"] = await make_execution(estate.client, status, estate.ids["Message"][0])
+    if mutation.name in GROWING:
+        conversation = estate.ids["Conversation"][0]
+        given["id"] = (await estate.client.make("startMessage", "message", conversationId=conversation))["id"]
     if mutation.name == "signUp":
         given["email"] = f"{uuid.uuid4()}@example.org"
     if mutation.name == "signIn":

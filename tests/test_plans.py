@@ -66,6 +66,9 @@ SAMPLES: dict[str, Any] = {
     "token_id": "token",
     "life": datetime.timedelta(days=30),
     "within": datetime.timedelta(days=1),
+    "place": 7,
+    "text": "more",
+    "session_id": uuid.UUID(int=1),
 }
 """A value for each parameter of the hand-written queries. A new parameter needs a line here."""
 
@@ -117,12 +120,20 @@ WHERE c.relnamespace = 'parley'::regnamespace AND c.relkind = 'r' AND a.attname 
 """
 
 
+GROW = """
+INSERT INTO message_growths (user_id, message_id, length) SELECT user_id, id, 0 FROM messages;
+ANALYZE message_growths
+"""
+"""Few messages grow at a time, and a table of few rows is read whole: for the plans, all of them do."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filled(database: Database) -> AsyncIterator[Filled]:
     """The filled database, served on one connection so that its statements can be listened to."""
     await fill(database.owner_url, users=120, conversations=20, messages=20)
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
+        await owner.execute(GROW)
         tables = frozenset(row["relname"] for row in await owner.fetch(TENANT_TABLES))
         user_id = await owner.fetchval("SELECT user_id FROM users ORDER BY user_id OFFSET 50 LIMIT 1")
         ids = await _ids(owner, user_id)

@@ -47,7 +47,14 @@ def limits_table() -> str:
         ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
         ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
         ("operations at a time on one socket", str(given["max_subscriptions_per_socket"].default)),
+        (
+            "sockets and event streams of one user, and of one address",
+            f"{given['max_sockets_per_user'].default} and {given['max_sockets_per_address'].default:,}",
+        ),
+        ("subscriptions of one user", str(given["max_subscriptions_per_user"].default)),
+        ("messages that are read from one socket in a second", str(given["max_messages_per_second"].default)),
         ("characters of a message", "262,144"),
+        ("text of one `appendMessage`", "16 KiB"),
         ("metadata, images, files of one object, each", "64 KiB"),
         ("characters of a password", f"{SHORTEST} to {LONGEST:,}"),
     ]

@@ -153,6 +153,10 @@ async def _made(user: Client, mutation: str) -> dict[str, Any]:
             if mutation == "restoreMessage":
                 await user.make("deleteMessage", "message", id=id)
             return {"id": id, **({"content": "Good day"} if mutation == "updateMessage" else {})}
+        case "startMessage":
+            return {"conversationId": await _conversation(user)}
+        case "finishMessage" | "cancelMessage":
+            return {"id": (await user.make("startMessage", "message", **await _made(user, "startMessage")))["id"]}
         case "proposeToolExecution":
             return {"conversationId": await _conversation(user), "toolName": "run_tests"}
         case "approveToolExecution" | "cancelToolExecution":
@@ -171,8 +175,8 @@ async def _made(user: Client, mutation: str) -> dict[str, Any]:
     raise LookupError(f"{mutation} needs a line here")
 
 
-ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut"}
-"""Signing in is counted in the tests of the sessions."""
+ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}
+"""What is counted in the tests of sessions, of growing messages and of presence."""
 
 MORE_THAN_ONE = {"recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"]}
 

@@ -20,7 +20,10 @@ from tests.estate import Estate, Scene
 from tests.rows import rows_of, user_tables
 from tests.runtime import attempt, stamp, untouched
 
-WRITTEN_BY_TRIGGERS = ("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations")
+WRITTEN_BY_TRIGGERS = (
+    *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
+    *("message_growths", "message_pieces"),
+)
 """What the role may not write even for its own user."""
 
 HIDDEN = ("logins",)
@@ -31,12 +34,15 @@ CALLERS = ("unset", "empty", "garbage", "stranger")
 FUNCTIONS = {
     "actor": "says who the connection is stamped for",
     "actor_session": "says who the connection is stamped for",
+    "content_so_far": "reads as its caller",
     "feed_missing": "raises an error",
     "feed_tenants": "says whose feeds the connection has named",
     "login_create": "makes the stamped user findable, once",
     # Somebody must be found by name before anybody is signed in. It gives an id and a hash, and only of a whole name.
     "login_find": "the directory",
     "login_rehash": "changes the password of the stamped user",
+    "message_append": "writes where the policy for the stamped user lets it",
+    "message_grown": "reads as its caller",
     "tenant": "says who the connection is stamped for",
     "tool_move_is_legal": "looks at its arguments only",
     "uuid7": "draws a number",
@@ -178,7 +184,7 @@ async def test_what_the_feed_holds_is_no_text_of_the_user(superuser: asyncpg.Con
 async def callable_functions(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
     return list(
         await superuser.fetch(
-            "SELECT proname AS name, proargtypes::regtype[]::text[] AS takes, prorettype = 'trigger'::regtype AS fires"
+            "SELECT proname AS name, proargtypes::regtype[]::text[] AS takes"
             " FROM pg_proc WHERE pronamespace = 'parley'::regnamespace"
             " AND has_function_privilege('parley_app', oid, 'EXECUTE') ORDER BY proname"
         )
@@ -186,7 +192,7 @@ async def callable_functions(superuser: asyncpg.Connection) -> list[asyncpg.Reco
 
 
 async def test_every_function_that_may_be_called_is_known(superuser: asyncpg.Connection) -> None:
-    found = {row["name"] for row in await callable_functions(superuser) if not row["fires"]}
+    found = {row["name"] for row in await callable_functions(superuser)}
     assert found == set(FUNCTIONS), "say in FUNCTIONS why it tells nothing, or revoke EXECUTE from PUBLIC"
 
 
@@ -195,18 +201,26 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene, caller: str
 ) -> None:
     known: dict[str, Callable[[], Any]] = {
-        "uuid": lambda: uuid.UUID(scene.victim.user_id),
+        "uuid": lambda: scene.victim.user_id,
         "text": lambda: scene.victim.email,
+        "integer": lambda: "0",
+        "messages": lambda: growing,
     }
+    growing = await superuser.fetchval(
+        "SELECT m::text FROM messages AS m WHERE user_id = $1 AND status = 'streaming' AND content = ''"
+        " AND EXISTS (SELECT FROM message_growths AS g WHERE g.message_id = m.id)",
+        uuid.UUID(scene.victim.user_id),
+    )
     (password_hash,) = [row["password_hash"] for row in (await rows_of(superuser, scene.victim.user_id))["logins"]]
     async with untouched(superuser, runtime, scene.victim):
         await stamp_as(runtime, caller, scene.stranger)
         for row in await callable_functions(superuser):
             arguments = [known[kind]() for kind in row["takes"]]
-            places = ", ".join(f"${number + 1}" for number in range(len(arguments)))
+            places = ", ".join(f"${number}::text::{kind}" for number, kind in enumerate(row["takes"], start=1))
             shown = await call(runtime, f"SELECT {row['name']}({places})::text", *arguments)
             assert scene.victim.user_id not in shown or row["name"] in ("login_find", "feed_missing"), row["name"]
             assert password_hash not in shown or row["name"] == "login_find"
+            assert scene.victim.canary * 100 not in shown, row["name"]
 
 
 async def call(runtime: asyncpg.Connection, text: str, *arguments: Any) -> str:
@@ -221,15 +235,21 @@ async def call(runtime: asyncpg.Connection, text: str, *arguments: Any) -> str:
         await savepoint.rollback()
 
 
-async def test_a_function_of_a_trigger_cannot_be_called(
-    superuser: asyncpg.Connection, runtime: asyncpg.Connection
+async def test_a_function_of_a_trigger_cannot_be_put_on_a_table_of_ones_own(
+    superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene
 ) -> None:
-    firing = [row["name"] for row in await callable_functions(superuser) if row["fires"]]
-    assert firing
-    for name in firing:
-        with pytest.raises(asyncpg.FeatureNotSupportedError, match="can only be called as triggers"):
-            async with runtime.transaction():
-                await runtime.execute(f"SELECT {name}()")
+    """Most run as the owner, and would write into the feed of whoever is named in the row."""
+    firing = (
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'parley'::regnamespace AND prorettype = 'trigger'::regtype"
+    )
+    names = [row["proname"] for row in await superuser.fetch(firing)]
+    assert names
+    async with untouched(superuser, runtime, scene.victim):
+        await runtime.execute("CREATE TEMPORARY TABLE own (user_id uuid, id uuid)")
+        for name in names:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for function"):
+                async with runtime.transaction():
+                    await runtime.execute(f"CREATE TRIGGER own BEFORE INSERT ON own EXECUTE FUNCTION {name}()")
 
 
 async def test_the_directory_finds_whole_names_only(runtime: asyncpg.Connection, scene: Scene) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
+
+from gateway.data.stamp import Stamp
 
 Actor = Literal["user", "agent"]
 
@@ -25,3 +27,8 @@ class Identity:
     expires_at: datetime
     """When the token ends; aware, in UTC, on a whole second."""
     token_id: str
+    stamp: Stamp = field(init=False, repr=False, compare=False)
+    """What the database is told of them. One object for all operations with the token, so that it is told by itself."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stamp", Stamp(self.user_id, self.session_id, self.actor))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from gateway.data import statements
 from gateway.data.rows import Row
-from gateway.data.statements import Condition, Source
+from gateway.data.statements import Columns, Condition, Source
 from gateway.data.tenancy import Tenant
 
 
@@ -32,7 +32,7 @@ class ByKey:
 
     table: str
     column: str
-    columns: tuple[str, ...]
+    columns: Columns
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Row]:
@@ -52,7 +52,7 @@ class Children:
     source: Source
     order: tuple[str, ...]
     descending: bool
-    columns: tuple[str, ...]
+    columns: Columns
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[Row]]:
@@ -95,7 +95,7 @@ class Page:
 
     source: Source
     request: PageRequest
-    columns: tuple[str, ...]
+    columns: Columns
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, PageRows]:

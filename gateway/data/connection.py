@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
 import struct
 from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
 from asyncpg import protocol
+
+from gateway.data.transport import JoiningTransport
 
 _STAMP = (
     "SELECT WHERE set_config('app.user_id', $1, false) || set_config('app.session_id', $2, false)"
@@ -26,6 +29,10 @@ _EXECUTE = b"E" + struct.pack("!ixi", 9, 0)
 
 _ARRAYS = {"uuid": (2950, 2951), "text": (25, 1009), "bigint": (20, 1016)}
 """The types whose arrays we send: PostgreSQL has given them and their arrays these numbers for good."""
+
+_GONE_MS = 5000
+"""How long the server's machine may leave unconfirmed what it was sent. The machine of a busy server confirms at once,
+so one that does not has gone."""
 
 
 class StampedConnection(asyncpg.Connection):
@@ -41,10 +48,11 @@ class StampedConnection(asyncpg.Connection):
     _stmt_cache: Any
     _time_and_log: Any
     _top_xact: Any
-    _transport: asyncio.Transport
+    _transport: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._loop = asyncio.get_running_loop()  # not what stood for it while the driver connected
         self.stamped_for: tuple[Any, ...] | None = None
         self.asked_at: float | None = None  # since when `fetch` or `fetchrow` waits for an answer
         self.released_at = self.expires_at = 0.0
@@ -52,6 +60,9 @@ class StampedConnection(asyncpg.Connection):
         self.siblings: Iterable[StampedConnection] = (self,)
         # The driver would look them up, with a statement that costs more than most of ours.
         self._protocol.get_settings().register_data_types([_array(name, *oids) for name, oids in _ARRAYS.items()])
+        line = self._transport.get_extra_info("socket")
+        if line.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MS)
 
     async def stamp_with(self, stamp: tuple[Any, ...]) -> None:
         """Make the caller of the following statements known to row-level security.
@@ -76,7 +87,8 @@ class StampedConnection(asyncpg.Connection):
         stamp: tuple[Any, ...] | None = None,
     ) -> list[Any]:
         """As the driver does. With a stamp, as this caller: it is sent along if need be. Never so in a transaction."""
-        found = await self._fetch_known(query, args, 0, record_class, stamp)
+        known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
+        found = await self._send(known, args, 0, stamp)
         return await super().fetch(query, *args, record_class=record_class) if found is None else found
 
     async def fetchrow(  # type: ignore[override]
@@ -87,31 +99,11 @@ class StampedConnection(asyncpg.Connection):
         stamp: tuple[Any, ...] | None = None,
     ) -> Any:
         """As the driver does; with a stamp, as `fetch` does."""
-        found = await self._fetch_known(query, args, 1, record_class, stamp)
+        known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
+        found = await self._send(known, args, 1, stamp)
         if found is None:
             return await super().fetchrow(query, *args, record_class=record_class)
         return found[0] if found else None
-
-    async def _fetch_known(
-        self,
-        query: str,
-        args: tuple[Any, ...],
-        limit: int,
-        record_class: type[asyncpg.Record] | None,
-        stamp: tuple[Any, ...] | None,
-    ) -> list[Any] | None:
-        """The rows of a statement that is known. None, with the stamp on, if it has to go the driver's way."""
-        known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
-        if known is not None:
-            try:
-                return await self._send(known, args, limit, stamp)
-            except asyncpg.InvalidCachedStatementError:
-                self._forget_statements()
-                if self.is_in_transaction():
-                    raise
-        if stamp is not None:
-            await self.stamp_with(stamp)
-        return None
 
     def at_rest(self) -> bool:
         """Whether the next to use it finds nothing of the last: no statement, no cancelling, no transaction."""
@@ -133,47 +125,60 @@ class StampedConnection(asyncpg.Connection):
         self._top_xact = None
 
     async def _send(
-        self, known: Any, args: tuple[Any, ...], limit: int, stamp: tuple[Any, ...] | None = None
-    ) -> list[Any]:
-        if stamp is not None and stamp != self.stamped_for:
-            return await self._send_stamped(known, args, limit, stamp)
+        self, known: Any, args: tuple[Any, ...], limit: int, stamp: tuple[Any, ...] | None
+    ) -> list[Any] | None:
+        """The rows of a statement that is known. None, with the stamp on, if it has to go the driver's way."""
+        stamps = False
+        if stamp is not None and stamp is not self.stamped_for and stamp != self.stamped_for:
+            stamps = known is not None and self._begin_stamp(stamp)
+            if not stamps:
+                await self.stamp_with(stamp)
+        if known is None:
+            return None
+        link = self._protocol
         # The driver's timer for each statement would add a fifth to all of this. The pool looks at `asked_at` instead.
         self.asked_at = self._loop.time()
-        found: list[Any]
         try:
             if not self._query_loggers:
-                found = await self._protocol.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
+                found: list[Any] = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
             else:
                 with self._time_and_log(known.query, args, None):
-                    found = await self._protocol.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
-        except asyncpg.OutdatedSchemaCacheError:
-            await self.reload_schema_state()
-            raise
+                    found = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
+        except BaseException as error:
+            if stamps:
+                self._transport.let_go()  # it has not gone if the driver has refused the arguments
+            if not await self._may_go_again(error):
+                raise
+            if stamp is not None:
+                await self.stamp_with(stamp)
+            return None
         finally:
             self.asked_at = None
+        if stamps:
+            self.stamped_for = stamp
         return found
 
-    async def _send_stamped(self, known: Any, args: tuple[Any, ...], limit: int, stamp: tuple[Any, ...]) -> list[Any]:
-        """Send a stamp and a statement in one go.
+    def _begin_stamp(self, stamp: tuple[Any, ...]) -> bool:
+        """Have a stamp sent with the statement that follows; False if it cannot go so.
 
         The server takes them as one transaction and leaves the second out if the first fails. If the second fails, the
         stamp is taken back with it.
         """
         stamping = self._stmt_cache.get((_STAMP, asyncpg.Record, False))
-        if stamping is None or not self.at_rest():
-            await self.stamp_with(stamp)
-            return await self._send(known, args, limit)
+        if stamping is None or not isinstance(self._transport, JoiningTransport) or not self.at_rest():
+            return False
         self.stamped_for = None
-        link, sent = self._protocol, self._protocol.queries_count
-        self._transport.write(_bind(stamping.name.encode(), stamp) + _EXECUTE)
-        try:
-            found = await self._send(known, args, limit)
-        except BaseException:
-            if link.queries_count == sent:
-                self.terminate()  # the driver has refused the arguments: nothing has gone that ends what we began
-            raise
-        self.stamped_for = stamp
-        return found
+        self._transport.hold(_bind(stamping.name.encode(), stamp) + _EXECUTE)
+        return True
+
+    async def _may_go_again(self, error: BaseException) -> bool:
+        """Whether a statement has failed only because a migration has changed what it was prepared for."""
+        if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+            await self.reload_schema_state()
+        if not isinstance(error, asyncpg.InvalidCachedStatementError):
+            return False
+        self._forget_statements()
+        return not self.is_in_transaction()
 
     def _forget_statements(self) -> None:
         """Let all connections prepare anew: a migration has changed a table."""

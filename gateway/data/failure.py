@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Everything that asking the database can raise; a `TimeoutError` is an `OSError`."""
 
-_LOST = (
+LOST = (
     OSError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
@@ -27,6 +27,7 @@ _LOST = (
     # After a failover, what was the primary may take no more writes.
     asyncpg.ReadOnlySQLTransactionError,
 )
+"""What is raised when there is no server, or not one that serves us."""
 
 _USELESS = (
     asyncpg.ReadOnlySQLTransactionError,
@@ -89,7 +90,7 @@ def _failure(error: Exception, connection: asyncpg.Connection | None, commits: b
         # The driver's word for a mistake of ours, and for the use of a connection that is gone.
         if connection is not None and not is_lost(connection):
             return None
-    elif not isinstance(error, _LOST):
+    elif not isinstance(error, LOST):
         return None
     if isinstance(error, _USELESS) and connection is not None:
         connection.terminate()

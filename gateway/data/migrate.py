@@ -25,6 +25,7 @@ from gateway.data.migration import (
     outstanding,
     read_migrations,
 )
+from gateway.data.primary import Primary
 from gateway.data.roles import OWNER, SCHEMA, RuntimeRole, prepare_roles
 
 ADVISORY_LOCK = 0x5041524C45590001
@@ -70,7 +71,7 @@ async def migrate(
     further when one fails, or when files and database do not tell the same story.
     """
     migrations = read_migrations(directory)
-    connection: asyncpg.Connection = await asyncpg.connect(owner_url, timeout=CONNECT_SECONDS)
+    connection: asyncpg.Connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS)
     try:
         async with _alone(connection):
             await _prepared(connection, runtime)

@@ -14,9 +14,11 @@ import structlog
 
 from gateway.config import ConfigError, Settings
 from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.failure import LOST
 from gateway.data.guard import refuse_unsafe
 from gateway.data.migrate import migrate, pending
 from gateway.data.migration import Migration
+from gateway.data.primary import Primary
 from gateway.data.roles import RuntimeRole
 from gateway.refusal import Refusal
 
@@ -97,7 +99,7 @@ async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None
 
 async def _check(database: OpenDatabase) -> None:
     with _reaching(database.runtime_url):
-        connection: asyncpg.Connection = await asyncpg.connect(database.runtime_url, timeout=CONNECT_SECONDS)
+        connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
             if missing := await pending(connection):
                 names = ", ".join(migration.name for migration in missing)
@@ -111,7 +113,9 @@ async def _check(database: OpenDatabase) -> None:
 def _reaching(url: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError) as error:
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        raise Unreachable(f"PostgreSQL at {place(url)} takes no writes: it is a standby, or read-only.") from error
+    except (*LOST, asyncpg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {error or 'timed out'}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {error}") from error

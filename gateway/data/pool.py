@@ -14,12 +14,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-import asyncpg
 import structlog
+from asyncpg.connection import LoggedQuery
 
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, told_clearly
+from gateway.data.primary import Primary
+from gateway.data.transport import JoiningLoop
 from gateway.errors import Overloaded, ParleyError, Unavailable
+from gateway.histogram import Histogram
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +38,9 @@ _CLOSE_SECONDS = 10
 
 OnStatement = Callable[[str], None]
 """Told the text of each statement that was sent."""
+
+OnQuery = Callable[[LoggedQuery], None]
+"""Told of each statement that has ended: how long it took, and how it failed."""
 
 
 class Counts(NamedTuple):
@@ -62,6 +68,8 @@ class Pool:
         self._free: list[StampedConnection] = []
         """The longest unused first."""
         self._waiting: deque[tuple[float, _Waiter]] = deque()
+        self.waits = Histogram()
+        """Of callers who found no connection: until they had one, or gave up."""
         self._alarm: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -76,13 +84,19 @@ class Pool:
         size: int,
         wait_seconds: float = 2.0,
         on_statement: OnStatement | None = None,
+        on_query: OnQuery | None = None,
     ) -> Pool:
-        """Connect. `on_statement` is called with the text of each statement that was sent."""
+        """Connect. `on_statement` is called with the text of each statement that was sent, `on_query` with the record
+        of each that has ended, in the context of who sent it.
+        """
+        primary = Primary(url)
 
         async def connect() -> StampedConnection:
-            connection = await connected(url)
+            connection = await connected(primary, wait_seconds)
             if on_statement is not None:
                 connection.add_query_logger(lambda record: on_statement(record.query))
+            if on_query is not None:
+                connection.add_query_logger(on_query)
             return connection
 
         pool = cls(connect, size=size, wait_seconds=wait_seconds)
@@ -99,26 +113,51 @@ class Pool:
 
         Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made.
         """
-        connection = self._pick(stamp)
+        connection = self.pick(stamp)
         if connection is not None:
             return connection
         if self._closed:
             raise _unavailable()
-        deadline = self._loop.time() + self._wait_seconds
-        if len(self._open) + self._opening < self._size:
-            self._opening += 1
-        elif (connection := await self._wait(deadline)) is not None:
-            return connection
-        return await self._opened(deadline)
+        began = self._loop.time()
+        deadline = began + self._wait_seconds
+        try:
+            if len(self._open) + self._opening < self._size:
+                self._opening += 1
+            elif (connection := await self._wait(deadline)) is not None:
+                return connection
+            return await self._opened(deadline)
+        finally:
+            self.waits.add(self._loop.time() - began)
+
+    def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
+        """As `take`, if there is a connection at once; None otherwise."""
+        free = self._free
+        while free:
+            place = len(free) - 1
+            while place and free[place].stamped_for is not stamp:
+                place -= 1
+            connection = free.pop(place)
+            if not connection.is_closed():
+                connection.taken = True
+                return connection
+            self._drop(connection)
+        return None
+
+    def take_back(self, connection: StampedConnection) -> bool:
+        """As `release`, if there is nothing to clean up; False otherwise."""
+        if not connection.taken:
+            raise RuntimeError("The connection is given back twice.")
+        at_rest = connection.at_rest()
+        if at_rest:
+            self._put_back(connection)
+        return at_rest
 
     async def release(self, connection: StampedConnection) -> None:
         """Give a connection back. An open transaction is rolled back; a connection that fails at that is dropped."""
-        if not connection.taken:
-            raise RuntimeError("The connection is given back twice.")
-        if connection.at_rest():
-            self._put_back(connection)
+        if self.take_back(connection):
             return
         if connection.is_closed():
+            self._drop_free()
             self._drop(connection)
             return
         connection.taken = False
@@ -147,8 +186,9 @@ class Pool:
         """Raise `Unavailable` or `Overloaded` unless the database answers."""
         async with self.connection() as connection:
             with told_clearly(connection):
-                if await connection.fetchval("SELECT pg_is_in_recovery()", timeout=self._wait_seconds):
-                    raise Unavailable("The database is a standby: it takes no writes.")
+                if await connection.fetchval("SHOW transaction_read_only", timeout=self._wait_seconds) == "on":
+                    connection.terminate()
+                    raise Unavailable("The database takes no writes.")
 
     async def close(self) -> None:
         """Close every connection once it is given back; at once if this task is being cancelled."""
@@ -167,26 +207,13 @@ class Pool:
         finally:
             self._end()
 
-    def _pick(self, stamp: tuple[Any, ...] | None) -> StampedConnection | None:
-        free = self._free
-        while free:
-            place = len(free) - 1
-            while place and free[place].stamped_for != stamp:
-                place -= 1
-            connection = free.pop(place)
-            if not connection.is_closed():
-                connection.taken = True
-                return connection
-            self._drop(connection)
-        return None
-
     def _put_back(self, connection: StampedConnection) -> None:
         """Give a connection that is at rest to whoever has waited longest."""
         now = connection.released_at = self._loop.time()
         connection.taken = False
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
-        elif (waiter := self._next()) is not None:
+        elif self._waiting and (waiter := self._next()) is not None:
             connection.taken = True
             waiter.set_result(connection)
         else:
@@ -212,6 +239,12 @@ class Pool:
             self._open.remove(connection)
             self._opening += 1
             self._leave_room()
+
+    def _drop_free(self) -> None:
+        """Do without all that are free, which go where one was lost: each of them might keep its caller for seconds."""
+        free, self._free = self._free, []
+        for connection in free:
+            self._drop(connection)
 
     def _leave_room(self) -> None:
         waiter = self._next()
@@ -331,10 +364,11 @@ def _unavailable() -> Unavailable:
     return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
 
 
-async def connected(url: str) -> StampedConnection:
+async def connected(primary: Primary, within_seconds: float) -> StampedConnection:
     """A connection as the runtime role needs it."""
-    return await asyncpg.connect(
-        url,
+    connection: StampedConnection = await primary.connect(
+        timeout=within_seconds,
+        loop=JoiningLoop(asyncio.get_running_loop()),
         connection_class=StampedConnection,
         statement_cache_size=500,
         # As long as the connection: the server plans anew by itself when tables or their statistics change.
@@ -355,3 +389,4 @@ async def connected(url: str) -> StampedConnection:
             "jit": "off",
         },
     )
+    return connection

@@ -9,7 +9,19 @@ What reads comes in two forms: `$2` is an array of keys or, with `one`, a single
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Shown(NamedTuple):
+    """A column that is not selected as it is: `select` of it, as in `trim_scale({})::text`."""
+
+    column: str
+    select: str
+
+
+Columns = tuple[str | Shown, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +73,16 @@ class Condition:
 
 
 @functools.lru_cache(maxsize=4096)
-def by_key(table: str, column: str, columns: tuple[str, ...], *, one: bool = False) -> str:
+def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> str:
     """Rows by a column's values."""
     keys = "$2" if one else "ANY($2::uuid[])"
-    return f"SELECT {_list(columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = {keys}"
+    return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = {keys}"
 
 
 @functools.lru_cache(maxsize=4096)
-def children(
-    source: Source, order: tuple[str, ...], descending: bool, columns: tuple[str, ...], *, one: bool = False
-) -> str:
+def children(source: Source, order: tuple[str, ...], descending: bool, columns: Columns, *, one: bool = False) -> str:
     """All children of each parent, in order. `link_place` is the place of the parent's key in `$2`, from 1."""
-    return _per_parent(source, _list(columns, "t"), _order(source, order, descending), one)
+    return _per_parent(source, _list(source.table, columns, "t"), _order(source, order, descending), one)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -82,7 +92,7 @@ def page(
     descending: bool,
     conditions: tuple[Condition, ...],
     continued: bool,
-    columns: tuple[str, ...],
+    columns: Columns,
     *,
     one: bool = False,
 ) -> str:
@@ -98,7 +108,7 @@ def page(
         names = ", ".join(source.ordered(column) for column in order)
         where += f" AND ({names}) {'<' if descending else '>'} ({place})"
     ordered = where + _order(source, order, descending) + "\nLIMIT $3"
-    return _per_parent(source, _list(columns, "t"), ordered, one)
+    return _per_parent(source, _list(source.table, columns, "t"), ordered, one)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -109,18 +119,18 @@ def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = Fals
 
 
 @functools.lru_cache(maxsize=1024)
-def insert(table: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
+def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
     """A new row of the caller with the values of `names` from `$2` on."""
     values = ", ".join(f"${2 + n}" for n in range(len(names)))
     return (
         f"INSERT INTO {table} ({', '.join(('user_id', *names))})\n"
         f"VALUES ({', '.join(filter(None, ('$1', values)))})\n"
-        f"RETURNING {_list(columns)}"
+        f"RETURNING {_list(table, columns)}"
     )
 
 
 @functools.lru_cache(maxsize=1024)
-def update(table: str, names: tuple[str, ...], guard: str, columns: tuple[str, ...]) -> str:
+def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
     """Change the row `$2` to the values of `names` from `$3` on, where `guard` holds.
 
     `guard` is a condition of our own text, whose parameters, if any, come after the values.
@@ -128,7 +138,7 @@ def update(table: str, names: tuple[str, ...], guard: str, columns: tuple[str, .
     values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
     return (
         f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
-        f"RETURNING {_list(columns)}"
+        f"RETURNING {_list(table, columns)}"
     )
 
 
@@ -154,5 +164,22 @@ def _order(source: Source, order: tuple[str, ...], descending: bool) -> str:
     return "\nORDER BY " + ", ".join(source.ordered(column) + way for column in order)
 
 
-def _list(columns: tuple[str, ...], alias: str = "") -> str:
-    return ", ".join(f"{alias}.{column}" for column in columns) if alias else ", ".join(columns)
+def _list(table: str, columns: Columns, alias: str = "") -> str:
+    derived = _DERIVED.get(table, {})
+    prefix = f"{alias or table}." if alias or derived else ""
+    return ", ".join(_selected(column, derived, prefix) for column in columns)
+
+
+def _selected(column: str | Shown, derived: Mapping[str, str], prefix: str) -> str:
+    if isinstance(column, Shown):
+        return column.select.format(prefix + derived.get(column.column, column.column))
+    return f"{prefix}{derived[column]} AS {column}" if column in derived else prefix + column
+
+
+def derive(table: str, columns: Mapping[str, str]) -> None:
+    """Read columns of a table through functions of its row, from now on. PostgreSQL lets these be named as columns."""
+    _DERIVED[table] = dict(columns)
+
+
+_DERIVED: dict[str, dict[str, str]] = {}
+"""The functions that columns are read through, by table."""

@@ -11,9 +11,9 @@ instead of taking a connection each, so a flood of wide operations cannot exhaus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
+from gateway.data.stamp import Stamp
 from gateway.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -31,21 +32,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-class Stamp(NamedTuple):
-    """What row-level security and the history of decisions know of the caller."""
-
-    user_id: UUID
-    session_id: UUID | None
-    actor: str
+NOTHING: Mapping[str, tuple[str, ...]] = {}
 
 
 class Statements:
     """Statements of one caller on one connection, in a transaction, or each by itself."""
 
-    def __init__(self, connection: StampedConnection, stamp: Stamp, *, commits: bool = False) -> None:
-        """`commits` says that each takes effect by itself. Each then carries the stamp: one that fails takes it off."""
+    def __init__(
+        self,
+        connection: StampedConnection,
+        stamp: Stamp,
+        *,
+        commits: bool = False,
+        shown: Mapping[str, tuple[str, ...]] = NOTHING,
+    ) -> None:
+        """`commits` says that each takes effect by itself. Each then carries the stamp: one that fails takes it off.
+
+        `shown` are the columns, by table, to which `insert` may restrict itself.
+        """
         self.connection = connection
+        self._shown = shown
         self.user_id = stamp.user_id
         self._stamp = stamp if commits else None
         self._commits = commits
@@ -75,10 +81,11 @@ class Statements:
         found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
 
-    async def insert(self, entity: type[T], values: dict[str, Any]) -> T:
-        """A new object of the caller."""
+    async def insert(self, entity: type[T], values: dict[str, Any], *, for_show: bool = False) -> T:
+        """A new object of the caller. `for_show`, it has no more columns than will be shown of it, and its id."""
         described = _entity(entity)
-        text = statements.insert(described.table, tuple(values), described.columns)
+        columns = self._shown.get(described.table, described.columns) if for_show else described.columns
+        text = statements.insert(described.table, tuple(values), columns)
         arguments = (described.encode(name, value) for name, value in values.items())
         made = await self._row(text, [self.user_id, *arguments], described.record)
         return cast("T", made)
@@ -98,8 +105,10 @@ class Statements:
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         with told_clearly(self.connection, commits=self._commits):
-            found = await self.connection.fetchrow(text, *arguments, record_class=record, stamp=self._stamp)
-            return cast("asyncpg.Record | None", found)
+            found: asyncpg.Record | None = await self.connection.fetchrow(
+                text, *arguments, record_class=record, stamp=self._stamp
+            )
+            return found
 
 
 class Tenant:
@@ -118,6 +127,8 @@ class Tenant:
         self._connection: StampedConnection | None = None
         self._in_snapshot = False
         self._closed = False
+        self.shown: Mapping[str, tuple[str, ...]] = NOTHING
+        """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
         self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
         """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
 
@@ -143,18 +154,21 @@ class Tenant:
 
     async def fetch(self, text: str, *arguments: Any, record: type[Row] | None = None) -> list[Any]:
         """Rows of a generated statement that only reads; the caller's id goes first."""
-        task = await self._begin_turn()
+        task = self._first_turn() or await self._begin_turn()
         try:
             return await self._fetch(text, arguments, record)
         except (Unavailable, *ERRORS) as error:
             return await self._fetch_again(error, text, arguments, record)
         finally:
-            await self._end_turn(task)
+            if self._closed or len(self._turns) > 1:
+                await self._end_turn(task)
+            else:
+                self._turns.clear()
 
     async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
         stamp, connection = self.stamp, self._connection
         if connection is None:
-            connection = self._connection = await self._pool.take(stamp)
+            connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
         if self._snapshot and not self._in_snapshot:
             connection = await self._stamped()
         return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)
@@ -180,7 +194,7 @@ class Tenant:
         """Wait for the turn, and for a connection."""
         stamp, task = self.stamp, await self._begin_turn()
         try:
-            return task, Statements(await self._taken(), stamp, commits=True)
+            return task, Statements(await self._taken(), stamp, commits=True, shown=self.shown)
         except BaseException:
             await self._end_turn(task)
             raise
@@ -221,7 +235,9 @@ class Tenant:
     async def close(self) -> None:
         """Give the connection back. What still runs on it is wanted by nobody any more, and is cancelled."""
         self._closed = True
-        left = self._turns.keys() - {asyncio.current_task()} if self._turns else ()
+        if not self._turns:
+            return await self._give_back()
+        left = self._turns.keys() - {asyncio.current_task()}
         try:
             if left:
                 for task in left:
@@ -241,11 +257,18 @@ class Tenant:
         finally:
             await self._end_turn(task)
 
+    def _first_turn(self) -> asyncio.Task[Any] | None:
+        """The turn of the present task, if no other uses the connection."""
+        if self._turns:
+            return None
+        task: Any = asyncio.current_task()
+        self._turns[task] = None
+        return task  # type: ignore[no-any-return]
+
     async def _begin_turn(self) -> asyncio.Task[Any]:
+        if (first := self._first_turn()) is not None:
+            return first
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        if not self._turns:
-            self._turns[task] = None
-            return task
         if task in self._turns:
             raise RuntimeError("Something else of the operation is awaited inside of its transaction.")
         turn = self._turns[task] = asyncio.get_running_loop().create_future()
@@ -296,6 +319,8 @@ class Tenant:
         if connection is None:
             return
         in_snapshot, self._in_snapshot = self._in_snapshot, False
+        if not in_snapshot and self._pool.take_back(connection):
+            return
         try:
             if in_snapshot:
                 # It has read what it was to read. If this fails, there is nothing to lose but the connection.

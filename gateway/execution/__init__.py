@@ -6,10 +6,10 @@ it awaits nothing and needs no context, so it can be tested with strings.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
 
@@ -19,14 +19,15 @@ from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
 from gateway.execution.complete import Answer, complete, failed
 from gateway.execution.cost import plan_cost
+from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
 from gateway.execution.limits import Limits, check_limits
 from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
-from gateway.execution.subscribe import ContextFactory, subscribe
-from gateway.execution.text import check_literals
+from gateway.execution.subscribe import ContextFactory, Ran, respond
+from gateway.execution.text import check_literals, check_variables
 
 
 class Engine:
@@ -44,7 +45,7 @@ class Engine:
         self.schema = schema
         self.ways: Counter[tuple[str, str]] = Counter()
         """How many operations of each kind ran breadth-first, or for which reason they did not."""
-        self._deadline_seconds = deadline_seconds
+        self._deadlines = Deadlines(deadline_seconds)
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
@@ -59,6 +60,8 @@ class Engine:
             text = text_of(request)
             document = self._read(text, request.operation_name)
             self.documents.put(key, document, len(text))
+        if not request.storable:
+            check_variables(request.variables)
         variables = document.coerce(request.variables)
         document.cost.check(variables.coerced)
         return Operation(document, variables, request.extensions)
@@ -73,7 +76,16 @@ class Engine:
         coerce = compile_coercion(self.schema, definition, suggestions=self._introspection)
         cost = plan_cost(self.schema, definition, fragments, self._limits)
         names = field_names(definition, fragments)
-        return Document(definition, fragments, names, coerce, cost, Plans(self.schema, definition, fragments, names))
+        return Document(
+            definition,
+            definition.name.value if definition.name else None,
+            definition.operation.value,
+            fragments,
+            names,
+            coerce,
+            cost,
+            Plans(self.schema, definition, fragments, names),
+        )
 
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
@@ -88,24 +100,36 @@ class Engine:
     async def subscribe(self, operation: Operation, contexts: ContextFactory) -> AsyncGenerator[Answer, None]:
         """Run a subscription: an answer per event. One without data is the last, and says why it ended."""
         try:
-            async with aclosing(subscribe(self.schema, operation, contexts, self._run)) as results:
-                async for result in results:
-                    yield complete(result, operation.name)
+            async with (
+                contexts() as context,
+                self.source(operation, context) as source,
+                aclosing(respond(operation, source, contexts, self.run_events)) as answers,
+            ):
+                async for answer in answers:
+                    yield answer
         except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
             yield failed(error, operation.name)
 
+    def source(self, operation: Operation, context: object) -> AbstractAsyncContextManager[AsyncIterable[Any]]:
+        """A subscription's stream of events, open for as long as the block runs."""
+        return depth_first.source(self.schema, operation, context)
+
+    async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
+        """Run a subscription's selection on several events at once."""
+        return Ran.of(await self._run(operation, context, events), operation.name)
+
     async def _run(self, operation: Operation, context: object, roots: Sequence[object]) -> list[ExecutionResult]:
         plan = self._plan(operation)
-        self.ways[operation.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
+        self.ways[operation.document.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            with self._deadlines.begin():
                 if isinstance(plan, str):
                     return [await depth_first.run(self.schema, operation, context, root) for root in roots]
                 return await breadth_first.run(self.schema, operation, plan, context, roots)
         except TimeoutError:
             # Whatever else takes too long is an error of its field.
             raise TimedOut(
-                f"The operation took longer than {self._deadline_seconds:g} seconds and was ended.",
+                f"The operation took longer than {self._deadlines.seconds:g} seconds and was ended.",
                 **({"outcome": "unknown"} if operation.kind == "mutation" else {}),
             ) from None
 

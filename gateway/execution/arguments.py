@@ -146,7 +146,7 @@ def _object(node: ObjectValueNode, of: GraphQLInputObjectType) -> _Reader | None
     values = _readers((given.get(name), field.type, _default(field)) for name, field in of.fields.items())
     if values is None:
         return None
-    fields = tuple(zip(names, values, strict=True))
+    fields = tuple((name, reader) for name, reader in zip(names, values, strict=True) if reader is not _absent)
 
     def read(variables: VariableValues) -> Any:
         found = {}
@@ -213,7 +213,11 @@ def _deep(value: Any, copiers: list[tuple[Any, Callable[[], Any]]]) -> Callable[
 
 
 def _constant(value: Any) -> _Reader:
-    return lambda _: value
+    return _absent if value is _ABSENT else lambda _: value
+
+
+def _absent(_: VariableValues) -> Any:
+    return _ABSENT
 
 
 def _by_literal(node: ValueNode, of: GraphQLInputType) -> _Reader:

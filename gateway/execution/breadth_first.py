@@ -25,16 +25,17 @@ async def run(
     on_field: OnField | None = None,
 ) -> list[ExecutionResult]:
     """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root."""
-    results = [ExecutionResult({}, None) for _ in roots]
+    results: list[ExecutionResult] = []
     for selection in plan.turns:
         turn = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
         top = turn.open(selection, roots)
         await turn.drain()
         answers = _answers(turn, top)
-        results = answers if len(plan.turns) == 1 else list(map(_joined, results, answers))
+        results = list(map(_joined, results, answers)) if results else answers
         if results[0].data is None:
             break
-    return results
+    # A mutation of which every field is skipped has no turn.
+    return results or [ExecutionResult({}, None) for _ in roots]
 
 
 def _answers(run: Run, top: Scope) -> list[ExecutionResult]:
@@ -43,16 +44,23 @@ def _answers(run: Run, top: Scope) -> list[ExecutionResult]:
         try:
             for scope in reversed(run.scopes):
                 if scope.sources:
-                    selection = scope.selection
-                    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
-                    scope.results = selection.build(scope.sources, *ends)
+                    _build(scope)
         except Exception:  # noqa: BLE001, S110 - the boundary of a field: which one it was is found out in pieces
             pass
         else:
             return [ExecutionResult(data, None) for data in top.results]
     for scope in reversed(run.scopes):
-        scope.results = build_partials(scope) if scope.sources else []
+        if scope.sources:
+            scope.results = build_partials(scope)
     return [settled(partial) for partial in top.results]
+
+
+def _build(scope: Scope) -> None:
+    """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
+    selection = scope.selection
+    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
+    scope.results = selection.build(scope.sources, *ends)
+    scope.sources, scope.states = (), []
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:

@@ -24,7 +24,6 @@ from gateway.errors import BadRequest
 from gateway.execution.document import MAX_ERRORS, without_values
 from gateway.execution.inputs import SHAREABLE, Converter, Converters, doubt
 from gateway.execution.operation import RequestErrors
-from gateway.execution.text import check_variables
 
 Coerce = Callable[[Mapping[str, Any]], VariableValues]
 
@@ -38,7 +37,6 @@ def compile_coercion(schema: GraphQLSchema, definition: OperationDefinitionNode,
     usual = _usual(schema, nodes)
 
     def coerce(variables: Mapping[str, Any]) -> VariableValues:
-        check_variables(variables)
         try:
             return usual(variables)
         except Exception:  # noqa: BLE001 - whatever a scalar raises, graphql-core words it

@@ -10,8 +10,7 @@ from __future__ import annotations
 import secrets
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
@@ -19,7 +18,7 @@ from graphql import ExecutionResult, GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import BadRequest, ParleyError
-from gateway.execution.operation import RequestErrors
+from gateway.execution.operation import NOTHING, RequestErrors
 
 INTERNAL = "INTERNAL"
 SHOWN_FRAMES = 8
@@ -36,13 +35,12 @@ ABSENT: Final = _Absent()
 FormattedError = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A GraphQL response, ready to be encoded. Without `data` when the request was refused before it ran."""
 
     data: Any = ABSENT
     errors: tuple[FormattedError, ...] = ()
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = NOTHING
 
     @property
     def has_data(self) -> bool:
@@ -56,7 +54,7 @@ class Answer:
 
     def bytes(self) -> bytes:
         """The response as JSON."""
-        members: dict[str, Any] = {"data": self.data} if self.has_data else {}
+        members: dict[str, Any] = {} if self.data is ABSENT else {"data": self.data}
         if self.errors:
             members["errors"] = self.errors
         if self.extensions:
@@ -69,7 +67,9 @@ class Answer:
 
 def complete(result: ExecutionResult, operation_name: str | None = None) -> Answer:
     """The answer to an operation that was run."""
-    return Answer(result.data, tuple(present(error, operation_name) for error in result.errors or ()))
+    if not result.errors:
+        return Answer(result.data)
+    return Answer(result.data, tuple(present(error, operation_name) for error in result.errors))
 
 
 def failed(error: Exception, operation_name: str | None = None) -> Answer:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from inspect import isawaitable
+from types import SimpleNamespace
 from typing import Any, cast
 
 from graphql import (
@@ -29,17 +30,20 @@ from graphql import (
 )
 
 from gateway.auth.identity import Identity
+from gateway.broker.process import ProcessBroker
 from gateway.context import SNAPSHOT_FIELD, Context, Resources
 from gateway.execution import Engine, breadth_first, depth_first, sample
 from gateway.execution.document import choose, parse
 from gateway.execution.operation import Operation, OperationRequest, RequestErrors
 from gateway.execution.plan import Field
 from gateway.feed.changes import Change
+from gateway.feed.presence import Presence
+from gateway.feed.signals import Signals
 from gateway.http.ports import Client
 from gateway.refusal import Refusal
 from gateway.schema.build import graphql_schema
 from gateway.schema.entity import Entity, entity_of
-from gateway.schema.event import event_of, occurrence
+from gateway.schema.event import event_of, is_event, occurrence
 
 _WIDTH = 100
 _INDENT = "    "
@@ -80,12 +84,18 @@ def explain(text: str) -> str:
 async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> ExecutionResult:
     """Run the operation, or of a subscription what is done for one event."""
     connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
-    shared = Resources(connection, cast("Any", _Hub()), cast("Any", None), cast("Any", None))
+    signals, keys = Signals(ProcessBroker()), SimpleNamespace(refresh_key=bytes(32))
+    presence, accounts = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
+    shared = Resources(connection, cast("Any", _Hub()), signals, presence, cast("Any", None), accounts)
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
     snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)
+    root = None
     try:
-        root = _event(schema, operation) if operation.kind == "subscription" else None
+        if operation.kind == "subscription":
+            if not is_event(cls := _event_class(schema, operation)):
+                return ExecutionResult(None, None)
+            root = _event(cls)
         plan = operation.plan
         if isinstance(plan, str):
             return await depth_first.run(schema, operation, context, root)
@@ -130,10 +140,15 @@ def _manner(schema: GraphQLSchema, operation: Operation) -> list[str]:
         else "Runs breadth-first: level by level, each link once for all objects of its level.",
     ]
     if operation.kind == "subscription":
-        described = event_of(_event_class(schema, operation))
-        ops = ", ".join(sorted(described.ops))
-        lines.append(f"Waits for changes of {described.entity} ({ops}). For each event:")
+        lines.append(_waits_for(_event_class(schema, operation)))
     return lines
+
+
+def _waits_for(cls: type) -> str:
+    if not is_event(cls):
+        return "Waits for signals, which are not stored. What it asks between them is not told here."
+    described = event_of(cls)
+    return f"Waits for changes of {described.entity} ({', '.join(sorted(described.ops))}). For each event:"
 
 
 def _wrapped(line: str) -> list[str]:
@@ -218,9 +233,8 @@ def _event_class(schema: GraphQLSchema, operation: Operation) -> Any:
     return _classes(schema)[get_named_type(root.fields[name].type).name]
 
 
-def _event(schema: GraphQLSchema, operation: Operation) -> Any:
+def _event(cls: type) -> Any:
     """A made-up event, as its subscription yields it."""
-    cls = _event_class(schema, operation)
     described = event_of(cls)
     data = {name: next(iter(members)).value for name, members in described.enums.items()}
     data |= {link.key: str(sample.KEY) for link in described.links.values()}

@@ -44,6 +44,10 @@ class FieldInfo:
         return self._run.context
 
     @property
+    def memo(self) -> dict[Any, Any]:
+        return self._field.memo
+
+    @property
     def field_name(self) -> str:
         return self._field.name
 

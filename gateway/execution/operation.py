@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, VariableValues
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 Kind = Literal["query", "mutation", "subscription"]
 
 
-@dataclass(frozen=True, slots=True)
-class OperationRequest:
+NOTHING: Mapping[str, Any] = {}
+
+
+class OperationRequest(NamedTuple):
     """A request as it was sent: nothing in it has been checked but the types of its members."""
 
     query: str
     operation_name: str | None = None
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = NOTHING
+    extensions: Mapping[str, Any] = NOTHING
     sha256: str | None = None
     """The hash of the document, beside its text, or in its place: then the text is empty."""
+    storable: bool = False
+    """Whether it is known already that the variables hold nothing that the database could not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class Document:
     """
 
     definition: OperationDefinitionNode
+    name: str | None
+    """The operation's name, if it has one."""
+    kind: Kind
+    """Whether the operation reads once, writes, or listens."""
     fragments: Mapping[str, FragmentDefinitionNode]
     field_names: frozenset[str]
     coerce: Callable[[Mapping[str, Any]], VariableValues]
@@ -43,24 +51,13 @@ class Document:
     cost: Cost
     plans: Plans
 
-    @property
-    def name(self) -> str | None:
-        """The operation's name, if it has one."""
-        return self.definition.name.value if self.definition.name else None
 
-    @property
-    def kind(self) -> Kind:
-        """Whether the operation reads once, writes, or listens."""
-        return self.definition.operation.value
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An operation that is ready to run: its document and the variables, checked and coerced."""
 
     document: Document
     variables: VariableValues
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = NOTHING
 
     @property
     def name(self) -> str | None:

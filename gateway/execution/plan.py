@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
 
+from gateway.data.statements import Columns, Shown
 from gateway.execution.compile import compile_build
 from gateway.schema.entity import Entity
 
@@ -31,6 +32,8 @@ class Field:
     definition: GraphQLField
     path: tuple[str, ...]
     """The keys from the root of the response, without places in lists."""
+    memo: dict[Any, Any] = field(default_factory=dict)
+    """What resolvers work out from the selection alone, kept for all who run the plan."""
 
     @property
     def type(self) -> GraphQLOutputType:
@@ -80,15 +83,15 @@ class Reads:
     first: int | None = None
     """The position of the first column; None to read by name."""
     columns: set[str] = field(default_factory=set)
-    texts: set[str] = field(default_factory=set)
-    """Columns that are selected as text, because they are only shown and the driver is slow to read them."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Columns that are only shown and therefore selected as text, and how: with `{}` for the column."""
     placed: bool = False
     """Whether it is told where rows stand in their list."""
 
     @functools.cached_property
-    def wanted(self) -> tuple[str, ...]:
+    def wanted(self) -> Columns:
         """What is selected, in its order. To be asked once all columns are known."""
-        shown = [f"{column}::text" for column in self.entity.kinds if column in self.texts]
+        shown = [Shown(column, self.texts[column]) for column in self.entity.kinds if column in self.texts]
         # Behind the texts: of two columns of one name, the last is the one that is read by it.
         read = [column for column in self.entity.kinds if column in self.columns]
         return (*shown, *read) or ("id",)
@@ -102,7 +105,7 @@ class Reads:
     def text(self, column: str) -> str:
         """The expression that reads a column that is selected as text."""
         assert self.first is not None  # noqa: S101 - texts are positions only
-        return f"r[{self.first + self.wanted.index(f'{column}::text')}]"
+        return f"r[{self.first + self.wanted.index(Shown(column, self.texts[column]))}]"
 
 
 @dataclass(eq=False)

@@ -31,7 +31,7 @@ from graphql import (
 
 from gateway.execution.call import FieldArguments, caller, computed
 from gateway.execution.collect import Collector, condition_variables
-from gateway.execution.leaf import column_inline, of_text
+from gateway.execution.leaf import TEXTS, column_inline
 from gateway.execution.limits import INTROSPECTION
 from gateway.execution.plan import Field, Inline, Plan, Reads, Selection, Step
 from gateway.execution.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
@@ -65,7 +65,7 @@ class Plans:
         """The plan for these variables, or why there is none."""
         if self._reason is not None:
             return self._reason
-        choices = tuple(variables.coerced.get(name) for name in self._conditions)
+        choices = tuple(map(variables.coerced.get, self._conditions))
         plan = self._made.get(choices)
         if plan is None:
             if not all(isinstance(choice, bool) for choice in choices):
@@ -189,9 +189,9 @@ class _Planner:
     def _column(self, field: Field, of: Entity, reads: Reads) -> Inline | Step:
         (column,) = of.fields[field.name]
         leaf: Any = get_nullable_type(field.type)
-        if reads.first is not None and (write := of_text(of.kinds[column])) is not None:
-            reads.texts.add(column)
-            return write(lambda: reads.text(column))
+        if reads.first is not None and (text := TEXTS.get(of.kinds[column])) is not None:
+            reads.texts[column] = text.select
+            return text.inline(lambda: reads.text(column))
         reads.columns.add(column)
         if not is_leaf_type(leaf):
             return Mapped(field, attrgetter(column), self._shape(field, field.type))

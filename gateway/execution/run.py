@@ -7,9 +7,10 @@ rows, equal ones as one, and whatever resolvers have promised. Then what depende
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from graphql import GraphQLSchema, VariableValues
@@ -59,8 +60,7 @@ class Scope:
         """The objects that will be null, because something failed in them where null is not allowed."""
 
 
-@dataclass(slots=True)
-class _Ask:
+class _Ask(NamedTuple):
     batch: Batch
     keys: Sequence[Any]
     field: Field
@@ -175,44 +175,41 @@ class Run:
                 else:
                     await asyncio.gather(self._load(asks), self._await(waits))
         finally:
+            self._loaded.clear()
             if self._tracked:
                 await _end(self._tracked)
 
     async def _load(self, asks: list[_Ask]) -> None:
         """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
-        answers: list[tuple[list[_Ask], Any]] = []
-        for equal in _merged(asks):
-            first = equal[0]
-            if self._on_field is not None:
-                self._on_field(first.field)
-            try:
-                found = await self._found(first.batch, [key for ask in equal for key in ask.keys])
-            except Exception as error:  # noqa: BLE001 - the boundary of a field
-                answers.append((equal, error))
-            else:
-                answers.append((equal, found))
-        for equal, answer in answers:
-            for ask in equal:
-                (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
+        if len(asks) == 1:
+            (ask,) = asks
+            return self._go_on(asks, await self._answer(ask, ask.keys))
+        together = _merged(asks)
+        answers = [await self._answer(equal[0], chain.from_iterable(ask.keys for ask in equal)) for equal in together]
+        for equal, answer in zip(together, answers, strict=True):
+            self._go_on(equal, answer)
+        return None
 
-    async def _found(self, batch: Batch, keys: list[Any]) -> Mapping[Any, Any]:
+    async def _answer(self, ask: _Ask, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
+        """What the ask's batch finds for the keys, or why it could not be asked."""
+        if self._on_field is not None:
+            self._on_field(ask.field)
         distinct = dict.fromkeys(keys)
         distinct.pop(None, None)
-        for known in self._loaded:
-            if known.batch == batch:
-                if missing := [key for key in distinct if key not in known.asked]:
-                    known.found = {**known.found, **await batch.load(self.tenant, missing)}
-                    known.asked.update(dict.fromkeys(missing))
-                return known.found
-        found = await batch.load(self.tenant, list(distinct)) if distinct else {}
-        self._loaded.append(_Loaded(batch, found, distinct))
+        tenant: Tenant = self.context.tenant
+        try:
+            for known in self._loaded:
+                if known.batch == ask.batch:
+                    return await _found_more(known, tenant, [key for key in distinct if key not in known.asked])
+            found = await ask.batch.load(tenant, list(distinct)) if distinct else {}
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            return error
+        self._loaded.append(_Loaded(ask.batch, found, distinct))
         return found
 
-    @property
-    def tenant(self) -> Tenant:
-        """The caller's view of the database."""
-        tenant: Tenant = self.context.tenant
-        return tenant
+    def _go_on(self, asks: Iterable[_Ask], answer: Any) -> None:
+        for ask in asks:
+            (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
 
     async def _await(self, waits: list[_Wait]) -> None:
         work = [(wait, place) for wait in waits for place in wait.pending if not self._is_dropped(wait, place)]
@@ -282,10 +279,16 @@ async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
     return await value
 
 
-def _merged(asks: list[_Ask]) -> Iterable[list[_Ask]]:
+async def _found_more(known: _Loaded, tenant: Tenant, missing: list[Any]) -> Mapping[Any, Any]:
+    """What was found, once those keys are asked for that were not."""
+    if missing:
+        known.found = {**known.found, **await known.batch.load(tenant, missing)}
+        known.asked.update(dict.fromkeys(missing))
+    return known.found
+
+
+def _merged(asks: list[_Ask]) -> Collection[list[_Ask]]:
     """The asks, those for equal batches together."""
-    if len(asks) == 1:
-        return [asks]
     by_batch: dict[Batch, list[_Ask]] = {}
     for ask in asks:
         by_batch.setdefault(ask.batch, []).append(ask)

@@ -110,13 +110,19 @@ class SampleRow(dict[str, Any]):
             return self[self._columns[column]]
         if column.endswith("::text"):
             return str(self[column.removesuffix("::text")])
-        is_id = column == "id" or column.endswith("_id")
-        kind = self._kinds.get(column, UUID if is_id else int)
+        kind = self._kinds.get(column) or _likely_kind(column)
         return self._key if kind is UUID else sample(kind)
 
     def __getattr__(self, name: str) -> Any:
         found = inspect.getattr_static(self._record, name) if self._record else None
         return found.fget(self) if isinstance(found, property) and found.fget else getattr(self._record, name)
+
+
+def _likely_kind(column: str) -> type:
+    """What a column of no entity may be."""
+    if column == "id" or column.endswith("_id"):
+        return UUID
+    return str if column.endswith("name") else int
 
 
 def sample(kind: Any) -> Any:
@@ -136,6 +142,7 @@ def _selected(text: str) -> list[str]:
     """The columns that a generated statement selects, in their order."""
     lists = _SELECTED.findall(text)
     names = [part.rpartition(" AS ")[2].rpartition(".")[2] for each in lists for part in each.split(", ")]
+    names = [name.replace(")", "") for name in names]  # of `trim_scale(t.cost)::text`
     return [name for name in names if name != "*"]
 
 
@@ -178,8 +185,14 @@ class SampleConnection:
         return SampleTransaction(self._asked)
 
     # As a pool of itself:
+    def pick(self, *_preferred: Any) -> SampleConnection:
+        return self
+
     async def take(self, *_preferred: Any) -> SampleConnection:
         return self
+
+    def take_back(self, _connection: Any) -> bool:
+        return True
 
     async def release(self, _connection: Any) -> None: ...
 

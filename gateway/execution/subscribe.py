@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphql import ExecutionResult, GraphQLSchema
+from graphql import ExecutionResult
 
 from gateway.errors import Overloaded, TimedOut, Unavailable
-from gateway.execution import depth_first
+from gateway.execution.complete import Answer, complete, failed
 from gateway.execution.operation import Operation
 
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
-Run = Callable[[Operation, Any, Sequence[Any]], Awaitable[list[ExecutionResult]]]
 
 MOST_TOGETHER = 20
 """So many events are run at once. What came of them is held until a client that reads slowly has taken it."""
@@ -23,26 +22,45 @@ class Together(list[Any]):
     """Events that wait at the same time. A source that yields them so lets the operation run once for all of them."""
 
 
-async def subscribe(
-    schema: GraphQLSchema, operation: Operation, contexts: ContextFactory, run: Run
-) -> AsyncGenerator[ExecutionResult, None]:
-    """A result for each event: one context for the source, and a fresh one for each run.
+Run = Callable[[Operation, Any, Sequence[Any]], Awaitable["Ran"]]
+
+
+class Ran(NamedTuple):
+    """What came of events that were run at once."""
+
+    answers: list[Answer]
+    """Of the events up to the first that could not be read."""
+    spoilt: Exception | None
+    """Why that one could not: it must not be sent as null, and nothing behind it."""
+
+    @classmethod
+    def of(cls, results: Sequence[ExecutionResult], operation_name: str | None) -> Ran:
+        """The answers to send."""
+        answers: list[Answer] = []
+        for result in results:
+            for error in result.errors or ():
+                if isinstance(error.original_error, Overloaded | TimedOut | Unavailable):
+                    return cls(answers, error)
+            answers.append(complete(result, operation_name))
+        return cls(answers, None)
+
+
+async def respond(
+    operation: Operation, source: AsyncIterable[Any], contexts: ContextFactory, run: Run
+) -> AsyncGenerator[Answer, None]:
+    """An answer for each event of a source, each run in a fresh context. One without data says why it ended.
 
     A context that lived on would answer the second event from what its loaders cached for the first.
     """
-    async with contexts() as context, depth_first.source(schema, operation, context) as events:
-        async for found in events:
+    try:
+        async for found in source:
             waiting = found if isinstance(found, Together) else [found]
             for start in range(0, len(waiting), MOST_TOGETHER):
                 async with contexts() as fresh:
-                    results = await run(operation, fresh, waiting[start : start + MOST_TOGETHER])
-                for result in results:
-                    _refuse_to_spoil(result)
-                    yield result
-
-
-def _refuse_to_spoil(result: ExecutionResult) -> None:
-    """An event whose content could not be had is not sent: the client comes back for it with its last cursor."""
-    for error in result.errors or ():
-        if isinstance(error.original_error, Overloaded | TimedOut | Unavailable):
-            raise error
+                    answers, spoilt = await run(operation, fresh, waiting[start : start + MOST_TOGETHER])
+                for answer in answers:
+                    yield answer
+                if spoilt is not None:
+                    raise spoilt
+    except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
+        yield failed(error, operation.name)

@@ -33,6 +33,14 @@ Path = tuple[str | int, ...]
 _TEXTLESS = frozenset({int, float, bool, type(None)})
 
 
+def is_storable_json(text: bytes) -> bool:
+    """Whether JSON of these bytes certainly holds nothing that cannot be stored. False is no proof of the contrary.
+
+    What PostgreSQL cannot hold gets into a string by an escape only: JSON allows it neither by itself nor as UTF-8.
+    """
+    return b"\\u" not in text and text.count(b"{") + text.count(b"[") <= MAX_NESTING
+
+
 def check_variables(variables: Mapping[str, Any]) -> None:
     """Refuse variables that hold text or a depth of nesting that cannot be stored."""
     if not _is_storable(variables):

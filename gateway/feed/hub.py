@@ -10,16 +10,18 @@ nothing back. While the database is away, those who follow wait, and the reader 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
+from gateway.broker.protocol import Broker
 from gateway.data.pool import Pool
 from gateway.errors import Overloaded, Resync, Unavailable
-from gateway.feed.broker import Broker
 from gateway.feed.changes import MOST_CHANGES, Change, Place, Reading, read_waiting
 
 _log = structlog.get_logger(__name__)
@@ -75,7 +77,7 @@ class Channel:
     def check(self, place: Place) -> None:
         """Raise `Resync` when a place is of another epoch, from the future, or no longer kept."""
         if place.epoch != self.head.epoch or not self.pruned <= place.version <= self.head.version:
-            raise _resync(place)
+            raise resync(place)
 
     def after(self, version: int) -> list[Change] | None:
         """What is remembered after a version; None when the memory does not go back so far."""
@@ -99,13 +101,18 @@ class Hub:
         # However many come back at once and have to catch up, the reader finds a connection.
         self._catching_up = asyncio.Semaphore(1)
         self._tasks: list[asyncio.Task[None]] = []
+        self._read_at = 0.0
 
     def __len__(self) -> int:
         """How many users are followed."""
         return len(self._channels)
 
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago feeds were last read, which the slow clock bounds; 0 where nobody follows any."""
+        return time.monotonic() - self._read_at if self._channels else 0.0
+
     async def __aenter__(self) -> Hub:
-        await self._broker.start(self.hint, self.hint_all)
         self._tasks = [asyncio.create_task(self._keep_reading()), asyncio.create_task(self._poll())]
         return self
 
@@ -113,7 +120,6 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._broker.close()
 
     def committed(self, user_id: UUID) -> None:
         """A write of this process was committed: wake its own followers, and tell the other processes."""
@@ -133,34 +139,44 @@ class Hub:
         """Any feed may have moved: hints may have been lost."""
         self.hint(list(self._channels))
 
+    def following(self, user_id: UUID, after: Place | None) -> Following:
+        """Register a reader of a user's feed behind a place; without one, it begins where the feed stands. Close it."""
+        return Following(self, user_id, after)
+
     async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[list[Change], None]:
         """Every change of a user's rows after a place, once, in order, for ever; what waits at a time comes together.
 
         Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when
         the database does not answer, so that it cannot be told.
         """
-        channel = self._channels.setdefault(user_id, Channel(user_id))
-        channel.followers += 1
-        try:
-            await self._read_afresh(channel)
-            place = channel.head if after is None else after
+        with closing(self.following(user_id, after)) as following:
+            await following.begin()
             while True:
-                moved = channel.moved
-                channel.check(place)
-                changes = channel.after(place.version)
-                if changes is None:
-                    changes = await self._read_behind(channel, place)
-                if changes:
-                    place = Place(changes[-1].epoch, changes[-1].version)
+                if changes := await following.read():
                     yield changes
                 else:
-                    await moved.wait()
-        finally:
-            channel.followers -= 1
-            if not channel.followers:
-                del self._channels[user_id]
+                    await following.moved()
 
-    async def _read_afresh(self, channel: Channel) -> None:
+    def register(self, user_id: UUID) -> Channel:
+        """The channel of a user, for one follower more."""
+        channel = self._channels.get(user_id)
+        if channel is None:
+            channel = self._channels[user_id] = Channel(user_id)
+            # Before the first read: what is committed after that read is heard of.
+            self._broker.watch(user_id)
+            if len(self._channels) == 1:
+                self._read_at = time.monotonic()
+        channel.followers += 1
+        return channel
+
+    def unregister(self, channel: Channel) -> None:
+        """One follower less."""
+        channel.followers -= 1
+        if not channel.followers:
+            del self._channels[channel.user_id]
+            self._broker.unwatch(channel.user_id)
+
+    async def read_afresh(self, channel: Channel) -> None:
         """Wait for a read that began after now, so that the channel knows of every commit up to now."""
         self.hint([channel.user_id])
         asked = channel.asked
@@ -171,17 +187,17 @@ class Hub:
         except TimeoutError:
             raise Unavailable("The database does not answer at the moment. Subscribe again soon.") from None
 
-    async def _read_behind(self, channel: Channel, place: Place) -> list[Change]:
+    async def read_behind(self, channel: Channel, place: Place) -> list[Change]:
         """The next changes after a place, from the database. None while that is away, for as long as patience lasts."""
         try:
             async with self._catching_up:
                 found = await read_waiting(self._pool, {channel.user_id: place.version})
         except (Overloaded, Unavailable):
-            await self._read_afresh(channel)
+            await self.read_afresh(channel)
             return []
         reading = found.get(channel.user_id)
         if reading is None or reading.epoch != place.epoch or place.version < reading.pruned:
-            raise _resync(place)
+            raise resync(place)
         channel.learn(reading)
         return reading.changes
 
@@ -213,6 +229,7 @@ class Hub:
     async def _read_channels(self, channels: list[Channel]) -> None:
         asked = {channel.user_id: channel.asked for channel in channels}
         readings = await read_waiting(self._pool, {channel.user_id: channel.place.version for channel in channels})
+        self._read_at = time.monotonic()
         for channel in channels:
             reading = readings.get(channel.user_id, _NO_FEED)
             channel.take(reading, asked[channel.user_id])
@@ -225,10 +242,82 @@ class Hub:
             self.hint_all()
 
 
+class Following:
+    """One reader's way through a user's feed: registered from the moment it is made until it is closed."""
+
+    __slots__ = ("_channel", "_closed", "_hub", "_place")
+
+    def __init__(self, hub: Hub, user_id: UUID, after: Place | None) -> None:
+        self._hub = hub
+        self._channel = hub.register(user_id)
+        self._place = after
+        self._closed = False
+
+    async def begin(self) -> None:
+        """Learn where the feed stands now. Raises `Unavailable` when the database does not answer."""
+        await self._hub.read_afresh(self._channel)
+        if self._place is None:
+            self._place = self._channel.head
+        self._channel.check(self._place)
+
+    @property
+    def place(self) -> Place:
+        """Behind the last change that was read. Not before `begin`, unless it was given."""
+        assert self._place is not None  # noqa: S101 - a mistake of whoever asks
+        return self._place
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still follows."""
+        return not self._closed
+
+    @property
+    def channel(self) -> Channel:
+        """What this process knows of the feed."""
+        return self._channel
+
+    @property
+    def has_all(self) -> bool:
+        """Whether all was read that the process knows of."""
+        known = self._channel.place
+        return known.epoch == self.place.epoch and known.version <= self.place.version
+
+    async def read(self) -> list[Change]:
+        """The next changes, oldest first, of which there may be more behind; none when there are none now.
+
+        Raises `Resync` when the place cannot be continued from.
+        """
+        while True:
+            self._channel.check(self.place)
+            changes = self._channel.after(self.place.version)
+            if changes is None:
+                changes = await self._hub.read_behind(self._channel, self.place)
+                if not changes:
+                    continue  # the database was away
+            if changes:
+                self._place = Place(changes[-1].epoch, changes[-1].version)
+            return changes
+
+    async def moved(self) -> None:
+        """Wait until the process knows more of the feed. To be called at once after a `read` that found nothing."""
+        moved = self._channel.moved
+        if self._channel.head.version > self.place.version:
+            # Another follower, which reads for itself, has seen more than the reader.
+            self._hub.hint([self._channel.user_id])
+        await moved.wait()
+
+    def close(self) -> None:
+        """Leave. Whoever has left may be closed again."""
+        if not self._closed:
+            self._closed = True
+            self._hub.unregister(self._channel)
+
+
 _NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
 
 
-def _resync(place: Place) -> Resync:
+def resync(place: Place) -> Resync:
+    """What a follower is told who cannot go on from its place."""
     return Resync(
         "after: the feed cannot be continued from this cursor. Read the state anew and subscribe from its feedCursor.",
         cursor=str(place),

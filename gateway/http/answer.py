@@ -14,6 +14,7 @@ from gateway.execution.persisted import NOT_FOUND
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+EVENT_STREAM = "text/event-stream"
 
 NO_HEADERS: Mapping[str, str] = {}
 UNAUTHENTICATED_HEADERS = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -96,6 +97,14 @@ def negotiate(accept: str | None) -> str:
         raise HttpError(406, f"Nothing that Accept names can be had: ask for {GRAPHQL_JSON} or {JSON}.")
     named = any(media_type == GRAPHQL_JSON for media_type, _ in wishes)
     return GRAPHQL_JSON if graphql > json or (graphql == json and named) else JSON
+
+
+@lru_cache(maxsize=256)
+def wants_events(accept: str | None) -> bool:
+    """Whether a stream of events is named, and nothing else is liked better."""
+    wishes = [_wish(part) for part in (accept or "").lower().split(",")]
+    wanted = max((quality for name, quality in wishes if name == EVENT_STREAM), default=0.0)
+    return 0 < wanted >= max(_quality(wishes, GRAPHQL_JSON), _quality(wishes, JSON))
 
 
 def _wish(part: str) -> tuple[str, float]:

@@ -6,6 +6,7 @@ A token is the only credential. Cookies are never looked at, so a foreign page h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gateway.auth.identity import Identity
@@ -19,12 +20,17 @@ def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
         return None
     if len(authorizations) > 1:
         raise Unauthenticated("The request has more than one Authorization header.")
-    return verify(bearer_token(authorizations[0]))
+    return verify(_token_of(authorizations[0]))
 
 
 def bearer_token(authorization: object) -> str:
-    """The token of an authorization that reads `Bearer <token>`."""
-    scheme, _, token = authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
+    """The token of an authorization that reads `Bearer <token>`. Raises `Unauthenticated` for any other."""
+    return _token_of(authorization if isinstance(authorization, str) else "")
+
+
+@lru_cache(maxsize=1024)
+def _token_of(authorization: str) -> str:
+    scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("The authorization must read: Bearer <access token>.")
     return token.strip()

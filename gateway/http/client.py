@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from multidict import CIMultiDictProxy
 
 from gateway.http.options import Options
 from gateway.http.ports import Client
 
+TRACE_HEADERS = ("traceparent", "tracestate")
+
 
 def client_of(headers: CIMultiDictProxy[str], peer: str | None, options: Options) -> Client:
     """The client behind a peer. Of the addresses passed on, only those from our own proxies count."""
     agent = headers.get("User-Agent")
     believed = _passed_on(headers, options.trusted_proxies) if options.trusted_proxies else None
-    return Client(_as_address(peer if believed is None else believed), None if agent is None else _as_text(agent))
+    address = _as_address(peer if believed is None else believed)
+    # A socket lives longer than the trace that it was opened in.
+    traced = options.traces and "Upgrade" not in headers
+    return Client(address, None if agent is None else _as_text(agent), _trace(headers) if traced else ())
+
+
+@lru_cache(maxsize=1024)
+def network_of(address: str | None) -> str:
+    """What a caller cannot vary for free: an IPv4 address, the first half of an IPv6 address."""
+    if address is None:
+        return "unknown"
+    return address if "." in address else str(ip_network((address, 64), strict=False).network_address)
+
+
+def _trace(headers: CIMultiDictProxy[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, headers[name]) for name in TRACE_HEADERS if name in headers)
 
 
 def _passed_on(headers: CIMultiDictProxy[str], trusted_proxies: int) -> str | None:

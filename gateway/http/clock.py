@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 LONGEST_SLEEP_SECONDS = 30.0
@@ -15,10 +16,33 @@ class SystemClock:
         """The time, in UTC."""
         return datetime.now(UTC)
 
-    async def until(self, moment: datetime) -> None:
-        """Return once the moment has come.
+    def at(self, moment: datetime, call: Callable[[], None]) -> SystemAlarm:
+        """Have something called once the moment has come. To be asked for on an event loop."""
+        return SystemAlarm(self, moment, call)
 
-        It looks again now and then: a machine may sleep, or its clock be set, behind the event loop's back.
-        """
-        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - no event tells the time
-            await asyncio.sleep(min(left, LONGEST_SLEEP_SECONDS))
+
+class SystemAlarm:
+    """A call at a moment.
+
+    It looks again now and then: a machine may sleep, or its clock be set, behind the event loop's back.
+    """
+
+    __slots__ = ("_call", "_clock", "_handle", "_loop", "_moment")
+
+    def __init__(self, clock: SystemClock, moment: datetime, call: Callable[[], None]) -> None:
+        self._clock = clock
+        self._moment = moment
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._handle = self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        left = (self._moment - self._clock.now()).total_seconds()
+        if left > 0:
+            self._handle = self._loop.call_later(min(left, LONGEST_SLEEP_SECONDS), self._look)
+        else:
+            self._call()
+
+    def cancel(self) -> None:
+        """Call nothing any more."""
+        self._handle.cancel()

@@ -11,29 +11,36 @@ This leans on what is private in aiohttp, and `test_connection.py` fails if it c
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 
-from gateway.http.answer import Reply
+from gateway.http.answer import JSON, HttpError, Reply
 from gateway.http.client import client_of
 from gateway.http.endpoint import Endpoint
 from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
 from gateway.http.ports import Client
+from gateway.http.stopping import Stopping
 from gateway.http.wire import ReplyHeads
 
 MAX_EARLY_BYTES = 64 * 1024
 """What a client may send while its request is being answered, before it is no longer read from."""
 
+NOT_HTTP = HttpError(400, "The request is not HTTP as it should be.")
+
 MAX_JOINED_BYTES = 64 * 1024
 """A larger body is not copied to be sent together with its head."""
+
+_LOOK_SECONDS = 0.02
 
 
 class Server(web.Server):
     """Makes the connections, and answers the plain requests that they leave to aiohttp."""
 
-    def __init__(self, server: web.Server, endpoint: Endpoint) -> None:
+    def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping) -> None:
         """In place of a server that has everything answered by the application."""
         super().__init__(
             self._handle,
@@ -44,6 +51,7 @@ class Server(web.Server):
         )
         self._application = server.request_handler
         self.endpoint = endpoint
+        self.stopping = stopping
         self.heads = PlainHeads(endpoint.options)
         self.reply_heads = ReplyHeads()
         self.left: set[asyncio.Task[None]] = set()
@@ -62,6 +70,20 @@ class Server(web.Server):
         body = request.content.read_nowait() if request.content.is_eof() else request
         reply = await self.endpoint.handle_plain(head, body, connection.client_of(head))
         return cast("web.StreamResponse", _Response(connection, reply, head))
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests: what rests is closed now, the others once they have answered."""
+        self.stopping.begun = True
+        for connection in self.connections:
+            cast("Connection", connection).retire()
+
+    async def closed_but(self, others: Callable[[], int], within_seconds: float) -> None:
+        """Wait until no connection is open but so many others, which are not ours to wait for; not for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                # Looked at again and again, but only at the end: nothing that serves has to tell of its own.
+                while len(self.connections) > others():  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
         await super().shutdown(timeout)
@@ -124,6 +146,9 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         added = len(self._messages) - queued
         self._owed += added
+        if added and not isinstance(self._messages[-1][0], RawRequestMessage):
+            # No HTTP: it is refused, and the connection closed. aiohttp would keep all that comes until then.
+            self._pause_transport_reading()
         if self._unread:
             self._unread -= len(data)
         elif self._unread == 0 and data:
@@ -165,7 +190,7 @@ class Connection(web.RequestHandler):
         closes = True
         try:
             await self.send(await self._server.endpoint.handle_plain(head, body, self.client_of(head)), head)
-            closes = head.closes
+            closes = self.closes_after(head)
         except ConnectionError:
             pass  # the client has gone
         finally:
@@ -179,12 +204,22 @@ class Connection(web.RequestHandler):
             self._client = head, client_of(head.headers, address, self._server.endpoint.options)
         return self._client[1]
 
+    def closes_after(self, head: PlainHead) -> bool:
+        """Whether the connection is closed after the answer to this request, which then says so."""
+        return head.closes or self._server.stopping.begun
+
+    def retire(self) -> None:
+        """Take no more requests. aiohttp leaves a connection that rests open, and never answers on it again."""
+        self.close()
+        if self._answering is None and not self._owed and self.transport is not None:
+            self.transport.close()
+
     async def send(self, reply: Reply, head: PlainHead) -> None:
         """Send the reply to a request, and wait for as long as the client does not read what was sent."""
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
-        text = self._server.reply_heads.write(reply, head.cross_origin, closes=head.closes)
+        text = self._server.reply_heads.write(reply, head.cross_origin, closes=self.closes_after(head))
         if len(reply.body) <= MAX_JOINED_BYTES:
             transport.write(text + reply.body)
         else:
@@ -216,6 +251,20 @@ class Connection(web.RequestHandler):
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        # aiohttp would quote all of it, four bytes for one, in its answer and in the log.
+        response = Reply(400, JSON, NOT_HTTP.answer.bytes()).response()
+        response.force_close()
+        return response
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         if (task := self._answering) is not None:
@@ -241,7 +290,7 @@ class _Response:
         self._connection = connection
         self._reply = reply
         self._head = head
-        self.keep_alive = not head.closes
+        self.keep_alive = not connection.closes_after(head)
 
     async def prepare(self, _request: web.BaseRequest) -> None:
         await self._connection.send(self._reply, self._head)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -14,7 +12,8 @@ from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
 from gateway.execution.operation import Operation
 from gateway.http.answer import JSON, respond
-from gateway.http.ports import Client, Contexts, Opened
+from gateway.http.ports import Client, Contexts
+from gateway.live.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,8 @@ class Edge:
 
     engine: Engine
     contexts: Contexts
+    live: Live
+    """Runs the subscriptions."""
 
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:
         """Run a query or a mutation."""
@@ -34,20 +35,6 @@ class Edge:
                 await context.release()
         except Exception as error:  # noqa: BLE001 - the outer edge
             return failed(error, operation.name)
-
-    def answers(
-        self, operation: Operation, identity: Callable[[], Identity | None], client: Client
-    ) -> AsyncGenerator[Answer, None]:
-        """Run a subscription. The identity is asked for at each event: it changes when a token is renewed."""
-        return self.engine.subscribe(operation, lambda: _releasing(self.contexts.open(identity(), operation, client)))
-
-
-@asynccontextmanager
-async def _releasing(context: Opened) -> AsyncIterator[Opened]:
-    try:
-        yield context
-    finally:
-        await context.release()
 
 
 @web.middleware

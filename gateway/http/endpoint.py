@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from gateway.auth.identity import Identity
 from gateway.errors import BadRequest, ParleyError, Unauthenticated
 from gateway.execution.complete import failed
 from gateway.execution.operation import Kind, OperationRequest, RequestErrors
+from gateway.execution.text import is_storable_json
 from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
 from gateway.http.bearer import identify
 from gateway.http.body import read_body
@@ -31,6 +33,8 @@ class Endpoint:
     edge: Edge
     verify: Verify
     options: Options
+    refused: Counter[int] = field(default_factory=Counter)
+    """Requests that were refused before the engine saw them, by the status of their answer."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; what is wrong with it is an answer too."""
@@ -40,11 +44,11 @@ class Endpoint:
         try:
             media_type = negotiate(request.headers.get("Accept"))
             identity = identify(request.headers.getall("Authorization", []), self.verify)
-            asked = await self._read(request)
+            asked = await self.read(request)
             client = client_of(request.headers, request.remote, self.options)
             return (await self._run(asked, request.method, identity, client, media_type)).response()
         except (HttpError, ParleyError, RequestErrors) as error:
-            return refuse(error, media_type).response()
+            return self.refuse(error, media_type).response()
 
     async def handle_plain(self, head: PlainHead, body: bytes | web.BaseRequest, client: Client) -> Reply:
         """Answer a plain request, whose body has come or is still to be read. Whatever fails, this does not."""
@@ -54,9 +58,16 @@ class Endpoint:
                 body = await read_body(body, self.options)
             return await self._run(read_request(body), "POST", identity, client, head.media_type)
         except (HttpError, ParleyError, RequestErrors) as error:
-            return refuse(error, head.media_type)
+            return self.refuse(error, head.media_type)
         except Exception as error:  # noqa: BLE001 - the outer edge
             return respond(failed(error), JSON)
+
+    def refuse(self, error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
+        """Answer what cannot be read or run, and count it, unless the engine has."""
+        reply = refuse(error, media_type)
+        if not isinstance(error, RequestErrors):
+            self.refused[reply.status] += 1
+        return reply
 
     async def _run(
         self, request: OperationRequest, method: str, identity: Identity | None, client: Client, media_type: str
@@ -65,7 +76,8 @@ class Endpoint:
         refuse_what_http_cannot(operation.kind, method)
         return respond(await self.edge.answer(operation, identity, client), media_type)
 
-    async def _read(self, request: web.Request) -> OperationRequest:
+    async def read(self, request: web.Request) -> OperationRequest:
+        """What a request asks for. Raises `HttpError` or `BadRequest` when that cannot be read."""
         match request.method:
             case "GET":
                 return read_parameters(request)
@@ -89,7 +101,8 @@ def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> R
 
 def read_request(body: bytes) -> OperationRequest:
     """The request in the body of a POST."""
-    return operation_request(read_object(read_json(body, "The body"), "The body"))
+    members = read_object(read_json(body, "The body"), "The body")
+    return operation_request(members, storable=is_storable_json(body))
 
 
 def read_parameters(request: web.Request) -> OperationRequest:
@@ -119,7 +132,8 @@ def refuse_what_http_cannot(kind: Kind, method: str) -> None:
     if kind == "subscription":
         raise HttpError(
             400,
-            "Subscriptions run over a websocket: connect to this path and speak graphql-transport-ws.",
+            "Subscriptions run over a websocket: connect to this path and speak graphql-transport-ws, "
+            "or accept text/event-stream.",
         )
     if kind == "mutation" and method == "GET":
         raise HttpError(405, "Mutations must be sent with POST.", headers={"Allow": "POST"})

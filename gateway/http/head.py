@@ -12,7 +12,7 @@ from aiohttp import HttpVersion, HttpVersion11
 from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDictProxy
 
-from gateway.http.answer import HttpError, negotiate
+from gateway.http.answer import HttpError, negotiate, wants_events
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
 
@@ -60,7 +60,7 @@ class PlainHeads:
         """What the head says; None unless it is plain."""
         if method != "POST" or path != self._options.path or version != HttpVersion11:
             return None
-        if any(name in headers for name in UNUSUAL_HEADERS):
+        if any(name in headers for name in UNUSUAL_HEADERS) or wants_events(headers.get("Accept")):
             return None
         if headers.get("Content-Type", "").lower() not in CONTENT_TYPES:
             return None

@@ -19,6 +19,18 @@ class Options:
     body_timeout_seconds: float = 30
     max_subscriptions_per_socket: int = 20
     """Operations that run at the same time on one socket; queries and mutations count as well."""
+    max_subscriptions_per_user: int = 500
+    max_subscriptions: int = 50_000
+    max_sockets_per_user: int = 100
+    max_sockets_per_address: int = 1_000
+    """An address of IPv6 stands for its network of 64 bits, which one household has to itself."""
+    max_sockets: int = 10_000
+    """Event streams count as sockets, for all of these."""
+    max_anonymous_sockets_per_address: int = 100
+    """Without a token: one that has not come yet, or never will."""
+    max_anonymous_sockets: int = 1_000
+    max_messages_per_second: int = 200
+    """Of one socket, pings included. What comes faster is read later; twice as many may come at once."""
     init_timeout_seconds: float = 10
     heartbeat_seconds: float = 20
     send_timeout_seconds: float = 30
@@ -27,3 +39,5 @@ class Options:
     expiry_warning_seconds: float = 60
     """How long before its end a client is told that its token is about to end."""
     shutdown_seconds: float = 15
+    traces: bool = False
+    """Whether the trace that a request belongs to is of interest."""

@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from gateway.errors import Forbidden
+from gateway.http.answer import HttpError
 from gateway.http.options import Options
 
 ALLOWED_METHODS = "GET, POST, OPTIONS"
 PREFLIGHT_SECONDS = "600"
+NOT_ALLOWED = HttpError(403, "Pages of this origin may not connect.", code=Forbidden.code)
 
 
 def may_connect(request: web.Request, options: Options) -> bool:
-    """Whether a page may open a websocket, which browsers leave to the server to decide."""
+    """Whether a page may open a websocket, or a stream, which browsers leave to the server to decide."""
     origin = request.headers.get("Origin")
     if origin is None or origin in options.trusted_origins:
         return True
@@ -44,6 +47,6 @@ def preflight(request: web.Request, options: Options) -> web.Response:
     response = web.Response(status=204, headers={"Allow": ALLOWED_METHODS})
     if request.headers.get("Origin") in options.trusted_origins:
         response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
         response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
     return response

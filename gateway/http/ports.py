@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.auth.identity import Identity
 from gateway.execution.operation import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """Where a request comes from, for the session list and for limits by address."""
 
     address: str | None
     user_agent: str | None
+    trace: tuple[tuple[str, str], ...] = ()
+    """The headers that name the trace of a request, where traces are asked for."""
 
 
 Verify = Callable[[str], Identity]
@@ -40,11 +40,18 @@ class Contexts(Protocol):
         """A context for the caller, anonymous without an identity. Whoever opens it releases it."""
 
 
+class Alarm(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Let it not come."""
+
+
 class Clock(Protocol):
-    """The time of day, and waiting for one."""
+    """The time of day, and calls at a time of day."""
 
     def now(self) -> datetime:
         """The time, aware."""
 
-    async def until(self, moment: datetime) -> None:
-        """Return once the moment has come."""
+    def at(self, moment: datetime, call: Callable[[], None]) -> Alarm:
+        """Have something called once the moment has come."""

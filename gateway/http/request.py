@@ -43,10 +43,13 @@ def read_object(value: object, what: str) -> dict[str, Any]:
     raise BadRequest(f"{what} must be an object, not {kind(value)}.{hint}")
 
 
-def operation_request(members: Mapping[str, Any]) -> OperationRequest:
-    """The request that the members make up; members that GraphQL does not know are ignored."""
+def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> OperationRequest:
+    """The request that the members make up; members that GraphQL does not know are ignored.
+
+    `storable` says that there is nothing in them that cannot be stored.
+    """
     extensions = _map(members, "extensions")
-    sha256 = _document_id(members.get("documentId"))
+    sha256 = _document_id(members["documentId"]) if "documentId" in members else None
     if (persisted := extensions.get("persistedQuery")) is not None:
         sha256 = _same(sha256, _persisted_query(persisted))
     query = members.get("query")
@@ -59,7 +62,7 @@ def operation_request(members: Mapping[str, Any]) -> OperationRequest:
     name = members.get("operationName")
     if not isinstance(name, str | None):
         raise BadRequest(f"`operationName` must be a string or null, not {kind(name)}.")
-    return OperationRequest(query, name, _map(members, "variables"), extensions, sha256)
+    return OperationRequest(query, name, _map(members, "variables"), extensions, sha256, storable)
 
 
 def _document_id(given: object) -> str | None:
@@ -93,7 +96,7 @@ def _same(document_id: str | None, persisted_query: str) -> str:
 
 def _map(members: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = members.get(name)
-    if not isinstance(value, dict | None):
+    if type(value) is not dict and value is not None:
         raise BadRequest(f"`{name}` must be an object or null, not {kind(value)}.")
     return value or {}
 

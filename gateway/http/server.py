@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from typing import cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
+from gateway.http.admission import Admission
+from gateway.http.answer import wants_events
 from gateway.http.clock import SystemClock
 from gateway.http.connection import Server
 from gateway.http.edge import Edge, catch_all
@@ -16,13 +20,21 @@ from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
 from gateway.http.ports import Clock, Contexts, Ready, Verify
 from gateway.http.registry import SocketRegistry
+from gateway.http.sse import EventStreamEndpoint
+from gateway.http.stopping import Stopping
 from gateway.http.websocket import WebsocketEndpoint
 from gateway.http.wire import COMMON_HEADERS
+from gateway.live.live import Live
 
 # How long a refused body is still read, so that its sender gets to see the refusal.
 LINGERING_SECONDS = 2.0
 
+CANCELLING_SECONDS = 1.0
+"""For what has not ended in the time that it had."""
+
 OVER_HTTP = web.AppKey("over_http", Endpoint)
+SOCKETS = web.AppKey("sockets", SocketRegistry)
+STOPPING = web.AppKey("stopping", Stopping)
 
 
 def make_app(
@@ -32,42 +44,51 @@ def make_app(
     contexts: Contexts,
     ready: Ready,
     sockets: SocketRegistry,
+    admission: Admission,
+    live: Live | None = None,
     options: Options | None = None,
     routes: Iterable[web.AbstractRouteDef] = (),
     clock: Clock | None = None,
 ) -> web.Application:
     """The application. Serve it with `make_runner`: it reads compressed bodies itself."""
     options = options or Options()
-    edge = Edge(engine, contexts)
+    stopping = Stopping()
+    edge = Edge(engine, contexts, live or Live(engine, contexts))
     over_http = Endpoint(edge, verify, options)
-    over_websocket = WebsocketEndpoint(edge, verify, options, clock or SystemClock(), sockets)
+    clock = clock or SystemClock()
+    over_websocket = WebsocketEndpoint(edge, verify, options, clock, sockets, admission)
+    over_events = EventStreamEndpoint(over_http, clock, sockets, admission)
 
     async def graphql(request: web.Request) -> web.StreamResponse:
-        upgrades = request.headers.get("Upgrade", "").lower() == "websocket"
-        return await (over_websocket if upgrades else over_http).handle(request)
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await over_websocket.handle(request)
+        if wants_events(request.headers.get("Accept")):
+            return await over_events.handle(request)
+        return await over_http.handle(request)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if stopping.begun and response.status != 101:
+            response.force_close()
+            response.headers["Connection"] = "close"
         response.headers.pop("Server", None)
         for name, value in COMMON_HEADERS.items():
             response.headers.setdefault(name, value)
         if request.path == options.path:
             response.headers.update(cross_origin_headers(request.headers, options))
 
-    async def close_sockets(_app: web.Application) -> None:
-        await sockets.close_all(options.close_timeout_seconds)
-
     app = web.Application(middlewares=[catch_all], client_max_size=options.max_body_bytes)
     app[OVER_HTTP] = over_http
+    app[SOCKETS] = sockets
+    app[STOPPING] = stopping
     app.router.add_route("*", options.path, graphql)
     app.router.add_get("/healthz", _alive)
-    app.router.add_get("/readyz", _readiness(ready))
+    app.router.add_get("/readyz", _readiness(ready, stopping))
     app.add_routes(routes)
     app.on_response_prepare.append(add_headers)
-    app.on_shutdown.append(close_sockets)
     return app
 
 
-def make_runner(app: web.Application, options: Options | None = None) -> web.AppRunner:
+def make_runner(app: web.Application, options: Options | None = None) -> Runner:
     """What serves the application, for `web.TCPSite` and its like; `cleanup()` stops it gracefully.
 
     A request whose client has gone is cancelled, so that it gives back what it holds.
@@ -79,7 +100,7 @@ def make_runner(app: web.Application, options: Options | None = None) -> web.App
         auto_decompress=False,
         handler_cancellation=True,
         lingering_time=LINGERING_SECONDS,
-        shutdown_timeout=options.shutdown_seconds,
+        shutdown_timeout=CANCELLING_SECONDS,
     )
 
 
@@ -87,16 +108,36 @@ class Runner(web.AppRunner):
     """Serves the application, with plain requests answered before they get to it."""
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self.app[OVER_HTTP])
+        return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING])
+
+    def begin_to_stop(self) -> None:
+        """Go on serving, and send clients elsewhere: `/readyz` says no, and each answer closes its connection."""
+        self.app[STOPPING].begun = True
+
+    async def shutdown(self) -> None:
+        """Let requests finish, and then tell the sockets to come back; nothing of it if this task is being cancelled.
+
+        Nobody is let in any more, so whoever comes back comes to another process.
+        """
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return
+        server, sockets, options = cast("Server", self.server), self.app[SOCKETS], self.app[OVER_HTTP].options
+        deadline = asyncio.get_running_loop().time() + options.shutdown_seconds
+        await server.closed_but(lambda: len(sockets), options.shutdown_seconds)
+        late = len(server.connections) - len(sockets)
+        await sockets.close_all(deadline, options.close_timeout_seconds)
+        await server.closed_but(lambda: late, options.close_timeout_seconds)
+        await super().shutdown()
 
 
 async def _alive(_request: web.Request) -> web.Response:
     return web.json_response({"status": "alive"})
 
 
-def _readiness(ready: Ready) -> Handler:
+def _readiness(ready: Ready, stopping: Stopping) -> Handler:
     async def readiness(_request: web.Request) -> web.Response:
-        reason = await ready()
+        reason = "The gateway is about to stop." if stopping.begun else await ready()
         if reason is None:
             return web.json_response({"status": "ready"})
         return web.json_response({"status": "not ready", "reason": reason}, status=503)

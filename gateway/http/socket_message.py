@@ -111,6 +111,11 @@ def pong(payload: Mapping[str, Any] | None = None) -> bytes:
     return orjson.dumps({"type": "pong", "payload": payload} if payload else {"type": "pong"})
 
 
+def next_prefix(operation_id: str) -> bytes:
+    """What goes before each answer of a subscription; a brace goes behind it."""
+    return orjson.dumps({"id": operation_id, "type": "next"})[:-1] + b',"payload":'
+
+
 def answered(operation_id: str, answer: Answer) -> bytes:
     """An answer of an operation; one without data says that the operation was refused or broke off."""
     if answer.has_data:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +12,9 @@ from gateway.errors import Overloaded
 from gateway.execution.complete import failed
 from gateway.execution.operation import Operation, OperationRequest, RequestErrors
 from gateway.http import socket_message as say
+from gateway.http.admission import NoRoom, Seat
 from gateway.http.edge import Edge
-from gateway.http.outbox import Outbox
+from gateway.http.outbox import Outbox, SocketSink
 from gateway.http.ports import Client
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
@@ -26,12 +26,19 @@ class SocketOperations:
     edge: Edge
     outbox: Outbox
     client: Client
+    seat: Seat
     identity: Callable[[], Identity | None]
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     """Makes a task that the session owns."""
     limit: int
     _by_id: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _running: int = 0
+    _streaming: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a query or a mutation runs, or its answer is being sent."""
+        return self._running > self._streaming
 
     async def subscribe(self, operation_id: str, request: OperationRequest) -> None:
         """Start an operation, or say that there is no room for it."""
@@ -58,7 +65,7 @@ class SocketOperations:
     async def _operate(self, operation_id: str, request: OperationRequest) -> None:
         try:
             last = await self._answer(operation_id, self.edge.engine.prepare(request))
-        except RequestErrors as error:
+        except (RequestErrors, NoRoom) as error:
             last = say.answered(operation_id, failed(error))
         # The id is free before the client can know that it is.
         self._by_id.pop(operation_id, None)
@@ -67,7 +74,11 @@ class SocketOperations:
     async def _answer(self, operation_id: str, operation: Operation) -> bytes:
         """Send what the operation answers, and return the message that ends it."""
         if operation.kind == "subscription":
-            return await self._stream(operation_id, operation)
+            self._streaming += 1
+            try:
+                return await self._stream(operation_id, operation)
+            finally:
+                self._streaming -= 1
         answer = await self.edge.answer(operation, self.identity(), self.client)
         if not answer.has_data:
             return say.answered(operation_id, answer)
@@ -75,9 +86,7 @@ class SocketOperations:
         return say.completed(operation_id)
 
     async def _stream(self, operation_id: str, operation: Operation) -> bytes:
-        async with aclosing(self.edge.answers(operation, self.identity, self.client)) as answers:
-            async for answer in answers:
-                if not answer.has_data:
-                    return say.answered(operation_id, answer)
-                await self.outbox.send(say.answered(operation_id, answer))
-        return say.completed(operation_id)
+        with self.seat.subscription():
+            sink = SocketSink(self.outbox, say.next_prefix(operation_id))
+            last = await self.edge.live.serve(operation, self.identity, self.client, sink)
+        return say.completed(operation_id) if last is None else say.answered(operation_id, last)

@@ -1,8 +1,8 @@
 """One websocket from its opening to its end: the rules of graphql-transport-ws, and all tasks that it owns.
 
-The session's tasks live in one task group: a reader, the watches over time, and one task per operation.
-Whoever finds that the socket must end sets the outcome, once. Then every task is cancelled and awaited before
-the socket is closed, so the `finally` of each subscription has run when the session ends, however it ends.
+The session reads in the task that runs it; its operations run in tasks of their own, in one task group. Whoever finds
+that the socket must end sets the outcome, once. Then every task is cancelled and awaited before the socket is closed,
+so the `finally` of each subscription has run when the session ends, however it ends.
 """
 
 from __future__ import annotations
@@ -17,17 +17,26 @@ from aiohttp import WSMsgType, web
 
 from gateway.auth.identity import Identity
 from gateway.errors import Unauthenticated
-from gateway.execution.complete import failed
 from gateway.http import socket_message as say
+from gateway.http.admission import NoRoom, Seat
 from gateway.http.bearer import token_in
 from gateway.http.edge import Edge
+from gateway.http.ending import Ending
+from gateway.http.intake import Intake
 from gateway.http.options import Options
 from gateway.http.outbox import Outbox
+from gateway.http.pace import Pace
 from gateway.http.ports import Client, Clock, Verify
 from gateway.http.socket_close import CloseCode, SocketClosedError
 from gateway.http.socket_message import Complete, Init, Message, Ping, Pong, Subscribe
 from gateway.http.socket_operations import SocketOperations
 from gateway.http.token_life import TokenLife
+
+MAX_ANONYMOUS_BYTES = 64 * 1024
+"""Of a message without a token. Those who are known may send as much as in a request."""
+
+MAX_AHEAD_BYTES = 1024 * 1024
+"""What the network and aiohttp may hold of whole messages before they are told to wait, and some more."""
 
 
 class _Ended(Exception):
@@ -37,26 +46,46 @@ class _Ended(Exception):
 class SocketSession:
     """Serves one client on one socket."""
 
+    __slots__ = (
+        "_acknowledged",
+        "_ending",
+        "_init_timeout",
+        "_intake",
+        "_operations",
+        "_options",
+        "_outbox",
+        "_pace",
+        "_seat",
+        "_socket",
+        "_tasks",
+        "_token",
+        "_verify",
+    )
+
     def __init__(
         self,
         socket: web.WebSocketResponse,
+        request: web.Request,
         edge: Edge,
         client: Client,
+        seat: Seat,
         *,
         verify: Verify,
         options: Options,
         clock: Clock,
     ) -> None:
         self._socket = socket
+        self._seat = seat
         self._verify = verify
         self._options = options
-        self._outcome: asyncio.Future[SocketClosedError | None] = asyncio.get_running_loop().create_future()
+        self._ending = Ending()
         self._tasks = asyncio.TaskGroup()
-        self._init_timeout: asyncio.Task[None] | None = None
+        self._init_timeout: asyncio.TimerHandle | None = None
         self._acknowledged = False
-        self._outbox = Outbox(socket, options.send_timeout_seconds)
+        self._intake = Intake.of(request, MAX_ANONYMOUS_BYTES, self._end_with_overflow)
+        self._pace = Pace(options.max_messages_per_second, at_once=2 * options.max_messages_per_second)
+        self._outbox = Outbox(socket, request, options.send_timeout_seconds)
         self._token = TokenLife(
-            self._tasks,
             clock,
             timedelta(seconds=options.expiry_warning_seconds),
             warn=self._warn_of_expiry,
@@ -66,6 +95,7 @@ class SocketSession:
             edge,
             self._outbox,
             client,
+            seat,
             identity=lambda: self._token.identity,
             start=self._start,
             limit=options.max_subscriptions_per_socket,
@@ -76,44 +106,55 @@ class SocketSession:
         """The signed-in session of whoever is connected."""
         return self._token.identity.session_id if self._token.identity else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a query or a mutation runs on it."""
+        return self._operations.is_busy
+
     def end(self, outcome: SocketClosedError | None) -> None:
         """Let the session end: with this close frame, or without if the client has gone. The first counts."""
-        if not self._outcome.done():
-            self._outcome.set_result(outcome)
+        self._ending.come(outcome)
 
     async def run(self) -> SocketClosedError | None:
         """Serve until either side ends it; returns what to close the socket with, if that is left to do."""
+        late = SocketClosedError(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
+        loop = asyncio.get_running_loop()
+        self._init_timeout = loop.call_later(self._options.init_timeout_seconds, self.end, late)
         try:
             async with self._tasks:
-                self._start(self._read())
-                self._init_timeout = self._start(self._await_init())
-                await self._outcome
+                await self._ending.cut_short(self._read())
                 raise _Ended
         except* _Ended:
             pass
-        return self._outcome.result()
+        finally:
+            self._init_timeout.cancel()
+            self._token.stop()
+        return self._ending.reason
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._tasks.create_task(self._guard(work))
-
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let whatever ends the work end the session in good order."""
-        try:
-            await work
-        except SocketClosedError as error:
-            self.end(error)
-        except ConnectionError:
-            self.end(None)
-        except Exception as error:  # noqa: BLE001 - the outer edge
-            reference = failed(error).errors[0]["extensions"]["reference"]
-            self.end(SocketClosedError(CloseCode.INTERNAL, f"Something went wrong on our side: {reference}"))
+        task = self._tasks.create_task(self._ending.guard(work))
+        # What is cancelled before it has begun has not come to its work.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     async def _read(self) -> None:
-        while (frame := await self._socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            if frame.type is WSMsgType.BINARY:
-                raise SocketClosedError(CloseCode.INVALID_MESSAGE, "The message is binary: send text.")
-            await self._receive(say.read_message(frame.data))
-        self.end(None)
+        now = asyncio.get_running_loop().time
+        while True:
+            frame = await self._socket.receive()
+            self._intake.taken()
+            match frame.type:
+                case WSMsgType.TEXT:
+                    await self._receive(say.read_message(frame.data))
+                case WSMsgType.PING:
+                    await self._socket.pong(frame.data)
+                case WSMsgType.PONG:
+                    pass
+                case WSMsgType.BINARY:
+                    raise SocketClosedError(CloseCode.INVALID_MESSAGE, "The message is binary: send text.")
+                case _:
+                    return
+            # At least one turn of the event loop: whoever sends much at once lets others have theirs.
+            await asyncio.sleep(max(0, self._pace.wait_seconds(now())))
 
     async def _receive(self, message: Message) -> None:
         match message:
@@ -129,19 +170,23 @@ class SocketSession:
             case Complete():
                 await self._operations.stop(message.id)
 
-    async def _await_init(self) -> None:
-        await asyncio.sleep(self._options.init_timeout_seconds)
-        raise SocketClosedError(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
-
     async def _init(self, message: Init) -> None:
         if self._acknowledged:
             raise SocketClosedError(CloseCode.TOO_MANY_INITS, "Too many initialisation requests")
         if (identity := self._identify(message.payload)) is not None:
-            self._token.begin(identity)
+            self._sign_in(identity)
         self._acknowledged = True
         if self._init_timeout is not None:
             self._init_timeout.cancel()
         await self._outbox.send(say.connection_ack())
+
+    def _sign_in(self, identity: Identity) -> None:
+        try:
+            self._seat.sign_in(identity.user_id)
+        except NoRoom as error:
+            raise SocketClosedError(CloseCode.NO_ROOM, error.message) from None
+        self._intake.limit = 2 * self._options.max_body_bytes + MAX_AHEAD_BYTES
+        self._token.begin(identity)
 
     def _identify(self, payload: dict[str, Any]) -> Identity | None:
         try:
@@ -160,11 +205,17 @@ class SocketSession:
             raise SocketClosedError(CloseCode.FORBIDDEN, error.message) from None
         return await self._outbox.send(say.pong(_news("token-renewed", identity.expires_at)))
 
-    async def _warn_of_expiry(self, expires_at: datetime) -> None:
-        await self._guard(self._outbox.send(say.ping(_news("token-expiring", expires_at))))
+    def _warn_of_expiry(self, expires_at: datetime) -> None:
+        if not self._ending.has_come:
+            self._start(self._outbox.send(say.ping(_news("token-expiring", expires_at))))
 
     def _end_with_token(self) -> None:
         self.end(SocketClosedError(CloseCode.FORBIDDEN, "token expired: reconnect with a new one"))
+
+    def _end_with_overflow(self) -> None:
+        limit = f"more than {self._intake.limit:,} bytes came before they made a message"
+        advice = "" if self.session_id else ": send connection_init with a token first"
+        self.end(SocketClosedError(CloseCode.TOO_LARGE, limit + advice))
 
     def _require_acknowledgement(self) -> None:
         if not self._acknowledged:

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.auth.identity import Identity
 from gateway.errors import Unauthenticated
-from gateway.http.ports import Clock
+from gateway.http.ports import Alarm, Clock
 
 
 class TokenLife:
     """Watches the token of one socket. A socket without a token is never watched."""
 
+    __slots__ = ("_alarm", "_clock", "_end", "_warn", "_warning", "identity")
+
     def __init__(
-        self,
-        tasks: asyncio.TaskGroup,
-        clock: Clock,
-        warning: timedelta,
-        *,
-        warn: Callable[[datetime], Awaitable[None]],
-        end: Callable[[], None],
+        self, clock: Clock, warning: timedelta, *, warn: Callable[[datetime], None], end: Callable[[], None]
     ) -> None:
         """`warn` is called `warning` before the token ends, or at half its life left if that is later."""
         self.identity: Identity | None = None
-        self._tasks = tasks
         self._clock = clock
         self._warning = warning
         self._warn = warn
         self._end = end
-        self._watches: tuple[asyncio.Task[None], ...] = ()
+        self._alarm: Alarm | None = None
 
     def begin(self, identity: Identity) -> None:
         """Watch this token, in place of the one before."""
+        self.stop()
         self.identity = identity
-        for watch in self._watches:
-            watch.cancel()
-        # Two tasks, so that a client which does not read the warning cannot hold up the end.
-        self._watches = (
-            self._tasks.create_task(self._warn_before(identity.expires_at)),
-            self._tasks.create_task(self._end_at(identity.expires_at)),
-        )
+        left = identity.expires_at - self._clock.now()
+        self._alarm = self._clock.at(identity.expires_at - min(self._warning, left / 2), lambda: self._near(identity))
 
     def renew(self, identity: Identity) -> None:
         """Go on with a new token, which must be of the same user and session."""
@@ -52,11 +42,12 @@ class TokenLife:
             raise Unauthenticated("The new token is of another user or session: connect again with it.")
         self.begin(identity)
 
-    async def _warn_before(self, expires_at: datetime) -> None:
-        left = expires_at - self._clock.now()
-        await self._clock.until(expires_at - min(self._warning, left / 2))
-        await self._warn(expires_at)
+    def stop(self) -> None:
+        """Watch nothing any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
 
-    async def _end_at(self, expires_at: datetime) -> None:
-        await self._clock.until(expires_at)
-        self._end()
+    def _near(self, identity: Identity) -> None:
+        # The end first, so that whatever becomes of the warning cannot hold it up.
+        self._alarm = self._clock.at(identity.expires_at, self._end)
+        self._warn(identity.expires_at)

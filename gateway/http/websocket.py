@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.errors import Forbidden
-from gateway.http.answer import JSON, HttpError
+from gateway.http.admission import Admission, NoRoom, Seat
+from gateway.http.answer import JSON, Reply
 from gateway.http.client import client_of
 from gateway.http.edge import Edge
 from gateway.http.endpoint import refuse
 from gateway.http.options import Options
-from gateway.http.origin import may_connect
-from gateway.http.ports import Clock, Verify
+from gateway.http.origin import NOT_ALLOWED, may_connect
+from gateway.http.ports import Client, Clock, Verify
 from gateway.http.registry import SocketRegistry
 from gateway.http.socket_close import CloseCode, SocketClosedError, encode_reason
 from gateway.http.socket_session import SocketSession
@@ -24,7 +24,6 @@ PROTOCOL = "graphql-transport-ws"
 WRONG_PROTOCOL = SocketClosedError(
     CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Subprotocol not acceptable: {PROTOCOL} is spoken here"
 )
-NOT_ALLOWED = HttpError(403, "Pages of this origin may not connect.", code=Forbidden.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,23 @@ class WebsocketEndpoint:
     options: Options
     clock: Clock
     sockets: SocketRegistry
+    admission: Admission
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Serve one socket until it is closed."""
+        """Serve one socket until it is closed, or answer why there is none."""
         if not may_connect(request, self.options):
-            return refuse(NOT_ALLOWED, JSON).response()
+            return _refused(refuse(NOT_ALLOWED, JSON))
+        client = client_of(request.headers, request.remote, self.options)
+        try:
+            with self.admission.seat(client) as seat:
+                return await self._handle(request, client, seat)
+        except NoRoom as error:
+            return _refused(error.reply())
+
+    async def _handle(self, request: web.Request, client: Client, seat: Seat) -> web.StreamResponse:
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,),
+            autoping=False,
             heartbeat=self.options.heartbeat_seconds,
             max_msg_size=self.options.max_body_bytes,
             compress=False,
@@ -50,18 +59,22 @@ class WebsocketEndpoint:
         )
         await socket.prepare(request)
         try:
-            await self._close(socket, await self._serve(socket, request))
+            await self._close(socket, await self._serve(socket, request, client, seat))
         finally:
             drop(request)
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, request: web.Request) -> SocketClosedError | None:
+    async def _serve(
+        self, socket: web.WebSocketResponse, request: web.Request, client: Client, seat: Seat
+    ) -> SocketClosedError | None:
         if socket.ws_protocol != PROTOCOL:
             return WRONG_PROTOCOL
         session = SocketSession(
             socket,
+            request,
             self.edge,
-            client_of(request.headers, request.remote, self.options),
+            client,
+            seat,
             verify=self.verify,
             options=self.options,
             clock=self.clock,
@@ -77,6 +90,13 @@ class WebsocketEndpoint:
                 await socket.close(code=outcome.code, message=encode_reason(outcome.reason))
         except TimeoutError:
             pass  # the client does not read; `drop` ends it
+
+
+def _refused(reply: Reply) -> web.Response:
+    """The answer instead of a socket. The connection ends with it: what follows an upgrade is not HTTP."""
+    response = reply.response()
+    response.force_close()
+    return response
 
 
 def drop(request: web.Request) -> None:

@@ -10,7 +10,7 @@ import datetime
 import enum
 import types
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -21,6 +21,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.private import StrawberryPrivate
 from strawberry.utils.str_converters import to_camel_case
 
+from gateway.data import statements
 from gateway.data.rows import Row, json_text, record_class, type_of_json
 from gateway.errors import Invalid
 from gateway.schema import describe
@@ -91,14 +92,17 @@ def entity(
     order: str | type[enum.Enum] = "created_at",
     filter: type | None = None,
     unique: Collection[str] = (),
+    derived: Mapping[str, str] | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
     `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an
     enumeration whose values are such texts and whose first member is the default; and an input (see
     `gateway.schema.filter`). The columns of an order are never null; the id breaks ties, but in columns that are
-    `unique` in every list, where an index then gives the order alone.
+    `unique` in every list, where an index then gives the order alone. Columns that are `derived` are read through a
+    function of the row, by its name in the database, where it says more than the column.
     """
+    statements.derive(table, derived or {})
 
     def declare(cls: type[T]) -> type[T]:
         hints = typing.get_type_hints(cls, include_extras=True)

@@ -79,6 +79,11 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
     return declare
 
 
+def is_event(cls: type) -> bool:
+    """Whether a class is made of changes of the feed; what is not is told by other means."""
+    return hasattr(cls, "__event__")
+
+
 def event_of(cls: type) -> Event:
     """The description of an event's class."""
     return cls.__event__  # type: ignore[attr-defined, no-any-return]

@@ -15,6 +15,7 @@ from graphql import GraphQLField
 from strawberry.types.field import StrawberryField
 
 from gateway.data.batches import Batch
+from gateway.data.statements import Columns
 from gateway.schema.entity import Entity
 
 TOLD = "level"
@@ -44,7 +45,7 @@ class Follows(Protocol):
     def below(self) -> tuple[str, ...]:
         """The fields between the link and its rows, such as `edges.node`; none where it leads to the rows."""
 
-    def batch(self, arguments: Mapping[str, Any], wanted: tuple[str, ...], *, placed: bool) -> Batch:
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool) -> Batch:
         """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
 
         Raises `BadRequest` for arguments that make no sense.

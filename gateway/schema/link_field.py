@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.data.batches import Batch, ByKey, Children, Page
-from gateway.data.statements import Source
+from gateway.data.statements import Columns, Source
 from gateway.schema.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
 from gateway.schema.entity import Entity, entity_of
 from gateway.schema.level import telling
@@ -69,7 +69,7 @@ class Following:
         """The fields between the link and its rows."""
         return ("nodes", "edges.node") if self.link.shape == "page" else ()
 
-    def batch(self, arguments: Mapping[str, Any], wanted: tuple[str, ...], *, placed: bool = True) -> Batch:
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool = True) -> Batch:
         """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
 
         Raises `BadRequest` for arguments that make no sense.
@@ -99,7 +99,7 @@ def _follow(follows: Following) -> Callable[..., Any]:
     return resolve
 
 
-def _with(wanted: tuple[str, ...], *needed: str) -> tuple[str, ...]:
+def _with(wanted: Columns, *needed: str) -> Columns:
     return (*wanted, *(column for column in needed if column not in wanted))
 
 

@@ -12,7 +12,6 @@ import enum
 import inspect
 import typing
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 from uuid import UUID
 
@@ -137,8 +136,12 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
     hints = typing.get_type_hints(function)
     payload_class, fill = _payload(function.__name__, hints["return"])
     description = f"What to {_words(function.__name__)}."
+    shown = getattr(hints["return"], "__entity__", None)
+    below = shown and to_camel_case(to_snake_case(shown.name))
 
     async def resolve(info: Any, input: Any) -> Any:
+        if shown is not None:
+            info.context.show(info, shown, below)
         try:
             return fill(await function(info, input=input), [])
         except (Invalid, NotFound, Conflict) as error:
@@ -188,9 +191,8 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
     events: Any = hints["return"]
 
     async def resolve(info: Any, **arguments: Any) -> Any:
-        async with aclosing(await function(info, **arguments)) as found:
-            async for value in found:
-                yield value
+        # As it is: what follows the feed is recognised by its class.
+        return await function(info, **arguments)
 
     signature = inspect.signature(function)
     parameters = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]

@@ -26,6 +26,12 @@ def columns(entity: Entity, nodes: Iterable[FieldNode], fragments: dict[str, Any
     return tuple(column for column in entity.kinds if column in needed)
 
 
+def asks_for(name: str, nodes: Iterable[FieldNode], fragments: dict[str, Any]) -> bool:
+    """Whether a field is read below these fields."""
+    sets = [node.selection_set for node in nodes]
+    return any(field.name.value == name for field in _fields(sets, fragments, None))
+
+
 def _fields(sets: Iterable[SelectionSetNode | None], fragments: dict[str, Any], of: str | None) -> Iterator[FieldNode]:
     for selection_set in sets:
         for selection in selection_set.selections if selection_set else ():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -55,13 +55,17 @@ def functions_of(cls: type) -> list[Callable[..., Any]]:
     return getattr(cls, "__standard__", [])
 
 
-async def create(db: Statements, cls: type[T], values: dict[str, Any]) -> T:
-    """Insert an object, or find it when the client sends the same again. Must be the first statement of its commit.
+async def create(
+    db: Statements, cls: type[T], values: dict[str, Any], *, begins_with: Mapping[str, Any] | None = None
+) -> T:
+    """Insert an object to show it, or find it when the client sends the same again. Must be the first statement of its
+    commit. A new one has only the columns that the operation shows.
 
-    Raises `Conflict` when the id is taken by an object with other values.
+    What it `begins_with` besides it may have left behind when the same comes again. Raises `Conflict` when the id is
+    taken by an object with other values.
     """
     try:
-        return await db.insert(cls, values)
+        return await db.insert(cls, {**values, **(begins_with or {})}, for_show=True)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != f"{entity_of(cls).table}_pkey":
             raise

@@ -16,7 +16,8 @@ import strawberry
 from gateway import Conflict, Info, Invalid, Node, NotFound, computed, entity, id_of, input_type, mutation, payload, sql
 from gateway.auth import refresh
 from gateway.auth.password import check_password
-from gateway.data.tenancy import Stamp, Statements
+from gateway.data.stamp import Stamp
+from gateway.data.tenancy import Statements
 from gateway.errors import Unauthenticated
 from resolvers.accounts.user import User
 

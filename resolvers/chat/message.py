@@ -71,7 +71,7 @@ class MessageFilter:
     """Made before this time."""
 
 
-@entity("messages", order="seq", filter=MessageFilter, unique=("seq",))
+@entity("messages", order="seq", filter=MessageFilter, unique=("seq",), derived={"content": "content_so_far"})
 class Message(Node):
     """One turn of a conversation."""
 
@@ -80,7 +80,7 @@ class Message(Node):
     role: MessageRole
     """Who speaks."""
     content: str
-    """What is said."""
+    """What is said; while it grows, what has been said so far."""
     status: MessageStatus
     """Whether it is whole."""
     token_count: int | None

@@ -12,9 +12,7 @@ import argparse
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import uvloop
 
@@ -22,6 +20,7 @@ from tests.bench.data import data_set
 from tests.bench.linear import measure_line
 from tests.bench.measure import measure
 from tests.bench.memory import measure_memory
+from tests.bench.options import chosen
 from tests.bench.report import Results, report
 from tests.bench.servers import KINDS, started
 from tests.bench.workloads import WORKLOADS
@@ -29,14 +28,12 @@ from tests.bench.workloads import WORKLOADS
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = ("comparison", "line", "memory")
 
-Item = TypeVar("Item")
-
 
 async def run(given: argparse.Namespace, directory: Path) -> None:
     """Measure, print, and write it down if it is everything."""
-    kinds = _chosen(given.only, KINDS, lambda kind: kind.name)
-    workloads = _chosen(given.workloads, WORKLOADS, lambda workload: workload.name)
-    parts = _chosen(given.parts, PARTS, str)
+    kinds = chosen(given.only, KINDS, lambda kind: kind.name)
+    workloads = chosen(given.workloads, WORKLOADS, lambda workload: workload.name)
+    parts = chosen(given.parts, PARTS, str)
     load, *_ = os.getloadavg()
     async with data_set(directory) as data:
         figures = line = memory = None
@@ -53,15 +50,6 @@ async def run(given: argparse.Namespace, directory: Path) -> None:
     print(text)
     if (given.only, given.workloads, given.parts) == (None, None, None):
         RESULTS.write_text(text, encoding="utf-8")
-
-
-def _chosen(names: str | None, items: Sequence[Item], name_of: Callable[[Item], str]) -> list[Item]:
-    if names is None:
-        return list(items)
-    by_name = {name_of(item): item for item in items}
-    if unknown := set(names.split(",")) - by_name.keys():
-        raise SystemExit(f"No such thing: {', '.join(sorted(unknown))}. There are: {', '.join(by_name)}")
-    return [item for name, item in by_name.items() if name in names.split(",")]
 
 
 def _command(given: argparse.Namespace) -> str:

@@ -7,7 +7,7 @@ written changes no answer that is compared.
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +82,9 @@ class DataSet:
 
 
 @asynccontextmanager
-async def data_set(directory: Path) -> AsyncIterator[DataSet]:
-    """The data set of a directory, made if it is not there."""
-    database = await EmbeddedDatabase.start(directory)
+async def data_set(directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[DataSet]:
+    """The data set of a directory, made if it is not there. The settings are PostgreSQL's, besides ours."""
+    database = await EmbeddedDatabase.start(directory, settings)
     try:
         await migrate(database.owner_url)
         if not _mark(directory).exists():

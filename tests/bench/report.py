@@ -87,7 +87,7 @@ async def _setting(results: Results, data: DataSet) -> str:
     rows = [
         (
             "Machine",
-            f"{_processor()}, {os.cpu_count()} cores, shared by client, servers and PostgreSQL;"
+            f"{processor()}, {os.cpu_count()} cores, shared by client, servers and PostgreSQL;"
             f" load before the run {results.load:.1f}",
         ),
         ("Versions", f"Python {platform.python_version()}, PostgreSQL {postgresql}, " + ", ".join(_versions(results))),
@@ -103,7 +103,7 @@ async def _setting(results: Results, data: DataSet) -> str:
         ),
         ("CPU", "user and system time of the server's processes and threads, without PostgreSQL and the client"),
     ]
-    return _table(("what", "how"), rows) + "\n\n" + SERVERS
+    return table(("what", "how"), rows) + "\n\n" + SERVERS
 
 
 SERVERS = (
@@ -115,7 +115,8 @@ SERVERS = (
 )
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -124,16 +125,21 @@ def _processor() -> str:
 
 
 def _versions(results: Results) -> Iterable[str]:
-    for name in PYTHON_PACKAGES:
+    return versions(PYTHON_PACKAGES, NPM_PACKAGES if set(NODE_PEERS) & set(results.names) else ())
+
+
+def versions(python_packages: Iterable[str], npm_packages: Iterable[str]) -> Iterable[str]:
+    """The installed versions of packages; that of Node too, if any of them run on it."""
+    for name in python_packages:
         try:
             yield f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
             continue
-    if set(NODE_PEERS) & set(results.names):
+    if npm_packages:
         found = subprocess.run([node(), "--version"], capture_output=True, text=True, check=True)
         yield f"Node {found.stdout.strip().removeprefix('v')}"
         locked = orjson.loads((PEERS / "package-lock.json").read_bytes())["packages"]
-        yield from (f"{name} {locked[f'node_modules/{name}']['version']}" for name in NPM_PACKAGES)
+        yield from (f"{name} {locked[f'node_modules/{name}']['version']}" for name in npm_packages)
 
 
 def _goals(results: Results, figures: Figures) -> Iterable[str]:
@@ -150,10 +156,10 @@ def _ceiling(results: Results, figures: Figures) -> str:
     for workload in results.workloads:
         hand, own = (figures.median(name, workload.name) for name in ("ceiling", "parley"))
         goal, ratio = CEILING_GOALS.get(workload.name, CEILING_GOAL), own.cpu_ms / hand.cpu_ms
-        cells = (f"{hand.cpu_ms:.2f}", f"{own.cpu_ms:.2f}", f"{ratio:.2f}", f"{goal:.1f}", _met(ratio <= goal))
+        cells = (f"{hand.cpu_ms:.2f}", f"{own.cpu_ms:.2f}", f"{ratio:.2f}", f"{goal:.1f}", met(ratio <= goal))
         rows.append((workload.title, *cells, f"{own.per_second / hand.per_second:.2f}"))
     head = ("workload", "CPU ms by hand", "CPU ms Parley", "ratio", "at most", "met", "requests/s to by hand")
-    return "## Next to a handler written by hand\n\n" + _table(head, rows)
+    return "## Next to a handler written by hand\n\n" + table(head, rows)
 
 
 def _stock(results: Results, figures: Figures) -> str:
@@ -161,10 +167,10 @@ def _stock(results: Results, figures: Figures) -> str:
     for workload in results.workloads:
         stock, own = (figures.median(name, workload.name) for name in ("stock", "parley"))
         ratio, wanted = stock.cpu_ms / own.cpu_ms, STOCK_GOALS.get(workload.name)
-        verdict = ("", "") if wanted is None else (f"{wanted:.0f}", _met(ratio >= wanted))
+        verdict = ("", "") if wanted is None else (f"{wanted:.0f}", met(ratio >= wanted))
         rows.append((workload.title, f"{stock.cpu_ms:.2f}", f"{own.cpu_ms:.2f}", f"{ratio:.1f}", *verdict))
     head = ("workload", "CPU ms Strawberry", "CPU ms Parley", "times less", "at least", "met")
-    return "## Next to stock Strawberry\n\n" + _table(head, rows)
+    return "## Next to stock Strawberry\n\n" + table(head, rows)
 
 
 def _node(results: Results, figures: Figures, peers: Sequence[Server]) -> str:
@@ -175,17 +181,17 @@ def _node(results: Results, figures: Figures, peers: Sequence[Server]) -> str:
         cpu = [own.cpu_ms / peer.cpu_ms for peer in theirs]
         speed = [own.per_second / peer.per_second for peer in theirs]
         cells = (f"{part:.2f}" for pair in zip(cpu, speed, strict=True) for part in pair)
-        rows.append((workload.title, *cells, _met(max(cpu) < 1 < min(speed))))
+        rows.append((workload.title, *cells, met(max(cpu) < 1 < min(speed))))
     head = [f"{what} to {peer.kind.title}" for peer in peers for what in ("CPU", "requests/s")]
     words = "Parley's figures as parts of theirs. The goal: CPU below 1 and requests/s above 1, everywhere.\n\n"
-    return f"## Next to servers on Node\n\n{words}" + _table(("workload", *head, "met"), rows)
+    return f"## Next to servers on Node\n\n{words}" + table(("workload", *head, "met"), rows)
 
 
 def _memory(found: Memory) -> str:
     rows = [
         ("response of the wide operation", f"{found.response / MEGABYTE:.2f} MB"),
         ("held for it at most at a time, beyond what was held before", f"{found.allocated / MEGABYTE:.2f} MB"),
-        ("ratio", f"{found.ratio:.2f}; goal: at most {memory.GOAL:g}, met: {_met(found.ratio <= memory.GOAL)}"),
+        ("ratio", f"{found.ratio:.2f}; goal: at most {memory.GOAL:g}, met: {met(found.ratio <= memory.GOAL)}"),
         ("resident, having served a few", f"{found.alone / MEGABYTE:.0f} MB"),
     ]
     for number, wave in enumerate(found.waves, 1):
@@ -201,7 +207,7 @@ def _memory(found: Memory) -> str:
         "Allocations are those that `tracemalloc` sees, of a process of its own. In the waves a request may wait"
         f" {memory.WAVE_SECONDS} s for a database connection, so that none is refused that could be served.\n\n"
     )
-    return f"## Memory\n\n{words}" + _table(("what", "how much"), rows)
+    return f"## Memory\n\n{words}" + table(("what", "how much"), rows)
 
 
 def _line(line: Line) -> str:
@@ -209,13 +215,13 @@ def _line(line: Line) -> str:
         (f"{count:,}", f"{cost:.2f}", f"{cost * 1000 / count:.1f}", f"{line.deviation(count):+.1%}")
         for count, cost in line.costs_ms.items()
     ]
-    table = _table(("messages", "CPU ms", "CPU us a message", "from the line"), rows)
+    figures = table(("messages", "CPU ms", "CPU us a message", "from the line"), rows)
     words = (
         f"Each message with its tool executions. The nearest line: {line.fixed_ms:.2f} ms and"
         f" {line.message_ms * 1000:.1f} us a message. The two largest are at most {line.largest:.1%} from it; goal: at"
-        f" most {linear.GOAL:.0%}, met: {_met(line.largest <= linear.GOAL)}."
+        f" most {linear.GOAL:.0%}, met: {met(line.largest <= linear.GOAL)}."
     )
-    return f"## How costs grow\n\n{words}\n\n{table}"
+    return f"## How costs grow\n\n{words}\n\n{figures}"
 
 
 def _raw(results: Results, figures: Figures) -> str:
@@ -239,14 +245,16 @@ def _raw(results: Results, figures: Figures) -> str:
         f" the client. Bytes of Parley's answers: {sizes}."
     )
     head = ("workload", "server", "CPU ms", "spread", "requests/s", "PostgreSQL CPU ms", "client CPU ms")
-    return f"## Medians\n\n{words}\n\n" + _table(head, rows)
+    return f"## Medians\n\n{words}\n\n" + table(head, rows)
 
 
-def _met(good: bool) -> str:
+def met(good: bool) -> str:
+    """Whether a goal is met, as the tables say it."""
     return "yes" if good else "**no**"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, with columns of figures aligned to the right."""
     rows = list(rows)
     right = [all(_FIGURE.fullmatch(row[n]) for row in rows) for n in range(len(head))]
     rule = ["---:" if aligned else "---" for aligned in right]

@@ -195,8 +195,9 @@ class Mutation:
         self, info: Info, given: Annotated[AddMessageInput, strawberry.argument(name="input")]
     ) -> AddMessagePayload:
         row = await info.context["pool"].fetchrow(
-            "INSERT INTO messages (user_id, conversation_id, role, content) VALUES ($1, $2, $3, $4)"  # noqa: S608
-            f" RETURNING {MESSAGE}",
+            # The trigger that numbers messages works as the tables' owner, whom row-level security binds.
+            "INSERT INTO messages (user_id, conversation_id, role, content) SELECT $1::uuid, $2, $3, $4"  # noqa: S608
+            f" FROM (SELECT set_config('app.user_id', ($1::uuid)::text, true)) AS stamp RETURNING {MESSAGE}",
             info.context["user_id"],
             given.conversation_id,
             given.role.value,

@@ -15,7 +15,7 @@ from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportClosed, TransportConnectionFailed, TransportQueryError
 from graphql import GraphQLError
 
-from tests.clients.line import Line, line_to
+from tests.line import Line, line_to
 from tests.serving import PASSWORD, PATIENCE_SECONDS, Serving, first
 
 MESSAGES = """

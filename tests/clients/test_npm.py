@@ -1,18 +1,16 @@
-"""The JavaScript clients `graphql-ws` and Apollo Client, run by Node against a real gateway."""
+"""The JavaScript clients `graphql-ws`, `graphql-sse` and Apollo Client, run by Node against a real gateway."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from gateway.auth.token import TokenAuthority
-from tests.clients.line import Line, line_to
 from tests.clients.node import NODE, SCRIPTS, Script, script
-from tests.serving import Client, Serving
+from tests.line import Line, line_to
+from tests.serving import Client, Serving, short_lived_token
 
 if NODE is None:
     pytest.skip("no Node on this machine", allow_module_level=True)
@@ -101,13 +99,49 @@ class TestGraphqlWs:
             assert refusal["extensions"]["code"] == "RESYNC"
 
 
-async def short_lived_token(serving: Serving, user: Client) -> str:
-    """An access token of the user's own session that ends within seconds, by the gateway's own key."""
-    session = await user.data("{ viewer { sessions { nodes { id isCurrent } } } }")
-    (own,) = [each["id"] for each in session["viewer"]["sessions"]["nodes"] if each["isCurrent"]]
-    keys = serving.gateway.resources.accounts.keys
-    authority = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=2)
-    return authority.issue(UUID(user.user_id), UUID(own)).token
+class TestGraphqlSse:
+    """`graphql-sse` in its distinct connections mode: a stream for each operation."""
+
+    async def test_after_a_cut_it_gets_what_it_missed_and_goes_on_live(self, user: Client) -> None:
+        to = await conversation(user)
+        async with line_to(user.url) as line, running("stream.mjs", line, user) as subscriber:
+            await send(user, to, "live")
+            assert await subscriber.until("event") == {"seq": 1, "content": "live"}
+            line.cut()
+            assert await subscriber.until("closed")
+            await send(user, to, "missed")
+            await send(user, to, "missed too")
+            await line.refused.wait()
+            line.mend()
+            assert await subscriber.until("event") == {"seq": 2, "content": "missed"}
+            assert await subscriber.until("event") == {"seq": 3, "content": "missed too"}
+            await send(user, to, "live again")
+            assert await subscriber.until("event") == {"seq": 4, "content": "live again"}
+
+    async def test_when_its_token_ends_it_fetches_a_new_one_and_misses_nothing(
+        self, serving: Serving, user: Client
+    ) -> None:
+        to = await conversation(user)
+        short = await short_lived_token(serving, user)
+        async with line_to(user.url) as line, running("stream.mjs", line, user, accessToken=short) as subscriber:
+            assert await subscriber.until("closed")
+            await send(user, to, "while it was away")
+            assert await subscriber.until("renewed")
+            assert await subscriber.until("event") == {"seq": 1, "content": "while it was away"}
+
+    async def test_queries_and_mutations_run_on_streams(self, user: Client) -> None:
+        async with line_to(user.url) as line, running("stream.mjs", line, user) as subscriber:
+            create = (
+                'mutation { createConversation(input: {title: "Made"}) { conversation { title } userErrors { code } } }'
+            )
+            subscriber.say({"query": create})
+            made = {"createConversation": {"conversation": {"title": "Made"}, "userErrors": []}}
+            assert await subscriber.until("answer") == {"data": made}
+            assert await subscriber.until("answered")
+            subscriber.say({"query": "{ viewer { nothing } }"})
+            (error,) = (await subscriber.until("answer"))["errors"]
+            assert "Cannot query field" in error["message"]
+            assert await subscriber.until("answered")
 
 
 class TestApollo:

@@ -1,10 +1,11 @@
-"""Shows what came of each history at the end of the session."""
+"""Shows what came of each run with faults at the end of the session."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.history import SEED, lines
+from tests.faults.account import lines
+from tests.faults.chance import SEED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,116 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
-import aiohttp
+from tests.faults.history import Seen, View
+from tests.faults.subscription import LOST, RETRY_SECONDS, Connections
+from tests.serving import Client
 
-from tests.faults.history import Seen
-from tests.serving import PATIENCE_SECONDS, Client
+MESSAGES = """
+subscription($conversationId: ID, $after: Cursor) {
+  messageAdded(conversationId: $conversationId, after: $after) { cursor message { content } }
+}
+"""
+MOVES = """
+subscription($conversationId: ID, $after: Cursor) {
+  toolExecutionChanged(conversationId: $conversationId, after: $after) { cursor toStatus toolExecution { toolName } }
+}
+"""
 
-MESSAGES = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
-TOOLS = (
-    "subscription($after: Cursor) "
-    "{ toolExecutionChanged(after: $after) { cursor toStatus toolExecution { toolName } } }"
-)
-
-END = "the end"
-"""The value after which a follower is done. It is committed after all others, so nothing may be missing then."""
-
-_RETRY_SECONDS = 0.02
+PADDING = " "
+"""What the padding of a message begins with, which is no part of its value."""
 
 
 def message_of(event: dict[str, Any]) -> str:
     """The value that an event of `MESSAGES` carries."""
-    content: str = event["messageAdded"]["message"]["content"]
-    return content
+    content: str = event["message"]["content"]
+    return content.partition(PADDING)[0]
 
 
 def move_of(event: dict[str, Any]) -> str:
-    """The value that an event of `TOOLS` carries."""
-    name: str = event["toolExecutionChanged"]["toolExecution"]["toolName"]
-    return name if name == END else f"{name} {event['toolExecutionChanged']['toStatus']}"
+    """The value that an event of `MOVES` carries."""
+    return f"{event['toolExecution']['toolName']} {event['toStatus']}"
 
 
-class _Broken(Exception):
-    """The subscription broke off, and may be resumed."""
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Follower:
     """Follows one feed from a cursor to its end."""
 
     client: Client
-    operation: str
-    value_of: Callable[[dict[str, Any]], str]
+    name: str
     cursor: str
+    end: str
+    """The value after which it is done. It is committed after all others, so nothing may be missing then."""
     url: Callable[[], str]
     """Where to connect, asked each time."""
-    hop_after: Callable[[], int] = lambda: -1
-    """How many events to take before going elsewhere, asked at each connection."""
+    dice: random.Random
+    operation: str = MESSAGES
+    value_of: Callable[[dict[str, Any]], str] = message_of
+    conversation: str | None = None
+    hops_after: int = 0
+    """After how many events it goes elsewhere, about; 0 for never."""
+    connections: Connections = field(default_factory=lambda: Connections(patience_seconds=60))
+    reads: asyncio.Event | None = None
+    """While this is not set, it leaves in its socket what comes."""
     seen: list[Seen] = field(default_factory=list)
-    connections: int = 0
-    reasons: set[str] = field(default_factory=set)
-    """The codes of the errors that subscriptions ended with."""
-    spoilt: int = 0
-    """How many events came with errors in place of their content."""
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def done(self) -> bool:
+        return bool(self.seen) and self.seen[-1].value == self.end
+
+    def view(self) -> View:
+        """What it saw, with the end, once it is done."""
+        return View(self.name, self.seen, self.conversation, self.seen[-1].place)
 
     async def follow(self) -> None:
         """Return when the end has come."""
-        while not (self.seen and self.seen[-1].value == END):
+        while not self.done:
             try:
                 await self._follow_once()
-            except (_Broken, aiohttp.ClientError, OSError):
-                await asyncio.sleep(_RETRY_SECONDS)  # as any client that comes back
-        self.seen.pop()
+            except LOST:
+                await asyncio.sleep(RETRY_SECONDS)
 
-    async def until(self, count: int) -> None:
-        """Return when so many events have been seen."""
-        while len(self.seen) < count:
-            await self.moved.wait()
+    def take(self, cursor: str, value: str) -> None:
+        """Keep an event, and go on behind it."""
+        self.cursor = cursor
+        self.seen.append(Seen(int(cursor.partition(".")[2]), value, time.time()))
 
     async def _follow_once(self) -> None:
-        left = self.hop_after()
-        async with self._subscribed() as events:
+        left = self.dice.randrange(1, 2 * self.hops_after) if self.hops_after else -1
+        variables = {"conversationId": self.conversation, "after": self.cursor}
+        async with self.connections.subscribed(self.client, self.url(), self.operation, **variables) as events:
             async for event in events:
-                (found,) = event.values()
-                self.cursor = found["cursor"]
-                self.seen.append(Seen(int(self.cursor.partition(".")[2]), self.value_of(event)))
-                self.moved.set()
-                self.moved = asyncio.Event()
+                self.take(event["cursor"], self.value_of(event))
                 left -= 1
-                if left == 0 or self.seen[-1].value == END:
+                if left == 0 or self.done:
                     return
-
-    @asynccontextmanager
-    async def _subscribed(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        self.connections += 1
-        connecting = self.client.http.ws_connect(f"{self.url()}/graphql", protocols=["graphql-transport-ws"])
-        async with connecting as socket:
-            await socket.send_json({"type": "connection_init", "payload": self.client.headers})
-            payload = {"query": self.operation, "variables": {"after": self.cursor}}
-            await socket.send_json({"type": "subscribe", "id": "1", "payload": payload})
-            yield self._events(socket)
-
-    async def _events(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
-        while True:
-            message = await socket.receive(timeout=PATIENCE_SECONDS * 3)
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                raise _Broken
-            match message.json():
-                case {"type": "next", "payload": {"errors": errors}}:
-                    self.spoilt += 1
-                    self._broke(errors)
-                case {"type": "error", "payload": errors}:
-                    self._broke(errors)
-                case {"type": "next", "payload": {"data": data}}:
-                    yield data
-
-    def _broke(self, errors: list[dict[str, Any]]) -> NoReturn:
-        self.reasons |= {error["extensions"]["code"] for error in errors}
-        assert not self.reasons & {"INTERNAL", "RESYNC"}, errors
-        raise _Broken
+                if self.reads is not None:
+                    await self.reads.wait()

@@ -1,92 +1,170 @@
-"""What writers did and what readers saw, and whether the two agree.
+"""What writers did, what the database has and what readers saw, and whether the three agree.
 
-Every value is written once and is like no other. A write is acknowledged, failed (and then it did not happen), or
-unknown: the answer was lost, and it may have happened or not. A reader must see what was acknowledged, may see what is
-unknown, and must see each of them once and in the order of the commits.
+Every value is written once and is like no other. A write is acknowledged, refused (and then it did not happen), or
+unknown: the answer was lost, and it may have happened or not. The database must have what was acknowledged, may have
+what is unknown, and each reader must have seen what the database has: once, and in the order of the commits.
 """
 
 from __future__ import annotations
 
-import os
-import random
-import secrets
-from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-
-SCALE = float(os.environ.get("PARLEY_TEST_SCALE", "1"))
-"""How much the tests with faults do: 1 is what takes a minute in all."""
-
-SEED = int(os.environ.get("PARLEY_TEST_SEED") or secrets.randbits(32))
-RANDOM = random.Random(SEED)  # noqa: S311 - chance, which nobody needs to be unable to guess
-
-lines: list[str] = []
-"""What came of each history of this session, shown at its end."""
+import enum
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 
-def scaled(count: int) -> int:
-    """So many, or more or fewer where the environment asks for it."""
-    return max(2, round(count * SCALE))
+class Outcome(enum.Enum):
+    """What a writer knows of a write."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A value where a reader saw it. Places go up in the order of the commits."""
+class Write:
+    """One write, with the times of its first attempt and of its answer, by the writer's clock."""
+
+    value: str
+    outcome: Outcome
+    began: float
+    ended: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A value in the database. Places go up in the order of the commits; `seq` counts the values of a stream."""
 
     place: int
-    value: Hashable
+    value: str
+    stream: str
+    seq: int
+    at: float = 0
+    """When its transaction began."""
 
 
-@dataclass(slots=True)
-class Writes:
-    """What became of each value that was to be written."""
+@dataclass(frozen=True, slots=True, order=True)
+class Seen:
+    """A value where a reader saw it, and when."""
 
-    acknowledged: set[Hashable] = field(default_factory=set)
-    failed: set[Hashable] = field(default_factory=set)
-    unknown: set[Hashable] = field(default_factory=set)
+    place: int
+    value: str
+    at: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that one reader saw."""
+
+    reader: str
+    seen: Sequence[Seen]
+    stream: str | None = None
+    """The only stream that it asked for; None for all."""
+    end: float = math.inf
+    """The place that it has read up to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with a history. A sound one is all empty."""
+    """What is wrong with a history, in words. A sound one is all empty."""
 
-    lost: Collection[Hashable] = ()
-    """Acknowledged, and not seen."""
-    doubled: Collection[Hashable] = ()
-    """Seen more than once."""
-    disordered: Collection[Hashable] = ()
-    """Seen after what was committed later."""
-    invented: Collection[Hashable] = ()
-    """Seen, and never written."""
+    lost: tuple[str, ...] = ()
+    """Acknowledged and not stored, or stored and not seen."""
+    doubled: tuple[str, ...] = ()
+    """Stored or seen more than once."""
+    disordered: tuple[str, ...] = ()
+    """Seen after what was committed later, or committed before what had ended when it began."""
+    invented: tuple[str, ...] = ()
+    """Stored, and never written or refused."""
+    divided: tuple[str, ...] = ()
+    """Seen otherwise than it is stored."""
+    gaps: tuple[str, ...] = ()
+    """Numbers of a stream that are missing, or not in the order of the commits."""
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{len(getattr(self, field.name))} {field.name}" for field in fields(self))
 
 
 SOUND = Verdict()
 
 
-def judge(writes: Writes, seen: Sequence[Seen]) -> Verdict:
-    """Compare what a reader saw with what writers did."""
-    times = Counter(each.value for each in seen)
+def check(writes: Sequence[Write], stored: Sequence[Stored], views: Iterable[View]) -> Verdict:
+    """Compare what writers did, what is stored, and what each reader saw."""
+    stored = sorted(stored, key=lambda each: each.place)
+    verdict = _check_stored(writes, stored)
+    for view in views:
+        verdict += _check_view(stored, view)
+    return verdict
+
+
+def _check_stored(writes: Sequence[Write], stored: Sequence[Stored]) -> Verdict:
+    values = Counter(each.value for each in stored)
+    written = {each.value: each for each in writes}
+    possible = {value for value, write in written.items() if write.outcome is not Outcome.REFUSED}
+    acknowledged = {value for value, write in written.items() if write.outcome is Outcome.ACKNOWLEDGED}
     return Verdict(
-        lost=tuple(writes.acknowledged - times.keys()),
-        doubled=tuple(value for value, count in times.items() if count > 1),
-        disordered=tuple(after.value for before, after in pairwise(seen) if after.place <= before.place),
-        invented=tuple(times.keys() - writes.acknowledged - writes.unknown),
+        lost=_told(acknowledged - values.keys(), "not stored"),
+        doubled=_told(_repeated(values), "stored twice"),
+        disordered=_told(_overtaken(written, stored), "stored before what had ended when it began"),
+        invented=_told(values.keys() - possible, "stored"),
+        gaps=tuple(_gaps(stored)),
     )
 
 
-def report(name: str, writes: Writes, seen: Sequence[Seen], **counts: int) -> Verdict:
-    """Judge a history, and have one line about it shown at the end of the session."""
-    verdict = judge(writes, seen)
-    found = {
-        "writes": len(writes.acknowledged),
-        "unknown": len(writes.unknown),
-        "events": len(seen),
-        **counts,
-        "lost": len(verdict.lost),
-        "doubled": len(verdict.doubled),
-        "out of order": len(verdict.disordered),
-        "invented": len(verdict.invented),
+def _check_view(stored: Sequence[Stored], view: View) -> Verdict:
+    expected = {
+        each.value: each.place for each in stored if view.stream in (None, each.stream) and each.place <= view.end
     }
-    lines.append(f"{name}: " + ", ".join(f"{count} {what}" for what, count in found.items()))
-    return verdict
+    first: dict[str, int] = {}
+    for each in view.seen:
+        first.setdefault(each.value, each.place)
+    differently = {value for value, place in first.items() if expected.get(value) != place}
+    by = f"by {view.reader}"
+    return Verdict(
+        lost=_told(expected.keys() - first.keys(), f"not seen {by}"),
+        doubled=_told(_repeated(Counter(each.value for each in view.seen)), f"seen twice {by}"),
+        disordered=_told(_displaced(first), f"seen {by} after what was committed later"),
+        divided=_told(differently, f"not stored as seen {by}"),
+    )
+
+
+def _repeated(values: Counter[str]) -> list[str]:
+    return [value for value, count in values.items() if count > 1]
+
+
+def _displaced(first: dict[str, int]) -> Iterator[str]:
+    furthest = 0
+    for value, place in first.items():
+        if place < furthest:
+            yield value
+        furthest = max(furthest, place)
+
+
+def _overtaken(written: dict[str, Write], stored: Sequence[Stored]) -> Iterator[str]:
+    """Values that were stored before another one although they were begun only after that one had ended."""
+    earliest_end = math.inf
+    for value in reversed(dict.fromkeys(each.value for each in stored)):
+        write = written.get(value)
+        if write is not None:
+            if write.began > earliest_end:
+                yield value
+            earliest_end = min(earliest_end, write.ended)
+
+
+def _gaps(stored: Sequence[Stored]) -> Iterator[str]:
+    streams: dict[str, list[int]] = defaultdict(list)
+    for each in stored:
+        streams[each.stream].append(each.seq)
+    for stream, numbers in streams.items():
+        for expected, number in enumerate(numbers, start=1):
+            if number != expected:
+                yield f"{stream}: {number} where {expected} should be"
+                break
+
+
+def _told(values: Iterable[str], what: str) -> tuple[str, ...]:
+    return tuple(f"{value}: {what}" for value in sorted(values))

@@ -6,9 +6,8 @@ import asyncio
 import itertools
 import os
 import signal
-import socket
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import psutil
 from gateway.data.account import server_account
 from gateway.data.cluster import PORT, SUPERUSER, Cluster
 from gateway.data.embedded import DATABASE
+from tests.ports import free_port
 from tests.serving import PASSWORD, Client, Statements
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +28,6 @@ SERVES = "Parley serves GraphQL at"
 STOPS = "Stopping"
 
 _numbers = itertools.count(1)
-# Below the ports that connections are given: a client that calls a dead gateway's port must not get itself on the line.
-_ports = itertools.cycle(range(21_000 + os.getpid() % 5_000, 31_000))
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class GatewayProcess:
     """`python -m gateway serve`, started and killed as often as need be."""
 
     directory: Path
-    port: int
+    port: int = field(default_factory=free_port)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Environment variables, besides those that each test needs."""
     said: list[str] = field(default_factory=list)
@@ -73,6 +71,7 @@ class GatewayProcess:
             *(sys.executable, "-m", "gateway", "serve"),
             cwd=self.directory,
             env={**inherited, **own, "PYTHONPATH": str(ROOT), "PARLEY_LOG_LEVEL": "warning", **self.settings},
+            stdout=DEVNULL,
             stderr=PIPE,
             start_new_session=True,
         )
@@ -105,6 +104,11 @@ class GatewayProcess:
         """End it as a power failure would."""
         self.signal(signal.SIGKILL)
         await self.ended()
+
+    async def stop(self) -> int:
+        """Ask it to end, and return its exit status."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
 
     def server(self) -> int:
         """The process id of its PostgreSQL."""
@@ -149,7 +153,7 @@ class GatewayProcess:
 @asynccontextmanager
 async def gateway_in(directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[GatewayProcess]:
     """A gateway that serves from a directory, and nothing of it left at the end."""
-    process = GatewayProcess(directory, _free_port(), settings or {})
+    process = GatewayProcess(directory, settings=settings or {})
     try:
         await process.start()
         yield process
@@ -164,15 +168,3 @@ async def signed_up(http: aiohttp.ClientSession, process: GatewayProcess) -> Cli
     payload = await client.mutate("signUp", "accessToken user { id }", **values)
     client.token, client.user_id = payload["accessToken"], payload["user"]["id"]
     return client
-
-
-def _free_port() -> int:
-    for port in _ports:
-        with socket.socket() as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                candidate.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError

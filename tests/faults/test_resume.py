@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 
-import asyncpg
-import pytest
+import pytest_asyncio
 
-from gateway.feed.broker import NoBroker
-from tests.database import Database
-from tests.faults.follower import END, MESSAGES, TOOLS, Follower, message_of, move_of
-from tests.faults.history import RANDOM, SOUND, Seen, Writes, report, scaled
-from tests.faults.proxy import Proxy, proxy_to
-from tests.faults.writer import WRITERS, Writer
-from tests.serving import Client, Serving, serving_on
+from tests.database import data_directory
+from tests.faults.chance import dice, scaled
+from tests.faults.follower import MOVES, Follower, move_of
+from tests.faults.history import SOUND, Outcome, Seen, Stored, Verdict, View, Write, check
+from tests.faults.nodes import Nodes, nodes_in
+from tests.faults.play import Cast, Part, end_of, played, stored
+from tests.faults.writer import Manners
+from tests.serving import Client
 
 STATE = """
 query {
@@ -28,163 +25,149 @@ query {
 }
 """
 
-COMMITTED = """
-SELECT c.version, m.content
-FROM parley.changes AS c
-JOIN parley.messages AS m ON m.user_id = c.user_id AND m.id = c.entity_id
-WHERE c.user_id = $1 AND c.entity = 'messages' AND c.op = 'insert' AND m.content <> $2
-ORDER BY c.version
+STORED_MOVES = """
+SELECT
+  t.version, e.tool_name || ' ' || upper(t.to_status), e.conversation_id::text, row_number() OVER (ORDER BY t.version)
+FROM parley.tool_transitions AS t
+JOIN parley.tool_executions AS e ON e.user_id = t.user_id AND e.id = t.tool_execution_id
+WHERE t.user_id = $1
 """
 
-
-async def conversations_of(user: Client, count: int = 1) -> list[str]:
-    return [(await user.make("createConversation", "conversation"))["id"] for _ in range(count)]
+STEPS = (("approve", "APPROVED"), ("start", "EXECUTING"), ("complete", "COMPLETED"))
 
 
-async def cursor_of(user: Client) -> str:
-    cursor: str = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
-    return cursor
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def nodes() -> AsyncIterator[Nodes]:
+    """One gateway with a PostgreSQL of its own."""
+    with data_directory() as directory:
+        async with nodes_in(directory, 1) as made:
+            yield made
 
 
-async def committed(database: Database, user: Client) -> list[Seen]:
-    """What a reader must have seen, by the database's own account."""
-    connection = await asyncpg.connect(database.owner_url)
-    try:
-        return [Seen(*row) for row in await connection.fetch(COMMITTED, user.user_id, END)]
-    finally:
-        await connection.close()
-
-
-async def move_tools(user: Client, conversation: str, count: int) -> Writes:
+async def move_tools(user: Client, conversation: str, count: int) -> list[Write]:
     """Let so many tool executions come and go."""
-    moves = Writes()
+    moves: list[str] = []
     for number in range(count):
-        values = {"conversationId": conversation, "toolName": f"tool {number}"}
+        values = {"conversationId": conversation, "toolName": f"tool-{number}"}
         made = await user.make("proposeToolExecution", "toolExecution", **values)
-        for move, status in (("approve", "APPROVED"), ("start", "EXECUTING"), ("complete", "COMPLETED")):
+        moves.append(f"tool-{number} PENDING")
+        for move, status in STEPS:
             await user.make(f"{move}ToolExecution", "toolExecution", id=made["id"])
-            moves.acknowledged.add(f"tool {number} {status}")
-        moves.acknowledged.add(f"tool {number} PENDING")
-    return moves
+            moves.append(f"tool-{number} {status}")
+    return [Write(move, Outcome.ACKNOWLEDGED, began=0) for move in moves]
 
 
-async def cut_at_random(proxy: Proxy, follower: Follower, *, cuts: int, events: int) -> None:
-    """Cut the follower's connection in the middle of something, so many times on its way through so many events."""
-    step = events // (cuts + 1)
-    for number in range(cuts):
-        await follower.until(number * step + RANDOM.randrange(max(1, step // 2)))
-        await proxy.cut(after=RANDOM.randrange(1, 600))
+async def test_moves_of_tools_arrive_through_a_line_that_is_cut_at_random(nodes: Nodes) -> None:
+    count, cuts = scaled(40), scaled(20)
+    user = await nodes.signed_up()
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    line = nodes.all[0].line
+    follower = Follower(
+        client=user,
+        name="follower",
+        cursor=(await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"],
+        end=f"tool-{count - 1} COMPLETED",
+        url=lambda: line.url,
+        dice=dice("follower"),
+        operation=MOVES,
+        value_of=move_of,
+    )
 
+    async def cut() -> None:
+        own = dice("cuts")
+        while line.cuts < cuts:
+            await line.cut_one(own)
+            await asyncio.sleep(0)
 
-async def test_subscribers_that_are_cut_off_at_random_miss_nothing(
-    serving: Serving, database: Database, user: Client
-) -> None:
-    cuts, count, tools = scaled(20), scaled(1000), scaled(60)
-    conversations, start = await conversations_of(user), await cursor_of(user)
-    writer = Writer(user, conversations)
-    async with proxy_to(serving.url) as to_messages, proxy_to(serving.url) as to_tools:
-        messages = Follower(user, MESSAGES, message_of, start, lambda: to_messages.url)
-        moves = Follower(user, TOOLS, move_of, start, lambda: to_tools.url)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(messages.follow())
-            group.create_task(moves.follow())
-            both = ((to_messages, messages, count), (to_tools, moves, tools * 4))
-            for proxy, follower, events in both:
-                group.create_task(cut_at_random(proxy, follower, cuts=cuts, events=events))
-            writing = group.create_task(writer.write(count))
-            moved = await move_tools(user, conversations[0], tools)
-            await user.make("proposeToolExecution", "toolExecution", conversationId=conversations[0], toolName=END)
-            await writing
-            await writer.end()
-    assert report("cut at random, messages", writer.writes, messages.seen, cuts=to_messages.cuts) == SOUND
-    assert report("cut at random, tool moves", moved, moves.seen, cuts=to_tools.cuts) == SOUND
-    assert messages.seen == await committed(database, user)
-    assert to_messages.cuts == to_tools.cuts == cuts
-
-
-async def test_a_query_with_the_cursor_and_what_follows_it_are_the_whole_and_share_nothing(
-    database: Database, user: Client
-) -> None:
-    count, most = scaled(400), scaled(25)
-    writer = Writer(user, await conversations_of(user, WRITERS))
-    read: list[tuple[set[str], Follower]] = []
     async with asyncio.TaskGroup() as group:
-        writing = group.create_task(writer.write(count))
+        cutting = group.create_task(cut())
+        group.create_task(follower.follow()).add_done_callback(lambda _: cutting.cancel())
+        moves = await move_tools(user, conversation, count)
+    connection = await nodes.connect()
+    rows = [Stored(*row) for row in await connection.fetch(STORED_MOVES, user.user_id)]
+    await connection.close()
+    assert check(moves, rows, [follower.view()]) == SOUND
+    assert line.cuts > cuts // 4
+
+
+async def test_a_query_with_the_cursor_and_what_follows_it_are_the_whole_and_share_nothing(nodes: Nodes) -> None:
+    # The pages of the query hold them all.
+    count, most = 200, scaled(20)
+    cast = Cast(users=1, writers=4, followers=0, manners=Manners(pause_seconds=0.01))
+    play = await played(nodes, "query, then subscription", cast)
+    (part,) = play.parts
+    shown: list[tuple[list[str], Follower]] = []
+
+    async def look() -> None:
         for step in range(most):
-            await writer.until(step * count // most)
-            viewer = (await user.data(STATE))["viewer"]
-            contents = {
+            await play.until_written(step * count // most)
+            viewer = (await part.user.data(STATE))["viewer"]
+            contents = [
                 message["content"]
                 for conversation in viewer["conversations"]["nodes"]
                 for message in conversation["messages"]["nodes"]
-            }
-            follower = Follower(user, MESSAGES, message_of, viewer["feedCursor"], lambda: user.url)
-            read.append((contents, follower))
-            group.create_task(follower.follow())
-        await writing
-        await writer.end()
-    everything = await committed(database, user)
-    for contents, follower in read:
-        first = len(contents)
-        assert contents == {seen.value for seen in everything[:first]}
-        assert follower.seen == everything[first:]
-    handed = sum(len(follower.seen) for _, follower in read)
-    verdict = report("query, then subscription", writer.writes, everything, handovers=len(read), handed_over=handed)
-    assert verdict == SOUND
+            ]
+            follower = following_from(viewer["feedCursor"], part, nodes)
+            shown.append((contents, follower))
+            following.create_task(follower.follow())
+
+    async with asyncio.TaskGroup() as following:
+        await play.perform(look())
+    connection = await nodes.connect()
+    rows = await stored(connection, part.user)
+    await connection.close()
+    views = [whole(contents, follower, rows) for contents, follower in shown]
+    assert check(part.writes, rows, views) == SOUND
+    assert any(contents for contents, _ in shown)
 
 
-@pytest.fixture
-async def two(database: Database) -> AsyncIterator[list[Serving]]:
-    """Two gateways on one database, as two processes are."""
-    async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        yield [await stack.enter_async_context(serving_on(database, directory)) for _ in range(2)]
+class Dropping(Follower):
+    """A client with a fault: it leaves some events out."""
+
+    def take(self, cursor: str, value: str) -> None:
+        if value.endswith("-3"):
+            self.cursor = cursor
+        else:
+            super().take(cursor, value)
 
 
-async def test_a_subscriber_that_hops_between_two_gateways_misses_nothing(
-    two: list[Serving], database: Database
-) -> None:
-    count = scaled(600)
-    user = await two[0].signed_up()
-    writers = [Writer(at(user, gateway), await conversations_of(user), name=gateway.url) for gateway in two]
-    hopper = Follower(
-        user,
-        MESSAGES,
-        message_of,
-        await cursor_of(user),
-        lambda: RANDOM.choice(two).url,
-        hop_after=lambda: RANDOM.randrange(1, max(2, count // 10)),
+class Stale(Follower):
+    """A client with a fault: it resumes before the last event that it has seen."""
+
+    def take(self, cursor: str, value: str) -> None:
+        super().take(cursor, value)
+        epoch, _, _ = cursor.partition(".")
+        self.cursor = f"{epoch}.{self.seen[-2].place}" if len(self.seen) > 1 else self.cursor
+
+
+async def test_clients_that_leave_events_out_or_take_them_twice_are_found(nodes: Nodes) -> None:
+    cast = Cast(users=1, writers=2, followers=0, manners=Manners(pause_seconds=0.01))
+    play = await played(nodes, "careless clients", cast)
+    (part,) = play.parts
+    cursor = (await part.user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    part.followers += [following_from(cursor, part, nodes, kind) for kind in (Follower, Dropping, Stale)]
+    await play.perform(play.until_written(40))
+    found = (await play.judge()).verdict
+    assert found == Verdict(lost=found.lost, doubled=found.doubled)
+    assert {told.rpartition(" by ")[2] for told in found.lost} == {"Dropping"}
+    assert {told.rpartition(" by ")[2] for told in found.doubled} == {"Stale"}
+
+
+def following_from(cursor: str, part: Part, nodes: Nodes, kind: type[Follower] = Follower) -> Follower:
+    """One who joins with a cursor."""
+    return kind(
+        client=part.user,
+        name=kind.__name__,
+        cursor=cursor,
+        end=end_of(part.conversations[-1]),
+        url=lambda: nodes.all[0].process.url,
+        dice=dice(cursor),
+        hops_after=5,
     )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(hopper.follow())
-        async with asyncio.TaskGroup() as writing:
-            for writer in writers:
-                writing.create_task(writer.write(count // 2))
-        await writers[0].end()
-    writes = Writes(acknowledged=writers[0].writes.acknowledged | writers[1].writes.acknowledged)
-    assert report("hopping between two gateways", writes, hopper.seen, hops=hopper.connections - 1) == SOUND
-    assert hopper.seen == await committed(database, user)
 
 
-async def test_without_any_hints_the_slow_clock_finds_everything(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.app.PostgresBroker", lambda url: NoBroker())
-    async with (
-        serving_on(database, tmp_path) as here,
-        serving_on(database, tmp_path, feed_poll_seconds=0.2) as there,
-    ):
-        user = await here.signed_up()
-        writer = Writer(user, await conversations_of(user))
-        follower = Follower(user, MESSAGES, message_of, await cursor_of(user), lambda: there.url)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(follower.follow())
-            await writer.write(scaled(200))
-            await writer.end()
-    assert report("two gateways without hints", writer.writes, follower.seen) == SOUND
-    assert follower.seen == await committed(database, user)
-
-
-def at(user: Client, gateway: Serving) -> Client:
-    """The same user at another gateway."""
-    return Client(user.http, gateway.url, user.statements, user.token, user.refresh_token, user.user_id)
+def whole(contents: list[str], follower: Follower, rows: list[Stored]) -> View:
+    """What a query showed, as far as it goes in the order of the commits, and what was seen after it."""
+    places = {row.value: row.place for row in rows}
+    before = sorted(Seen(places[value], value) for value in contents)
+    return View(follower.name, [*before, *follower.seen], end=follower.seen[-1].place)

@@ -1,81 +1,96 @@
-"""Writers that record what became of each write, and send a write again, with the same id, until they know."""
+"""A writer that records what became of each write, and sends a write again, with the same id, until it knows."""
 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import aiohttp
-
-from tests.faults.follower import END
-from tests.faults.history import Writes
+from tests.faults.attempt import Attempts
+from tests.faults.follower import PADDING
+from tests.faults.history import Outcome, Write
+from tests.faults.subscription import RETRY_SECONDS
 from tests.serving import Client
 
-WRITERS = 8
+_ADD = "mutation($input: AddMessageInput!) { addMessage(input: $input) { message { seq } userErrors { code } } }"
 
-_ADD = "mutation($input: AddMessageInput!) { addMessage(input: $input) { message { seq } userErrors { message } } }"
-_RETRY_SECONDS = 0.02
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a writer writes: parts of one are chances."""
+
+    gives_up: float = 0
+    """To leave a write whose answer was lost as it is."""
+    repeats: float = 0.02
+    """To send a write again although it was acknowledged."""
+    errs: float = 0.01
+    """To write where it may not."""
+    pause_seconds: float = 0
+    """Between two writes."""
+    padding: int = 0
+    """So many characters more than its value has each message."""
 
 
 @dataclass(slots=True)
 class Writer:
-    """Adds messages to conversations of one user."""
+    """Adds messages to a conversation, one after the other."""
 
     client: Client
-    conversations: list[str]
-    name: str = "writer"
-    writes: Writes = field(default_factory=Writes)
-    codes: set[str] = field(default_factory=set)
-    """The codes of the errors that were answered."""
-    gives_up: Callable[[], bool] = lambda: False
-    """Whether to leave a write whose answer was lost as it is."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    conversation: str
+    name: str
+    url: Callable[[], str]
+    """Where to send, asked for each attempt."""
+    dice: random.Random
+    manners: Manners = Manners()
+    answered: Callable[[str], None] = lambda url: None
+    """Told at once where a write was acknowledged."""
+    writes: list[Write] = field(default_factory=list)
+    attempts: Attempts = field(default_factory=Attempts)
 
-    async def write(self, count: int) -> None:
-        """Write so many messages, several at a time."""
-        share, rest = divmod(count, WRITERS)
-        async with asyncio.TaskGroup() as group:
-            for number in range(WRITERS):
-                group.create_task(self._write_all(number, share + (number < rest)))
+    @property
+    def _padding(self) -> str:
+        return PADDING + "." * self.manners.padding if self.manners.padding else ""
 
-    async def end(self) -> None:
-        """Write the last message of all."""
-        await self._make_sure(str(uuid.uuid4()), self.conversations[0], END)
+    async def write(self, enough: Callable[[], bool]) -> None:
+        """Write until there is enough."""
+        while not enough():
+            await self.add(f"{self.name}-{len(self.writes)}")
+            await asyncio.sleep(self.manners.pause_seconds)
 
-    async def until(self, count: int) -> None:
-        """Return when so many writes have been acknowledged."""
-        while len(self.writes.acknowledged) < count:
-            await self.changed.wait()
+    async def add(self, value: str, *, sure: bool = False) -> None:
+        """Write one value, and do not give up if it must be sure."""
+        began = time.time()
+        errs = not sure and self.dice.random() < self.manners.errs
+        id, conversation = self._new_id(), self._new_id() if errs else self.conversation
+        outcome = await self._make_sure(id, conversation, value, sure=sure)
+        assert outcome is Outcome.UNKNOWN or (outcome is Outcome.REFUSED) == errs, f"{value}: {outcome}"
+        ended = {} if outcome is Outcome.UNKNOWN else {"ended": time.time()}
+        self.writes.append(Write(value, outcome, began, **ended))
+        if outcome is Outcome.ACKNOWLEDGED and self.dice.random() < self.manners.repeats:
+            await self._attempt(id, conversation, value)
 
-    async def _write_all(self, writer: int, count: int) -> None:
-        conversation = self.conversations[writer % len(self.conversations)]
-        for number in range(count):
-            value = f"{self.name} {writer}, message {number}"
-            known = await self._make_sure(str(uuid.uuid4()), conversation, value)
-            (self.writes.acknowledged if known else self.writes.unknown).add(value)
-            self.changed.set()
-            self.changed = asyncio.Event()
+    def _new_id(self) -> str:
+        return str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
 
-    async def _make_sure(self, id: str, conversation: str, content: str) -> bool:
-        """Send a message until it is acknowledged; false when it was given up."""
-        values = {"id": id, "conversationId": conversation, "role": "USER", "content": content}
+    async def _make_sure(self, id: str, conversation: str, value: str, *, sure: bool) -> Outcome:
         while True:
-            try:
-                answer = await self.client.run(_ADD, input=values)
-            except (aiohttp.ClientError, OSError):
-                answer = {}
-            payload = (answer.get("data") or {}).get("addMessage")
-            if payload is not None:
-                assert payload["userErrors"] == [], payload
-                return True
-            self._note(answer.get("errors", ()))
-            if self.gives_up():
-                return False
-            await asyncio.sleep(_RETRY_SECONDS)  # as any client that tries again
+            outcome = await self._attempt(id, conversation, value)
+            if outcome is not Outcome.UNKNOWN:
+                return outcome
+            if not sure and self.dice.random() < self.manners.gives_up:
+                return outcome
+            await asyncio.sleep(RETRY_SECONDS)
 
-    def _note(self, errors: Any) -> None:
-        self.codes |= {error["extensions"]["code"] for error in errors}
-        assert self.codes <= {"UNAVAILABLE", "OVERLOADED"}, errors
+    async def _attempt(self, id: str, conversation: str, value: str) -> Outcome:
+        values = {"id": id, "conversationId": conversation, "role": "USER", "content": value + self._padding}
+        url = self.url()
+        payload = await self.attempts.make(self.client, url, _ADD, values)
+        if payload is None:
+            return Outcome.UNKNOWN
+        if payload["userErrors"]:
+            return Outcome.REFUSED
+        self.answered(url)
+        return Outcome.ACKNOWLEDGED

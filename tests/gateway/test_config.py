@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,12 @@ def test_port_of_the_metrics_is_explained_likewise(monkeypatch: pytest.MonkeyPat
         read_settings()
 
 
+def test_several_hosts_have_one_port_or_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_DATABASE_URL", "postgresql://app@/parley?host=one,two,three&port=1,2")
+    with pytest.raises(ConfigError, match="PARLEY_DATABASE_URL: the value should name one port, or one for each host"):
+        read_settings()
+
+
 def test_executor_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().executor == "breadth_first"
     monkeypatch.setenv("PARLEY_EXECUTOR", "DEPTH_FIRST")
@@ -106,9 +113,38 @@ def test_passwords_are_not_shown() -> None:
     settings = read_settings(
         database_url="postgresql://parley_app:hunter2@db/parley",
         owner_url="postgresql://admin:hunter2@db/parley",
+        broker_url="nats://parley:hunter2@nats:4222",
     )
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in str(settings.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ({}, "process:"),
+        ({"workers": 2}, "postgres:"),
+        ({"database_url": "postgresql://parley_app@db/parley"}, "postgres:"),
+        ({"database_url": "postgresql://parley_app@db/parley", "broker_url": "process:"}, "process:"),
+        ({"broker_url": "postgres:"}, "postgres:"),
+        ({"broker_url": "nats://one,tls://token@[::1]:4222/"}, "nats://one,tls://token@[::1]:4222/"),
+    ],
+)
+def test_broker_fits_where_none_is_given(given: dict[str, Any], chosen: str) -> None:
+    assert read_settings(**given).chosen_broker == chosen
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://hunter2", "ws://one", "postgres", "nats:", "nats://", "nats://one,two", "nats://one,"),
+        *("nats://nats:hunter2", "nats://one:0", "nats://one/hunter2", "nats://one?hunter2", "nats://one two"),
+    ],
+)
+def test_broker_that_cannot_be_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigError, match="PARLEY_BROKER_URL: the value should be process:, postgres:, or") as caught:
+        read_settings(broker_url=url)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_deployments_name_no_setting_that_is_none() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway import event_loop
 from gateway.config import Settings
-from gateway.exposition import Readings, exposed, written
-from gateway.metrics import BOUNDS, BREADTH_FIRST, Durations, MeasuredEngine
+from gateway.exposition import FAMILIES, Readings, exposed, written
+from gateway.histogram import BOUNDS, Histogram
+from gateway.metrics import BREADTH_FIRST, MOST_NAMES, REST, MeasuredEngine, by_name
 from gateway.refusal import Refusal
 from tests.database import Database
-from tests.serving import Ended, Serving, first, serving_on
+from tests.serving import PATIENCE_SECONDS, Ended, Serving, first, serving_on
 
 FOR_THE_SIGNED_IN = "mutation { createConversation(input: {}) { conversation { id } } }"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -107,7 +111,7 @@ async def test_subscriptions_are_counted_while_they_run(serving: Serving) -> Non
     cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     before = read(serving)
     async with user.socket() as socket:
-        watch = "subscription($after: Cursor) { messageAdded(after: $after) { message { content } } }"
+        watch = "subscription Watch($after: Cursor) { messageAdded(after: $after) { message { content } } }"
         events = await socket.subscribe(watch, after=cursor)
         await user.make("addMessage", "message", conversationId=conversation, role="USER", content="seen")
         await first(events, 1)
@@ -115,8 +119,120 @@ async def test_subscriptions_are_counted_while_they_run(serving: Serving) -> Non
     await serving.gateway.sockets.all_closed(within_seconds=20)
     after = read(serving)
     assert during["parley_events_sent_total"] - before["parley_events_sent_total"] == 1
-    for name in "parley_subscriptions_running", "parley_sockets_open", "parley_feeds_followed":
+    for name in "parley_subscription_groups", "parley_sockets_open", "parley_feeds_followed":
         assert (before[name], during[name], after[name]) == (0, 1, 0), name
+    running = "parley_subscriptions_running Watch"
+    assert (running in before, during[running], running in after) == (False, 1, False)
+    assert during["parley_event_runs_total"] - before["parley_event_runs_total"] == 1
+    assert during["parley_feed_lag_seconds"] < 60
+    assert after["parley_feed_lag_seconds"] == 0
+
+
+async def test_delivery_is_timed_from_the_commit(serving: Serving) -> None:
+    user = await serving.signed_up()
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    counted = "parley_delivery_latency_seconds_count"
+    before = read(serving)[counted]
+    async with user.socket() as socket:
+        events = await socket.subscribe("subscription { messageAdded { message { content } } }")
+        message = {"conversationId": conversation, "role": "USER", "content": "timed"}
+        while read(serving)[counted] == before:  # until the subscription has begun
+            await user.make("addMessage", "message", **message)
+        await first(events, 1)
+    after = read(serving)
+    assert after["parley_delivery_latency_seconds_bucket +Inf"] == after[counted]
+    assert after["parley_delivery_latency_seconds_sum"] > 0
+
+
+async def test_hints_are_counted_where_they_are_sent_and_where_they_are_heard(
+    database: Database, tmp_path: Path
+) -> None:
+    given = {"metrics_port": 0, "broker_url": "postgres:"}
+    async with serving_on(database, tmp_path, **given) as here, serving_on(database, tmp_path, **given) as there:
+        user = await here.signed_up()
+        conversation = (await user.make("createConversation", "conversation"))["id"]
+        cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+        user.url = there.url
+        async with user.socket() as socket, asyncio.timeout(PATIENCE_SECONDS):
+            watch = "subscription($after: Cursor) { messageAdded(after: $after) { cursor } }"
+            await socket.subscribe(watch, after=cursor)
+            user.url = here.url
+            message = {"conversationId": conversation, "role": "USER", "content": "hinted"}
+            while not read(there)["parley_hints_total received"]:
+                await user.make("addMessage", "message", **message)
+        assert read(here)["parley_hints_total sent"] >= read(there)["parley_hints_total received"]
+        assert read(there)["parley_broker_reconnects_total"] == 0
+
+
+async def test_operations_are_told_by_their_outcome(serving: Serving) -> None:
+    before, name = read(serving), "parley_operations_answered_total"
+    user = await serving.signed_up()
+    await user.data("{ viewer { id } }")
+    await serving.anonymous().run(FOR_THE_SIGNED_IN)
+    after = read(serving)
+    expected = {"mutation ok": 1, "query ok": 1, "mutation errors": 1}
+    assert {each: after[f"{name} {each}"] - before.get(f"{name} {each}", 0) for each in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (401, {"Authorization": "Bearer wrong", "Content-Type": "application/json"}, b'{"query":"{__typename}"}'),
+        (
+            401,
+            {"Authorization": "Bearer wrong", "Accept": "text/event-stream", "Content-Type": "application/json"},
+            b"",
+        ),
+        (415, {"Content-Type": "text/plain"}, b"{}"),
+        (400, {"Content-Type": "application/json"}, b"{"),
+    ],
+)
+async def test_requests_that_are_refused_are_told_by_their_status(
+    serving: Serving, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    name = f"parley_requests_refused_total {status}"
+    before = read(serving).get(name, 0)
+    async with serving.http.post(f"{serving.url}/graphql", data=body, headers=headers) as answer:
+        assert answer.status == status
+    assert read(serving)[name] == before + 1
+
+
+async def test_who_waits_for_a_connection_is_timed(serving: Serving) -> None:
+    pool, name = serving.gateway.resources.pool, "parley_pool_wait_seconds_count"
+    async with AsyncExitStack() as stack:
+        for _ in range(pool.counts().size):
+            await stack.enter_async_context(pool.connection())
+        before = read(serving)[name]
+        waiting = asyncio.create_task(pool.take())
+        while not read(serving)["parley_pool_waiting"]:  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0)
+    await pool.release(await waiting)
+    assert read(serving)[name] == before + 1
+
+
+async def test_event_loop_is_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loop, "LOOK_SECONDS", 0.001)
+    lags = Histogram()
+    looking = asyncio.create_task(event_loop.measure_lag(lags))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while sum(lags.buckets) < 3:  # noqa: ASYNC110 - nor does a number
+            await asyncio.sleep(0)
+    looking.cancel()
+
+
+def test_names_of_subscriptions_are_bounded() -> None:
+    running = Counter({f"name {number}": number for number in range(1, MOST_NAMES + 11)})
+    found = by_name(running)
+    assert len(found) == MOST_NAMES + 2
+    assert (found[""], found[REST]) == (0, sum(range(1, 11)))
+    assert sum(found.values()) == running.total()
+
+
+async def test_every_family_is_known_with_its_description(serving: Serving) -> None:
+    await serving.signed_up()
+    assert {name for name, *_ in serving.gateway.instruments.samples()} <= set(FAMILIES)
+    counters = {name for name, (kind, _) in FAMILIES.items() if kind == "counter"}
+    assert {name for name, ending, *_ in serving.gateway.instruments.samples() if ending == "_total"} <= counters
 
 
 async def test_subscription_that_is_refused_counts_as_an_error_and_not_as_an_event(serving: Serving) -> None:
@@ -174,7 +290,7 @@ async def test_port_that_is_taken_is_refused_by_its_setting(serving: Serving) ->
 
 
 def test_duration_on_a_bound_is_within_it_and_a_long_one_beyond_all() -> None:
-    durations = Durations()
+    durations = Histogram()
     for seconds in (BOUNDS[0], BOUNDS[-1] + 1):
         durations.add(seconds)
     assert durations.buckets == [1, *[0] * (len(BOUNDS) - 1), 1]

@@ -21,7 +21,7 @@ from gateway.shared_port import SharedPort
 from gateway.worker import Order
 from tests.database import data_directory
 from tests.faults.process import SERVES, STOPS, GatewayProcess, gateway_in, signed_up
-from tests.serving import PATIENCE_SECONDS, Client, Socket, first
+from tests.serving import PATIENCE_SECONDS, Client, Ended, Socket, first
 
 WORKERS = 2
 SETTINGS = {"PARLEY_WORKERS": str(WORKERS), "PARLEY_PORT": "0", "PARLEY_METRICS_PORT": "0"}
@@ -208,6 +208,39 @@ async def test_terminated_gateway_stops_every_process(gateway: GatewayProcess) -
     assert not any("worker_died" in line for line in gateway.said[said:])
 
 
+async def refuses(gateway: GatewayProcess) -> bool:
+    """Whether nobody listens any more."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_nobody_is_let_in_while_a_worker_finishes_what_runs(gateway: GatewayProcess) -> None:
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+        user = await signed_up(http, gateway)
+        conversation = (await user.make("createConversation", "conversation"))["id"]
+        socket = await stack.enter_async_context(user.socket())
+        events = await socket.subscribe(WATCH)
+        connection = await gateway.connect()
+        await connection.execute("BEGIN")
+        await connection.execute("SELECT FROM parley.feeds WHERE user_id = $1 FOR UPDATE", user.user_id)
+        values = {"conversationId": conversation, "role": "USER", "content": "the last"}
+        adding = asyncio.create_task(user.make("addMessage", "message", "seq", **values))
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not adding.done(), adding
+        gateway.signal(signal.SIGTERM)
+        while not await refuses(gateway):
+            assert not adding.done(), adding
+        connection.terminate()
+        assert await adding == {"seq": 1}
+        with pytest.raises(Ended, match="1012"):
+            await first(events, 2)
+    assert await gateway.ended() == 0
+
+
 async def test_workers_that_die_at_their_start_again_and_again_end_it(process: GatewayProcess) -> None:
     async def kill_each() -> None:
         while True:
@@ -254,6 +287,14 @@ def order_for(**given: Any) -> Order:
 def test_worker_is_not_told_the_password_of_the_databases_owner() -> None:
     order = order_for(owner_url="postgresql://admin:hunter2@db/parley", database_url="postgresql://app:hunter3@db/p")
     assert b"hunter" not in order.line()
+
+
+@pytest.mark.parametrize("broker_url", ["process:", "nats://parley:hunter2@nats:4222"])
+def test_worker_has_the_broker_of_its_parent(broker_url: str) -> None:
+    order = order_for(workers=4, broker_url=broker_url)
+    settings = Settings(_env_file=None, database_url=order.database_url, **order.settings)
+    assert settings.chosen_broker == broker_url
+    assert order_for(workers=4).settings["broker_url"] == "postgres:"
 
 
 def test_worker_has_the_settings_of_its_parent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,11 @@ from gateway.auth.identity import Identity
 from gateway.errors import Conflict, NotFound, Overloaded, Resync, Unauthenticated
 from gateway.execution import Engine
 from gateway.execution.operation import Operation
+from gateway.http.admission import Admission
 from gateway.http.options import Options
 from gateway.http.ports import Client, Clock
 from gateway.http.registry import SocketRegistry
-from gateway.http.server import make_app, make_runner
+from gateway.http.server import Runner, make_app, make_runner
 
 SDL = """
     scalar JSON
@@ -112,25 +113,42 @@ class ManualClock:
 
     def __init__(self) -> None:
         self._now = datetime(2030, 1, 1, tzinfo=UTC)
-        self._moved = asyncio.Condition()
-        self.waiting: list[datetime] = []
+        self._alarms: list[ManualAlarm] = []
 
     def now(self) -> datetime:
         return self._now
 
-    async def until(self, moment: datetime) -> None:
-        async with self._moved:
-            self.waiting.append(moment)
-            self._moved.notify_all()
-            try:
-                await self._moved.wait_for(lambda: self._now >= moment)
-            finally:
-                self.waiting.remove(moment)
+    def at(self, moment: datetime, call: Callable[[], None]) -> ManualAlarm:
+        self._alarms.append(ManualAlarm(moment, call, self._alarms))
+        return self._alarms[-1]
 
-    async def advance(self, seconds: float) -> None:
-        async with self._moved:
-            self._now += timedelta(seconds=seconds)
-            self._moved.notify_all()
+    def advance(self, seconds: float) -> None:
+        """Let this time pass, with all that was to be called within it, in order."""
+        end = self._now + timedelta(seconds=seconds)
+        while due := [alarm for alarm in self._alarms if alarm.moment <= end]:
+            alarm = min(due, key=lambda alarm: alarm.moment)
+            self._alarms.remove(alarm)
+            self._now = max(self._now, alarm.moment)
+            alarm.call()
+        self._now = end
+
+    @property
+    def pending(self) -> int:
+        """How many calls are to come."""
+        return len(self._alarms)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ManualAlarm:
+    """A call at a moment of a clock that a test moves."""
+
+    moment: datetime
+    call: Callable[[], None]
+    among: list[ManualAlarm]
+
+    def cancel(self) -> None:
+        if self in self.among:
+            self.among.remove(self)
 
 
 Info = GraphQLResolveInfo[ToyContext]
@@ -315,7 +333,8 @@ class Served:
     toy: Toy
     tokens: Tokens
     sockets: SocketRegistry
-    runner: web.AppRunner
+    admission: Admission
+    runner: Runner
 
 
 @asynccontextmanager
@@ -333,12 +352,14 @@ async def serving(
 
     toy, tokens, sockets = Toy(), Tokens(), SocketRegistry()
     chosen = Options(**options)
+    admission = Admission(chosen)
     app = make_app(
         Engine(toy_schema(), introspection=introspection),
         verify=tokens.verify,
         contexts=toy,
         ready=ready,
         sockets=sockets,
+        admission=admission,
         options=chosen,
         clock=clock,
     )
@@ -348,6 +369,6 @@ async def serving(
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        yield Served(f"http://127.0.0.1:{port}/graphql", toy, tokens, sockets, runner)
+        yield Served(f"http://127.0.0.1:{port}/graphql", toy, tokens, sockets, admission, runner)
     finally:
         await runner.cleanup()

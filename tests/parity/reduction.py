@@ -10,7 +10,6 @@ import re
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from graphql import (
@@ -38,7 +37,7 @@ Attempt = Callable[[OperationRequest], Awaitable[Any]]
 async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt) -> None:
     """Raise what the attempt raises, of a request with as little left as it takes to fail in that place."""
     if (place := await failure(attempt, request)) is not None:
-        printed = replace(request, query=print_ast(parse(request.query)))
+        printed = request._replace(query=print_ast(parse(request.query)))
         request = await _smallest(schema, printed, attempt, place)
     try:
         await attempt(request)
@@ -133,7 +132,7 @@ def _tidy(request: OperationRequest, document: DocumentNode) -> OperationRequest
     while before != text:
         before, text = text, print_ast(visit(parse(text), _Unused(text)))
     variables = {name: value for name, value in request.variables.items() if f"${name}" in text}
-    return replace(request, query=text, variables=variables)
+    return request._replace(query=text, variables=variables)
 
 
 class _Unused(Visitor):

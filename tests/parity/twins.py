@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import GraphQLNamedType
@@ -48,7 +48,7 @@ class Twin:
     def own(self, request: OperationRequest) -> OperationRequest:
         """The request with this one's ids in place of the placeholders."""
         variables = PLACEHOLDER.sub(self._id, json.dumps(request.variables))
-        return replace(request, query=PLACEHOLDER.sub(self._id, request.query), variables=json.loads(variables))
+        return request._replace(query=PLACEHOLDER.sub(self._id, request.query), variables=json.loads(variables))
 
     def _id(self, found: re.Match[str]) -> str:
         kind, number = found[1], int(found[2])

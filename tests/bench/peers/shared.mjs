@@ -54,7 +54,9 @@ export async function usageDays(userId, first) {
 }
 
 export async function addMessage(userId, { conversationId, role, content }) {
-  const text = `INSERT INTO messages (user_id, conversation_id, role, content) VALUES ($1, $2, lower($3), $4)
+  // The trigger that numbers messages works as the tables' owner, whom row-level security binds: it must know the user.
+  const text = `INSERT INTO messages (user_id, conversation_id, role, content)
+    SELECT $1::uuid, $2::uuid, lower($3), $4 FROM (SELECT set_config('app.user_id', ($1::uuid)::text, true)) AS stamp
     RETURNING ${MESSAGE}`;
   return (await rows("addMessage", text, [userId, conversationId, role, content]))[0];
 }

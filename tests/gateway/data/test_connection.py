@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from gateway.data.connection import _ARRAYS, StampedConnection
 from gateway.data.pool import connected
-from gateway.data.tenancy import Stamp
+from gateway.data.primary import Primary
+from gateway.data.stamp import Stamp
 from tests.database import Database
 
 WHO = (
@@ -25,7 +26,7 @@ WHO = (
 @pytest_asyncio.fixture(loop_scope="module")
 async def connection(database: Database) -> AsyncIterator[StampedConnection]:
     """A connection that knows the statement, and knows how to stamp."""
-    made = await connected(database.runtime_url)
+    made = await connected(Primary(database.runtime_url), 10)
     await made.fetch(WHO, 1, stamp=caller())
     yield made
     made.terminate()
@@ -56,7 +57,7 @@ async def test_a_stamp_goes_with_the_statement(connection: StampedConnection) ->
 
 
 async def test_the_first_stamp_and_the_first_statement_are_sent_one_after_the_other(database: Database) -> None:
-    fresh = await connected(database.runtime_url)
+    fresh = await connected(Primary(database.runtime_url), 10)
     await check(fresh, caller())
     await check(fresh, caller())
     await fresh.close()
@@ -80,10 +81,12 @@ async def test_a_statement_that_fails_under_a_stamp_of_before_leaves_it(connecti
     await check(connection, stamp)
 
 
-async def test_a_stamp_that_goes_without_its_statement_ends_the_connection(connection: StampedConnection) -> None:
+async def test_a_stamp_stays_behind_with_a_statement_that_the_driver_refuses(connection: StampedConnection) -> None:
     with pytest.raises(asyncpg.DataError):
         await connection.fetch(WHO, "no number", stamp=caller())
-    assert connection.is_closed()
+    assert connection.stamped_for is None
+    assert connection.at_rest()
+    await check(connection, caller())
 
 
 async def test_arguments_that_are_refused_do_no_harm_without_a_stamp(connection: StampedConnection) -> None:
@@ -134,7 +137,7 @@ async def test_a_changed_table_is_read_as_it_is_now(connection: StampedConnectio
     owner = await asyncpg.connect(database.owner_url)
     await owner.execute("CREATE SCHEMA changing; GRANT USAGE ON SCHEMA changing TO PUBLIC")
     await owner.execute("CREATE TABLE changing.notes AS SELECT 1 AS a; GRANT SELECT ON changing.notes TO PUBLIC")
-    other = await connected(database.runtime_url)
+    other = await connected(Primary(database.runtime_url), 10)
     connection.siblings = other.siblings = {connection, other}
     text = "SELECT * FROM changing.notes"
     for each in (connection, other):
@@ -164,7 +167,7 @@ async def test_a_changed_table_is_read_as_it_is_now(connection: StampedConnectio
 
 
 async def test_the_types_of_parameters_are_not_looked_up(database: Database) -> None:
-    fresh = await connected(database.runtime_url)
+    fresh = await connected(Primary(database.runtime_url), 10)
     sent: list[str] = []
     fresh.add_query_logger(lambda record: sent.append(record.query))
     keys, text = [uuid.uuid4()], "SELECT $1::uuid[], $2::text[], $3::bigint[]"

@@ -49,6 +49,15 @@ async def test_database_that_does_not_answer_is_named_without_its_password() -> 
     assert "hunter2" not in str(caught.value)
 
 
+async def test_database_that_takes_no_writes_is_refused_as_such(empty_database: Database) -> None:
+    owner = await asyncpg.connect(empty_database.owner_url)
+    await owner.execute(f"ALTER DATABASE {empty_database.name} SET default_transaction_read_only = on")
+    await owner.close()
+    with pytest.raises(Unreachable, match="takes no writes: it is a standby, or read-only"):
+        async with open_database(settings_for(empty_database.runtime_url)):
+            pass
+
+
 async def test_role_that_is_not_let_in_is_told_so(database: Database) -> None:
     url = database.runtime_url.replace("parley_app", "stranger")
     with pytest.raises(Unreachable, match='does not let us in: role "stranger" does not exist'):

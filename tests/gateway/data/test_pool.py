@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from gateway.data.connection import StampedConnection
 from gateway.data.pool import Counts, Pool, connected
+from gateway.data.primary import Primary
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
 
@@ -30,7 +31,7 @@ class Server:
 
     async def connect(self) -> StampedConnection:
         self.made += 1
-        return await connected(self.url)
+        return await connected(Primary(self.url), 10)
 
 
 @pytest.fixture
@@ -239,6 +240,27 @@ async def test_a_connection_that_is_lost_leaves_its_room_to_those_who_wait(patie
     replaced = await tasks["next"]
     assert replaced is not connection
     await patient.release(replaced)
+
+
+async def test_where_one_connection_was_lost_the_others_are_not_tried(pool: Pool, server: Server) -> None:
+    lost, other = await pool.take(), await pool.take()
+    await pool.release(other)
+    lost.terminate()
+    await pool.release(lost)
+    assert other.is_closed()
+    made = server.made
+    await pool.release(await pool.take())
+    assert server.made == made + 1
+
+
+async def test_server_that_takes_no_writes_is_left(pool: Pool) -> None:
+    connection = await pool.take()
+    await connection.execute("SET default_transaction_read_only = on")
+    await pool.release(connection)
+    with pytest.raises(Unavailable, match="takes no writes"):
+        await pool.check()
+    assert connection.is_closed()
+    await pool.check()
 
 
 async def test_connections_that_the_server_has_ended_are_replaced(pool: Pool, superuser: asyncpg.Connection) -> None:

@@ -16,7 +16,8 @@ import pytest_asyncio
 
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
-from gateway.data.tenancy import Stamp, Tenant
+from gateway.data.stamp import Stamp
+from gateway.data.tenancy import Tenant
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
 

@@ -12,11 +12,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.broker.process import ProcessBroker
 from gateway.data.pool import Pool
 from gateway.errors import Resync, Unavailable
 from gateway.feed import changes
 from gateway.feed import hub as hub_module
-from gateway.feed.broker import NoBroker
 from gateway.feed.changes import Change, Place, Reading
 from gateway.feed.hub import Hub
 from tests.gateway.feed.feeds import Feed, followed
@@ -30,7 +30,7 @@ Read = Callable[[Pool, Mapping[UUID, int]], Awaitable[dict[UUID, Reading]]]
 @pytest_asyncio.fixture(loop_scope="module")
 async def hub(pool: Pool) -> AsyncIterator[Hub]:
     """A hub whose slow clock stands still: it reads when it is told to."""
-    async with Hub(pool, NoBroker(), poll_seconds=NEVER) as made:
+    async with Hub(pool, ProcessBroker(), poll_seconds=NEVER) as made:
         yield made
 
 

@@ -48,7 +48,7 @@ async def test_trusted_origin_gets_its_preflight_and_reads_every_answer() -> Non
             assert response.status == 204
             assert response.headers["Access-Control-Allow-Origin"] == APP
             assert response.headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
-            assert response.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+            assert response.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, Last-Event-ID"
             assert response.headers["Vary"] == "Origin"
             assert "Access-Control-Allow-Credentials" not in response.headers
         for body in ({"query": "{ hello }"}, {"query": 1}):

@@ -1,0 +1,1 @@
+"""Brokers: hints and ephemeral signals between gateway processes. They carry no truth."""

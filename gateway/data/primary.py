@@ -1,0 +1,78 @@
+"""Connects to whichever of the database's hosts takes writes.
+
+A URL may name several hosts: `postgresql://app@one:5432,two:5432/parley`. One of them is the primary, and the others
+stand by to take over from it. The driver knows such URLs, but gives a host that does not answer all of the time that
+there is, so a machine that has gone would keep everybody from the one that took over. Here each host has its share of
+the time, and one that failed goes to the end of the line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from gateway.data.failure import LOST
+
+
+class Primary:
+    """The hosts of a URL, the one that answered last first."""
+
+    def __init__(self, url: str) -> None:
+        self._hosts = deque(hosts(url))
+
+    async def connect(self, *, timeout: float, **options: Any) -> Any:  # noqa: ASYNC109 - shared among the hosts
+        """A connection to the host that takes writes, within so many seconds. The options are the driver's.
+
+        Raises what the last host raised: a `TargetServerAttributeNotMatched` where it only stands by.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        waiting = list(self._hosts)
+        while True:
+            host = waiting.pop(0)
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                return await asyncpg.connect(
+                    host,
+                    timeout=left / (len(waiting) + 1),
+                    target_session_attrs=SessionAttribute.read_write,
+                    **options,
+                )
+            except LOST:
+                self._pass_over(host)
+                if not waiting:
+                    raise
+            except BaseException:
+                # Also when nobody waits any longer: whoever comes next should not wait for the same host.
+                self._pass_over(host)
+                raise
+
+    def _pass_over(self, host: str) -> None:
+        """Try another host first the next time, unless somebody else has seen to that."""
+        if self._hosts[0] == host:
+            self._hosts.rotate(-1)
+
+
+def hosts(url: str) -> list[str]:
+    """A URL for each host that a URL names, in either of the two places where it may name them.
+
+    Raises `ValueError` where their ports cannot be told.
+    """
+    parts = urlsplit(url)
+    account, at, addresses = parts.netloc.rpartition("@")
+    if addresses:
+        return [parts._replace(netloc=account + at + address).geturl() for address in addresses.split(",")]
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    names, ports = query.get("host", "").split(","), query.get("port", "").split(",")
+    if len(names) == 1:
+        return [url]
+    if len(ports) not in (1, len(names)):
+        raise ValueError("should name one port, or one for each host")
+    return [
+        parts._replace(query=urlencode({**query, "host": name, "port": port})).geturl()
+        for name, port in zip(names, ports if len(ports) > 1 else ports * len(names), strict=True)
+    ]

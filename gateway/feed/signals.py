@@ -1,0 +1,115 @@
+"""Signals: small messages about a user that live for a moment and are never stored, such as who is typing.
+
+Those who listen in this process hear them at once, those in others through the broker. A signal may be lost or
+repeated, so whoever needs to be sure reads the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from uuid import UUID
+
+from gateway.broker.protocol import MOST_SIGNAL_BYTES, Broker
+
+MOST_TOPIC_BYTES = 100
+MOST_PAYLOAD_BYTES = 6 * 1024
+"""Of one signal."""
+MOST_WAITING = 256
+"""Signals that wait for one listener."""
+
+_END_OF_TOPIC = b"\n"
+
+
+class Signals:
+    """Sends and hears the signals of one process."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._listenings: dict[tuple[UUID, bytes], set[Listening]] = {}
+
+    def __len__(self) -> int:
+        """How many topics of users are listened to."""
+        return len(self._listenings)
+
+    def send(self, user_id: UUID, topic: str, payload: bytes) -> None:
+        """Send a signal to all who listen, here and elsewhere. Never waits.
+
+        Raises `ValueError` for a topic or a payload that is too long to be carried, or a topic of several lines.
+        """
+        name = _name(topic)
+        if len(payload) > MOST_PAYLOAD_BYTES:
+            raise ValueError(f"a signal has at most {MOST_PAYLOAD_BYTES} bytes, not {len(payload)}")
+        self._deliver(user_id, name, payload)
+        self._broker.signal(user_id, name + _END_OF_TOPIC + payload)
+
+    def listen(self, user_id: UUID, topic: str) -> Listening:
+        """The payloads of a user's signals on a topic, from this call on. Close it, with `aclosing`, to leave."""
+        listening = Listening(self, user_id, _name(topic))
+        self._listenings.setdefault((user_id, listening.topic), set()).add(listening)
+        self._broker.watch(user_id)
+        return listening
+
+    def heard(self, user_id: UUID, message: bytes) -> None:
+        """The broker brought a signal, or what somebody else calls one."""
+        topic, found, payload = message.partition(_END_OF_TOPIC)
+        if found:
+            self._deliver(user_id, topic, payload)
+
+    def leave(self, listening: Listening) -> None:
+        """This one listens no longer."""
+        key = (listening.user_id, listening.topic)
+        others = self._listenings[key]
+        others.remove(listening)
+        if not others:
+            del self._listenings[key]
+        self._broker.unwatch(listening.user_id)
+
+    def _deliver(self, user_id: UUID, topic: bytes, payload: bytes) -> None:
+        for listening in self._listenings.get((user_id, topic), ()):
+            listening.put(payload)
+
+
+class Listening:
+    """An iterator over signals. One that is slow loses the oldest."""
+
+    def __init__(self, signals: Signals, user_id: UUID, topic: bytes) -> None:
+        self.user_id = user_id
+        self.topic = topic
+        self._signals = signals
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def put(self, payload: bytes) -> None:
+        """Let it come next."""
+        self._waiting.append(payload)
+        self._changed.set()
+
+    def __aiter__(self) -> Listening:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._waiting and not self._closed:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._closed:
+            raise StopAsyncIteration
+        return self._waiting.popleft()
+
+    async def aclose(self) -> None:
+        """Leave; whoever waits for the next signal is told that there is none."""
+        if not self._closed:
+            self._closed = True
+            self._changed.set()
+            self._signals.leave(self)
+
+
+def _name(topic: str) -> bytes:
+    name = topic.encode()
+    if len(name) > MOST_TOPIC_BYTES or _END_OF_TOPIC in name:
+        raise ValueError(f"not a topic: {topic!r}")
+    return name
+
+
+assert MOST_TOPIC_BYTES + len(_END_OF_TOPIC) + MOST_PAYLOAD_BYTES <= MOST_SIGNAL_BYTES  # noqa: S101 - of constants

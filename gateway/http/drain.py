@@ -1,0 +1,51 @@
+"""Waiting for a client to take what was written to it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from aiohttp import web
+
+
+class Drain:
+    """How one client takes what is written to its connection."""
+
+    __slots__ = ("_protocol", "_waiting")
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._protocol = request.protocol
+        self._waiting: asyncio.Task[None] | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be written, without piling up here."""
+        return not self._protocol.writing_paused
+
+    async def room(self, within_seconds: float) -> bool:
+        """Wait for room; says whether there is any in time. There is when the client has gone: who writes is told."""
+        if self.has_room:
+            return True
+        # One task for all who wait: aiohttp gives them one future, which the first to be cancelled would cancel for
+        # all, and for whoever asks later.
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(self._wait())
+        _, pending = await asyncio.wait([self._waiting], timeout=within_seconds)
+        return not pending
+
+    async def all_taken(self, within_seconds: float) -> bool:
+        """Wait until nothing is left here, for as long as something is taken within the time."""
+        transport = self._protocol.transport
+        if transport is None:
+            return False
+        transport.set_write_buffer_limits(high=0)
+        left = transport.get_write_buffer_size()
+        while not await self.room(within_seconds):
+            before, left = left, transport.get_write_buffer_size()
+            if left == before:
+                return False
+        return True
+
+    async def _wait(self) -> None:
+        with suppress(ConnectionError):
+            await self._protocol._drain_helper()

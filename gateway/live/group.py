@@ -1,0 +1,202 @@
+"""A group: all who follow the same, served by one execution.
+
+The group follows the feed, runs the operation once on what comes, and pushes each answer to its members at once: no
+task is switched, and nothing waited for, per member. What a member whose buffers are full has not taken is kept for it
+in a log that all such members share. The log is bounded: whoever falls out of it leaves the group and reads the feed
+again at its own pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from gateway.errors import Resync
+from gateway.execution.complete import Answer, failed
+from gateway.feed.changes import Place
+from gateway.feed.hub import resync
+from gateway.live.counts import Counts
+from gateway.live.feed import Feed
+from gateway.live.member import Ended, Member
+from gateway.live.run import Caller, Payload, Runner
+
+MOST_KEPT = 256
+"""Answers that are kept for members who cannot take them."""
+MOST_KEPT_BYTES = 1024 * 1024
+
+
+class Group:
+    """Serves its members for as long as it has any."""
+
+    def __init__(
+        self, feed: Feed, place: Place, runner: Runner, counts: Counts, retire: Callable[[Group], None]
+    ) -> None:
+        """Begin behind a place that the hub's channel of the user knows. `retire` is called once nobody may join."""
+        self.epoch = place.epoch
+        self.version = place.version
+        """Whoever is behind this has missed something."""
+        self._runner = runner
+        self._counts = counts
+        self._retire = retire
+        self._flowing: dict[Member, None] = {}
+        self._full: set[Member] = set()
+        self._log: deque[Payload] = deque()
+        self._log_bytes = 0
+        self._error: Exception | None = None
+        self._last: Answer | None = None
+        self._following = feed.hub.following(feed.user_id, place)
+        self._task = asyncio.create_task(self._run())
+        counts.groups += 1
+
+    def join(self, member: Member) -> None:
+        """Push to this member from now on. It must not be behind the group."""
+        self._flowing[member] = None
+        member.paused = asyncio.get_running_loop().create_future()
+        member.was_live = True
+        self._counts.live += 1
+
+    async def carry(self, member: Member) -> None:
+        """Return when a member that has joined has fallen out of the log, and must read the feed again.
+
+        Raises `Ended` when the feed cannot be followed any more, and what the sink raises.
+        """
+        try:
+            while member.paused is not None:
+                await member.paused
+                self._raise_for(member)
+                while member in self._full:
+                    await member.sink.drained()
+                    self._raise_for(member)
+                    self._go_on(member)
+                if member not in self._flowing:
+                    return
+        finally:
+            self._counts.live -= 1
+            member.paused = None
+            self._leave(member)
+            if not self._has_members:
+                await asyncio.wait([self._task])
+
+    @property
+    def _has_members(self) -> bool:
+        return bool(self._flowing or self._full)
+
+    async def _run(self) -> None:
+        try:
+            while self._has_members:
+                if not await self._serve():
+                    await self._following.moved()
+        except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
+            self._end(error)
+
+    async def _serve(self) -> bool:
+        """Run what has come, and deliver it; False if nothing has. Apart, so that who waits holds none of it."""
+        changes = await self._following.read()
+        if not changes:
+            return False
+        async with aclosing(self._runner.payloads(changes, self._caller)) as run:
+            async for payloads in run:
+                self._deliver(payloads)
+                if not self._has_members:
+                    return True
+        self.version = self._following.place.version
+        return True
+
+    def _caller(self) -> Caller:
+        """Any member will do: they differ in nothing that the operation can tell."""
+        return next(iter(self._flowing or self._full)).caller
+
+    def _deliver(self, payloads: list[Payload]) -> None:
+        now = datetime.now(UTC)
+        for payload in payloads:
+            count = self._push(payload)
+            self._counts.delivered(count, (now - payload.at).total_seconds())
+
+    def _push(self, payload: Payload) -> int:
+        """Write a payload to all who can take it; returns how many they were."""
+        version, content, cursor = payload.version, payload.content, payload.cursor
+        count, full = 0, []
+        for member in self._flowing:
+            if member.version < version:
+                member.version = version
+                count += 1
+                try:
+                    room = member.sink.push(content, cursor)
+                except Exception as error:  # noqa: BLE001 - the boundary of a transport: the others must not suffer
+                    member.failure = error
+                    room = False
+                if not room:
+                    full.append(member)
+        if self._full:
+            self._keep(payload)
+        for member in full:
+            del self._flowing[member]
+            self._full.add(member)
+            member.pause()
+        self.version = version
+        return count
+
+    def _keep(self, payload: Payload) -> None:
+        self._log.append(payload)
+        self._log_bytes += len(payload.content)
+        dropped = 0
+        while len(self._log) > MOST_KEPT or self._log_bytes > MOST_KEPT_BYTES:
+            oldest = self._log.popleft()
+            self._log_bytes -= len(oldest.content)
+            dropped = oldest.version
+        if dropped:
+            for member in [member for member in self._full if member.version < dropped]:
+                self._counts.drops += 1
+                self._leave(member)
+
+    def _go_on(self, member: Member) -> None:
+        """Write what was kept for a member, for as long as it has room; all of it makes it one of the others again."""
+        if member not in self._full:
+            return
+        now = datetime.now(UTC)
+        for payload in self._log:
+            if payload.version > member.version:
+                member.version = payload.version
+                self._counts.delivered(1, (now - payload.at).total_seconds())
+                if not member.sink.push(payload.content, payload.cursor):
+                    return
+        self._full.discard(member)
+        self._flowing[member] = None
+        member.paused = asyncio.get_running_loop().create_future()
+        self._forget()
+
+    def _leave(self, member: Member) -> None:
+        self._flowing.pop(member, None)
+        self._full.discard(member)
+        self._forget()
+        if not self._has_members:
+            self._stop()
+
+    def _forget(self) -> None:
+        if not self._full:
+            self._log.clear()
+            self._log_bytes = 0
+
+    def _stop(self) -> None:
+        if self._following.is_open:
+            self._following.close()
+            self._counts.groups -= 1
+            self._task.cancel()
+            self._retire(self)
+
+    def _end(self, error: Exception) -> None:
+        self._error, self._last = error, None if isinstance(error, Resync) else failed(error)
+        self._retire(self)
+        for member in self._flowing:
+            member.pause()
+
+    def _raise_for(self, member: Member) -> None:
+        """Raise what has ended a member."""
+        if member.failure is not None:
+            raise member.failure
+        if self._error is not None:
+            # Whose feed cannot be continued is told from where.
+            raise Ended(self._last or failed(resync(member.place)))

@@ -1,0 +1,68 @@
+"""Who may share an execution: those for whom it comes to the same, whatever the database holds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
+
+import orjson
+from graphql import ArgumentNode, FieldNode, Node, VariableDefinitionNode, VariableNode
+
+from gateway.auth.identity import Identity
+from gateway.execution.operation import Document, Operation
+from gateway.live.feed import Feed
+
+OF_THE_SESSION = frozenset({"isCurrent"})
+"""Fields whose value depends on which of the user's sessions asks, and not only on the user and the token's rights."""
+
+
+def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hashable:
+    """Equal for subscriptions that may share. It holds no longer than their documents do."""
+    document = operation.document
+    return (
+        id(document),
+        _variables(operation),
+        feed.cls,
+        tuple(sorted(feed.where.items())),
+        feed.user_id,
+        identity and (identity.actor, identity.scopes),
+        identity and identity.session_id if OF_THE_SESSION & operation.field_names else None,
+    )
+
+
+def _variables(operation: Operation) -> object:
+    """The values of the variables, but of those that only say where to begin. What is no JSON is shared by none."""
+    coerced, places = operation.variables.coerced, _only_places(operation.document)
+    try:
+        return orjson.dumps({name: value for name, value in coerced.items() if name not in places})
+    except TypeError:
+        return object()
+
+
+def _only_places(document: Document) -> set[str]:
+    """The variables that stand nowhere but in the `after` of the root field."""
+    definition = document.definition
+    places = {
+        argument.value.name.value: argument
+        for field in definition.selection_set.selections
+        if isinstance(field, FieldNode)
+        for argument in field.arguments or ()
+        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
+    }
+    begun = set(map(id, places.values()))
+    elsewhere = set(_named((definition, *document.fragments.values()), begun))
+    return places.keys() - elsewhere
+
+
+def _named(nodes: Iterable[Node], without: set[int]) -> Iterator[str]:
+    pending: list[Any] = list(nodes)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, VariableNode):
+            yield node.name.value
+        elif isinstance(node, list | tuple):
+            pending.extend(node)
+        elif isinstance(node, VariableDefinitionNode) or (isinstance(node, ArgumentNode) and id(node) in without):
+            continue
+        elif isinstance(node, Node):
+            pending.extend(getattr(node, key) for key in node.keys if key != "loc")

@@ -1,0 +1,190 @@
+"""Serving subscriptions: those that follow the feed together with all who follow the same, others each by itself.
+
+A subscriber of the feed registers first, then catches up from its cursor at its own pace, and then joins its group. It
+joins when it is not behind the group; what the group then pushes and the subscriber has had already is left out. So
+nothing is missed and nothing is sent twice, however the steps fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Hashable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
+from typing import Any
+
+import orjson
+
+from gateway.auth.identity import Identity
+from gateway.errors import BadRequest, Resync
+from gateway.execution import Engine
+from gateway.execution.complete import Answer, failed
+from gateway.execution.operation import Operation
+from gateway.execution.subscribe import respond
+from gateway.feed.changes import Place
+from gateway.feed.hub import Following
+from gateway.http.ports import Client, Contexts
+from gateway.live.counts import Counts
+from gateway.live.feed import Feed
+from gateway.live.group import Group
+from gateway.live.key import key_of
+from gateway.live.member import Ended, Member
+from gateway.live.run import Caller, Payload, Runner
+from gateway.live.sink import Sink
+
+READY = "ready"
+"""In the extensions of a request: begin with an answer that says from which cursor on nothing will be missed."""
+
+
+class Live:
+    """The subscriptions of one process."""
+
+    def __init__(self, engine: Engine, contexts: Contexts) -> None:
+        self.counts = Counts()
+        self._engine = engine
+        self._contexts = contexts
+        self._groups: dict[Hashable, Group] = {}
+
+    async def serve(
+        self,
+        operation: Operation,
+        identity: Callable[[], Identity | None],
+        client: Client,
+        sink: Sink,
+        *,
+        after: str | None = None,
+    ) -> Answer | None:
+        """Run a subscription until it ends. Returns its last answer, which says why it ended; None at its end.
+
+        The identity is asked for at each run: it changes when a token is renewed. `after` is a cursor that takes the
+        place of the argument. Raises what the sink raises.
+        """
+        name, running = operation.name or "", self.counts.running
+        running[name] += 1
+        try:
+            last = await self._serve(operation, Caller(identity, client), sink, after)
+        except Ended as ended:
+            last = ended.answer
+        finally:
+            running[name] -= 1
+            if not running[name]:
+                del running[name]
+        if last is not None:
+            self._count_errors(last)
+            self.counts.resyncs += last.code == Resync.code
+        return last
+
+    async def _serve(self, operation: Operation, caller: Caller, sink: Sink, after: str | None) -> Answer | None:
+        async with AsyncExitStack() as stack:
+            try:
+                context = await stack.enter_async_context(self._context(operation, caller))
+                source = await stack.enter_async_context(self._engine.source(operation, context))
+            except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
+                return failed(error, operation.name)
+            if not isinstance(source, Feed):
+                return await self._stream(operation, caller, sink, source)
+        return await self._follow(operation, caller, sink, source, _place(after) or source.after)
+
+    async def _stream(
+        self, operation: Operation, caller: Caller, sink: Sink, source: AsyncIterable[Any]
+    ) -> Answer | None:
+        """Send what comes of a source that is nobody else's."""
+        answering = respond(operation, source, lambda: self._context(operation, caller), self._engine.run_events)
+        async with aclosing(answering) as answers:
+            async for answer in answers:
+                if not answer.has_data:
+                    return answer
+                self._count_errors(answer)
+                self.counts.deliveries += 1
+                if not sink.push(answer.bytes(), None):
+                    await sink.drained()
+        return None
+
+    async def _follow(
+        self, operation: Operation, caller: Caller, sink: Sink, feed: Feed, place: Place | None
+    ) -> Answer | None:
+        key, member = key_of(operation, feed, caller.identity()), None
+        while True:
+            with closing(feed.hub.following(feed.user_id, place)) as following:
+                await _begun(following)
+                if member is None:
+                    member = Member(sink, caller, following.place)
+                    if operation.extensions.get(READY) is True:
+                        await _tell_ready(member)
+                async with aclosing(self._missed(key, operation, feed, following, member)) as missed:
+                    async for payloads in missed:
+                        self.counts.deliveries += len(payloads)
+                        await member.take(payloads)
+                # Nothing is awaited between the end of what was missed and this.
+                group = self._group(key, operation, feed, member)
+                group.join(member)
+            await group.carry(member)
+            place = member.place
+
+    async def _missed(
+        self, key: Hashable, operation: Operation, feed: Feed, following: Following, member: Member
+    ) -> AsyncGenerator[list[Payload], None]:
+        """What a member has missed, until it can join its group."""
+        runner = Runner(self._engine, self._contexts, operation, feed, self.counts)
+        try:
+            while not self._may_join(key, following, member):
+                if changes := await following.read():
+                    member.check(following.channel, changes[0])
+                    async with aclosing(runner.payloads(changes, lambda: member.caller)) as run:
+                        async for payloads in run:
+                            yield payloads
+                    member.version = following.place.version
+                else:
+                    await following.moved()
+        except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
+            raise Ended(failed(error, operation.name)) from None
+
+    def _may_join(self, key: Hashable, following: Following, member: Member) -> bool:
+        group = self._groups.get(key)
+        if group is None or group.epoch != member.epoch:
+            return following.has_all
+        return member.version >= group.version
+
+    def _group(self, key: Hashable, operation: Operation, feed: Feed, member: Member) -> Group:
+        """The group that this member may join, begun if there is none."""
+        group = self._groups.get(key)
+        if group is None or group.epoch != member.epoch:
+            runner = Runner(self._engine, self._contexts, operation, feed, self.counts)
+
+            def forget(ended: Group) -> None:
+                if self._groups.get(key) is ended:
+                    del self._groups[key]
+
+            group = self._groups[key] = Group(feed, member.place, runner, self.counts, forget)
+        return group
+
+    @asynccontextmanager
+    async def _context(self, operation: Operation, caller: Caller) -> AsyncIterator[object]:
+        context = self._contexts.open(caller.identity(), operation, caller.client)
+        try:
+            yield context
+        finally:
+            await context.release()
+
+    def _count_errors(self, answer: Answer) -> None:
+        self.counts.errors.update(error["extensions"]["code"] for error in answer.errors)
+
+
+def _place(after: str | None) -> Place | None:
+    try:
+        return None if after is None else Place.read(after, "Last-Event-ID")
+    except BadRequest as error:
+        raise Ended(failed(error)) from None
+
+
+async def _begun(following: Following) -> None:
+    try:
+        await following.begin()
+    except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
+        raise Ended(failed(error)) from None
+
+
+async def _tell_ready(member: Member) -> None:
+    """Say from where on nothing will be missed."""
+    cursor = str(member.place)
+    ready = orjson.dumps({"data": None, "extensions": {READY: {"cursor": cursor}}})
+    if not member.sink.push(ready, cursor):
+        await member.sink.drained()

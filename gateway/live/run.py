@@ -1,0 +1,123 @@
+"""Running a subscription on changes of the feed, and encoding what comes of each, once."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import NamedTuple
+
+from gateway.auth.identity import Identity
+from gateway.errors import Overloaded, TimedOut, Unavailable
+from gateway.execution import Engine
+from gateway.execution.complete import Answer
+from gateway.execution.operation import Operation
+from gateway.execution.subscribe import MOST_TOGETHER, Ran
+from gateway.feed.changes import Change
+from gateway.http.ports import Client, Contexts
+from gateway.live.counts import Counts
+from gateway.live.feed import Feed
+
+MOST_AT_ONCE = 200
+"""Events of one run, where there are many and what comes of them is small."""
+ROOM_BYTES = 256 * 1024
+"""Runs grow while what came of the last one, encoded, is well below this, and shrink above it."""
+PATIENCE_SECONDS = 10.0
+"""How long an event is tried again while the database is away or has no time for it."""
+RETRY_SECONDS = 0.5
+
+
+class Caller(NamedTuple):
+    """For whom something is run."""
+
+    identity: Callable[[], Identity | None]
+    """Asked at each run: it changes when a token is renewed."""
+    client: Client
+
+
+class Payload(NamedTuple):
+    """What came of one event."""
+
+    version: int
+    cursor: str
+    at: datetime.datetime
+    """When it was written, by the database's clock."""
+    content: bytes
+    """The answer, encoded."""
+
+
+class Runner:
+    """Runs one operation on the changes of one feed, for whoever it is told."""
+
+    def __init__(self, engine: Engine, contexts: Contexts, operation: Operation, feed: Feed, counts: Counts) -> None:
+        self._engine = engine
+        self._contexts = contexts
+        self._operation = operation
+        self._feed = feed
+        self._counts = counts
+        self._at_once = MOST_TOGETHER
+
+    async def payloads(
+        self, changes: Sequence[Change], caller: Callable[[], Caller]
+    ) -> AsyncGenerator[list[Payload], None]:
+        """What comes of those of the changes that make an event, some at a time, in order.
+
+        An event that cannot be read for now is tried again, and nothing behind it is sent before it. Raises when it
+        stays so, and what else a run raises.
+        """
+        left = self._feed.pick(changes)
+        patience = Patience()
+        while left:
+            ran = await self._run(left[: self._at_once], caller())
+            made = [_payload(change, answer) for change, answer in zip(left, ran.answers, strict=False)]
+            del left[: len(made)]
+            if made:
+                patience = Patience()
+                yield made
+            if ran.spoilt is not None:
+                await patience.wait(ran.spoilt)
+            else:
+                self._adapt(made)
+
+    async def _run(self, changes: Sequence[Change], caller: Caller) -> Ran:
+        self._counts.executions += 1
+        context = self._contexts.open(caller.identity(), self._operation, caller.client)
+        try:
+            ran = await self._engine.run_events(self._operation, context, list(map(self._feed.event, changes)))
+        except (Overloaded, Unavailable) as error:
+            return Ran([], error)
+        finally:
+            await context.release()
+        self._counts.errors.update(error["extensions"]["code"] for answer in ran.answers for error in answer.errors)
+        return ran
+
+    def _adapt(self, made: Sequence[Payload]) -> None:
+        size = sum(len(payload.content) for payload in made)
+        if size > ROOM_BYTES:
+            self._at_once = max(MOST_TOGETHER, self._at_once // 2)
+        elif len(made) == self._at_once and size < ROOM_BYTES // 4:
+            self._at_once = min(MOST_AT_ONCE, self._at_once * 2)
+
+
+class Patience:
+    """For how long something is tried again, from its first failure on."""
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+
+    async def wait(self, error: Exception) -> None:
+        """Wait a little. Raises the error when there is no use in waiting."""
+        now = asyncio.get_running_loop().time()
+        if self._until is None:
+            self._until = now + PATIENCE_SECONDS
+        if now > self._until or isinstance(_cause(error), TimedOut):
+            raise error
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _cause(error: Exception) -> BaseException:
+    return getattr(error, "original_error", None) or error
+
+
+def _payload(change: Change, answer: Answer) -> Payload:
+    return Payload(change.version, change.cursor, change.at, answer.bytes())

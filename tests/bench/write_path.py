@@ -1,0 +1,220 @@
+"""Writes a second while 32 users add messages: as Parley does it, and with NOTIFY in the same transaction.
+
+    python -m tests.bench.write_path --rounds 3 --seconds 2
+
+A transaction that notifies takes one lock of the whole server and holds it until its commit is on disk, so such commits
+cannot share a flush. That is why Parley's hints go out after the commit. Both are measured on the disk as it is and,
+where there is a C compiler, with a disk whose flush takes 1 ms longer (`slow_sync.c`, preloaded into the server).
+
+The client is pgbench: it takes so little CPU that the server's is what the figures are about. It sends what a process
+sends: the caller's stamp and the statement of `addMessage`, in one message, as the role that serves requests. `bare`
+sends the same stamp and inserts the same row into a table that has no more than a primary key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+from gateway.data import statements
+from gateway.data.connection import _STAMP
+from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.migrate import migrate
+from gateway.data.programs import run
+from gateway.progress import step
+from gateway.schema.entity import entity_of
+from resolvers.chat.message import Message
+from tests.bench.fill import fill
+from tests.bench.report import processor, table
+from tests.bench.servers import cpu_seconds_with_ended
+
+WRITERS = 32
+GOAL = 5.0
+"""How many times the writes of `notifying` those of `parley` should be."""
+
+SLOW_SYNC = Path(__file__).with_name("slow_sync.c")
+
+TABLES = """
+CREATE TABLE parley.bare (LIKE parley.messages INCLUDING DEFAULTS);
+ALTER TABLE parley.bare ADD PRIMARY KEY (user_id, id), ALTER seq SET DEFAULT 1, ALTER version SET DEFAULT 1;
+CREATE TABLE parley.writers AS
+SELECT row_number() OVER (ORDER BY user_id) - 1 AS number, user_id, id AS conversation_id FROM parley.conversations;
+GRANT SELECT, INSERT ON parley.bare, parley.writers TO parley_runtime;
+"""
+
+CHOOSE_WRITER = r"""
+\if :known = 0
+SELECT user_id, conversation_id, '' AS session_id, 'user' AS actor, 'user' AS role, 'Hello there' AS content
+FROM writers WHERE number = :client_id \gset
+\set known 1
+\endif
+"""
+
+COLUMNS = ("conversation_id", "role", "content")
+STAMP_NAMES = ("user_id", "session_id", "actor")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one kind of write came to."""
+
+    per_second: float
+    cpu_ms: float
+    """Of the server and all its processes, for one write."""
+
+
+def scripts() -> dict[str, str]:
+    """What each kind of write sends, for pgbench."""
+    stamp = _named(_STAMP, STAMP_NAMES)
+    add, bare = (
+        _named(statements.insert(name, COLUMNS, entity_of(Message).columns), ("user_id", *COLUMNS))
+        for name in ("messages", "bare")
+    )
+    notify = "SELECT pg_notify('parley', :user_id)"
+    return {
+        "bare": _together(stamp, bare),
+        "parley": _together(stamp, add),
+        "notifying": _together(stamp, add, notify),
+    }
+
+
+def _named(statement: str, names: tuple[str, ...]) -> str:
+    return re.sub(r"\$(\d+)", lambda found: f":{names[int(found[1]) - 1]}", statement)
+
+
+def _together(*parts: str) -> str:
+    """Sent as one message, which the server takes as one transaction."""
+    sent = "\n".join(f"{part};" for part in parts)
+    return f"{CHOOSE_WRITER}\\startpipeline\n{sent}\n\\endpipeline\n"
+
+
+async def measure(directory: Path, *, rounds: int, seconds: int) -> dict[str, Figures]:
+    """The medians of rounds of all kinds in turn, on a server of their own, after a round to warm up."""
+    database = await EmbeddedDatabase.start(directory)
+    try:
+        await _prepare(database)
+        server = psutil.Process(_known(database.process_id))
+        found: dict[str, list[Figures]] = {}
+        for number in range(rounds + 1):
+            for kind, text in scripts().items():
+                script = directory / f"{kind}.pgbench"
+                script.write_text(text, encoding="utf-8")
+                figures = await asyncio.to_thread(_round, database.runtime_url, script, server, seconds)
+                if number:
+                    found.setdefault(kind, []).append(figures)
+        return {kind: _median(each) for kind, each in found.items()}
+    finally:
+        await database.stop()
+
+
+async def _prepare(database: EmbeddedDatabase) -> None:
+    await migrate(database.owner_url)
+    await fill(database.owner_url, users=WRITERS, conversations=1, messages=4)
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        await connection.execute(TABLES)
+    finally:
+        await connection.close()
+
+
+def _round(url: str, script: Path, server: psutil.Process, seconds: int) -> Figures:
+    # What it costs to connect and to prepare is left out of the CPU, as pgbench leaves it out of the time.
+    opened, _, opening = _drive(url, script, server, "--transactions=1")
+    written, per_second, cpu = _drive(url, script, server, f"--time={seconds}")
+    return Figures(per_second, 1000 * (cpu - opening) / (written - opened))
+
+
+def _drive(url: str, script: Path, server: psutil.Process, limit: str) -> tuple[int, float, float]:
+    """How much was written, how much a second, and the seconds of CPU that the server used."""
+    options = (limit, f"--client={WRITERS}", "--jobs=2", "--protocol=prepared", "--define=known=0", f"--file={script}")
+    before = cpu_seconds_with_ended(server)
+    told = run("pgbench", "--no-vacuum", *options, url)
+    cpu = cpu_seconds_with_ended(server) - before
+    return int(_found(r"actually processed: (\d+)", told)), float(_found(r"tps = ([\d.]+)", told)), cpu
+
+
+def _found(pattern: str, told: str) -> str:
+    found = re.search(pattern, told)
+    if found is None:
+        raise SystemExit(f"pgbench says something else:\n{told}")
+    return found[1]
+
+
+def _known(process_id: int | None) -> int:
+    if process_id is None:
+        raise SystemExit("PostgreSQL has ended.")
+    return process_id
+
+
+def _median(each: list[Figures]) -> Figures:
+    return Figures(statistics.median(one.per_second for one in each), statistics.median(one.cpu_ms for one in each))
+
+
+@contextmanager
+def slow_flush(directory: Path) -> Iterator[bool]:
+    """Servers that start inside have a slow disk. False, and they have not, where that cannot be made."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        yield False
+        return
+    library = directory / "slow_sync.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SLOW_SYNC), "-ldl"], check=True)
+    os.environ["LD_PRELOAD"] = str(library)
+    try:
+        yield True
+    finally:
+        del os.environ["LD_PRELOAD"]
+
+
+def report(disk: str, figures: dict[str, Figures]) -> str:
+    """A table of one disk, and the ratio that the goal is about."""
+    bare, parley, notifying = (figures[kind] for kind in ("bare", "parley", "notifying"))
+    rows = [
+        (kind, f"{one.per_second:,.0f}", f"{one.cpu_ms:.3f}", f"{one.per_second / bare.per_second:.2f}")
+        for kind, one in figures.items()
+    ]
+    ratio = parley.per_second / notifying.per_second
+    return (
+        f"## {disk}\n\n{table(('write', 'a second', 'CPU of the server, ms', 'of bare'), rows)}\n\n"
+        f"Parley writes {ratio:.1f} times as often as with NOTIFY in its transaction (goal: {GOAL:g})."
+    )
+
+
+async def main(rounds: int, seconds: int) -> None:
+    """Measure on both disks, and print."""
+    load, *_ = os.getloadavg()
+    print(f"{WRITERS} writers, {processor()}, {os.cpu_count()} cores, load before {load:.1f}")
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
+        directory = Path(temporary)
+        with step("Measuring"):
+            print(report("The disk as it is", await measure(directory / "plain", rounds=rounds, seconds=seconds)))
+        with slow_flush(directory) as is_slow, step("Measuring with a slow disk"):
+            if is_slow:
+                print(
+                    report(
+                        "A flush takes 1 ms longer", await measure(directory / "slow", rounds=rounds, seconds=seconds)
+                    )
+                )
+            else:
+                print("There is no C compiler: a slow disk is not measured.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count")
+    parser.add_argument("--seconds", type=int, default=2, help="of each kind in a round")
+    asyncio.run(main(**vars(parser.parse_args())))
