@@ -10,6 +10,7 @@ from uuid import UUID
 
 from gateway.auth.identity import Identity
 from gateway.auth.keyring import KeyRing
+from gateway.auth.network import network_of
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
@@ -62,7 +63,7 @@ class Accounts:
         """
         tried = Attempt()
         with (
-            self._counted(self.by_address, _network(address), tried),
+            self._counted(self.by_address, network_of(address), tried),
             self._counted(self.by_account, account[:254], tried),
         ):
             yield tried
@@ -74,9 +75,3 @@ class Accounts:
             yield
         finally:
             getattr(throttle, tried.outcome)(key)
-
-
-def _network(address: str | None) -> str:
-    """What a guesser cannot vary for free: an IPv4 address, the first half of an IPv6 address."""
-    text = address or "unknown"
-    return ":".join(text.split(":")[:4]) if ":" in text else text

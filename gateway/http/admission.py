@@ -16,10 +16,10 @@ from uuid import UUID
 
 import structlog
 
+from gateway.auth.network import network_of
 from gateway.errors import Overloaded
 from gateway.execution.complete import failed
 from gateway.http.answer import JSON, Reply
-from gateway.http.client import network_of
 from gateway.http.options import Options
 from gateway.http.ports import Client
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from multidict import CIMultiDictProxy
 
@@ -24,13 +24,6 @@ def client_of(headers: CIMultiDictProxy[str], peer: str | None, options: Options
 
 
 @lru_cache(maxsize=1024)
-def network_of(address: str | None) -> str:
-    """What a caller cannot vary for free: an IPv4 address, the first half of an IPv6 address."""
-    if address is None:
-        return "unknown"
-    return address if "." in address else str(ip_network((address, 64), strict=False).network_address)
-
-
 def _trace(headers: CIMultiDictProxy[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, headers[name]) for name in TRACE_HEADERS if name in headers)
 
