@@ -72,6 +72,8 @@ class Group:
                     self._raise_for(member)
                     self._go_on(member)
                 if member not in self._flowing:
+                    # What it missed is read once there is room for it, and not before.
+                    await member.sink.drained()
                     return
         finally:
             self._counts.live -= 1
