@@ -57,10 +57,14 @@ class Live:
         The identity is asked for at each run: it changes when a token is renewed. `after` is a cursor that takes the
         place of the argument. Raises what the sink raises.
         """
-        name, running = operation.name or "", self.counts.running
+        name, running, caller = operation.name or "", self.counts.running, Caller(identity, client)
         running[name] += 1
         try:
-            last = await self._serve(operation, Caller(identity, client), sink, after)
+            found = await self._begin(operation, caller, sink)
+            if isinstance(found, Feed):
+                last = await self._follow(operation, caller, sink, found, _place(after) or found.after)
+            else:
+                last = found
         except Ended as ended:
             last = ended.answer
         finally:
@@ -72,16 +76,15 @@ class Live:
             self.counts.resyncs += last.code == Resync.code
         return last
 
-    async def _serve(self, operation: Operation, caller: Caller, sink: Sink, after: str | None) -> Answer | None:
+    async def _begin(self, operation: Operation, caller: Caller, sink: Sink) -> Feed | Answer | None:
+        """The feed to follow, whose follower then holds nothing else; or what came of any other source."""
         async with AsyncExitStack() as stack:
             try:
                 context = await stack.enter_async_context(self._context(operation, caller))
                 source = await stack.enter_async_context(self._engine.source(operation, context))
             except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
                 return failed(error, operation.name)
-            if not isinstance(source, Feed):
-                return await self._stream(operation, caller, sink, source)
-        return await self._follow(operation, caller, sink, source, _place(after) or source.after)
+            return source if isinstance(source, Feed) else await self._stream(operation, caller, sink, source)
 
     async def _stream(
         self, operation: Operation, caller: Caller, sink: Sink, source: AsyncIterable[Any]

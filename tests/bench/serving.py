@@ -24,8 +24,9 @@ from gateway.event_loop import begin_to_serve
 async def serve(directory: str, runtime_url: str, owner_url: str) -> None:
     """Serve until killed; the first line of output is the URL."""
     # One process by itself has nobody to tell of changes.
+    broker = os.environ.get("PARLEY_BROKER_URL", "process:")
     settings = Settings(
-        _env_file=None, data_dir=Path(directory), port=0, demo=False, broker_url="process:", log_level="error"
+        _env_file=None, data_dir=Path(directory), port=0, demo=False, broker_url=broker, log_level="error"
     )
     async with running(settings, OpenDatabase(runtime_url, owner_url)) as gateway:
         if "PARLEY_BENCH_TRACE" in os.environ:
