@@ -87,7 +87,7 @@ class SocketRegistry:
             for session in busy:
                 if not session.is_busy:
                     session.end(RESTARTING)
-            busy = [session for session in busy if session.is_busy]
+            busy = [session for session in busy if session.is_busy and session in self._sessions]
         for session in busy:
             session.end(RESTARTING)
         await self.all_closed(within_seconds)

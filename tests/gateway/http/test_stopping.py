@@ -123,7 +123,7 @@ async def test_what_runs_on_a_socket_is_answered_before_it_is_closed() -> None:
 
 async def test_event_stream_is_cut_short_and_the_answer_of_a_mutation_is_not() -> None:
     events = {"Accept": "text/event-stream"}
-    async with serving() as served, aiohttp.ClientSession(headers=events) as http:
+    async with serving(shutdown_seconds=600) as served, aiohttp.ClientSession(headers=events) as http:
         watching = await http.post(served.url, json={"query": SILENCE})
         asking = await http.post(served.url, json={"query": WAITING})
         await served.toy.listeners(2)
