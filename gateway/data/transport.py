@@ -17,7 +17,7 @@ class JoiningTransport:
     """Passes for the transport that it stands before."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+        self.under = transport
         self._held = b""
         self.write: Callable[[Any], None] = transport.write
 
@@ -28,7 +28,7 @@ class JoiningTransport:
 
     def let_go(self) -> None:
         """Forget what is held, if it has not been sent."""
-        self.write = self._transport.write
+        self.write = self.under.write
         self._held = b""
 
     def _write_both(self, data: Any) -> None:
@@ -37,7 +37,7 @@ class JoiningTransport:
         self.write(held + data)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return getattr(self.under, name)
 
 
 class JoiningLoop:
@@ -53,6 +53,11 @@ class JoiningLoop:
     async def create_unix_connection(self, factory: Callable[[], Any], path: str) -> tuple[Any, Any]:
         """As the loop does."""
         return _opened(*await self._loop.create_unix_connection(_opening(factory), path))
+
+    async def start_tls(self, transport: JoiningTransport, of_driver: Any, context: Any, **options: Any) -> Any:
+        """As the loop does, on the transport that it knows."""
+        upgraded = await self._loop.start_tls(transport.under, of_driver, context, **options)
+        return None if upgraded is None else JoiningTransport(upgraded)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loop, name)
@@ -73,11 +78,11 @@ class _Opening(asyncio.Protocol):
 def _opening(factory: Callable[[], Any]) -> Callable[[], Any]:
     def made() -> Any:
         found = factory()
-        # Another one is there to ask for TLS, and the loop then wants its own transport back.
+        # Another one is there to ask for TLS. The driver gives its own the transport that comes of that.
         return _Opening(found) if isinstance(found, protocol.Protocol) else found
 
     return made
 
 
 def _opened(transport: Any, found: Any) -> tuple[Any, Any]:
-    return (found.transport, found.of_driver) if isinstance(found, _Opening) else (transport, found)
+    return (found.transport, found.of_driver) if isinstance(found, _Opening) else (JoiningTransport(transport), found)
