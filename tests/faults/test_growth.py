@@ -103,7 +103,7 @@ async def test_what_was_acknowledged_survives_kills_in_mid_stream(
     kill: Callable[[GatewayProcess], Awaitable[None]],
 ) -> None:
     chance, kills = dice(f"growth {kill.__name__}"), scaled(2)
-    texts = [f"{number:x}" + "é" * chance.randrange(1, 60) for number in range(scaled(400))]
+    texts = [f"{number:x}" + "é" * chance.randrange(1, 60) for number in range(scaled(200))]
     whole = "".join(texts)
     with data_directory() as directory:
         async with gateway_in(directory) as gateway, aiohttp.ClientSession() as http:

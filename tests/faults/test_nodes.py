@@ -64,5 +64,5 @@ async def test_sockets_that_stall_hold_up_nobody_and_come_back(nodes: Nodes) -> 
 async def test_without_any_hints_everything_arrives(nodes: Nodes) -> None:
     with data_directory() as directory:
         async with nodes_in(directory, 2, {"PARLEY_BROKER_URL": "process:"}) as silent:
-            account = await without_hints(silent, Size(events=scaled(200), pause_seconds=PAUSE_SECONDS))
+            account = await without_hints(silent, Size(events=scaled(100), pause_seconds=PAUSE_SECONDS))
     assert account.close() == SOUND

@@ -97,7 +97,7 @@ def _attempt(place: Place, root: object, check: Callable[[Both], None]) -> Attem
 
 async def test_queries_come_to_the_same_in_no_more_statements(place: Place) -> None:
     known = await Known.of(place.estate)
-    queries = drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 700)
+    queries = drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 500)
     census = await check_each(place, queries)
     census.check_rich("inline fragment on object in interface", "fragment on interface")
 

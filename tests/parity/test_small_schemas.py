@@ -133,8 +133,8 @@ ABSTRACT = (
 CASES = [
     pytest.param(False, False, 250, id="resolvers that answer at once"),
     pytest.param(False, True, 250, id="default resolvers that answer at once"),
-    pytest.param(True, False, 350, id="resolvers that answer later"),
-    pytest.param(True, True, 350, id="default resolvers that answer later"),
+    pytest.param(True, False, 250, id="resolvers that answer later"),
+    pytest.param(True, True, 250, id="default resolvers that answer later"),
 ]
 
 
