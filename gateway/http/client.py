@@ -23,7 +23,6 @@ def client_of(headers: CIMultiDictProxy[str], peer: str | None, options: Options
     return Client(address, None if agent is None else _as_text(agent), _trace(headers) if traced else ())
 
 
-@lru_cache(maxsize=1024)
 def _trace(headers: CIMultiDictProxy[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, headers[name]) for name in TRACE_HEADERS if name in headers)
 

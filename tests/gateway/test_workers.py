@@ -212,7 +212,7 @@ async def refuses(gateway: GatewayProcess) -> bool:
     """Whether nobody listens any more."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     writer.close()
     return False
