@@ -232,10 +232,7 @@ class ToOne:
     def open(
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
     ) -> tuple[Sequence[Any], list[Any], Scope]:
-        if len(keys) == 1:
-            used = [key for key in keys if key in found]
-        else:
-            used = [key for key in dict.fromkeys(keys) if key in found]
+        used = [key for key in dict.fromkeys(keys) if key in found]
         if self._required and any(key not in found for key in keys):
             run.failed = True
         return keys, used, run.open(self._selection, [found[key] for key in used])

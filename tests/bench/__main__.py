@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import tempfile
 from pathlib import Path
 
 import uvloop
@@ -20,7 +19,7 @@ from tests.bench.data import data_set
 from tests.bench.linear import measure_line
 from tests.bench.measure import measure
 from tests.bench.memory import measure_memory
-from tests.bench.options import chosen
+from tests.bench.options import chosen, kept_or_temporary
 from tests.bench.report import Results, report
 from tests.bench.servers import KINDS, started
 from tests.bench.workloads import WORKLOADS
@@ -74,11 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the options, and run."""
     given = _parser().parse_args()
-    if given.directory is not None:
-        uvloop.run(run(given, given.directory.resolve()))
-        return
-    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
-        uvloop.run(run(given, Path(temporary)))
+    with kept_or_temporary(given.directory) as directory:
+        uvloop.run(run(given, directory))
 
 
 if __name__ == "__main__":

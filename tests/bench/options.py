@@ -1,8 +1,11 @@
-"""Options that name some of several things."""
+"""Options that the benchmarks share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -16,3 +19,13 @@ def chosen(names: str | None, items: Sequence[Item], name_of: Callable[[Item], s
     if unknown := set(names.split(",")) - by_name.keys():
         raise SystemExit(f"No such thing: {', '.join(sorted(unknown))}. There are: {', '.join(by_name)}")
     return [item for name, item in by_name.items() if name in names.split(",")]
+
+
+@contextmanager
+def kept_or_temporary(directory: Path | None) -> Iterator[Path]:
+    """Where the data is to be: in the directory that was named, or in one that is removed at the end."""
+    if directory is not None:
+        yield directory.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
+        yield Path(temporary)

@@ -79,17 +79,9 @@ async def report(results: Results, data: DataSet) -> str:
 
 
 async def _setting(results: Results, data: DataSet) -> str:
-    connection = await asyncpg.connect(data.database.owner_url)
-    try:
-        postgresql = await connection.fetchval("SHOW server_version")
-    finally:
-        await connection.close()
+    postgresql = await postgresql_version(data)
     rows = [
-        (
-            "Machine",
-            f"{processor()}, {os.cpu_count()} cores, shared by client, servers and PostgreSQL;"
-            f" load before the run {results.load:.1f}",
-        ),
+        ("Machine", machine(results.load)),
         ("Versions", f"Python {platform.python_version()}, PostgreSQL {postgresql}, " + ", ".join(_versions(results))),
         (
             "Data",
@@ -113,6 +105,21 @@ SERVERS = (
     " tokens up in a table. Strawberry, Mercurius and Apollo Server ask for `user_id = $1` on a role that row-level"
     " security does not bind, which favours them."
 )
+
+
+async def postgresql_version(data: DataSet) -> str:
+    """Of the server that has the data."""
+    connection = await asyncpg.connect(data.database.owner_url)
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
+
+
+def machine(load: float) -> str:
+    """What everything ran on, with its load before the run."""
+    shared = "shared by client, servers and PostgreSQL"
+    return f"{processor()}, {os.cpu_count()} cores, {shared}; load before the run {load:.1f}"
 
 
 def processor() -> str:

@@ -40,6 +40,18 @@ async def send(user: Client, conversation: str, content: str) -> None:
     await user.make("addMessage", "message", conversationId=conversation, role="USER", content=content)
 
 
+async def get_what_was_missed(subscriber: Script, line: Line, user: Client, to: str) -> None:
+    """A subscriber whose line is cut, and who has had one message, gets the others once it is mended, and goes on."""
+    await send(user, to, "missed")
+    await send(user, to, "missed too")
+    await line.refused.wait()
+    line.mend()
+    assert await subscriber.until("event") == {"seq": 2, "content": "missed"}
+    assert await subscriber.until("event") == {"seq": 3, "content": "missed too"}
+    await send(user, to, "live again")
+    assert await subscriber.until("event") == {"seq": 4, "content": "live again"}
+
+
 class TestGraphqlWs:
     """`graphql-ws` alone: one subscription, whatever becomes of its sockets."""
 
@@ -50,14 +62,7 @@ class TestGraphqlWs:
             assert await subscriber.until("event") == {"seq": 1, "content": "live"}
             line.cut()
             assert await subscriber.until("closed") == 1006
-            await send(user, to, "missed")
-            await send(user, to, "missed too")
-            await line.refused.wait()
-            line.mend()
-            assert await subscriber.until("event") == {"seq": 2, "content": "missed"}
-            assert await subscriber.until("event") == {"seq": 3, "content": "missed too"}
-            await send(user, to, "live again")
-            assert await subscriber.until("event") == {"seq": 4, "content": "live again"}
+            await get_what_was_missed(subscriber, line, user, to)
 
     async def test_when_its_token_ends_it_fetches_a_new_one_and_misses_nothing(
         self, serving: Serving, user: Client
@@ -109,14 +114,7 @@ class TestGraphqlSse:
             assert await subscriber.until("event") == {"seq": 1, "content": "live"}
             line.cut()
             assert await subscriber.until("closed")
-            await send(user, to, "missed")
-            await send(user, to, "missed too")
-            await line.refused.wait()
-            line.mend()
-            assert await subscriber.until("event") == {"seq": 2, "content": "missed"}
-            assert await subscriber.until("event") == {"seq": 3, "content": "missed too"}
-            await send(user, to, "live again")
-            assert await subscriber.until("event") == {"seq": 4, "content": "live again"}
+            await get_what_was_missed(subscriber, line, user, to)
 
     async def test_when_its_token_ends_it_fetches_a_new_one_and_misses_nothing(
         self, serving: Serving, user: Client

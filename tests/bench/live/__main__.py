@@ -12,7 +12,6 @@ import argparse
 import gc
 import os
 import shlex
-import tempfile
 from pathlib import Path
 
 import uvloop
@@ -28,7 +27,7 @@ from tests.bench.live.people import people
 from tests.bench.live.report import Results, report
 from tests.bench.live.sockets import room_for
 from tests.bench.live.stalled import measure_stalled
-from tests.bench.options import chosen
+from tests.bench.options import chosen, kept_or_temporary
 
 RESULTS = Path(__file__).parent.with_name("LIVE.md")
 PARTS = ("fanout", "idle", "delivery", "catchup", "stalled")
@@ -78,11 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the options, and run."""
     given = _parser().parse_args()
-    if given.directory is not None:
-        uvloop.run(run(given, given.directory.resolve()))
-        return
-    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
-        uvloop.run(run(given, Path(temporary)))
+    with kept_or_temporary(given.directory) as directory:
+        uvloop.run(run(given, directory))
 
 
 if __name__ == "__main__":

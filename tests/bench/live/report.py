@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import asyncpg
 
 from tests.bench.data import SIZE, DataSet
 from tests.bench.live import catch_up, delivery, fanout, idle, people, stalled
@@ -17,7 +14,7 @@ from tests.bench.live.delivery import Delivery
 from tests.bench.live.fanout import Fanout
 from tests.bench.live.idle import Idle
 from tests.bench.live.stalled import Stalled
-from tests.bench.report import met, processor, table, versions
+from tests.bench.report import machine, met, postgresql_version, table, versions
 
 LESS_CPU_GOAL = 2.5
 MORE_DELIVERIES_GOAL = 2.0
@@ -68,18 +65,10 @@ async def report(results: Results, data: DataSet) -> str:
 
 
 async def _setting(results: Results, data: DataSet) -> str:
-    connection = await asyncpg.connect(data.database.owner_url)
-    try:
-        postgresql = await connection.fetchval("SHOW server_version")
-    finally:
-        await connection.close()
+    postgresql = await postgresql_version(data)
     names = ", ".join(versions(PYTHON_PACKAGES, NPM_PACKAGES if results.fanouts is not None else ()))
     rows = [
-        (
-            "Machine",
-            f"{processor()}, {os.cpu_count()} cores, shared by client, servers and PostgreSQL;"
-            f" load before the run {results.load:.1f}",
-        ),
+        ("Machine", machine(results.load)),
         ("Versions", f"Python {platform.python_version()}, PostgreSQL {postgresql}, {names}"),
         (
             "Data",
