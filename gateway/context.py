@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -54,7 +54,7 @@ class Resources:
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
-        snapshot = SNAPSHOT_FIELD in operation.field_names and operation.kind == "query"
+        snapshot = SNAPSHOT_FIELD in operation.document.field_names and operation.kind == "query"
         return Context(self, identity, client, snapshot=snapshot)
 
 
@@ -172,9 +172,9 @@ class Context:
         await self.release()
         return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, place))
 
-    async def release(self) -> None:
+    def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""
-        await self._tenant.close()
+        return self._tenant.close()
 
 
 Info = strawberry.Info[Context, None]

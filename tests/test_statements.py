@@ -250,3 +250,18 @@ async def test_json_is_passed_through_as_the_database_holds_it(serving: Serving,
     body = {"query": f'{{ conversation(id: "{id}") {{ metadata }} }}'}
     async with client.http.post(f"{client.url}/graphql", json=body, headers=client.headers) as response:
         assert f'"metadata":{held}' in await response.text()
+
+
+@pytest.mark.parametrize("refused", ["messages(first: 500) { nodes { id } }", 'messages(after: "x") { nodes { id } }'])
+async def test_an_object_is_not_read_again_because_what_is_asked_below_it_is_refused(
+    serving: Serving, database: Database, refused: str
+) -> None:
+    client = await _with_rows(serving, database, 1)
+    found = await client.data("{ viewer { conversations { nodes { id } } } }")
+    (conversation,) = found["viewer"]["conversations"]["nodes"]
+    operation = f"query($id: ID!) {{ conversation(id: $id) {{ title {refused} }} }}"
+    for _ in range(2):
+        client.statements.texts.clear()
+        answer = await client.run(operation, id=conversation["id"])
+    assert [error["path"] for error in answer["errors"]] == [["conversation", "messages"]]
+    assert len(client.statements.texts) == 1

@@ -69,8 +69,7 @@ class Statements:
     async def maybe(self, entity: type[T], query: Query, **values: Any) -> T | None:
         """The one object that a hand-written query returns with `:columns`, or None."""
         described = _entity(entity)
-        encoded = {name: described.encode(name, value) for name, value in values.items()}
-        arguments = query.arguments(self.user_id, encoded)
+        arguments = query.arguments(self.user_id, described.encoded(values))
         found = await self._row(query.returning(described.columns), arguments, described.record)
         return cast("T | None", found)
 
@@ -86,9 +85,9 @@ class Statements:
         described = _entity(entity)
         columns = self._shown.get(described.table, described.columns) if for_show else described.columns
         text = statements.insert(described.table, tuple(values), columns)
-        arguments = (described.encode(name, value) for name, value in values.items())
-        made = await self._row(text, [self.user_id, *arguments], described.record)
-        return cast("T", made)
+        arguments = [self.user_id, *described.encoded(values).values()]
+        made: Any = await self._row(text, arguments, described.record)
+        return made  # type: ignore[no-any-return]
 
     async def update(
         self, entity: type[T], id: UUID, values: dict[str, Any], *, guard: str = "", parameters: Sequence[Any] = ()
@@ -99,8 +98,8 @@ class Statements:
         """
         described = _entity(entity)
         text = statements.update(described.table, tuple(values), guard, described.columns)
-        arguments = (described.encode(name, value) for name, value in values.items())
-        changed = await self._row(text, [self.user_id, id, *arguments, *parameters], described.record)
+        arguments = [self.user_id, id, *described.encoded(values).values(), *parameters]
+        changed = await self._row(text, arguments, described.record)
         return cast("T | None", changed)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
@@ -166,7 +165,7 @@ class Tenant:
                 self._turns.clear()
 
     async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
-        stamp, connection = self.stamp, self._connection
+        stamp, connection = self._stamp or self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
         if self._snapshot and not self._in_snapshot:
@@ -192,8 +191,10 @@ class Tenant:
 
     async def begin_autocommit(self) -> tuple[asyncio.Task[Any], Statements]:
         """Wait for the turn, and for a connection."""
-        stamp, task = self.stamp, await self._begin_turn()
+        stamp, task = self.stamp, self._first_turn() or await self._begin_turn()
         try:
+            if self._connection is None:
+                self._connection = self._pool.pick(stamp)
             return task, Statements(await self._taken(), stamp, commits=True, shown=self.shown)
         except BaseException:
             await self._end_turn(task)
@@ -202,7 +203,10 @@ class Tenant:
     async def end_autocommit(self, task: asyncio.Task[Any], statements: Statements) -> None:
         """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""
         self._committed(statements.user_id)
-        await self._end_turn(task)
+        if self._closed:
+            await self._end_turn(task)
+        else:
+            self._pass_on(task)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
@@ -347,4 +351,4 @@ class _Autocommit:
 
 
 def _entity(cls: type) -> Entity:
-    return cast("Any", cls).__entity__  # type: ignore[no-any-return]
+    return cls.__entity__  # type: ignore[attr-defined, no-any-return]

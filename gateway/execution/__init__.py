@@ -90,7 +90,7 @@ class Engine:
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
         (result,) = await self._run(operation, context, (None,))
-        return complete(result, operation.name)
+        return complete(result, operation.name) if result.errors else Answer(result.data)
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
@@ -139,4 +139,4 @@ class Engine:
         return plan if isinstance(plan, str) else None
 
     def _plan(self, operation: Operation) -> Plan | str:
-        return operation.plan if self._breadth_first else "it was chosen so"
+        return operation.document.plans.plan(operation.variables) if self._breadth_first else "it was chosen so"

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 
 from graphql import ExecutionResult, GraphQLSchema
 
+from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
 from gateway.execution.plan import Plan
 from gateway.execution.run import OnField, Run, Scope
 from gateway.execution.settle import build_partials, settled
+
+MANY = 500
+"""So many objects make an operation a large one."""
+
+PART = 200
+"""So many objects are built at a time. What they were made of takes as much room as they do."""
 
 
 async def run(
@@ -26,20 +33,29 @@ async def run(
 ) -> list[ExecutionResult]:
     """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root."""
     results: list[ExecutionResult] = []
-    for selection in plan.turns:
-        turn = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
-        top = turn.open(selection, roots)
-        await turn.drain()
-        answers = _answers(turn, top)
-        results = list(map(_joined, results, answers)) if results else answers
+    for turn in plan.turns:
+        running = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
+        data = None
+        if turn.straight is not None and on_field is None and len(roots) == 1:
+            data = await turn.straight(running)
+        if data is None:
+            top = running.open(turn.selection, roots)
+            await running.drain()
+            found = answers(running, top)
+        else:
+            found = [ExecutionResult(data, None)]
+        results = list(map(_joined, results, found)) if results else found
         if results[0].data is None:
             break
     # A mutation of which every field is skipped has no turn.
     return results or [ExecutionResult({}, None) for _ in roots]
 
 
-def _answers(run: Run, top: Scope) -> list[ExecutionResult]:
+def answers(run: Run, top: Scope) -> list[ExecutionResult]:
     """What came of a turn, for each root."""
+    is_large = sum(len(scope.sources) for scope in run.scopes) >= MANY
+    if is_large:
+        _let_go(run)
     if not run.failed:
         try:
             for scope in reversed(run.scopes):
@@ -48,18 +64,32 @@ def _answers(run: Run, top: Scope) -> list[ExecutionResult]:
         except Exception:  # noqa: BLE001, S110 - the boundary of a field: which one it was is found out in pieces
             pass
         else:
-            return [ExecutionResult(data, None) for data in top.results]
+            return [ExecutionResult(Large(data) if is_large else data, None) for data in top.results]
     for scope in reversed(run.scopes):
         if scope.sources:
             scope.results = build_partials(scope)
     return [settled(partial) for partial in top.results]
 
 
+def _let_go(run: Run) -> None:
+    """Hold no rows on behalf of the pages that they came in."""
+    for scope in run.scopes:
+        if not scope.selection.reads_objects:
+            scope.sources = [None] * len(scope.sources)
+
+
 def _build(scope: Scope) -> None:
     """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
-    selection = scope.selection
+    selection, sources = scope.selection, scope.sources
     ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
-    scope.results = selection.build(scope.sources, *ends)
+    if len(sources) <= PART:
+        scope.results = selection.build(sources, *ends)
+    else:
+        scope.sources = sources = list(sources)
+        for first in range(0, len(sources), PART):
+            part = slice(first, first + PART)
+            scope.results += selection.build(sources[part], *(end[part] for end in ends))
+            sources[part] = [None] * len(sources[part])
     scope.sources, scope.states = (), []
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -19,6 +19,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
 from gateway.execution.arguments import compile_arguments, mentions_variable
+from gateway.execution.info import FieldInfo
 from gateway.execution.plan import Field
 from gateway.execution.run import Run
 from gateway.schema.level import definition_of
@@ -130,11 +131,12 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
     by_position = resolver.self_parameter is not None
     named = [parameter.name for parameter in (resolver.parent_parameter, resolver.root_parameter) if parameter]
     told = resolver.info_parameter.name if resolver.info_parameter else None
+    info_of: Any = strawberry.Info  # takes ours for graphql-core's, as it asks it for the same
 
     def make(run: Run) -> Call:
         values = dict(arguments.of(run))
         if told is not None:
-            values[told] = strawberry_info(run, field)
+            values[told] = info_of(_raw_info=FieldInfo(run, field), _field=definition)
         if by_position:
             return lambda source: function(source, **values)
         return lambda source: function(**values, **dict.fromkeys(named, source))
@@ -162,12 +164,6 @@ def computed(definition: StrawberryField) -> Call | None:
         return None
     function: Any = resolver.wrapped_func
     return function if resolver.self_parameter and not inspect.isasyncgenfunction(function) else None
-
-
-def strawberry_info(run: Run, field: Field) -> Any:
-    """What a resolver of Strawberry is told of its field."""
-    raw: Any = run.info(field)
-    return strawberry.Info(_raw_info=raw, _field=cast("StrawberryField", definition_of(field.definition)))
 
 
 def _made_by(schema: GraphQLSchema) -> strawberry.Schema:

@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 def compile_build(selection: Selection) -> Callable[..., list[Any]]:
     """The function that builds the objects of a selection."""
     names: dict[str, Any] = {}
-    members = ", ".join(
-        f"{entry.key!r}: {f'v{entry.step}' if entry.inline is None else _code(entry.inline, names)}"
-        for entry in selection.entries
-    )
-    count = len(selection.steps)
-    if not count:
-        return _evaluate(f"lambda s: [{{{members}}} for r in s]", names)
-    given = "".join(f", a{n}" for n in range(count))
-    values = "".join(f", v{n}" for n in range(count))
-    return _evaluate(f"lambda s{given}: [{{{members}}} for r{values} in zip(s{given})]", names)
+    values = [f"v{n}" for n in range(len(selection.steps))]
+    made = _object(selection, values, names)
+    if not values:
+        return _evaluate(f"lambda s: [{made} for r in s]", names)
+    given = ", ".join(f"a{n}" for n in range(len(values)))
+    return _evaluate(f"lambda s, {given}: [{made} for r, {', '.join(values)} in zip(s, {given})]", names)
+
+
+def compile_member(
+    selection: Selection, values: Sequence[str], names: dict[str, Any], *, of: str, before: str, after: str
+) -> Callable[[Any, Any], Any]:
+    """The function from a value, which is called `of`, and what goes with it, `g`, to a member of the response.
+
+    What stands before and after the object `{ … }`, and the expressions for the values of its steps, are made of `r`,
+    which is the object, of `g`, and of the names.
+    """
+    names = dict(names)
+    return _evaluate(f"lambda {of}, g: {before}{_object(selection, values, names)}{after}", names)
 
 
 def compile_read(inline: Inline) -> Callable[[Any], Any]:
@@ -40,6 +48,15 @@ def compile_read(inline: Inline) -> Callable[[Any], Any]:
 def compile_column(code: str) -> Callable[[Sequence[Any]], list[Any]]:
     """The function that reads one expression off each object of a level."""
     return _evaluate(f"lambda s: [{code} for r in s]", {})
+
+
+def _object(selection: Selection, values: Sequence[str], names: dict[str, Any]) -> str:
+    """The response object as an expression. `values` are those of its steps; `names` takes in what others need."""
+    members = ", ".join(
+        f"{entry.key!r}: {values[entry.step or 0] if entry.inline is None else _code(entry.inline, names)}"
+        for entry in selection.entries
+    )
+    return f"{{{members}}}"
 
 
 def _code(inline: Inline, names: dict[str, Any]) -> str:

@@ -35,6 +35,22 @@ ABSENT: Final = _Absent()
 FormattedError = Mapping[str, Any]
 
 
+class Large(dict[str, Any]):
+    """The data of an answer of many objects. These take far more room than their text, which is therefore made part by
+    part, and of each part nothing else is kept."""
+
+    def shrink(self) -> None:
+        """Put their text in the place of the items of the outermost lists."""
+        inner: list[Any] = [self]
+        while inner:
+            for value in inner.pop().values():
+                if type(value) is dict:
+                    inner.append(value)
+                elif type(value) is list:
+                    for place, item in enumerate(value):
+                        value[place] = orjson.Fragment(orjson.dumps(item))
+
+
 class Answer(NamedTuple):
     """A GraphQL response, ready to be encoded. Without `data` when the request was refused before it ran."""
 
@@ -60,6 +76,8 @@ class Answer(NamedTuple):
         if self.extensions:
             members["extensions"] = self.extensions
         try:
+            if type(self.data) is Large:
+                self.data.shrink()
             return orjson.dumps(members)
         except orjson.JSONEncodeError as error:
             return failed(error).bytes()

@@ -66,6 +66,11 @@ class Text:
         return Inline(code) if self.write is None else Inline(lambda: f"shown({code()})", {"shown": self.write})
 
 
+def is_ready(of: GraphQLLeafType) -> bool:
+    """Whether values of the scalar are nearly always their own form in the response, and all others are refused."""
+    return of.name in _READY
+
+
 def writer(of: GraphQLLeafType) -> Callable[[list[Any]], list[Any]]:
     """The function that writes a list of values, none of which has failed. Raises what the type raises."""
     write = checked(of)

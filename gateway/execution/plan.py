@@ -7,7 +7,7 @@ once and shared. It is made without a context and awaits nothing; `run.py` runs 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -125,13 +125,27 @@ class Selection:
             self.steps.append(how)
 
     @functools.cached_property
+    def reads_objects(self) -> bool:
+        """Whether building its members reads anything off the objects, besides what the steps give."""
+        return any(entry.inline is not None and entry.field is not None for entry in self.entries)
+
+    @functools.cached_property
     def build(self) -> Callable[..., list[Any]]:
         """Makes the response objects of the sources and each step's values. Generated at first use."""
         return compile_build(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """An operation's plan. The selections of its turns run one after the other: a mutation has one for each field."""
+class Turn:
+    """What runs at one time."""
 
-    turns: tuple[Selection, ...]
+    selection: Selection
+    straight: Callable[[Run], Awaitable[dict[str, Any] | None]] | None
+    """The short way, if it is simple enough. It gives the data, or None if it has to go level by level after all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """An operation's plan. Its turns run one after the other: a mutation has one for each field."""
+
+    turns: tuple[Turn, ...]

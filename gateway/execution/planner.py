@@ -33,9 +33,10 @@ from gateway.execution.call import FieldArguments, caller, computed
 from gateway.execution.collect import Collector, condition_variables
 from gateway.execution.leaf import TEXTS, column_inline
 from gateway.execution.limits import INTROSPECTION
-from gateway.execution.plan import Field, Inline, Plan, Reads, Selection, Step
+from gateway.execution.plan import Field, Inline, Plan, Reads, Selection, Step, Turn
 from gateway.execution.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.step import Found, Link, Mapped, PerParent, Placed, Resolved, Target, ToMany, ToOne, ToPages
+from gateway.execution.straight import straight
 from gateway.schema.entity import Entity
 from gateway.schema.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
 
@@ -80,9 +81,11 @@ class Plans:
         root = self._schema.get_root_type(self._definition.operation)
         assert root is not None  # noqa: S101 - validation has found its fields
         sets = [self._definition.selection_set]
-        if self._definition.operation is not OperationType.MUTATION:
-            return Plan((planner.selection(root, sets, None, ()),))
-        return Plan(tuple(planner.turns(root, sets)))
+        if self._definition.operation is OperationType.MUTATION:
+            selections = list(planner.turns(root, sets))
+        else:
+            selections = [planner.selection(root, sets, None, ())]
+        return Plan(tuple(Turn(selection, straight(selection)) for selection in selections))
 
 
 class _Planner:

@@ -79,7 +79,7 @@ class _Wait:
 @dataclass(slots=True)
 class _Loaded:
     batch: Batch
-    found: Mapping[Any, Any]
+    found: Mapping[Any, Any] | Exception
     asked: dict[Any, None]
 
 
@@ -104,11 +104,14 @@ class Run:
         """Whether anything has failed, so that the answer needs the second pass."""
         self.scopes: list[Scope] = []
         self.root = root
-        self._on_field = on_field
+        self.given: dict[Any, Any] = {}
+        """What steps of a single object have given already, and must not be asked for again."""
+        self.on_field = on_field
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
         self._loaded: list[_Loaded] = []
-        self._tracked: list[asyncio.Future[Any]] = []
+        self.tracked: list[asyncio.Future[Any]] = []
+        """What resolvers have begun and do not wait for."""
 
     def open(self, selection: Selection, sources: Sequence[Any], given: Any = None, keys: Sequence[UUID] = ()) -> Scope:
         """Begin with the objects of a selection."""
@@ -145,7 +148,7 @@ class Run:
 
     def watched(self, field: Field, value: Any) -> Any:
         """The value of a field; if it is awaited and somebody wants to know, they are told the field first."""
-        return _told(self._on_field, field, value) if self._on_field is not None and is_awaitable(value) else value
+        return _told(self.on_field, field, value) if self.on_field is not None and is_awaitable(value) else value
 
     def failure(self, error: Exception) -> Failure:
         """What stands for a value that could not be had."""
@@ -160,7 +163,11 @@ class Run:
         """Keep what a resolver has begun and does not wait for, to its end or to ours."""
         for value in values:
             if is_awaitable(value):
-                self._tracked.append(asyncio.ensure_future(value))
+                self.tracked.append(asyncio.ensure_future(value))
+
+    def keep(self, batch: Batch, key: Any, found: Mapping[Any, Any] | Exception) -> None:
+        """Remember what a batch has found for a key, or why it could not be asked."""
+        self._loaded.append(_Loaded(batch, found, {key: None}))
 
     async def drain(self) -> None:
         """Go on until nothing is waited for."""
@@ -176,8 +183,8 @@ class Run:
                     await asyncio.gather(self._load(asks), self._await(waits))
         finally:
             self._loaded.clear()
-            if self._tracked:
-                await _end(self._tracked)
+            if self.tracked:
+                await _end(self.tracked)
 
     async def _load(self, asks: list[_Ask]) -> None:
         """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
@@ -192,15 +199,15 @@ class Run:
 
     async def _answer(self, ask: _Ask, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
         """What the ask's batch finds for the keys, or why it could not be asked."""
-        if self._on_field is not None:
-            self._on_field(ask.field)
+        if self.on_field is not None:
+            self.on_field(ask.field)
         distinct = dict.fromkeys(keys)
         distinct.pop(None, None)
         tenant: Tenant = self.context.tenant
         try:
             for known in self._loaded:
                 if known.batch == ask.batch:
-                    return await _found_more(known, tenant, [key for key in distinct if key not in known.asked])
+                    return await _found_more(known, tenant, distinct)
             found = await ask.batch.load(tenant, list(distinct)) if distinct else {}
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return error
@@ -261,7 +268,7 @@ class Run:
     def _drop(self, wait: _Wait, place: int) -> None:
         value, wait.values[place] = wait.values[place], ABANDONED
         if isinstance(value, asyncio.Future):
-            self._tracked.append(value)
+            self.tracked.append(value)
         elif (close := getattr(value, "close", None)) is not None:
             close()  # a coroutine that was never begun would warn of it
 
@@ -279,12 +286,14 @@ async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
     return await value
 
 
-async def _found_more(known: _Loaded, tenant: Tenant, missing: list[Any]) -> Mapping[Any, Any]:
+async def _found_more(known: _Loaded, tenant: Tenant, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
     """What was found, once those keys are asked for that were not."""
-    if missing:
-        known.found = {**known.found, **await known.batch.load(tenant, missing)}
+    found = known.found
+    missing = [key for key in keys if key not in known.asked]
+    if missing and not isinstance(found, Exception):
+        known.found = found = {**found, **await known.batch.load(tenant, missing)}
         known.asked.update(dict.fromkeys(missing))
-    return known.found
+    return found
 
 
 def _merged(asks: list[_Ask]) -> Collection[list[_Ask]]:

@@ -10,6 +10,7 @@ https://spec.graphql.org/September2025/#sec-Handling-Execution-Errors
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, located_error
@@ -33,11 +34,11 @@ class Partial:
 
 
 def build_partials(scope: Scope) -> list[Any]:
-    """The objects of a scope, whatever has failed in them."""
+    """The objects of a scope, whatever has failed in them, after those that were built before something did."""
     columns = [_column(scope, entry) for entry in scope.selection.entries]
-    if not columns:
-        return [Partial(scope.selection, ()) for _ in scope.sources]
-    return [Partial(scope.selection, members) for members in zip(*columns, strict=True)]
+    members = zip(*columns, strict=True) if columns else (() for _ in scope.sources)
+    begun = len(scope.results)
+    return scope.results + [Partial(scope.selection, each) for each in islice(members, begun, None)]
 
 
 def _column(scope: Scope, entry: Entry) -> list[Any]:
@@ -57,6 +58,8 @@ def _attempt(read: Any, source: Any) -> Any:
 
 def settled(partial: Any) -> ExecutionResult:
     """The answer that an object at the root comes to; without data where a failure goes all the way up."""
+    if not isinstance(partial, Partial):
+        return ExecutionResult(partial, None)  # it was built before something failed
     settler = _Settler()
     try:
         data = settler.object(partial, ())

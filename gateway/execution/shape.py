@@ -44,8 +44,9 @@ class Leaf:
 
     def __init__(self, of: GraphQLLeafType, *, required: bool) -> None:
         self.required = required
+        self.of = of
+        self.write = checked(of)
         self._write_all = writer(of)
-        self._write = checked(of)
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> list[Any]:
         if run.failed:
@@ -66,7 +67,7 @@ class Leaf:
         if isinstance(value, Failure):
             return value
         try:
-            return self._write(value)
+            return self.write(value)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return run.failure(error)
 
@@ -77,10 +78,10 @@ class Objects:
     required = True
 
     def __init__(self, selection: Selection) -> None:
-        self._selection = selection
+        self.selection = selection
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> Scope:
-        return run.open(self._selection, values, above.given, above.keys)
+        return run.open(self.selection, values, above.given, above.keys)
 
     def end(self, state: Scope) -> list[Any]:
         return state.results
@@ -92,15 +93,15 @@ class Lists:
     required = True
 
     def __init__(self, items: Shape) -> None:
-        self._items = items
+        self.items = items
 
     def begin(self, run: Run, field: Field, values: list[list[Any]], above: Scope) -> tuple[list[int], Any]:
         items = list(chain.from_iterable(values))
-        return [len(value) for value in values], self._items.begin(run, field, items, above)
+        return [len(value) for value in values], self.items.begin(run, field, items, above)
 
     def end(self, state: tuple[list[int], Any]) -> list[Any]:
         lengths, below = state
-        return cut(self._items.end(below), lengths)
+        return cut(self.items.end(below), lengths)
 
 
 def cut(members: list[Any], lengths: Sequence[int]) -> list[Any]:
@@ -151,17 +152,17 @@ class Object:
     ) -> None:
         """`record` is the class of the type's rows, which need no other proof that they are of the type."""
         self.required = required
-        self._of = of
-        self._selection = selection
-        self._record = record
+        self.of = of
+        self.selection = selection
+        self.record = record
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
         state = sort(run, values, required=self.required)
-        if self._of.is_type_of is None or all(type(values[place]) is self._record for place in state.going_on):
+        if self.of.is_type_of is None or all(type(values[place]) is self.record for place in state.going_on):
             self._open(run, state)
             return state
         info: Any = run.info(field)
-        answers = [attempt(run, self._of.is_type_of, values[place], info) for place in state.going_on]
+        answers = [attempt(run, self.of.is_type_of, values[place], info) for place in state.going_on]
         run.wait(answers, lambda: self._check(run, field, state, answers))
         return state
 
@@ -170,13 +171,13 @@ class Object:
             if isinstance(answer, Failure):
                 state.values[place] = answer
             elif not answer:
-                message = f"Expected value of type '{self._of}' but got: {inspect(state.values[place])}."
+                message = f"Expected value of type '{self.of}' but got: {inspect(state.values[place])}."
                 state.values[place] = run.failure(GraphQLError(message, field.nodes))
         state.going_on = [place for place in state.going_on if not isinstance(state.values[place], Failure)]
         self._open(run, state)
 
     def _open(self, run: Run, state: _Sorted) -> None:
-        state.state = run.open(self._selection, [state.values[place] for place in state.going_on])
+        state.state = run.open(self.selection, [state.values[place] for place in state.going_on])
 
     def end(self, state: _Sorted) -> list[Any]:
         return state.merged(state.state.results)
@@ -258,7 +259,7 @@ class List:
 
     def __init__(self, items: Shape, *, required: bool) -> None:
         self.required = required
-        self._items = items
+        self.items = items
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
         if all(type(value) is list and not value for value in values):
@@ -292,13 +293,13 @@ class List:
         run.wait(items, lambda: self._go_on(run, field, state, items, above))
 
     def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope) -> None:
-        state.state[2] = self._items.begin(run, field, items, above)
+        state.state[2] = self.items.begin(run, field, items, above)
 
     def end(self, state: _Sorted) -> list[Any]:
         if state.state is None:
             return state.values
         lengths, broken, below = state.state
-        members = cut(self._items.end(below), lengths)
+        members = cut(self.items.end(below), lengths)
         for place, found in broken.items():
             members[place] = Broken(members[place], found.error)
         return state.merged(members)

@@ -22,20 +22,20 @@ class Mapped:
 
     def __init__(self, field: Field, function: Callable[[Any], Any], shape: Shape, *, safe: bool = False) -> None:
         self._field = field
-        self._function = function
-        self._shape = shape
+        self.function = function
+        self.shape = shape
         self._safe = safe
         """Whether the function never fails."""
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         if self._safe:
-            values = list(map(self._function, scope.sources))
+            values = list(map(self.function, scope.sources))
         else:
-            values = [attempt(run, self._function, source) for source in scope.sources]
-        scope.states[place] = self._shape.begin(run, self._field, values, scope)
+            values = [attempt(run, self.function, source) for source in scope.sources]
+        scope.states[place] = self.shape.begin(run, self._field, values, scope)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
-        return self._shape.end(scope.states[place])
+        return self.shape.end(scope.states[place])
 
 
 class Placed:
@@ -43,15 +43,15 @@ class Placed:
 
     def __init__(self, field: Field, told: OfPage, shape: Shape) -> None:
         self._field = field
-        self._function = told.function
-        self._shape = shape
+        self.function = told.function
+        self.shape = shape
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
-        values = [self._function(scope.given, source) for source in scope.sources]
-        scope.states[place] = self._shape.begin(run, self._field, values, scope)
+        values = [self.function(scope.given, source) for source in scope.sources]
+        scope.states[place] = self.shape.begin(run, self._field, values, scope)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
-        return self._shape.end(scope.states[place])
+        return self.shape.end(scope.states[place])
 
 
 class PerParent:
@@ -97,17 +97,18 @@ class Link:
         self._keys = keys
         self._arguments = arguments
         self._reads = reads
-        self._target = target
+        self.target = target
         self._constant: Batch | None = None
 
     @property
     def proves_parent(self) -> bool:
         """Whether a row that it finds cannot be there without the object it belongs to."""
-        return self._follows.key == "id" and not isinstance(self._target, ToOne) and self._reads_rows
+        return self._follows.key == "id" and not isinstance(self.target, ToOne) and self.reads_rows
 
     @property
-    def _reads_rows(self) -> bool:
-        return not isinstance(self._target, ToPages) or self._target.reads_rows
+    def reads_rows(self) -> bool:
+        """Whether the rows themselves are asked for, and not only how many there are."""
+        return not isinstance(self.target, ToPages) or self.target.reads_rows
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         try:
@@ -115,11 +116,11 @@ class Link:
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             scope.states[place] = [run.failure(error)] * len(scope.sources)
             return
-        keys = self._read_keys(scope.sources)
-        if self._reads_rows:
-            follow(run, scope, place, self.field, batch, keys, self._target)
+        keys = self.read_keys(scope.sources)
+        if self.reads_rows:
+            follow(run, scope, place, self.field, batch, keys, self.target)
         else:
-            scope.states[place] = self._target.open(run, batch, keys, {})
+            scope.states[place] = self.target.open(run, batch, keys, {})
 
     def batch(self, run: Run) -> Batch | None:
         """The batch that it would ask; None where its arguments make no sense."""
@@ -129,8 +130,13 @@ class Link:
             return None
 
     @functools.cached_property
-    def _read_keys(self) -> Callable[[Sequence[Any]], list[Any]]:
+    def read_keys(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """Reads the keys off the objects of a level."""
         return compile_column(self._keys())
+
+    def asks(self, run: Run, row: Any) -> tuple[Batch, Any]:
+        """The batch, and the key of one object. Raises what is wrong with the arguments."""
+        return self._batch(run), self.read_keys((row,))[0]
 
     def _batch(self, run: Run) -> Batch:
         if self._constant is not None:
@@ -141,7 +147,7 @@ class Link:
         return batch
 
     def end(self, scope: Scope, place: int) -> list[Any]:
-        return ended(self._target, scope.states[place])
+        return ended(self.target, scope.states[place])
 
 
 class Found:
@@ -162,22 +168,23 @@ class Found:
         required: bool,
     ) -> None:
         self._field = field
-        self._told = told
-        self._arguments = arguments
+        self.told = told
+        self.arguments = arguments
         self._reads = reads
-        self._selection = selection
+        self.selection = selection
+        self.required = required
         self._target = ToOne(selection, required=required)
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         try:
-            key = self._told.key(run.context, **self._arguments.of(run))
+            key = self.told.key(run.context, **self.arguments.of(run))
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             scope.states[place] = [run.failure(error)] * len(scope.sources)
             return
         keys = [key] * len(scope.sources)
-        if key is None or self._reads.wanted != ("id",):
+        if key is None or not self.needs_no_row:
             self._read(run, scope, place, keys)
-        elif self._told.is_there:
+        elif self.told.is_there:
             self._presume(run, scope, place, keys)
         elif (witness := self._witness) is None or (batch := witness.batch(run)) is None:
             self._read(run, scope, place, keys)
@@ -192,21 +199,27 @@ class Found:
             )
 
     @functools.cached_property
-    def _batch(self) -> ByKey:
-        entity = self._told.entity
+    def needs_no_row(self) -> bool:
+        """Whether nothing is asked of the object but its id. To be asked once all columns are known."""
+        return self._reads.wanted == ("id",)
+
+    @functools.cached_property
+    def batch(self) -> ByKey:
+        """What reads its row."""
+        entity = self.told.entity
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
     def _witness(self) -> Link | None:
         """A link to what cannot be there without the object."""
-        return next((step for step in self._selection.steps if isinstance(step, Link) and step.proves_parent), None)
+        return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
-        follow(run, scope, place, self._field, self._batch, keys, self._target)
+        follow(run, scope, place, self._field, self.batch, keys, self._target)
 
     def _presume(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
         """Go on with what its row would hold."""
-        scope.states[place] = self._target.open(run, self._batch, keys, {key: (key,) for key in keys})
+        scope.states[place] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return ended(self._target, scope.states[place])
@@ -226,16 +239,16 @@ class ToOne:
     """One object for each key, or none. Objects that several keys lead to are built once."""
 
     def __init__(self, selection: Selection, *, required: bool) -> None:
-        self._selection = selection
-        self._required = required
+        self.selection = selection
+        self.required = required
 
     def open(
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
     ) -> tuple[Sequence[Any], list[Any], Scope]:
         used = [key for key in dict.fromkeys(keys) if key in found]
-        if self._required and any(key not in found for key in keys):
+        if self.required and any(key not in found for key in keys):
             run.failed = True
-        return keys, used, run.open(self._selection, [found[key] for key in used])
+        return keys, used, run.open(self.selection, [found[key] for key in used])
 
     def end(self, state: tuple[Sequence[Any], list[Any], Scope]) -> list[Any]:
         keys, used, below = state
@@ -249,11 +262,11 @@ class ToMany:
     """A list of objects for each key."""
 
     def __init__(self, selection: Selection) -> None:
-        self._selection = selection
+        self.selection = selection
 
     def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> tuple[list[int], Scope]:
         lists = [found.get(key, ()) for key in keys]
-        return [len(rows) for rows in lists], run.open(self._selection, list(chain.from_iterable(lists)))
+        return [len(rows) for rows in lists], run.open(self.selection, list(chain.from_iterable(lists)))
 
     def end(self, state: tuple[list[int], Scope]) -> list[Any]:
         lengths, below = state
@@ -264,7 +277,7 @@ class ToPages:
     """A connection for each key. Those that are empty are all alike, and built once, unless they are counted."""
 
     def __init__(self, selection: Selection) -> None:
-        self._selection = selection
+        self.selection = selection
         self._counted = any(isinstance(step, PerParent) for step in selection.steps)
         self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
         """Whether anything is asked of the rows, so that they must be had."""
@@ -274,12 +287,12 @@ class ToPages:
     ) -> tuple[Sequence[Any], Sequence[Any], Scope]:
         nothing = batch.missing()
         if self._counted:
-            return keys, keys, run.open(self._selection, [found.get(key, nothing) for key in keys], batch, keys)
+            return keys, keys, run.open(self.selection, [found.get(key, nothing) for key in keys], batch, keys)
         used = [key for key in keys if key in found]
         pages = [found[key] for key in used]
         if len(used) < len(keys):
             pages.append(nothing)
-        return keys, used, run.open(self._selection, pages, batch)
+        return keys, used, run.open(self.selection, pages, batch)
 
     def end(self, state: tuple[Sequence[Any], Sequence[Any], Scope]) -> list[Any]:
         keys, used, below = state
@@ -312,23 +325,27 @@ class Resolved:
 
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
         self._field = field
-        self._caller = caller
+        self.caller = caller
         """Makes the function of one object for this run. Raises what is wrong with the arguments."""
-        self._shape = shape
+        self.shape = shape
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
-        try:
-            call = self._caller(run)
-        except Exception as error:  # noqa: BLE001 - the boundary of a field
-            values: list[Any] = [run.failure(error)] * len(scope.sources)
-        else:
-            values = [run.watched(self._field, attempt(run, call, source)) for source in scope.sources]
-        if self._shape.required:
+        values = self._values(run, scope.sources)
+        if self.shape.required:
             scope.doomed.update(n for n, value in enumerate(values) if value is None or isinstance(value, Failure))
         run.wait(values, partial(self._complete, run, scope, place, values), scope.doomed.__contains__)
 
+    def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
+        if self in run.given:
+            return [run.given.pop(self)]
+        try:
+            call = self.caller(run)
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            return [run.failure(error)] * len(sources)
+        return [run.watched(self._field, attempt(run, call, source)) for source in sources]
+
     def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
-        scope.states[place] = self._shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self._field, values, scope)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
-        return self._shape.end(scope.states[place])
+        return self.shape.end(scope.states[place])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
-from gateway.execution.complete import INTERNAL, Answer
+from gateway.execution.complete import ABSENT, INTERNAL, Answer
 from gateway.execution.persisted import NOT_FOUND
 
 JSON = "application/json"
@@ -74,7 +74,7 @@ class Reply(NamedTuple):
 
 def respond(answer: Answer, media_type: str) -> Reply:
     """The answer of the engine, with the status that it has in this media type."""
-    if answer.has_data:
+    if answer.data is not ABSENT:
         return Reply(200, media_type, answer.bytes())
     status, headers = _status_of_failure(answer, media_type)
     return Reply(status, media_type, answer.bytes(), headers)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.auth.identity import Identity
 from gateway.errors import BadRequest, ParleyError, Unauthenticated
 from gateway.execution.complete import failed
-from gateway.execution.operation import Kind, OperationRequest, RequestErrors
+from gateway.execution.operation import Kind, Operation, OperationRequest, RequestErrors
 from gateway.execution.text import is_storable_json
 from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
 from gateway.http.bearer import identify
@@ -21,6 +20,7 @@ from gateway.http.head import PlainHead
 from gateway.http.options import Options
 from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.ports import Client, Verify
+from gateway.http.recent import RecentQueries
 from gateway.http.request import operation_request, read_json, read_object
 
 PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
@@ -35,6 +35,7 @@ class Endpoint:
     options: Options
     refused: Counter[int] = field(default_factory=Counter)
     """Requests that were refused before the engine saw them, by the status of their answer."""
+    _recent: RecentQueries = field(default_factory=RecentQueries)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; what is wrong with it is an answer too."""
@@ -46,7 +47,8 @@ class Endpoint:
             identity = identify(request.headers.getall("Authorization", []), self.verify)
             asked = await self.read(request)
             client = client_of(request.headers, request.remote, self.options)
-            return (await self._run(asked, request.method, identity, client, media_type)).response()
+            operation = self._prepared(asked, request.method)
+            return respond(await self.edge.answer(operation, identity, client), media_type).response()
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, media_type).response()
 
@@ -56,7 +58,11 @@ class Endpoint:
             identity = identify(head.authorizations, self.verify)
             if not isinstance(body, bytes):
                 body = await read_body(body, self.options)
-            return await self._run(read_request(body), "POST", identity, client, head.media_type)
+            operation = self._recent.get(body)
+            if operation is None:
+                operation = self._prepared(read_request(body), "POST")
+                self._recent.keep(body, operation)
+            return respond(await self.edge.answer(operation, identity, client), head.media_type)
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, head.media_type)
         except Exception as error:  # noqa: BLE001 - the outer edge
@@ -69,12 +75,10 @@ class Endpoint:
             self.refused[reply.status] += 1
         return reply
 
-    async def _run(
-        self, request: OperationRequest, method: str, identity: Identity | None, client: Client, media_type: str
-    ) -> Reply:
+    def _prepared(self, request: OperationRequest, method: str) -> Operation:
         operation = self.edge.engine.prepare(request)
         refuse_what_http_cannot(operation.kind, method)
-        return respond(await self.edge.answer(operation, identity, client), media_type)
+        return operation
 
     async def read(self, request: web.Request) -> OperationRequest:
         """What a request asks for. Raises `HttpError` or `BadRequest` when that cannot be read."""

@@ -29,7 +29,7 @@ Ready = Callable[[], Awaitable[str | None]]
 class Opened(Protocol):
     """A context that an operation runs in."""
 
-    async def release(self) -> None:
+    def release(self) -> Awaitable[None]:
         """Give back what the context holds. To be called when its operation is over, however it ended."""
 
 

@@ -77,13 +77,15 @@ class Entity:
         column = order.removeprefix("-")
         return (column,) if column in self.unique else (column, "id")
 
-    def encode(self, column: str, value: Any) -> Any:
-        """A value as the driver takes it."""
-        if value is None:
-            return None
-        if self.kinds.get(column) is JSON:
-            return json_text(value)
-        return value.value if isinstance(value, enum.Enum) else value
+    def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of columns as the driver takes them."""
+        kinds = self.kinds
+        return {
+            column: json_text(value)
+            if value is not None and kinds.get(column) is JSON
+            else (value._value_ if isinstance(value, enum.Enum) else value)
+            for column, value in values.items()
+        }
 
 
 def entity(

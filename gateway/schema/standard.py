@@ -108,7 +108,7 @@ def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> 
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
     `nulls`."""
     return {
-        name: id_of(value, name) if _is_id(name, value) else value
+        name: id_of(value, name) if value is not None and (name == "id" or name.endswith("_id")) else value
         for name, value in vars(input).items()
         if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
     }
@@ -117,10 +117,6 @@ def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> 
 def _expected(input: Any) -> int | None:
     version: int | None = input.expected_version
     return None if version is strawberry.UNSET else version
-
-
-def _is_id(name: str, value: Any) -> bool:
-    return value is not None and (name == "id" or name.endswith("_id"))
 
 
 def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:

@@ -8,11 +8,14 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
-from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, build_schema
 
 from gateway.errors import TimedOut
 from gateway.execution import Engine
+from gateway.execution.breadth_first import MANY, PART, answers
 from gateway.execution.operation import Operation, OperationRequest
+from gateway.execution.plan import Field, Inline, Selection
+from gateway.execution.run import Run
 from gateway.execution.subscribe import MOST_TOGETHER, Together
 from gateway.http.ports import Client
 from tests.gateway.toy import Toy, ToyContext, toy_schema
@@ -144,3 +147,20 @@ async def test_which_way_operations_ran_is_counted_with_the_reason() -> None:
     for text in ("{ hello }", "{ hello }", "{ __schema { description } }"):
         await engine.run(prepared(engine, text), context)
     assert engine.ways == {("query", "breadth_first"): 2, ("query", "it asks for __schema"): 1}
+
+
+async def test_what_fails_in_the_middle_of_many_objects_is_null_by_itself() -> None:
+    """They are built in parts, and what they were made of is let go of part by part."""
+    schema = build_schema("type Query { items: [Item!]! } type Item { inverse: Int }")
+    of = schema.get_type("Item")
+    assert isinstance(of, GraphQLObjectType)
+    selection = Selection(of)
+    field = Field("inverse", "inverse", [], of, of.fields["inverse"], ("inverse",))
+    selection.add("inverse", Inline(lambda: "-6 // r"), field)
+    operation = prepared(Engine(schema), "{ items { inverse } }")
+    run = Run(schema, operation.document, operation.variables, None)
+    numbers = [*range(1, 2 * PART), 0, *range(1, PART)]
+    assert len(numbers) > MANY
+    results = answers(run, run.open(selection, numbers))
+    assert [result.data for result in results] == [{"inverse": -6 // number if number else None} for number in numbers]
+    assert [len(result.errors or ()) for result in results] == [int(not number) for number in numbers]

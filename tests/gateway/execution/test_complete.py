@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.execution import Engine
-from gateway.execution.complete import Answer, failed
+from gateway.execution.complete import Answer, Large, failed
 from gateway.execution.operation import OperationRequest
 from tests.gateway.execution.refusal import refusal
 from tests.gateway.toy import Toy, ToyContext
@@ -105,3 +105,15 @@ def test_refusal_has_no_data(engine: Engine) -> None:
 def test_answer_is_written_with_what_it_has() -> None:
     assert Answer({"a": 1}).bytes() == b'{"data":{"a":1}}'
     assert Answer(None, extensions={"cost": 1}).bytes() == b'{"data":null,"extensions":{"cost":1}}'
+
+
+def test_a_large_answer_is_written_as_any_other() -> None:
+    data = {
+        "viewer": {"id": "1", "items": [{"name": "\u00e4", "none": None, "below": [1, [2]]}, None], "empty": []},
+        "text": "text",
+        "flags": [True, "x"],
+    }
+    expect = Answer(orjson.loads(orjson.dumps(data))).bytes()
+    large = Answer(Large(data))
+    assert large.bytes() == expect
+    assert large.bytes() == expect, "also when it is asked for again"
