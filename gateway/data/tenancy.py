@@ -103,11 +103,16 @@ class Statements:
         return cast("T | None", changed)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
-        with told_clearly(self.connection, commits=self._commits):
+        try:
             found: asyncpg.Record | None = await self.connection.fetchrow(
                 text, *arguments, record_class=record, stamp=self._stamp
             )
-            return found
+        except ERRORS as error:
+            failure = failed(error, self.connection, commits=self._commits)
+            if failure is None:
+                raise
+            raise failure from error
+        return found
 
 
 class Tenant:
@@ -193,9 +198,10 @@ class Tenant:
         """Wait for the turn, and for a connection."""
         stamp, task = self.stamp, self._first_turn() or await self._begin_turn()
         try:
+            connection = None
             if self._connection is None:
-                self._connection = self._pool.pick(stamp)
-            return task, Statements(await self._taken(), stamp, commits=True, shown=self.shown)
+                connection = self._connection = self._pool.pick(stamp)
+            return task, Statements(connection or await self._taken(), stamp, commits=True, shown=self.shown)
         except BaseException:
             await self._end_turn(task)
             raise

@@ -30,7 +30,7 @@ class FieldInfo:
     asked. Its path has no places in lists: a level has all of them.
     """
 
-    __slots__ = ("_field", "_run")
+    __slots__ = ("_field", "_run", "context")
 
     abort_signal = None
     is_awaitable = staticmethod(is_awaitable)
@@ -38,10 +38,7 @@ class FieldInfo:
     def __init__(self, run: Run, field: Field) -> None:
         self._run = run
         self._field = field
-
-    @property
-    def context(self) -> Any:
-        return self._run.context
+        self.context = run.context
 
     @property
     def memo(self) -> dict[Any, Any]:
