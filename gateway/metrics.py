@@ -116,7 +116,7 @@ class Instruments:
             *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
         ]
         if isinstance(self.engine, MeasuredEngine):
-            found += _of_meter(self.engine.meter, self.live.counts, self.engine.documents.misses)
+            found += _of_meter(self.engine, self.engine.meter, self.live.counts)
         return found
 
 
@@ -160,9 +160,10 @@ def by_name(running: Counter[str]) -> dict[str, int]:
     return {**found, REST: rest} if rest else found
 
 
-def _of_meter(meter: Meter, live: Counts, misses: int) -> Iterator[Sample]:
+def _of_meter(engine: Engine, meter: Meter, live: Counts) -> Iterator[Sample]:
+    misses = engine.documents.misses
     yield "parley_operations_running", "", {}, meter.running
-    yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses
+    yield "parley_documents", "_total", {"cache": "hit"}, engine.recalled + meter.prepared - misses
     yield "parley_documents", "_total", {"cache": "miss"}, misses
     yield from _each("parley_errors", "code", meter.errors + live.errors)
     for (kind, outcome), count in meter.outcomes.items():

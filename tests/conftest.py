@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 DOMAINS = ("accounts", "chat", "context", "tools", "usage")
 
 pytest_plugins = ["tests.database", "tests.serving", "tests.rows", "tests.estate", "tests.runtime"]
+
+
+def pytest_configure() -> None:
+    """Take SIGTERM as Ctrl-C, so that fixtures end what they have started: gateways, PostgreSQL, NATS."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have it ignored
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

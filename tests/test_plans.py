@@ -263,6 +263,18 @@ async def test_a_link_is_followed_by_an_index(filled: Filled, of: str, field: st
     await filled.check(sent)
 
 
+async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(filled: Filled) -> None:
+    """One that holds no others, which the planner must be able to tell from the condition."""
+    async with filled.sending() as sent:
+        found = await filled.client.data('{ viewer { conversations(filter: { folder: ["Work"] }) { nodes { id } } } }')
+    assert found["viewer"]["conversations"]["nodes"]
+    await filled.check(sent)
+    ((page, parameters),) = ((t, given) for t, given in sent.parameters.items() if "FROM conversations" in t)
+    for mode in MODES:
+        plan = await filled.planner.plan(page, parameters, mode)
+        assert "conversations_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)
+
+
 async def test_the_filled_rows_add_up(filled: Filled, database: Database) -> None:
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:

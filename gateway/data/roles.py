@@ -2,7 +2,7 @@
 
 `parley_owner` owns every object and cannot log in. `parley_runtime` is the role that migrations grant to, and
 cannot log in either. The role that serves requests, by default `parley_app`, is a member of `parley_runtime`
-and nothing more: it owns nothing, so row-level security binds it.
+and nothing more: it owns nothing and makes nothing, so row-level security binds it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ SCHEMA = "parley"
 
 EXTENSIONS: tuple[str, ...] = ()
 """Extensions that the administrator is asked to create in the schema, where the server offers them."""
+
+MAY_REFUSE_TEMPORARY = """
+SELECT has_database_privilege($1::name, oid, 'TEMPORARY') AND pg_has_role(datdba, 'USAGE')
+FROM pg_database
+WHERE datname = current_database()
+"""
 
 ATTEMPTS = 20
 SCRAM_ITERATIONS = 4096
@@ -76,6 +82,7 @@ async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None
     await _ensure_member(connection, runtime.name, of=RUNTIME)
     await _ensure_may_become_owner(connection)
     await _ensure_schema(connection)
+    await _ensure_nothing_temporary(connection, runtime.name)
     for role in (OWNER, runtime.name):
         await _ensure_search_path(connection, role)
     for extension in EXTENSIONS:
@@ -111,9 +118,23 @@ async def _ensure_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(f"SET LOCAL ROLE {OWNER}")
         await connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {RUNTIME}")
         await connection.execute("RESET ROLE")
-    database = await connection.fetchval("SELECT current_database()")
+    database = await _database(connection)
     if not await connection.fetchval("SELECT has_database_privilege($1::name, $2, 'CONNECT')", RUNTIME, database):
         await connection.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {RUNTIME}")
+
+
+async def _ensure_nothing_temporary(connection: asyncpg.Connection, name: str) -> None:
+    """What serves makes no table, not even one that only it can see: that could carry triggers and hide our own.
+
+    Everybody may by default, so everybody has to lose it. Left as it is where the database is not ours to say.
+    """
+    if await connection.fetchval(MAY_REFUSE_TEMPORARY, name):
+        database = _quoted(await _database(connection))
+        await connection.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {RUNTIME}, {_quoted(name)}")
+
+
+async def _database(connection: asyncpg.Connection) -> str:
+    return str(await connection.fetchval("SELECT current_database()"))
 
 
 async def _ensure_search_path(connection: asyncpg.Connection, role: str) -> None:

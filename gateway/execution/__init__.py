@@ -7,8 +7,8 @@ it awaits nothing and needs no context, so it can be tested with strings.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncIterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
@@ -17,7 +17,7 @@ from gateway.errors import TimedOut
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
-from gateway.execution.complete import Answer, complete, failed
+from gateway.execution.complete import Answer, complete
 from gateway.execution.cost import plan_cost
 from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
@@ -26,7 +26,7 @@ from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
-from gateway.execution.subscribe import ContextFactory, Ran, respond
+from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
 
 
@@ -51,6 +51,8 @@ class Engine:
         self._limits = limits or Limits()
         self.documents = DocumentCache[Document]()
         """What was read lately."""
+        self.recalled = 0
+        """How many operations the transport had still at hand, and did not have prepared again."""
 
     def prepare(self, request: OperationRequest) -> Operation:
         """Make the request ready to run, or raise `RequestErrors`."""
@@ -96,19 +98,6 @@ class Engine:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
         (result,) = await self._run(operation, context, [root])
         return result
-
-    async def subscribe(self, operation: Operation, contexts: ContextFactory) -> AsyncGenerator[Answer, None]:
-        """Run a subscription: an answer per event. One without data is the last, and says why it ended."""
-        try:
-            async with (
-                contexts() as context,
-                self.source(operation, context) as source,
-                aclosing(respond(operation, source, contexts, self.run_events)) as answers,
-            ):
-                async for answer in answers:
-                    yield answer
-        except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
-            yield failed(error, operation.name)
 
     def source(self, operation: Operation, context: object) -> AbstractAsyncContextManager[AsyncIterable[Any]]:
         """A subscription's stream of events, open for as long as the block runs."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from multidict import CIMultiDictProxy
 
 from gateway.http.options import Options
 from gateway.http.ports import Client
+
+WITH_PORT = re.compile(r"\[([\da-fA-F:.]+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 
@@ -35,11 +38,18 @@ def _passed_on(headers: CIMultiDictProxy[str], trusted_proxies: int) -> str | No
 
 @lru_cache(maxsize=1024)
 def _as_address(text: str | None) -> str | None:
-    """The address without a zone; None for what is none, as some proxies write `unknown`, or a port behind it."""
+    """The address without a zone or a port, which some proxies add; None for what is none, as others write `unknown`.
+
+    One of IPv4 that is written as one of IPv6 is of IPv4: all of these would seem to come from one network.
+    """
+    bare = (text or "").partition("%")[0]
+    if with_port := WITH_PORT.fullmatch(bare):
+        bare = with_port[1] or with_port[2]
     try:
-        return str(ip_address((text or "").partition("%")[0]))
+        address = ip_address(bare)
     except ValueError:
         return None
+    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
 
 
 def _as_text(header: str) -> str:

@@ -31,6 +31,8 @@ MAX_EARLY_BYTES = 64 * 1024
 
 NOT_HTTP = HttpError(400, "The request is not HTTP as it should be.")
 
+LATE_HEAD = HttpError(408, "The head of the request did not arrive in time.")
+
 MAX_JOINED_BYTES = 64 * 1024
 """A larger body is not copied to be sent together with its head."""
 
@@ -95,7 +97,7 @@ class Server(web.Server):
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_answering", "_client", "_early", "_owed", "_server", "_unread")
+    __slots__ = ("_answering", "_client", "_early", "_has_begun_head", "_next_look", "_owed", "_server", "_unread")
 
     def __init__(self, server: Server, **settings: Any) -> None:
         super().__init__(server, **settings)
@@ -108,6 +110,13 @@ class Connection(web.RequestHandler):
         self._unread: int | None = 0
         # How many requests aiohttp still has to answer. Before it is done with them nothing may overtake them.
         self._owed = 0
+        # Whether a request has begun to come, and its head is not whole.
+        self._has_begun_head = False
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._limit_head()
 
     def data_received(self, data: bytes) -> None:
         if type(data) is not bytes:
@@ -124,13 +133,18 @@ class Connection(web.RequestHandler):
         waiter = self._waiter
         if waiter is None or waiter.done():
             self._parse(data)
+            if self._request_count == 0:  # aiohttp is only about to wait for the first
+                self._wait_for_rest_of_head()
             return
         # Without its future aiohttp parses and queues, but wakes nobody.
         self._waiter = None
         self._parse(data)
         self._waiter = waiter
-        if self._messages and not self._begin_parsed(data):
-            waiter.set_result(None)
+        if self._messages:
+            if not self._begin_parsed(data):
+                waiter.set_result(None)
+        elif data:  # aiohttp feeds nothing to see whether something is left
+            self._wait_for_rest_of_head()
 
     def _keep_early(self, data: bytes) -> None:
         """Put aside what comes before the answer is sent: the next request must not be served before that."""
@@ -146,6 +160,8 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         added = len(self._messages) - queued
         self._owed += added
+        if added:
+            self._has_begun_head = False
         if added and not isinstance(self._messages[-1][0], RawRequestMessage):
             # No HTTP: it is refused, and the connection closed. aiohttp would keep all that comes until then.
             self._pause_transport_reading()
@@ -246,10 +262,52 @@ class Connection(web.RequestHandler):
                 self._resume_transport_reading()
             self.data_received(early)
 
+    def _wait_for_rest_of_head(self) -> None:
+        if not self._has_begun_head:
+            self._has_begun_head = True
+            self._limit_head()
+
+    def _limit_head(self) -> None:
+        """Have the connection's timer go off before long; each answer puts it off again, without touching it."""
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+        late = self._loop.time() + self._server.endpoint.options.head_timeout_seconds
+        self._next_keepalive_close_time = min(self._next_keepalive_close_time, late)
+        self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
     def _process_keepalive(self) -> None:
+        now = self._loop.time()
         if self._answering is not None:
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._next_keepalive_close_time = now + self._keepalive_timeout
+        elif self._has_begun_head and self._next_keepalive_close_time <= now and not self._close and self.transport:
+            reply = self._server.endpoint.refuse(LATE_HEAD, JSON)
+            self.transport.write(self._server.reply_heads.write(reply, (), closes=True) + reply.body)
         super()._process_keepalive()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_again(None)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._look_no_more()
+
+    def _look_again(self, left: int | None) -> None:
+        self._next_look = self._loop.call_later(self._server.endpoint.options.send_timeout_seconds, self._look, left)
+
+    def _look(self, left_before: int | None) -> None:
+        """Let go of a client that takes nothing from one look to the next. Sockets and streams have said so by then."""
+        if self.transport is None:
+            return
+        left = self.transport.get_write_buffer_size()
+        if left == left_before:
+            self.transport.abort()
+        else:
+            self._look_again(left)
+
+    def _look_no_more(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
 
     def handle_error(
         self,
@@ -267,6 +325,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self._look_no_more()
         if (task := self._answering) is not None:
             self._server.left.add(task)
             task.add_done_callback(self._server.left.discard)

@@ -62,6 +62,8 @@ class Endpoint:
             if operation is None:
                 operation = self._prepared(read_request(body), "POST")
                 self._recent.keep(body, operation)
+            else:
+                self.edge.engine.recalled += 1
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, head.media_type)

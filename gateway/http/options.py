@@ -14,6 +14,8 @@ class Options:
     """Other origins whose pages may call: `https://app.example.com`. The gateway's own origin always may."""
     trusted_proxies: int = 0
     """How many proxies stand before the gateway and each add the address they were called from."""
+    head_timeout_seconds: float = 15
+    """How long the head of a request may take to come: from the beginning of a connection, or from its first byte."""
     max_body_bytes: int = 2 * 1024 * 1024
     """Of a request's body, before and after decompression, and of a websocket's message."""
     body_timeout_seconds: float = 30
@@ -34,7 +36,7 @@ class Options:
     init_timeout_seconds: float = 10
     heartbeat_seconds: float = 20
     send_timeout_seconds: float = 30
-    """How long a message may wait for a client that does not read."""
+    """How long a message may wait for a client that does not read. An answer to a request may wait twice as long."""
     close_timeout_seconds: float = 5
     expiry_warning_seconds: float = 60
     """How long before its end a client is told that its token is about to end."""

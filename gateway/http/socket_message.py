@@ -17,6 +17,9 @@ from gateway.execution.operation import OperationRequest
 from gateway.http.request import kind, operation_request, read_json, read_object
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
+MAX_ID_LENGTH = 256
+"""In characters. Each answer begins with the id, so a long one would make much of each event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Init:
@@ -91,9 +94,11 @@ def _payload(members: dict[str, Any]) -> dict[str, Any]:
 
 def _id(members: dict[str, Any]) -> str:
     given = members.get("id")
-    if isinstance(given, str) and given:
-        return given
-    raise BadRequest(f"The message's id must be a string with something in it, not {kind(given)}.")
+    if not isinstance(given, str) or not given:
+        raise BadRequest(f"The message's id must be a string with something in it, not {kind(given)}.")
+    if len(given) > MAX_ID_LENGTH:
+        raise BadRequest(f"The message's id is longer than {MAX_ID_LENGTH} characters.")
+    return given
 
 
 def connection_ack() -> bytes:

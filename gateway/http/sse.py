@@ -45,9 +45,9 @@ class EventStreamEndpoint:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Stream the answers of one operation, or answer why there is no stream."""
         options = self.over_http.options
+        if not may_connect(request, options):
+            return self.over_http.refuse(NOT_ALLOWED, JSON).response()
         try:
-            if not may_connect(request, options):
-                raise NOT_ALLOWED
             client = client_of(request.headers, request.remote, options)
             with self.admission.seat(client) as seat:
                 return await self._handle(request, client, seat)

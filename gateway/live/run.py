@@ -12,12 +12,14 @@ from gateway.errors import Overloaded, TimedOut, Unavailable
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
 from gateway.execution.operation import Operation
-from gateway.execution.subscribe import MOST_TOGETHER, Ran
+from gateway.execution.subscribe import Ran
 from gateway.feed.changes import Change
 from gateway.http.ports import Client, Contexts
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 
+FIRST_AT_ONCE = 5
+"""Events of the first run: nothing is known yet of what comes of them, and each who is behind holds all of it."""
 MOST_AT_ONCE = 200
 """Events of one run, where there are many and what comes of them is small."""
 ROOM_BYTES = 256 * 1024
@@ -55,7 +57,7 @@ class Runner:
         self._operation = operation
         self._feed = feed
         self._counts = counts
-        self._at_once = MOST_TOGETHER
+        self._at_once = FIRST_AT_ONCE
 
     async def payloads(
         self, changes: Sequence[Change], caller: Callable[[], Caller]
@@ -70,12 +72,13 @@ class Runner:
         while left:
             ran = await self._run(left[: self._at_once], caller())
             made = [_payload(change, answer) for change, answer in zip(left, ran.answers, strict=False)]
-            del left[: len(made)]
+            spoilt = ran.spoilt
+            del left[: len(made)], ran  # a client may take its time with what was made: hold no more than that
             if made:
                 patience = Patience()
                 yield made
-            if ran.spoilt is not None:
-                await patience.wait(ran.spoilt)
+            if spoilt is not None:
+                await patience.wait(spoilt)
             else:
                 self._adapt(made)
 
@@ -94,7 +97,7 @@ class Runner:
     def _adapt(self, made: Sequence[Payload]) -> None:
         size = sum(len(payload.content) for payload in made)
         if size > ROOM_BYTES:
-            self._at_once = max(MOST_TOGETHER, self._at_once // 2)
+            self._at_once = max(1, self._at_once // 2)
         elif len(made) == self._at_once and size < ROOM_BYTES // 4:
             self._at_once = min(MOST_AT_ONCE, self._at_once * 2)
 

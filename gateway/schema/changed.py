@@ -6,7 +6,6 @@ subscription { noteChanged(after: "1.7") { cursor op at note { text } } }
 from __future__ import annotations
 
 import datetime
-import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -21,6 +20,7 @@ from gateway.schema.link import maybe
 from gateway.schema.link_field import link_field
 from gateway.schema.root import subscription
 from gateway.schema.scalars import Cursor
+from gateway.schema.signature import INFO, optional, signed
 
 
 def changed(cls: type, within: str = "") -> Callable[..., Any]:
@@ -38,9 +38,7 @@ def changed(cls: type, within: str = "") -> Callable[..., Any]:
     }
     watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
     watch.__doc__ = f"Each change of the caller's {words}s, once, in order, without gaps."
-    watch.__annotations__ = {"info": strawberry.Info, **taken, "return": AsyncIterator[of]}  # type: ignore[valid-type]
-    watch.__signature__ = _signature(taken)  # type: ignore[attr-defined]
-    return subscription(watch)
+    return subscription(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
 
 
 def _event_type(cls: type) -> type:
@@ -58,9 +56,3 @@ def _event_type(cls: type) -> type:
     body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link})
     made = type(f"{cls.__name__}Changed", (), body)
     return strawberry.type(made, description=f"A {words} was made, changed, deleted or restored.")
-
-
-def _signature(taken: dict[str, Any]) -> inspect.Signature:
-    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    arguments = [inspect.Parameter(name, named, default=None, annotation=of) for name, of in taken.items()]
-    return inspect.Signature([inspect.Parameter("info", positional), *arguments])

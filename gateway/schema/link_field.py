@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from gateway.schema.entity import Entity, entity_of
 from gateway.schema.level import telling
 from gateway.schema.link import Link
 from gateway.schema.scalars import Cursor
+from gateway.schema.signature import INFO, ROOT, optional, signed
 
 _ARGUMENTS: dict[str, tuple[Any, str]] = {
     "first": (int, f"At most so many from the start, up to {LARGEST_PAGE}; {USUAL_PAGE} if neither is given."),
@@ -29,16 +29,16 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
     """The field that follows a link. Raises `KeyError` when its target is no known type."""
     target = types[link.target]
     follows = Following(link, entity_of(target))
-    resolve = _follow(follows)
+    returns: Any = target
+    arguments: Mapping[str, Any] = {}
     match link.shape:
-        case "one":
-            resolve = _signed(resolve, target)
         case "maybe":
-            resolve = _signed(resolve, target | None)
+            returns = target | None
         case "many":
-            resolve = _signed(resolve, list[target])  # type: ignore[valid-type]
+            returns = list[target]  # type: ignore[valid-type]
         case "page":
-            resolve = _signed(resolve, connection_type(target), _page_arguments(link, follows.entity))
+            returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
+    resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
     return telling(follows, resolver=resolve, description=description)
 
 
@@ -114,21 +114,3 @@ def _page_arguments(link: Link, entity: Entity) -> dict[str, Any]:
 
 def _argument(of: Any, description: str) -> Any:
     return Annotated[of | None, strawberry.argument(description=description)]
-
-
-def _signed(
-    resolve: Callable[..., Any], returns: Any, arguments: Mapping[str, Any] | None = None
-) -> Callable[..., Any]:
-    """Give a resolver the signature that Strawberry reads the field's arguments and type from."""
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [
-        inspect.Parameter("root", positional),
-        inspect.Parameter("info", positional, annotation=strawberry.Info),
-        *(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=of)
-            for name, of in (arguments or {}).items()
-        ),
-    ]
-    resolve.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
-    resolve.__annotations__ = {"info": strawberry.Info, "return": returns, **(arguments or {})}
-    return resolve

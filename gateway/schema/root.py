@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import inspect
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
@@ -23,6 +22,7 @@ from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 from gateway.schema import describe
 from gateway.schema.entity import entity_of
 from gateway.schema.level import TOLD, Lookup
+from gateway.schema.signature import INFO, parameters_of, signed
 from gateway.schema.typing import enum_type, object_type
 
 T = TypeVar("T")
@@ -79,14 +79,9 @@ def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID
             found = key(info.context, **arguments)
             return None if found is None else await info.context.find(info, cls, found)
 
-        _, *parameters = inspect.signature(key).parameters.values()
-        hints = typing.get_type_hints(key, include_extras=True)
-        info = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
-        taken = [info, *(each.replace(annotation=hints[each.name]) for each in parameters)]
         find.__name__, find.__module__, find.__doc__ = key.__name__, key.__module__, key.__doc__
-        find.__signature__ = inspect.Signature(taken, return_annotation=cls | None)  # type: ignore[attr-defined]
-        find.__annotations__ = {"info": strawberry.Info, **{each.name: hints[each.name] for each in parameters}}
-        find.__annotations__["return"] = cls | None
+        _context, *parameters = parameters_of(key)
+        signed(find, (INFO, *parameters), cls | None)
         find.__lookup__ = Lookup(entity_of(cls), key, is_there)  # type: ignore[attr-defined]
         return _mark(find, "query")
 
@@ -178,28 +173,21 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
     cls = type(f"{title}Payload", (), {**body, "user_errors": errors, "__annotations__": annotations})
     made = strawberry.type(cls, description=f"What came of `{to_camel_case(name)}`.")
 
-    def fill(result: Any, user_errors: list[UserError]) -> Any:
-        whole = not hasattr(returns, "__payload__")
-        values = {key: result if whole else getattr(result, key, None) for key in fields}
-        return made(**values, user_errors=user_errors)
+    def fill_with_object(result: Any, user_errors: list[UserError]) -> Any:
+        return made(**dict.fromkeys(fields, result), user_errors=user_errors)
 
-    return made, fill
+    def fill_from_payload(result: Any, user_errors: list[UserError]) -> Any:
+        return made(**{key: getattr(result, key, None) for key in fields}, user_errors=user_errors)
+
+    return made, fill_from_payload if hasattr(returns, "__payload__") else fill_with_object
 
 
 def _subscription_field(function: Callable[..., Any]) -> Any:
-    hints = typing.get_type_hints(function, include_extras=True)
-    events: Any = hints["return"]
-
     async def resolve(info: Any, **arguments: Any) -> Any:
         # As it is: what follows the feed is recognised by its class.
         return await function(info, **arguments)
 
-    signature = inspect.signature(function)
-    parameters = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]
-    resolve.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=parameters, return_annotation=events
-    )
-    resolve.__annotations__ = hints
+    signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])
     return strawberry.subscription(resolver=resolve, description=describe.summary(function))
 
 

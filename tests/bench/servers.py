@@ -66,9 +66,13 @@ class Server:
 
 def cpu_seconds_with_ended(process: psutil.Process) -> float:
     """What a process, its children and the children that have ended have used. For PostgreSQL."""
-    ended = process.cpu_times()
-    children = process.children(recursive=True)
-    return _seconds(process) + ended.children_user + ended.children_system + sum(_seconds(child) for child in children)
+    before = process.cpu_times()
+    running = sum(_seconds(child) for child in process.children(recursive=True))
+    after = process.cpu_times()
+    if (before.children_user, before.children_system) != (after.children_user, after.children_system):
+        # One that ended meanwhile may stand in both sums, or in neither.
+        return cpu_seconds_with_ended(process)
+    return after.user + after.system + after.children_user + after.children_system + running
 
 
 @asynccontextmanager

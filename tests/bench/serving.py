@@ -11,28 +11,37 @@ import os
 import signal
 import sys
 import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvloop
 
-from gateway.app import running
+from gateway.app import Gateway, running
 from gateway.config import Settings
 from gateway.data.opening import OpenDatabase
 from gateway.event_loop import begin_to_serve
 
 
-async def serve(directory: str, runtime_url: str, owner_url: str) -> None:
-    """Serve until killed; the first line of output is the URL."""
+@asynccontextmanager
+async def serving(directory: str, runtime_url: str, owner_url: str) -> AsyncIterator[Gateway]:
+    """A gateway on this data, for as long as the block runs."""
     # One process by itself has nobody to tell of changes.
     broker = os.environ.get("PARLEY_BROKER_URL", "process:")
     settings = Settings(
         _env_file=None, data_dir=Path(directory), port=0, demo=False, broker_url=broker, log_level="error"
     )
     async with running(settings, OpenDatabase(runtime_url, owner_url)) as gateway:
+        begin_to_serve()
+        yield gateway
+
+
+async def serve(directory: str, runtime_url: str, owner_url: str) -> None:
+    """Serve until killed; the first line of output is the URL."""
+    async with serving(directory, runtime_url, owner_url) as gateway:
         if "PARLEY_BENCH_TRACE" in os.environ:
             tracemalloc.start()
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell_of_memory)
-        begin_to_serve()
         print(gateway.url, flush=True)
         await asyncio.Event().wait()
 

@@ -14,10 +14,11 @@ from tests.bench.live.people import Person
 from tests.bench.servers import KINDS, PEERS, Kind, node
 
 SUBSCRIPTION = "subscription { messageAdded { cursor message { id seq role content createdAt } } }"
-_ADD = (
-    "addMessage(input: { conversationId: $id, role: USER, content: $content })"
-    " { message { id } userErrors { message } }"
-)
+_ADD = """
+mutation Add($id: ID!, $content: String!) {
+  addMessage(input: { conversationId: $id, role: USER, content: $content }) { message { id } userErrors { message } }
+}
+"""
 
 _WITHOUT_LIMITS = {
     f"PARLEY_MAX_{name}": "20000"
@@ -67,9 +68,7 @@ def making(kind: Kind, url: str, person: Person, content: str) -> bytes:
     return encoded(f"{url}{kind.path}", person.token, orjson.dumps({"content": content}))
 
 
-def adding(url: str, person: Person, content: str, messages: int = 1) -> bytes:
-    """The request to add messages to a person's conversation, each in a transaction of its own."""
-    fields = " ".join(f"m{number}: {_ADD}" for number in range(messages))
-    variables = {"id": str(person.conversation_id), "content": content}
-    body = {"query": f"mutation Add($id: ID!, $content: String!) {{ {fields} }}", "variables": variables}
+def adding(url: str, person: Person, content: str) -> bytes:
+    """The request to add a message to a person's conversation."""
+    body = {"query": _ADD, "variables": {"id": str(person.conversation_id), "content": content}}
     return encoded(f"{url}/graphql", person.token, orjson.dumps(body))

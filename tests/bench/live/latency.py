@@ -12,7 +12,7 @@ import re
 import statistics
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from uuid import UUID
@@ -76,7 +76,7 @@ class Log:
         counts = Counter(id for _, id in arrivals)
         if wrong := [id for id, count in counts.items() if count != sockets_of_each]:
             raise Lost(f"{len(wrong)} of {len(counts)} messages did not come to {sockets_of_each} sockets once.")
-        commits = await _commits(data, list(counts))
+        commits = await commit_times(data, list(counts))
         return [(at - commits[id]) * 1000 for at, id in arrivals]
 
 
@@ -87,7 +87,8 @@ def _id_in(start: bytes) -> UUID:
     return UUID(found[1].decode())
 
 
-async def _commits(data: DataSet, ids: list[UUID]) -> dict[UUID, float]:
+async def commit_times(data: DataSet, ids: list[UUID]) -> dict[UUID, float]:
+    """When each of these messages was committed."""
     connection = await asyncpg.connect(data.database.owner_url)
     try:
         return {row["id"]: row["at"] for row in await connection.fetch(COMMITS, ids)}
@@ -95,20 +96,33 @@ async def _commits(data: DataSet, ids: list[UUID]) -> dict[UUID, float]:
         await connection.close()
 
 
-async def paced(connections: Sequence[Connection], requests: Sequence[bytes], per_second: float, seconds: float) -> int:
-    """Make requests in turn at a steady pace, as far as the connections allow; how many were answered."""
+Act = Callable[[int], Awaitable[object]]
+"""Does something, and is told which time this is."""
+
+
+async def paced(actors: Sequence[Act], per_second: float, seconds: float) -> int:
+    """Let them act in turn at a steady pace, as far as they are done in time; how often they did."""
     numbers = itertools.count()
     began = perf_counter()
-    answered = 0
+    acted = 0
 
-    async def ask_on(connection: Connection) -> None:
-        nonlocal answered
+    async def go_on(act: Act) -> None:
+        nonlocal acted
         while (due := (number := next(numbers)) / per_second) < seconds and perf_counter() < began + seconds:
             if (early := began + due - perf_counter()) > 0:
                 await asyncio.sleep(early)
-            body = await connection.ask(requests[number % len(requests)])
-            check(connection.status, body)
-            answered += 1
+            await act(number)
+            acted += 1
 
-    await asyncio.gather(*(ask_on(connection) for connection in connections))
-    return answered
+    await asyncio.gather(*map(go_on, actors))
+    return acted
+
+
+def asking(connection: Connection, requests: Sequence[bytes]) -> Act:
+    """Makes one of the requests each time, in turn."""
+
+    async def ask(number: int) -> None:
+        body = await connection.ask(requests[number % len(requests)])
+        check(connection.status, body)
+
+    return ask

@@ -12,7 +12,7 @@ from tests.bench.client import connected
 from tests.bench.data import DataSet
 from tests.bench.live.contenders import SUBSCRIPTION, adding, parley
 from tests.bench.live.crowd import until
-from tests.bench.live.latency import Latency, Log, paced
+from tests.bench.live.latency import Latency, Log, asking, paced
 from tests.bench.live.people import Person
 from tests.bench.live.sockets import PATIENCE_SECONDS, Socket, opened, subscribe
 from tests.bench.live.subscribed import reach_all
@@ -110,7 +110,8 @@ class _Phase:
         most = 0
         request = adding(self.server.url, self.person, CONTENT)
         async with connected(self.server.url, 2) as writers:
-            writing = asyncio.create_task(paced(writers, [request], PER_SECOND, SECONDS))
+            asks = [asking(writer, [request]) for writer in writers]
+            writing = asyncio.create_task(paced(asks, PER_SECOND, SECONDS))
             while not writing.done():
                 most = max(most, self.server.process.memory_info().rss)
                 await asyncio.wait([writing], timeout=_SAMPLE_SECONDS)

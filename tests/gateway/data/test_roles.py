@@ -31,7 +31,7 @@ async def test_second_time_changes_nothing(administrator: asyncpg.Connection) ->
     sent: list[str] = []
     with administrator.query_logger(lambda record: sent.append(record.query)):
         await prepare_roles(administrator, RuntimeRole())
-    assert [query for query in sent if not query.startswith(("SELECT", "BEGIN", "COMMIT"))] == []
+    assert [query for query in sent if not query.lstrip().startswith(("SELECT", "BEGIN", "COMMIT"))] == []
 
 
 async def test_new_role_has_no_powers_and_finds_the_schema(administrator: asyncpg.Connection) -> None:
@@ -65,6 +65,46 @@ async def test_databases_of_one_server_make_the_same_role_at_the_same_time(
     await asyncio.gather(*(one() for _ in range(5)))
 
 
+@pytest.mark.parametrize("granted", ["PUBLIC", "parley_runtime", "{name}"])
+async def test_role_that_serves_can_make_nothing(
+    cluster: EmbeddedDatabase, administrator: asyncpg.Connection, empty_database: Database, granted: str
+) -> None:
+    name = f"app_{uuid4().hex}"
+    await prepare_roles(administrator, RuntimeRole(name))
+    database = empty_database.name
+    await administrator.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {granted.format(name=name)}")
+    await prepare_roles(administrator, RuntimeRole(name))
+    serving = await asyncpg.connect(cluster.url(name, database))
+    for made in (
+        "TEMPORARY TABLE messages (user_id uuid)",
+        "TEMPORARY VIEW messages AS SELECT 1",
+        "TEMPORARY SEQUENCE own",
+        "FUNCTION pg_temp.own() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "TABLE messages (user_id uuid)",
+        "TABLE public.messages (user_id uuid)",
+        "SCHEMA own",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await serving.execute(f"CREATE {made}")
+    await serving.close()
+    await administrator.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+async def test_database_of_somebody_else_keeps_what_it_allows(
+    cluster: EmbeddedDatabase, administrator: asyncpg.Connection, empty_database: Database
+) -> None:
+    await prepare_roles(administrator, RuntimeRole())
+    await administrator.execute(f"GRANT TEMPORARY ON DATABASE {empty_database.name} TO PUBLIC")
+    name = f"admin_{uuid4().hex}"
+    await administrator.execute(f"CREATE ROLE {name} LOGIN CREATEROLE")
+    await administrator.execute(f"GRANT parley_owner, parley_runtime TO {name} WITH ADMIN OPTION")
+    lesser = await asyncpg.connect(cluster.url(name, empty_database.name))
+    await prepare_roles(lesser, RuntimeRole())
+    await lesser.close()
+    allows = "SELECT has_database_privilege('parley_app', current_database(), 'TEMPORARY')"
+    assert await administrator.fetchval(allows)
+
+
 async def test_administrator_without_superuser_can_prepare_and_migrate(
     cluster: EmbeddedDatabase, administrator: asyncpg.Connection, empty_database: Database, tmp_path: Path
 ) -> None:
@@ -81,6 +121,8 @@ async def test_administrator_without_superuser_can_prepare_and_migrate(
     assert [migration.name for migration in applied] == ["0001_things"]
     connection = await asyncpg.connect(cluster.url(app.name, empty_database.name))
     await refuse_unsafe(connection)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="temporary"):
+        await connection.execute("CREATE TEMPORARY TABLE own ()")
     await connection.close()
 
 

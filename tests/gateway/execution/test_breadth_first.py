@@ -18,6 +18,7 @@ from gateway.execution.plan import Field, Inline, Selection
 from gateway.execution.run import Run
 from gateway.execution.subscribe import MOST_TOGETHER, Together
 from gateway.http.ports import Client
+from tests.gateway.execution.subscribing import subscribe
 from tests.gateway.toy import Toy, ToyContext, toy_schema
 
 NOBODY = Client(None, None)
@@ -105,7 +106,7 @@ async def test_events_that_wait_together_are_run_together() -> None:
         yield opened
 
     operation = prepared(engine, "subscription { event { number run } }")
-    async with aclosing(engine.subscribe(operation, context)) as answers:
+    async with aclosing(subscribe(engine, operation, context)) as answers:
         events = [answer.data["event"] async for answer in answers]
     assert [event["number"] for event in events] == list(range(count + 1))
     # The first context is the source's own.
@@ -127,7 +128,7 @@ async def test_an_event_that_fails_among_others_spoils_only_itself() -> None:
     async def context() -> AsyncIterator[None]:
         yield None
 
-    async with aclosing(engine.subscribe(prepared(engine, "subscription { event }"), context)) as answers:
+    async with aclosing(subscribe(engine, prepared(engine, "subscription { event }"), context)) as answers:
         found = [(answer.data, len(answer.errors)) async for answer in answers]
     assert found == [({"event": 1}, 0), (None, 1), ({"event": 3}, 0)]
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.execution import Engine
 from gateway.execution.operation import Operation, OperationRequest
 from gateway.http.ports import Client
+from tests.gateway.execution.subscribing import subscribe
 from tests.gateway.toy import Toy, ToyContext
 
 NOBODY = Client(None, None)
@@ -54,7 +55,7 @@ async def subscribed(engine: Engine, toy: Toy, query: str) -> list[Any]:
     def contexts() -> AbstractAsyncContextManager[ToyContext]:
         return toy.open(None, operation, NOBODY)
 
-    async with aclosing(engine.subscribe(operation, contexts)) as answers:
+    async with aclosing(subscribe(engine, operation, contexts)) as answers:
         return [answer async for answer in answers]
 
 
@@ -87,7 +88,7 @@ async def test_no_room_for_a_context_ends_the_subscription(engine: Engine) -> No
 async def test_subscription_that_is_closed_runs_the_finally_of_its_source(engine: Engine) -> None:
     toy = Toy()
     operation = prepared(engine, "subscription { silence }")
-    async with aclosing(engine.subscribe(operation, lambda: toy.open(None, operation, NOBODY))) as answers:
+    async with aclosing(subscribe(engine, operation, lambda: toy.open(None, operation, NOBODY))) as answers:
         assert (await anext(answers)).data == {"silence": 0}
         assert toy.listening == 1
     assert toy.listening == 0

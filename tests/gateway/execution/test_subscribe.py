@@ -15,6 +15,7 @@ from gateway.execution.complete import Answer
 from gateway.execution.operation import OperationRequest
 from gateway.execution.subscribe import Together
 from tests.gateway.execution.both import later, schema_of
+from tests.gateway.execution.subscribing import subscribe
 
 SDL = """
     type Query { it: Int }
@@ -54,7 +55,7 @@ async def answers(schema: GraphQLSchema, operation: str, breadth_first: bool, **
     """All answers of a subscription, as a client gets them."""
     engine = Engine(schema, breadth_first=breadth_first)
     prepared = engine.prepare(OperationRequest(operation, variables=variables))
-    async with aclosing(engine.subscribe(prepared, lambda: nullcontext("context"))) as stream:
+    async with aclosing(subscribe(engine, prepared, lambda: nullcontext("context"))) as stream:
         return [_content(answer) async for answer in stream]
 
 
@@ -213,6 +214,6 @@ async def test_stream_that_is_left_early_closes_its_source(breadth_first: bool) 
     source = Countdown()
     engine = Engine(listening(lambda *_, **__: source, "count"), breadth_first=breadth_first)
     operation = engine.prepare(OperationRequest("subscription { count }"))
-    async with aclosing(engine.subscribe(operation, lambda: nullcontext(None))) as stream:
+    async with aclosing(subscribe(engine, operation, lambda: nullcontext(None))) as stream:
         assert _content(await anext(stream)) == {"data": {"count": 2}}
     assert source.closed

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
+from gateway.http.connection import Connection, Server
 from tests.gateway.toy import Served
 
 HELLO = b'{"query":"{ hello }"}'
@@ -93,3 +94,28 @@ async def turns(count: int = 5) -> None:
     """Let the event loop, which client and gateway share, go round."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def server_of(served: Served) -> Server:
+    server = served.runner.server
+    assert isinstance(server, Server)
+    return server
+
+
+def connections_of(served: Served) -> list[Connection]:
+    """The connections, as the gateway has them."""
+    return cast("list[Connection]", server_of(served).connections)
+
+
+async def idle(served: Served) -> None:
+    """Wait until aiohttp waits on each connection. This fails when aiohttp does not wait as it did."""
+    async with asyncio.timeout(5):
+        while not all(connection._waiter for connection in connections_of(served)):
+            await turns(1)
+
+
+async def warm(client: RawClient, served: Served, *requests: bytes) -> None:
+    """Have the heads of these requests remembered. They are answered at once."""
+    for request in requests:
+        await idle(served)
+        await client.ask(request)

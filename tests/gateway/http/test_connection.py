@@ -11,18 +11,21 @@ import orjson
 import pytest
 from aiohttp import web
 
-from gateway.http.connection import MAX_EARLY_BYTES, Connection, Server
+from gateway.http.connection import Connection
 from tests.gateway.http.raw_client import (
     GET_HELLO,
     GET_WAIT,
     HEALTH,
     HELLO,
     WAIT,
-    RawClient,
     chunked,
     connected,
+    connections_of,
+    idle,
     post,
+    server_of,
     turns,
+    warm,
 )
 from tests.gateway.toy import ALICE, PHONE, Served, serving
 
@@ -38,28 +41,8 @@ async def served() -> AsyncIterator[Served]:
         yield served
 
 
-def server_of(served: Served) -> Server:
-    server = served.runner.server
-    assert isinstance(server, Server)
-    return server
-
-
 async def never(_request: web.BaseRequest) -> web.StreamResponse:
     raise AssertionError("This request was not to come here.")
-
-
-async def idle(served: Served) -> None:
-    """Wait until aiohttp waits on each connection. This fails when aiohttp does not wait as it did."""
-    async with asyncio.timeout(5):
-        while not all(connection._waiter for connection in server_of(served).connections):
-            await turns(1)
-
-
-async def warm(client: RawClient, served: Served, *requests: bytes) -> None:
-    """Have the heads of these requests remembered. They are answered at once."""
-    for request in requests:
-        await idle(served)
-        await client.ask(request)
 
 
 async def test_plain_request_is_answered_past_aiohttp(served: Served) -> None:
@@ -150,31 +133,13 @@ async def test_remembered_request_does_not_overtake_one_that_is_about_to_be_serv
     double = b'{"query":"{ double(of: 2) }"}'
     async with connected(served) as client:
         await warm(client, served, post(double))
-        (connection,) = server_of(served).connections
+        (connection,) = connections_of(served)
         for count in range(6):
             await idle(served)
             connection.data_received(GET_HELLO)
             await turns(count)
             connection.data_received(post(double))
             assert [await client.data() for _ in range(2)] == [HELLO_DATA, {"data": {"double": 4}}]
-
-
-async def test_flood_behind_a_running_request_is_not_read(served: Served) -> None:
-    async with connected(served) as client:
-        client.send(post(WAIT))
-        await served.toy.listeners(1)
-        (connection,) = server_of(served).connections
-        large = post(HELLO + b" " * MAX_EARLY_BYTES)
-        sending = asyncio.ensure_future(client.pieces(large * 100))
-        async with asyncio.timeout(10):
-            while connection.transport is not None and connection.transport.is_reading():
-                await turns(1)
-        assert len(connection._early) < 10 * MAX_EARLY_BYTES  # type: ignore[attr-defined]
-        served.toy.wake.set()
-        assert await client.data() == WAIT_DATA
-        for _ in range(100):
-            assert await client.data() == HELLO_DATA
-        await sending
 
 
 async def test_client_that_has_gone_cancels_what_it_asked(served: Served) -> None:
@@ -198,7 +163,7 @@ async def test_client_that_has_gone_at_once_leaves_nothing_behind(served: Served
             client.send(post(HELLO))
             await turns(turn)
     async with asyncio.timeout(5):
-        while server_of(served).connections:
+        while connections_of(served):
             await turns(1)
     assert served.toy.opened == served.toy.closed
 
@@ -267,82 +232,11 @@ async def test_connection_that_rests_too_long_is_closed_but_not_one_that_works(s
         assert await busy.closed()
 
 
-async def test_client_that_does_not_read_is_not_served_further(served: Served) -> None:
-    text = b'{"query":"{ text(kilobytes: 16384) }"}'
-    async with connected(served, limit=1024) as slow, connected(served) as other:
-        slow.send(post(text))
-        async with asyncio.timeout(10):
-            while not any(connection.writing_paused for connection in server_of(served).connections):
-                await turns(1)
-        opened = served.toy.opened
-        await slow.pieces(post(HELLO), post(HELLO))
-        assert await other.ask(post(HELLO)) == HELLO_DATA
-        assert served.toy.opened == opened + 1
-        assert len((await slow.data())["data"]["text"]) == 16384 * 1024
-        assert [await slow.data() for _ in range(2)] == [HELLO_DATA] * 2
-
-
-async def test_client_that_never_reads_can_be_got_rid_of() -> None:
-    async with serving(shutdown_seconds=0.05) as served, connected(served, limit=1024) as slow:
-        slow.send(post(b'{"query":"{ text(kilobytes: 16384) }"}'))
-        async with asyncio.timeout(10):
-            while not any(connection.writing_paused for connection in server_of(served).connections):
-                await turns(1)
-            await served.runner.cleanup()
-        assert served.toy.opened == served.toy.closed
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        post().replace(b"\r\nHost", b"\nHost"),
-        post().replace(b"\r\n\r\n", b"\n\n"),
-        post().replace(b"\r\n\r\n", b"\n\r\n"),
-        post(HELLO, "Transfer-Encoding: chunked"),
-        post(HELLO, "Content-Length: 5"),
-        post(HELLO, "Content-Type: application/json"),
-        post(HELLO, "Host: other"),
-        post(HELLO, "Bad Name: x"),
-        post(HELLO, " folded"),
-        post().replace(b"Content-Length: 21", b"Content-Length: +21"),
-        post().replace(b"Content-Length: 21", b"Content-Length: 2_1"),
-        post().replace(b"Host: gateway\r\n", b""),
-    ],
-)
-async def test_malformed_request_is_refused_and_its_connection_closed(served: Served, request_: bytes) -> None:
-    async with connected(served) as client:
-        await warm(client, served, post())
-        for _ in range(2):
-            async with connected(served) as other:
-                other.send(request_)
-                assert (await other.answer())[0] == 400
-                assert await other.closed()
-        assert await client.ask(post()) == HELLO_DATA
-
-
-async def test_second_request_cannot_be_smuggled_into_the_body_of_a_remembered_head(served: Served) -> None:
-    hidden = post(b'{"query":"mutation { write(text: \\"smuggled\\") }"}')
-    async with connected(served) as client:
-        for _ in range(3):
-            answer = await client.ask(post(hidden))
-            assert "not valid JSON" in answer["errors"][0]["message"]
-            await idle(served)
-        assert await client.ask(post()) == HELLO_DATA
-    assert served.toy.written == []
-
-
 async def test_empty_lines_before_a_request_are_skipped(served: Served) -> None:
     async with connected(served) as client:
         for _ in range(3):
             assert await client.ask(b"\r\n\r\n" + post()) == HELLO_DATA
             assert await client.ask(post()) == HELLO_DATA
-
-
-async def test_body_that_does_not_come_leaves_the_others_alone() -> None:
-    async with serving(body_timeout_seconds=0.05) as served, connected(served) as client:
-        await warm(client, served, post())
-        client.send(post()[:-1])
-        assert (await client.answer())[0] == 408
 
 
 def said(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], Any]:

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.http.answer import wants_events
+from gateway.http.origin import NOT_ALLOWED
 from tests.gateway.http.event_client import ACCEPT, asking, sending
 from tests.gateway.http.raw_client import connected, post
 from tests.gateway.toy import ALICE, PHONE, ManualClock, Served, serving
@@ -115,6 +116,13 @@ async def test_what_is_wrong_with_a_request_is_told_by_its_status(
         assert client.headers["Content-Type"].startswith("application/json")
         assert (await client.error())["message"]
     assert served.toy.written == []
+
+
+async def test_refusing_a_page_leaves_nothing_of_its_request_behind(served: Served) -> None:
+    """An error that is raised keeps what it passed, and this one is there for ever."""
+    async with sending(served, post(b'{"query":"{ hello }"}', ACCEPT, "Origin: https://evil.example")) as client:
+        assert client.status == 403
+    assert NOT_ALLOWED.__traceback__ is None
 
 
 async def test_get_streams_what_changes_nothing(served: Served) -> None:

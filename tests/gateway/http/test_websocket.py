@@ -203,6 +203,7 @@ async def test_id_may_be_used_again_once_its_operation_is_over(served: Served) -
         ('{"type": "subscribe", "payload": {"query": "{ hello }"}}', "id must be a string"),
         ('{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}', "id must be a string"),
         ('{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}', "id must be a string"),
+        ('{"type": "subscribe", "id": "' + "x" * 257 + '"}', "longer than 256 characters"),
         ('{"type": "subscribe", "id": "1"}', "payload must be an object"),
         ('{"type": "subscribe", "id": "1", "payload": []}', "payload must be an object"),
         ('{"type": "subscribe", "id": "1", "payload": {}}', "`query` is missing"),

@@ -96,7 +96,7 @@ def _narrow() -> Any:
             (hub_module, "MOST_CHANGES", 4),
             (changes_module, "MOST_CHANGES", 4),
             (group_module, "MOST_KEPT", 3),
-            (run_module, "MOST_TOGETHER", 2),
+            (run_module, "FIRST_AT_ONCE", 2),
             (run_module, "RETRY_SECONDS", 0),
         ):
             patch.setattr(module, name, value)

@@ -205,14 +205,17 @@ async def test_one_who_comes_back_after_a_long_time_gets_all_that_was_missed(
     assert audience.live.counts.executions < 2000 / MOST_TOGETHER / 2
 
 
-async def test_runs_do_not_grow_where_answers_are_large(
+async def test_runs_shrink_where_answers_are_large(
     audience: Audience, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "ROOM_BYTES", 100)
+    monkeypatch.setattr(run_module, "ROOM_BYTES", 1)
     await feed.append(200)
     member = audience.subscribe(feed.user_id, "1.0")
     await member.sink.reached(200)
-    assert audience.live.counts.executions == 200 / MOST_TOGETHER
+    # Half as many events each time, and at last each by itself.
+    first = [5, 2]
+    assert first[0] == run_module.FIRST_AT_ONCE
+    assert audience.live.counts.executions == len(first) + 200 - sum(first)
 
 
 @pytest.mark.parametrize("after", [None, "1.3"])
