@@ -61,7 +61,8 @@ class Endpoint:
             operation = self._recent.get(body)
             if operation is None:
                 operation = self._prepared(read_request(body), "POST")
-                self._recent.keep(body, operation)
+                if operation.document.kind == "query":
+                    self._recent.keep(body, operation)
             else:
                 self.edge.engine.recalled += 1
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
@@ -79,7 +80,7 @@ class Endpoint:
 
     def _prepared(self, request: OperationRequest, method: str) -> Operation:
         operation = self.edge.engine.prepare(request)
-        refuse_what_http_cannot(operation.kind, method)
+        refuse_what_http_cannot(operation.document.kind, method)
         return operation
 
     async def read(self, request: web.Request) -> OperationRequest:

@@ -15,15 +15,15 @@ MOST_BYTES = 128 * 1024
 
 
 class RecentQueries(dict[bytes, Operation]):
-    """Operations by the bodies that asked for them, bounded; the oldest go first."""
+    """Queries by the bodies that asked for them, bounded; the oldest go first."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bytes = 0
 
     def keep(self, body: bytes, operation: Operation) -> None:
-        """Keep an operation that was not there, if it may be run again as it is."""
-        if operation.kind != "query" or len(body) > LARGEST_BYTES or body in self:
+        """Keep a query that was not there, if it may be run again as it is."""
+        if len(body) > LARGEST_BYTES or body in self:
             return
         # Whoever is given a list or an object may change it.
         if not all(isinstance(value, SHAREABLE) for value in operation.variables.coerced.values()):

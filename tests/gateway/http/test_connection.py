@@ -11,6 +11,8 @@ import orjson
 import pytest
 from aiohttp import web
 
+from gateway.execution import Engine
+from gateway.execution.operation import Operation, OperationRequest
 from gateway.http.connection import Connection
 from tests.gateway.http.raw_client import (
     GET_HELLO,
@@ -65,6 +67,26 @@ async def test_remembered_head_is_not_parsed_again(served: Served, monkeypatch: 
         for client in (first, second):
             assert await client.ask(post()) == HELLO_DATA
             assert "hullo" in (await client.ask(post(other)))["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(("body", "prepared"), [(HELLO, 1), (b'{"query": "mutation { __typename }"}', 3)])
+async def test_query_that_comes_again_is_not_prepared_again_but_a_mutation_is(
+    served: Served, monkeypatch: pytest.MonkeyPatch, body: bytes, prepared: int
+) -> None:
+    requests: list[OperationRequest] = []
+
+    prepare = Engine.prepare
+
+    def watched(engine: Engine, request: OperationRequest) -> Operation:
+        requests.append(request)
+        return prepare(engine, request)
+
+    monkeypatch.setattr(Engine, "prepare", watched)
+    async with connected(served) as client:
+        answers = [await client.ask(post(body)) for _ in range(3)]
+    assert answers == [answers[0]] * 3
+    assert "errors" not in answers[0]
+    assert len(requests) == prepared
 
 
 async def test_plain_request_in_pieces_does_not_need_the_application(served: Served) -> None:
