@@ -265,3 +265,10 @@ async def test_an_object_is_not_read_again_because_what_is_asked_below_it_is_ref
         answer = await client.run(operation, id=conversation["id"])
     assert [error["path"] for error in answer["errors"]] == [["conversation", "messages"]]
     assert len(client.statements.texts) == 1
+
+
+async def test_a_link_without_a_key_is_not_asked(user: Client) -> None:
+    id = (await user.make("createConversation", "conversation"))["id"]
+    data, sent = await _sent(user, "query($id: ID!) { conversation(id: $id) { lastMessage { content } } }", id=id)
+    assert data == {"conversation": {"lastMessage": None}}
+    assert len(sent) == 1

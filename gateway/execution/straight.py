@@ -97,9 +97,12 @@ def _finding(key: str, found: Found) -> Straight | None:
                 return {key: member(row, None)}
             link, write = follow
             batch, parent = link.asks(run, row)
-            asked.append((batch, parent))
-            answers.append(await batch.load(tenant, (parent,)))
-            return {key: member(row, write(answers[-1].get(parent) or batch.missing(), batch))}
+            linked = None
+            if parent is not None:
+                asked.append((batch, parent))
+                answers.append(await batch.load(tenant, (parent,)))
+                linked = answers[-1].get(parent)
+            return {key: member(row, write(linked or batch.missing(), batch))}
         except Exception as error:  # noqa: BLE001 - what is wrong is found out level by level
             for (batch, id), answer in zip(asked, (*answers, error), strict=False):
                 run.keep(batch, id, answer)
