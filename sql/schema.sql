@@ -87,6 +87,25 @@ $$;
 
 ALTER FUNCTION parley.content_so_far(message parley.messages) OWNER TO parley_owner;
 
+-- function conversations_leave()
+
+CREATE FUNCTION parley.conversations_leave() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM messages AS m WHERE m.user_id = OLD.user_id AND m.conversation_id = OLD.id)
+        -- Another may have taken its place in the same statement.
+        AND NOT EXISTS (SELECT FROM conversations AS c WHERE c.user_id = OLD.user_id AND c.id = OLD.id) THEN
+        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+            MESSAGE = 'the conversation still has messages';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_leave() OWNER TO parley_owner;
+
 -- function conversations_rules()
 
 CREATE FUNCTION parley.conversations_rules() RETURNS trigger
@@ -314,6 +333,30 @@ CREATE FUNCTION parley.feed_sessions() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_sessions() OWNER TO parley_owner;
+
+-- function feed_spares(text, text[])
+
+CREATE FUNCTION parley.feed_spares(table_name text, sums text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    others text := (
+        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+        FROM pg_attribute
+        WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
+BEGIN
+    EXECUTE format('REVOKE UPDATE ON %I FROM parley_runtime', table_name);
+    EXECUTE format('GRANT UPDATE (%s) ON %I TO parley_runtime', others, table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', others, table_name, 'feed_' || table_name);
+END
+$$;
+
+ALTER FUNCTION parley.feed_spares(table_name text, sums text[]) OWNER TO parley_owner;
 
 -- function feed_tenants()
 
@@ -630,11 +673,13 @@ CREATE FUNCTION parley.messages_enter() RETURNS trigger
     AS $$
 DECLARE
     at timestamptz := clock_timestamp();
+    is_full boolean;
 BEGIN
     UPDATE feeds SET version = version + 2 WHERE user_id = NEW.user_id RETURNING version INTO NEW.version;
     IF NOT FOUND THEN
         PERFORM feed_missing(NEW.user_id);
     END IF;
+    -- None of these columns has the feed told of the conversation.
     UPDATE conversations
     SET last_seq = last_seq + 1,
         message_count = message_count + 1,
@@ -644,12 +689,10 @@ BEGIN
         message_tokens = message_tokens + coalesce(NEW.token_count, 0),
         response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
         response_ms = response_ms + coalesce(NEW.processing_ms, 0),
-        is_archived = is_archived OR coalesce(message_count >= max_messages, false),
-        is_auto_archived = is_auto_archived OR (NOT is_archived AND coalesce(message_count >= max_messages, false)),
         updated_at = at,
         version = NEW.version - 1
     WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
-    RETURNING last_seq INTO NEW.seq;
+    RETURNING last_seq, message_count > max_messages AND NOT is_archived INTO NEW.seq, is_full;
     IF NOT FOUND THEN
         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
             MESSAGE = 'the conversation does not exist or is deleted';
@@ -659,12 +702,36 @@ BEGIN
         (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
         (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
             jsonb_build_object('conversation_id', NEW.conversation_id), at);
+    IF is_full THEN
+        -- Happens once, and is told as a change of its own.
+        UPDATE conversations
+        SET is_archived = true, is_auto_archived = true
+        WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    END IF;
     NEW.updated_at := at;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.messages_enter() OWNER TO parley_owner;
+
+-- function messages_follow()
+
+CREATE FUNCTION parley.messages_follow() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM conversations AS c WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
+    IF NOT FOUND THEN
+        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+            MESSAGE = 'the conversation does not exist';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.messages_follow() OWNER TO parley_owner;
 
 -- function messages_gather()
 
@@ -713,7 +780,8 @@ ALTER FUNCTION parley.messages_guard() OWNER TO parley_owner;
 -- function messages_recount()
 
 CREATE FUNCTION parley.messages_recount() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     was integer := (OLD.deleted_at IS NULL)::integer;
@@ -732,8 +800,14 @@ BEGIN
             FROM messages AS m
             WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.deleted_at IS NULL
             ORDER BY m.seq DESC
-            LIMIT 1)
+            LIMIT 1),
+        -- Stays as it is: it has the feed told.
+        is_archived = c.is_archived
     WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
+    IF NOT FOUND THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('whoever changes messages of user %s needs it as app.user_id', NEW.user_id);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -1205,8 +1279,7 @@ CREATE TABLE parley.feeds (
     user_id uuid NOT NULL,
     epoch integer DEFAULT 1 NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
-    pruned bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT feeds_epoch_check CHECK ((epoch > 0))
+    pruned bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -1940,9 +2013,9 @@ CREATE INDEX conversations_by_activity ON parley.conversations USING btree (user
 
 CREATE INDEX conversations_by_creation ON parley.conversations USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
--- index conversations_by_folder
+-- index conversations_in_folder
 
-CREATE INDEX conversations_by_folder ON parley.conversations USING btree (user_id, folder, active_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX conversations_in_folder ON parley.conversations USING btree (user_id, folder, active_at, id) WHERE ((folder IS NOT NULL) AND (deleted_at IS NULL));
 
 -- index conversations_pinned
 
@@ -2002,7 +2075,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_opt
 
 -- trigger conversations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger messages feed_lock
 
@@ -2032,6 +2105,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs 
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger messages follow
+
+CREATE TRIGGER follow AFTER UPDATE OF user_id, conversation_id ON parley.messages FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.conversation_id <> new.conversation_id))) EXECUTE FUNCTION parley.messages_follow();
+
 -- trigger messages gather
 
 CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
@@ -2039,6 +2116,14 @@ CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.
 -- trigger messages guard
 
 CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
+
+-- trigger conversations leave
+
+CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_leave();
+
+-- trigger conversations leave_key
+
+CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
 
 -- trigger tool_executions move
 
@@ -2070,7 +2155,7 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 
 -- trigger conversations zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger messages zz_feed
 
@@ -2099,10 +2184,6 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FO
 -- trigger users zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
-
--- trigger conversations zz_feed_update
-
-CREATE TRIGGER zz_feed_update BEFORE UPDATE ON parley.conversations FOR EACH ROW WHEN (((CURRENT_USER <> 'parley_owner'::name) OR (new.version = old.version))) EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger conversations zz_rules
 
@@ -2149,7 +2230,7 @@ ALTER TABLE ONLY parley.message_pieces
 -- fk constraint messages messages_conversation_id_exists
 
 ALTER TABLE ONLY parley.messages
-    ADD CONSTRAINT messages_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+    ADD CONSTRAINT messages_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id) NOT ENFORCED;
 
 -- comment CONSTRAINT messages_conversation_id_exists ON messages
 
@@ -2360,6 +2441,10 @@ REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
 
+-- acl FUNCTION conversations_leave()
+
+REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
+
 -- acl FUNCTION conversations_rules()
 
 REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
@@ -2387,6 +2472,10 @@ REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 -- acl FUNCTION feed_sessions()
 
 REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
+
+-- acl FUNCTION feed_spares(table_name text, sums text[])
+
+REVOKE ALL ON FUNCTION parley.feed_spares(table_name text, sums text[]) FROM PUBLIC;
 
 -- acl FUNCTION feed_tool_executions()
 
@@ -2426,6 +2515,10 @@ GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
 -- acl FUNCTION messages_enter()
 
 REVOKE ALL ON FUNCTION parley.messages_enter() FROM PUBLIC;
+
+-- acl FUNCTION messages_follow()
+
+REVOKE ALL ON FUNCTION parley.messages_follow() FROM PUBLIC;
 
 -- acl FUNCTION messages_gather()
 
@@ -2485,7 +2578,99 @@ GRANT SELECT,INSERT ON TABLE parley.context_optimizations TO parley_runtime;
 
 -- acl TABLE conversations
 
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.conversations TO parley_runtime;
+GRANT SELECT,INSERT ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.user_id
+
+GRANT UPDATE(user_id) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.id
+
+GRANT UPDATE(id) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.title
+
+GRANT UPDATE(title) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.provider
+
+GRANT UPDATE(provider) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.model
+
+GRANT UPDATE(model) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.system_prompt
+
+GRANT UPDATE(system_prompt) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.temperature
+
+GRANT UPDATE(temperature) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.max_tokens
+
+GRANT UPDATE(max_tokens) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.context_window
+
+GRANT UPDATE(context_window) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.is_pinned
+
+GRANT UPDATE(is_pinned) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.is_archived
+
+GRANT UPDATE(is_archived) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.is_auto_archived
+
+GRANT UPDATE(is_auto_archived) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.max_messages
+
+GRANT UPDATE(max_messages) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.folder
+
+GRANT UPDATE(folder) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.client_session
+
+GRANT UPDATE(client_session) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.metadata
+
+GRANT UPDATE(metadata) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.auto_approval_settings
+
+GRANT UPDATE(auto_approval_settings) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.usage_requests
+
+GRANT UPDATE(usage_requests) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.usage_input_tokens
+
+GRANT UPDATE(usage_input_tokens) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.usage_output_tokens
+
+GRANT UPDATE(usage_output_tokens) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.usage_cost_usd
+
+GRANT UPDATE(usage_cost_usd) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.created_at
+
+GRANT UPDATE(created_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.deleted_at
+
+GRANT UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl TABLE feeds
 

@@ -15,7 +15,16 @@ from tests.database import Database
 from tests.recount import differences
 
 ADD = "INSERT INTO messages (user_id, conversation_id, role, content) VALUES ($1, $2, 'user', 'Hello') RETURNING *"
+NEW = "INSERT INTO conversations (user_id) VALUES ($1) RETURNING id"
+MOVE = "UPDATE messages SET conversation_id = $2 WHERE user_id = $1"
+DELETE = "DELETE FROM conversations WHERE user_id = $1 AND id = $2"
 FEED = "SELECT version, entity, entity_id, op, data FROM changes WHERE user_id = $1 ORDER BY version DESC LIMIT $2"
+
+KEPT_BY_TRIGGERS = (
+    *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "message_tokens"),
+    *("response_count", "response_ms", "updated_at", "version"),
+)
+"""The columns of a conversation that only triggers write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
     await connection.execute(
         "INSERT INTO users (user_id, id, email) VALUES ($1, $1, $2)", user_id, f"{user_id}@example.org"
     )
-    conversation_id = await connection.fetchval("INSERT INTO conversations (user_id) VALUES ($1) RETURNING id", user_id)
+    conversation_id = await connection.fetchval(NEW, user_id)
     yield Writer(user_id, conversation_id, connection, another)
     await connection.close()
     await another.close()
@@ -44,6 +53,12 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
 
 async def version(writer: Writer) -> int:
     return int(await writer.connection.fetchval("SELECT version FROM feeds WHERE user_id = $1", writer.user_id))
+
+
+async def until_waiting(observer: asyncpg.Connection, connection: asyncpg.Connection) -> None:
+    """Returns when the connection waits for a lock."""
+    while not await observer.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", connection.get_server_pid()):
+        pass
 
 
 @pytest.mark.parametrize("table", ["messages", "conversations"])
@@ -118,12 +133,67 @@ async def test_messages_of_one_statement_follow_each_other(writer: Writer, super
     assert await differences(superuser) == []
 
 
-async def test_a_version_that_a_client_writes_counts_for_nothing(writer: Writer) -> None:
+async def test_a_message_that_fills_its_conversation_archives_it_as_a_change_of_its_own(
+    writer: Writer, superuser: asyncpg.Connection
+) -> None:
+    limit = "UPDATE conversations SET max_messages = 1 WHERE user_id = $1 RETURNING version"
+    before = await writer.connection.fetchval(limit, writer.user_id)
+    for _ in range(3):
+        await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    told = [row["entity"] for row in await writer.connection.fetch(FEED, writer.user_id, 7)]
+    pair = ["conversations", "messages"]
+    assert told[::-1] == [*pair, *pair, "conversations", *pair]
+    archived = await writer.connection.fetchrow(
+        "SELECT is_archived, is_auto_archived, version FROM conversations WHERE user_id = $1", writer.user_id
+    )
+    assert archived is not None
+    assert tuple(archived) == (True, True, before + 6)
+    assert await version(writer) == before + 7
+    assert await differences(superuser) == []
+
+
+TOLD = """
+SELECT a.attname AS name,
+    a.attnum = ANY (t.tgattr) AS told,
+    a.attnum = ANY (l.tgattr) AS locked,
+    has_column_privilege('parley_runtime', a.attrelid, a.attnum, 'UPDATE') AS writable
+FROM pg_attribute AS a
+JOIN pg_trigger AS t ON t.tgrelid = a.attrelid AND t.tgname = 'zz_feed'
+JOIN pg_trigger AS l ON l.tgrelid = a.attrelid AND l.tgname = 'feed_lock'
+WHERE a.attrelid = 'conversations'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+
+async def test_what_a_client_can_write_of_a_conversation_is_told(superuser: asyncpg.Connection) -> None:
+    """A column that is added must be given to `feed_spares` too."""
+    columns = {row["name"]: (row["told"], row["locked"], row["writable"]) for row in await superuser.fetch(TOLD)}
+    assert {name for name, kept in columns.items() if kept != (True, True, True)} == set(KEPT_BY_TRIGGERS)
+    assert {columns[name] for name in KEPT_BY_TRIGGERS} == {(False, False, False)}
+
+
+@pytest.mark.parametrize("column", KEPT_BY_TRIGGERS)
+async def test_a_client_cannot_write_what_triggers_tell_of(writer: Writer, column: str) -> None:
     before = await version(writer)
-    text = "UPDATE conversations SET version = $3 WHERE user_id = $1 AND id = $2 RETURNING version"
-    for number, written in enumerate((before + 1_000_000, 0, before), start=1):
-        taken = await writer.connection.fetchval(text, writer.user_id, writer.conversation_id, written)
-        assert taken == await version(writer) == before + number
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await writer.connection.execute(
+            f"UPDATE conversations SET title = 'Mine', {column} = {column} WHERE user_id = $1",  # noqa: S608
+            writer.user_id,
+        )
+    assert await version(writer) == before
+
+
+async def test_a_recount_that_does_not_see_the_conversation_is_refused(
+    writer: Writer, superuser: asyncpg.Connection
+) -> None:
+    """The superuser passes row-level security, and the trigger, which runs as the owner, does not."""
+    await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    delete = "UPDATE messages SET deleted_at = now() WHERE user_id = $1"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=f"user {writer.user_id}"):
+        await superuser.execute(delete, writer.user_id)
+    before = await version(writer)
+    assert await writer.connection.execute(delete, writer.user_id) == "UPDATE 1"
+    assert await version(writer) == before + 2
+    assert await differences(superuser) == []
 
 
 async def test_a_message_waits_for_the_feed_before_it_locks_its_conversation(
@@ -134,9 +204,72 @@ async def test_a_message_waits_for_the_feed_before_it_locks_its_conversation(
     async with asyncio.timeout(20), writer.another.transaction():
         await writer.another.execute(text, writer.user_id)
         adding = asyncio.create_task(writer.connection.fetch(ADD, writer.user_id, writer.conversation_id))
-        waiting = "SELECT cardinality(pg_blocking_pids($1)) > 0"
-        while not await superuser.fetchval(waiting, writer.connection.get_server_pid()):
-            pass
+        await until_waiting(superuser, writer.connection)
         free = "SELECT id FROM conversations WHERE user_id = $1 AND id = $2 FOR UPDATE NOWAIT"
         assert await writer.another.fetchval(free, writer.user_id, writer.conversation_id) == writer.conversation_id
     assert [row["seq"] for row in await adding] == [1]
+
+
+@pytest.mark.parametrize("text", [DELETE, "UPDATE conversations SET id = uuid7() WHERE user_id = $1 AND id = $2"])
+async def test_a_conversation_with_messages_keeps_its_key_and_stays(
+    writer: Writer, superuser: asyncpg.Connection, text: str
+) -> None:
+    await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as error:
+        await superuser.execute(text, writer.user_id, writer.conversation_id)
+    assert (error.value.table_name, error.value.constraint_name) == ("messages", "messages_conversation_id_exists")
+    await superuser.execute("DELETE FROM messages WHERE user_id = $1", writer.user_id)
+    assert await superuser.execute(text, writer.user_id, writer.conversation_id) in ("DELETE 1", "UPDATE 1")
+
+
+async def test_a_conversation_may_be_replaced_in_one_statement(writer: Writer, superuser: asyncpg.Connection) -> None:
+    await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    replaced = await superuser.execute(
+        "WITH gone AS (DELETE FROM conversations WHERE user_id = $1 AND id = $2 RETURNING user_id, id)"
+        " INSERT INTO conversations (user_id, id) SELECT user_id, id FROM gone",
+        writer.user_id,
+        writer.conversation_id,
+    )
+    assert replaced == "INSERT 0 1"
+
+
+async def test_a_message_moves_to_a_conversation_that_exists(writer: Writer) -> None:
+    await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as error:
+        await writer.connection.execute(MOVE, writer.user_id, uuid.uuid4())
+    assert (error.value.table_name, error.value.constraint_name) == ("messages", "messages_conversation_id_exists")
+    other = await writer.connection.fetchval(NEW, writer.user_id)
+    assert await writer.connection.execute(MOVE, writer.user_id, other) == "UPDATE 1"
+
+
+async def test_a_deletion_waits_for_a_message_and_is_refused(writer: Writer, superuser: asyncpg.Connection) -> None:
+    async with asyncio.timeout(20):
+        async with writer.connection.transaction():
+            await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+            deleting = asyncio.create_task(superuser.execute(DELETE, writer.user_id, writer.conversation_id))
+            await until_waiting(writer.another, superuser)
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await deleting
+
+
+async def test_a_message_waits_for_a_deletion_and_is_refused(writer: Writer, superuser: asyncpg.Connection) -> None:
+    async with asyncio.timeout(20):
+        async with superuser.transaction():
+            await superuser.execute(DELETE, writer.user_id, writer.conversation_id)
+            adding = asyncio.create_task(writer.connection.execute(ADD, writer.user_id, writer.conversation_id))
+            await until_waiting(writer.another, writer.connection)
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await adding
+
+
+async def test_a_deletion_with_an_old_snapshot_is_refused(writer: Writer, superuser: asyncpg.Connection) -> None:
+    """It could not see the message that has come since."""
+    await writer.connection.execute(ADD, writer.user_id, writer.conversation_id)
+    other = await writer.connection.fetchval(NEW, writer.user_id)
+    transaction = superuser.transaction(isolation="repeatable_read")
+    await transaction.start()
+    await superuser.fetch("SELECT FROM conversations")
+    await writer.connection.execute(MOVE, writer.user_id, other)
+    with pytest.raises(asyncpg.SerializationError):
+        await superuser.execute(DELETE, writer.user_id, other)
+    await transaction.rollback()

@@ -8,7 +8,8 @@ where there is a C compiler, with a disk whose flush takes 1 ms longer (`slow_sy
 
 The client is pgbench: it takes so little CPU that the server's is what the figures are about. It sends what a process
 sends: the caller's stamp and the statement of `addMessage`, in one message, as the role that serves requests. `bare`
-sends the same stamp and inserts the same row into a table that has no more than a primary key.
+sends the same stamp and inserts the same row into a table that has no more than a primary key. Each writer is a user of
+their own, and writes in their latest conversation.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from tests.bench.report import processor, table
 from tests.bench.servers import cpu_seconds_with_ended
 
 WRITERS = 32
+USERS = 300
+"""Who has written before, 24,000 messages: a table of a page or two would be read whole for each write."""
 GOAL = 5.0
 """How many times the writes of `notifying` those of `parley` should be."""
 
@@ -52,7 +55,13 @@ TABLES = """
 CREATE TABLE parley.bare (LIKE parley.messages INCLUDING DEFAULTS);
 ALTER TABLE parley.bare ADD PRIMARY KEY (user_id, id), ALTER seq SET DEFAULT 1, ALTER version SET DEFAULT 1;
 CREATE TABLE parley.writers AS
-SELECT row_number() OVER (ORDER BY user_id) - 1 AS number, user_id, id AS conversation_id FROM parley.conversations;
+SELECT row_number() OVER (ORDER BY user_id) - 1 AS number, user_id, conversation_id
+FROM (
+    SELECT DISTINCT ON (user_id) user_id, id AS conversation_id
+    FROM parley.conversations
+    WHERE deleted_at IS NULL
+    ORDER BY user_id, active_at DESC) AS c;
+ANALYZE parley.writers;
 GRANT SELECT, INSERT ON parley.bare, parley.writers TO parley_runtime;
 """
 
@@ -123,7 +132,7 @@ async def measure(directory: Path, *, rounds: int, seconds: int) -> dict[str, Fi
 
 async def _prepare(database: EmbeddedDatabase) -> None:
     await migrate(database.owner_url)
-    await fill(database.owner_url, users=WRITERS, conversations=1, messages=4)
+    await fill(database.owner_url, users=USERS, conversations=10, messages=8)
     connection = await asyncpg.connect(database.owner_url)
     try:
         await connection.execute(TABLES)
