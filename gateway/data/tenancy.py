@@ -194,26 +194,6 @@ class Tenant:
         """Statements that each commit by themselves."""
         return _Autocommit(self)
 
-    async def begin_autocommit(self) -> tuple[asyncio.Task[Any], Statements]:
-        """Wait for the turn, and for a connection."""
-        stamp, task = self.stamp, self._first_turn() or await self._begin_turn()
-        try:
-            connection = None
-            if self._connection is None:
-                connection = self._connection = self._pool.pick(stamp)
-            return task, Statements(connection or await self._taken(), stamp, commits=True, shown=self.shown)
-        except BaseException:
-            await self._end_turn(task)
-            raise
-
-    async def end_autocommit(self, task: asyncio.Task[Any], statements: Statements) -> None:
-        """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""
-        self._committed(statements.user_id)
-        if self._closed:
-            await self._end_turn(task)
-        else:
-            self._pass_on(task)
-
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Statements that commit together. Nothing else of this operation may be awaited inside."""
@@ -343,17 +323,33 @@ class Tenant:
 class _Autocommit:
     """A block of statements that each commit by themselves. As a generator it would cost more than what it does."""
 
-    __slots__ = ("_begun", "_tenant")
+    __slots__ = ("_task", "_tenant", "_user_id")
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
     async def __aenter__(self) -> Statements:
-        self._begun = await self._tenant.begin_autocommit()
-        return self._begun[1]
+        """Wait for the turn, and for a connection."""
+        tenant, stamp = self._tenant, self._tenant.stamp
+        self._user_id = stamp.user_id
+        self._task = tenant._first_turn() or await tenant._begin_turn()
+        try:
+            picked = None
+            if tenant._connection is None:
+                picked = tenant._connection = tenant._pool.pick(stamp)
+            return Statements(picked or await tenant._taken(), stamp, commits=True, shown=tenant.shown)
+        except BaseException:
+            await tenant._end_turn(self._task)
+            raise
 
     async def __aexit__(self, *_: object) -> None:
-        await self._tenant.end_autocommit(*self._begun)
+        """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""
+        tenant = self._tenant
+        tenant._committed(self._user_id)
+        if tenant._closed:
+            await tenant._end_turn(self._task)
+        else:
+            tenant._pass_on(self._task)
 
 
 def _entity(cls: type) -> Entity:

@@ -205,8 +205,12 @@ class Connection(web.RequestHandler):
     async def _answer(self, head: PlainHead, body: bytes) -> None:
         closes = True
         try:
-            await self.send(await self._server.endpoint.handle_plain(head, body, self.client_of(head)), head)
-            closes = self.closes_after(head)
+            reply = await self._server.endpoint.handle_plain(head, body, self.client_of(head))
+            says_so = self.closes_after(head)
+            self._write(reply, head, closes=says_so)
+            if self.writing_paused:
+                await self._drain_helper()
+            closes = says_so
         except ConnectionError:
             pass  # the client has gone
         finally:
@@ -232,17 +236,20 @@ class Connection(web.RequestHandler):
 
     async def send(self, reply: Reply, head: PlainHead) -> None:
         """Send the reply to a request, and wait for as long as the client does not read what was sent."""
+        self._write(reply, head, closes=self.closes_after(head))
+        if self.writing_paused:
+            await self._drain_helper()
+
+    def _write(self, reply: Reply, head: PlainHead, *, closes: bool) -> None:
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
-        text = self._server.reply_heads.write(reply, head.cross_origin, closes=self.closes_after(head))
+        text = self._server.reply_heads.write(reply, head.cross_origin, closes=closes)
         if len(reply.body) <= MAX_JOINED_BYTES:
             transport.write(text + reply.body)
         else:
             transport.write(text)
             transport.write(reply.body)
-        if self.writing_paused:
-            await self._drain_helper()
 
     def _end(self, *, closes: bool) -> None:
         """Rest again, or close, or go on with what came early."""
