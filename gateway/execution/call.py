@@ -139,6 +139,8 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
             values[told] = info_of(_raw_info=FieldInfo(run, field), _field=definition)
         if by_position:
             return lambda source: function(source, **values)
+        if not named:
+            return lambda _source: function(**values)
         return lambda source: function(**values, **dict.fromkeys(named, source))
 
     return make

@@ -19,10 +19,8 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 
 from gateway.http.answer import JSON, HttpError, Reply
-from gateway.http.client import client_of
 from gateway.http.endpoint import Endpoint
 from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
-from gateway.http.ports import Client
 from gateway.http.stopping import Stopping
 from gateway.http.wire import ReplyHeads
 
@@ -70,7 +68,7 @@ class Server(web.Server):
             return await self._application(request)
         connection = cast("Connection", request.protocol)
         body = request.content.read_nowait() if request.content.is_eof() else request
-        reply = await self.endpoint.handle_plain(head, body, connection.client_of(head))
+        reply = await self.endpoint.handle_plain(head, body, head.client(connection.address, self.endpoint.options))
         return cast("web.StreamResponse", _Response(connection, reply, head))
 
     def pre_shutdown(self) -> None:
@@ -97,14 +95,15 @@ class Server(web.Server):
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_answering", "_client", "_early", "_has_begun_head", "_next_look", "_owed", "_server", "_unread")
+    __slots__ = ("_answering", "_early", "_has_begun_head", "_next_look", "_owed", "_server", "_unread", "address")
 
     def __init__(self, server: Server, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._server = server
         self._answering: asyncio.Task[None] | None = None
         self._early = b""
-        self._client: tuple[PlainHead, Client] | None = None
+        self.address: str | None = None
+        """Of the peer."""
         # How much the parser waits for to have had whole requests and nothing more: 0 between two requests.
         # None once that is not known, because a head came in pieces or together with another request.
         self._unread: int | None = 0
@@ -116,6 +115,8 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        peer = self.peername
+        self.address = str(peer[0]) if isinstance(peer, tuple) else peer
         self._limit_head()
 
     def data_received(self, data: bytes) -> None:
@@ -205,7 +206,8 @@ class Connection(web.RequestHandler):
     async def _answer(self, head: PlainHead, body: bytes) -> None:
         closes = True
         try:
-            reply = await self._server.endpoint.handle_plain(head, body, self.client_of(head))
+            client = head.client(self.address, self._server.endpoint.options)
+            reply = await self._server.endpoint.handle_plain(head, body, client)
             says_so = self.closes_after(head)
             self._write(reply, head, closes=says_so)
             if self.writing_paused:
@@ -215,14 +217,6 @@ class Connection(web.RequestHandler):
             pass  # the client has gone
         finally:
             self._end(closes=closes)
-
-    def client_of(self, head: PlainHead) -> Client:
-        """Who sent a request with this head."""
-        if self._client is None or self._client[0] is not head:
-            peer = self.peername
-            address = str(peer[0]) if isinstance(peer, tuple) else peer
-            self._client = head, client_of(head.headers, address, self._server.endpoint.options)
-        return self._client[1]
 
     def closes_after(self, head: PlainHead) -> bool:
         """Whether the connection is closed after the answer to this request, which then says so."""

@@ -6,15 +6,17 @@ kept by its bytes, so that `connection.py` need not parse them again. What is un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import HttpVersion, HttpVersion11
 from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDictProxy
 
 from gateway.http.answer import HttpError, negotiate, wants_events
+from gateway.http.client import client_of
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
+from gateway.http.ports import Client
 
 CONTENT_TYPES = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 UNUSUAL_HEADERS = ("Content-Encoding", "Expect", "Upgrade", "Transfer-Encoding")
@@ -23,6 +25,8 @@ END_OF_HEAD = b"\r\n\r\n"
 
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_BYTES = 4096
+MAX_KNOWN_PEERS = 8
+"""Who send the same head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class PlainHead:
     """The headers of the answer that depend on the page that asks."""
     closes: bool
     """Whether the client wants the connection closed after the answer."""
+    _clients: dict[str | None, Client] = field(default_factory=dict, compare=False)
+
+    def client(self, peer: str | None, options: Options) -> Client:
+        """Who sent a request with this head, from this address."""
+        known = self._clients.get(peer)
+        if known is None:
+            if len(self._clients) >= MAX_KNOWN_PEERS:
+                self._clients.clear()
+            known = self._clients[peer] = client_of(self.headers, peer, options)
+        return known
 
 
 class PlainHeads:
