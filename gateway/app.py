@@ -52,7 +52,7 @@ log = structlog.stdlib.get_logger("gateway")
 _FEED_CONNECTIONS = 3
 """For the reader, for those who catch up, and for what a flood of requests must not hold up: revocations, readiness."""
 
-_LIVE_CONNECTIONS = 3
+_LIVE_CONNECTIONS = 6
 """For what subscriptions read of their events: it must not stand in line behind the writes that make them."""
 
 _AGAIN_SECONDS = 1.0
