@@ -92,8 +92,8 @@ async def _setting(results: Results, data: DataSet) -> str:
             "Load",
             f"{CONCURRENCY} kept connections, 20 callers in turn (20 others write), {results.rounds} interleaved"
             f" rounds of {results.seconds:g} s after one to warm up, medians; all answers are compared beforehand;"
-            " callers send the same few bodies again, so Parley knows every query by its bytes (`gateway/http/recent.py`)"
-            " and parses none, which mutations are not spared",
+            " callers send the same few bodies again, so Parley knows every query by its bytes"
+            " (`gateway/http/recent.py`) and parses none, which mutations are not spared",
         ),
         ("CPU", "user and system time of the server's processes and threads, without PostgreSQL and the client"),
     ]
