@@ -129,12 +129,7 @@ class Context:
 
     def show(self, info: Info, entity: Entity, below: str) -> None:
         """Have a row that is made from now on given back with the columns alone that the operation reads `below`."""
-        raw = info._raw_info
-        memo: dict[Any, Any] = raw.memo if isinstance(raw, FieldInfo) else {}
-        shown = memo.get(below)
-        if shown is None:
-            shown = memo[below] = {entity.table: self.columns(info, entity, below)}
-        self._tenant.shown = shown
+        self._tenant.shown = {entity.table: self.columns(info, entity, below)}
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that only reads, or does no harm if it is sent twice."""

@@ -170,7 +170,7 @@ class Tenant:
                 self._turns.clear()
 
     async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
-        stamp, connection = self._stamp or self.stamp, self._connection
+        stamp, connection = self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
         if self._snapshot and not self._in_snapshot:

@@ -92,7 +92,7 @@ class Engine:
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
         (result,) = await self._run(operation, context, (None,))
-        return complete(result, operation.name) if result.errors else Answer(result.data)
+        return complete(result, operation.name)
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""

@@ -135,13 +135,17 @@ class Selection:
         return compile_build(self)
 
 
+Straight = Callable[["Run"], Awaitable[dict[str, Any] | None]]
+"""Gives the data of a turn; None if it has to go level by level after all."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
     """What runs at one time."""
 
     selection: Selection
-    straight: Callable[[Run], Awaitable[dict[str, Any] | None]] | None
-    """The short way, if it is simple enough. It gives the data, or None if it has to go level by level after all."""
+    straight: Straight | None
+    """The short way, if it is simple enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

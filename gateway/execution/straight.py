@@ -8,7 +8,7 @@ resolved so far, and finds out there what is wrong and where.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,10 @@ from graphql.pyutils import is_awaitable
 from gateway.data.batches import Batch
 from gateway.execution.compile import compile_member
 from gateway.execution.leaf import is_ready
-from gateway.execution.plan import Selection
+from gateway.execution.plan import Selection, Straight
 from gateway.execution.run import Run
 from gateway.execution.shape import Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.step import Found, Link, Mapped, Placed, Resolved, ToMany, ToOne, ToPages
-
-Straight = Callable[[Run], Awaitable[dict[str, Any] | None]]
 
 Member = Callable[[Any, Any], Any]
 """From a value, and the `Page` batch that it came from if any, to its member of the response."""

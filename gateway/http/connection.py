@@ -208,11 +208,8 @@ class Connection(web.RequestHandler):
         try:
             client = head.client(self.address, self._server.endpoint.options)
             reply = await self._server.endpoint.handle_plain(head, body, client)
-            says_so = self.closes_after(head)
-            self._write(reply, head, closes=says_so)
-            if self.writing_paused:
-                await self._drain_helper()
-            closes = says_so
+            await self.send(reply, head)
+            closes = self.closes_after(head)
         except ConnectionError:
             pass  # the client has gone
         finally:
@@ -230,20 +227,17 @@ class Connection(web.RequestHandler):
 
     async def send(self, reply: Reply, head: PlainHead) -> None:
         """Send the reply to a request, and wait for as long as the client does not read what was sent."""
-        self._write(reply, head, closes=self.closes_after(head))
-        if self.writing_paused:
-            await self._drain_helper()
-
-    def _write(self, reply: Reply, head: PlainHead, *, closes: bool) -> None:
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
-        text = self._server.reply_heads.write(reply, head.cross_origin, closes=closes)
+        text = self._server.reply_heads.write(reply, head.cross_origin, closes=self.closes_after(head))
         if len(reply.body) <= MAX_JOINED_BYTES:
             transport.write(text + reply.body)
         else:
             transport.write(text)
             transport.write(reply.body)
+        if self.writing_paused:
+            await self._drain_helper()
 
     def _end(self, *, closes: bool) -> None:
         """Rest again, or close, or go on with what came early."""
