@@ -28,7 +28,7 @@ serve: install ## serve Parley, on an embedded database unless PARLEY_DATABASE_U
 
 .PHONY: test
 test: install $(CLIENTS) ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: $(PROJECT) ## check style and types

@@ -8,7 +8,14 @@ import pytest
 
 DOMAINS = ("accounts", "chat", "context", "tools", "usage")
 
-pytest_plugins = ["tests.database", "tests.serving", "tests.rows", "tests.estate", "tests.runtime"]
+pytest_plugins = [
+    "tests.database",
+    "tests.serving",
+    "tests.rows",
+    "tests.estate",
+    "tests.runtime",
+    "tests.faults.summary",
+]
 
 
 def pytest_configure() -> None:

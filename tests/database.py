@@ -94,9 +94,11 @@ async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterato
 @contextmanager
 def data_directory() -> Iterator[Path]:
     """A data directory that the next session removes, with its server, if this one is killed."""
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    with (directory / IN_USE).open("wb") as file:
+    made = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}"))
+    with (made / IN_USE).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        # Not before the lock is taken: another session, which begins just now, would remove it.
+        directory = made.rename(made.with_name(made.name.removeprefix("new-")))
         yield directory
         shutil.rmtree(directory)
 

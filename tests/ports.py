@@ -7,7 +7,9 @@ import os
 import socket
 
 # Below the ports that connections are given: a client that calls a dead server's port must not get itself on the line.
-_ports = itertools.cycle(range(21_000 + os.getpid() % 5_000, 31_000))
+# Test processes that run side by side have different ones.
+_FIRST = 11_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20_000
+_ports = itertools.cycle(range(_FIRST + os.getpid() % 500, _FIRST + 2_000))
 
 
 def free_port() -> int:

@@ -20,6 +20,9 @@ USER_TABLES = """
     ORDER BY class.relname
 """
 
+NO_ROW = "00000000-0000-7000-8000-000000000000"
+"""The id of nothing."""
+
 Rows = dict[str, list[dict[str, Any]]]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.rows import NO_ROW
 from tests.serving import Client, first
 
 
@@ -54,9 +55,9 @@ async def test_a_taken_id_with_other_values_is_refused_with_what_is_there(user: 
         ({"content": ""}, "INVALID", "content"),
         ({"content": " \n\t "}, "INVALID", "content"),
         ({"content": "x" * 1_000_000}, "INVALID", "content"),
-        ({"conversationId": str(uuid.uuid4())}, "NOT_FOUND", "conversationId"),
+        ({"conversationId": NO_ROW}, "NOT_FOUND", "conversationId"),
         ({"conversationId": "not a uuid"}, "INVALID", "conversationId"),
-        ({"parentId": str(uuid.uuid4())}, "NOT_FOUND", "parentId"),
+        ({"parentId": NO_ROW}, "NOT_FOUND", "parentId"),
         ({"id": "7"}, "INVALID", "id"),
         ({"tokenCount": -1}, "INVALID", "tokenCount"),
         ({"images": {}}, "INVALID", "images"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.rows import NO_ROW
 from tests.serving import Client
 
 KIND = {"triggerReason": "TOKEN_LIMIT", "optimizationType": "SUMMARIZATION"}
@@ -104,13 +105,13 @@ async def test_a_message_of_another_conversation_is_refused_and_nothing_is_kept(
 @pytest.mark.parametrize(
     ("values", "code", "field"),
     [
-        ({"conversationId": str(uuid.uuid4())}, "NOT_FOUND", "conversationId"),
+        ({"conversationId": NO_ROW}, "NOT_FOUND", "conversationId"),
         ({"conversationId": "7"}, "INVALID", "conversationId"),
         ({"tokensBefore": -1}, "INVALID", "tokensBefore"),
         ({"tokensAfter": -1}, "INVALID", "tokensAfter"),
         ({"summary": "x" * 262_145}, "INVALID", "summary"),
         ({"affectedMessageIds": ["7"]}, "INVALID", "affectedMessageIds"),
-        ({"affectedMessageIds": [str(uuid.uuid4())]}, "INVALID", "affectedMessageIds"),
+        ({"affectedMessageIds": [NO_ROW]}, "INVALID", "affectedMessageIds"),
     ],
     ids=lambda value: str(value)[:40],
 )

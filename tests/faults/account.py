@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.faults.chance import SEED
 from tests.faults.history import SOUND, Outcome, Stored, Verdict, View, Write, check
 
 lines: list[str] = []
@@ -57,7 +58,7 @@ class Account:
 
     def close(self) -> Verdict:
         """Have a line about it shown, and say what was found."""
-        lines.append(str(self))
+        lines.append(f"{self} (seed {SEED})")
         return self.verdict
 
     def __str__(self) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import zlib
 
 SCALE = float(os.environ.get("PARLEY_TEST_SCALE", "1"))
 """How much the tests with faults do: 1 is what takes two minutes in all."""
 
-SEED = int(os.environ.get("PARLEY_TEST_SEED") or secrets.randbits(32))
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex()
+SEED = int(os.environ.get("PARLEY_TEST_SEED") or zlib.crc32(_RUN.encode()))
+"""The same in all test processes of a run."""
 
 
 def scaled(count: int) -> int:

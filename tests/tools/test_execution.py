@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.database import Database
+from tests.rows import NO_ROW
 from tests.serving import Client, Serving, first
 
 LEGAL = {
@@ -190,9 +191,9 @@ async def test_a_proposal_sent_again_makes_nothing_new(user: Client) -> None:
     ("values", "code", "field"),
     [
         ({"conversationId": None}, "INVALID", "messageId"),
-        ({"conversationId": str(uuid.uuid4())}, "NOT_FOUND", "conversationId"),
-        ({"conversationId": None, "messageId": str(uuid.uuid4())}, "NOT_FOUND", "messageId"),
-        ({"messageId": str(uuid.uuid4())}, "NOT_FOUND", "messageId"),
+        ({"conversationId": NO_ROW}, "NOT_FOUND", "conversationId"),
+        ({"conversationId": None, "messageId": NO_ROW}, "NOT_FOUND", "messageId"),
+        ({"messageId": NO_ROW}, "NOT_FOUND", "messageId"),
         ({"toolName": ""}, "INVALID", "toolName"),
         ({"toolName": "x" * 101}, "INVALID", "toolName"),
         ({"parameters": {"x": "y" * 300_000}}, "INVALID", "parameters"),

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from tests.database import Database
+from tests.rows import NO_ROW
 from tests.serving import Client
 
 MODEL = {"provider": "openai", "model": "gpt-4o-mini"}
@@ -124,8 +125,8 @@ async def test_a_user_without_calls_has_sums_of_zero(user: Client) -> None:
         ({"outputTokens": 1_000_000_001}, "INVALID", "outputTokens"),
         ({"costUsd": "-0.1"}, "INVALID", "costUsd"),
         ({"costUsd": "1000001"}, "INVALID", "costUsd"),
-        ({"conversationId": str(uuid.uuid4())}, "NOT_FOUND", "conversationId"),
-        ({"messageId": str(uuid.uuid4())}, "INVALID", "messageId"),
+        ({"conversationId": NO_ROW}, "NOT_FOUND", "conversationId"),
+        ({"messageId": NO_ROW}, "INVALID", "messageId"),
     ],
     ids=lambda value: str(value)[:40],
 )

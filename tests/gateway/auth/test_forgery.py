@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import OKPKey
 
 from gateway.auth.keyring import KeyRing
@@ -23,7 +24,16 @@ from gateway.auth.token import TokenAuthority
 from gateway.errors import Unauthenticated
 
 NOW = 1_800_000_000
-KEY, SECOND_KEY, STRANGER = (OKPKey.generate_key(auto_kid=True) for _ in range(3))
+
+
+def _key(seed: int) -> OKPKey:
+    """The same in every process: the names of the cases tell of it."""
+    key = OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
+    key.ensure_kid()
+    return key
+
+
+KEY, SECOND_KEY, STRANGER = (_key(seed) for seed in range(3))
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 base point (RFC 8032, section 5.1)
 
 HEADER = {"alg": "EdDSA", "typ": "at+jwt", "kid": KEY.kid}

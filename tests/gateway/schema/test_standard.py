@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.rows import NO_ROW
 from tests.serving import Client, Serving, first
 
 NOTE = "id text colour points version deletedAt notebook { title }"
@@ -94,7 +95,7 @@ async def test_what_has_no_deleted_at_gets_no_deletion(writer: Client) -> None:
     [
         ({"text": ""}, "INVALID", "text"),
         ({"text": "x" * 101}, "INVALID", "text"),
-        ({"notebookId": str(uuid.uuid4())}, "NOT_FOUND", "notebookId"),
+        ({"notebookId": NO_ROW}, "NOT_FOUND", "notebookId"),
         ({"notebookId": "7"}, "INVALID", "notebookId"),
         ({"id": "7"}, "INVALID", "id"),
     ],
