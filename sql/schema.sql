@@ -87,6 +87,24 @@ $$;
 
 ALTER FUNCTION parley.content_so_far(message parley.messages) OWNER TO parley_owner;
 
+-- function conversations_enter()
+
+CREATE FUNCTION parley.conversations_enter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE feeds
+    SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
+        latest_conversation_id = NEW.id
+    WHERE user_id = NEW.user_id
+    RETURNING latest_since INTO NEW.active_since;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_enter() OWNER TO parley_owner;
+
 -- function conversations_leave()
 
 CREATE FUNCTION parley.conversations_leave() RETURNS trigger
@@ -112,18 +130,26 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
         BEGIN
-            IF NOT (((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
-            AND (char_length(NEW.client_session) <= 255)
-            AND (NEW.context_window > 0)
-            AND ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255))
-            AND (NEW.max_messages > 0)
-            AND (NEW.max_tokens > 0)
-            AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
-            AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
-            AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
-            AND (char_length(NEW.system_prompt) <= 100000)
-            AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))
-            AND (char_length(NEW.title) <= 500)) THEN
+            IF (true
+                AND ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
+                AND (NEW.context_window > 0)
+                AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
+                AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
+                AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
+                AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))) IS NOT FALSE THEN
+                IF num_nonnulls(NULL, NEW.client_session, NEW.folder, NEW.max_messages, NEW.max_tokens, NEW.system_prompt, NEW.title) = 0 THEN
+                    RETURN NEW;
+                END IF;
+                IF (true
+                    AND (char_length(NEW.client_session) <= 255)
+                    AND ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255))
+                    AND (NEW.max_messages > 0)
+                    AND (NEW.max_tokens > 0)
+                    AND (char_length(NEW.system_prompt) <= 100000)
+                    AND (char_length(NEW.title) <= 500)) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
             RAISE check_violation USING TABLE = 'conversations', MESSAGE = 'a value is refused', CONSTRAINT = CASE
             WHEN NOT ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536)) THEN 'conversations_auto_approval_settings_size'
             WHEN NOT (char_length(NEW.client_session) <= 255) THEN 'conversations_client_session_length'
@@ -138,8 +164,6 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
             WHEN NOT ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision)) THEN 'conversations_temperature_range'
             WHEN NOT (char_length(NEW.title) <= 500) THEN 'conversations_title_length'
             END;
-            END IF;
-            RETURN NEW;
         END
         $$;
 
@@ -673,19 +697,28 @@ CREATE FUNCTION parley.messages_enter() RETURNS trigger
     AS $$
 DECLARE
     at timestamptz := clock_timestamp();
+    since timestamptz;
     is_full boolean;
 BEGIN
-    UPDATE feeds SET version = version + 2 WHERE user_id = NEW.user_id RETURNING version INTO NEW.version;
+    UPDATE feeds
+    SET version = version + 2,
+        latest_since = CASE
+            WHEN latest_conversation_id = NEW.conversation_id THEN latest_since
+            ELSE greatest(at, latest_since + interval '1 microsecond') END,
+        latest_conversation_id = NEW.conversation_id
+    WHERE user_id = NEW.user_id
+    RETURNING version, latest_since INTO NEW.version, since;
     IF NOT FOUND THEN
         PERFORM feed_missing(NEW.user_id);
     END IF;
-    -- None of these columns has the feed told of the conversation.
+    -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
     UPDATE conversations
     SET last_seq = last_seq + 1,
         message_count = message_count + 1,
         last_message_id = NEW.id,
         last_message_at = NEW.created_at,
         active_at = NEW.created_at,
+        active_since = since,
         message_tokens = message_tokens + coalesce(NEW.token_count, 0),
         response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
         response_ms = response_ms + coalesce(NEW.processing_ms, 0),
@@ -820,18 +853,26 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
         BEGIN
-            IF NOT (((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text))
-            AND (char_length(NEW.content) <= 262144)
-            AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
-            AND ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50))
-            AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
-            AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
-            AND (NEW.processing_ms >= 0)
-            AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
-            AND ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision))
-            AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))
-            AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))
-            AND (NEW.token_count >= 0)) THEN
+            IF (true
+                AND ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text))
+                AND (char_length(NEW.content) <= 262144)
+                AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
+                AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
+                AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
+                AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))
+                AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))) IS NOT FALSE THEN
+                IF num_nonnulls(NULL, NEW.finish_reason, NEW.model, NEW.processing_ms, NEW.relevance_score, NEW.token_count) = 0 THEN
+                    RETURN NEW;
+                END IF;
+                IF (true
+                    AND ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50))
+                    AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
+                    AND (NEW.processing_ms >= 0)
+                    AND ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision))
+                    AND (NEW.token_count >= 0)) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
             RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is refused', CONSTRAINT = CASE
             WHEN NOT ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text)) THEN 'messages_content_blank'
             WHEN NOT (char_length(NEW.content) <= 262144) THEN 'messages_content_length'
@@ -846,8 +887,6 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
             WHEN NOT (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text])) THEN 'messages_status_known'
             WHEN NOT (NEW.token_count >= 0) THEN 'messages_token_count_range'
             END;
-            END IF;
-            RETURN NEW;
         END
         $$;
 
@@ -869,8 +908,11 @@ CREATE FUNCTION parley.rules_at_once(table_name text, spare_others boolean DEFAU
 DECLARE
     rule record;
     columns text;
-    all_hold text;
-    broken text;
+    broken text[] := '{}';
+    required text[] := '{true}';
+    optional text[] := '{true}';
+    may_be_null text[] := '{NULL}';
+    holds boolean;
 BEGIN
     IF current_setting('server_version_num')::integer < 180000 THEN
         RETURN;
@@ -886,39 +928,64 @@ BEGIN
         EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule.conname, table_name, rule.reason);
     END LOOP;
     -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
-    WITH rules AS (
+    FOR rule IN
         SELECT
-            conname AS name, used,
-            regexp_replace(
-                pg_get_expr(conbin, conrelid), format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g'
-            ) AS condition
+            conname, condition, nulls,
+            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new,
+            CASE WHEN are_optional THEN ARRAY(SELECT 'NEW.' || quote_ident(one) FROM unnest(used) AS one) END AS optional
         FROM pg_constraint
+        CROSS JOIN LATERAL (SELECT pg_get_expr(conbin, conrelid)) AS e (condition)
         CROSS JOIN LATERAL (
-            SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)
-        ) AS a (used)
+            SELECT
+                array_agg(attname::text), bool_and(NOT attnotnull),
+                string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', ')
+            FROM pg_attribute
+            WHERE attrelid = conrelid AND attnum = ANY (conkey)
+        ) AS a (used, are_optional, nulls)
         WHERE conrelid = table_name::regclass AND contype = 'c'
-    )
-    SELECT
-        string_agg(condition, E'\n            AND ' ORDER BY name),
-        string_agg(format('WHEN NOT %s THEN %L', condition, name), E'\n            ' ORDER BY name),
-        (SELECT string_agg(DISTINCT quote_ident(one), ', ') FROM rules AS r, unnest(r.used) AS one)
-    INTO all_hold, broken, columns
-    FROM rules;
+        ORDER BY conname
+    LOOP
+        broken := broken || format('WHEN NOT %s THEN %L', rule.of_new, rule.conname);
+        holds := false;
+        IF rule.optional IS NOT NULL THEN
+            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.nulls) INTO holds;
+        END IF;
+        IF holds THEN
+            optional := optional || rule.of_new;
+            may_be_null := may_be_null || rule.optional;
+        ELSE
+            required := required || rule.of_new;
+        END IF;
+    END LOOP;
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
         AS $body$
         BEGIN
-            IF NOT (%2$s) THEN
-            RAISE check_violation USING TABLE = %3$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
-            %4$s
-            END;
+            IF (%2$s) IS NOT FALSE THEN
+                IF num_nonnulls(%3$s) = 0 THEN
+                    RETURN NEW;
+                END IF;
+                IF (%4$s) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
             END IF;
-            RETURN NEW;
+            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            %6$s
+            END;
         END
         $body$
         $function$,
-        table_name || '_rules', all_hold, table_name, broken);
+        table_name || '_rules',
+        array_to_string(required, E'\n                AND '),
+        array_to_string(may_be_null, ', ', 'NULL'),
+        array_to_string(optional, E'\n                    AND '),
+        table_name,
+        array_to_string(broken, E'\n            '));
+    SELECT string_agg(DISTINCT quote_ident(attname), ', ') INTO columns
+    FROM pg_constraint
+    JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
+    WHERE conrelid = table_name::regclass AND contype = 'c';
     -- Its name has it see the row as the other triggers left it.
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_rules BEFORE INSERT OR UPDATE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
@@ -1258,8 +1325,10 @@ CREATE TABLE parley.conversations (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
-    version bigint NOT NULL
-);
+    version bigint NOT NULL,
+    active_since timestamp with time zone NOT NULL
+)
+WITH (fillfactor='85');
 
 ALTER TABLE ONLY parley.conversations FORCE ROW LEVEL SECURITY;
 
@@ -1271,7 +1340,11 @@ COMMENT ON COLUMN parley.conversations.last_message_id IS 'Without a foreign key
 
 -- comment COLUMN conversations.active_at
 
-COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of the creation: the order of an inbox.';
+COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of the creation.';
+
+-- comment COLUMN conversations.active_since
+
+COMMENT ON COLUMN parley.conversations.active_since IS 'When it became the one active last, which it then was until another did: the order of an inbox.';
 
 -- table feeds
 
@@ -1279,7 +1352,9 @@ CREATE TABLE parley.feeds (
     user_id uuid NOT NULL,
     epoch integer DEFAULT 1 NOT NULL,
     version bigint DEFAULT 0 NOT NULL,
-    pruned bigint DEFAULT 0 NOT NULL
+    pruned bigint DEFAULT 0 NOT NULL,
+    latest_conversation_id uuid,
+    latest_since timestamp with time zone
 )
 WITH (fillfactor='50');
 
@@ -1294,6 +1369,14 @@ COMMENT ON COLUMN parley.feeds.epoch IS 'Raised by an operator after a restore o
 -- comment COLUMN feeds.pruned
 
 COMMENT ON COLUMN parley.feeds.pruned IS 'Changes up to this version are no longer kept.';
+
+-- comment COLUMN feeds.latest_conversation_id
+
+COMMENT ON COLUMN parley.feeds.latest_conversation_id IS 'The conversation that was active last.';
+
+-- comment COLUMN feeds.latest_since
+
+COMMENT ON COLUMN parley.feeds.latest_since IS 'Since when it has been that; never earlier than that of another before.';
 
 -- table logins
 
@@ -2005,21 +2088,21 @@ CREATE INDEX context_optimization_messages_in_order ON parley.context_optimizati
 
 CREATE INDEX context_optimizations_by_conversation ON parley.context_optimizations USING btree (user_id, conversation_id, created_at, id);
 
--- index conversations_by_activity
-
-CREATE INDEX conversations_by_activity ON parley.conversations USING btree (user_id, active_at, id) WHERE (deleted_at IS NULL);
-
 -- index conversations_by_creation
 
 CREATE INDEX conversations_by_creation ON parley.conversations USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
--- index conversations_in_folder
+-- index conversations_latest
 
-CREATE INDEX conversations_in_folder ON parley.conversations USING btree (user_id, folder, active_at, id) WHERE ((folder IS NOT NULL) AND (deleted_at IS NULL));
+CREATE INDEX conversations_latest ON parley.conversations USING btree (user_id, active_since, id) WHERE (deleted_at IS NULL);
 
--- index conversations_pinned
+-- index conversations_latest_in_folder
 
-CREATE INDEX conversations_pinned ON parley.conversations USING btree (user_id, active_at, id) WHERE (is_pinned AND (deleted_at IS NULL));
+CREATE INDEX conversations_latest_in_folder ON parley.conversations USING btree (user_id, folder, active_since, id) WHERE ((folder IS NOT NULL) AND (deleted_at IS NULL));
+
+-- index conversations_latest_pinned
+
+CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (user_id, active_since, id) WHERE (is_pinned AND (deleted_at IS NULL));
 
 -- index messages_by_parent
 
@@ -2060,6 +2143,10 @@ CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_i
 -- index usage_logs_by_creation
 
 CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, created_at, id);
+
+-- trigger conversations enter
+
+CREATE TRIGGER enter BEFORE INSERT ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_enter();
 
 -- trigger messages enter
 
@@ -2440,6 +2527,10 @@ REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 -- acl TABLE messages
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+
+-- acl FUNCTION conversations_enter()
+
+REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
 
 -- acl FUNCTION conversations_leave()
 

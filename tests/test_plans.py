@@ -272,7 +272,7 @@ async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(f
     ((page, parameters),) = ((t, given) for t, given in sent.parameters.items() if "FROM conversations" in t)
     for mode in MODES:
         plan = await filled.planner.plan(page, parameters, mode)
-        assert "conversations_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)
+        assert "conversations_latest_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)
 
 
 async def test_the_filled_rows_add_up(filled: Filled, database: Database) -> None:

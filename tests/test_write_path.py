@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.data.migrate import migrate
+from gateway.data.migration import DIRECTORY
 from tests.database import Database
 from tests.recount import differences
 
@@ -21,7 +26,8 @@ DELETE = "DELETE FROM conversations WHERE user_id = $1 AND id = $2"
 FEED = "SELECT version, entity, entity_id, op, data FROM changes WHERE user_id = $1 ORDER BY version DESC LIMIT $2"
 
 KEPT_BY_TRIGGERS = (
-    *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "message_tokens"),
+    *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "active_since"),
+    "message_tokens",
     *("response_count", "response_ms", "updated_at", "version"),
 )
 """The columns of a conversation that only triggers write."""
@@ -150,6 +156,65 @@ async def test_a_message_that_fills_its_conversation_archives_it_as_a_change_of_
     assert tuple(archived) == (True, True, before + 6)
     assert await version(writer) == before + 7
     assert await differences(superuser) == []
+
+
+async def test_conversations_are_in_the_order_of_what_happened_last_in_them(writer: Writer) -> None:
+    random = Random(8)  # noqa: S311
+    order = [writer.conversation_id]
+    for _ in range(60):
+        if random.random() < 0.2:
+            order.append(await writer.connection.fetchval(NEW, writer.user_id))
+        else:
+            latest = random.choice(order[-3:])
+            await writer.connection.execute(ADD, writer.user_id, latest)
+            order.remove(latest)
+            order.append(latest)
+        for time in ("active_since", "active_at"):
+            found = f"SELECT id FROM conversations WHERE user_id = $1 ORDER BY {time}"  # noqa: S608
+            assert [row["id"] for row in await writer.connection.fetch(found, writer.user_id)] == order
+
+
+async def test_a_conversation_becomes_the_latest_however_the_clock_was_set(
+    writer: Writer, superuser: asyncpg.Connection
+) -> None:
+    ahead = "UPDATE feeds SET latest_since = '2100-01-01 00:00Z' WHERE user_id = $1 RETURNING latest_since"
+    before = await superuser.fetchval(ahead, writer.user_id)
+    found = "SELECT active_since FROM conversations WHERE user_id = $1 AND id = $2"
+    new = await writer.connection.fetchval(NEW, writer.user_id)
+    order = [await writer.connection.fetchval(found, writer.user_id, new)]
+    for latest in (writer.conversation_id, new):
+        await writer.connection.execute(ADD, writer.user_id, latest)
+        order.append(await writer.connection.fetchval(found, writer.user_id, latest))
+    assert before < order[0] < order[1] < order[2]
+
+
+async def test_another_message_of_the_latest_conversation_is_in_no_index_of_conversations(writer: Writer) -> None:
+    updated = "SELECT pg_stat_get_xact_tuples_{}updated('conversations'::regclass)"
+    first, second = [await writer.connection.fetchval(NEW, writer.user_id) for _ in range(2)]
+    async with writer.connection.transaction():
+        for conversation_id, is_latest in ((second, True), (first, False), (first, True)):
+            before = await writer.connection.fetchval(updated.format("hot_"))
+            await writer.connection.execute(ADD, writer.user_id, conversation_id)
+            assert await writer.connection.fetchval(updated.format("hot_")) == before + is_latest
+        assert await writer.connection.fetchval(updated.format("")) == 3
+
+
+async def test_conversations_that_were_there_keep_their_order(empty_database: Database, tmp_path: Path) -> None:
+    for path in sorted(DIRECTORY.glob("*.sql"))[:10]:
+        shutil.copy(path, tmp_path)
+    await migrate(empty_database.owner_url, directory=tmp_path)
+    connection = await asyncpg.connect(empty_database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        for _ in range(2):
+            await connection.execute("""
+                INSERT INTO users (user_id, id, email)
+                SELECT id, id, id || '@example.org' FROM (SELECT uuid7() AS id) AS a;
+                INSERT INTO conversations (user_id) SELECT user_id FROM users;
+            """)
+        await migrate(empty_database.owner_url)
+        assert await connection.fetchval("SELECT count(*) FROM conversations WHERE active_since = active_at") == 3
+    finally:
+        await connection.close()
 
 
 TOLD = """

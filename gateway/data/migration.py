@@ -17,7 +17,7 @@ from gateway.refusal import Refusal
 DIRECTORY = Path(__file__).parents[2] / "sql" / "migrations"
 FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 NO_TRANSACTION = "-- no transaction"
-END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|$)")
+STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|.)+?(?:;[ \t]*(?=\n|$)|$)", re.DOTALL)
 
 
 class MigrationError(Refusal):
@@ -44,10 +44,11 @@ class Migration:
 
     def statements(self) -> list[str]:
         """The statements of a file without a transaction, each of which ends with the `;` at the end of a
-        line.
+        line, unless that is in a body between dollars.
         """
         body = self.text.removeprefix(NO_TRANSACTION)
-        return [part for part in END_OF_STATEMENT.split(body) if re.sub(r"--[^\n]*", "", part).strip()]
+        parts = [found[0] for found in STATEMENT.finditer(body)]
+        return [part for part in parts if re.sub(r"--[^\n]*", "", part).strip()]
 
 
 @dataclass(frozen=True, slots=True)

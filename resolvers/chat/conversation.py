@@ -16,7 +16,7 @@ from resolvers.usage.totals import UsageTotals
 class ConversationOrder(enum.Enum):
     """The order of a list of conversations."""
 
-    LAST_ACTIVITY = "-active_at"
+    LAST_ACTIVITY = "-active_since"
     """The one with the newest message first."""
     NEWEST = "-created_at"
     """The one that was made last first."""
@@ -88,6 +88,7 @@ class Conversation(Node):
     """Tokens of all its messages."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null while it is not."""
+    active_since: strawberry.Private[datetime.datetime]
     response_count: strawberry.Private[int]
     response_ms: strawberry.Private[int]
     usage_requests: strawberry.Private[int]

@@ -24,7 +24,7 @@ INBOX = """
     SELECT id, title, model, message_count AS "messageCount", active_at AS "activeAt", last_message_id
     FROM conversations
     WHERE user_id = $1 AND deleted_at IS NULL
-    ORDER BY active_at DESC, id DESC
+    ORDER BY active_since DESC, id DESC
     LIMIT 20
 """
 LAST_MESSAGES = """
@@ -36,7 +36,7 @@ CONVERSATIONS = """
     SELECT id, title, system_prompt AS "systemPrompt", active_at AS "activeAt"
     FROM conversations
     WHERE user_id = $1 AND deleted_at IS NULL
-    ORDER BY active_at DESC, id DESC
+    ORDER BY active_since DESC, id DESC
     LIMIT 50
 """
 MESSAGES = """

@@ -60,11 +60,11 @@ async def counts(owner_url: str) -> list[tuple[str, int, str]]:
 
 INBOX = statements.page(
     Source("conversations", "user_id", deletable=True),
-    ("active_at", "id"),
+    ("active_since", "id"),
     True,
     (),
     False,
-    ("id", "title", "active_at"),
+    ("id", "title", "active_since"),
 )
 THREAD = statements.page(
     Source("messages", "conversation_id", deletable=True), ("seq",), False, (), False, ("id", "seq", "role", "content")

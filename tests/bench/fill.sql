@@ -59,11 +59,11 @@ FROM users, generate_series(1, 3) AS n;
 
 INSERT INTO conversations (
     user_id, id, title, system_prompt, is_pinned, is_archived, folder, last_seq, message_count, last_message_id,
-    last_message_at, active_at, message_tokens, response_count, response_ms, usage_requests, usage_input_tokens,
+    last_message_at, active_at, active_since, message_tokens, response_count, response_ms, usage_requests, usage_input_tokens,
     usage_output_tokens, usage_cost_usd, created_at, updated_at, deleted_at, version)
 SELECT
     t.user_id, t.id, 'Talk ' || t.c || ' of user ' || t.u, repeat('You are a helpful assistant. ', 20), t.c % 17 = 0,
-    t.c % 9 = 0, CASE WHEN t.c % 3 = 0 THEN 'Work' END, s.turns, s.turns, l.id, l.at, l.at, s.tokens, s.turns / 2,
+    t.c % 9 = 0, CASE WHEN t.c % 3 = 0 THEN 'Work' END, s.turns, s.turns, l.id, l.at, l.at, l.at, s.tokens, s.turns / 2,
     s.milliseconds, s.turns / 2, s.input, s.output, s.cost, t.begins, l.at,
     CASE WHEN t.c % 19 = 0 THEN l.at END, t.version + 1
 FROM talk AS t

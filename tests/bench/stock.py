@@ -137,7 +137,7 @@ class User:
     async def conversations(self, info: Info, first: int = PAGE) -> Page[Conversation]:
         rows = await info.context["pool"].fetch(
             f"SELECT {CONVERSATION} FROM conversations WHERE user_id = $1 AND deleted_at IS NULL"  # noqa: S608
-            " ORDER BY active_at DESC, id DESC LIMIT $2",
+            " ORDER BY active_since DESC, id DESC LIMIT $2",
             info.context["user_id"],
             first,
         )

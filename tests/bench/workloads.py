@@ -61,7 +61,7 @@ WORKLOADS = (
         "query Inbox { viewer { conversations(first: 20) { nodes {"
         " id title model messageCount activeAt lastMessage { role content createdAt } } } } }",
         "query Inbox { viewer: query {"
-        f" conversations: allConversations(first: 20, orderBy: ACTIVE_AT_DESC, {_LIVE}) {{ nodes {{"
+        f" conversations: allConversations(first: 20, orderBy: ACTIVE_SINCE_DESC, {_LIVE}) {{ nodes {{"
         " id: rowId title model messageCount activeAt lastMessage { role content createdAt } } } } }",
         _none,
         {"title": 20, "content": 20},
@@ -85,7 +85,7 @@ WORKLOADS = (
         " { nodes { id seq role content createdAt updatedAt"
         f" toolExecutions {{ nodes {{ {_TOOLS} }} }} }} }} }} }} }} }}",
         "query Wide { viewer: query {"
-        f" conversations: allConversations(first: 50, orderBy: ACTIVE_AT_DESC, {_LIVE}) {{ nodes {{"
+        f" conversations: allConversations(first: 50, orderBy: ACTIVE_SINCE_DESC, {_LIVE}) {{ nodes {{"
         f" id: rowId title systemPrompt activeAt messages(first: 20, orderBy: SEQ_ASC, {_LIVE}) {{ nodes {{"
         f" id: rowId seq role content createdAt updatedAt {_OWN_TOOLS} }} }} }} }} }} }}",
         _none,

@@ -60,7 +60,7 @@ FROM (
     SELECT DISTINCT ON (user_id) user_id, id AS conversation_id
     FROM parley.conversations
     WHERE deleted_at IS NULL
-    ORDER BY user_id, active_at DESC) AS c;
+    ORDER BY user_id, active_since DESC) AS c;
 ANALYZE parley.writers;
 GRANT SELECT, INSERT ON parley.bare, parley.writers TO parley_runtime;
 """

@@ -19,7 +19,7 @@ const tags = jsonPgSmartTags({
     class: {
       conversations: {
         tags: { foreignKey: "(user_id, last_message_id) references messages (user_id, id)|@fieldName lastMessage" },
-        attribute: { active_at: { tags: { behavior: "+orderBy" } }, deleted_at: { tags: { behavior: "+filterBy" } } },
+        attribute: { active_since: { tags: { behavior: "+orderBy" } }, deleted_at: { tags: { behavior: "+filterBy" } } },
       },
       messages: {
         attribute: {

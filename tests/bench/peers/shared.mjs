@@ -43,7 +43,7 @@ export async function conversation(userId, id) {
 
 export async function conversations(userId, first) {
   const text = `SELECT ${CONVERSATION} FROM conversations WHERE user_id = $1 AND deleted_at IS NULL
-    ORDER BY active_at DESC, id DESC LIMIT $2`;
+    ORDER BY active_since DESC, id DESC LIMIT $2`;
   return rows("conversations", text, [userId, first]);
 }
 

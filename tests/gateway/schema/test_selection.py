@@ -28,9 +28,9 @@ async def _columns(user: Client, table: str, operation: str, **variables: Any) -
         ("nodes { id }", {"id"}),
         ("nodes { __typename }", {"id"}),
         ("edges { node { title } }", {"title"}),
-        ("nodes { title } edges { cursor node { model } }", {"title", "model", "active_at", "id"}),
-        ("edges { cursor }", {"active_at", "id"}),
-        ("pageInfo { endCursor }", {"active_at", "id"}),
+        ("nodes { title } edges { cursor node { model } }", {"title", "model", "active_since", "id"}),
+        ("edges { cursor }", {"active_since", "id"}),
+        ("pageInfo { endCursor }", {"active_since", "id"}),
         ("nodes { shown: title }", {"title"}),
         (
             "nodes { ... { title } ... on Conversation { model } ... on Node { version } }",
