@@ -130,22 +130,34 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
         BEGIN
-            IF (true
-                AND ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
-                AND (NEW.context_window > 0)
-                AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
-                AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
-                AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
-                AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))) IS NOT FALSE THEN
-                IF num_nonnulls(NULL, NEW.client_session, NEW.folder, NEW.max_messages, NEW.max_tokens, NEW.system_prompt, NEW.title) = 0 THEN
+            IF (true) IS NOT FALSE THEN
+                IF true
+                    AND NEW.auto_approval_settings = '{}'::jsonb
+                    AND NEW.client_session IS NULL
+                    AND NEW.context_window = 8192
+                    AND NEW.folder IS NULL
+                    AND NEW.max_messages IS NULL
+                    AND NEW.max_tokens IS NULL
+                    AND NEW.metadata = '{}'::jsonb
+                    AND NEW.model = 'gpt-4o-mini'::text
+                    AND NEW.provider = 'openai'::text
+                    AND NEW.system_prompt IS NULL
+                    AND NEW.temperature = 0.7
+                    AND NEW.title IS NULL THEN
                     RETURN NEW;
                 END IF;
                 IF (true
+                    AND ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
                     AND (char_length(NEW.client_session) <= 255)
+                    AND (NEW.context_window > 0)
                     AND ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255))
                     AND (NEW.max_messages > 0)
                     AND (NEW.max_tokens > 0)
+                    AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
+                    AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
+                    AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
                     AND (char_length(NEW.system_prompt) <= 100000)
+                    AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))
                     AND (char_length(NEW.title) <= 500)) IS NOT FALSE THEN
                     RETURN NEW;
                 END IF;
@@ -856,19 +868,28 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
             IF (true
                 AND ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text))
                 AND (char_length(NEW.content) <= 262144)
-                AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
-                AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
-                AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
-                AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))
-                AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))) IS NOT FALSE THEN
-                IF num_nonnulls(NULL, NEW.finish_reason, NEW.model, NEW.processing_ms, NEW.relevance_score, NEW.token_count) = 0 THEN
+                AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))) IS NOT FALSE THEN
+                IF true
+                    AND NEW.files = '[]'::jsonb
+                    AND NEW.finish_reason IS NULL
+                    AND NEW.images = '[]'::jsonb
+                    AND NEW.model IS NULL
+                    AND NEW.processing_ms IS NULL
+                    AND NEW.provider_metadata = '{}'::jsonb
+                    AND NEW.relevance_score IS NULL
+                    AND NEW.status = 'complete'::text
+                    AND NEW.token_count IS NULL THEN
                     RETURN NEW;
                 END IF;
                 IF (true
+                    AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
                     AND ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50))
+                    AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
                     AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
                     AND (NEW.processing_ms >= 0)
+                    AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
                     AND ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision))
+                    AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))
                     AND (NEW.token_count >= 0)) IS NOT FALSE THEN
                     RETURN NEW;
                 END IF;
@@ -911,7 +932,7 @@ DECLARE
     broken text[] := '{}';
     required text[] := '{true}';
     optional text[] := '{true}';
-    may_be_null text[] := '{NULL}';
+    untouched text[] := '{true}';
     holds boolean;
 BEGIN
     IF current_setting('server_version_num')::integer < 180000 THEN
@@ -930,29 +951,33 @@ BEGIN
     -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
     FOR rule IN
         SELECT
-            conname, condition, nulls,
-            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new,
-            CASE WHEN are_optional THEN ARRAY(SELECT 'NEW.' || quote_ident(one) FROM unnest(used) AS one) END AS optional
+            conname, condition, are_constant, defaults, tests,
+            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new
         FROM pg_constraint
         CROSS JOIN LATERAL (SELECT pg_get_expr(conbin, conrelid)) AS e (condition)
         CROSS JOIN LATERAL (
             SELECT
-                array_agg(attname::text), bool_and(NOT attnotnull),
-                string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', ')
+                array_agg(name), bool_and(CASE WHEN standard IS NULL THEN NOT attnotnull ELSE strpos(standard, '(') = 0 END),
+                string_agg(format('%s::%s AS %I', coalesce(standard, 'NULL'), type, name), ', '),
+                array_agg('NEW.' || quote_ident(name) || coalesce(' = ' || standard, ' IS NULL'))
             FROM pg_attribute
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            CROSS JOIN LATERAL (
+                SELECT attname::text, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
+            ) AS d (name, type, standard)
             WHERE attrelid = conrelid AND attnum = ANY (conkey)
-        ) AS a (used, are_optional, nulls)
+        ) AS a (used, are_constant, defaults, tests)
         WHERE conrelid = table_name::regclass AND contype = 'c'
         ORDER BY conname
     LOOP
         broken := broken || format('WHEN NOT %s THEN %L', rule.of_new, rule.conname);
         holds := false;
-        IF rule.optional IS NOT NULL THEN
-            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.nulls) INTO holds;
+        IF rule.are_constant THEN
+            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.defaults) INTO holds;
         END IF;
         IF holds THEN
             optional := optional || rule.of_new;
-            may_be_null := may_be_null || rule.optional;
+            untouched := untouched || rule.tests;
         ELSE
             required := required || rule.of_new;
         END IF;
@@ -963,7 +988,7 @@ BEGIN
         AS $body$
         BEGIN
             IF (%2$s) IS NOT FALSE THEN
-                IF num_nonnulls(%3$s) = 0 THEN
+                IF %3$s THEN
                     RETURN NEW;
                 END IF;
                 IF (%4$s) IS NOT FALSE THEN
@@ -978,7 +1003,7 @@ BEGIN
         $function$,
         table_name || '_rules',
         array_to_string(required, E'\n                AND '),
-        array_to_string(may_be_null, ', ', 'NULL'),
+        array_to_string(untouched, E'\n                    AND '),
         array_to_string(optional, E'\n                    AND '),
         table_name,
         array_to_string(broken, E'\n            '));
@@ -2454,7 +2479,7 @@ CREATE POLICY tenant ON parley.context_optimizations USING ((user_id = ( SELECT 
 
 -- policy conversations tenant
 
-CREATE POLICY tenant ON parley.conversations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy feeds tenant
 
@@ -2495,6 +2520,10 @@ CREATE POLICY tenant ON parley.usage_logs USING ((user_id = ( SELECT parley.tena
 -- policy users tenant
 
 CREATE POLICY tenant ON parley.users USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy conversations tenant_of_trigger
+
+CREATE POLICY tenant_of_trigger ON parley.conversations TO parley_owner USING ((NOT (user_id IS DISTINCT FROM parley.tenant())));
 
 -- row security tool_executions
 

@@ -120,12 +120,15 @@ def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = Fals
 
 @functools.lru_cache(maxsize=1024)
 def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
-    """A new row of the caller with the values of `names` from `$2` on."""
+    """A new row of the caller with the values of `names` from `$2` on.
+
+    It is given back as it was stored: nothing has come to a new row of what a function would add to it.
+    """
     values = ", ".join(f"${2 + n}" for n in range(len(names)))
     return (
         f"INSERT INTO {table} ({', '.join(('user_id', *names))})\n"
         f"VALUES ({', '.join(filter(None, ('$1', values)))})\n"
-        f"RETURNING {_list(table, columns)}"
+        f"RETURNING {', '.join(_selected(column, {}, '') for column in columns)}"
     )
 
 

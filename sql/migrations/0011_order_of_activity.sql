@@ -1,7 +1,8 @@
 -- A message to the conversation that was active last leaves the order of the inbox as it is, yet it changed the time that
 -- this order went by, and with it an entry in each index of conversations. The order goes by a time of its own now, from
 -- when a conversation has been the one active last. Most messages leave that as it is, and so every index too: their
--- conversation is updated where it lies. With cheaper rules, adding a message takes another eighth less CPU.
+-- conversation is updated where it lies. With cheaper rules and a cheaper policy, adding a message takes a seventh fewer
+-- instructions of the server.
 --
 -- All of this changes the catalog alone. The next migration notes the time for the conversations that are there.
 
@@ -91,8 +92,14 @@ BEGIN
 END
 $$;
 
+-- For the triggers, which write one row at a time. Put as an equation, the planner would prove it before it reads anything,
+-- which pays where many rows are read, and here costs more than the row.
+ALTER POLICY tenant ON conversations TO parley_runtime;
+CREATE POLICY tenant_of_trigger ON conversations TO parley_owner USING (user_id IS NOT DISTINCT FROM tenant());
 
--- As before, but rules of columns that are all null are not prepared: a connection does that once for each transaction.
+
+-- As before, but rules of columns that hold what they hold if nobody says otherwise are not prepared: a connection does
+-- that anew for each transaction.
 CREATE OR REPLACE FUNCTION rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -102,7 +109,7 @@ DECLARE
     broken text[] := '{}';
     required text[] := '{true}';
     optional text[] := '{true}';
-    may_be_null text[] := '{NULL}';
+    untouched text[] := '{true}';
     holds boolean;
 BEGIN
     IF current_setting('server_version_num')::integer < 180000 THEN
@@ -121,29 +128,33 @@ BEGIN
     -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
     FOR rule IN
         SELECT
-            conname, condition, nulls,
-            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new,
-            CASE WHEN are_optional THEN ARRAY(SELECT 'NEW.' || quote_ident(one) FROM unnest(used) AS one) END AS optional
+            conname, condition, are_constant, defaults, tests,
+            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new
         FROM pg_constraint
         CROSS JOIN LATERAL (SELECT pg_get_expr(conbin, conrelid)) AS e (condition)
         CROSS JOIN LATERAL (
             SELECT
-                array_agg(attname::text), bool_and(NOT attnotnull),
-                string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', ')
+                array_agg(name), bool_and(CASE WHEN standard IS NULL THEN NOT attnotnull ELSE strpos(standard, '(') = 0 END),
+                string_agg(format('%s::%s AS %I', coalesce(standard, 'NULL'), type, name), ', '),
+                array_agg('NEW.' || quote_ident(name) || coalesce(' = ' || standard, ' IS NULL'))
             FROM pg_attribute
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            CROSS JOIN LATERAL (
+                SELECT attname::text, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
+            ) AS d (name, type, standard)
             WHERE attrelid = conrelid AND attnum = ANY (conkey)
-        ) AS a (used, are_optional, nulls)
+        ) AS a (used, are_constant, defaults, tests)
         WHERE conrelid = table_name::regclass AND contype = 'c'
         ORDER BY conname
     LOOP
         broken := broken || format('WHEN NOT %s THEN %L', rule.of_new, rule.conname);
         holds := false;
-        IF rule.optional IS NOT NULL THEN
-            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.nulls) INTO holds;
+        IF rule.are_constant THEN
+            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.defaults) INTO holds;
         END IF;
         IF holds THEN
             optional := optional || rule.of_new;
-            may_be_null := may_be_null || rule.optional;
+            untouched := untouched || rule.tests;
         ELSE
             required := required || rule.of_new;
         END IF;
@@ -154,7 +165,7 @@ BEGIN
         AS $body$
         BEGIN
             IF (%2$s) IS NOT FALSE THEN
-                IF num_nonnulls(%3$s) = 0 THEN
+                IF %3$s THEN
                     RETURN NEW;
                 END IF;
                 IF (%4$s) IS NOT FALSE THEN
@@ -169,7 +180,7 @@ BEGIN
         $function$,
         table_name || '_rules',
         array_to_string(required, E'\n                AND '),
-        array_to_string(may_be_null, ', ', 'NULL'),
+        array_to_string(untouched, E'\n                    AND '),
         array_to_string(optional, E'\n                    AND '),
         table_name,
         array_to_string(broken, E'\n            '));
