@@ -21,8 +21,8 @@ from tests.bench.servers import Server, cpu_seconds_with_ended
 from tests.bench.workloads import Workload
 
 CONCURRENCY = 16
-_KINDS_OF_REQUEST = 5
-"""How many different requests each caller makes."""
+_REQUESTS = 100
+"""How many each caller makes before the first comes again: all together more than `gateway/http/recent.py` keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,7 @@ def _requests(server: Server, workload: Workload, data: DataSet) -> list[bytes]:
     """Requests of all callers in turn, so that one rarely follows itself."""
     callers = data.writers if workload.writes else data.readers
     return [
-        server.kind.request(server.url, workload, caller, number)
-        for number in range(_KINDS_OF_REQUEST)
-        for caller in callers
+        server.kind.request(server.url, workload, caller, number) for number in range(_REQUESTS) for caller in callers
     ]
 
 

@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +84,7 @@ async def _setting(results: Results, data: DataSet) -> str:
     postgresql = await postgresql_version(data)
     rows = [
         ("Machine", machine(results.load)),
-        ("Versions", f"Python {platform.python_version()}, PostgreSQL {postgresql}, " + ", ".join(_versions(results))),
+        ("Versions", f"{interpreter()}, PostgreSQL {postgresql}, " + ", ".join(_versions(results))),
         (
             "Data",
             f"{SIZE['users']} users of {SIZE['conversations']} conversations of {SIZE['messages']} messages, a tool"
@@ -92,8 +94,7 @@ async def _setting(results: Results, data: DataSet) -> str:
             "Load",
             f"{CONCURRENCY} kept connections, 20 callers in turn (20 others write), {results.rounds} interleaved"
             f" rounds of {results.seconds:g} s after one to warm up, medians; all answers are compared beforehand;"
-            " callers send the same few bodies again, so Parley knows every query by its bytes"
-            " (`gateway/http/recent.py`) and parses none, which mutations are not spared",
+            " no request is like another, so that Parley knows none by its bytes (`gateway/http/recent.py`)",
         ),
         ("CPU", "user and system time of the server's processes and threads, without PostgreSQL and the client"),
     ]
@@ -122,6 +123,12 @@ def machine(load: float) -> str:
     """What everything ran on, with its load before the run."""
     shared = "shared by client, servers and PostgreSQL"
     return f"{processor()}, {os.cpu_count()} cores, {shared}; load before the run {load:.1f}"
+
+
+def interpreter() -> str:
+    """Python's version, and whether it was compiled with profiles, which the Makefile prefers for the same reasons."""
+    is_tuned = sys.base_prefix == "/usr" or "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
+    return f"Python {platform.python_version()} (compiled with{'' if is_tuned else 'out'} profiles)"
 
 
 def processor() -> str:

@@ -7,9 +7,9 @@ cannot share a flush. That is why Parley's hints go out after the commit. Both a
 where there is a C compiler, with a disk whose flush takes 1 ms longer (`slow_sync.c`, preloaded into the server).
 
 The client is pgbench: it takes so little CPU that the server's is what the figures are about. It sends what a process
-sends: the caller's stamp and the statement of `addMessage`, in one message, as the role that serves requests. The
-mutation is that of `make bench`, so that is what it asks back. `bare` sends the same stamp and inserts the same row into
-a table that has no more than a primary key. Each writer is a user of their own, and writes in their latest conversation.
+sends: the caller's stamp and the statement of `addMessage`, in one message, as the role that serves requests. It asks
+back what the mutation of `make bench` shows. `bare` sends the same stamp and inserts the same row into a table that has
+no more than a primary key. Each writer is a user of their own, and writes in their latest conversation.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ def scripts() -> dict[str, str]:
     """What each kind of write sends, for pgbench."""
     stamp = _named(_STAMP, STAMP_NAMES)
     add, bare = (
-        _named(statements.insert(name, COLUMNS, SHOWN), ("user_id", *COLUMNS))
-        for name in ("messages", "bare")
+        _named(statements.insert(name, COLUMNS, SHOWN), ("user_id", *COLUMNS)) for name in ("messages", "bare")
     )
     notify = "SELECT pg_notify('parley', :user_id)"
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from tests.bench.live.delivery import Delivery
 from tests.bench.live.fanout import Fanout
 from tests.bench.live.idle import Idle
 from tests.bench.live.stalled import Stalled
-from tests.bench.report import machine, met, postgresql_version, table, versions
+from tests.bench.report import interpreter, machine, met, postgresql_version, table, versions
 
 LESS_CPU_GOAL = 2.5
 MORE_DELIVERIES_GOAL = 2.0
@@ -69,7 +68,7 @@ async def _setting(results: Results, data: DataSet) -> str:
     names = ", ".join(versions(PYTHON_PACKAGES, NPM_PACKAGES if results.fanouts is not None else ()))
     rows = [
         ("Machine", machine(results.load)),
-        ("Versions", f"Python {platform.python_version()}, PostgreSQL {postgresql}, {names}"),
+        ("Versions", f"{interpreter()}, PostgreSQL {postgresql}, {names}"),
         (
             "Data",
             f"{SIZE['users']} users of {SIZE['conversations']} conversations of {SIZE['messages']} messages, and"
