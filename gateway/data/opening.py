@@ -18,7 +18,7 @@ from gateway.data.failure import LOST
 from gateway.data.guard import refuse_unsafe
 from gateway.data.migrate import migrate, pending
 from gateway.data.migration import Migration
-from gateway.data.primary import Primary
+from gateway.data.primary import Primary, hosts
 from gateway.data.roles import RuntimeRole
 from gateway.refusal import Refusal
 
@@ -123,6 +123,9 @@ def _reaching(url: str) -> Iterator[None]:
 
 def place(url: str) -> str:
     """Where `url` points and as whom, without its password."""
-    parts = urlsplit(url)
-    where = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["this machine"])[0]
+    each = [urlsplit(host) for host in hosts(url)]
+    parts = each[0]
+    where = ",".join(
+        one.netloc.rpartition("@")[2] or parse_qs(one.query).get("host", ["this machine"])[0] for one in each
+    )
     return f"{where}{parts.path} (role {unquote(parts.username or '') or 'of this account'})"

@@ -9,6 +9,7 @@ the time, and one that failed goes to the end of the line.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -62,10 +63,13 @@ def hosts(url: str) -> list[str]:
 
     Raises `ValueError` where their ports cannot be told.
     """
-    parts = urlsplit(url)
-    account, at, addresses = parts.netloc.rpartition("@")
+    scheme, mark, rest = url.partition("://")
+    authority, *path = re.split("([/?#].*)", rest, maxsplit=1, flags=re.DOTALL)
+    # Not by urlsplit(), which takes no list of hosts in all versions of Python, and knows nothing but one host elsewhere.
+    account, at, addresses = authority.rpartition("@")
     if addresses:
-        return [parts._replace(netloc=account + at + address).geturl() for address in addresses.split(",")]
+        return ["".join((scheme, mark, account, at, address, *path)) for address in addresses.split(",")]
+    parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     names, ports = query.get("host", "").split(","), query.get("port", "").split(",")
     if len(names) == 1:

@@ -71,5 +71,9 @@ async def test_migrating_without_a_role_that_may_is_a_question_of_settings(datab
             await bring_up_to_date(reached)
 
 
+def test_place_of_several_hosts_is_all_of_them() -> None:
+    assert place("postgresql://app:secret@one:1,[::2]:2/parley") == "one:1,[::2]:2/parley (role app)"
+
+
 def test_place_of_a_socket_is_its_directory() -> None:
     assert place("postgresql://app@/parley?host=/run/db&port=5432") == "/run/db/parley (role app)"
