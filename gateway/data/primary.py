@@ -65,7 +65,7 @@ def hosts(url: str) -> list[str]:
     """
     scheme, mark, rest = url.partition("://")
     authority, *path = re.split("([/?#].*)", rest, maxsplit=1, flags=re.DOTALL)
-    # Not by urlsplit(), which takes no list of hosts in all versions of Python, and knows nothing but one host elsewhere.
+    # Not by urlsplit(): where one of several hosts is in brackets, newer versions of Python refuse the URL.
     account, at, addresses = authority.rpartition("@")
     if addresses:
         return ["".join((scheme, mark, account, at, address, *path)) for address in addresses.split(",")]
