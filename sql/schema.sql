@@ -1369,7 +1369,7 @@ COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of 
 
 -- comment COLUMN conversations.active_since
 
-COMMENT ON COLUMN parley.conversations.active_since IS 'When it became the one active last, which it then was until another did: the order of an inbox.';
+COMMENT ON COLUMN parley.conversations.active_since IS 'When it became the one active last, which it then was until another did: the order of an inbox. It goes by when something was written: whoever imports rows of the past sets it to active_at afterwards.';
 
 -- table feeds
 

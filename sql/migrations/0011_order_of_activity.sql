@@ -14,7 +14,8 @@ COMMENT ON COLUMN feeds.latest_since IS 'Since when it has been that; never earl
 ALTER TABLE conversations ADD COLUMN active_since timestamptz, SET (fillfactor = 85);
 COMMENT ON COLUMN conversations.active_at IS 'Of the last message, or of the creation.';
 COMMENT ON COLUMN conversations.active_since IS
-    'When it became the one active last, which it then was until another did: the order of an inbox.';
+    'When it became the one active last, which it then was until another did: the order of an inbox. It goes by when '
+    'something was written: whoever imports rows of the past sets it to active_at afterwards.';
 
 SELECT feed_spares('conversations', ARRAY[
     'last_seq', 'message_count', 'last_message_id', 'last_message_at', 'active_at', 'active_since', 'message_tokens',
