@@ -63,12 +63,13 @@ def hosts(url: str) -> list[str]:
 
     Raises `ValueError` where their ports cannot be told.
     """
-    scheme, mark, rest = url.partition("://")
-    authority, *path = re.split("([/?#].*)", rest, maxsplit=1, flags=re.DOTALL)
     # Not by urlsplit(): where one of several hosts is in brackets, newer versions of Python refuse the URL.
+    scheme, mark, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
     account, at, addresses = authority.rpartition("@")
     if addresses:
-        return ["".join((scheme, mark, account, at, address, *path)) for address in addresses.split(",")]
+        path = rest.removeprefix(authority)
+        return [f"{scheme}{mark}{account}{at}{address}{path}" for address in addresses.split(",")]
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     names, ports = query.get("host", "").split(","), query.get("port", "").split(",")
