@@ -16,6 +16,8 @@ class Options:
     """How many proxies stand before the gateway and each add the address they were called from."""
     head_timeout_seconds: float = 15
     """How long the head of a request may take to come: from the beginning of a connection, or from its first byte."""
+    keepalive_seconds: float = 75
+    """How long a connection may rest between two requests: longer than load balancers let one rest, most of them 60."""
     max_body_bytes: int = 2 * 1024 * 1024
     """Of a request's body, before and after decompression, and of a websocket's message."""
     body_timeout_seconds: float = 30

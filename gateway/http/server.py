@@ -99,6 +99,7 @@ def make_runner(app: web.Application, options: Options | None = None) -> Runner:
         access_log=None,
         auto_decompress=False,
         handler_cancellation=True,
+        keepalive_timeout=options.keepalive_seconds,
         lingering_time=LINGERING_SECONDS,
         shutdown_timeout=CANCELLING_SECONDS,
     )

@@ -241,9 +241,8 @@ async def test_http_1_0_is_closed_after_the_answer(served: Served) -> None:
         assert await client.closed()
 
 
-async def test_connection_that_rests_too_long_is_closed_but_not_one_that_works(served: Served) -> None:
-    server_of(served)._kwargs["keepalive_timeout"] = 0.05
-    async with connected(served) as busy:
+async def test_connection_that_rests_too_long_is_closed_but_not_one_that_works() -> None:
+    async with serving(keepalive_seconds=0.05) as served, connected(served) as busy:
         busy.send(post(WAIT))
         await served.toy.listeners(1)
         async with connected(served) as resting:
