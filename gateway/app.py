@@ -24,6 +24,7 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
+from gateway.data.group_commit import GroupCommit
 from gateway.data.opening import OpenDatabase
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
@@ -91,6 +92,7 @@ async def running(
 
         watched = {"on_statement": on_statement, "on_query": traces.statement if traces else None}
         pool = await pool_of(settings.pool_size, settings.pool_wait_seconds, **watched)
+        group = GroupCommit(pool) if settings.group_commit else None
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         sockets = SocketRegistry()
@@ -102,7 +104,7 @@ async def running(
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         await stack.enter_async_context(hearing(broker, hub, signals))
         presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
-        resources = Resources(pool, hub, signals, presence, await _rules(pool), accounts)
+        resources = Resources(pool, group, hub, signals, presence, await _rules(pool), accounts)
         engine = _engine(settings, schema or graphql_schema(), traces)
         live = Live(engine, replace(resources, pool=live_pool))
         admission = Admission(_options(settings))
@@ -112,7 +114,7 @@ async def running(
             await stack.enter_async_context(_kept_up(lambda: measure_lag(lags)))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
-        instruments = Instruments(engine, pool, hub, live, broker, sockets, admission, refused, lags)
+        instruments = Instruments(engine, pool, group, hub, live, broker, sockets, admission, refused, lags)
         yield Gateway(url, resources, sockets, instruments)
 
 

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from gateway.broker.protocol import Broker
+from gateway.data.group_commit import GroupCommit
 from gateway.data.pool import Pool
 from gateway.errors import ParleyError
 from gateway.execution import Engine
@@ -90,6 +91,7 @@ class Instruments:
 
     engine: Engine
     pool: Pool
+    group: GroupCommit | None
     hub: Hub
     live: Live
     broker: Broker
@@ -112,6 +114,7 @@ class Instruments:
             *_of_live(self.live.counts),
             *_of_broker(self.broker),
             *_of_pool(self.pool),
+            *_of_group(self.group),
             *_of_ways(self.engine.ways),
             *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
         ]
@@ -123,6 +126,11 @@ class Instruments:
 def _each(name: str, label: str, counts: Mapping[Any, int]) -> Iterator[Sample]:
     for key, count in counts.items():
         yield name, "_total", {label: str(key)}, count
+
+
+def _of_group(group: GroupCommit | None) -> Iterator[Sample]:
+    yield "parley_group_commits", "_total", {}, group.commits if group else 0
+    yield "parley_group_commit_rows", "_total", {}, group.rows if group else 0
 
 
 def _of_pool(pool: Pool) -> Iterator[Sample]:

@@ -35,7 +35,7 @@ class Statements:
     texts: list[str] = field(default_factory=list)
 
     def record(self, text: str) -> None:
-        if "set_config" not in text:
+        if not text.startswith("SELECT WHERE set_config"):
             self.texts.append(text)
 
 

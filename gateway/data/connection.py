@@ -11,7 +11,7 @@ import asyncio
 import functools
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -104,6 +104,24 @@ class StampedConnection(asyncpg.Connection):
         if found is None:
             return await super().fetchrow(query, *args, record_class=record_class)
         return found[0] if found else None
+
+    async def fetch_each(
+        self, query: str, sets: Sequence[Sequence[Any]], record_class: type[asyncpg.Record], last: tuple[Any, ...]
+    ) -> list[Any]:
+        """The row that a statement gives for each set of arguments, all in one transaction and sent at once.
+
+        Each carries a stamp of its own, `last` that of the last. One that fails takes all back.
+        """
+        self.stamped_for = None
+        self.asked_at = self._loop.time()
+        try:
+            found: list[Any] = await self.fetchmany(query, sets, record_class=record_class)
+        finally:
+            self.asked_at = None
+        if len(found) != len(sets):
+            raise asyncpg.InternalClientError("Not every statement has given its row.")
+        self.stamped_for = last
+        return found
 
     def at_rest(self) -> bool:
         """Whether the next to use it finds nothing of the last: no statement, no cancelling, no transaction."""

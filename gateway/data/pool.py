@@ -1,8 +1,9 @@
 """The pool of connections of the runtime role.
 
 A caller gets the free connection that is stamped for it already, and otherwise the one that has been unused for
-longest, so that the stamps of those who come often stay. Whoever finds none waits, and what is given back goes to those
-who wait in the order in which they came.
+longest, so that the stamps of those who come often stay. What is done for nobody or for many gets the one used last,
+whose server process has the most at hand. Whoever finds none waits, and what is given back goes to those who wait in
+the order in which they came.
 """
 
 from __future__ import annotations
@@ -134,8 +135,9 @@ class Pool:
         free = self._free
         while free:
             place = len(free) - 1
-            while place and free[place].stamped_for is not stamp:
-                place -= 1
+            if stamp is not None:
+                while place and free[place].stamped_for is not stamp:
+                    place -= 1
             connection = free.pop(place)
             if not connection.is_closed():
                 connection.taken = True

@@ -21,6 +21,7 @@ import asyncpg
 from gateway.data import statements
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.group_commit import GroupCommit, NewRow
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
@@ -32,35 +33,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NOTHING: Mapping[str, tuple[str, ...]] = {}
+_ALL: Mapping[str, tuple[str, ...]] = {}
 
 
 class Statements:
     """Statements of one caller on one connection, in a transaction, or each by itself."""
 
     def __init__(
-        self,
-        connection: StampedConnection,
-        stamp: Stamp,
-        *,
-        commits: bool = False,
-        shown: Mapping[str, tuple[str, ...]] = NOTHING,
+        self, stamp: Stamp, *, within: StampedConnection | None = None, each_for: Tenant | None = None
     ) -> None:
-        """`commits` says that each takes effect by itself. Each then carries the stamp: one that fails takes it off.
+        """In the transaction that has begun on a connection, or each with an effect of its own `each_for` the tenant.
 
-        `shown` are the columns, by table, to which `insert` may restrict itself.
+        Of these each carries the stamp, since one that fails takes it off, and the first of them takes a connection.
         """
-        self.connection = connection
-        self._shown = shown
         self.user_id = stamp.user_id
-        self._stamp = stamp if commits else None
-        self._commits = commits
+        self._connection = within
+        self._tenant = each_for
+        self._stamp = None if each_for is None else stamp
 
     async def rows(self, query: Query, **values: Any) -> list[asyncpg.Record]:
         """All rows that a hand-written query gives."""
         arguments = query.arguments(self.user_id, values)
-        with told_clearly(self.connection, commits=self._commits):
-            return await self.connection.fetch(query.text, *arguments, stamp=self._stamp)
+        connection = self._connection or await self._connected()
+        with told_clearly(connection, commits=self._stamp is not None):
+            return await connection.fetch(query.text, *arguments, stamp=self._stamp)
 
     async def row(self, query: Query, **values: Any) -> asyncpg.Record | None:
         """The row that a hand-written query gives, or None."""
@@ -80,14 +76,29 @@ class Statements:
         found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
 
-    async def insert(self, entity: type[T], values: dict[str, Any], *, for_show: bool = False) -> T:
-        """A new object of the caller. `for_show`, it has no more columns than will be shown of it, and its id."""
-        described = _entity(entity)
-        columns = self._shown.get(described.table, described.columns) if for_show else described.columns
-        text = statements.insert(described.table, tuple(values), columns)
-        arguments = [self.user_id, *described.encoded(values).values()]
-        made: Any = await self._row(text, arguments, described.record)
-        return made  # type: ignore[no-any-return]
+    async def insert(
+        self, entity: type[T], values: dict[str, Any], *, for_show: bool = False, in_group: bool = False
+    ) -> T:
+        """A new object of the caller. `for_show`, it has no more columns than will be shown of it, and its id.
+
+        `in_group`, it may commit together with those of others, as `statements.insert_stamped` allows, if it is the
+        first statement of its operation.
+        """
+        described, tenant = _entity(entity), self._tenant
+        columns = described.columns
+        if for_show and tenant is not None:
+            columns = tenant.shown.get(described.table, columns)
+        names, arguments = tuple(values), [self.user_id, *described.encoded(values).values()]
+
+        def alone() -> Any:
+            return self._row(statements.insert(described.table, names, columns), arguments, described.record)
+
+        # Whoever has a connection must not wait for another one: all might.
+        if not in_group or tenant is None or tenant.group is None or tenant._connection is not None:
+            return await alone()  # type: ignore[no-any-return]
+        text = statements.insert_stamped(described.table, names, columns)
+        row = NewRow(tenant.stamp, text, arguments, described.record, tenant._committed)
+        return await tenant.group.insert(row, alone)  # type: ignore[return-value]
 
     async def update(
         self, entity: type[T], id: UUID, values: dict[str, Any], *, guard: str = "", parameters: Sequence[Any] = ()
@@ -103,16 +114,21 @@ class Statements:
         return cast("T | None", changed)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
+        connection = self._connection or await self._connected()
         try:
-            found: asyncpg.Record | None = await self.connection.fetchrow(
+            found: asyncpg.Record | None = await connection.fetchrow(
                 text, *arguments, record_class=record, stamp=self._stamp
             )
         except ERRORS as error:
-            failure = failed(error, self.connection, commits=self._commits)
+            failure = failed(error, connection, commits=self._stamp is not None)
             if failure is None:
                 raise
             raise failure from error
         return found
+
+    async def _connected(self) -> StampedConnection:
+        connection = self._connection = await cast("Tenant", self._tenant)._taken()
+        return connection
 
 
 class Tenant:
@@ -122,8 +138,16 @@ class Tenant:
     """
 
     def __init__(
-        self, pool: Pool, stamp: Stamp | None, *, snapshot: bool = False, committed: Callable[[UUID], None]
+        self,
+        pool: Pool,
+        stamp: Stamp | None,
+        *,
+        group: GroupCommit | None = None,
+        snapshot: bool = False,
+        committed: Callable[[UUID], None],
     ) -> None:
+        self.group = group
+        """Where new rows may commit together with those of others."""
         self._pool = pool
         self._stamp = stamp
         self._snapshot = snapshot
@@ -131,7 +155,7 @@ class Tenant:
         self._connection: StampedConnection | None = None
         self._in_snapshot = False
         self._closed = False
-        self.shown: Mapping[str, tuple[str, ...]] = NOTHING
+        self.shown: Mapping[str, tuple[str, ...]] = _ALL
         """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
         self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
         """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
@@ -203,7 +227,7 @@ class Tenant:
             with told_clearly(connection):
                 await transaction.start()
             try:
-                yield Statements(connection, stamp)
+                yield Statements(stamp, within=connection)
             except BaseException:
                 # A connection that is lost has rolled back by that.
                 with suppress(*ERRORS):
@@ -329,18 +353,11 @@ class _Autocommit:
         self._tenant = tenant
 
     async def __aenter__(self) -> Statements:
-        """Wait for the turn, and for a connection."""
+        """Wait for the turn."""
         tenant, stamp = self._tenant, self._tenant.stamp
         self._user_id = stamp.user_id
         self._task = tenant._first_turn() or await tenant._begin_turn()
-        try:
-            picked = None
-            if tenant._connection is None:
-                picked = tenant._connection = tenant._pool.pick(stamp)
-            return Statements(picked or await tenant._taken(), stamp, commits=True, shown=tenant.shown)
-        except BaseException:
-            await tenant._end_turn(self._task)
-            raise
+        return Statements(stamp, each_for=tenant)
 
     async def __aexit__(self, *_: object) -> None:
         """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""

@@ -86,7 +86,7 @@ async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> Exe
     connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
     signals, keys = Signals(ProcessBroker()), SimpleNamespace(refresh_key=bytes(32))
     presence, accounts = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
-    shared = Resources(connection, cast("Any", _Hub()), signals, presence, cast("Any", None), accounts)
+    shared = Resources(connection, None, cast("Any", _Hub()), signals, presence, cast("Any", None), accounts)
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
     snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)

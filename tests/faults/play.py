@@ -63,7 +63,7 @@ class Cast:
     """How many take part, and how they behave."""
 
     users: int = 3
-    writers: int = 8
+    writers: int = 16
     followers: int = 30
     stalled: int = 0
     """Of the followers, those that do not read until they are let."""

@@ -33,7 +33,13 @@ SLOW_COMMIT = (
     " FOR EACH ROW EXECUTE FUNCTION pg_temp.sleep()",
     "INSERT INTO slow VALUES (1)",
 )
-"""Makes the commit of a transaction take its time."""
+
+
+async def make_commit_slow(tenant: Tenant) -> None:
+    """Have the commit of the tenant's transaction take its time."""
+    assert tenant._connection is not None
+    for text in SLOW_COMMIT:
+        await tenant._connection.execute(text)
 
 
 @dataclass(slots=True)
@@ -124,9 +130,8 @@ async def test_a_cancelled_transaction_is_rolled_back(operations: Operations) ->
 
 async def test_a_commit_that_is_cancelled_leaves_a_clean_connection_and_a_hint(operations: Operations) -> None:
     async def operate() -> None:
-        async with operations.begin() as tenant, tenant.transaction() as db:
-            for text in SLOW_COMMIT:
-                await db.connection.execute(text)
+        async with operations.begin() as tenant, tenant.transaction():
+            await make_commit_slow(tenant)
 
     task = asyncio.create_task(operate())
     await operations.until_busy()
@@ -277,9 +282,8 @@ async def test_a_transaction_whose_connection_is_lost_in_the_commit_may_have_bee
     async with operations.begin() as tenant:
 
         async def write() -> None:
-            async with tenant.transaction() as db:
-                for text in SLOW_COMMIT:
-                    await db.connection.execute(text)
+            async with tenant.transaction():
+                await make_commit_slow(tenant)
 
         task = asyncio.create_task(write())
         await operations.until_busy()

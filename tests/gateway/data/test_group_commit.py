@@ -1,0 +1,347 @@
+"""Rows of several callers in one transaction: each caller's own, stored once, and nobody's trouble another's."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from gateway.data import group_commit, statements
+from gateway.data.group_commit import GroupCommit
+from gateway.data.pool import Pool
+from gateway.data.rows import Row
+from gateway.data.stamp import Stamp
+from gateway.data.tenancy import Tenant
+from gateway.errors import Overloaded, Unavailable
+from resolvers.chat.message import Message
+from tests.database import Database
+from tests.serving import Serving
+
+HOLD = """
+    CREATE TABLE IF NOT EXISTS public.held (content text PRIMARY KEY);
+    CREATE OR REPLACE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        WHILE EXISTS (SELECT FROM public.held WHERE content = NEW.content) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        RETURN NULL;
+    END $$;
+    CREATE OR REPLACE TRIGGER hold AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION public.hold();
+"""
+"""Has the insert of a message wait for as long as its content stands in a table."""
+
+BEGINNERS = group_commit._FEW_ROWS
+"""So many go alone before others wait."""
+TOGETHER = group_commit._LEAST_AT_ONCE
+"""So many of those who wait go in one transaction, however few there are."""
+
+Task = asyncio.Task[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user, and their conversation."""
+
+    stamp: Stamp
+    conversation_id: UUID
+
+    @property
+    def user_id(self) -> UUID:
+        return self.stamp.user_id
+
+
+@dataclass(slots=True)
+class Writers:
+    """Callers who add messages, each in an operation of their own."""
+
+    pool: Pool
+    group: GroupCommit
+    superuser: asyncpg.Connection
+    committed: list[UUID] = field(default_factory=list)
+
+    async def callers(self, count: int) -> list[Caller]:
+        """New users."""
+        made = [Caller(Stamp(uuid.uuid4(), None, "user"), uuid.uuid4()) for _ in range(count)]
+        for caller in made:
+            await self.superuser.execute("SELECT set_config('app.user_id', $1, false)", str(caller.user_id))
+            await self.superuser.execute(
+                "INSERT INTO users (user_id, id, email) VALUES ($1, $1, $2)",
+                caller.user_id,
+                f"{caller.user_id}@example.org",
+            )
+            await self.superuser.execute(
+                "INSERT INTO conversations (user_id, id) VALUES ($1, $2)", caller.user_id, caller.conversation_id
+            )
+        return made
+
+    def add(self, caller: Caller, content: str, **values: Any) -> Task:
+        """Begin to add a message."""
+        return asyncio.get_running_loop().create_task(self._add(caller, content, values))
+
+    async def _add(self, caller: Caller, content: str, values: dict[str, Any]) -> Message:
+        tenant = Tenant(self.pool, caller.stamp, group=self.group, committed=self.committed.append)
+        given = {"conversation_id": caller.conversation_id, "role": "user", "content": content, **values}
+        try:
+            async with tenant.autocommit() as db:
+                return await db.insert(Message, given, in_group=True)
+        finally:
+            await tenant.close()
+
+    @asynccontextmanager
+    async def held(self, content: str) -> AsyncIterator[None]:
+        """Nobody can store this content while the block runs."""
+        await self.superuser.execute("INSERT INTO public.held VALUES ($1)", content)
+        try:
+            yield
+        finally:
+            await self.superuser.execute("DELETE FROM public.held WHERE content = $1", content)
+
+    @asynccontextmanager
+    async def others_under_way(self) -> AsyncIterator[None]:
+        """So many rows are on their way while the block runs that those who come have to wait."""
+        async with self.held("under way"):
+            tasks = [self.add(caller, "under way") for caller in await self.callers(BEGINNERS)]
+            await self.until_sleeping(BEGINNERS)
+            yield
+        await asyncio.gather(*tasks)
+
+    async def until_sleeping(self, count: int, texts: str = "%") -> list[int]:
+        """The server processes that are in the middle of a statement, when there are so many."""
+        text = (
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event = 'PgSleep' AND query LIKE $1"
+        )
+        while len(found := await self.superuser.fetch(text, texts)) < count:
+            pass
+        return [row["pid"] for row in found]
+
+    async def stored(self, callers: Sequence[Caller]) -> list[list[str]]:
+        """The contents of each caller's messages."""
+        text = "SELECT content FROM messages WHERE user_id = $1 ORDER BY seq"
+        return [[row["content"] for row in await self.superuser.fetch(text, each.user_id)] for each in callers]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def writers(database: Database, superuser: asyncpg.Connection) -> AsyncIterator[Writers]:
+    await superuser.execute(HOLD)
+    pool = await Pool.open(database.runtime_url, size=10, wait_seconds=60)
+    yield Writers(pool, GroupCommit(pool), superuser)
+    await pool.close()
+
+
+async def test_each_gets_their_own_row_and_all_commit_at_once(writers: Writers) -> None:
+    callers = await writers.callers(TOGETHER)
+    async with writers.others_under_way():
+        added = await asyncio.gather(*(writers.add(caller, f"of {caller.user_id}") for caller in callers))
+    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER)
+    assert [(row.content, row.seq) for row in added] == [(f"of {caller.user_id}", 1) for caller in callers]
+    assert await writers.stored(callers) == [[f"of {caller.user_id}"] for caller in callers]
+    assert {caller.user_id for caller in callers} <= {*writers.committed}
+    transactions = await writers.superuser.fetch(
+        "SELECT DISTINCT xmin FROM messages WHERE user_id = ANY($1)", [caller.user_id for caller in callers]
+    )
+    assert len(transactions) == 1
+
+
+async def test_who_comes_when_little_is_under_way_goes_alone(writers: Writers) -> None:
+    callers = await writers.callers(BEGINNERS)
+    await asyncio.gather(*(writers.add(caller, "hello") for caller in callers))
+    assert writers.group.commits == 0
+
+
+async def test_rows_of_one_caller_keep_their_order(writers: Writers) -> None:
+    (caller,) = await writers.callers(1)
+    contents = [str(n) for n in range(40)]
+    async with writers.others_under_way():
+        await asyncio.gather(*(writers.add(caller, content) for content in contents))
+    assert await writers.stored([caller]) == [contents]
+    assert writers.group.rows >= 39  # the last may be left over
+
+
+async def test_rows_with_other_columns_go_by_other_transactions(writers: Writers) -> None:
+    callers = await writers.callers(4)
+    async with writers.others_under_way():
+        await asyncio.gather(
+            *(writers.add(caller, "hello", **({"model": "m"} if n % 2 else {})) for n, caller in enumerate(callers))
+        )
+    assert await writers.stored(callers) == [["hello"]] * 4
+    assert (writers.group.commits, writers.group.rows) == (2, 4)
+
+
+async def test_what_is_refused_is_refused_to_its_caller_alone(writers: Writers) -> None:
+    callers = await writers.callers(TOGETHER)
+    async with writers.others_under_way():
+        wrong = writers.add(callers[0], "hello", conversation_id=callers[1].conversation_id)
+        await asyncio.gather(*(writers.add(caller, "hello") for caller in callers[1:]))
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await wrong
+    assert await writers.stored(callers) == [[], *[["hello"]] * (TOGETHER - 1)]
+    assert writers.group.commits == 0
+
+    async with writers.others_under_way():
+        await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
+    assert await writers.stored(callers) == [["again"], *[["hello", "again"]] * (TOGETHER - 1)]
+    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER - 1), "who was refused goes alone for a while"
+
+
+async def test_who_goes_alone_for_a_while_does_not_for_ever(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_APART_SECONDS", 0.0)
+    callers = await writers.callers(TOGETHER)
+    async with writers.others_under_way():
+        await asyncio.wait([writers.add(caller, "hello", parent_id=uuid.uuid4()) for caller in callers])
+    async with writers.others_under_way():
+        await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
+    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER)
+
+
+async def test_no_more_callers_are_remembered_than_there_is_room_for(
+    writers: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_MOST_APART", 2)
+    callers = await writers.callers(TOGETHER)
+    async with writers.others_under_way():
+        await asyncio.wait([writers.add(caller, "hello", parent_id=uuid.uuid4()) for caller in callers])
+    assert len(writers.group._apart) == 2
+
+
+async def test_nobody_waits_for_a_caller_whose_rows_are_locked(writers: Writers, database: Database) -> None:
+    callers = await writers.callers(TOGETHER)
+    locked = callers[2]
+    another = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    async with writers.others_under_way():
+        async with another.transaction():
+            await another.execute("SELECT FROM feeds WHERE user_id = $1 FOR UPDATE", locked.user_id)
+            tasks = [writers.add(caller, "hello") for caller in callers]
+            await asyncio.gather(*(task for task, caller in zip(tasks, callers, strict=True) if caller is not locked))
+            assert not tasks[2].done()
+        await tasks[2]
+    await another.close()
+    assert await writers.stored(callers) == [["hello"]] * TOGETHER
+
+
+async def test_who_goes_while_they_wait_has_written_nothing(writers: Writers) -> None:
+    callers = await writers.callers(5)
+    async with writers.others_under_way():
+        tasks = [writers.add(caller, "hello") for caller in callers]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+    assert tasks[0].cancelled()
+    assert await writers.stored(callers) == [[], ["hello"], ["hello"], ["hello"], ["hello"]]
+
+
+async def test_who_goes_when_their_row_has_gone_takes_nothing_back(writers: Writers) -> None:
+    callers = await writers.callers(4)
+    async with writers.others_under_way(), asyncio.TaskGroup() as group:
+        async with writers.held("slow"):
+            tasks = [writers.add(caller, "slow") for caller in callers]
+            await writers.until_sleeping(1, "%AS stamp%")
+            tasks[0].cancel()
+            await asyncio.wait(tasks[:1])
+            writers.committed.clear()
+        group.create_task(asyncio.wait(tasks))
+    assert await writers.stored(callers) == [["slow"]] * 4
+    assert callers[0].user_id in writers.committed, "their other devices hear of it"
+
+
+async def test_all_of_a_lost_transaction_are_told_that_its_outcome_is_unknown(writers: Writers) -> None:
+    callers = await writers.callers(4)
+    async with writers.others_under_way(), writers.held("slow"):
+        tasks = [writers.add(caller, "slow") for caller in callers]
+        (process,) = await writers.until_sleeping(1, "%AS stamp%")
+        await writers.superuser.execute("SELECT pg_terminate_backend($1, 10000)", process)
+        await asyncio.wait(tasks)
+    for task in tasks:
+        with pytest.raises(Unavailable) as error:
+            task.result()
+        assert error.value.extensions["outcome"] == "unknown"
+    assert await writers.stored(callers) == [[]] * 4
+    await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
+
+
+async def test_each_waits_for_a_connection_by_itself_when_there_is_none(database: Database, writers: Writers) -> None:
+    pool = await Pool.open(database.runtime_url, size=BEGINNERS, wait_seconds=0.1)
+    alone = Writers(pool, GroupCommit(pool), writers.superuser)
+    callers = await alone.callers(4)
+    async with alone.others_under_way():
+        tasks = [alone.add(caller, "hello") for caller in callers]
+        await asyncio.wait(tasks)
+    assert all(isinstance(task.exception(), Overloaded) for task in tasks)
+    assert not alone.group._apart, "that was not their fault"
+    assert await alone.stored(callers) == [[]] * 4
+    await pool.close()
+
+
+async def test_a_row_under_the_stamp_of_another_caller_is_refused(writers: Writers) -> None:
+    """Row-level security judges each row by the stamp of its own statement, whoever the connection was stamped for."""
+    one, other = await writers.callers(2)
+    text = statements.insert_stamped("messages", ("conversation_id", "role", "content"), ("id",))
+    async with writers.pool.connection() as connection:
+        await connection.stamp_with(one.stamp)
+        for caller, stamp in ((one, other.stamp), (other, one.stamp)):
+            sets = [
+                [each.user_id, each.conversation_id, "user", "hello", str(stamped.user_id), "", "user"]
+                for each, stamped in ((other, other.stamp), (caller, stamp), (one, one.stamp))
+            ]
+            with pytest.raises(asyncpg.ForeignKeyViolationError):  # of a conversation that it cannot see
+                await connection.fetch_each(text, sets, Row, one.stamp)
+            assert connection.stamped_for is None
+    assert await writers.stored([one, other]) == [[], []]
+
+
+async def test_the_connection_is_stamped_for_the_last_of_them(writers: Writers) -> None:
+    callers = await writers.callers(4)
+    async with writers.others_under_way():
+        await asyncio.gather(*(writers.add(caller, "hello") for caller in callers))
+    for connection in [*writers.pool._free]:
+        stamped = await connection.fetchval("SELECT current_setting('app.user_id', true)")
+        assert stamped == ("" if connection.stamped_for is None else str(connection.stamped_for[0])) or stamped is None
+        assert await connection.fetchval("SHOW lock_timeout") == "5s"
+
+
+async def test_nothing_of_messages_looks_at_the_caller_before_the_row_is_there(superuser: asyncpg.Connection) -> None:
+    """The stamp of a row in a group is set with the row: what runs before its statement would see another's."""
+    early = await superuser.fetch(
+        "SELECT tgname FROM pg_trigger"
+        " WHERE tgrelid = 'messages'::regclass AND NOT tgisinternal AND tgtype & 1 = 0 AND tgtype & 4 = 4"
+    )
+    assert early == []
+
+
+async def test_many_users_add_messages_through_one_gateway(serving: Serving) -> None:
+    users = [await serving.signed_up() for _ in range(8)]
+    conversations = [await user.make("createConversation", "conversation", title="t") for user in users]
+
+    async def add(n: int) -> dict[str, Any]:
+        user, conversation = users[n % 8], conversations[n % 8]
+        return await user.make(
+            "addMessage",
+            "message",
+            "id content conversation { id messageCount }",
+            conversationId=conversation["id"],
+            role="USER",
+            content=f"{n} of {user.user_id}",
+        )
+
+    added = await asyncio.gather(*(add(n) for n in range(160)))
+    assert [one["content"] for one in added] == [f"{n} of {users[n % 8].user_id}" for n in range(160)]
+    for user, conversation in zip(users, conversations, strict=True):
+        shown = await user.data(
+            "query($id: ID!) { conversation(id: $id) { messages(first: 50) { nodes { id seq } } } }",
+            id=conversation["id"],
+        )
+        nodes = shown["conversation"]["messages"]["nodes"]
+        assert [node["seq"] for node in nodes] == list(range(1, 21))
+        own = {one["id"] for one in added if one["conversation"]["id"] == conversation["id"]}
+        assert {node["id"] for node in nodes} == own
+    group = serving.gateway.resources.group
+    assert group is not None
+    assert group.rows > group.commits > 0
