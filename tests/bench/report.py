@@ -106,8 +106,8 @@ SERVERS = (
     " `Strawberry` is `stock.py`, as its documentation shows it. The Node servers are in `peers/`. Parley checks signed"
     " tokens and works under row-level security. So do PostGraphile's statements, by `pgSettings`; all but Parley look"
     " tokens up in a table. Strawberry, Mercurius and Apollo Server ask for `user_id = $1` on a role that row-level"
-    " security does not bind, which favours them. They commit each message by itself, as is usual; at Parley, messages of"
-    " different users share a commit when many come at once, which favours Parley."
+    " security does not bind, which favours them. All but Parley commit each message by itself, as is usual; at Parley,"
+    " those of different users share a commit when many come at once."
 )
 
 

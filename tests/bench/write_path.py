@@ -9,7 +9,9 @@ where there is a C compiler, with a disk whose flush takes 1 ms longer (`slow_sy
 The client is pgbench: it takes so little CPU that the server's is what the figures are about. It sends what a process
 sends: the caller's stamp and the statement of `addMessage`, in one message, as the role that serves requests. It asks
 back what the mutation of `make bench` shows. `bare` sends the same stamp and inserts the same row into a table that has
-no more than a primary key. Each writer is a user of their own, and writes in their latest conversation.
+no more than a primary key. Each writer is a user of their own, and writes in their latest conversation. `parley in
+groups` has the rows of half of the writers in a transaction, as a process sends them when so many write at once
+(`gateway/data/group_commit.py`); the other kinds are what it sends of one.
 """
 
 from __future__ import annotations
@@ -64,16 +66,14 @@ GRANT SELECT, INSERT ON parley.bare, parley.writers TO parley_runtime;
 """
 
 CHOOSE_WRITER = r"""
-\if :known = 0
-SELECT user_id, conversation_id, '' AS session_id, 'user' AS actor, 'user' AS role, 'Hello there' AS content
-FROM writers WHERE number = :client_id \gset
-\set known 1
-\endif
+SELECT user_id, conversation_id, user_id AS user_text, '' AS session_id, 'user' AS actor, 'user' AS role,
+    'Hello there' AS content
+FROM writers WHERE number = :client_id * {rows} + {place} \gset w{place}_
 """
 
 COLUMNS = ("conversation_id", "role", "content")
 SHOWN = ("id", "seq", "created_at")
-STAMP_NAMES = ("user_id", "session_id", "actor")
+STAMP_NAMES = ("user_text", "session_id", "actor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +85,41 @@ class Figures:
     """Of the server and all its processes, for one write."""
 
 
-def scripts() -> dict[str, str]:
-    """What each kind of write sends, for pgbench."""
-    stamp = _named(_STAMP, STAMP_NAMES)
-    add, bare = (
-        _named(statements.insert(name, COLUMNS, SHOWN), ("user_id", *COLUMNS)) for name in ("messages", "bare")
-    )
-    notify = "SELECT pg_notify('parley', :user_id)"
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one transaction of a kind of write sends, for pgbench."""
+
+    text: str
+    rows: int = 1
+    """Each of another writer."""
+
+
+def scripts() -> dict[str, Script]:
+    """What each kind of write sends."""
+    given = ("user_id", *COLUMNS)
+    stamp = _of(0, _STAMP, STAMP_NAMES)
+    add, bare = (_of(0, statements.insert(name, COLUMNS, SHOWN), given) for name in ("messages", "bare"))
+    notify = "SELECT pg_notify('parley', :w0_user_id)"
+    insert = statements.insert_stamped("messages", COLUMNS, SHOWN)
+    rows = [_of(place, insert, given + STAMP_NAMES) for place in range(WRITERS // 2)]
     return {
-        "bare": _together(stamp, bare),
-        "parley": _together(stamp, add),
-        "notifying": _together(stamp, add, notify),
+        "bare": Script(_together(stamp, bare)),
+        "parley": Script(_together(stamp, add)),
+        "notifying": Script(_together(stamp, add, notify)),
+        "parley in groups": Script(_together(*rows, rows=len(rows)), len(rows)),
     }
 
 
-def _named(statement: str, names: tuple[str, ...]) -> str:
-    return re.sub(r"\$(\d+)", lambda found: f":{names[int(found[1]) - 1]}", statement)
+def _of(place: int, statement: str, names: tuple[str, ...]) -> str:
+    """The statement with the values of one of the writers of a transaction for its parameters."""
+    return re.sub(r"\$(\d+)", lambda found: f":w{place}_{names[int(found[1]) - 1]}", statement)
 
 
-def _together(*parts: str) -> str:
+def _together(*parts: str, rows: int = 1) -> str:
     """Sent as one message, which the server takes as one transaction."""
+    chosen = "".join(CHOOSE_WRITER.format(rows=rows, place=place) for place in range(rows))
     sent = "\n".join(f"{part};" for part in parts)
-    return f"{CHOOSE_WRITER}\\startpipeline\n{sent}\n\\endpipeline\n"
+    return f"\\if :known = 0\n{chosen}\\set known 1\n\\endif\n\\startpipeline\n{sent}\n\\endpipeline\n"
 
 
 async def measure(directory: Path, *, rounds: int, seconds: int) -> dict[str, Figures]:
@@ -117,10 +130,10 @@ async def measure(directory: Path, *, rounds: int, seconds: int) -> dict[str, Fi
         server = psutil.Process(_known(database.process_id))
         found: dict[str, list[Figures]] = {}
         for number in range(rounds + 1):
-            for kind, text in scripts().items():
-                script = directory / f"{kind}.pgbench"
-                script.write_text(text, encoding="utf-8")
-                figures = await asyncio.to_thread(_round, database.runtime_url, script, server, seconds)
+            for kind, script in scripts().items():
+                file = directory / "write.pgbench"
+                file.write_text(script.text, encoding="utf-8")
+                figures = await asyncio.to_thread(_round, database.runtime_url, file, script.rows, server, seconds)
                 if number:
                     found.setdefault(kind, []).append(figures)
         return {kind: _median(each) for kind, each in found.items()}
@@ -138,16 +151,17 @@ async def _prepare(database: EmbeddedDatabase) -> None:
         await connection.close()
 
 
-def _round(url: str, script: Path, server: psutil.Process, seconds: int) -> Figures:
+def _round(url: str, file: Path, rows: int, server: psutil.Process, seconds: int) -> Figures:
     # What it costs to connect and to prepare is left out of the CPU, as pgbench leaves it out of the time.
-    opened, _, opening = _drive(url, script, server, "--transactions=1")
-    written, per_second, cpu = _drive(url, script, server, f"--time={seconds}")
-    return Figures(per_second, 1000 * (cpu - opening) / (written - opened))
+    clients = WRITERS // rows
+    opened, _, opening = _drive(url, file, clients, server, "--transactions=1")
+    committed, per_second, cpu = _drive(url, file, clients, server, f"--time={seconds}")
+    return Figures(per_second * rows, 1000 * (cpu - opening) / (committed - opened) / rows)
 
 
-def _drive(url: str, script: Path, server: psutil.Process, limit: str) -> tuple[int, float, float]:
-    """How much was written, how much a second, and the seconds of CPU that the server used."""
-    options = (limit, f"--client={WRITERS}", "--jobs=2", "--protocol=prepared", "--define=known=0", f"--file={script}")
+def _drive(url: str, file: Path, clients: int, server: psutil.Process, limit: str) -> tuple[int, float, float]:
+    """How many transactions there were, how many a second, and the seconds of CPU that the server used."""
+    options = (limit, f"--client={clients}", "--jobs=2", "--protocol=prepared", "--define=known=0", f"--file={file}")
     before = cpu_seconds_with_ended(server)
     told = run("pgbench", "--no-vacuum", *options, url)
     cpu = cpu_seconds_with_ended(server) - before
