@@ -74,6 +74,10 @@ class GroupCommit:
         self._waiting: deque[NewRow] = deque()
         self._transactions = self._rows = 0
         """On their way."""
+        self._unconnected = 0
+        """Of the transactions, those that still wait for a connection."""
+        self._callers: set[UUID] = set()
+        """Whose rows are in transactions with those of others."""
         self._late: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._apart: dict[UUID, float] = {}
@@ -115,11 +119,13 @@ class GroupCommit:
     def _ended(self, rows: int) -> None:
         self._transactions -= 1
         self._rows -= rows
-        if self._waiting and self._transactions < _AT_A_TIME:
+        # One that had no rows has found none that may go before others have arrived.
+        if rows and self._waiting and self._transactions < _AT_A_TIME:
             self._begin()
 
     def _begin(self) -> None:
         self._begun(0)
+        self._unconnected += 1
         task = self._loop.create_task(self._go(), context=self._context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -129,7 +135,7 @@ class GroupCommit:
         self._late = None
         if not self._waiting:
             return
-        if self._waiting[0].since + _LATE_SECONDS <= self._loop.time():
+        if not self._unconnected and self._waiting[0].since + _LATE_SECONDS <= self._loop.time():
             self._begin()
         self._late = self._loop.call_later(_LATE_SECONDS, self._hurry)
 
@@ -137,34 +143,50 @@ class GroupCommit:
         """Write rows that wait, those that do when there is a connection for them."""
         rows: list[NewRow] = []
         try:
-            async with self._pool.connection() as connection:
+            connection = await self._connected()
+            try:
                 rows = self._next()
                 self._rows += len(rows)
                 if len(rows) > 1:
                     await self._commit(rows, connection)
-        except ParleyError:
-            # There is no connection. Each will hear of that by itself, or be luckier.
-            self._release(self._waiting)
+            finally:
+                await self._pool.release(connection)
+        except ParleyError as failure:
+            _refuse(self._waiting, failure)  # there is no connection for anyone
             self._waiting.clear()
         finally:
             self._release(rows)
+            self._callers.difference_update(row.stamp.user_id for row in rows)
             self._ended(len(rows))
+
+    async def _connected(self) -> StampedConnection:
+        try:
+            return await self._pool.take()
+        finally:
+            self._unconnected -= 1
 
     def _next(self) -> list[NewRow]:
         """Those that have waited longest and go by the same statement, by caller: so locks are taken in one order.
 
         They are about half of all that are under way, so that the next transaction has as many while this one works.
+        Rows of one caller go one after the other: they would only wait for each other's lock.
         """
         at_once = min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, (len(self._waiting) + self._rows + 1) // 2))
         taken: list[NewRow] = []
         left: list[NewRow] = []
+        passed = set(self._callers)
         while self._waiting and len(taken) < at_once:
             row = self._waiting.popleft()
             if row.answer.done():
                 continue  # its caller has gone
             same = not taken or (row.text == taken[0].text and row.record is taken[0].record)
-            (taken if same else left).append(row)
+            if same and row.stamp.user_id not in passed:
+                taken.append(row)
+            else:
+                left.append(row)
+                passed.add(row.stamp.user_id)
         self._waiting.extendleft(reversed(left))
+        self._callers.update(row.stamp.user_id for row in taken)
         return sorted(taken, key=lambda row: row.stamp.user_id.int)
 
     async def _commit(self, rows: Sequence[NewRow], connection: StampedConnection) -> None:
@@ -176,8 +198,8 @@ class GroupCommit:
             failure = failed(error, connection, commits=True)
             for row in rows:
                 row.has_failed = True
-                if isinstance(failure, Unavailable) and not row.answer.done():
-                    row.answer.set_exception(copy(failure))
+            if isinstance(failure, Unavailable):
+                _refuse(rows, failure)
             return
         self.commits += 1
         self.rows += len(rows)
@@ -207,3 +229,9 @@ class GroupCommit:
         if len(self._apart) >= _MOST_APART:
             del self._apart[next(iter(self._apart))]
         self._apart[user_id] = self._loop.time() + _APART_SECONDS
+
+
+def _refuse(rows: Iterable[NewRow], failure: ParleyError) -> None:
+    for row in rows:
+        if not row.answer.done():
+            row.answer.set_exception(copy(failure))

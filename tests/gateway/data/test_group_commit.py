@@ -267,16 +267,21 @@ async def test_all_of_a_lost_transaction_are_told_that_its_outcome_is_unknown(wr
     await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
 
 
-async def test_each_waits_for_a_connection_by_itself_when_there_is_none(database: Database, writers: Writers) -> None:
-    pool = await Pool.open(database.runtime_url, size=BEGINNERS, wait_seconds=0.1)
-    alone = Writers(pool, GroupCommit(pool), writers.superuser)
-    callers = await alone.callers(4)
-    async with alone.others_under_way():
-        tasks = [alone.add(caller, "hello") for caller in callers]
+async def test_whoever_waits_is_turned_away_when_there_is_no_connection(database: Database, writers: Writers) -> None:
+    pool = await Pool.open(database.runtime_url, size=BEGINNERS, wait_seconds=0.5)
+    busy = Writers(pool, GroupCommit(pool), writers.superuser)
+    callers = await busy.callers(20)
+    async with busy.others_under_way():
+        tasks = [busy.add(caller, "hello") for caller in callers[:10]]
+        while not pool.counts().waiting:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0)
+        tasks += [busy.add(caller, "hello") for caller in callers[10:]]
         await asyncio.wait(tasks)
-    assert all(isinstance(task.exception(), Overloaded) for task in tasks)
-    assert not alone.group._apart, "that was not their fault"
-    assert await alone.stored(callers) == [[]] * 4
+        assert all(isinstance(task.exception(), Overloaded) for task in tasks)
+    assert not busy.group._apart, "that was not their fault"
+    assert await busy.stored(callers) == [[]] * 20
+    await asyncio.gather(*(busy.add(caller, "hello") for caller in callers))
+    assert await busy.stored(callers) == [["hello"]] * 20
     await pool.close()
 
 
