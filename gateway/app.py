@@ -24,8 +24,8 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
-from gateway.data.group_commit import GroupCommit
 from gateway.data.opening import OpenDatabase
+from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
 from gateway.errors import ParleyError
@@ -92,7 +92,7 @@ async def running(
 
         watched = {"on_statement": on_statement, "on_query": traces.statement if traces else None}
         pool = await pool_of(settings.pool_size, settings.pool_wait_seconds, **watched)
-        group = GroupCommit(pool) if settings.group_commit else None
+        pipelines = Pipelines.of(pool) if settings.pipelining else None
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         sockets = SocketRegistry()
@@ -104,9 +104,10 @@ async def running(
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         await stack.enter_async_context(hearing(broker, hub, signals))
         presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
-        resources = Resources(pool, group, hub, signals, presence, await _rules(pool), accounts)
+        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), accounts)
         engine = _engine(settings, schema or graphql_schema(), traces)
-        live = Live(engine, replace(resources, pool=live_pool))
+        live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
+        live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
         admission = Admission(_options(settings))
         runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool))
         lags = Histogram()
@@ -114,7 +115,7 @@ async def running(
             await stack.enter_async_context(_kept_up(lambda: measure_lag(lags)))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
-        instruments = Instruments(engine, pool, group, hub, live, broker, sockets, admission, refused, lags)
+        instruments = Instruments(engine, pool, pipelines, hub, live, broker, sockets, admission, refused, lags)
         yield Gateway(url, resources, sockets, instruments)
 
 

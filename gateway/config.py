@@ -85,10 +85,10 @@ class Settings(BaseSettings):
     pool_wait_seconds: float = Field(
         default=2, gt=0, le=60, description="Seconds that a request waits for a database connection before a 503."
     )
-    group_commit: bool = Field(
+    pipelining: bool = Field(
         default=True,
-        description="When many write at once, let new rows of different users share a transaction. Not for a database "
-        "that is sharded by user.",
+        description="When many ask at once, send statements of different users together, as one transaction. Not for a "
+        "database that is sharded by user.",
     )
     signing_keys: Path = Field(
         default_factory=lambda given: given["data_dir"] / "signing-keys.json",

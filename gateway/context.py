@@ -18,7 +18,7 @@ from gateway.auth.account import Accounts
 from gateway.auth.identity import Identity
 from gateway.data import statements
 from gateway.data.batches import Batch, ByKey
-from gateway.data.group_commit import GroupCommit
+from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rules import Rules
@@ -47,7 +47,7 @@ class Resources:
     """What the contexts of one process share."""
 
     pool: Pool
-    group: GroupCommit | None
+    pipelines: Pipelines | None
     hub: Hub
     signals: Signals
     presence: Presence
@@ -72,7 +72,9 @@ class Context:
         self.presence = shared.presence
         self._hub = shared.hub
         stamp = None if identity is None else identity.stamp
-        self._tenant = Tenant(shared.pool, stamp, group=shared.group, snapshot=snapshot, committed=shared.hub.committed)
+        self._tenant = Tenant(
+            shared.pool, stamp, pipelines=shared.pipelines, snapshot=snapshot, committed=shared.hub.committed
+        )
         self._loaders: dict[Batch, DataLoader[UUID, Any]] = {}
         self._columns: dict[tuple[Any, ...], tuple[str, ...]] = {}
 

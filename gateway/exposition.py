@@ -46,8 +46,8 @@ FAMILIES = {
     "parley_pool_connections_allowed": ("gauge", "Most database connections that this pool opens."),
     "parley_pool_waiting": ("gauge", "Operations that wait for a database connection."),
     "parley_pool_wait_seconds": ("histogram", "Time that operations waited for a database connection, if they had to."),
-    "parley_group_commits": ("counter", "Transactions that rows of several operations had together."),
-    "parley_group_commit_rows": ("counter", "Rows that were written in a transaction together with others."),
+    "parley_pipelines": ("counter", "Transactions that several operations had together, by whether they write."),
+    "parley_pipeline_statements": ("counter", "Statements of these."),
     "parley_event_loop_lag_seconds": ("histogram", "How late the event loop got to what was due."),
 }
 """Each family of metrics, with its type and its description."""

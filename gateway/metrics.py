@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from gateway.broker.protocol import Broker
-from gateway.data.group_commit import GroupCommit
+from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.errors import ParleyError
 from gateway.execution import Engine
@@ -91,7 +91,7 @@ class Instruments:
 
     engine: Engine
     pool: Pool
-    group: GroupCommit | None
+    pipelines: Pipelines | None
     hub: Hub
     live: Live
     broker: Broker
@@ -114,7 +114,7 @@ class Instruments:
             *_of_live(self.live.counts),
             *_of_broker(self.broker),
             *_of_pool(self.pool),
-            *_of_group(self.group),
+            *_of_pipelines(self.pipelines),
             *_of_ways(self.engine.ways),
             *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
         ]
@@ -128,9 +128,11 @@ def _each(name: str, label: str, counts: Mapping[Any, int]) -> Iterator[Sample]:
         yield name, "_total", {label: str(key)}, count
 
 
-def _of_group(group: GroupCommit | None) -> Iterator[Sample]:
-    yield "parley_group_commits", "_total", {}, group.commits if group else 0
-    yield "parley_group_commit_rows", "_total", {}, group.rows if group else 0
+def _of_pipelines(pipelines: Pipelines | None) -> Iterator[Sample]:
+    for kind in Pipelines._fields:
+        pipeline = getattr(pipelines, kind, None)
+        yield "parley_pipelines", "_total", {"kind": kind}, pipeline.transactions if pipeline else 0
+        yield "parley_pipeline_statements", "_total", {"kind": kind}, pipeline.statements if pipeline else 0
 
 
 def _of_pool(pool: Pool) -> Iterator[Sample]:

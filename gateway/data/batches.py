@@ -38,7 +38,8 @@ class ByKey:
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Row]:
         one = len(keys) == 1
         text = statements.by_key(self.table, self.column, self.columns, one=one)
-        rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record)
+        is_one = one and self.column == "id"
+        rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record, is_one=is_one)
         return {keys[0]: rows[0]} if one and rows else {row[self.column]: row for row in rows}
 
     def missing(self) -> None:

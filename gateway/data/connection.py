@@ -25,6 +25,9 @@ _STAMP = (
 )
 """Gives no row, so that its answer can stand before the rows of another statement."""
 
+_HURRY = "SELECT WHERE set_config('lock_timeout', '100ms', true) IS NULL"
+"""To the end of the transaction. Gives no row either."""
+
 _EXECUTE = b"E" + struct.pack("!ixi", 9, 0)
 
 _ARRAYS = {"uuid": (2950, 2951), "text": (25, 1009), "bigint": (20, 1016)}
@@ -42,6 +45,7 @@ class StampedConnection(asyncpg.Connection):
 
     # Of the driver, which does not declare them.
     _aborted: bool
+    _get_statement: Any
     _loop: asyncio.AbstractEventLoop
     _protocol: Any
     _query_loggers: set[Any]
@@ -106,21 +110,43 @@ class StampedConnection(asyncpg.Connection):
         return found[0] if found else None
 
     async def fetch_each(
-        self, query: str, sets: Sequence[Sequence[Any]], record_class: type[asyncpg.Record], last: tuple[Any, ...]
+        self,
+        query: str,
+        sets: Sequence[tuple[tuple[Any, ...], Sequence[Any]]],
+        *,
+        record_class: type[asyncpg.Record] | None = None,
+        hurries: bool = False,
     ) -> list[Any]:
-        """The row that a statement gives for each set of arguments, all in one transaction and sent at once.
+        """The rows of a statement for each caller's stamp and arguments in turn: one transaction, all sent at once.
 
-        Each carries a stamp of its own, `last` that of the last. One that fails takes all back.
+        One that fails takes all back. Each waits for a lock for a moment only if it `hurries`.
         """
+        known, stamping, hurrying = [
+            self._stmt_cache.get((text, kind or asyncpg.Record, False))
+            or await self._get_statement(text, None, record_class=kind)
+            for text, kind in ((query, record_class), (_STAMP, None), (_HURRY, None))
+        ]
+        if not isinstance(self._transport, JoiningTransport):
+            raise asyncpg.InterfaceError("Nothing can be sent along on this transport.")
+        name = stamping.name.encode()
+        stamps = [_bind(name, stamp) + _EXECUTE for stamp, _ in sets]
+        if hurries:
+            stamps[0] = _bind(hurrying.name.encode(), ()) + _EXECUTE + stamps[0]
         self.stamped_for = None
         self.asked_at = self._loop.time()
+        self._transport.hold_each(stamps)
         try:
-            found: list[Any] = await self.fetchmany(query, sets, record_class=record_class)
+            with self._time_and_log(query, sets, None):
+                found: list[Any] = await self._protocol.bind_execute_many(
+                    known, [arguments for _, arguments in sets], "", protocol.NO_TIMEOUT, True
+                )
+        except BaseException as error:
+            await self._may_go_again(error)
+            raise
         finally:
+            self._transport.let_go()
             self.asked_at = None
-        if len(found) != len(sets):
-            raise asyncpg.InternalClientError("Not every statement has given its row.")
-        self.stamped_for = last
+        self.stamped_for = sets[-1][0]
         return found
 
     def at_rest(self) -> bool:

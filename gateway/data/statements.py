@@ -133,25 +133,6 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def insert_stamped(table: str, names: tuple[str, ...], columns: Columns) -> str:
-    """As `insert`, with the three parts of the caller's stamp as texts after the values, for many in a transaction.
-
-    The stamp is set before the row is there, but after triggers that run before the statement: the table may have none
-    of them. PostgreSQL keeps a subquery that calls something volatile, although nobody reads it. A transaction of
-    several callers does not wait long for a lock that somebody else holds.
-    """
-    first = 2 + len(names)
-    user, session, actor = range(first, first + 3)
-    return (
-        f"INSERT INTO {table} ({', '.join(('user_id', *names))})\n"
-        f"SELECT {', '.join(f'${n}' for n in range(1, first))}\n"
-        f"FROM (SELECT set_config('app.user_id', ${user}, false), set_config('app.session_id', ${session}, false),"
-        f" set_config('app.actor', ${actor}, false), set_config('lock_timeout', '100ms', true)) AS stamp\n"
-        f"RETURNING {', '.join(_selected(column, {}, '') for column in columns)}"
-    )
-
-
-@functools.lru_cache(maxsize=1024)
 def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
     """Change the row `$2` to the values of `names` from `$3` on, where `guard` holds.
 

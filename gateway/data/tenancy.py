@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
@@ -21,7 +22,7 @@ import asyncpg
 from gateway.data import statements
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
-from gateway.data.group_commit import GroupCommit, NewRow
+from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
@@ -76,29 +77,28 @@ class Statements:
         found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
 
-    async def insert(
-        self, entity: type[T], values: dict[str, Any], *, for_show: bool = False, in_group: bool = False
-    ) -> T:
+    async def insert(self, entity: type[T], values: dict[str, Any], *, for_show: bool = False) -> T:
         """A new object of the caller. `for_show`, it has no more columns than will be shown of it, and its id.
 
-        `in_group`, it may commit together with those of others, as `statements.insert_stamped` allows, if it is the
-        first statement of its operation.
+        As the first statement of an operation that is in no transaction, it may commit together with those of others.
         """
         described, tenant = _entity(entity), self._tenant
         columns = described.columns
         if for_show and tenant is not None:
             columns = tenant.shown.get(described.table, columns)
-        names, arguments = tuple(values), [self.user_id, *described.encoded(values).values()]
+        text = statements.insert(described.table, tuple(values), columns)
+        arguments = [self.user_id, *described.encoded(values).values()]
 
-        def alone() -> Any:
-            return self._row(statements.insert(described.table, names, columns), arguments, described.record)
+        async def alone() -> list[Any]:
+            return [await self._row(text, arguments, described.record)]
 
-        # Whoever has a connection must not wait for another one: all might.
-        if not in_group or tenant is None or tenant.group is None or tenant._connection is not None:
-            return await alone()  # type: ignore[no-any-return]
-        text = statements.insert_stamped(described.table, names, columns)
-        row = NewRow(tenant.stamp, text, arguments, described.record, tenant._committed)
-        return await tenant.group.insert(row, alone)  # type: ignore[return-value]
+        pipelines = None if tenant is None else tenant.open_pipelines()
+        if tenant is None or pipelines is None:
+            (made,) = await alone()
+        else:
+            statement = RowStatement(tenant.stamp, text, arguments, described.record, tenant._committed)
+            (made,) = await pipelines.writes.send(statement, alone)
+        return made  # type: ignore[no-any-return]
 
     async def update(
         self, entity: type[T], id: UUID, values: dict[str, Any], *, guard: str = "", parameters: Sequence[Any] = ()
@@ -142,12 +142,11 @@ class Tenant:
         pool: Pool,
         stamp: Stamp | None,
         *,
-        group: GroupCommit | None = None,
+        pipelines: Pipelines | None = None,
         snapshot: bool = False,
         committed: Callable[[UUID], None],
     ) -> None:
-        self.group = group
-        """Where new rows may commit together with those of others."""
+        self._pipelines = pipelines
         self._pool = pool
         self._stamp = stamp
         self._snapshot = snapshot
@@ -180,18 +179,36 @@ class Tenant:
             self._stamp = before
             raise
 
-    async def fetch(self, text: str, *arguments: Any, record: type[Row] | None = None) -> list[Any]:
-        """Rows of a generated statement that only reads; the caller's id goes first."""
+    async def fetch(
+        self, text: str, *arguments: Any, record: type[Row] | None = None, is_one: bool = False
+    ) -> list[Any]:
+        """Rows of a generated statement that only reads; the caller's id goes first.
+
+        If there `is_one` at most, it may be read together with those of others.
+        """
         task = self._first_turn() or await self._begin_turn()
         try:
-            return await self._fetch(text, arguments, record)
-        except (Unavailable, *ERRORS) as error:
-            return await self._fetch_again(error, text, arguments, record)
+            if is_one and (pipelines := self.open_pipelines()) is not None:
+                statement = RowStatement(self.stamp, text, (self.stamp.user_id, *arguments), record)
+                return await pipelines.reads.send(statement, partial(self._fetch_surely, text, arguments, record))
+            return await self._fetch_surely(text, arguments, record)
         finally:
             if self._closed or len(self._turns) > 1:
                 await self._end_turn(task)
             else:
                 self._turns.clear()
+
+    def open_pipelines(self) -> Pipelines | None:
+        """Where the next statement may go with those of others: not if it has a connection, since all might have one
+        and wait for another.
+        """
+        return None if self._connection is not None or self._snapshot else self._pipelines
+
+    async def _fetch_surely(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
+        try:
+            return await self._fetch(text, arguments, record)
+        except (Unavailable, *ERRORS) as error:
+            return await self._fetch_again(error, text, arguments, record)
 
     async def _fetch(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
         stamp, connection = self.stamp, self._connection

@@ -1,16 +1,19 @@
 """A transport that can hold something back, to send it in one go with what the driver sends next.
 
 An event loop sends what is written at once. A stamp that is sent before its statement would cost another system call
-here, and wake the server twice.
+here, and wake the server twice. Where the driver sends statement after statement, each may have something before it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from asyncpg import protocol
+
+_MESSAGE = struct.Struct("!ci")
 
 
 class JoiningTransport:
@@ -19,6 +22,7 @@ class JoiningTransport:
     def __init__(self, transport: asyncio.Transport) -> None:
         self.under = transport
         self._held = b""
+        self._each: Iterator[bytes] | None = None
         self.write: Callable[[Any], None] = transport.write
 
     def hold(self, data: bytes) -> None:
@@ -26,10 +30,20 @@ class JoiningTransport:
         self._held = data
         self.write = self._write_both
 
+    def hold_each(self, data: Sequence[bytes]) -> None:
+        """Send one of these in front of each statement that is bound next."""
+        self._each = iter(data)
+
     def let_go(self) -> None:
         """Forget what is held, if it has not been sent."""
         self.write = self.under.write
         self._held = b""
+        self._each = None
+
+    def writelines(self, data: Iterable[Any]) -> None:
+        """As the transport that it stands before. Of statements without number, the driver writes whole messages."""
+        sent = b"".join(data)
+        self.write(sent if self._each is None else b"".join(_each_with(self._each, sent)))
 
     def _write_both(self, data: Any) -> None:
         held = self._held
@@ -38,6 +52,16 @@ class JoiningTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.under, name)
+
+
+def _each_with(before: Iterator[bytes], messages: bytes) -> Iterator[bytes]:
+    """The messages of the client, with one of these before each that binds a statement."""
+    place = 0
+    while place < len(messages):
+        kind, length = _MESSAGE.unpack_from(messages, place)
+        if kind == b"B":
+            yield next(before)
+        yield messages[place : (place := place + 1 + length)]
 
 
 class JoiningLoop:

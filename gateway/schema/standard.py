@@ -61,17 +61,15 @@ async def create(
     values: dict[str, Any],
     *,
     begins_with: Mapping[str, Any] | None = None,
-    in_group: bool = False,
 ) -> T:
     """Insert an object to show it, or find it when the client sends the same again. Must be the first statement of its
     commit. A new one has only the columns that the operation shows.
 
-    What it `begins_with` besides it may have left behind when the same comes again. `in_group`, it may commit together
-    with those of other callers (`Statements.insert`). Raises `Conflict` when the id is taken by an object with other
-    values.
+    What it `begins_with` besides it may have left behind when the same comes again. Raises `Conflict` when the id is
+    taken by an object with other values.
     """
     try:
-        return await db.insert(cls, {**values, **(begins_with or {})}, for_show=True, in_group=in_group)
+        return await db.insert(cls, {**values, **(begins_with or {})}, for_show=True)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != f"{entity_of(cls).table}_pkey":
             raise

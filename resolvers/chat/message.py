@@ -152,7 +152,7 @@ class AddMessageInput:
 async def add_message(info: Info, input: AddMessageInput) -> Message:
     """Add a message to a conversation. Sent again with the same id and values, it gives the same message."""
     async with info.context.autocommit() as db:
-        return await create(db, Message, given(input), in_group=True)
+        return await create(db, Message, given(input))
 
 
 class MessageInput:

@@ -21,6 +21,8 @@ from tests.bench.servers import Server, cpu_seconds_with_ended
 from tests.bench.workloads import Workload
 
 CONCURRENCY = 16
+WARM_UP = 5
+"""Rounds that do not count: so long Node's servers become faster."""
 _REQUESTS = 100
 """How many each caller makes before the first comes again: all together more than `gateway/http/recent.py` keeps."""
 
@@ -74,12 +76,12 @@ async def measure(
     for workload in workloads:
         with step(f"Measuring {workload.title}"):
             requests = {server.kind.name: _requests(server, workload, data) for server in servers}
-            for number in range(rounds + 1):
+            for number in range(-WARM_UP, rounds):
                 # Each begins a round as often as the others: who comes after whom may matter to caches.
                 turn = number % len(servers)
                 for server in servers[turn:] + servers[:turn]:
                     found = await _round(server, requests[server.kind.name], database, seconds)
-                    if number:
+                    if number >= 0:
                         figures.rounds.setdefault((server.kind.name, workload.name), []).append(found)
     return figures
 

@@ -20,7 +20,7 @@ import orjson
 from tests.bench import linear, memory
 from tests.bench.data import SIZE, DataSet
 from tests.bench.linear import Line
-from tests.bench.measure import CONCURRENCY, Figures
+from tests.bench.measure import CONCURRENCY, WARM_UP, Figures
 from tests.bench.memory import Memory
 from tests.bench.servers import PEERS, Server, node
 from tests.bench.workloads import Workload
@@ -93,8 +93,9 @@ async def _setting(results: Results, data: DataSet) -> str:
         (
             "Load",
             f"{CONCURRENCY} kept connections, 20 callers in turn (20 others write), {results.rounds} interleaved"
-            f" rounds of {results.seconds:g} s after one to warm up, medians; all answers are compared beforehand;"
-            " no request is like another, so that Parley knows none by its bytes (`gateway/http/recent.py`)",
+            f" rounds of {results.seconds:g} s after {WARM_UP} to warm up, medians; all answers are compared"
+            " beforehand; no request is like another, so that Parley knows none by its bytes"
+            " (`gateway/http/recent.py`)",
         ),
         ("CPU", "user and system time of the server's processes and threads, without PostgreSQL and the client"),
     ]
@@ -106,8 +107,8 @@ SERVERS = (
     " `Strawberry` is `stock.py`, as its documentation shows it. The Node servers are in `peers/`. Parley checks signed"
     " tokens and works under row-level security. So do PostGraphile's statements, by `pgSettings`; all but Parley look"
     " tokens up in a table. Strawberry, Mercurius and Apollo Server ask for `user_id = $1` on a role that row-level"
-    " security does not bind, which favours them. All but Parley commit each message by itself, as is usual; at Parley,"
-    " those of different users share a commit when many come at once."
+    " security does not bind, which favours them. All but Parley send each statement by itself and commit each message"
+    " by itself, as is usual; at Parley, those of different users go together when many come at once."
 )
 
 

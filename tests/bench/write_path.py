@@ -11,7 +11,7 @@ sends: the caller's stamp and the statement of `addMessage`, in one message, as 
 back what the mutation of `make bench` shows. `bare` sends the same stamp and inserts the same row into a table that has
 no more than a primary key. Each writer is a user of their own, and writes in their latest conversation. `parley in
 groups` has the rows of half of the writers in a transaction, as a process sends them when so many write at once
-(`gateway/data/group_commit.py`); the other kinds are what it sends of one.
+(`gateway/data/pipeline.py`); the other kinds are what it sends of one.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def scripts() -> dict[str, Script]:
     stamp = _of(0, _STAMP, STAMP_NAMES)
     add, bare = (_of(0, statements.insert(name, COLUMNS, SHOWN), given) for name in ("messages", "bare"))
     notify = "SELECT pg_notify('parley', :w0_user_id)"
-    insert = statements.insert_stamped("messages", COLUMNS, SHOWN)
-    rows = [_of(place, insert, given + STAMP_NAMES) for place in range(WRITERS // 2)]
+    insert = statements.insert("messages", COLUMNS, SHOWN)
+    rows = [f"{_of(place, _STAMP, STAMP_NAMES)};\n{_of(place, insert, given)}" for place in range(WRITERS // 2)]
     return {
         "bare": Script(_together(stamp, bare)),
         "parley": Script(_together(stamp, add)),

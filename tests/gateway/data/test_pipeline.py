@@ -1,4 +1,4 @@
-"""Rows of several callers in one transaction: each caller's own, stored once, and nobody's trouble another's."""
+"""Statements of several callers in one transaction: each their own row, once, and nobody's trouble another's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data import group_commit, statements
-from gateway.data.group_commit import GroupCommit
+from gateway.data import pipeline, statements
+from gateway.data.batches import ByKey
+from gateway.data.pipeline import Pipeline, Pipelines
 from gateway.data.pool import Pool
 from gateway.data.rows import Row
 from gateway.data.stamp import Stamp
@@ -38,9 +39,11 @@ HOLD = """
 """
 """Has the insert of a message wait for as long as its content stands in a table."""
 
-BEGINNERS = group_commit._FEW_ROWS
+CONVERSATION = ByKey("conversations", "id", ("id", "user_id"), Row)
+
+BEGINNERS = pipeline._FEW_WRITES
 """So many go alone before others wait."""
-TOGETHER = group_commit._LEAST_AT_ONCE
+TOGETHER = pipeline._LEAST_AT_ONCE
 """So many of those who wait go in one transaction, however few there are."""
 
 Task = asyncio.Task[Message]
@@ -63,9 +66,17 @@ class Writers:
     """Callers who add messages, each in an operation of their own."""
 
     pool: Pool
-    group: GroupCommit
+    pipelines: Pipelines
     superuser: asyncpg.Connection
     committed: list[UUID] = field(default_factory=list)
+
+    @property
+    def writes(self) -> Pipeline:
+        return self.pipelines.writes
+
+    @property
+    def reads(self) -> Pipeline:
+        return self.pipelines.reads
 
     async def callers(self, count: int) -> list[Caller]:
         """New users."""
@@ -87,11 +98,22 @@ class Writers:
         return asyncio.get_running_loop().create_task(self._add(caller, content, values))
 
     async def _add(self, caller: Caller, content: str, values: dict[str, Any]) -> Message:
-        tenant = Tenant(self.pool, caller.stamp, group=self.group, committed=self.committed.append)
+        tenant = Tenant(self.pool, caller.stamp, pipelines=self.pipelines, committed=self.committed.append)
         given = {"conversation_id": caller.conversation_id, "role": "user", "content": content, **values}
         try:
             async with tenant.autocommit() as db:
-                return await db.insert(Message, given, in_group=True)
+                return await db.insert(Message, given)
+        finally:
+            await tenant.close()
+
+    def read(self, caller: Caller, id: UUID | None = None) -> asyncio.Task[Row | None]:
+        """Begin to read a conversation: by default their own."""
+        return asyncio.get_running_loop().create_task(self._read(caller, id or caller.conversation_id))
+
+    async def _read(self, caller: Caller, id: UUID) -> Row | None:
+        tenant = Tenant(self.pool, caller.stamp, pipelines=self.pipelines, committed=self.committed.append)
+        try:
+            return (await CONVERSATION.load(tenant, (id,))).get(id)
         finally:
             await tenant.close()
 
@@ -105,23 +127,19 @@ class Writers:
             await self.superuser.execute("DELETE FROM public.held WHERE content = $1", content)
 
     @asynccontextmanager
-    async def others_under_way(self) -> AsyncIterator[None]:
+    async def others_under_way(self) -> AsyncIterator[set[int]]:
         """So many rows are on their way while the block runs that those who come have to wait."""
         async with self.held("under way"):
             tasks = [self.add(caller, "under way") for caller in await self.callers(BEGINNERS)]
-            await self.until_sleeping(BEGINNERS)
-            yield
+            yield await self.until_sleeping(BEGINNERS)
         await asyncio.gather(*tasks)
 
-    async def until_sleeping(self, count: int, texts: str = "%") -> list[int]:
+    async def until_sleeping(self, count: int) -> set[int]:
         """The server processes that are in the middle of a statement, when there are so many."""
-        text = (
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event = 'PgSleep' AND query LIKE $1"
-        )
-        while len(found := await self.superuser.fetch(text, texts)) < count:
+        text = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        while len(found := await self.superuser.fetch(text)) < count:
             pass
-        return [row["pid"] for row in found]
+        return {row["pid"] for row in found}
 
     async def stored(self, callers: Sequence[Caller]) -> list[list[str]]:
         """The contents of each caller's messages."""
@@ -133,7 +151,7 @@ class Writers:
 async def writers(database: Database, superuser: asyncpg.Connection) -> AsyncIterator[Writers]:
     await superuser.execute(HOLD)
     pool = await Pool.open(database.runtime_url, size=10, wait_seconds=60)
-    yield Writers(pool, GroupCommit(pool), superuser)
+    yield Writers(pool, Pipelines.of(pool), superuser)
     await pool.close()
 
 
@@ -141,7 +159,7 @@ async def test_each_gets_their_own_row_and_all_commit_at_once(writers: Writers) 
     callers = await writers.callers(TOGETHER)
     async with writers.others_under_way():
         added = await asyncio.gather(*(writers.add(caller, f"of {caller.user_id}") for caller in callers))
-    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER)
+    assert (writers.writes.transactions, writers.writes.statements) == (1, TOGETHER)
     assert [(row.content, row.seq) for row in added] == [(f"of {caller.user_id}", 1) for caller in callers]
     assert await writers.stored(callers) == [[f"of {caller.user_id}"] for caller in callers]
     assert {caller.user_id for caller in callers} <= {*writers.committed}
@@ -154,7 +172,7 @@ async def test_each_gets_their_own_row_and_all_commit_at_once(writers: Writers) 
 async def test_who_comes_when_little_is_under_way_goes_alone(writers: Writers) -> None:
     callers = await writers.callers(BEGINNERS)
     await asyncio.gather(*(writers.add(caller, "hello") for caller in callers))
-    assert writers.group.commits == 0
+    assert writers.writes.transactions == 0
 
 
 async def test_rows_of_one_caller_keep_their_order(writers: Writers) -> None:
@@ -163,7 +181,7 @@ async def test_rows_of_one_caller_keep_their_order(writers: Writers) -> None:
     async with writers.others_under_way():
         await asyncio.gather(*(writers.add(caller, content) for content in contents))
     assert await writers.stored([caller]) == [contents]
-    assert writers.group.rows >= 39  # the last may be left over
+    assert writers.writes.statements >= 39  # the last may be left over
 
 
 async def test_rows_with_other_columns_go_by_other_transactions(writers: Writers) -> None:
@@ -173,7 +191,7 @@ async def test_rows_with_other_columns_go_by_other_transactions(writers: Writers
             *(writers.add(caller, "hello", **({"model": "m"} if n % 2 else {})) for n, caller in enumerate(callers))
         )
     assert await writers.stored(callers) == [["hello"]] * 4
-    assert (writers.group.commits, writers.group.rows) == (2, 4)
+    assert (writers.writes.transactions, writers.writes.statements) == (2, 4)
 
 
 async def test_what_is_refused_is_refused_to_its_caller_alone(writers: Writers) -> None:
@@ -184,32 +202,34 @@ async def test_what_is_refused_is_refused_to_its_caller_alone(writers: Writers) 
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await wrong
     assert await writers.stored(callers) == [[], *[["hello"]] * (TOGETHER - 1)]
-    assert writers.group.commits == 0
+    assert writers.writes.transactions == 0
 
     async with writers.others_under_way():
         await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
     assert await writers.stored(callers) == [["again"], *[["hello", "again"]] * (TOGETHER - 1)]
-    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER - 1), "who was refused goes alone for a while"
+    assert (writers.writes.transactions, writers.writes.statements) == (1, TOGETHER - 1), (
+        "who was refused goes alone for a while"
+    )
 
 
 async def test_who_goes_alone_for_a_while_does_not_for_ever(writers: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "_APART_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "_APART_SECONDS", 0.0)
     callers = await writers.callers(TOGETHER)
     async with writers.others_under_way():
         await asyncio.wait([writers.add(caller, "hello", parent_id=uuid.uuid4()) for caller in callers])
     async with writers.others_under_way():
         await asyncio.gather(*(writers.add(caller, "again") for caller in callers))
-    assert (writers.group.commits, writers.group.rows) == (1, TOGETHER)
+    assert (writers.writes.transactions, writers.writes.statements) == (1, TOGETHER)
 
 
 async def test_no_more_callers_are_remembered_than_there_is_room_for(
     writers: Writers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "_MOST_APART", 2)
+    monkeypatch.setattr(pipeline, "_MOST_APART", 2)
     callers = await writers.callers(TOGETHER)
     async with writers.others_under_way():
         await asyncio.wait([writers.add(caller, "hello", parent_id=uuid.uuid4()) for caller in callers])
-    assert len(writers.group._apart) == 2
+    assert len(writers.writes._apart) == 2
 
 
 async def test_nobody_waits_for_a_caller_whose_rows_are_locked(writers: Writers, database: Database) -> None:
@@ -240,23 +260,23 @@ async def test_who_goes_while_they_wait_has_written_nothing(writers: Writers) ->
 
 async def test_who_goes_when_their_row_has_gone_takes_nothing_back(writers: Writers) -> None:
     callers = await writers.callers(4)
-    async with writers.others_under_way(), asyncio.TaskGroup() as group:
+    async with writers.others_under_way():
         async with writers.held("slow"):
             tasks = [writers.add(caller, "slow") for caller in callers]
-            await writers.until_sleeping(1, "%AS stamp%")
+            await writers.until_sleeping(BEGINNERS + 1)
             tasks[0].cancel()
             await asyncio.wait(tasks[:1])
             writers.committed.clear()
-        group.create_task(asyncio.wait(tasks))
+        await asyncio.wait(tasks)
     assert await writers.stored(callers) == [["slow"]] * 4
     assert callers[0].user_id in writers.committed, "their other devices hear of it"
 
 
 async def test_all_of_a_lost_transaction_are_told_that_its_outcome_is_unknown(writers: Writers) -> None:
     callers = await writers.callers(4)
-    async with writers.others_under_way(), writers.held("slow"):
+    async with writers.others_under_way() as others, writers.held("slow"):
         tasks = [writers.add(caller, "slow") for caller in callers]
-        (process,) = await writers.until_sleeping(1, "%AS stamp%")
+        (process,) = await writers.until_sleeping(BEGINNERS + 1) - others
         await writers.superuser.execute("SELECT pg_terminate_backend($1, 10000)", process)
         await asyncio.wait(tasks)
     for task in tasks:
@@ -269,7 +289,7 @@ async def test_all_of_a_lost_transaction_are_told_that_its_outcome_is_unknown(wr
 
 async def test_whoever_waits_is_turned_away_when_there_is_no_connection(database: Database, writers: Writers) -> None:
     pool = await Pool.open(database.runtime_url, size=BEGINNERS, wait_seconds=0.5)
-    busy = Writers(pool, GroupCommit(pool), writers.superuser)
+    busy = Writers(pool, Pipelines.of(pool), writers.superuser)
     callers = await busy.callers(20)
     async with busy.others_under_way():
         tasks = [busy.add(caller, "hello") for caller in callers[:10]]
@@ -278,7 +298,7 @@ async def test_whoever_waits_is_turned_away_when_there_is_no_connection(database
         tasks += [busy.add(caller, "hello") for caller in callers[10:]]
         await asyncio.wait(tasks)
         assert all(isinstance(task.exception(), Overloaded) for task in tasks)
-    assert not busy.group._apart, "that was not their fault"
+    assert not busy.writes._apart, "that was not their fault"
     assert await busy.stored(callers) == [[]] * 20
     await asyncio.gather(*(busy.add(caller, "hello") for caller in callers))
     assert await busy.stored(callers) == [["hello"]] * 20
@@ -286,39 +306,103 @@ async def test_whoever_waits_is_turned_away_when_there_is_no_connection(database
 
 
 async def test_a_row_under_the_stamp_of_another_caller_is_refused(writers: Writers) -> None:
-    """Row-level security judges each row by the stamp of its own statement, whoever the connection was stamped for."""
+    """Row-level security judges each row by the stamp before its own statement, whoever the connection was for."""
     one, other = await writers.callers(2)
-    text = statements.insert_stamped("messages", ("conversation_id", "role", "content"), ("id",))
+    text = statements.insert("messages", ("conversation_id", "role", "content"), ("id",))
     async with writers.pool.connection() as connection:
         await connection.stamp_with(one.stamp)
         for caller, stamp in ((one, other.stamp), (other, one.stamp)):
             sets = [
-                [each.user_id, each.conversation_id, "user", "hello", str(stamped.user_id), "", "user"]
+                (stamped, [each.user_id, each.conversation_id, "user", "hello"])
                 for each, stamped in ((other, other.stamp), (caller, stamp), (one, one.stamp))
             ]
             with pytest.raises(asyncpg.ForeignKeyViolationError):  # of a conversation that it cannot see
-                await connection.fetch_each(text, sets, Row, one.stamp)
+                await connection.fetch_each(text, sets)
             assert connection.stamped_for is None
     assert await writers.stored([one, other]) == [[], []]
 
 
-async def test_the_connection_is_stamped_for_the_last_of_them(writers: Writers) -> None:
-    callers = await writers.callers(4)
-    async with writers.others_under_way():
-        await asyncio.gather(*(writers.add(caller, "hello") for caller in callers))
-    for connection in [*writers.pool._free]:
-        stamped = await connection.fetchval("SELECT current_setting('app.user_id', true)")
-        assert stamped == ("" if connection.stamped_for is None else str(connection.stamped_for[0])) or stamped is None
-        assert await connection.fetchval("SHOW lock_timeout") == "5s"
-
-
-async def test_nothing_of_messages_looks_at_the_caller_before_the_row_is_there(superuser: asyncpg.Connection) -> None:
-    """The stamp of a row in a group is set with the row: what runs before its statement would see another's."""
-    early = await superuser.fetch(
-        "SELECT tgname FROM pg_trigger"
-        " WHERE tgrelid = 'messages'::regclass AND NOT tgisinternal AND tgtype & 1 = 0 AND tgtype & 4 = 4"
+async def test_each_statement_has_the_stamp_of_its_caller(writers: Writers) -> None:
+    seen = (
+        "SELECT $1::int AS place, current_setting('app.user_id') AS user_id, current_setting('app.session_id') AS"
+        " session_id, current_setting('app.actor') AS actor, current_setting('lock_timeout') AS patience"
     )
-    assert early == []
+    stamps = [Stamp(uuid.uuid4(), session, actor) for session in (None, uuid.uuid4()) for actor in ("user", "agent")]
+    async with writers.pool.connection() as connection:
+        for hurries, patience in ((True, "100ms"), (False, "5s")):
+            rows = await connection.fetch_each(seen, [(each, [n]) for n, each in enumerate(stamps)], hurries=hurries)
+            assert [tuple(row) for row in rows] == [
+                (n, str(each.user_id), str(each.session_id or ""), each.actor, patience)
+                for n, each in enumerate(stamps)
+            ]
+            assert connection.stamped_for == stamps[-1]
+            assert await connection.fetchval("SELECT current_setting('app.user_id')") == str(stamps[-1].user_id)
+            assert await connection.fetchval("SHOW lock_timeout") == "5s"
+
+
+async def test_more_than_a_packet_is_sent_with_its_stamps(writers: Writers) -> None:
+    """The driver writes what is long in several pieces."""
+    callers = await writers.callers(16)
+    content = "long " * 40_000
+    async with writers.others_under_way():
+        await asyncio.gather(*(writers.add(caller, content) for caller in callers))
+    assert await writers.stored(callers) == [[content]] * 16
+    assert writers.writes.statements > 0
+
+
+async def test_each_reads_their_own_and_all_at_once(writers: Writers, database: Database) -> None:
+    callers = await writers.callers(12)
+    async with nobody_reads(database):
+        tasks = [writers.read(caller) for caller in callers]
+        await asyncio.sleep(0)
+    rows = await asyncio.gather(*tasks)
+    assert [(row["id"], row["user_id"]) for row in rows if row] == [
+        (caller.conversation_id, caller.user_id) for caller in callers
+    ]
+    assert writers.reads.statements > writers.reads.transactions > 0
+
+
+async def test_what_is_not_there_is_not_found_by_its_caller_alone(writers: Writers, database: Database) -> None:
+    callers = await writers.callers(6)
+    stranger = callers[3]
+    for _ in ("together", "alone"):
+        async with nobody_reads(database):
+            tasks = [
+                writers.read(caller, callers[0].conversation_id if caller is stranger else None) for caller in callers
+            ]
+            await asyncio.sleep(0)
+        rows = await asyncio.gather(*tasks)
+        assert [row and row["user_id"] for row in rows] == [
+            None if caller is stranger else caller.user_id for caller in callers
+        ]
+    assert [*writers.reads._apart] == [stranger.user_id]
+    assert writers.reads.transactions > 0
+
+
+async def test_a_read_whose_connection_is_lost_is_made_again(writers: Writers, database: Database) -> None:
+    callers = await writers.callers(8)
+    async with nobody_reads(database):
+        tasks = [writers.read(caller) for caller in callers]
+        text = (
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'"
+        )
+        while not await writers.superuser.fetch(text):
+            pass
+    rows = await asyncio.gather(*tasks)
+    assert [row and row["user_id"] for row in rows] == [caller.user_id for caller in callers]
+
+
+@asynccontextmanager
+async def nobody_reads(database: Database) -> AsyncIterator[None]:
+    """Whoever reads a conversation waits while the block runs."""
+    another = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        async with another.transaction():
+            await another.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await another.close()
 
 
 async def test_many_users_add_messages_through_one_gateway(serving: Serving) -> None:
@@ -347,6 +431,6 @@ async def test_many_users_add_messages_through_one_gateway(serving: Serving) -> 
         assert [node["seq"] for node in nodes] == list(range(1, 21))
         own = {one["id"] for one in added if one["conversation"]["id"] == conversation["id"]}
         assert {node["id"] for node in nodes} == own
-    group = serving.gateway.resources.group
-    assert group is not None
-    assert group.rows > group.commits > 0
+    pipelines = serving.gateway.resources.pipelines
+    assert pipelines is not None
+    assert pipelines.writes.statements > pipelines.writes.transactions > 0
