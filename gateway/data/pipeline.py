@@ -34,8 +34,7 @@ from gateway.errors import ParleyError, Unavailable
 _READS_AT_A_TIME = 1
 _WRITES_AT_A_TIME = 2
 """So many transactions are on their way before statements wait: while one of them is flushed, the other one works."""
-_FEW_READS = 1
-_FEW_WRITES = 3
+_FEW = 3
 """With fewer statements on their way there is nothing to gain by waiting."""
 _LEAST_AT_ONCE = 4
 _MOST_AT_ONCE = 16
@@ -71,7 +70,6 @@ class Pipeline:
         self._pool = pool
         self._writes = writes
         self._at_a_time = _WRITES_AT_A_TIME if writes else _READS_AT_A_TIME
-        self._few = _FEW_WRITES if writes else _FEW_READS
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         """What is done for many is not done in the context of the one who happened to begin it."""
@@ -96,7 +94,7 @@ class Pipeline:
         """
         if self._apart and self._goes_apart(statement.stamp.user_id):
             return await alone()
-        if not self._waiting and self._under_way < self._few:
+        if not self._waiting and self._under_way < _FEW:
             self._begun(1)
             try:
                 return await alone()

@@ -42,7 +42,7 @@ HOLD = """
 
 CONVERSATION = ByKey("conversations", "id", ("id", "user_id"), Row)
 
-BEGINNERS = pipeline._FEW_WRITES
+BEGINNERS = pipeline._FEW
 """So many go alone before others wait."""
 TOGETHER = pipeline._LEAST_AT_ONCE
 """So many of those who wait go in one transaction, however few there are."""
