@@ -31,8 +31,7 @@ from gateway.data.rows import Row
 from gateway.data.stamp import Stamp
 from gateway.errors import ParleyError, Unavailable
 
-_READS_AT_A_TIME = 1
-_WRITES_AT_A_TIME = 2
+_AT_A_TIME = 2
 """So many transactions are on their way before statements wait: while one of them is flushed, the other one works."""
 _FEW = 3
 """With fewer statements on their way there is nothing to gain by waiting."""
@@ -69,7 +68,6 @@ class Pipeline:
     def __init__(self, pool: Pool, *, writes: bool) -> None:
         self._pool = pool
         self._writes = writes
-        self._at_a_time = _WRITES_AT_A_TIME if writes else _READS_AT_A_TIME
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         """What is done for many is not done in the context of the one who happened to begin it."""
@@ -79,7 +77,7 @@ class Pipeline:
         self._unconnected = 0
         """Of the transactions, those that still wait for a connection."""
         self._callers: set[UUID] = set()
-        """Whose statements are in transactions with those of others."""
+        """Whose writes are in transactions with those of others."""
         self._late: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._apart: dict[UUID, float] = {}
@@ -102,7 +100,7 @@ class Pipeline:
                 self._ended(1)
         statement.since, statement.answer = self._loop.time(), self._loop.create_future()
         self._waiting.append(statement)
-        if self._transactions < self._at_a_time and not self._unconnected:
+        if self._transactions < _AT_A_TIME and not self._unconnected:
             self._begin()  # in the next turn of the event loop, with whatever else comes in this one
         elif self._late is None:
             self._late = self._loop.call_later(_LATE_SECONDS, self._hurry)
@@ -124,7 +122,7 @@ class Pipeline:
         self._transactions -= 1
         self._under_way -= statements
         # One that had no statements has found none that may go before others have arrived.
-        if statements and self._waiting and self._transactions < self._at_a_time:
+        if statements and self._waiting and self._transactions < _AT_A_TIME:
             self._begin()
 
     def _begin(self) -> None:
@@ -172,36 +170,39 @@ class Pipeline:
             self._unconnected -= 1
 
     def _next(self) -> list[RowStatement]:
-        """Those that have waited longest and are the same, by caller: so locks are taken in one order.
+        """Those that have waited longest and are the same.
 
-        As many as will do for as many transactions as there are at a time, of all that are under way. Those of one
-        caller go one after the other: they would only wait for each other's lock.
+        What writes takes a while: half of all that are under way go, and leave as many for the next transaction. They
+        go by caller, so that locks are taken in one order, and those of one caller in one transaction after the other:
+        two would only wait for each other's lock.
         """
-        share = -(-(len(self._waiting) + self._under_way) // self._at_a_time)
-        at_once = min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, share))
+        writes, passed = self._writes, set(self._callers)
+        half = (len(self._waiting) + self._under_way + 1) // 2
+        at_once = min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, half)) if writes else _MOST_AT_ONCE
         taken: list[RowStatement] = []
         left: list[RowStatement] = []
-        passed = set(self._callers)
         while self._waiting and len(taken) < at_once and len(left) < _LOOK_AHEAD:
             statement = self._waiting.popleft()
             if statement.answer.done():
                 continue  # its caller has gone
             same = not taken or (statement.text == taken[0].text and statement.record is taken[0].record)
-            if same and statement.stamp.user_id not in passed:
+            if same and not (writes and statement.stamp.user_id in passed):
                 taken.append(statement)
             else:
                 left.append(statement)
                 passed.add(statement.stamp.user_id)
         self._waiting.extendleft(reversed(left))
-        self._callers.update(statement.stamp.user_id for statement in taken)
-        return sorted(taken, key=lambda statement: statement.stamp.user_id.int)
+        if writes:
+            self._callers.update(statement.stamp.user_id for statement in taken)
+            taken.sort(key=lambda statement: statement.stamp.user_id.int)
+        return taken
 
-    def _release(self, statements: Iterable[RowStatement]) -> None:
+    def _release(self, statements: Sequence[RowStatement]) -> None:
         """Have those that are not answered go by themselves."""
         for statement in statements:
             if not statement.answer.done():
                 statement.answer.set_result(None)
-            self._callers.discard(statement.stamp.user_id)
+        self._callers.difference_update(statement.stamp.user_id for statement in statements if self._writes)
 
     async def _send(self, statements: Sequence[RowStatement], connection: StampedConnection) -> None:
         """Answer the statements by one transaction; none of them, if they have to go by themselves."""
