@@ -29,6 +29,8 @@ def test_a_query_is_known_with_its_variables() -> None:
     recent = RecentQueries()
     one, other = body(POINT, id="1"), body(POINT, id="2")
     recent.keep(one, operation(one))
+    assert not recent, "it may not come again"
+    recent.keep(one, operation(one))
     assert recent[one].variables.coerced == {"id": "1"}
     assert other not in recent
 
@@ -43,7 +45,8 @@ def test_a_query_is_known_with_its_variables() -> None:
 )
 def test_what_must_not_or_need_not_be_kept_is_not(sent: bytes) -> None:
     recent = RecentQueries()
-    recent.keep(sent, operation(sent))
+    for _ in range(3):
+        recent.keep(sent, operation(sent))
     assert not recent
 
 
@@ -52,8 +55,10 @@ def test_the_oldest_make_room() -> None:
     known = operation(body(POINT, id="1"))
     bodies = [f"{number:0{LARGEST_BYTES}}".encode() for number in range(MOST_BYTES // LARGEST_BYTES + 2)]
     for each in bodies * 2:
-        recent.keep(each, known)
+        for _ in range(2):
+            recent.keep(each, known)
     assert sum(map(len, recent)) == MOST_BYTES
-    recent.keep(b"small", known)
+    for _ in range(2):
+        recent.keep(b"small", known)
     assert b"small" in recent
     assert sum(map(len, recent)) <= MOST_BYTES
