@@ -56,11 +56,7 @@ def functions_of(cls: type) -> list[Callable[..., Any]]:
 
 
 async def create(
-    db: Statements,
-    cls: type[T],
-    values: dict[str, Any],
-    *,
-    begins_with: Mapping[str, Any] | None = None,
+    db: Statements, cls: type[T], values: dict[str, Any], *, begins_with: Mapping[str, Any] | None = None
 ) -> T:
     """Insert an object to show it, or find it when the client sends the same again. Must be the first statement of its
     commit. A new one has only the columns that the operation shows.
