@@ -129,9 +129,9 @@ class StampedConnection(asyncpg.Connection):
         if not isinstance(self._transport, JoiningTransport):
             raise asyncpg.InterfaceError("Nothing can be sent along on this transport.")
         name = stamping.name.encode()
-        stamps = [_bind(name, stamp) + _EXECUTE for stamp, _ in sets]
+        stamps = [_sent(name, stamp) for stamp, _ in sets]
         if hurries:
-            stamps[0] = _bind(hurrying.name.encode(), ()) + _EXECUTE + stamps[0]
+            stamps[0] = _sent(hurrying.name.encode(), ()) + stamps[0]
         self.stamped_for = None
         self.asked_at = self._loop.time()
         self._transport.hold_each(stamps)
@@ -212,7 +212,7 @@ class StampedConnection(asyncpg.Connection):
         if stamping is None or not isinstance(self._transport, JoiningTransport) or not self.at_rest():
             return False
         self.stamped_for = None
-        self._transport.hold(_bind(stamping.name.encode(), stamp) + _EXECUTE)
+        self._transport.hold(_sent(stamping.name.encode(), stamp))
         return True
 
     async def _may_go_again(self, error: BaseException) -> bool:
@@ -230,10 +230,10 @@ class StampedConnection(asyncpg.Connection):
             connection._stmt_cache.clear()
 
 
-def _bind(name: bytes, stamp: tuple[Any, ...]) -> bytes:
-    """The message that fills in a prepared statement: its portal has no name, parameters and results are texts."""
+def _sent(name: bytes, stamp: tuple[Any, ...]) -> bytes:
+    """The messages that fill in and run a prepared statement: its portal has no name, what goes and comes is text."""
     values = _values(stamp)
-    return b"B" + struct.pack("!i", 8 + len(name) + len(values)) + b"\0" + name + b"\0\0\0" + values
+    return b"B" + struct.pack("!i", 8 + len(name) + len(values)) + b"\0" + name + b"\0\0\0" + values + _EXECUTE
 
 
 @functools.lru_cache(maxsize=4096)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -47,16 +46,16 @@ async def test_many_users_add_messages_through_one_gateway(serving: Serving) -> 
 
 
 @pytest.mark.parametrize(
-    ("field", "of", "values"),
+    ("field", "of", "table", "values"),
     [
-        ("createConversation", "conversation", {"title": "t"}),
-        ("proposeToolExecution", "toolExecution", {"toolName": "run"}),
-        ("recordUsage", "usageLog", {"provider": "p", "model": "m", "inputTokens": 1}),
+        ("createConversation", "conversation", "conversations", {"title": "t"}),
+        ("proposeToolExecution", "toolExecution", "tool_executions", {"toolName": "run"}),
+        ("recordUsage", "usageLog", "usage_logs", {"provider": "p", "model": "m", "inputTokens": 1}),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
 async def test_what_many_users_make_at_once_is_each_their_own(
-    serving: Serving, superuser: asyncpg.Connection, field: str, of: str, values: dict[str, Any]
+    serving: Serving, superuser: asyncpg.Connection, field: str, of: str, table: str, values: dict[str, Any]
 ) -> None:
     users = [await serving.signed_up() for _ in range(6)]
     conversations = [(await user.make("createConversation", "conversation"))["id"] for user in users]
@@ -70,13 +69,12 @@ async def test_what_many_users_make_at_once_is_each_their_own(
 
     ids = await asyncio.gather(*(make(n) for n in range(60)))
     assert pipelines.writes.statements > before
-    entity = {"usageLog": "usage_logs"}.get(of) or re.sub(r"([A-Z])", r"_\1", of).lower() + "s"
     for place, user in enumerate(users):
         told = await superuser.fetch(
             "SELECT entity_id::text, version FROM changes WHERE user_id = $1 AND entity = $2 AND op = 'insert'"
             " ORDER BY version",
             UUID(user.user_id),
-            entity,
+            table,
         )
         assert {row["entity_id"] for row in told} - {conversations[place]} == {*ids[place::6]}
         version = await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", UUID(user.user_id))
