@@ -30,13 +30,16 @@ FIELDS = [(mutation, name) for mutation in MUTATIONS for name in mutation.inputs
 NAMING = [(mutation, name) for mutation in MUTATIONS for name in ("id", *mutation.ids) if name in mutation.inputs]
 TEXTS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("String", "ID", "JSON")]
 
+ODD_DIGITS = [" 1", "1 ", "1\n", "+1", "1_000", "1,000", "01", "\u0661", "\uff11", "\u00b2", "--1", "-", "1e", "\u22121"]
+"""Spellings of numbers that some languages read and JSON does not have."""
+
 MISFITS: dict[str, list[Any]] = {
     "String": [5, True, ["text"], {"text": "text"}],
     "Int": ["1", 1.5, True, 2**31, -(2**31) - 1, 10**30, [1]],
     "Float": ["NaN", "1", True, [1.5]],
     "Boolean": ["true", 1, [True]],
-    "BigInt": ["1.5", "one", "", 1.5, True, 2**63, "9" * 5000],
-    "Decimal": ["NaN", "Infinity", "1e400", "1,5", "", True, "0.0000001", "1" * 13, {"amount": 1}],
+    "BigInt": [*ODD_DIGITS, "1.5", "28.0", "one", "", 1.5, 2.0**53, True, 2**63, 2**64, 1e30, "9" * 5000, [1, 2]],
+    "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
     "ID": [True, 1.5, {"id": 1}],
 }
 """What does not fit a type, by its name. Anything fits JSON."""
@@ -251,6 +254,12 @@ async def test_what_is_no_id_is_refused_by_name(
             "x" * 100_000,
             str(uuid.uuid4())[:-1],
             f"{uuid.uuid4()}0",
+            uuid.uuid4().hex,
+            f"{{{uuid.uuid4()}}}",
+            uuid.uuid4().urn,
+            f" {uuid.uuid4()}",
+            "0198a00000007000-8000-0000-00000000-1",
+            "\uff10" + str(uuid.uuid4())[1:],
             "é" * 36,
         ):
             given = good(mutation, estate) | {name: among(mutation, name, text)}
