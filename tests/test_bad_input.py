@@ -5,6 +5,7 @@ Each field of each mutation is tried with what does not fit its type, what canno
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -30,7 +31,22 @@ FIELDS = [(mutation, name) for mutation in MUTATIONS for name in mutation.inputs
 NAMING = [(mutation, name) for mutation in MUTATIONS for name in ("id", *mutation.ids) if name in mutation.inputs]
 TEXTS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("String", "ID", "JSON")]
 
-ODD_DIGITS = [" 1", "1 ", "1\n", "+1", "1_000", "1,000", "01", "\u0661", "\uff11", "\u00b2", "--1", "-", "1e", "\u22121"]
+ODD_DIGITS = [
+    " 1",
+    "1 ",
+    "1\n",
+    "+1",
+    "1_000",
+    "1,000",
+    "01",
+    "\u0661",
+    "\uff11",
+    "\u00b2",
+    "--1",
+    "-",
+    "1e",
+    "\u22121",
+]
 """Spellings of numbers that some languages read and JSON does not have."""
 
 MISFITS: dict[str, list[Any]] = {
@@ -196,6 +212,66 @@ async def test_a_literal_that_cannot_be_stored_is_refused(
             refusal = only_refusal(await estate.client.run(f"mutation {{ {place} {{ __typename }} }}"))
             assert refusal.code in ("BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
             assert reason in refusal.message
+
+
+NUMBERS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("JSON", "BigInt", "Decimal")]
+LARGE = (str(2**64), str(-(2**63) - 1), "9" * 40)
+
+
+@pytest.mark.parametrize(("mutation", "name"), NUMBERS, ids=str)
+async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_place(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    values: list[tuple[str, Any]] = [("", "HERE")]
+    if str(get_named_type(mutation.inputs[name].type)) == "JSON":
+        values += [(".a[0].b", {"a": [{"b": "HERE"}]}), ("[1]", ["9" * 40, "HERE"])]
+    async with nothing_happens(superuser, estate):
+        for (below, value), number in itertools.product(values, LARGE):
+            variables = json.dumps({"input": good(mutation, estate) | {name: value}}).replace('"HERE"', number)
+            place = f"variables.input.{name}{below}"
+            for answer in (
+                await send(estate.client, mutation.operation, variables),
+                await send_on_a_socket(estate.client, mutation.operation, variables),
+            ):
+                refusal = only_refusal(answer)
+                message = f"{place} holds a whole number of more than 64 bits"
+                assert (refusal.code, refusal.message) == ("BAD_REQUEST", message)
+
+
+async def send_on_a_socket(client: Client, operation: str, variables: str) -> dict[str, Any]:
+    """The answer on a socket to variables that only a text can hold. The socket must live on."""
+    async with client.socket() as socket:
+        payload = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
+        await socket.connection.send_str(f'{{"type": "subscribe", "id": "1", "payload": {payload}}}')
+        answer = await socket.connection.receive_json(timeout=20)
+        await socket.connection.send_json({"type": "ping"})
+        assert (await socket.connection.receive_json(timeout=20))["type"] == "pong"
+        return {"errors": answer["payload"]}
+
+
+async def test_a_whole_number_that_would_become_another_one_is_refused_in_a_url(estate: Estate) -> None:
+    parameters = {"query": "{ __typename }", "variables": f'{{"after": {2**64}}}'}
+    url = f"{estate.client.url}/graphql"
+    async with estate.client.http.get(url, params=parameters, headers=estate.client.headers) as response:
+        refusal = only_refusal(await response.json(content_type=None))
+    assert refusal.message == "variables.after holds a whole number of more than 64 bits"
+
+
+async def test_numbers_of_64_bits_and_long_digits_in_texts_come_back_as_they_were(estate: Estate) -> None:
+    kept = {"a": [2**63 - 1, -(2**63), 2**64 - 1, 0.1, "9" * 40], "9" * 30: 1.5}
+    changed = await estate.client.make(
+        "updateMessage", "message", "providerMetadata", id=estate.ids["Message"][1], providerMetadata=kept
+    )
+    assert changed["providerMetadata"] == kept
+
+
+@pytest.mark.parametrize("place", ["id", "query", "operationName", "documentId", "variables", "extensions", "more"])
+async def test_a_large_number_elsewhere_in_a_request_is_no_failure_of_ours(estate: Estate, place: str) -> None:
+    body = json.dumps({"query": "{ __typename }", place: 2**70})
+    headers = {**estate.client.headers, "Content-Type": "application/json"}
+    async with estate.client.http.post(f"{estate.client.url}/graphql", data=body, headers=headers) as response:
+        answer = await response.json(content_type=None)
+    assert answer.get("data") or only_refusal(answer).code == "BAD_REQUEST"
 
 
 async def test_a_value_as_deep_as_allowed_comes_back_as_it_was(estate: Estate) -> None:

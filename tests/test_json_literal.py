@@ -20,7 +20,7 @@ from tests.refused import only_refusal
 from tests.serving import Client, Serving
 from tests.test_bad_value import good_input
 
-pytestmark = pytest.mark.parametrize("executor", ("breadth_first", "depth_first"), indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("executor", ["breadth_first", "depth_first"], indirect=True, scope="module")
 
 SCHEMA = graphql_schema()
 INPUTS = [
@@ -69,7 +69,9 @@ def sample(name: str, of: Any) -> Any:
     return fitting[name]
 
 
-async def stored(client: Client, mutation: Mutation, given: Sent, name: str, literal: str, declared: str, sent: Sent) -> Any:
+async def stored(
+    client: Client, mutation: Mutation, given: Sent, name: str, literal: str, declared: str, sent: Sent
+) -> Any:
     """What comes to be stored where a mutation is given a literal, with what is sent for its variables."""
     inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in given if key != name}
     arguments = ", ".join([*(f"{key}: ${key}" for key in inputs), f"{name}: {literal}"])
@@ -88,7 +90,9 @@ async def test_each_input_of_json_takes_variables_of_every_type_as_they_were_sen
 ) -> None:
     values = {f"v{number}": sample(*each) for number, each in enumerate(TYPES.items())}
     declared = ", ".join(f"${variable}: {of}" for variable, of in zip(values, TYPES, strict=True))
-    members = ", ".join(f"{of}: [${variable}, {{inner: ${variable}}}]" for variable, of in zip(values, TYPES, strict=True))
+    members = ", ".join(
+        f"{of}: [${variable}, {{inner: ${variable}}}]" for variable, of in zip(values, TYPES, strict=True)
+    )
     expected: Any = {of: [sent, {"inner": sent}] for of, sent in zip(TYPES, values.values(), strict=True)}
     literal = f"{{{members}}}"
     if name in LISTS:

@@ -1,4 +1,4 @@
-"""Finding what cannot be kept as it was sent, before it is changed or gets to PostgreSQL as an error that nobody understands.
+"""Refusing values that cannot be stored as they were sent, before they are changed or become an error of PostgreSQL.
 
 JSON and GraphQL strings may hold U+0000 and lone surrogates; PostgreSQL's `text` and `jsonb` may not. JSON numbers may
 have any size; a whole number of more than 64 bits would be read as a float, which is another number.

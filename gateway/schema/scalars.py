@@ -196,9 +196,9 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     JSON: _scalar(
         "JSON",
-        "Any JSON value of at most 64 levels, whose whole numbers have at most 64 bits. In a literal, a variable stands "
-        "for what was sent for it, whatever its type; a member whose variable was not sent is left out, and an item of "
-        "a list is null.",
+        "Any JSON value of at most 64 levels, whose whole numbers have at most 64 bits. A variable inside a literal "
+        "stands for the value that was sent for it, whatever its type. If none was sent and it has no default, a "
+        "member of an object is left out and an item of a list is null.",
         _parse_json,
         lambda value: value,
         value_from_ast_untyped,
@@ -224,9 +224,10 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     decimal.Decimal: _scalar(
         "Decimal",
-        "An exact decimal number, such as an amount in US dollars, written as a string without trailing zeros. Accepted "
-        'as a JSON number or, to keep all digits, as the same in a string, such as "0.0125" or "1.25e-6": up to 12 '
-        "digits before the point, and 12 after it, to which more are rounded, half to even.",
+        "An exact decimal number, such as an amount in US dollars, written as a string without trailing zeros. "
+        'Accepted as a JSON number, or as one in a string, such as "0.0125" or "1.25e-6", which keeps digits that a '
+        "float would lose. It has at most 12 digits before the point. Digits beyond the 12th after the point are "
+        "rounded, half to even.",
         _parse_decimal,
         _serialize_decimal,
         _text_or_digits,
