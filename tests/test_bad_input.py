@@ -265,6 +265,22 @@ async def test_numbers_of_64_bits_and_long_digits_in_texts_come_back_as_they_wer
     assert changed["providerMetadata"] == kept
 
 
+@pytest.mark.parametrize(
+    ("mutation", "name"), [(m, n) for m, n in FIELDS if str(get_named_type(m.inputs[n].type)) == "BigInt"], ids=str
+)
+async def test_a_whole_number_may_be_written_with_a_point(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        given = good(mutation, estate)
+        answers = []
+        for number in ("1000028", "1000028.0", "1.000028e6", '"1000028"'):
+            variables = json.dumps({"input": given | {name: "HERE"}}).replace('"HERE"', number)
+            answers.append(await send(estate.client, mutation.operation, variables))
+        assert only_refusal(answers[0]).code == "CONFLICT"
+        assert answers == [answers[0]] * 4
+
+
 @pytest.mark.parametrize("place", ["id", "query", "operationName", "documentId", "variables", "extensions", "more"])
 async def test_a_large_number_elsewhere_in_a_request_is_no_failure_of_ours(estate: Estate, place: str) -> None:
     body = json.dumps({"query": "{ __typename }", place: 2**70})

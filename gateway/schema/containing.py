@@ -59,11 +59,12 @@ class _Alphabet(NamedTuple):
     """The characters that have a key other than themselves, by their keys."""
     several: dict[str, str]
     """Those of them that stand for several letters, as `ß` does."""
+    beginnings: frozenset[str]
+    """What the keys of these begin with, from their second character on."""
     composing: list[str]
     """The characters that compose with one before them."""
 
 
-@functools.cache
 def _alphabet() -> _Alphabet:
     spellings: dict[str, str] = defaultdict(str)
     composing = set(_JAMO)
@@ -76,7 +77,12 @@ def _alphabet() -> _Alphabet:
         if len(parts) == 2 and not parts[0].startswith("<"):
             composing.add(chr(int(parts[1], 16)))
     several = {key: same for key, same in spellings.items() if sum(not unicodedata.combining(each) for each in key) > 1}
-    return _Alphabet(spellings, several, sorted(composing - {_IOTA_BELOW}))
+    beginnings = frozenset(key[:size] for key in several for size in range(2, len(key) + 1))
+    return _Alphabet(spellings, several, beginnings, sorted(composing - {_IOTA_BELOW}))
+
+
+_ALPHABET = _alphabet()
+"""Made when the process starts: it takes too long for the event loop."""
 
 
 def _clusters(key: str) -> Iterator[str]:
@@ -100,7 +106,7 @@ def _joined(clusters: Iterable[str]) -> Iterator[str]:
     """The clusters, with those together of which one character may stand for several."""
     part = ""
     for cluster in clusters:
-        if part and not any((part + cluster).startswith(key, place) for key, place in _across(part)):
+        if part and not any(part[-size:] + cluster[0] in _ALPHABET.beginnings for size in (1, 2, 3)):
             yield part
             part = ""
         part += cluster
@@ -113,14 +119,7 @@ def _pieces(part: str) -> Iterator[str]:
         yield part[place : place + _MOST_TOGETHER]
 
 
-def _across(part: str) -> Iterator[tuple[str, int]]:
-    """The keys of several letters that may begin near the end of a part, with where they would."""
-    for key in _alphabet().several:
-        for place in range(max(0, len(part) - len(key) + 1), len(part)):
-            if key.startswith(part[place:]):
-                yield key, place
-
-
+@functools.lru_cache(maxsize=4096)
 def _spelled(part: str, *, is_first: bool = False, is_last: bool = False, end: str = "") -> str:
     """All ways to write a part of the text."""
     ways = dict.fromkeys(_ways(part, is_first, is_last, end))
@@ -130,13 +129,13 @@ def _spelled(part: str, *, is_first: bool = False, is_last: bool = False, end: s
 
 def _ways(part: str, is_first: bool, is_last: bool, end: str) -> Iterator[str]:
     """At its ends, the text may begin or stop within a character that stands for several letters."""
-    spellings, several, _ = _alphabet()
+    several = _ALPHABET.several
     if not part:
         yield end
         return
     for size in range(1, len(part) + 1):
         head = part[:size]
-        heads = [_letter(head)] if size == 1 or head in spellings else []
+        heads = [_letter(head)] if size == 1 or head in _ALPHABET.spellings else []
         if is_first:
             heads += _any_of(same for key, same in several.items() if key != head and key.endswith(head))
         for rest in _ways(part[size:], False, is_last, end) if heads else ():
@@ -148,7 +147,7 @@ def _ways(part: str, is_first: bool, is_last: bool, end: str) -> Iterator[str]:
 
 def _letter(key: str, character: str = "") -> str:
     """One character with this key, whichever it is; `character` is one that is known."""
-    same = _alphabet().spellings.get(key, "")
+    same = _ALPHABET.spellings.get(key, "")
     letters = "".join(dict.fromkeys((key if len(key) == 1 else character) + same))
     (text,) = _any_of([letters])
     return f"{text}{_DOT_ABOVE}?" if key == "i" else text
@@ -163,5 +162,5 @@ def _any_of(letters: Iterable[str]) -> list[str]:
 
 def _end(cluster: str) -> str:
     """No mark may follow that makes another letter of the last one: `e` is not in `é`, however that is written."""
-    marks = "".join(mark for mark in _alphabet().composing if _composes(cluster, mark))
+    marks = "".join(mark for mark in _ALPHABET.composing if _composes(cluster, mark))
     return f"(?!{_MARKS}[{marks}])" if marks else ""
