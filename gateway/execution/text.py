@@ -34,8 +34,10 @@ Path = tuple[str | int, ...]
 _TEXTLESS = frozenset({int, float, bool, type(None)})
 
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(128)) + bytes(range(128, 256))
-_MANY_DIGITS = b"0" * 19
-"""As many as a whole number of more than 64 bits has at least."""
+FEWEST_LARGE_DIGITS = 19
+"""Digits that a whole number of more than 64 bits has at least."""
+
+_MANY_ZEROS = b"0" * FEWEST_LARGE_DIGITS
 
 
 class OversizedInteger:
@@ -54,7 +56,7 @@ def is_storable_json(text: bytes) -> bool:
 
 def may_hold_large_integers(text: bytes) -> bool:
     """Whether JSON of these bytes may hold a whole number of more than 64 bits. True is no proof of it."""
-    return _MANY_DIGITS in text.translate(_DIGITS_AS_ZEROS)
+    return _MANY_ZEROS in text.translate(_DIGITS_AS_ZEROS)
 
 
 def check_variables(variables: Mapping[str, Any]) -> None:

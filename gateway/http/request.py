@@ -14,7 +14,7 @@ import orjson
 
 from gateway.errors import BadRequest
 from gateway.execution.operation import OperationRequest
-from gateway.execution.text import OversizedInteger, may_hold_large_integers
+from gateway.execution.text import FEWEST_LARGE_DIGITS, OversizedInteger, may_hold_large_integers
 
 KINDS: dict[type, str] = {
     dict: "an object",
@@ -50,6 +50,8 @@ def read_exact_json(text: bytes | str, what: str) -> Any:
 
 
 def _integer(digits: str) -> int | OversizedInteger:
+    if len(digits) < FEWEST_LARGE_DIGITS:
+        return int(digits)
     value = orjson.loads(digits)
     return value if isinstance(value, int) else OversizedInteger()
 

@@ -35,7 +35,10 @@ T = TypeVar("T")
 class Node:
     """What every entity has."""
 
-    id: strawberry.ID = strawberry.field(description="A UUID, given by the client that made it or by the database.")
+    id: strawberry.ID = strawberry.field(
+        description="A UUID, given by the client that made it or by the database. Accepted as RFC 9562 writes it, with "
+        "its four hyphens, in upper or lower case."
+    )
     version: BigInt = strawberry.field(description="Raised by every change; `expectedVersion` compares it.")
     created_at: datetime.datetime = strawberry.field(description="When it was made.")
     updated_at: datetime.datetime = strawberry.field(description="When it was last changed.")
