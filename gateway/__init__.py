@@ -13,7 +13,7 @@ from gateway.schema.event import event
 from gateway.schema.link import many, maybe, one, page
 from gateway.schema.root import lookup, mutation, payload, query, subscription
 from gateway.schema.scalars import JSON, BigInt, Cursor
-from gateway.schema.standard import change, create, given, require_version, standard
+from gateway.schema.standard import change, create, given, is_taken, made_before, remembered, require_version, standard
 from gateway.schema.typing import enum_type, input_type, object_type
 
 __all__ = [
@@ -39,7 +39,9 @@ __all__ = [
     "given",
     "id_of",
     "input_type",
+    "is_taken",
     "lookup",
+    "made_before",
     "many",
     "maybe",
     "mutation",
@@ -48,6 +50,7 @@ __all__ = [
     "page",
     "payload",
     "query",
+    "remembered",
     "require_version",
     "sql",
     "standard",

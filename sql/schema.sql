@@ -67,12 +67,17 @@ CREATE TABLE parley.messages (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
-    version bigint NOT NULL
+    version bigint NOT NULL,
+    request_hash bigint
 );
 
 ALTER TABLE ONLY parley.messages FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.messages OWNER TO parley_owner;
+
+-- comment COLUMN messages.request_hash
+
+COMMENT ON COLUMN parley.messages.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- function content_so_far(parley.messages)
 
@@ -921,6 +926,20 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
 
+-- function remembers_requests(text)
+
+CREATE FUNCTION parley.remembers_requests(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I ADD COLUMN request_hash bigint', table_name);
+    EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
+        'Hash of the values in the request that created the row; null if the request named no id.');
+END
+$$;
+
+ALTER FUNCTION parley.remembers_requests(table_name text) OWNER TO parley_owner;
+
 -- function rules_at_once(text, boolean)
 
 CREATE FUNCTION parley.rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
@@ -1054,6 +1073,7 @@ DECLARE
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
+    PERFORM remembers_requests(table_name);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
@@ -1295,6 +1315,7 @@ CREATE TABLE parley.context_optimizations (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
+    request_hash bigint,
     CONSTRAINT context_optimizations_optimization_type_known CHECK ((optimization_type = ANY (ARRAY['truncation'::text, 'summarization'::text, 'compression'::text]))),
     CONSTRAINT context_optimizations_summary_length CHECK ((char_length(summary) <= 262144)),
     CONSTRAINT context_optimizations_tokens_after_range CHECK ((tokens_after >= 0)),
@@ -1305,6 +1326,10 @@ CREATE TABLE parley.context_optimizations (
 ALTER TABLE ONLY parley.context_optimizations FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.context_optimizations OWNER TO parley_owner;
+
+-- comment COLUMN context_optimizations.request_hash
+
+COMMENT ON COLUMN parley.context_optimizations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- comment CONSTRAINT context_optimizations_summary_length ON context_optimizations
 
@@ -1354,7 +1379,8 @@ CREATE TABLE parley.conversations (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
-    active_since timestamp with time zone NOT NULL
+    active_since timestamp with time zone NOT NULL,
+    request_hash bigint
 )
 WITH (fillfactor='85');
 
@@ -1373,6 +1399,10 @@ COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of 
 -- comment COLUMN conversations.active_since
 
 COMMENT ON COLUMN parley.conversations.active_since IS 'When it became the one active last, which it then was until another did: the order of an inbox. It goes by when something was written: whoever imports rows of the past sets it to active_at afterwards.';
+
+-- comment COLUMN conversations.request_hash
+
+COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- table feeds
 
@@ -1570,6 +1600,7 @@ CREATE TABLE parley.tool_executions (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
+    request_hash bigint,
     CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
     CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
     CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
@@ -1585,6 +1616,10 @@ ALTER TABLE parley.tool_executions OWNER TO parley_owner;
 -- comment COLUMN tool_executions.status_reason
 
 COMMENT ON COLUMN parley.tool_executions.status_reason IS 'Written with a change of status to give its reason; moved to the history at once, so it always reads null.';
+
+-- comment COLUMN tool_executions.request_hash
+
+COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
 
@@ -1678,6 +1713,7 @@ CREATE TABLE parley.usage_logs (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
+    request_hash bigint,
     CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
     CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
     CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
@@ -1691,6 +1727,10 @@ CREATE TABLE parley.usage_logs (
 ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.usage_logs OWNER TO parley_owner;
+
+-- comment COLUMN usage_logs.request_hash
+
+COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- comment CONSTRAINT usage_logs_automation_length ON usage_logs
 
@@ -2662,6 +2702,10 @@ REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
+
+-- acl FUNCTION remembers_requests(table_name text)
+
+REVOKE ALL ON FUNCTION parley.remembers_requests(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION rules_at_once(table_name text, spare_others boolean)
 

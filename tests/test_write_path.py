@@ -32,6 +32,9 @@ KEPT_BY_TRIGGERS = (
 )
 """The columns of a conversation that only triggers write."""
 
+WRITTEN_ONCE = ("request_hash",)
+"""Its columns that are written when it is created, and never again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -232,11 +235,11 @@ WHERE a.attrelid = 'conversations'::regclass AND a.attnum > 0 AND NOT a.attisdro
 async def test_what_a_client_can_write_of_a_conversation_is_told(superuser: asyncpg.Connection) -> None:
     """A column that is added must be given to `feed_spares` too."""
     columns = {row["name"]: (row["told"], row["locked"], row["writable"]) for row in await superuser.fetch(TOLD)}
-    assert {name for name, kept in columns.items() if kept != (True, True, True)} == set(KEPT_BY_TRIGGERS)
-    assert {columns[name] for name in KEPT_BY_TRIGGERS} == {(False, False, False)}
+    assert {name for name, kept in columns.items() if kept != (True, True, True)} == {*KEPT_BY_TRIGGERS, *WRITTEN_ONCE}
+    assert {columns[name] for name in (*KEPT_BY_TRIGGERS, *WRITTEN_ONCE)} == {(False, False, False)}
 
 
-@pytest.mark.parametrize("column", KEPT_BY_TRIGGERS)
+@pytest.mark.parametrize("column", [*KEPT_BY_TRIGGERS, *WRITTEN_ONCE])
 async def test_a_client_cannot_write_what_triggers_tell_of(writer: Writer, column: str) -> None:
     before = await version(writer)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

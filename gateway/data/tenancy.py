@@ -70,10 +70,10 @@ class Statements:
         found = await self._row(query.returning(described.columns), arguments, described.record)
         return cast("T | None", found)
 
-    async def get(self, entity: type[T], id: UUID) -> T | None:
-        """The caller's object with this id, deleted or not, or None."""
+    async def get(self, entity: type[T], id: UUID, *also: str) -> T | None:
+        """The caller's object with this id, deleted or not, or None. Its row has the columns in `also` besides."""
         described = _entity(entity)
-        text = statements.by_key(described.table, "id", described.columns)
+        text = statements.by_key(described.table, "id", (*described.columns, *also))
         found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
 

@@ -20,12 +20,13 @@ import asyncpg
 import strawberry
 from strawberry.utils.str_converters import to_snake_case
 
+from gateway.data.request_hash import COLUMN, request_hash
 from gateway.data.tenancy import Statements
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
 from gateway.schema.argument import ById
 from gateway.schema.changed import changed
-from gateway.schema.entity import Entity, entity_of, id_of
+from gateway.schema.entity import entity_of, id_of
 from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
 
@@ -61,18 +62,35 @@ async def create(
     """Insert an object to show it, or find it when the client sends the same again. Must be the first statement of its
     commit. A new one has only the columns that the operation shows.
 
-    What it `begins_with` besides it may have left behind when the same comes again. Raises `Conflict` when the id is
-    taken by an object with other values.
+    `begins_with` holds values that the kind of request sets by itself. Raises `Conflict` when the id is taken by an
+    object that another request made.
     """
+    begins_with = begins_with or {}
+    row = {**remembered(values, *begins_with), **begins_with}
     try:
-        return await db.insert(cls, {**values, **(begins_with or {})}, for_show=True)
+        return await db.insert(cls, row, for_show=True)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != f"{entity_of(cls).table}_pkey":
+        if not is_taken(cls, error):
             raise
-    existing = await db.get(cls, values["id"])
-    if existing is None or not _is_same(entity_of(cls), existing, values):
+    return await made_before(db, cls, row)
+
+
+def remembered(values: dict[str, Any], *also: Any) -> dict[str, Any]:
+    """The values of a new row with the hash of the request that they and `also` come to, if it names an id."""
+    return {**values, COLUMN: request_hash(values, also)} if "id" in values else values
+
+
+def is_taken(cls: type, error: asyncpg.UniqueViolationError) -> bool:
+    """Whether an insert failed because there is an object with its id."""
+    return error.constraint_name == f"{entity_of(cls).table}_pkey"
+
+
+async def made_before(db: Statements, cls: type[T], row: Mapping[str, Any]) -> T:
+    """The object with the id of a row that could not be inserted. Raises `Conflict` if another request made it."""
+    existing: Any = await db.get(cls, row["id"], COLUMN)
+    if existing is None or existing[COLUMN] != row[COLUMN]:
         raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
-    return existing
+    return cast("T", existing)
 
 
 async def change(
@@ -117,10 +135,6 @@ def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> 
 def _expected(input: Any) -> int | None:
     version: int | None = input.expected_version
     return None if version is strawberry.UNSET else version
-
-
-def _is_same(entity: Entity, existing: Any, values: dict[str, Any]) -> bool:
-    return all(getattr(existing, name) == value for name, value in values.items())
 
 
 def _one(cls: type, input: type) -> Callable[..., Any]:

@@ -6,28 +6,27 @@ The originals stay; a record names the messages that were dropped or replaced by
 from __future__ import annotations
 
 import enum
-from typing import Any
-from uuid import UUID
 
 import asyncpg
 import strawberry
 
 from gateway import (
-    Conflict,
     Info,
     Invalid,
     Node,
     Through,
     computed,
-    create,
     entity,
     enum_type,
     given,
     id_of,
     input_type,
+    is_taken,
+    made_before,
     mutation,
     one,
     page,
+    remembered,
     sql,
 )
 
@@ -117,28 +116,21 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
     if len(ids) > MOST_MESSAGES:
         raise Invalid(f"At most {MOST_MESSAGES} messages can be named.", field="affected_message_ids")
     message_ids = sorted({id_of(id, "affected_message_ids") for id in ids})
-    values = given(input, without=("affected_message_ids",))
+    row = remembered(given(input, without=("affected_message_ids",)), *message_ids)
     try:
         async with info.context.transaction() as db:
-            made = await db.insert(ContextOptimization, values)
+            made = await db.insert(ContextOptimization, row)
             linked = await db.rows(
                 sql.context.optimization.link_messages,
                 optimization_id=made.id,
-                conversation_id=values["conversation_id"],
+                conversation_id=row["conversation_id"],
                 message_ids=message_ids,
             )
             if len(linked) != len(message_ids):
                 raise Invalid("Not all of these are messages of this conversation.", field="affected_message_ids")
             return made
-    except asyncpg.UniqueViolationError:
-        return await _made_before(info, values, message_ids)
-
-
-async def _made_before(info: Info, values: dict[str, Any], message_ids: list[UUID]) -> ContextOptimization:
-    """The record that the client has sent already. Raises `Conflict` when the id is taken by another."""
+    except asyncpg.UniqueViolationError as error:
+        if not is_taken(ContextOptimization, error):
+            raise
     async with info.context.autocommit() as db:
-        existing = await create(db, ContextOptimization, values)
-        named = await db.rows(sql.context.optimization.named_messages, optimization_id=existing.id)
-        if sorted(row["message_id"] for row in named) != message_ids:
-            raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
-        return existing
+        return await made_before(db, ContextOptimization, row)

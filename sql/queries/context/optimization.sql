@@ -5,10 +5,3 @@ SELECT m.user_id, :optimization_id, m.id, m.seq
 FROM messages AS m
 WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id AND m.id = ANY(:message_ids::uuid[])
 RETURNING message_id;
-
--- name: named_messages
--- The messages that an optimization affected.
-SELECT message_id
-FROM context_optimization_messages
-WHERE user_id = :user_id AND context_optimization_id = :optimization_id
-ORDER BY message_id;
