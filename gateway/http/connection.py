@@ -15,11 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
 from gateway.http.answer import JSON, HttpError, Reply
-from gateway.http.endpoint import Endpoint
+from gateway.http.endpoint import Endpoint, NeedsStream
 from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
 from gateway.http.stopping import Stopping
 from gateway.http.wire import ReplyHeads
@@ -61,10 +61,8 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        head = self.heads.read(
-            request.method, request.raw_path, request.version, request.headers, closes=not request.keep_alive
-        )
-        if head is None:
+        head = self.heads.read(request._message)
+        if head is None or head.takes_events:
             return await self._application(request)
         connection = cast("Connection", request.protocol)
         body = request.content.read_nowait() if request.content.is_eof() else request
@@ -179,9 +177,7 @@ class Connection(web.RequestHandler):
         message, payload = self._messages[0]
         if len(self._messages) > 1 or not payload.is_eof() or not isinstance(message, RawRequestMessage):
             return False
-        head = self._server.heads.read(
-            message.method, message.path, message.version, message.headers, closes=message.should_close
-        )
+        head = self._server.heads.read(message)
         if head is None or self._parser is None:
             return False
         self._messages.clear()
@@ -210,10 +206,23 @@ class Connection(web.RequestHandler):
             reply = await self._server.endpoint.handle_plain(head, body, client)
             await self.send(reply, head)
             closes = self.closes_after(head)
+        except NeedsStream:
+            self._leave_to_aiohttp(head, body)
+            closes = False
         except ConnectionError:
             pass  # the client has gone
         finally:
             self._end(closes=closes)
+
+    def _leave_to_aiohttp(self, head: PlainHead, body: bytes) -> None:
+        """Queue a request as if it had just been parsed."""
+        payload = StreamReader(self, self._server.endpoint.options.max_body_bytes, loop=self._loop)
+        payload.feed_data(body)
+        payload.feed_eof()
+        self._messages.append((head.message, payload))
+        self._owed += 1
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
 
     def closes_after(self, head: PlainHead) -> bool:
         """Whether the connection is closed after the answer to this request, which then says so."""

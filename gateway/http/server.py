@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
 from gateway.http.admission import Admission
-from gateway.http.answer import wants_events
+from gateway.http.answer import Events, events_accepted
 from gateway.http.clock import SystemClock
 from gateway.http.connection import Server
 from gateway.http.edge import Edge, catch_all
@@ -62,8 +62,11 @@ def make_app(
     async def graphql(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await over_websocket.handle(request)
-        if wants_events(request.headers.get("Accept")):
-            return await over_events.handle(request)
+        match events_accepted(request.headers.get("Accept")):
+            case Events.ALWAYS:
+                return await over_events.handle(request)
+            case Events.FOR_SUBSCRIPTIONS:
+                return await over_http.handle(request, stream=over_events.handle)
         return await over_http.handle(request)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
