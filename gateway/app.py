@@ -219,6 +219,7 @@ async def _rules(pool: Pool) -> Rules:
 def _options(settings: Settings) -> Options:
     return Options(
         trusted_origins=frozenset(settings.trusted_origins),
+        allowed_headers=settings.allowed_headers,
         trusted_proxies=settings.trusted_proxies,
         max_body_bytes=settings.max_body_bytes,
         max_subscriptions_per_socket=settings.max_subscriptions_per_socket,

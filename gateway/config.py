@@ -33,7 +33,9 @@ SERVICE_LINK_HINT = (
     " Kubernetes sets this one for a service called parley: switch that off with enableServiceLinks: false."
 )
 
-ORIGIN = re.compile(r"https?://[^/?#\s]+")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
+
+HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 NATS_SERVER = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 
@@ -100,7 +102,14 @@ class Settings(BaseSettings):
     session_days: int = Field(default=90, ge=1, le=3650, description="Days after which a device must sign in again.")
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Other origins whose pages may call Parley, separated by commas. Empty: the same origin.",
+        description="Other origins whose pages may call Parley, separated by commas: `https://app.example.com`, or of "
+        "an app `tauri://localhost`, `capacitor://localhost`, `chrome-extension://…`. Empty: the same origin.",
+        json_schema_extra={"shown": "none"},
+    )
+    allowed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Request headers that pages of trusted origins may send, separated by commas, besides those of "
+        "tracing and of Apollo's clients.",
         json_schema_extra={"shown": "none"},
     )
     trusted_proxies: int = Field(
@@ -221,7 +230,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("trusted_origins", mode="before")
+    @field_validator("trusted_origins", "allowed_headers", mode="before")
     @classmethod
     def _between_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -231,7 +240,15 @@ class Settings(BaseSettings):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("should list origins like https://app.example.com, without a path")
-        return origins
+        # As browsers write them.
+        return tuple(origin.lower() for origin in origins)
+
+    @field_validator("allowed_headers")
+    @classmethod
+    def _are_header_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(HEADER_NAME.fullmatch(name) for name in names):
+            raise ValueError("should list names of headers, like X-Tenant, X-Trace")
+        return names
 
     @field_validator("log_level", "log_format", "executor", mode="before")
     @classmethod

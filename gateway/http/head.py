@@ -74,7 +74,7 @@ class PlainHeads:
     def read(self, message: RawRequestMessage) -> PlainHead | None:
         """What the head says; None unless it is plain."""
         headers = message.headers
-        if message.method != "POST" or message.path != self._options.path or message.version != HttpVersion11:
+        if message.method != "POST" or message.path not in self._options.paths or message.version != HttpVersion11:
             return None
         events = events_accepted(headers.get("Accept"))
         if events is Events.ALWAYS or any(name in headers for name in UNUSUAL_HEADERS):

@@ -10,8 +10,11 @@ class Options:
     """The transport's limits and times, all with defaults that suit one gateway on the open internet."""
 
     path: str = "/graphql"
+    """Served with a slash behind it as well."""
     trusted_origins: frozenset[str] = frozenset()
     """Other origins whose pages may call: `https://app.example.com`. The gateway's own origin always may."""
+    allowed_headers: tuple[str, ...] = ()
+    """Request headers that such pages may send, besides `origin.ALLOWED_HEADERS`."""
     trusted_proxies: int = 0
     """How many proxies stand before the gateway and each add the address they were called from."""
     head_timeout_seconds: float = 15
@@ -45,3 +48,8 @@ class Options:
     shutdown_seconds: float = 15
     traces: bool = False
     """Whether the trace that a request belongs to is of interest."""
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The spellings of the path."""
+        return self.path, f"{self.path}/"

@@ -76,14 +76,15 @@ def make_app(
         response.headers.pop("Server", None)
         for name, value in COMMON_HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.path == options.path:
+        if request.path in options.paths:
             response.headers.update(cross_origin_headers(request.headers, options))
 
     app = web.Application(middlewares=[catch_all], client_max_size=options.max_body_bytes)
     app[OVER_HTTP] = over_http
     app[SOCKETS] = sockets
     app[STOPPING] = stopping
-    app.router.add_route("*", options.path, graphql)
+    for path in options.paths:
+        app.router.add_route("*", path, graphql)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _readiness(ready, stopping))
     app.add_routes(routes)

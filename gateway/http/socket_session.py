@@ -166,7 +166,7 @@ class SocketSession:
                 pass
             case Subscribe():
                 self._require_acknowledgement()
-                await self._operations.subscribe(message.id, message.request)
+                await self._operations.subscribe(message.id, message.payload)
             case Complete():
                 await self._operations.stop(message.id)
 
