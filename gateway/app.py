@@ -45,7 +45,7 @@ from gateway.http.server import OVER_HTTP, Runner, make_app, make_runner
 from gateway.live.live import Live
 from gateway.metrics import Instruments, MeasuredEngine
 from gateway.schema.build import graphql_schema
-from gateway.shared_port import cannot_listen
+from gateway.shared_port import cannot_listen, site
 from gateway.tracing import TracedEngine, Tracing, tracing
 
 log = structlog.stdlib.get_logger("gateway")
@@ -171,7 +171,7 @@ async def _listen(settings: Settings, runner: web.AppRunner, listeners: Sequence
         await web.SockSite(runner, each).start()
     if not listeners:
         try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
+            await site(runner, settings.host, settings.port).start()
         except OSError as error:
             raise cannot_listen(settings.host, settings.port, error) from error
 

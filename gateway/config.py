@@ -55,7 +55,10 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every IPv4 interface.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; `0.0.0.0` for every IPv4 interface, `::` for those and every IPv6 one.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     database_url: SecretStr | None = Field(
         default=None,

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from gateway.metrics import Sample
 from gateway.refusal import Refusal
+from gateway.shared_port import site
 
 FAMILIES = {
     "parley_worker_up": ("gauge", "Whether the worker answers."),
@@ -92,7 +93,7 @@ async def exposed(host: str, port: int, collect: Collect) -> AsyncIterator[int]:
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await site(runner, host, port).start()
         except OSError as error:
             where = f"{host} port {port}"
             raise Refusal(f"Metrics cannot be had on {where}: {error.strerror}. Set PARLEY_METRICS_PORT.") from error
