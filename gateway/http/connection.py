@@ -21,6 +21,7 @@ from aiohttp.http import RawRequestMessage
 from gateway.http.answer import JSON, HttpError, Reply
 from gateway.http.endpoint import Endpoint, NeedsStream
 from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
+from gateway.http.intake import Intake
 from gateway.http.stopping import Stopping
 from gateway.http.wire import ReplyHeads
 
@@ -187,6 +188,10 @@ class Connection(web.RequestHandler):
             self._server.heads.keep(data[: len(data) - head.body_bytes], head)
         self._begin(head, payload.read_nowait())
         return True
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Have what follows an upgrade read as frames, from the first byte on."""
+        super().set_parser(cast("Any", Intake(parser)), data_received_cb)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
