@@ -13,15 +13,16 @@ from gateway.execution import Engine
 from gateway.http.admission import Admission
 from gateway.http.answer import Events, events_accepted
 from gateway.http.clock import SystemClock
-from gateway.http.connection import Server
 from gateway.http.edge import Edge, catch_all
 from gateway.http.endpoint import Endpoint
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
+from gateway.http.plain_server import Server
 from gateway.http.ports import Clock, Contexts, Ready, Verify
 from gateway.http.registry import SocketRegistry
 from gateway.http.sse import EventStreamEndpoint
 from gateway.http.stopping import Stopping
+from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
 from gateway.http.websocket import WebsocketEndpoint
 from gateway.http.wire import COMMON_HEADERS
 from gateway.live.live import Live
@@ -105,6 +106,9 @@ def make_runner(app: web.Application, options: Options | None = None) -> Runner:
         handler_cancellation=True,
         keepalive_timeout=options.keepalive_seconds,
         lingering_time=LINGERING_SECONDS,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_HEADERS,
+        max_line_size=MAX_LINE_BYTES,
         shutdown_timeout=CANCELLING_SECONDS,
     )
 
