@@ -186,6 +186,12 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         default="127.0.0.1", description="Address to listen on for metrics, which anybody who gets there may read."
     )
+    metrics_names: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names of hosts, separated by commas, under which metrics are served besides addresses, "
+        "`localhost` and the machine's own name.",
+        json_schema_extra={"shown": "none"},
+    )
     traces: bool = Field(
         default=False,
         description="Send traces by OpenTelemetry, where the `OTEL_*` variables say. Needs `parley[otel]`.",
@@ -233,7 +239,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("trusted_origins", "allowed_headers", mode="before")
+    @field_validator("trusted_origins", "allowed_headers", "metrics_names", mode="before")
     @classmethod
     def _between_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

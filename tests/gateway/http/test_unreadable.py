@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.http.server import OVER_HTTP
 from gateway.http.unreadable import MAX_HEAD_BYTES, MAX_HEADERS
@@ -123,18 +122,19 @@ async def test_end_of_the_head_is_waited_for_no_longer_than_for_any_head() -> No
 @pytest.mark.parametrize(
     "request_", [b"\x00" * 100, b"GET / HTTP/9.9\r\n" + ORIGIN.encode() + b"\r\n\r\n", b"\r\n\r\nHI\r\n"]
 )
-async def test_what_is_no_http_is_refused_counted_and_not_logged(served: Served, request_: bytes) -> None:
+async def test_what_is_no_http_is_refused_counted_and_not_logged(
+    served: Served, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     refused = served.runner.app[OVER_HTTP].refused
     before = refused[400]
-    with capture_logs() as lines:
-        for _ in range(3):
-            async with connected(served) as raw:
-                raw.send(request_)
-                status, headers, body = await raw.answer()
-                assert status == 400
-                assert orjson.loads(body)["errors"][0]["message"] == "The request is not HTTP as it should be."
-                assert ("Access-Control-Allow-Origin" in headers) == (ORIGIN.encode() in request_)
-    assert lines == []
+    for _ in range(3):
+        async with connected(served) as raw:
+            raw.send(request_)
+            status, headers, body = await raw.answer()
+            assert status == 400
+            assert orjson.loads(body)["errors"][0]["message"] == "The request is not HTTP as it should be."
+            assert ("Access-Control-Allow-Origin" in headers) == (ORIGIN.encode() in request_)
+    assert caplog.records == []
     assert refused[400] == before + 3
 
 
