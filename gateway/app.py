@@ -19,7 +19,7 @@ from gateway.auth.account import Accounts
 from gateway.auth.keyring import load_or_create
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
-from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
+from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
@@ -208,6 +208,7 @@ def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
         session_life=datetime.timedelta(days=settings.session_days),
         by_account=Throttle(ACCOUNT.shared_by(settings.workers)),
         by_address=Throttle(ADDRESS.shared_by(settings.workers)),
+        sign_ups=Throttle(replace(SIGN_UPS, free_attempts=settings.sign_ups_per_address).shared_by(settings.workers)),
     )
 
 

@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=900, ge=30, le=86_400, description="Life of an access token, in seconds.")
     refresh_token_days: int = Field(default=30, ge=1, le=365, description="Life of an unused refresh token, in days.")
     session_days: int = Field(default=90, ge=1, le=3650, description="Days after which a device must sign in again.")
+    sign_ups_per_address: int = Field(
+        default=20,
+        ge=1,
+        description="Sign-ups from one address (of IPv6: one network of 64 bits) in an hour before each further one must "
+        "wait, up to a minute.",
+    )
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Other origins whose pages may call Parley, separated by commas: `https://app.example.com`, or of "
