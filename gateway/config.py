@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     sign_ups_per_address: int = Field(
         default=20,
         ge=1,
-        description="Sign-ups from one address (of IPv6: one network of 64 bits) in an hour before each further one must "
-        "wait, up to a minute.",
+        description="Sign-ups from one address (of IPv6: one network of 64 bits) in an hour before each further one "
+        "must wait, up to a minute.",
     )
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
