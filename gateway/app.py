@@ -222,6 +222,8 @@ def _options(settings: Settings) -> Options:
         trusted_origins=frozenset(settings.trusted_origins),
         allowed_headers=settings.allowed_headers,
         trusted_proxies=settings.trusted_proxies,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
         max_body_bytes=settings.max_body_bytes,
         max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
         max_subscriptions_per_user=settings.max_subscriptions_per_user,

@@ -134,6 +134,17 @@ class Settings(BaseSettings):
         description="Offer the demo account and its data.",
         json_schema_extra={"shown": "only with the embedded database"},
     )
+    max_connections: int = Field(
+        default=10_000,
+        ge=1,
+        description="Connections in each process, without websockets and event streams. At the limit a new one takes "
+        "the place of the one that has been idle for longest.",
+    )
+    max_connections_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="Of those, the ones from one address. Not counted with `PARLEY_TRUSTED_PROXIES`.",
+    )
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     max_subscriptions_per_socket: int = Field(
         default=20, ge=1, le=10_000, description="Subscriptions on one websocket."

@@ -18,7 +18,9 @@ from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
 from gateway.execution.complete import failed
+from gateway.http.admission import NoRoom
 from gateway.http.answer import JSON, HttpError, Reply, respond
+from gateway.http.client import as_address
 from gateway.http.endpoint import NeedsStream
 from gateway.http.head import END_OF_HEAD, PlainHead, request_bytes
 from gateway.http.intake import Intake
@@ -48,6 +50,7 @@ class Connection(web.RequestHandler):
         "_unread",
         "_unreadable",
         "address",
+        "network",
     )
 
     def __init__(self, server: Server, **settings: Any) -> None:
@@ -57,6 +60,8 @@ class Connection(web.RequestHandler):
         self._early = b""
         self.address: str | None = None
         """Of the peer."""
+        self.network: str | None = None
+        """Where it is counted as a plain connection, if it is one."""
         # How much the parser waits for to have had whole requests and nothing more: 0 between two requests.
         # None once that is not known, because a head came in pieces or together with another request.
         self._unread: int | None = 0
@@ -69,10 +74,20 @@ class Connection(web.RequestHandler):
         self._next_look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = self.peername
+        peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else peer
+        try:
+            self._server.room.enter(self, as_address(self.address), self._server.plain_connections)
+        except NoRoom as error:
+            self._turn_away(cast("asyncio.Transport", transport), error.reply())
+            return
+        super().connection_made(transport)
         self._limit_head()
+
+    def _turn_away(self, transport: asyncio.Transport, reply: Reply) -> None:
+        """Answer without a request, and let aiohttp know nothing of it."""
+        transport.write(self._server.reply_heads.write(reply, (), closes=True) + reply.body)
+        transport.close()
 
     def data_received(self, data: bytes) -> None:
         if type(data) is not bytes:
@@ -167,6 +182,7 @@ class Connection(web.RequestHandler):
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
         """Have what follows an upgrade read as frames, from the first byte on."""
+        self.leave_room()
         super().set_parser(cast("Any", Intake(parser)), data_received_cb)
 
     async def finish_response(
@@ -205,6 +221,17 @@ class Connection(web.RequestHandler):
     def closes_after(self, head: PlainHead) -> bool:
         """Whether the connection is closed after the answer to this request, which then says so."""
         return head.closes or self._server.stopping.begun
+
+    @property
+    def rests(self) -> tuple[bool, float] | None:
+        """None while it is used. Goes first what was idle longest, and last what a request begins to come on."""
+        if self._answering is not None or self._owed or self._upgraded:
+            return None
+        return self._has_begun_head, self._next_keepalive_close_time
+
+    def leave_room(self) -> None:
+        """Be a plain connection no more, which makes room for another."""
+        self._server.room.leave(self)
 
     def retire(self) -> None:
         """Take no more requests. aiohttp leaves a connection that rests open, and never answers on it again."""
@@ -323,6 +350,7 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self.leave_room()
         self._look_no_more()
         if (task := self._answering) is not None:
             self._server.left.add(task)

@@ -21,6 +21,10 @@ class Options:
     """How long the head of a request may take to come: from the beginning of a connection, or from its first byte."""
     keepalive_seconds: float = 75
     """How long a connection may rest between two requests: longer than load balancers let one rest, most of them 60."""
+    max_connections: int = 10_000
+    """Plain ones: sockets and event streams are counted apart. Those that rest make room for new ones."""
+    max_connections_per_address: int = 1_000
+    """Not counted behind trusted proxies, from whose addresses all connections come."""
     max_body_bytes: int = 2 * 1024 * 1024
     """Of a request's body, before and after decompression, and of a websocket's message."""
     body_timeout_seconds: float = 30

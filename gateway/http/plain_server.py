@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.http.connection import Connection, PlainResponse
 from gateway.http.endpoint import Endpoint
 from gateway.http.head import PlainHeads
+from gateway.http.room import Room
 from gateway.http.stopping import Stopping
 from gateway.http.wire import ReplyHeads
 
@@ -21,7 +22,7 @@ _LOOK_SECONDS = 0.02
 class Server(web.Server):
     """Makes the connections, and answers the plain requests that they leave to aiohttp."""
 
-    def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping) -> None:
+    def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping, room: Room) -> None:
         """In place of a server that has everything answered by the application."""
         super().__init__(
             self._handle,
@@ -33,6 +34,7 @@ class Server(web.Server):
         self._application = server.request_handler
         self.endpoint = endpoint
         self.stopping = stopping
+        self.room = room
         self.heads = PlainHeads(endpoint.options)
         self.reply_heads = ReplyHeads()
         self.left: set[asyncio.Task[None]] = set()
@@ -50,6 +52,10 @@ class Server(web.Server):
         reply = await self.endpoint.handle_plain(head, body, head.client(connection.address, self.endpoint.options))
         keep_alive = not connection.closes_after(head)
         return cast("web.StreamResponse", PlainResponse(connection, reply, head.cross_origin, keep_alive=keep_alive))
+
+    def plain_connections(self) -> list[Connection]:
+        """All that there are."""
+        return cast("list[Connection]", self.connections)
 
     def pre_shutdown(self) -> None:
         """Take no more requests: what rests is closed now, the others once they have answered."""

@@ -20,6 +20,7 @@ from gateway.http.origin import cross_origin_headers
 from gateway.http.plain_server import Server
 from gateway.http.ports import Clock, Contexts, Ready, Verify
 from gateway.http.registry import SocketRegistry
+from gateway.http.room import Room
 from gateway.http.sse import EventStreamEndpoint
 from gateway.http.stopping import Stopping
 from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
@@ -35,6 +36,7 @@ CANCELLING_SECONDS = 1.0
 
 OVER_HTTP = web.AppKey("over_http", Endpoint)
 SOCKETS = web.AppKey("sockets", SocketRegistry)
+ROOM = web.AppKey("room", Room)
 STOPPING = web.AppKey("stopping", Stopping)
 
 
@@ -84,6 +86,7 @@ def make_app(
     app[OVER_HTTP] = over_http
     app[SOCKETS] = sockets
     app[STOPPING] = stopping
+    app[ROOM] = Room(options, admission.refuse)
     for path in options.paths:
         app.router.add_route("*", path, graphql)
     app.router.add_get("/healthz", _alive)
@@ -117,7 +120,7 @@ class Runner(web.AppRunner):
     """Serves the application, with plain requests answered before they get to it."""
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING])
+        return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING], self.app[ROOM])
 
     def begin_to_stop(self) -> None:
         """Go on serving, and send clients elsewhere: `/readyz` says no, and each answer closes its connection."""
