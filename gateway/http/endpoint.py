@@ -74,11 +74,12 @@ class Endpoint:
             operation = self._recent.get(body)
             if operation is None:
                 operation = self.edge.engine.prepare(read_request(body))
-                if operation.kind == "query":
+                kind = operation.document.kind
+                if kind == "query":
                     self._recent.keep(body, operation)
-                elif operation.kind == "subscription" and head.takes_events:
+                elif kind == "subscription" and head.takes_events:
                     raise NeedsStream
-                refuse_what_http_cannot(operation.kind, "POST")
+                refuse_what_http_cannot(kind, "POST")
             else:
                 self.edge.engine.recalled += 1
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
