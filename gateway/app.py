@@ -19,7 +19,7 @@ from gateway.auth.account import Accounts
 from gateway.auth.keyring import load_or_create
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
-from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
+from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
@@ -45,7 +45,7 @@ from gateway.http.server import OVER_HTTP, Runner, make_app, make_runner
 from gateway.live.live import Live
 from gateway.metrics import Instruments, MeasuredEngine
 from gateway.schema.build import graphql_schema
-from gateway.shared_port import cannot_listen
+from gateway.shared_port import cannot_listen, site
 from gateway.tracing import TracedEngine, Tracing, tracing
 
 log = structlog.stdlib.get_logger("gateway")
@@ -171,7 +171,7 @@ async def _listen(settings: Settings, runner: web.AppRunner, listeners: Sequence
         await web.SockSite(runner, each).start()
     if not listeners:
         try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
+            await site(runner, settings.host, settings.port).start()
         except OSError as error:
             raise cannot_listen(settings.host, settings.port, error) from error
 
@@ -208,6 +208,7 @@ def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
         session_life=datetime.timedelta(days=settings.session_days),
         by_account=Throttle(ACCOUNT.shared_by(settings.workers)),
         by_address=Throttle(ADDRESS.shared_by(settings.workers)),
+        sign_ups=Throttle(replace(SIGN_UPS, free_attempts=settings.sign_ups_per_address).shared_by(settings.workers)),
     )
 
 
@@ -219,7 +220,10 @@ async def _rules(pool: Pool) -> Rules:
 def _options(settings: Settings) -> Options:
     return Options(
         trusted_origins=frozenset(settings.trusted_origins),
+        allowed_headers=settings.allowed_headers,
         trusted_proxies=settings.trusted_proxies,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
         max_body_bytes=settings.max_body_bytes,
         max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
         max_subscriptions_per_user=settings.max_subscriptions_per_user,

@@ -33,7 +33,9 @@ SERVICE_LINK_HINT = (
     " Kubernetes sets this one for a service called parley: switch that off with enableServiceLinks: false."
 )
 
-ORIGIN = re.compile(r"https?://[^/?#\s]+")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
+
+HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 NATS_SERVER = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 
@@ -53,7 +55,10 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every IPv4 interface.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; `0.0.0.0` for every IPv4 interface, `::` for those and every IPv6 one.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     database_url: SecretStr | None = Field(
         default=None,
@@ -98,9 +103,22 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=900, ge=30, le=86_400, description="Life of an access token, in seconds.")
     refresh_token_days: int = Field(default=30, ge=1, le=365, description="Life of an unused refresh token, in days.")
     session_days: int = Field(default=90, ge=1, le=3650, description="Days after which a device must sign in again.")
+    sign_ups_per_address: int = Field(
+        default=20,
+        ge=1,
+        description="Sign-ups from one address (of IPv6: one network of 64 bits) in an hour before each further one "
+        "must wait, up to a minute.",
+    )
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Other origins whose pages may call Parley, separated by commas. Empty: the same origin.",
+        description="Other origins whose pages may call Parley, separated by commas: `https://app.example.com`, or of "
+        "an app `tauri://localhost`, `capacitor://localhost`, `chrome-extension://…`. Empty: the same origin.",
+        json_schema_extra={"shown": "none"},
+    )
+    allowed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Request headers that pages of trusted origins may send, separated by commas, besides those of "
+        "tracing and of Apollo's clients.",
         json_schema_extra={"shown": "none"},
     )
     trusted_proxies: int = Field(
@@ -115,6 +133,17 @@ class Settings(BaseSettings):
         default=None,
         description="Offer the demo account and its data.",
         json_schema_extra={"shown": "only with the embedded database"},
+    )
+    max_connections: int = Field(
+        default=10_000,
+        ge=1,
+        description="Connections in each process, without websockets and event streams. At the limit a new one takes "
+        "the place of the one that has been idle for longest.",
+    )
+    max_connections_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="Of those, the ones from one address. Not counted with `PARLEY_TRUSTED_PROXIES`.",
     )
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     max_subscriptions_per_socket: int = Field(
@@ -174,6 +203,12 @@ class Settings(BaseSettings):
     metrics_host: str = Field(
         default="127.0.0.1", description="Address to listen on for metrics, which anybody who gets there may read."
     )
+    metrics_names: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names of hosts, separated by commas, under which metrics are served besides addresses, "
+        "`localhost` and the machine's own name.",
+        json_schema_extra={"shown": "none"},
+    )
     traces: bool = Field(
         default=False,
         description="Send traces by OpenTelemetry, where the `OTEL_*` variables say. Needs `parley[otel]`.",
@@ -221,7 +256,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("trusted_origins", mode="before")
+    @field_validator("trusted_origins", "allowed_headers", "metrics_names", mode="before")
     @classmethod
     def _between_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -231,7 +266,15 @@ class Settings(BaseSettings):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("should list origins like https://app.example.com, without a path")
-        return origins
+        # As browsers write them.
+        return tuple(origin.lower() for origin in origins)
+
+    @field_validator("allowed_headers")
+    @classmethod
+    def _are_header_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(HEADER_NAME.fullmatch(name) for name in names):
+            raise ValueError("should list names of headers, like X-Tenant, X-Trace")
+        return names
 
     @field_validator("log_level", "log_format", "executor", mode="before")
     @classmethod

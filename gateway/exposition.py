@@ -6,8 +6,11 @@ which is what Prometheus expects of a process, and the label keeps the others' c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -16,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from gateway.metrics import Sample
 from gateway.refusal import Refusal
+from gateway.shared_port import site
 
 FAMILIES = {
     "parley_worker_up": ("gauge", "Whether the worker answers."),
@@ -58,6 +62,39 @@ Readings = Mapping[int, Sequence[Sample]]
 Collect = Callable[[], Awaitable[Readings]]
 
 
+HOST = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?", re.ASCII)
+
+NOT_OUR_NAME = "Metrics are not served under this name. Set PARLEY_METRICS_NAMES.\n"
+
+
+class _Connection(web.RequestHandler):
+    """A connection that says nothing about what serves it when it cannot read a request, and logs nothing of it."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        response = web.Response(status=status, headers={"Server": "Parley"})
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
+
+
 class _Collector(Collector):
     """Readings in the form that the library writes."""
 
@@ -78,21 +115,46 @@ def written(readings: Readings, accept: str = "") -> tuple[bytes, str]:
     return encode(_Collector(readings)), content_type
 
 
+def is_own_name(host: str, names: Collection[str]) -> bool:
+    """Whether a `Host` header names this port: by an address, or by one of these names.
+
+    A page of a foreign site can have its own name resolved to our address and read what it gets (DNS rebinding). It
+    cannot have a page of its own at an address.
+    """
+    found = HOST.fullmatch(host)
+    if found is None:
+        return False
+    try:
+        return bool(ip_address(found[1].strip("[]")))
+    except ValueError:
+        return found[1].lower().removesuffix(".") in names
+
+
 @asynccontextmanager
-async def exposed(host: str, port: int, collect: Collect) -> AsyncIterator[int]:
-    """Answer `GET /metrics` for as long as the block runs; the port, which is another one for 0."""
+async def exposed(host: str, port: int, collect: Collect, *, names: Iterable[str] = ()) -> AsyncIterator[int]:
+    """Answer `GET /metrics` for as long as the block runs; the port, which is another one for 0.
+
+    It is answered under addresses, the name to listen on, that of the machine and `names`.
+    """
+    known = {name.lower() for name in ("localhost", host, socket.gethostname(), *names)}
 
     async def metrics(request: web.Request) -> web.Response:
+        if not is_own_name(request.headers.get("Host", ""), known):
+            return web.Response(status=421, text=NOT_OUR_NAME)
         body, content_type = written(await collect(), request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
+    async def hide_software(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.pop("Server", None)
+
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
+    app.on_response_prepare.append(hide_software)
+    runner = _Runner(app, access_log=None)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await site(runner, host, port).start()
         except OSError as error:
             where = f"{host} port {port}"
             raise Refusal(f"Metrics cannot be had on {where}: {error.strerror}. Set PARLEY_METRICS_PORT.") from error

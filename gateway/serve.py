@@ -76,7 +76,7 @@ async def _metrics(settings: Settings, collect: Collect) -> AsyncIterator[str | 
     if settings.metrics_port is None:
         yield None
     else:
-        async with exposed(settings.metrics_host, settings.metrics_port, collect) as port:
+        async with exposed(settings.metrics_host, settings.metrics_port, collect, names=settings.metrics_names) as port:
             yield f"{url_of(settings.metrics_host, port)}/metrics"
 
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 import socket
 import sys
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Any
+
+from aiohttp import web
 
 from gateway.refusal import Refusal
 
@@ -58,6 +61,13 @@ class SharedPort:
         return opened
 
 
+def site(runner: web.BaseRunner, host: str, port: int) -> web.BaseSite:
+    """Where a runner listens in a single process. Starting it raises `OSError` when that cannot be had."""
+    if _is_every_interface(host):
+        return web.SockSite(runner, _bound(socket.AF_INET6, (host, port, 0, 0)))
+    return web.TCPSite(runner, host, port)
+
+
 def close(sockets: list[socket.socket]) -> None:
     """Stop to listen. What waited to be accepted is refused, unless another process has the same sockets."""
     for each in sockets:
@@ -69,6 +79,14 @@ def cannot_listen(host: str, port: int, error: OSError) -> Refusal:
     return Refusal(f"Parley cannot listen on {host} port {port}: {error.strerror}. Set PARLEY_PORT.")
 
 
+def _is_every_interface(host: str) -> bool:
+    """Whether the host is `::`, which stands for IPv4 as well. asyncio would leave that out."""
+    try:
+        return IPv6Address(host) == IPv6Address("::")
+    except ValueError:
+        return False
+
+
 def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -76,7 +94,7 @@ def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, shared: bo
         if shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not _is_every_interface(address[0]))
         made.bind(address)
     except BaseException:
         made.close()

@@ -16,6 +16,8 @@ import orjson
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from gateway.complaint import Repeats, bounded
+
 if TYPE_CHECKING:
     from gateway.config import Settings
 
@@ -53,6 +55,7 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     handler = StandardError()
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -88,7 +91,14 @@ def redacted(value: Any, key: object = None) -> Any:
 
 def text_renderers(*, coloured: bool) -> list[Processor]:
     """What turns an event into a line that a person reads."""
-    return [redact, structlog.dev.ConsoleRenderer(colors=coloured, pad_event_to=0)]
+    # Plain, because rich would show the values of all variables.
+    plain = structlog.dev.plain_traceback
+    return [
+        structlog.processors.format_exc_info,
+        redact,
+        bounded,
+        structlog.dev.ConsoleRenderer(colors=coloured, pad_event_to=0, exception_formatter=plain),
+    ]
 
 
 def json_renderers() -> list[Processor]:
@@ -99,6 +109,7 @@ def json_renderers() -> list[Processor]:
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
         redact,
+        bounded,
         structlog.processors.JSONRenderer(serializer=to_json),
     ]
 

@@ -160,8 +160,9 @@ class Serving:
 def settings_for(directory: Path, **given: Any) -> Settings:
     """Settings of a gateway for tests."""
     usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
-    # A machine that runs tests may be busy: that a connection is late is not what most of them are about.
-    return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, **given})
+    # A machine that runs tests may be busy: that a connection is late is not what most of them are about, nor that
+    # all users come from one address.
+    return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **given})
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from gateway.config import Settings, settings_table
 from gateway.data.opening import OpenDatabase
 from gateway.execution.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.limits import Limits
+from gateway.http.unreadable import MAX_LINE_BYTES
 from gateway.schema import containing
 from gateway.schema.connection import LARGEST_PAGE
 from gateway.schema.node import MOST_NODES
@@ -47,6 +48,7 @@ def limits_table() -> str:
         ("objects that an operation may ask for, by the sizes of its pages", f"{limits.objects:,}"),
         ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
         ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
+        ("a URL, and each header, of a request", f"{MAX_LINE_BYTES:,} bytes"),
         ("operations at a time on one socket", str(given["max_subscriptions_per_socket"].default)),
         (
             "sockets and event streams of one user, and of one address",

@@ -13,8 +13,9 @@ from gateway.auth.keyring import KeyRing
 from gateway.auth.network import network_of
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
-from gateway.auth.throttle import ACCOUNT, ADDRESS, Throttle
+from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
 from gateway.auth.token import IssuedToken, TokenAuthority
+from gateway.errors import Overloaded
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class Accounts:
     session_life: datetime.timedelta
     by_account: Throttle = field(default_factory=lambda: Throttle(ACCOUNT))
     by_address: Throttle = field(default_factory=lambda: Throttle(ADDRESS))
+    sign_ups: Throttle = field(default_factory=lambda: Throttle(SIGN_UPS))
+    """By address."""
 
     def issue(self, user_id: UUID, session_id: UUID) -> IssuedToken:
         """An access token of a session."""
@@ -67,6 +70,20 @@ class Accounts:
             self._counted(self.by_account, account[:254], tried),
         ):
             yield tried
+
+    @contextmanager
+    def sign_up(self, address: str | None) -> Iterator[None]:
+        """Let one sign-up pass, slowed down after many from the address.
+
+        Raises `Overloaded` with the seconds to wait. One that meets another `Overloaded` does not count.
+        """
+        network = network_of(address)
+        self.sign_ups.check(network)
+        try:
+            yield
+        except Overloaded:
+            self.sign_ups.abandoned(network)
+            raise
 
     @contextmanager
     def _counted(self, throttle: Throttle, key: str, tried: Attempt) -> Iterator[None]:

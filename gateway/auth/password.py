@@ -8,27 +8,31 @@ about 40 ms of one processor.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import threading
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, NamedTuple
 
 import argon2
 from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import ARGON2_VERSION
 
 from gateway.auth.common_password import COMMON_PASSWORDS
-from gateway.errors import Overloaded
+from gateway.auth.turns import Turns
 
 SHORTEST = 10
 LONGEST = 1024
 """In characters. Normalising and hashing anything much longer would be a way to keep us busy."""
 
-_Answer = TypeVar("_Answer")
+
+class Caller(NamedTuple):
+    """Whose turn it is: what a password is for, and the network that it comes from."""
+
+    purpose: Literal["sign-in", "sign-up"]
+    network: str
+
+
+NOBODY = Caller("sign-in", "")
 
 
 def check_password(password: str, *, email: str) -> str | None:
@@ -48,34 +52,33 @@ def check_password(password: str, *, email: str) -> str | None:
 
 
 class PasswordHasher:
-    """Hashes and verifies in threads of its own, with a bounded queue before them.
+    """Hashes and verifies in threads of its own, with bounded queues before them.
 
     In the event loop's own executor, sign-ins would hold up everything else that needs a thread; without a
-    bound, a flood of them would take memory and make every sign-in wait. Each thread takes `memory_kib` while
-    it works.
+    bound, a flood of them would take memory and make every sign-in wait. Sign-ins and sign-ups, and the networks they
+    come from, take turns. Each thread takes `memory_kib` while it works.
     """
 
     def __init__(self, *, threads: int = 1, waiting: int = 32, memory_kib: int = 19 * 1024, passes: int = 2) -> None:
-        """At most `threads` passwords are worked on, and `waiting` more wait."""
+        """At most `threads` passwords are worked on; `waiting` more sign-ins wait, and as many sign-ups."""
         self._argon2 = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._nobody = _unmatched_hash(self._argon2)
-        self._places = threading.BoundedSemaphore(threads + waiting)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._turns = Turns(threads, waiting, "password")
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, caller: Caller = NOBODY) -> str:
         """The hash to store, with its parameters and salt in it. Raises Overloaded if the queue is full."""
-        return await self._run(lambda: self._argon2.hash(_encoded(password)))
+        return await self._turns.run(*caller, lambda: self._argon2.hash(_encoded(password)))
 
-    async def verify(self, stored: str | None, password: str) -> bool:
+    async def verify(self, stored: str | None, password: str, caller: Caller = NOBODY) -> bool:
         """Whether the password is the one that was hashed.
 
         None stands for an unknown user: the answer is False after as much work as for a known one, so that
         the time does not tell which accounts exist. Raises Overloaded if the queue is full.
         """
         if stored is None or len(password) > LONGEST:
-            await self._run(lambda: self._matches(self._nobody, ""))
+            await self._turns.run(*caller, lambda: self._matches(self._nobody, ""))
             return False
-        return await self._run(lambda: self._matches(stored, password))
+        return await self._turns.run(*caller, lambda: self._matches(stored, password))
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether the hash has other parameters than today's: hash again while the password is at hand."""
@@ -83,26 +86,13 @@ class PasswordHasher:
 
     def close(self) -> None:
         """Cancel those who wait, and wait for the work in hand (tens of milliseconds)."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._turns.close()
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
             return self._argon2.verify(stored, _encoded(password))
         except VerifyMismatchError:
             return False
-
-    async def _run(self, work: Callable[[], _Answer]) -> _Answer:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Too many passwords are being checked. Try again in a moment.", retryAfter=1)
-        try:
-            future = self._executor.submit(work)
-        except RuntimeError:  # closed
-            self._places.release()
-            raise
-        # On the thread's future, not the awaited one: who is cancelled while waiting frees the place at once,
-        # but who is cancelled while a thread is at work frees it only when the thread is free.
-        future.add_done_callback(lambda _: self._places.release())
-        return await asyncio.wrap_future(future)
 
 
 def _unmatched_hash(hasher: argon2.PasswordHasher) -> str:

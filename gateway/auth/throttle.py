@@ -1,4 +1,4 @@
-"""Slows down the guessing of passwords, by account and by address.
+"""Slows down the guessing of passwords, by account and by address, and the making of accounts, by address.
 
 A delay that doubles is used rather than a lock-out, which would let anybody lock anybody out. The count is
 kept in this process: with N gateways a guesser has up to N times the attempts, and the delay bears that. The workers of
@@ -43,6 +43,10 @@ class Allowance:
 ACCOUNT = Allowance(free_attempts=5, success_clears=True)
 ADDRESS = Allowance(free_attempts=50, success_clears=False)
 """Many people share an address, and a guesser's success with an account of their own must not clear it."""
+
+
+SIGN_UPS = Allowance(free_attempts=20, success_clears=False, window_seconds=60 * 60)
+"""From one address. Each counts, whatever becomes of it."""
 
 
 class Throttle:

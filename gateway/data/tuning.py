@@ -50,6 +50,8 @@ def tuned(memory: int) -> dict[str, str]:
         "log_truncate_on_rotation": "on",
         "log_line_prefix": "%m [%p] %u@%d ",
         "log_lock_waits": "on",
+        # Not the errors of statements, which users can make as many of as they like: the gateway tells those of ours.
+        "log_min_messages": "log",
         # Parameters are what people wrote.
         "log_parameter_max_length": "0",
         "log_parameter_max_length_on_error": "0",

@@ -7,7 +7,6 @@ what users write.
 
 from __future__ import annotations
 
-import secrets
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -17,13 +16,17 @@ import structlog
 from graphql import ExecutionResult, GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
+from gateway.complaint import Faults
 from gateway.errors import BadRequest, ParleyError
 from gateway.execution.operation import NOTHING, RequestErrors
 
 INTERNAL = "INTERNAL"
 SHOWN_FRAMES = 8
+LONGEST_NAME = 100
+"""Of an operation, in the log."""
 
 log = structlog.get_logger(__name__)
+_faults = Faults()
 
 
 class _Absent:
@@ -131,14 +134,12 @@ def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:
 
 
 def _report(error: Exception, operation_name: str | None, path: list[str | int] | None) -> str:
-    reference = secrets.token_hex(5)
-    log.error(
-        "unexpected_error",
-        reference=reference,
-        operation=operation_name,
-        path=path,
-        cause=list(_causes(error)),
-    )
+    causes = list(_causes(error))
+    reference, untold = _faults.come(repr(causes))
+    if untold is not None:
+        more = {"repeated": untold} if untold else {}
+        name = operation_name and operation_name[:LONGEST_NAME]
+        log.error("unexpected_error", reference=reference, operation=name, path=path, cause=causes, **more)
     return reference
 
 

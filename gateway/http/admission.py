@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 from uuid import UUID
 
 import structlog
@@ -125,7 +126,7 @@ class Admission:
     def _take(self, *places: Place) -> None:
         for cap, holder in places:
             if self._held[cap, holder] >= cap.most:
-                self._refuse(cap)
+                self.refuse(cap)
         self._held.update(places)
 
     def _give(self, *places: Place) -> None:
@@ -134,7 +135,8 @@ class Admission:
             if not self._held[place]:
                 del self._held[place]
 
-    def _refuse(self, cap: Cap) -> None:
+    def refuse(self, cap: Cap) -> NoReturn:
+        """Count and log that a cap was reached. Raises `NoRoom`."""
         self.refused[cap.name] += 1
         now = time.monotonic()
         # An operator should hear of it, as a proxy that is not trusted looks like one caller, but not of each.

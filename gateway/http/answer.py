@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -99,12 +100,24 @@ def negotiate(accept: str | None) -> str:
     return GRAPHQL_JSON if graphql > json or (graphql == json and named) else JSON
 
 
+class Events(Enum):
+    """Whether the answer may be an event stream. Only a client that names the media type can read one."""
+
+    NEVER = auto()
+    FOR_SUBSCRIPTIONS = auto()
+    """JSON is accepted as well, and is the answer to everything that has a single one."""
+    ALWAYS = auto()
+    """Nothing else that we can send is accepted."""
+
+
 @lru_cache(maxsize=256)
-def wants_events(accept: str | None) -> bool:
-    """Whether a stream of events is named, and nothing else is liked better."""
+def events_accepted(accept: str | None) -> Events:
+    """What the header says about event streams. Qualities do not matter: they rank media types, not operations."""
     wishes = [_wish(part) for part in (accept or "").lower().split(",")]
-    wanted = max((quality for name, quality in wishes if name == EVENT_STREAM), default=0.0)
-    return 0 < wanted >= max(_quality(wishes, GRAPHQL_JSON), _quality(wishes, JSON))
+    if not any(name == EVENT_STREAM and quality for name, quality in wishes):
+        return Events.NEVER
+    json_accepted = _quality(wishes, GRAPHQL_JSON) or _quality(wishes, JSON)
+    return Events.FOR_SUBSCRIPTIONS if json_accepted else Events.ALWAYS
 
 
 def _wish(part: str) -> tuple[str, float]:

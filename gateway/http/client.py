@@ -20,7 +20,7 @@ def client_of(headers: CIMultiDictProxy[str], peer: str | None, options: Options
     """The client behind a peer. Of the addresses passed on, only those from our own proxies count."""
     agent = headers.get("User-Agent")
     believed = _passed_on(headers, options.trusted_proxies) if options.trusted_proxies else None
-    address = _as_address(peer if believed is None else believed)
+    address = as_address(peer if believed is None else believed)
     # A socket lives longer than the trace that it was opened in.
     traced = options.traces and "Upgrade" not in headers
     return Client(address, None if agent is None else _as_text(agent), _trace(headers) if traced else ())
@@ -37,7 +37,7 @@ def _passed_on(headers: CIMultiDictProxy[str], trusted_proxies: int) -> str | No
 
 
 @lru_cache(maxsize=1024)
-def _as_address(text: str | None) -> str | None:
+def as_address(text: str | None) -> str | None:
     """The address without a zone or a port, which some proxies add; None for what is none, as others write `unknown`.
 
     One of IPv4 that is written as one of IPv6 is of IPv4: all of these would seem to come from one network.

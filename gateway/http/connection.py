@@ -12,90 +12,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-from gateway.http.answer import JSON, HttpError, Reply
-from gateway.http.endpoint import Endpoint
-from gateway.http.head import END_OF_HEAD, PlainHead, PlainHeads, request_bytes
-from gateway.http.stopping import Stopping
-from gateway.http.wire import ReplyHeads
+from gateway.execution.complete import failed
+from gateway.http.admission import NoRoom
+from gateway.http.answer import JSON, HttpError, Reply, respond
+from gateway.http.client import as_address
+from gateway.http.endpoint import NeedsStream
+from gateway.http.head import END_OF_HEAD, PlainHead, request_bytes
+from gateway.http.intake import Intake
+from gateway.http.unreadable import LATE_HEAD, MAX_HEAD_BYTES, TOO_MANY_HEADERS, Unreadable, headers_for
+
+if TYPE_CHECKING:
+    from gateway.http.plain_server import Server
 
 MAX_EARLY_BYTES = 64 * 1024
 """What a client may send while its request is being answered, before it is no longer read from."""
 
-NOT_HTTP = HttpError(400, "The request is not HTTP as it should be.")
-
-LATE_HEAD = HttpError(408, "The head of the request did not arrive in time.")
-
 MAX_JOINED_BYTES = 64 * 1024
 """A larger body is not copied to be sent together with its head."""
-
-_LOOK_SECONDS = 0.02
-
-
-class Server(web.Server):
-    """Makes the connections, and answers the plain requests that they leave to aiohttp."""
-
-    def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping) -> None:
-        """In place of a server that has everything answered by the application."""
-        super().__init__(
-            self._handle,
-            request_factory=server.request_factory,
-            handler_cancellation=server.handler_cancellation,
-            loop=server._loop,
-            **server._kwargs,
-        )
-        self._application = server.request_handler
-        self.endpoint = endpoint
-        self.stopping = stopping
-        self.heads = PlainHeads(endpoint.options)
-        self.reply_heads = ReplyHeads()
-        self.left: set[asyncio.Task[None]] = set()
-        """What still ends of answers whose client has gone."""
-
-    def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        head = self.heads.read(
-            request.method, request.raw_path, request.version, request.headers, closes=not request.keep_alive
-        )
-        if head is None:
-            return await self._application(request)
-        connection = cast("Connection", request.protocol)
-        body = request.content.read_nowait() if request.content.is_eof() else request
-        reply = await self.endpoint.handle_plain(head, body, head.client(connection.address, self.endpoint.options))
-        return cast("web.StreamResponse", _Response(connection, reply, head))
-
-    def pre_shutdown(self) -> None:
-        """Take no more requests: what rests is closed now, the others once they have answered."""
-        self.stopping.begun = True
-        for connection in self.connections:
-            cast("Connection", connection).retire()
-
-    async def closed_but(self, others: Callable[[], int], within_seconds: float) -> None:
-        """Wait until no connection is open but so many others, which are not ours to wait for; not for ever."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_seconds):
-                # Looked at again and again, but only at the end: nothing that serves has to tell of its own.
-                while len(self.connections) > others():  # noqa: ASYNC110
-                    await asyncio.sleep(_LOOK_SECONDS)
-
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
-        await super().shutdown(timeout)
-        # What they hold is given back before the stop goes on.
-        if self.left:
-            await asyncio.wait(self.left, timeout=timeout)
 
 
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_answering", "_early", "_has_begun_head", "_next_look", "_owed", "_server", "_unread", "address")
+    __slots__ = (
+        "_answering",
+        "_begun",
+        "_early",
+        "_has_begun_head",
+        "_next_look",
+        "_owed",
+        "_server",
+        "_unread",
+        "_unreadable",
+        "address",
+        "network",
+    )
 
     def __init__(self, server: Server, **settings: Any) -> None:
         super().__init__(server, **settings)
@@ -104,20 +60,34 @@ class Connection(web.RequestHandler):
         self._early = b""
         self.address: str | None = None
         """Of the peer."""
+        self.network: str | None = None
+        """Where it is counted as a plain connection, if it is one."""
         # How much the parser waits for to have had whole requests and nothing more: 0 between two requests.
         # None once that is not known, because a head came in pieces or together with another request.
         self._unread: int | None = 0
         # How many requests aiohttp still has to answer. Before it is done with them nothing may overtake them.
         self._owed = 0
-        # Whether a request has begun to come, and its head is not whole.
+        # Whether a request has begun to come, and its head is not whole; and what has come of it.
         self._has_begun_head = False
+        self._begun = bytearray()
+        self._unreadable: Unreadable | None = None
         self._next_look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = self.peername
+        peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else peer
+        try:
+            self._server.room.enter(self, as_address(self.address), self._server.plain_connections)
+        except NoRoom as error:
+            self._turn_away(cast("asyncio.Transport", transport), error.reply())
+            return
+        super().connection_made(transport)
         self._limit_head()
+
+    def _turn_away(self, transport: asyncio.Transport, reply: Reply) -> None:
+        """Answer without a request, and let aiohttp know nothing of it."""
+        transport.write(self._server.reply_heads.write(reply, (), closes=True) + reply.body)
+        transport.close()
 
     def data_received(self, data: bytes) -> None:
         if type(data) is not bytes:
@@ -131,11 +101,14 @@ class Connection(web.RequestHandler):
             if head is not None and len(data) - end == head.body_bytes:
                 self._begin(head, data[end:])
                 return
+        if self._unreadable is not None:
+            self._refuse_once_whole(data)
+            return
         waiter = self._waiter
         if waiter is None or waiter.done():
             self._parse(data)
             if self._request_count == 0:  # aiohttp is only about to wait for the first
-                self._wait_for_rest_of_head()
+                self._wait_for_rest_of_head(data)
             return
         # Without its future aiohttp parses and queues, but wakes nobody.
         self._waiter = None
@@ -145,7 +118,7 @@ class Connection(web.RequestHandler):
             if not self._begin_parsed(data):
                 waiter.set_result(None)
         elif data:  # aiohttp feeds nothing to see whether something is left
-            self._wait_for_rest_of_head()
+            self._wait_for_rest_of_head(data)
 
     def _keep_early(self, data: bytes) -> None:
         """Put aside what comes before the answer is sent: the next request must not be served before that."""
@@ -161,11 +134,15 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         added = len(self._messages) - queued
         self._owed += added
+        if added and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._unreadable = Unreadable(self._messages.pop())
+            self._unread = None
+            self._owed -= 1
+            self._refuse_once_whole(self._begun + data)
+            return
         if added:
             self._has_begun_head = False
-        if added and not isinstance(self._messages[-1][0], RawRequestMessage):
-            # No HTTP: it is refused, and the connection closed. aiohttp would keep all that comes until then.
-            self._pause_transport_reading()
+            self._begun.clear()
         if self._unread:
             self._unread -= len(data)
         elif self._unread == 0 and data:
@@ -174,14 +151,25 @@ class Connection(web.RequestHandler):
         if self._unread is not None and self._unread < 0:
             self._unread = None
 
+    def _refuse_once_whole(self, data: bytes | bytearray) -> None:
+        """Have aiohttp come to what it cannot read, once the rest of that head is here, and read nothing more."""
+        if self._unreadable is not None and self._unreadable.feed(data):
+            self._pause_transport_reading()
+            self._queue(self._unreadable.message)
+
+    def _queue(self, message: Any) -> None:
+        """Have aiohttp answer this after what it has to answer already."""
+        self._messages.append(message)
+        self._owed += 1
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
+
     def _begin_parsed(self, data: bytes) -> bool:
         """Answer what was queued, and take it off the queue, if it is one plain request."""
         message, payload = self._messages[0]
         if len(self._messages) > 1 or not payload.is_eof() or not isinstance(message, RawRequestMessage):
             return False
-        head = self._server.heads.read(
-            message.method, message.path, message.version, message.headers, closes=message.should_close
-        )
+        head = self._server.heads.read(message)
         if head is None or self._parser is None:
             return False
         self._messages.clear()
@@ -191,6 +179,11 @@ class Connection(web.RequestHandler):
             self._server.heads.keep(data[: len(data) - head.body_bytes], head)
         self._begin(head, payload.read_nowait())
         return True
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Have what follows an upgrade read as frames, from the first byte on."""
+        self.leave_room()
+        super().set_parser(cast("Any", Intake(parser)), data_received_cb)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -208,16 +201,37 @@ class Connection(web.RequestHandler):
         try:
             client = head.client(self.address, self._server.endpoint.options)
             reply = await self._server.endpoint.handle_plain(head, body, client)
-            await self.send(reply, head)
+            await self.send(reply, head.cross_origin, closes=self.closes_after(head))
             closes = self.closes_after(head)
+        except NeedsStream:
+            self._leave_to_aiohttp(head, body)
+            closes = False
         except ConnectionError:
             pass  # the client has gone
         finally:
             self._end(closes=closes)
 
+    def _leave_to_aiohttp(self, head: PlainHead, body: bytes) -> None:
+        """Queue a request as if it had just been parsed."""
+        payload = StreamReader(self, self._server.endpoint.options.max_body_bytes, loop=self._loop)
+        payload.feed_data(body)
+        payload.feed_eof()
+        self._queue((head.message, payload))
+
     def closes_after(self, head: PlainHead) -> bool:
         """Whether the connection is closed after the answer to this request, which then says so."""
         return head.closes or self._server.stopping.begun
+
+    @property
+    def rests(self) -> tuple[bool, float] | None:
+        """None while it is used. Goes first what was idle longest, and last what a request begins to come on."""
+        if self._answering is not None or self._owed or self._upgraded:
+            return None
+        return self._has_begun_head, self._next_keepalive_close_time
+
+    def leave_room(self) -> None:
+        """Be a plain connection no more, which makes room for another."""
+        self._server.room.leave(self)
 
     def retire(self) -> None:
         """Take no more requests. aiohttp leaves a connection that rests open, and never answers on it again."""
@@ -225,12 +239,12 @@ class Connection(web.RequestHandler):
         if self._answering is None and not self._owed and self.transport is not None:
             self.transport.close()
 
-    async def send(self, reply: Reply, head: PlainHead) -> None:
+    async def send(self, reply: Reply, cross_origin: tuple[tuple[str, str], ...], *, closes: bool) -> None:
         """Send the reply to a request, and wait for as long as the client does not read what was sent."""
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
-        text = self._server.reply_heads.write(reply, head.cross_origin, closes=self.closes_after(head))
+        text = self._server.reply_heads.write(reply, cross_origin, closes=closes)
         if len(reply.body) <= MAX_JOINED_BYTES:
             transport.write(text + reply.body)
         else:
@@ -257,10 +271,14 @@ class Connection(web.RequestHandler):
                 self._resume_transport_reading()
             self.data_received(early)
 
-    def _wait_for_rest_of_head(self) -> None:
+    def _wait_for_rest_of_head(self, data: bytes) -> None:
         if not self._has_begun_head:
             self._has_begun_head = True
             self._limit_head()
+        if self._unreadable is None:
+            self._begun += data
+            if len(self._begun) > MAX_HEAD_BYTES:
+                self._refuse_at_once(TOO_MANY_HEADERS)
 
     def _limit_head(self) -> None:
         """Have the connection's timer go off before long; each answer puts it off again, without touching it."""
@@ -274,10 +292,18 @@ class Connection(web.RequestHandler):
         now = self._loop.time()
         if self._answering is not None:
             self._next_keepalive_close_time = now + self._keepalive_timeout
-        elif self._has_begun_head and self._next_keepalive_close_time <= now and not self._close and self.transport:
-            reply = self._server.endpoint.refuse(LATE_HEAD, JSON)
-            self.transport.write(self._server.reply_heads.write(reply, (), closes=True) + reply.body)
+        elif self._has_begun_head and self._next_keepalive_close_time <= now and not self._close:
+            self._refuse_at_once(LATE_HEAD)
         super()._process_keepalive()
+
+    def _refuse_at_once(self, error: HttpError) -> None:
+        """Answer a head that is not whole, and close. Nothing else is to be answered."""
+        if self.transport is not None:
+            reply = self._server.endpoint.refuse(error, JSON)
+            text = self._begun if self._unreadable is None else self._unreadable.text
+            cross_origin = headers_for(text, self._server.endpoint.options)
+            self.transport.write(self._server.reply_heads.write(reply, cross_origin, closes=True) + reply.body)
+        self.force_close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -311,15 +337,20 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if status != 400:
-            return super().handle_error(request, status, exc, message)
-        # aiohttp would quote all of it, four bytes for one, in its answer and in the log.
-        response = Reply(400, JSON, NOT_HTTP.answer.bytes()).response()
-        response.force_close()
-        return response
+        """Answer what cannot be read, or a fault. aiohttp would quote all of it, in its answer and in the log."""
+        if request.writer.output_size:
+            raise ConnectionError("The answer has begun already.")
+        endpoint, text = self._server.endpoint, b""
+        if status == 400 and self._unreadable is not None:
+            reply, text = endpoint.refuse(self._unreadable.refusal(), JSON), bytes(self._unreadable.text)
+        else:
+            reply = respond(failed(exc if isinstance(exc, Exception) else RuntimeError(message)), JSON)
+        cross_origin = headers_for(text, endpoint.options)
+        return cast("web.StreamResponse", PlainResponse(self, reply, cross_origin, keep_alive=False))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self.leave_room()
         self._look_no_more()
         if (task := self._answering) is not None:
             self._server.left.add(task)
@@ -335,19 +366,21 @@ class Connection(web.RequestHandler):
         await super().shutdown(timeout)
 
 
-class _Response:
+class PlainResponse:
     """As much of a `StreamResponse` as aiohttp asks of one, for a reply that we send ourselves."""
 
-    __slots__ = ("_connection", "_head", "_reply", "keep_alive")
+    __slots__ = ("_connection", "_cross_origin", "_reply", "keep_alive")
 
-    def __init__(self, connection: Connection, reply: Reply, head: PlainHead) -> None:
+    def __init__(
+        self, connection: Connection, reply: Reply, cross_origin: tuple[tuple[str, str], ...], *, keep_alive: bool
+    ) -> None:
         self._connection = connection
         self._reply = reply
-        self._head = head
-        self.keep_alive = not connection.closes_after(head)
+        self._cross_origin = cross_origin
+        self.keep_alive = keep_alive
 
     async def prepare(self, _request: web.BaseRequest) -> None:
-        await self._connection.send(self._reply, self._head)
+        await self._connection.send(self._reply, self._cross_origin, closes=not self.keep_alive)
 
     async def write_eof(self) -> None:
         """Nothing follows."""

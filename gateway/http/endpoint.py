@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -23,7 +24,13 @@ from gateway.http.ports import Client, Verify
 from gateway.http.recent import RecentQueries
 from gateway.http.request import operation_request, read_exact_json, read_json, read_object
 
+Stream = Callable[[web.Request, Operation], Awaitable[web.StreamResponse]]
+
 PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
+
+
+class NeedsStream(Exception):
+    """The request is a subscription whose client accepts an event stream: more than one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,11 @@ class Endpoint:
     """Requests that were refused before the engine saw them, by the status of their answer."""
     _recent: RecentQueries = field(default_factory=RecentQueries)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request; what is wrong with it is an answer too."""
+    async def handle(self, request: web.Request, stream: Stream | None = None) -> web.StreamResponse:
+        """Answer one request; what is wrong with it is an answer too.
+
+        With `stream`, which answers by an event stream, the client accepts one for a subscription.
+        """
         if request.method == "OPTIONS":
             return preflight(request, self.options)
         media_type = JSON
@@ -47,27 +57,36 @@ class Endpoint:
             identity = identify(request.headers.getall("Authorization", []), self.verify)
             asked = await self.read(request)
             client = client_of(request.headers, request.remote, self.options)
-            operation = self._prepared(asked, request.method)
+            operation = self.edge.engine.prepare(asked)
+            if stream is not None and operation.kind == "subscription":
+                return await stream(request, operation)
+            refuse_what_http_cannot(operation.kind, request.method)
             return respond(await self.edge.answer(operation, identity, client), media_type).response()
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, media_type).response()
 
     async def handle_plain(self, head: PlainHead, body: bytes | web.BaseRequest, client: Client) -> Reply:
-        """Answer a plain request, whose body has come or is still to be read. Whatever fails, this does not."""
+        """Answer a plain request, whose body has come or is still to be read. Raises only `NeedsStream`."""
         try:
             identity = identify(head.authorizations, self.verify)
             if not isinstance(body, bytes):
                 body = await read_body(body, self.options)
             operation = self._recent.get(body)
             if operation is None:
-                operation = self._prepared(read_request(body), "POST")
-                if operation.document.kind == "query":
+                operation = self.edge.engine.prepare(read_request(body))
+                kind = operation.document.kind
+                if kind == "query":
                     self._recent.keep(body, operation)
+                elif kind == "subscription" and head.takes_events:
+                    raise NeedsStream
+                refuse_what_http_cannot(kind, "POST")
             else:
                 self.edge.engine.recalled += 1
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, head.media_type)
+        except NeedsStream:
+            raise
         except Exception as error:  # noqa: BLE001 - the outer edge
             return respond(failed(error), JSON)
 
@@ -77,11 +96,6 @@ class Endpoint:
         if not isinstance(error, RequestErrors):
             self.refused[reply.status] += 1
         return reply
-
-    def _prepared(self, request: OperationRequest, method: str) -> Operation:
-        operation = self.edge.engine.prepare(request)
-        refuse_what_http_cannot(operation.document.kind, method)
-        return operation
 
     async def read(self, request: web.Request) -> OperationRequest:
         """What a request asks for. Raises `HttpError` or `BadRequest` when that cannot be read."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import cast
 from uuid import UUID
 
 from aiohttp import HttpVersion11, web
 
 from gateway.execution.complete import Answer
 from gateway.http.answer import EVENT_STREAM
+from gateway.http.connection import Connection
 from gateway.http.drain import Drain
 from gateway.http.ending import Ending
 from gateway.http.socket_close import CloseCode, SocketClosedError
@@ -68,6 +70,7 @@ class EventStream:
 
     async def begin(self, request: web.Request) -> None:
         """Send the head, and begin to show signs of life."""
+        cast("Connection", self._protocol).leave_room()
         await self._response.prepare(request)
         await self._response.write(SIGN_OF_LIFE)
         self._heartbeat = self._loop.call_later(self._heartbeat_seconds, self._beat)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aiohttp import HttpVersion, HttpVersion11
+from aiohttp import HttpVersion11
 from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDictProxy
 
-from gateway.http.answer import HttpError, negotiate, wants_events
+from gateway.http.answer import Events, HttpError, events_accepted, negotiate
 from gateway.http.client import client_of
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
@@ -36,11 +36,14 @@ class PlainHead:
     body_bytes: int
     media_type: str
     authorizations: tuple[str, ...]
-    headers: CIMultiDictProxy[str]
+    message: RawRequestMessage
+    """As aiohttp parsed it."""
     cross_origin: tuple[tuple[str, str], ...]
     """The headers of the answer that depend on the page that asks."""
     closes: bool
     """Whether the client wants the connection closed after the answer."""
+    takes_events: bool
+    """Whether a subscription may be answered by an event stream, which is no plain answer."""
     _clients: dict[str | None, Client] = field(default_factory=dict, compare=False)
 
     def client(self, peer: str | None, options: Options) -> Client:
@@ -49,7 +52,7 @@ class PlainHead:
         if known is None:
             if len(self._clients) >= MAX_KNOWN_PEERS:
                 self._clients.clear()
-            known = self._clients[peer] = client_of(self.headers, peer, options)
+            known = self._clients[peer] = client_of(self.message.headers, peer, options)
         return known
 
 
@@ -68,13 +71,13 @@ class PlainHeads:
                 self._known.clear()
             self._known[text] = head
 
-    def read(
-        self, method: str, path: str, version: HttpVersion, headers: CIMultiDictProxy[str], *, closes: bool
-    ) -> PlainHead | None:
+    def read(self, message: RawRequestMessage) -> PlainHead | None:
         """What the head says; None unless it is plain."""
-        if method != "POST" or path != self._options.path or version != HttpVersion11:
+        headers = message.headers
+        if message.method != "POST" or message.path not in self._options.paths or message.version != HttpVersion11:
             return None
-        if any(name in headers for name in UNUSUAL_HEADERS) or wants_events(headers.get("Accept")):
+        events = events_accepted(headers.get("Accept"))
+        if events is Events.ALWAYS or any(name in headers for name in UNUSUAL_HEADERS):
             return None
         if headers.get("Content-Type", "").lower() not in CONTENT_TYPES:
             return None
@@ -86,7 +89,10 @@ class PlainHeads:
         except HttpError:
             return None
         cross_origin = tuple(cross_origin_headers(headers, self._options).items())
-        return PlainHead(size, media_type, tuple(headers.getall("Authorization", ())), headers, cross_origin, closes)
+        authorizations = tuple(headers.getall("Authorization", ()))
+        takes_events = events is Events.FOR_SUBSCRIPTIONS
+        closes = bool(message.should_close)
+        return PlainHead(size, media_type, authorizations, message, cross_origin, closes, takes_events)
 
 
 def request_bytes(data: bytes, message: object) -> int | None:

@@ -1,36 +1,48 @@
-"""What a socket may send ahead of what is taken from it.
+"""What comes over a socket, before aiohttp's reader of frames gets it.
 
 aiohttp bounds each message and how many of them wait. It does not bound what comes before a message is complete: pieces
-without any content, as many as anyone likes, or the beginning of a large message from a stranger. So this stands
-before its reader of frames, in the one place where that is kept, and counts bytes.
+without any content, as many as anyone likes, or the beginning of a large message from a stranger. Nor does it hold a
+client to all rules of the protocol. So this stands before its reader, counts bytes and follows the frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, cast
 
 from aiohttp import web
 
+from gateway.http.framing import Framing
+from gateway.http.socket_close import CloseCode, SocketClosedError
+
+MAX_ANONYMOUS_BYTES = 64 * 1024
+"""Of a message without a token. Those who are known may send as much as in a request."""
+
 
 class Intake:
-    """Passes on what comes over a socket until too much of it waits to be taken."""
+    """Passes on what comes over a socket until too much of it waits to be taken, or it breaks the protocol."""
 
-    __slots__ = ("_overflow", "_reader", "_waiting", "limit")
+    __slots__ = ("_end", "_framing", "_reader", "_refusal", "_waiting", "limit")
 
-    def __init__(self, reader: Any, limit: int, overflow: Callable[[], None]) -> None:
+    def __init__(self, reader: Any) -> None:
         self._reader = reader
-        self._overflow = overflow
+        self._framing = Framing()
         self._waiting = 0
-        self.limit = limit
+        self._refusal: SocketClosedError | None = None
+        self._end: Callable[[SocketClosedError], None] | None = None
+        self.limit = MAX_ANONYMOUS_BYTES
         """In bytes, as they come over the line."""
 
     @classmethod
-    def of(cls, request: web.BaseRequest, limit: int, overflow: Callable[[], None]) -> Self:
-        """Put one before the reader of a socket that has just been opened; `overflow` is called once or more."""
-        intake = cls(request.protocol._payload_parser, limit, overflow)
-        request.protocol._payload_parser = intake
-        return intake
+    def of(cls, request: web.BaseRequest) -> Intake:
+        """That of a socket which has just been opened."""
+        return cast("Intake", request.protocol._payload_parser)
+
+    def attach(self, end: Callable[[SocketClosedError], None]) -> None:
+        """Have `end` called when the socket must be closed, at once if that is so already."""
+        self._end = end
+        if self._refusal is not None:
+            end(self._refusal)
 
     def taken(self) -> None:
         """A message was taken: what came so far is no longer ahead of us."""
@@ -38,9 +50,14 @@ class Intake:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """What aiohttp calls with all that comes; whether that was the end, and what is left of it."""
+        if self._refusal is not None:
+            return False, b""
         self._waiting += len(data)
         if self._waiting > self.limit:
-            self._overflow()
+            self._refuse(CloseCode.TOO_LARGE, f"more than {self.limit:,} bytes came before they made a message")
+            return False, b""
+        if (violation := self._framing.violation(data)) is not None:
+            self._refuse(CloseCode.BROKEN_FRAME, violation)
             return False, b""
         result: tuple[bool, bytes] = self._reader.feed_data(data)
         return result
@@ -48,3 +65,8 @@ class Intake:
     def feed_eof(self) -> None:
         """What aiohttp calls when nothing more comes."""
         self._reader.feed_eof()
+
+    def _refuse(self, code: CloseCode, reason: str) -> None:
+        self._refusal = SocketClosedError(code, reason)
+        if self._end is not None:
+            self._end(self._refusal)

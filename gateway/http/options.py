@@ -10,14 +10,21 @@ class Options:
     """The transport's limits and times, all with defaults that suit one gateway on the open internet."""
 
     path: str = "/graphql"
+    """Served with a slash behind it as well."""
     trusted_origins: frozenset[str] = frozenset()
     """Other origins whose pages may call: `https://app.example.com`. The gateway's own origin always may."""
+    allowed_headers: tuple[str, ...] = ()
+    """Request headers that such pages may send, besides `origin.ALLOWED_HEADERS`."""
     trusted_proxies: int = 0
     """How many proxies stand before the gateway and each add the address they were called from."""
     head_timeout_seconds: float = 15
     """How long the head of a request may take to come: from the beginning of a connection, or from its first byte."""
     keepalive_seconds: float = 75
     """How long a connection may rest between two requests: longer than load balancers let one rest, most of them 60."""
+    max_connections: int = 10_000
+    """Plain ones: sockets and event streams are counted apart. Those that rest make room for new ones."""
+    max_connections_per_address: int = 1_000
+    """Not counted behind trusted proxies, from whose addresses all connections come."""
     max_body_bytes: int = 2 * 1024 * 1024
     """Of a request's body, before and after decompression, and of a websocket's message."""
     body_timeout_seconds: float = 30
@@ -45,3 +52,8 @@ class Options:
     shutdown_seconds: float = 15
     traces: bool = False
     """Whether the trace that a request belongs to is of interest."""
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The spellings of the path."""
+        return self.path, f"{self.path}/"

@@ -6,7 +6,6 @@ A browser names the origin of the page. What names none is not a browser, and ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -15,6 +14,28 @@ from gateway.http.answer import HttpError
 from gateway.http.options import Options
 
 ALLOWED_METHODS = "GET, POST, OPTIONS"
+ALLOWED_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Last-Event-ID",
+    # Tracing.
+    "baggage",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "X-Request-ID",
+    # Apollo's clients, and what some clients send so that a browser asks first.
+    "apollo-require-preflight",
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "GraphQL-Preflight",
+    "X-Apollo-Operation-ID",
+    "X-Apollo-Operation-Name",
+    "X-Apollo-Operation-Type",
+    "X-Requested-With",
+)
+"""Request headers that trusted pages may send: those that we read, and those that stock clients add."""
 PREFLIGHT_SECONDS = "600"
 NOT_ALLOWED = HttpError(403, "Pages of this origin may not connect.", code=Forbidden.code)
 
@@ -24,8 +45,9 @@ def may_connect(request: web.Request, options: Options) -> bool:
     origin = request.headers.get("Origin")
     if origin is None or origin in options.trusted_origins:
         return True
-    # The scheme is not compared: TLS often ends before the gateway.
-    return urlsplit(origin).netloc.lower() == request.host.lower() != ""
+    scheme, _, host = origin.lower().partition("://")
+    # Whether with TLS is not compared: that often ends before the gateway.
+    return scheme in ("http", "https") and host == request.host.lower() != ""
 
 
 def cross_origin_headers(headers: Mapping[str, str], options: Options) -> dict[str, str]:
@@ -47,6 +69,6 @@ def preflight(request: web.Request, options: Options) -> web.Response:
     response = web.Response(status=204, headers={"Allow": ALLOWED_METHODS})
     if request.headers.get("Origin") in options.trusted_origins:
         response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
-        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
+        response.headers["Access-Control-Allow-Headers"] = ", ".join((*ALLOWED_HEADERS, *options.allowed_headers))
         response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
     return response

@@ -5,6 +5,7 @@ Shared by HTTP and websockets; what cannot be read raises `BadRequest`, whose me
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -31,11 +32,22 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def read_json(text: bytes | str, what: str) -> Any:
-    """The JSON value that the text holds; `what` names it in the error."""
+    """The JSON value that the text holds; `what` names it in the error. A byte order mark before it is ignored."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        # Looked for only here, since hardly any client sends one.
+        bare = _without_mark(text)
+        if len(bare) == len(text):
+            raise BadRequest(f"{what} is not valid JSON: {error}") from None
+    try:
+        return orjson.loads(bare)
+    except orjson.JSONDecodeError as error:
         raise BadRequest(f"{what} is not valid JSON: {error}") from None
+
+
+def _without_mark(text: bytes | str) -> bytes | str:
+    return text.removeprefix("\ufeff") if isinstance(text, str) else text.removeprefix(codecs.BOM_UTF8)
 
 
 def read_exact_json(text: bytes | str, what: str) -> Any:
@@ -44,7 +56,7 @@ def read_exact_json(text: bytes | str, what: str) -> Any:
     if not may_hold_large_integers(text.encode() if isinstance(text, str) else text):
         return value
     try:
-        return json.loads(text, parse_int=_integer)
+        return json.loads(_without_mark(text), parse_int=_integer)
     except RecursionError:
         raise BadRequest(f"{what} is nested too deeply.") from None
 
@@ -65,7 +77,7 @@ def read_object(value: object, what: str) -> dict[str, Any]:
 
 
 def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> OperationRequest:
-    """The request that the members make up; members that GraphQL does not know are ignored.
+    """The request that the members make up. Unknown members are ignored; an empty name counts as none.
 
     `storable` says that there is nothing in them that cannot be stored.
     """
@@ -83,7 +95,7 @@ def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> 
     name = members.get("operationName")
     if not isinstance(name, str | None):
         raise BadRequest(f"`operationName` must be a string or null, not {kind(name)}.")
-    return OperationRequest(query, name, _map(members, "variables"), extensions, sha256, storable)
+    return OperationRequest(query, name or None, _map(members, "variables"), extensions, sha256, storable)
 
 
 def _document_id(given: object) -> str | None:

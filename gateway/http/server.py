@@ -11,17 +11,19 @@ from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
 from gateway.http.admission import Admission
-from gateway.http.answer import wants_events
+from gateway.http.answer import Events, events_accepted
 from gateway.http.clock import SystemClock
-from gateway.http.connection import Server
 from gateway.http.edge import Edge, catch_all
 from gateway.http.endpoint import Endpoint
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
+from gateway.http.plain_server import Server
 from gateway.http.ports import Clock, Contexts, Ready, Verify
 from gateway.http.registry import SocketRegistry
+from gateway.http.room import Room
 from gateway.http.sse import EventStreamEndpoint
 from gateway.http.stopping import Stopping
+from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
 from gateway.http.websocket import WebsocketEndpoint
 from gateway.http.wire import COMMON_HEADERS
 from gateway.live.live import Live
@@ -34,6 +36,7 @@ CANCELLING_SECONDS = 1.0
 
 OVER_HTTP = web.AppKey("over_http", Endpoint)
 SOCKETS = web.AppKey("sockets", SocketRegistry)
+ROOM = web.AppKey("room", Room)
 STOPPING = web.AppKey("stopping", Stopping)
 
 
@@ -62,8 +65,11 @@ def make_app(
     async def graphql(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await over_websocket.handle(request)
-        if wants_events(request.headers.get("Accept")):
-            return await over_events.handle(request)
+        match events_accepted(request.headers.get("Accept")):
+            case Events.ALWAYS:
+                return await over_events.handle(request)
+            case Events.FOR_SUBSCRIPTIONS:
+                return await over_http.handle(request, stream=over_events.handle)
         return await over_http.handle(request)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -73,14 +79,16 @@ def make_app(
         response.headers.pop("Server", None)
         for name, value in COMMON_HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.path == options.path:
+        if request.path in options.paths:
             response.headers.update(cross_origin_headers(request.headers, options))
 
     app = web.Application(middlewares=[catch_all], client_max_size=options.max_body_bytes)
     app[OVER_HTTP] = over_http
     app[SOCKETS] = sockets
     app[STOPPING] = stopping
-    app.router.add_route("*", options.path, graphql)
+    app[ROOM] = Room(options, admission.refuse)
+    for path in options.paths:
+        app.router.add_route("*", path, graphql)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _readiness(ready, stopping))
     app.add_routes(routes)
@@ -101,6 +109,9 @@ def make_runner(app: web.Application, options: Options | None = None) -> Runner:
         handler_cancellation=True,
         keepalive_timeout=options.keepalive_seconds,
         lingering_time=LINGERING_SECONDS,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_HEADERS,
+        max_line_size=MAX_LINE_BYTES,
         shutdown_timeout=CANCELLING_SECONDS,
     )
 
@@ -109,7 +120,7 @@ class Runner(web.AppRunner):
     """Serves the application, with plain requests answered before they get to it."""
 
     async def _make_server(self) -> web.Server:
-        return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING])
+        return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING], self.app[ROOM])
 
     def begin_to_stop(self) -> None:
         """Go on serving, and send clients elsewhere: `/readyz` says no, and each answer closes its connection."""

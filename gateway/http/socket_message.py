@@ -13,8 +13,7 @@ import orjson
 
 from gateway.errors import BadRequest
 from gateway.execution.complete import Answer, FormattedError
-from gateway.execution.operation import OperationRequest
-from gateway.http.request import kind, operation_request, read_exact_json, read_object
+from gateway.http.request import kind, read_exact_json, read_object
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
 MAX_ID_LENGTH = 256
@@ -45,7 +44,8 @@ class Subscribe:
     """The client wants an operation run."""
 
     id: str
-    request: OperationRequest
+    payload: dict[str, Any]
+    """The GraphQL request. What is wrong with it concerns this operation, not the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _message(members: dict[str, Any]) -> Message:
             _payload(members)
             return Pong()
         case "subscribe":
-            return Subscribe(_id(members), operation_request(read_object(members.get("payload"), "The payload")))
+            return Subscribe(_id(members), read_object(members.get("payload"), "The payload"))
         case "complete":
             return Complete(_id(members))
         case str(unknown):

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.auth.identity import Identity
-from gateway.errors import Overloaded
+from gateway.errors import BadRequest, Overloaded
 from gateway.execution.complete import failed
-from gateway.execution.operation import Operation, OperationRequest, RequestErrors
+from gateway.execution.operation import Operation, RequestErrors
 from gateway.http import socket_message as say
 from gateway.http.admission import NoRoom, Seat
 from gateway.http.edge import Edge
 from gateway.http.outbox import Outbox, SocketSink
 from gateway.http.ports import Client
+from gateway.http.request import operation_request
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
 
@@ -40,7 +41,7 @@ class SocketOperations:
         """Whether a query or a mutation runs, or its answer is being sent."""
         return self._running > self._streaming
 
-    async def subscribe(self, operation_id: str, request: OperationRequest) -> None:
+    async def subscribe(self, operation_id: str, payload: dict[str, Any]) -> None:
         """Start an operation, or say that there is no room for it."""
         if operation_id in self._by_id:
             raise SocketClosedError(CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists")
@@ -49,7 +50,7 @@ class SocketOperations:
             return await self.outbox.send(say.answered(operation_id, failed(full)))
         # Counted until its last message is sent: a client that does not read must not pile up answers here.
         self._running += 1
-        task = self._by_id[operation_id] = self.start(self._operate(operation_id, request))
+        task = self._by_id[operation_id] = self.start(self._operate(operation_id, payload))
         task.add_done_callback(self._uncount)
         return None
 
@@ -62,10 +63,10 @@ class SocketOperations:
     def _uncount(self, _task: asyncio.Task[None]) -> None:
         self._running -= 1
 
-    async def _operate(self, operation_id: str, request: OperationRequest) -> None:
+    async def _operate(self, operation_id: str, payload: dict[str, Any]) -> None:
         try:
-            last = await self._answer(operation_id, self.edge.engine.prepare(request))
-        except (RequestErrors, NoRoom) as error:
+            last = await self._answer(operation_id, self.edge.engine.prepare(operation_request(payload)))
+        except (BadRequest, RequestErrors, NoRoom) as error:
             last = say.answered(operation_id, failed(error))
         # The id is free before the client can know that it is.
         self._by_id.pop(operation_id, None)

@@ -22,6 +22,7 @@ from gateway.http.admission import NoRoom, Seat
 from gateway.http.bearer import token_in
 from gateway.http.edge import Edge
 from gateway.http.ending import Ending
+from gateway.http.framing import may_be_sent
 from gateway.http.intake import Intake
 from gateway.http.options import Options
 from gateway.http.outbox import Outbox
@@ -31,9 +32,6 @@ from gateway.http.socket_close import CloseCode, SocketClosedError
 from gateway.http.socket_message import Complete, Init, Message, Ping, Pong, Subscribe
 from gateway.http.socket_operations import SocketOperations
 from gateway.http.token_life import TokenLife
-
-MAX_ANONYMOUS_BYTES = 64 * 1024
-"""Of a message without a token. Those who are known may send as much as in a request."""
 
 MAX_AHEAD_BYTES = 1024 * 1024
 """What the network and aiohttp may hold of whole messages before they are told to wait, and some more."""
@@ -82,7 +80,7 @@ class SocketSession:
         self._tasks = asyncio.TaskGroup()
         self._init_timeout: asyncio.TimerHandle | None = None
         self._acknowledged = False
-        self._intake = Intake.of(request, MAX_ANONYMOUS_BYTES, self._end_with_overflow)
+        self._intake = Intake.of(request)
         self._pace = Pace(options.max_messages_per_second, at_once=2 * options.max_messages_per_second)
         self._outbox = Outbox(socket, request, options.send_timeout_seconds)
         self._token = TokenLife(
@@ -100,6 +98,7 @@ class SocketSession:
             start=self._start,
             limit=options.max_subscriptions_per_socket,
         )
+        self._intake.attach(self._refuse_intake)
 
     @property
     def session_id(self) -> UUID | None:
@@ -151,10 +150,18 @@ class SocketSession:
                     pass
                 case WSMsgType.BINARY:
                     raise SocketClosedError(CloseCode.INVALID_MESSAGE, "The message is binary: send text.")
+                case WSMsgType.CLOSE:
+                    return await self._answer_close(frame.data)
                 case _:
-                    return
+                    return None
             # At least one turn of the event loop: whoever sends much at once lets others have theirs.
             await asyncio.sleep(max(0, self._pace.wait_seconds(now())))
+
+    async def _answer_close(self, code: int) -> None:
+        if code and not may_be_sent(code):
+            raise SocketClosedError(CloseCode.BROKEN_FRAME, f"a close frame has the code {code}")
+        # What waits to be written is of no use any more.
+        await self._socket.close(drain=False)
 
     async def _receive(self, message: Message) -> None:
         match message:
@@ -166,7 +173,7 @@ class SocketSession:
                 pass
             case Subscribe():
                 self._require_acknowledgement()
-                await self._operations.subscribe(message.id, message.request)
+                await self._operations.subscribe(message.id, message.payload)
             case Complete():
                 await self._operations.stop(message.id)
 
@@ -212,10 +219,10 @@ class SocketSession:
     def _end_with_token(self) -> None:
         self.end(SocketClosedError(CloseCode.FORBIDDEN, "token expired: reconnect with a new one"))
 
-    def _end_with_overflow(self) -> None:
-        limit = f"more than {self._intake.limit:,} bytes came before they made a message"
-        advice = "" if self.session_id else ": send connection_init with a token first"
-        self.end(SocketClosedError(CloseCode.TOO_LARGE, limit + advice))
+    def _refuse_intake(self, refusal: SocketClosedError) -> None:
+        if refusal.code is CloseCode.TOO_LARGE and not self.session_id:
+            refusal = SocketClosedError(refusal.code, f"{refusal.reason}: send connection_init with a token first")
+        self.end(refusal)
 
     def _require_acknowledgement(self) -> None:
         if not self._acknowledged:

@@ -1,8 +1,8 @@
 """GraphQL over server-sent events: the protocol of graphql-sse in its distinct connections mode, on the GraphQL path.
 
-A request that accepts `text/event-stream` is answered by a stream of its operation's answers. `Last-Event-ID` takes the
-place of a subscription's `after`. What is wrong with the request itself is told by a status; what is wrong with the
-operation is told in the stream, as the protocol wants it.
+A subscription whose client accepts `text/event-stream` is answered by a stream, and so is every operation of a client
+that accepts nothing else. `Last-Event-ID` takes the place of a subscription's `after`. What is wrong with the request
+itself is told by a status; what is wrong with the operation is told in the stream, as the protocol wants it.
 """
 
 from __future__ import annotations
@@ -42,21 +42,23 @@ class EventStreamEndpoint:
     sockets: SocketRegistry
     admission: Admission
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Stream the answers of one operation, or answer why there is no stream."""
+    async def handle(self, request: web.Request, operation: Operation | None = None) -> web.StreamResponse:
+        """Stream the answers of one operation, or answer why there is no stream. It may have been read already."""
         options = self.over_http.options
         if not may_connect(request, options):
             return self.over_http.refuse(NOT_ALLOWED, JSON).response()
         try:
             client = client_of(request.headers, request.remote, options)
             with self.admission.seat(client) as seat:
-                return await self._handle(request, client, seat)
+                return await self._handle(request, operation, client, seat)
         except NoRoom as error:
             return error.reply().response()
         except (HttpError, ParleyError) as error:
             return self.over_http.refuse(error, JSON).response()
 
-    async def _handle(self, request: web.Request, client: Client, seat: Seat) -> web.StreamResponse:
+    async def _handle(
+        self, request: web.Request, operation: Operation | None, client: Client, seat: Seat
+    ) -> web.StreamResponse:
         options = self.over_http.options
         identity = identify(request.headers.getall("Authorization", []), self.over_http.verify)
         if identity is not None:
@@ -69,7 +71,7 @@ class EventStreamEndpoint:
         )
         # Kept from here on: a session that is revoked while the body still comes must not get its stream.
         with self.sockets.keeping(stream):
-            work = self._work(await self.over_http.read(request), request.method)
+            work = operation or self._work(await self.over_http.read(request), request.method)
             try:
                 return await self._stream(stream, request, work, _Caller(identity, client, seat))
             finally:

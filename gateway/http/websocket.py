@@ -52,6 +52,7 @@ class WebsocketEndpoint:
         socket = web.WebSocketResponse(
             protocols=(PROTOCOL,),
             autoping=False,
+            autoclose=False,
             heartbeat=self.options.heartbeat_seconds,
             max_msg_size=self.options.max_body_bytes,
             compress=False,

@@ -15,7 +15,9 @@ import strawberry
 
 from gateway import Conflict, Info, Invalid, Node, NotFound, computed, entity, id_of, input_type, mutation, payload, sql
 from gateway.auth import refresh
-from gateway.auth.password import check_password
+from gateway.auth.account import Attempt
+from gateway.auth.network import network_of
+from gateway.auth.password import Caller, check_password
 from gateway.data.stamp import Stamp
 from gateway.data.tenancy import Statements
 from gateway.errors import Unauthenticated
@@ -124,9 +126,12 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     refused = check_password(input.password, email=input.email)
     if refused is not None:
         raise Invalid(refused, field="password")
-    if (existing := await _authenticate(info, input.email, input.password, guess=False)) is not None:
+    caller = Caller("sign-up", network_of(info.context.client.address))
+    with info.context.accounts.sign_up(info.context.client.address):
+        existing = await _signed_up_before(info, input, caller)
+        hashed = "" if existing else await info.context.accounts.passwords.hash(input.password, caller)
+    if existing is not None:
         return await _begin(info, existing, input)
-    hashed = await info.context.accounts.passwords.hash(input.password)
     user_id = await _new_id(info)
     try:
         return await _begin(info, user_id, input, new=(hashed, input))
@@ -139,7 +144,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
 @mutation
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
     """Sign in on a device, which begins a session."""
-    user_id = await _authenticate(info, input.email.strip(), input.password, guess=True)
+    user_id = await _authenticate(info, input.email.strip(), input.password)
     if user_id is None:
         raise Invalid(_WRONG)
     return await _begin(info, user_id, input)
@@ -199,24 +204,40 @@ async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.Pa
     raise Invalid(_ENDED, field="refresh_token")
 
 
-async def _authenticate(info: Info, name: str, password: str, *, guess: bool) -> UUID | None:
-    """The user with this address or name and this password. An unknown one takes as long as a wrong password.
+async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
+    """The user with this address or name and this password. An unknown one takes as long as a wrong password."""
+    address, account = info.context.client.address, name.lower()
+    with info.context.accounts.attempt(account, address) as attempt:
+        found = await _find(info, account)
+        return await _verify(info, attempt, found, password, Caller("sign-in", network_of(address)))
 
-    It counts as a failed guess for the throttle, unless the caller does not claim to have an account.
-    """
-    accounts, account = info.context.accounts, name.lower()
-    with accounts.attempt(account, info.context.client.address) as attempt:
-        found = await info.context.tenant.anonymous(sql.accounts.login.find.text, account)
-        # Hashing takes its time, and others wait for connections.
-        await info.context.release()
-        stored = found[0]["password_hash"] if found else None
-        if await accounts.passwords.verify(stored, password):
-            attempt.succeeded()
-            user_id: UUID = found[0]["user_id"]
-            return user_id
-        if found or guess:
-            attempt.failed()
-    return None
+
+async def _signed_up_before(info: Info, input: SignUpInput, caller: Caller) -> UUID | None:
+    """The user who has this account already, with this password. Only trying one that exists is a guess."""
+    account = input.email.lower()
+    if not (found := await _find(info, account)):
+        return None
+    with info.context.accounts.attempt(account, info.context.client.address) as attempt:
+        return await _verify(info, attempt, found, input.password, caller)
+
+
+async def _find(info: Info, account: str) -> list[asyncpg.Record]:
+    found = await info.context.tenant.anonymous(sql.accounts.login.find.text, account)
+    # Hashing takes its time, and others wait for connections.
+    await info.context.release()
+    return found
+
+
+async def _verify(
+    info: Info, attempt: Attempt, found: list[asyncpg.Record], password: str, caller: Caller
+) -> UUID | None:
+    stored = found[0]["password_hash"] if found else None
+    if not await info.context.accounts.passwords.verify(stored, password, caller):
+        attempt.failed()
+        return None
+    attempt.succeeded()
+    user_id: UUID = found[0]["user_id"]
+    return user_id
 
 
 async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:

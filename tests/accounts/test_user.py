@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from gateway.auth.throttle import ADDRESS
 from tests.database import Database
 from tests.refused import Refusal, only_refusal, refusals
 from tests.rows import rows_of, unchanged
@@ -250,6 +252,58 @@ async def test_many_wrong_guesses_are_slowed_down(
             assert answers[-1]["errors"][0]["extensions"]["retryAfter"] >= 1
             right = await serving.anonymous().run(operation, input={"email": known, "password": PASSWORD})
             assert only_refusal(right).code == "OVERLOADED"
+
+
+async def asks(serving: Serving, field: str, **given: Any) -> dict[str, Any]:
+    kind = field[0].upper() + field[1:]
+    operation = f"mutation($input: {kind}Input!) {{ {field}(input: $input) {{ accessToken userErrors {{ code }} }} }}"
+    return await serving.anonymous().run(operation, input={"password": PASSWORD, **given})
+
+
+def code_of(answer: dict[str, Any]) -> str | None:
+    """What refused it; None for success."""
+    return answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
+
+
+async def test_many_sign_ups_from_one_address_are_slowed_down_and_nothing_else_is(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, superuser: asyncpg.Connection
+) -> None:
+    async with serving_on(database, tmp_path, sign_ups_per_address=5, trusted_proxies=1) as serving:
+        monkeypatch.setattr(serving.gateway.resources.accounts.sign_ups, "_clock", lambda: 0.0)
+        serving.http.headers["X-Forwarded-For"] = "198.51.100.1"
+        users = await count_users(superuser)
+        known = address()
+        answers = [await asks(serving, "signUp", email=known)]
+        answers += await asyncio.gather(*(asks(serving, "signUp", email=address()) for _ in range(30)))
+        assert Counter(map(code_of, answers)) == {None: 5, "OVERLOADED": 26}
+        assert await count_users(superuser) == users + 5
+        refused = next(answer for answer in answers if code_of(answer))
+        assert refused["errors"][0]["extensions"]["retryAfter"] >= 1
+        # What came to nothing counts as well; what is refused for its password is no work and does not.
+        assert code_of(await asks(serving, "signUp", email=known, password="short")) is None
+        assert code_of(await asks(serving, "signIn", email=known)) is None
+        serving.http.headers["X-Forwarded-For"] = "198.51.100.2"
+        assert code_of(await asks(serving, "signUp", email=address())) is None
+        serving.http.headers["X-Forwarded-For"] = "2001:db8::1"
+        for number in range(6):
+            serving.http.headers["X-Forwarded-For"] = f"2001:db8::{number}"
+            answer = await asks(serving, "signUp", email=address())
+        assert code_of(answer) == "OVERLOADED"
+
+
+async def test_guesses_from_an_address_do_not_hold_its_sign_ups_up(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving_on(database, tmp_path) as serving:
+        accounts: Any = serving.gateway.resources.accounts
+        monkeypatch.setattr(accounts.by_address, "_clock", lambda: 0.0)
+        for _ in range(ADDRESS.free_attempts):
+            accounts.by_address.check("127.0.0.1")
+        known = address()
+        assert code_of(await asks(serving, "signIn", email=known)) == "OVERLOADED"
+        assert code_of(await asks(serving, "signUp", email=known)) is None
+        # To sign up again is a guess at the password.
+        assert code_of(await asks(serving, "signUp", email=known)) == "OVERLOADED"
 
 
 async def test_what_is_stored_tells_no_password(serving: Serving, superuser: asyncpg.Connection) -> None:

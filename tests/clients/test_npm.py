@@ -213,3 +213,30 @@ class TestApollo:
                 ["POST" if get else method, True, 200],
                 [method, False, 200],
             ]
+
+
+class TestUrql:
+    """`@urql/core` with its own exchanges, which accept an event stream beside JSON with each request."""
+
+    @pytest.mark.parametrize("get", [False, "within-url-limit"], ids=["POST", "GET"])
+    async def test_a_thousand_queries_run_without_one_failure(self, user: Client, get: str | bool) -> None:
+        to = await conversation(user, title="Asked")
+        given = {"conversation": to, "queries": 1_000, "get": get}
+        async with line_to(user.url) as line, running("urql.mjs", line, user, **given) as application:
+            assert await application.until("failures") == []
+            assert await application.until("added") == {"addMessage": {"message": {"seq": 1}, "userErrors": []}}
+            assert await application.until("refused") == ["GRAPHQL_VALIDATION_FAILED"]
+            while not (seen := [each for each in application.heard if "event" in each]):
+                application.say("anybody there?")
+                await application.until("event")
+            assert "error" not in seen[0]
+            application.say(None)
+            types = await application.until("types")
+        method, asked = ("GET" if get else "POST"), "application/graphql-response+json; charset=utf-8"
+        assert types[f"{method} 200 {asked}"] >= 1_000
+        assert sum(count for kind, count in types.items() if "event-stream" in kind) == 1
+        assert {kind.partition(" ")[2] for kind in types} == {
+            f"200 {asked}",
+            f"400 {asked}",
+            "200 text/event-stream; charset=utf-8",
+        }

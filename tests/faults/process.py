@@ -66,6 +66,7 @@ class GatewayProcess:
         """Start it, and return once it serves."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         own = {"PARLEY_DATA_DIR": str(self.directory), "PARLEY_PORT": str(self.port), "PARLEY_DEMO": "false"}
+        own["PARLEY_SIGN_UPS_PER_ADDRESS"] = "100000"
         self.said.clear()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "serve"),

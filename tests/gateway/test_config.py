@@ -60,6 +60,28 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_settings().trusted_origins == ("https://app.example.com", "http://localhost:3000")
 
 
+@pytest.mark.parametrize(
+    "origin", ["tauri://localhost", "app://.", "capacitor://localhost", "chrome-extension://abcdefghijklmnop"]
+)
+def test_origins_of_apps_are_origins(origin: str) -> None:
+    assert read_settings(trusted_origins=f"{origin}, HTTPS://App.example.com").trusted_origins == (
+        origin,
+        "https://app.example.com",
+    )
+
+
+@pytest.mark.parametrize("value", ["null", "localhost", "https://", "tauri://localhost/page", "://x", "1a://x"])
+def test_what_is_no_origin_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="should list origins"):
+        read_settings(trusted_origins=value)
+
+
+def test_allowed_headers_are_names() -> None:
+    assert read_settings(allowed_headers="X-Tenant, x-flag").allowed_headers == ("X-Tenant", "x-flag")
+    with pytest.raises(ConfigError, match="should list names of headers"):
+        read_settings(allowed_headers="X-Tenant: 1")
+
+
 def test_all_unusable_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_PORT", "99999")
     monkeypatch.setenv("PARLEY_LOG_FORMAT", "xml")

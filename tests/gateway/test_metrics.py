@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -277,6 +279,66 @@ async def test_scrape_answers_in_the_format_that_was_asked_for(serving: Serving)
         async with serving.http.get(url, headers={"Accept": OPENMETRICS}) as answer:
             assert answer.content_type == "application/openmetrics-text"
             assert (await answer.text()).endswith("# EOF\n")
+
+
+async def none() -> Readings:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("host", "answered"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:9100", True),
+        ("10.1.2.3:9100", True),
+        ("[::1]:9100", True),
+        ("localhost:9100", True),
+        ("LOCALHOST.:9100", True),
+        (f"{socket.gethostname()}:9100", True),
+        ("gateway:9100", True),
+        ("gateway.evil.example", False),
+        ("evil.example:9100", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost@evil.example", False),
+        ("[::1", False),
+        ("::1", False),
+        ("", False),
+    ],
+)
+async def test_metrics_are_served_under_their_own_names_alone(host: str, answered: bool) -> None:
+    """A foreign page whose name resolves to this address must not read them."""
+    async with (
+        exposed("127.0.0.1", 0, none, names=["Gateway"]) as port,
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/metrics", headers={"Host": host}) as answer,
+    ):
+        assert answer.status == (200 if answered else 421)
+        assert answered or "PARLEY_METRICS_NAMES" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PUT /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nExpect: nothing\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"no HTTP\r\n\r\n",
+    ],
+)
+async def test_no_answer_of_the_metrics_port_tells_a_version_and_none_is_logged(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with exposed("127.0.0.1", 0, none) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        writer.close()
+    assert "python" not in head
+    assert "aiohttp" not in head
+    assert caplog.records == []
 
 
 async def test_port_that_is_taken_is_refused_by_its_setting(serving: Serving) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import sys
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from gateway.refusal import Refusal
-from gateway.shared_port import SharedPort, close
+from gateway.shared_port import SharedPort, close, site
 
 LOOPBACK = "127.0.0.1"
 
@@ -46,6 +48,38 @@ def test_connection_waits_while_one_process_is_replaced_by_another() -> None:
             accepted.sendall(b"served")
             assert caller.recv(6) == b"served"
     close(kept)
+
+
+@pytest.mark.parametrize("host", ["::", "0::0", "0:0:0:0:0:0:0:0"])
+def test_every_interface_is_that_of_ipv4_as_well(host: str) -> None:
+    port = SharedPort.reserve(host, 0)
+    opened = port.listen()
+    number = opened[0].getsockname()[1]
+    for address in (LOOPBACK, "::1"):
+        socket.create_connection((address, number), timeout=5).close()
+    with pytest.raises(Refusal, match="Address already in use"):
+        SharedPort.reserve(LOOPBACK, number)
+    close(opened)
+
+
+@pytest.mark.parametrize("host", ["::", "0::0"])
+async def test_every_interface_is_that_of_ipv4_for_a_single_process_too(host: str) -> None:
+    async def peer(request: web.Request) -> web.Response:
+        return web.Response(text=request.remote)
+
+    app = web.Application()
+    app.router.add_get("/", peer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await site(runner, host, 0).start()
+    number = runner.addresses[0][1]
+    async with aiohttp.ClientSession() as http:
+        for address in ("127.0.0.1", "[::1]"):
+            async with http.get(f"http://{address}:{number}/") as answer:
+                assert (await answer.text()).removeprefix("::ffff:") == address.strip("[]")
+        with pytest.raises(OSError, match="in use"):
+            await site(runner, LOOPBACK, number).start()
+    await runner.cleanup()
 
 
 def test_name_that_is_none_is_refused() -> None:

@@ -26,6 +26,8 @@ class EventClient:
     headers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
     """Whether the last chunk has come, as it should at the end of any stream."""
+    said: list[Any] = field(default_factory=list)
+    """What has been read of the answer, for whoever keeps it."""
     _text: bytes = b""
 
     async def read_head(self) -> None:

@@ -60,6 +60,46 @@ async def test_query_is_answered(http: aiohttp.ClientSession, served: Served) ->
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize("way", ["POST", "compressed", "GET"])
+async def test_byte_order_mark_before_json_is_ignored(http: aiohttp.ClientSession, served: Served, way: str) -> None:
+    expected = {"data": {"double": 42}}
+    query = "query ($of: Int!) { double(of: $of) }"
+    if way == "GET":
+        params = {"query": query, "variables": '\ufeff{"of": 21}'}
+        async with http.get(served.url, params=params) as response:
+            assert await response.json() == expected
+        return
+    body = b"\xef\xbb\xbf" + orjson.dumps({"query": query, "variables": {"of": 21}})
+    if way == "compressed":
+        assert (await post(http, served, gzip.compress(body), {"Content-Encoding": "gzip"}))[1] == expected
+    else:
+        assert (await post(http, served, body))[1] == expected
+
+
+async def test_large_integer_behind_a_byte_order_mark_is_refused(http: aiohttp.ClientSession, served: Served) -> None:
+    params = {"query": "query ($of: Int!) { double(of: $of) }", "variables": '\ufeff{"of": 123456789012345678901}'}
+    async with http.get(served.url, params=params) as response:
+        (error,) = (await response.json())["errors"]
+    assert error["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("name", [None, ""])
+async def test_empty_operation_name_is_none(http: aiohttp.ClientSession, served: Served, name: str | None) -> None:
+    one = {"query": "query A { hello }", "operationName": name}
+    assert (await post(http, served, one))[1] == {"data": {"hello": "Hello, world!"}}
+    _, answer, _ = await post(http, served, {**one, "query": "query A { hello } query B { hello }"})
+    assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+async def test_path_may_end_with_a_slash(http: aiohttp.ClientSession, served: Served) -> None:
+    for send in (http.post(f"{served.url}/", json={"query": "{ hello }"}), http.get(f"{served.url}/?query={{hello}}")):
+        async with send as response:
+            assert await response.json() == {"data": {"hello": "Hello, world!"}}
+    async with http.ws_connect(f"{served.url}/", protocols=["graphql-transport-ws"]) as socket:
+        await socket.send_json({"type": "connection_init"})
+        assert (await socket.receive_json())["type"] == "connection_ack"
+
+
 async def test_mutation_is_run(http: aiohttp.ClientSession, served: Served) -> None:
     _, answer, _ = await post(http, served, {"query": 'mutation { write(text: "by post") }'})
     assert answer == {"data": {"write": "by post"}}
@@ -179,7 +219,9 @@ def nested(depth: int) -> bytes:
         (b"", "not valid JSON"),
         (b"{", "not valid JSON"),
         (b'{"query": "{ hello }"} trailing', "not valid JSON"),
-        (b"\xef\xbb\xbf{}", "not valid JSON"),
+        (b"\xef\xbb\xbf{}", "`query` is missing"),
+        (b"\xef\xbb\xbf" * 2 + b"{}", "not valid JSON"),
+        (b"\xef\xbb{}", "not valid JSON"),
         (b'{"query": "\xff\xfe"}', "not valid JSON"),
         (b'{"query": "{ hello }", "variables": {"n": NaN}}', "not valid JSON"),
         (b'{"query": "\\ud800"}', "not valid JSON"),

@@ -24,8 +24,7 @@ async def parsed(data: bytes) -> RawRequestMessage:
 
 async def read(data: bytes, options: Options | None = None) -> PlainHead | None:
     message = await parsed(data)
-    heads = PlainHeads(options or Options())
-    return heads.read(message.method, message.path, message.version, message.headers, closes=message.should_close)
+    return PlainHeads(options or Options()).read(message)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,9 @@ async def read(data: bytes, options: Options | None = None) -> PlainHead | None:
         post(),
         post(b""),
         post(HELLO, "Connection: close"),
+        post().replace(b"/graphql", b"/graphql/"),
         post(HELLO, "Accept: application/graphql-response+json"),
+        post(HELLO, "Accept: application/json, text/event-stream, multipart/mixed"),
         post().replace(b"application/json", b"Application/JSON; charset=UTF-8"),
     ],
 )
@@ -53,7 +54,6 @@ async def test_plain_head_is_read(request_: bytes) -> None:
         post().replace(b"POST", b"PUT"),
         post().replace(b"HTTP/1.1", b"HTTP/1.0"),
         post().replace(b"/graphql", b"/graphql?query={hello}"),
-        post().replace(b"/graphql", b"/graphql/"),
         post().replace(b"/graphql", b"http://gateway/graphql"),
         post().replace(b"application/json", b"text/plain"),
         post().replace(b"application/json", b"application/json; charset=latin-1"),
@@ -62,6 +62,7 @@ async def test_plain_head_is_read(request_: bytes) -> None:
         post(HELLO, "Expect: 100-continue"),
         post(HELLO, "Connection: Upgrade", "Upgrade: websocket"),
         post(HELLO, "Accept: text/html"),
+        post(HELLO, "Accept: text/event-stream"),
         post(b" " * 101),
     ],
 )

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.http.answer import wants_events
 from gateway.http.origin import NOT_ALLOWED
 from tests.gateway.http.event_client import ACCEPT, asking, sending
 from tests.gateway.http.raw_client import connected, post
@@ -261,23 +260,3 @@ async def test_trusted_page_may_read_the_stream() -> None:
         asking(served, "{ hello }", f"Origin: {page}") as client,
     ):
         assert client.headers["Access-Control-Allow-Origin"] == page
-
-
-@pytest.mark.parametrize(
-    ("accept", "wanted"),
-    [
-        ("text/event-stream", True),
-        ("Text/Event-Stream; q=0.5", True),
-        ("text/event-stream, */*", True),
-        ("application/json;q=0.9, text/event-stream", True),
-        ("application/json, text/event-stream;q=0.9", False),
-        ("text/event-stream;q=0", False),
-        ("text/*", False),
-        ("*/*", False),
-        ("application/json", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_stream_is_given_to_those_who_name_it(accept: str | None, wanted: bool) -> None:
-    assert wants_events(accept) is wanted

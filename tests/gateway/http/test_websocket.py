@@ -206,14 +206,6 @@ async def test_id_may_be_used_again_once_its_operation_is_over(served: Served) -
         ('{"type": "subscribe", "id": "' + "x" * 257 + '"}', "longer than 256 characters"),
         ('{"type": "subscribe", "id": "1"}', "payload must be an object"),
         ('{"type": "subscribe", "id": "1", "payload": []}', "payload must be an object"),
-        ('{"type": "subscribe", "id": "1", "payload": {}}', "`query` is missing"),
-        ('{"type": "subscribe", "id": "1", "payload": {"query": 1}}', "`query` must be a string"),
-        ('{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": []}}', "`variables`"),
-        (
-            '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "operationName": 1}}',
-            "`operationName`",
-        ),
-        ('{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "extensions": 1}}', "`extensions`"),
         ('{"type": "complete"}', "id must be a string"),
         ('{"type": "complete", "id": {}}', "id must be a string"),
         ("[" * 60_000, "not valid JSON"),
@@ -229,6 +221,43 @@ async def test_message_that_breaks_the_protocol_closes_with_4400(served: Served,
         assert code == 4400
         assert named in reason
         assert len(reason.encode()) <= 123
+
+
+@pytest.mark.parametrize(
+    ("payload", "named"),
+    [
+        ({}, "`query` is missing"),
+        ({"query": None}, "`query` is missing"),
+        ({"query": 1}, "`query` must be a string"),
+        ({"query": "{ hello }", "variables": []}, "`variables` must be an object or null"),
+        ({"query": "{ hello }", "operationName": 1}, "`operationName` must be a string or null"),
+        ({"query": "{ hello }", "extensions": 1}, "`extensions` must be an object or null"),
+        ({"documentId": "x"}, "`documentId` must be"),
+        ({"extensions": {"persistedQuery": {"version": 2}}}, "`extensions.persistedQuery.version`"),
+    ],
+)
+async def test_request_that_cannot_be_read_ends_its_operation_and_the_socket_goes_on(
+    served: Served, payload: dict[str, Any], named: str
+) -> None:
+    async with connected(served) as client:
+        await client.init()
+        await client.subscribe(SILENCE, id="other")
+        await client.heard()
+        await client.say({"type": "subscribe", "id": "1", "payload": payload})
+        heard = await client.heard()
+        assert (heard["id"], heard["type"]) == ("1", "error")
+        (error,) = heard["payload"]
+        assert named in error["message"]
+        assert error["extensions"]["code"] == "BAD_REQUEST"
+        await client.subscribe("{ hello }", id="1")
+        assert (await client.heard())["payload"] == {"data": {"hello": "Hello, world!"}}
+        assert served.toy.listening == 1
+
+
+async def test_byte_order_mark_before_a_message_is_ignored(served: Served) -> None:
+    async with connected(served) as client:
+        await client.socket.send_str('\ufeff{"type": "ping"}')
+        assert await client.heard() == {"type": "pong"}
 
 
 async def test_binary_message_closes_with_4400(served: Served) -> None:
