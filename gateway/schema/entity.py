@@ -72,10 +72,13 @@ class Entity:
         """Whether its rows are marked as deleted instead of removed."""
         return "deleted_at" in self.kinds
 
-    def total_order(self, order: str) -> tuple[str, ...]:
-        """The columns that put any list of them into this order, without ties."""
+    def total_order(self, order: str, *, through: bool = False) -> tuple[str, ...]:
+        """The columns that put any list of them into this order, without ties.
+
+        A list `through` another table holds rows of several lists, in which nothing but the id is unique.
+        """
         column = order.removeprefix("-")
-        return (column,) if column in self.unique else (column, "id")
+        return (column,) if column in self.unique and not through else (column, "id")
 
     def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values of columns as the driver takes them."""
