@@ -26,7 +26,7 @@ from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
 from gateway.schema.argument import ById
 from gateway.schema.changed import changed
-from gateway.schema.entity import entity_of, id_of
+from gateway.schema.entity import entity_of, id_of, ids_of
 from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
 
@@ -125,8 +125,10 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
     `nulls`."""
+    cls: type = type(input)
+    ids = ids_of(cls)
     return {
-        name: id_of(value, name) if value is not None and (name == "id" or name.endswith("_id")) else value
+        name: id_of(value, name) if name in ids and value is not None else value
         for name, value in vars(input).items()
         if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
     }

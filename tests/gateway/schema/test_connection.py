@@ -152,6 +152,78 @@ async def test_pages_at_the_ends_and_in_the_middle_know_what_is_around_them(writ
         assert (_ids(page), _more(page)) == (expected, more), arguments
 
 
+async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(writer: Client, notebook_id: str) -> None:
+    """The row of a cursor goes, all on its other side goes, and a filter leaves it out."""
+    ids = await _fill(writer, notebook_id, ("a", "b", "c", "d"))
+    cursors = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
+    after, before = {"first": 2, "after": cursors[1]}, {"last": 2, "before": cursors[2]}
+    for gone, previous, following in (((), True, True), ((1, 2), True, True), ((0, 3), False, False)):
+        for n in gone:
+            await writer.make("deleteNote", "note", id=ids[n])
+        assert _more(await _page(writer, notebook_id, **after)) == (previous, False), gone
+        assert _more(await _page(writer, notebook_id, **before)) == (False, following), gone
+    for n in range(4):
+        await writer.make("restoreNote", "note", id=ids[n])
+    operation = PAGE.replace("$order: NoteOrder", "$part: String").replace(
+        "orderBy: $order", "filter: { textContains: $part }"
+    )
+    for part, expected in (("a", (True, False)), ("b", (True, False)), ("c", (False, False)), ("d", (False, False))):
+        page = (await writer.data(operation, id=notebook_id, part=part, **after))["notebook"]["notes"]
+        assert _more(page) == expected, part
+
+
+async def test_the_far_sides_of_the_lists_of_many_parents_are_their_own(writer: Client) -> None:
+    """A cursor of one list continues others as well: one has something before it, one has not, one has nothing."""
+    titles = {"full": ("a", "b", "c"), "late": ("c", "d"), "early": ("a",), "empty": ()}
+    books = {name: (await writer.make("createNotebook", "notebook", title=name))["id"] for name in titles}
+    for name, texts in titles.items():
+        await _fill(writer, books[name], texts)
+    cursors = [e["cursor"] for e in (await _page(writer, books["full"], order="TEXT"))["edges"]]
+    operation = """query($ids: [ID!]!, $first: Int, $after: Cursor, $last: Int, $before: Cursor) {
+        nodes(ids: $ids) { ... on Notebook {
+            notes(first: $first, after: $after, last: $last, before: $before, orderBy: TEXT) {
+                nodes { text } pageInfo { hasPreviousPage hasNextPage } } } } }"""
+    found = await writer.data(operation, ids=[*books.values()], first=1, after=cursors[1])
+    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+        (["c"], (True, False)),
+        (["c"], (False, True)),
+        ([], (True, False)),
+        ([], (False, False)),
+    ]
+    found = await writer.data(operation, ids=[*books.values()], last=1, before=cursors[1])
+    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+        (["a"], (False, True)),
+        ([], (False, True)),
+        (["a"], (False, False)),
+        ([], (False, False)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "statements"),
+    [
+        ("first: 1", "hasPreviousPage hasNextPage startCursor endCursor", 1),
+        ("last: 1", "hasPreviousPage hasNextPage startCursor endCursor", 1),
+        ("first: 1, after: $cursor", "hasNextPage startCursor endCursor", 1),
+        ("last: 1, before: $cursor", "hasPreviousPage startCursor endCursor", 1),
+        ("first: 1, after: $cursor", "hasPreviousPage", 2),
+        ("last: 1, before: $cursor", "hasNextPage", 2),
+    ],
+)
+async def test_the_far_side_is_asked_for_only_when_it_is_selected_and_not_known(
+    writer: Client, notebook_id: str, arguments: str, asked: str, statements: int
+) -> None:
+    await _fill(writer, notebook_id, ("a", "b", "c"))
+    cursor = (await _page(writer, notebook_id))["edges"][1]["cursor"]
+    variable = ", $cursor: Cursor" if "$cursor" in arguments else ""
+    notes = f"notes({arguments}) {{ nodes {{ text }} pageInfo {{ {asked} }} }}"
+    operation = f"query($id: ID!{variable}) {{ notebook(id: $id) {{ {notes} }} }}"
+    await writer.data(operation, id=notebook_id, cursor=cursor)
+    writer.statements.texts.clear()
+    await writer.data(operation, id=notebook_id, cursor=cursor)
+    assert len(writer.statements.texts) == statements
+
+
 async def test_a_cursor_is_the_same_in_every_page_and_after_other_changes(writer: Client, notebook_id: str) -> None:
     ids = await _fill(writer, notebook_id, ("a", "b", "c"))
     whole = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]

@@ -48,6 +48,10 @@ class NoteFilter:
     """With this in the text."""
     has_points: bool | None = None
     """With or without points."""
+    points: list[int | None] | None = None
+    """With any of these points; null stands for none."""
+    label: str | None = strawberry.UNSET
+    """With this label; null finds notes without one."""
     points_from: int | None = None
     """With so many points or more."""
     points_before: int | None = None
@@ -68,6 +72,8 @@ class Note(Node):
     """What it is written on."""
     points: int | None
     """How much it counts."""
+    label: str | None
+    """What it is filed under."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null while it is not."""
     notebook_id: strawberry.Private[strawberry.ID]
@@ -92,6 +98,8 @@ class NoteInput:
     """What it is written on."""
     points: int | None = None
     """How much it counts."""
+    label: str | None = None
+    """What it is filed under."""
 
 
 standard(Note, input=NoteInput, within="notebooks")

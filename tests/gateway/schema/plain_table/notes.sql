@@ -18,6 +18,7 @@ CREATE TABLE notes (
     text text NOT NULL,
     colour text NOT NULL DEFAULT 'yellow',
     points integer,
+    label text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at timestamptz,
