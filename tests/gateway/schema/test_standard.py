@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from typing import Any
 
@@ -142,6 +143,51 @@ async def test_changes_can_be_narrowed_to_what_they_belong_to(writer: Client, no
         await _note(writer, other, "this one")
         got = [event["noteChanged"] for event in await first(events, 1)]
     assert got == [{"op": "CREATED", "note": {"text": "this one"}}]
+
+
+MOVED = "subscription($id: ID, $after: Cursor) { noteChanged(notebookId: $id, after: $after) { cursor note { text } } }"
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "from a cursor"])
+async def test_a_note_that_moves_is_told_to_those_it_leaves_and_to_those_it_comes_to(
+    writer: Client, notebook_id: str, live: bool
+) -> None:
+    second, third = [(await writer.make("createNotebook", "notebook", title=title))["id"] for title in "23"]
+    moving, staying = [(await _note(writer, notebook_id, text))["id"] for text in ("moves", "stays")]
+    start = (await writer.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    expected = {
+        notebook_id: ["moves", "stays", "end"],
+        second: ["moves", "moves", "moves", "end"],
+        third: ["moves", "moves", "end"],
+    }
+
+    async def write() -> None:
+        await writer.make("updateNote", "note", id=moving, notebookId=second)
+        await writer.make("updateNote", "note", id=moving, points=1)
+        await writer.make("updateNote", "note", id=staying, points=1)
+        await writer.make("updateNote", "note", id=moving, notebookId=third, points=2)
+        await writer.make("deleteNote", "note", id=moving)
+        for notebook in expected:
+            await _note(writer, notebook, "end")
+
+    async with contextlib.AsyncExitStack() as stack:
+        if not live:
+            await write()
+        # Two of each, which are a group.
+        streams = [
+            (id, await (await stack.enter_async_context(writer.socket())).subscribe(MOVED, id=id, after=start))
+            for id in (*expected, *expected)
+        ]
+        if live:
+            await write()
+        for id, events in streams:
+            got = [event["noteChanged"] for event in await first(events, len(expected[id]))]
+            assert [event["note"]["text"] for event in got] == expected[id]
+            assert [event["cursor"] for event in got] == sorted({event["cursor"] for event in got}, key=_version)
+
+
+def _version(cursor: str) -> int:
+    return int(cursor.partition(".")[2])
 
 
 async def test_a_stranger_finds_and_changes_nothing(noted: Serving, writer: Client, notebook_id: str) -> None:
