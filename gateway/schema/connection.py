@@ -19,6 +19,7 @@ import strawberry
 from gateway.data.batches import Beyond, Count, Page, PageRequest, PageRows
 from gateway.errors import BadRequest
 from gateway.schema import cursor as cursors
+from gateway.schema import describe
 from gateway.schema.entity import Entity
 from gateway.schema.filter import conditions
 from gateway.schema.level import Computed, OfPage, PerPage, Told, telling
@@ -133,7 +134,7 @@ def connection_type(node: type) -> type:
     name = node.__name__
     edge = _type(
         f"{name}Edge",
-        f"A {name} with its place in the list.",
+        f"{describe.sentence(describe.with_article(name))} with its place in the list.",
         cursor=_field(
             OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
         ),

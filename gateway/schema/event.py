@@ -46,6 +46,9 @@ class ChangeOp(enum.Enum):
     """It was deleted, and was brought back."""
 
 
+OF_CHANGE = frozenset({"cursor", "op", "at"})
+"""The attributes of an event that are the change's own."""
+
 OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
 """What each `changes.op` of the feed is called in the API."""
 
@@ -60,6 +63,8 @@ class Event:
     links: Mapping[str, Link]
     ids: frozenset[str] = frozenset()
     """The carried columns that hold ids: in the feed they are texts."""
+    carried: frozenset[str] = frozenset()
+    """The columns that the feed must carry for it."""
 
     def made_by(self, change: Change) -> bool:
         """Whether a change of the feed is one of these events."""
@@ -76,8 +81,10 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
         enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
         ids = {name for name, kind in kinds.items() if kind is UUID} | {link.key for link in links.values()}
+        ids.discard("entity_id")
+        carried = ids | kinds.keys() - OF_CHANGE
         cls.__event__ = Event(  # type: ignore[attr-defined]
-            entity, frozenset({op}), enums, links, frozenset(ids - {"entity_id"})
+            entity, frozenset({op}), enums, links, frozenset(ids), frozenset(carried)
         )
         return cls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+from typing import Annotated
 
 import strawberry
 
@@ -106,7 +107,9 @@ standard(Note, input=NoteInput, within="notebooks")
 
 
 @query
-async def name_of(info: Info, colours: list[NoteColour]) -> list[str]:
+async def name_of(
+    info: Info, colours: Annotated[list[NoteColour], strawberry.argument(description="Some colours.")]
+) -> list[str]:
     """What a resolver is given."""
     return [f"{type(colour).__name__} {colour.name}" for colour in colours]
 
