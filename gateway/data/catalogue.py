@@ -127,5 +127,5 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     return dict(tables)
 
 
-_CARRIED = re.compile(r"'(\w+)', NEW\.")
+_CARRIED = re.compile(r"'(\w+)', NEW\.\"?\1\b")
 """An argument of `jsonb_build_object`, as `carried()` writes it."""

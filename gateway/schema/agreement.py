@@ -42,21 +42,24 @@ HELD_AS: dict[Any, tuple[str, ...]] = {
 
 def refuse_disagreement(schema: GraphQLSchema, tables: Mapping[str, Table]) -> None:
     """Raise `WrongDeclaration` with all that the database does not bear out, and with what to write instead."""
-    entities, events = _declared(schema)
-    problems: list[str] = []
+    if problems := list(disagreements(*_declared(schema), tables)):
+        raise WrongDeclaration("Parley does not start, because the database does not hold what is declared:", problems)
+
+
+def disagreements(
+    entities: Mapping[str, Entity], events: Mapping[str, Event], tables: Mapping[str, Table]
+) -> Iterator[str]:
+    """What the database does not bear out of types and events, by their names."""
     for entity in entities.values():
         table = tables.get(entity.table)
         if table is None:
-            problems.append(f"{entity.name} is the table {entity.table}, which does not exist. Write its migration.")
+            yield f"{entity.name} is the table {entity.table}, which does not exist. Write its migration."
             continue
-        problems += _column_problems(entity, table)
+        yield from _column_problems(entity, table)
         for name, link in entity.links.items():
-            if link.target in entities:
-                problems += _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
+            yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
     for name, event in events.items():
-        problems += _event_problems(name, event, tables)
-    if problems:
-        raise WrongDeclaration("Parley does not start, because the database does not hold what is declared:", problems)
+        yield from _event_problems(name, event, tables)
 
 
 def _declared(schema: GraphQLSchema) -> tuple[dict[str, Entity], dict[str, Event]]:

@@ -143,6 +143,7 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
     if (link.by == "") is (link.through is None):
         yield f"{where} needs either `by`, a column of {link.target}, or `through`, a table between, and not both."
     if target is None:
+        yield f"{where} leads to {link.target}, which is no type of `resolvers/`. Declare it, or name another."
         return
     if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
