@@ -17,7 +17,7 @@ from gateway.data.migration import DIRECTORY
 from gateway.data.opening import OpenDatabase
 from gateway.schema.build import build_schema, domain_modules
 from tests.database import Database, new_database
-from tests.gateway.schema.plain_table import note, notebook
+from tests.gateway.schema.plain_table import binder, note, notebook
 from tests.serving import Client, Serving, Statements, settings_for
 
 MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
@@ -40,7 +40,7 @@ async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncItera
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def noted(noted_database: Database) -> AsyncIterator[Serving]:
     """A gateway with the two types."""
-    schema = build_schema([*domain_modules(), notebook, note])._schema
+    schema = build_schema([*domain_modules(), notebook, note, binder])._schema
     opened = OpenDatabase(noted_database.runtime_url, noted_database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:

@@ -53,6 +53,26 @@ async def test_made_again_with_the_same_id_it_is_the_same(writer: Client, notebo
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
 
 
+async def test_a_column_that_is_no_id_is_none_whatever_its_name_ends_with(writer: Client, notebook_id: str) -> None:
+    ids = "id tmdbId deviceId"
+    made = await writer.make(
+        "createNote", "note", ids, notebookId=notebook_id, text="x", tmdbId=27205, deviceId="kitchen"
+    )
+    assert (made["tmdbId"], made["deviceId"]) == (27205, "kitchen")
+    bare = await writer.make("createNote", "note", ids, notebookId=notebook_id, text="y")
+    changed = await writer.make("updateNote", "note", ids, id=made["id"], deviceId="hall")
+    assert changed == {**made, "deviceId": "hall"}
+    operation = "query($id: ID!, $f: NoteFilter) { notebook(id: $id) { notes(filter: $f) { nodes { id } } } }"
+    for filter, found in (
+        ({"tmdbId": [27205]}, [made]),
+        ({"tmdbId": [27205, None]}, [made, bare]),
+        ({"deviceId": "hall"}, [made]),
+        ({"deviceId": None}, [bare]),
+    ):
+        listed = (await writer.data(operation, id=notebook_id, f=filter))["notebook"]["notes"]["nodes"]
+        assert [node["id"] for node in listed] == [note["id"] for note in found], filter
+
+
 async def test_an_update_changes_what_is_given(writer: Client, notebook_id: str) -> None:
     made = await _note(writer, notebook_id, points=3)
     changed = await writer.make("updateNote", "note", NOTE, id=made["id"], text="Buy bread")
