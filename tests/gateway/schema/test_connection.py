@@ -163,8 +163,10 @@ async def test_pages_at_the_ends_and_in_the_middle_know_what_is_around_them(writ
         assert (_ids(page), _more(page)) == (expected, more), arguments
 
 
-async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(writer: Client, notebook_id: str) -> None:
+async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(any_writer: Client) -> None:
     """The row of a cursor goes, all on its other side goes, and a filter leaves it out."""
+    writer = any_writer
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
     ids = await _fill(writer, notebook_id, ("a", "b", "c", "d"))
     cursors = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
     after, before = {"first": 2, "after": cursors[1]}, {"last": 2, "before": cursors[2]}
@@ -183,8 +185,9 @@ async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(writer: 
         assert _more(page) == expected, part
 
 
-async def test_the_far_sides_of_the_lists_of_many_parents_are_their_own(writer: Client) -> None:
+async def test_the_far_sides_of_the_lists_of_many_parents_are_their_own(any_writer: Client) -> None:
     """A cursor of one list continues others as well: one has something before it, one has not, one has nothing."""
+    writer = any_writer
     titles = {"full": ("a", "b", "c"), "late": ("c", "d"), "early": ("a",), "empty": ()}
     books = {name: (await writer.make("createNotebook", "notebook", title=name))["id"] for name in titles}
     for name, texts in titles.items():
@@ -330,8 +333,10 @@ async def _bind(database: Database, writer: Client, binder: str, notes: list[str
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10])
 async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
-    noted_database: Database, writer: Client, notebook_id: str, size: int
+    noted_database: Database, any_writer: Client, size: int
 ) -> None:
+    writer = any_writer
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
     ids = await _fill(writer, notebook_id, tuple("abcdef"))
     binder = (await writer.make("createBinder", "binder"))["id"]
     # Not in the order in which they were made.
