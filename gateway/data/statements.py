@@ -26,7 +26,10 @@ Columns = tuple[str | Shown, ...]
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """A table that stands between two entities: `by` points to the parent and `to` to the child."""
+    """A table that stands between two entities: `by` points to the parent and `to` to the child.
+
+    The list is in the order of a column of this table, which an index of it serves and cursors are made of.
+    """
 
     table: str
     by: str
@@ -62,10 +65,11 @@ class Source:
 
     def position(self, order: tuple[str, ...]) -> Columns:
         """What to select so that a cursor can be made of a row: the values that the list is ordered by."""
-        names = self.position_names(order)
+        if self.through is None:
+            return order
         return tuple(
             column if name == column else Shown(column, f"{self.ordered(column)} AS {name}")
-            for column, name in zip(order, names, strict=True)
+            for column, name in zip(order, self.position_names(order), strict=True)
         )
 
     def position_names(self, order: tuple[str, ...]) -> tuple[str, ...]:
