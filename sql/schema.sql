@@ -1224,6 +1224,9 @@ BEGIN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('an execution cannot go from %s to %s', OLD.status, NEW.status);
         END IF;
+        -- The history is read in the order of its times.
+        at := greatest(
+            at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
         CASE NEW.status
             WHEN 'approved' THEN NEW.approved_at := at;
             WHEN 'executing' THEN NEW.executed_at := at;
@@ -1651,7 +1654,7 @@ CREATE TABLE parley.tool_executions (
     approved_at timestamp with time zone,
     executed_at timestamp with time zone,
     completed_at timestamp with time zone,
-    execution_time_ms integer,
+    execution_time_ms bigint,
     cost_usd numeric,
     error_message text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,

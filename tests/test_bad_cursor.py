@@ -169,6 +169,8 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
         "1.1 ",
         "\u0661.\u0661",
         "1e1.1",
+        "01.1",
+        "1.01",
         "1." + "9" * 19,
     ],
 )

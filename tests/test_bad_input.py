@@ -5,6 +5,7 @@ Each field of each mutation is tried with what does not fit its type, what canno
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -30,13 +31,31 @@ FIELDS = [(mutation, name) for mutation in MUTATIONS for name in mutation.inputs
 NAMING = [(mutation, name) for mutation in MUTATIONS for name in ("id", *mutation.ids) if name in mutation.inputs]
 TEXTS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("String", "ID", "JSON")]
 
+ODD_DIGITS = [
+    " 1",
+    "1 ",
+    "1\n",
+    "+1",
+    "1_000",
+    "1,000",
+    "01",
+    "\u0661",
+    "\uff11",
+    "\u00b2",
+    "--1",
+    "-",
+    "1e",
+    "\u22121",
+]
+"""Spellings of numbers that some languages read and JSON does not have."""
+
 MISFITS: dict[str, list[Any]] = {
     "String": [5, True, ["text"], {"text": "text"}],
     "Int": ["1", 1.5, True, 2**31, -(2**31) - 1, 10**30, [1]],
     "Float": ["NaN", "1", True, [1.5]],
     "Boolean": ["true", 1, [True]],
-    "BigInt": ["1.5", "one", "", 1.5, True, 2**63, "9" * 5000],
-    "Decimal": ["NaN", "Infinity", "1e400", "1,5", "", True, "0.0000001", "1" * 13, {"amount": 1}],
+    "BigInt": [*ODD_DIGITS, "1.5", "28.0", "one", "", 1.5, 2.0**53, True, 2**63, 2**64, 1e30, "9" * 5000, [1, 2]],
+    "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
     "ID": [True, 1.5, {"id": 1}],
 }
 """What does not fit a type, by its name. Anything fits JSON."""
@@ -195,6 +214,82 @@ async def test_a_literal_that_cannot_be_stored_is_refused(
             assert reason in refusal.message
 
 
+NUMBERS = [(m, name) for m, name in FIELDS if str(get_named_type(m.inputs[name].type)) in ("JSON", "BigInt", "Decimal")]
+LARGE = (str(2**64), str(-(2**63) - 1), "9" * 40)
+
+
+@pytest.mark.parametrize(("mutation", "name"), NUMBERS, ids=str)
+async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_place(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    values: list[tuple[str, Any]] = [("", "HERE")]
+    if str(get_named_type(mutation.inputs[name].type)) == "JSON":
+        values += [(".a[0].b", {"a": [{"b": "HERE"}]}), ("[1]", ["9" * 40, "HERE"])]
+    async with nothing_happens(superuser, estate):
+        for (below, value), number in itertools.product(values, LARGE):
+            variables = json.dumps({"input": good(mutation, estate) | {name: value}}).replace('"HERE"', number)
+            place = f"variables.input.{name}{below}"
+            for answer in (
+                await send(estate.client, mutation.operation, variables),
+                await send_on_a_socket(estate.client, mutation.operation, variables),
+            ):
+                refusal = only_refusal(answer)
+                message = f"{place} holds a whole number of more than 64 bits"
+                assert (refusal.code, refusal.message) == ("BAD_REQUEST", message)
+
+
+async def send_on_a_socket(client: Client, operation: str, variables: str) -> dict[str, Any]:
+    """The answer on a socket to variables that only a text can hold. The socket must live on."""
+    async with client.socket() as socket:
+        payload = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
+        await socket.connection.send_str(f'{{"type": "subscribe", "id": "1", "payload": {payload}}}')
+        answer = await socket.connection.receive_json(timeout=20)
+        await socket.connection.send_json({"type": "ping"})
+        assert (await socket.connection.receive_json(timeout=20))["type"] == "pong"
+        return {"errors": answer["payload"]}
+
+
+async def test_a_whole_number_that_would_become_another_one_is_refused_in_a_url(estate: Estate) -> None:
+    parameters = {"query": "{ __typename }", "variables": f'{{"after": {2**64}}}'}
+    url = f"{estate.client.url}/graphql"
+    async with estate.client.http.get(url, params=parameters, headers=estate.client.headers) as response:
+        refusal = only_refusal(await response.json(content_type=None))
+    assert refusal.message == "variables.after holds a whole number of more than 64 bits"
+
+
+async def test_numbers_of_64_bits_and_long_digits_in_texts_come_back_as_they_were(estate: Estate) -> None:
+    kept = {"a": [2**63 - 1, -(2**63), 2**64 - 1, 0.1, "9" * 40], "9" * 30: 1.5}
+    changed = await estate.client.make(
+        "updateMessage", "message", "providerMetadata", id=estate.ids["Message"][1], providerMetadata=kept
+    )
+    assert changed["providerMetadata"] == kept
+
+
+@pytest.mark.parametrize(
+    ("mutation", "name"), [(m, n) for m, n in FIELDS if str(get_named_type(m.inputs[n].type)) == "BigInt"], ids=str
+)
+async def test_a_whole_number_may_be_written_with_a_point(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    async with nothing_happens(superuser, estate):
+        given = good(mutation, estate)
+        answers = []
+        for number in ("1000028", "1000028.0", "1.000028e6", '"1000028"'):
+            variables = json.dumps({"input": given | {name: "HERE"}}).replace('"HERE"', number)
+            answers.append(await send(estate.client, mutation.operation, variables))
+        assert only_refusal(answers[0]).code == "CONFLICT"
+        assert answers == [answers[0]] * 4
+
+
+@pytest.mark.parametrize("place", ["id", "query", "operationName", "documentId", "variables", "extensions", "more"])
+async def test_a_large_number_elsewhere_in_a_request_is_no_failure_of_ours(estate: Estate, place: str) -> None:
+    body = json.dumps({"query": "{ __typename }", place: 2**70})
+    headers = {**estate.client.headers, "Content-Type": "application/json"}
+    async with estate.client.http.post(f"{estate.client.url}/graphql", data=body, headers=headers) as response:
+        answer = await response.json(content_type=None)
+    assert answer.get("data") or only_refusal(answer).code == "BAD_REQUEST"
+
+
 async def test_a_value_as_deep_as_allowed_comes_back_as_it_was(estate: Estate) -> None:
     deep: Any = "the bottom"
     for _ in range(30):
@@ -251,6 +346,12 @@ async def test_what_is_no_id_is_refused_by_name(
             "x" * 100_000,
             str(uuid.uuid4())[:-1],
             f"{uuid.uuid4()}0",
+            uuid.uuid4().hex,
+            f"{{{uuid.uuid4()}}}",
+            uuid.uuid4().urn,
+            f" {uuid.uuid4()}",
+            "0198a00000007000-8000-0000-00000000-1",
+            "\uff10" + str(uuid.uuid4())[1:],
             "é" * 36,
         ):
             given = good(mutation, estate) | {name: among(mutation, name, text)}

@@ -19,6 +19,7 @@ from gateway.config import Settings, settings_table
 from gateway.data.opening import OpenDatabase
 from gateway.execution.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.limits import Limits
+from gateway.schema import containing
 from gateway.schema.connection import LARGEST_PAGE
 from gateway.schema.node import MOST_NODES
 from tests.clients.node import NODE, SCRIPTS
@@ -56,6 +57,7 @@ def limits_table() -> str:
         ("characters of a message", "262,144"),
         ("text of one `appendMessage`", "16 KiB"),
         ("metadata, images, files of one object, each", "64 KiB"),
+        ("characters of a text that a filter looks for (`titleContains`)", f"{containing.LONGEST}"),
         ("characters of a password", f"{SHORTEST} to {LONGEST:,}"),
     ]
     return "\n".join(["| what | at most |", "| --- | --- |", *(f"| {what} | {most} |" for what, most in rows)])

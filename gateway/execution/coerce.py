@@ -9,6 +9,7 @@ from typing import Any
 from graphql import (
     GraphQLError,
     GraphQLNonNull,
+    GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
@@ -27,11 +28,16 @@ from gateway.execution.operation import RequestErrors
 
 Coerce = Callable[[Mapping[str, Any]], VariableValues]
 
+_AS_SENT = GraphQLScalarType("AsSent")
+"""What the sources of variables are typed as, which are read where a variable stands in a literal of a scalar: by their
+own types, an ID "7" would be written there as the number 7."""
+
 
 def compile_coercion(schema: GraphQLSchema, definition: OperationDefinitionNode, *, suggestions: bool) -> Coerce:
     """The function that checks variables and converts them to the types that the operation declares.
 
-    It gives what graphql-core's `get_variable_values` gives, which it asks where it does not know.
+    It gives what graphql-core's `get_variable_values` gives, which it asks where it does not know; but the types of the
+    sources are not told.
     """
     nodes = definition.variable_definitions or ()
     usual = _usual(schema, nodes)
@@ -48,9 +54,14 @@ def compile_coercion(schema: GraphQLSchema, definition: OperationDefinitionNode,
         )
         if isinstance(values, list):
             raise RequestErrors(without_values(values), BadRequest.code)
-        return values
+        sources = {name: _source(source.signature, source.value) for name, source in values.sources.items()}
+        return VariableValues(sources, values.coerced)
 
     return coerce
+
+
+def _source(signature: GraphQLVariableSignature, value: Any = Undefined) -> VariableValueSource:
+    return VariableValueSource(signature._replace(type=_AS_SENT), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,8 @@ def _declared(schema: GraphQLSchema, node: VariableDefinitionNode, converters: C
     signature = get_variable_signature(schema, node)
     assert not isinstance(signature, GraphQLError), "the document is valid"  # noqa: S101
     convert = converters.of(signature.type)
-    return _Variable(signature.name, signature, convert, VariableValueSource(signature), _default(signature))
+    absent = _source(signature)
+    return _Variable(signature.name, absent.signature, convert, absent, _default(signature))
 
 
 def _default(signature: GraphQLVariableSignature) -> Callable[[], Any]:

@@ -1,6 +1,7 @@
-"""Finding text that PostgreSQL cannot hold, before it gets there as an error that nobody understands.
+"""Refusing values that cannot be stored as they were sent, before they are changed or become an error of PostgreSQL.
 
-JSON and GraphQL strings may hold U+0000 and lone surrogates; PostgreSQL's `text` and `jsonb` may not.
+JSON and GraphQL strings may hold U+0000 and lone surrogates; PostgreSQL's `text` and `jsonb` may not. JSON numbers may
+have any size; a whole number of more than 64 bits would be read as a float, which is another number.
 """
 
 from __future__ import annotations
@@ -32,17 +33,34 @@ Path = tuple[str | int, ...]
 
 _TEXTLESS = frozenset({int, float, bool, type(None)})
 
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(128)) + bytes(range(128, 256))
+FEWEST_LARGE_DIGITS = 19
+"""Digits that a whole number of more than 64 bits has at least."""
+
+_MANY_ZEROS = b"0" * FEWEST_LARGE_DIGITS
+
+
+class OversizedInteger:
+    """Stands for a whole number of more than 64 bits in JSON that has been read."""
+
 
 def is_storable_json(text: bytes) -> bool:
     """Whether JSON of these bytes certainly holds nothing that cannot be stored. False is no proof of the contrary.
 
     What PostgreSQL cannot hold gets into a string by an escape only: JSON allows it neither by itself nor as UTF-8.
     """
-    return b"\\u" not in text and text.count(b"{") + text.count(b"[") <= MAX_NESTING
+    return (
+        b"\\u" not in text and text.count(b"{") + text.count(b"[") <= MAX_NESTING and not may_hold_large_integers(text)
+    )
+
+
+def may_hold_large_integers(text: bytes) -> bool:
+    """Whether JSON of these bytes may hold a whole number of more than 64 bits. True is no proof of it."""
+    return _MANY_ZEROS in text.translate(_DIGITS_AS_ZEROS)
 
 
 def check_variables(variables: Mapping[str, Any]) -> None:
-    """Refuse variables that hold text or a depth of nesting that cannot be stored."""
+    """Refuse variables that hold text, a number or a depth of nesting that cannot be kept as it was sent."""
     if not _is_storable(variables):
         _find_fault(variables)
 
@@ -87,6 +105,8 @@ def _find_fault(variables: Mapping[str, Any]) -> None:
             if len(path) > MAX_NESTING:
                 raise _refusal(f"{_dotted(path[:4])}… is nested more than {MAX_NESTING} levels deep")
             pending.extend(_members(value, path))
+        elif isinstance(value, OversizedInteger):
+            raise _refusal(f"{_dotted(path)} holds a whole number of more than 64 bits")
 
 
 def _members(value: Mapping[str, Any] | list[Any], path: Path) -> list[tuple[Path, Any]]:

@@ -105,4 +105,4 @@ def _readings(rows: Sequence[Any]) -> dict[UUID, Reading]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
+    return text.isascii() and text.isdigit() and len(text) < 19 and (text == "0" or text[0] != "0")

@@ -21,7 +21,7 @@ from gateway.http.options import Options
 from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.ports import Client, Verify
 from gateway.http.recent import RecentQueries
-from gateway.http.request import operation_request, read_json, read_object
+from gateway.http.request import operation_request, read_exact_json, read_json, read_object
 
 PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
 
@@ -108,8 +108,9 @@ def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> R
 
 def read_request(body: bytes) -> OperationRequest:
     """The request in the body of a POST."""
-    members = read_object(read_json(body, "The body"), "The body")
-    return operation_request(members, storable=is_storable_json(body))
+    storable = is_storable_json(body)
+    members = read_json(body, "The body") if storable else read_exact_json(body, "The body")
+    return operation_request(read_object(members, "The body"), storable=storable)
 
 
 def read_parameters(request: web.Request) -> OperationRequest:
@@ -120,7 +121,7 @@ def read_parameters(request: web.Request) -> OperationRequest:
         raise BadRequest("A parameter of the URL is given more than once.")
     return operation_request(
         {
-            name: read_json(value, f"`{name}`") if name in ("variables", "extensions") else value
+            name: read_exact_json(value, f"`{name}`") if name in ("variables", "extensions") else value
             for name, value in members.items()
         }
     )

@@ -5,6 +5,7 @@ Shared by HTTP and websockets; what cannot be read raises `BadRequest`, whose me
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import orjson
 
 from gateway.errors import BadRequest
 from gateway.execution.operation import OperationRequest
+from gateway.execution.text import FEWEST_LARGE_DIGITS, OversizedInteger, may_hold_large_integers
 
 KINDS: dict[type, str] = {
     dict: "an object",
@@ -21,6 +23,7 @@ KINDS: dict[type, str] = {
     bool: "a boolean",
     int: "a number",
     float: "a number",
+    OversizedInteger: "a number",
     type(None): "null",
 }
 
@@ -33,6 +36,24 @@ def read_json(text: bytes | str, what: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"{what} is not valid JSON: {error}") from None
+
+
+def read_exact_json(text: bytes | str, what: str) -> Any:
+    """As `read_json`, with an `OversizedInteger` in place of each number that would be read as another one."""
+    value = read_json(text, what)
+    if not may_hold_large_integers(text.encode() if isinstance(text, str) else text):
+        return value
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError:
+        raise BadRequest(f"{what} is nested too deeply.") from None
+
+
+def _integer(digits: str) -> int | OversizedInteger:
+    if len(digits) < FEWEST_LARGE_DIGITS:
+        return int(digits)
+    value = orjson.loads(digits)
+    return value if isinstance(value, int) else OversizedInteger()
 
 
 def read_object(value: object, what: str) -> dict[str, Any]:

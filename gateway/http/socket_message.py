@@ -14,7 +14,7 @@ import orjson
 from gateway.errors import BadRequest
 from gateway.execution.complete import Answer, FormattedError
 from gateway.execution.operation import OperationRequest
-from gateway.http.request import kind, operation_request, read_json, read_object
+from gateway.http.request import kind, operation_request, read_exact_json, read_object
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
 MAX_ID_LENGTH = 256
@@ -61,7 +61,7 @@ Message = Init | Ping | Pong | Subscribe | Complete
 def read_message(text: str) -> Message:
     """The message that the text holds."""
     try:
-        return _message(read_object(read_json(text, "The message"), "The message"))
+        return _message(read_object(read_exact_json(text, "The message"), "The message"))
     except BadRequest as error:
         raise SocketClosedError(CloseCode.INVALID_MESSAGE, error.message) from None
 

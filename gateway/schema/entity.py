@@ -36,7 +36,10 @@ T = TypeVar("T")
 class Node:
     """What every entity has."""
 
-    id: strawberry.ID = strawberry.field(description="A UUID, given by the client that made it or by the database.")
+    id: strawberry.ID = strawberry.field(
+        description="A UUID, given by the client that made it or by the database. Accepted as RFC 9562 writes it, with "
+        "its four hyphens, in upper or lower case."
+    )
     version: BigInt = strawberry.field(description="Raised by every change; `expectedVersion` compares it.")
     created_at: datetime.datetime = strawberry.field(description="When it was made.")
     updated_at: datetime.datetime = strawberry.field(description="When it was last changed.")
@@ -164,12 +167,15 @@ def entity_of(cls: type) -> Entity:
 
 
 def id_of(text: str, field: str = "id") -> UUID:
-    """Read an id. Raises `Invalid` naming the field when it is not a UUID."""
+    """Read an id. Raises `Invalid` naming the field when it is not a UUID as RFC 9562 writes it."""
     try:
-        # The driver's own kind of UUID is made, hashed and compared in C.
-        return pgproto.UUID(text)
+        # The driver's own kind of UUID is made, hashed and compared in C. It would take hyphens anywhere.
+        id = pgproto.UUID(text)
+        if str(id) == text or str(id) == text.lower():
+            return id
     except ValueError:
-        raise Invalid(f"{to_camel_case(field)}: {text[:60]!r} is not a UUID.", field=field) from None
+        pass
+    raise Invalid(f"{to_camel_case(field)}: {text[:60]!r} is not a UUID.", field=field)
 
 
 def _computed(cls: type) -> dict[str, tuple[str, ...]]:

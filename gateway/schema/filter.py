@@ -1,9 +1,9 @@
 """Filters: an input's attributes become conditions on the columns of their names.
 
 A list means any of its values, null among them: `[null]` finds the rows that have none. The endings `_after`,
-`_before`, `_from` and `_contains` compare; `has_` in front asks whether a column has a value. A column that ends in
-`_at` is named without that: `created_from` compares `created_at`. An attribute with the name of a column is a value of
-it, whatever the name begins or ends with.
+`_before`, `_from` and `_contains` compare, the last in any case and normal form (`containing`); `has_` in front asks
+whether a column has a value. A column that ends in `_at` is named without that: `created_from` compares `created_at`.
+An attribute with the name of a column is a value of it, whatever the name begins or ends with.
 
 An attribute that is left out asks nothing. A null asks nothing either, but for an attribute whose default is `UNSET`:
 there it finds the rows that have no value.
@@ -21,9 +21,10 @@ from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.statements import Condition
+from gateway.schema.containing import pattern
 from gateway.schema.entity import Entity, id_of
 
-CONTAINS = "ILIKE {}"
+CONTAINS = "~ {}"
 HAS = "IS NOT NULL = {}"
 IS = "= {}"
 _ENDINGS = {"_after": "> {}", "_before": "< {}", "_from": ">= {}", "_contains": CONTAINS}
@@ -57,7 +58,7 @@ def _asks(attribute: dataclasses.Field[Any], value: Any) -> bool:
 def _condition(entity: Entity, name: str, value: Any) -> tuple[Condition, tuple[Any, ...]]:
     column, test = tested(entity, name)
     if test == CONTAINS:
-        return Condition(column, test), (_pattern(value),)
+        return Condition(column, test), (pattern(value, name),)
     if test != IS:
         return Condition(column, test), (value,)
     plain = _plain_id if entity.kinds[column] is UUID else _plain
@@ -78,8 +79,3 @@ def _plain_id(name: str, value: Any) -> Any:
 
 def _plain(_name: str, value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
-
-
-def _pattern(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

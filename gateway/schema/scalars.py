@@ -1,49 +1,78 @@
-"""Scalars whose range or form GraphQL's own do not cover. What they refuse, they refuse by name and reason."""
+"""Scalars whose range or form GraphQL's own do not cover.
+
+Each has one grammar, for JSON values and for literals alike, which its description tells. What does not fit is refused
+by name and reason.
+"""
 
 from __future__ import annotations
 
 import datetime
 import decimal
 import math
+import re
+from collections.abc import Callable
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import (
+    FloatValueNode,
+    GraphQLError,
+    GraphQLScalarType,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+    value_from_ast_untyped,
+)
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
 Cursor = NewType("Cursor", str)
 JSON = NewType("JSON", object)
 
+_WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE = re.compile(_DAY)
+_TIME = re.compile(
+    rf"({_DAY})[Tt]((?:[01][0-9]|2[0-3]):[0-9]{{2}}):([0-9]{{2}})(\.[0-9]+)?"
+    r"(?:([Zz])|([+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))"
+)
+
+_MOST_EXACT_FLOAT = 2**53
 _LARGEST_AMOUNT = decimal.Decimal(10) ** 12
-_MICRO = decimal.Decimal("0.000001")
+_LAST_DIGIT = decimal.Decimal("1e-12")
+_ROUNDING = decimal.Context(prec=40, rounding=decimal.ROUND_HALF_EVEN)
+_LONGEST_DECIMAL = 100
 _DEEPEST_JSON = 64
 
 
 def _parse_big_int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise GraphQLError("A BigInt is a whole number or its text.")
-    try:
-        number = int(value)
-    except ValueError:
-        raise GraphQLError("A BigInt is a whole number or its text.") from None
+    # JavaScript and others write 28 as 28.0; beyond 2^53 a float need not be the number that was written.
+    if type(value) is float and value.is_integer() and abs(value) < _MOST_EXACT_FLOAT:
+        return int(value)
+    if type(value) is not int and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
+        raise GraphQLError('A BigInt is a whole number of at most 64 bits, such as 28 or "28".')
+    number = int(value)
     if not -(2**63) <= number < 2**63:
         raise GraphQLError("A BigInt has at most 64 bits.")
     return number
 
 
 def _parse_decimal(value: Any) -> decimal.Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
-        raise GraphQLError('A Decimal is a number or its text, such as "0.0125".')
+    problem = 'A Decimal is a number or its text, such as "0.0125".'
+    text = str(value) if type(value) in (int, float, str) else ""
+    if len(text) > _LONGEST_DECIMAL or not _NUMBER.fullmatch(text):
+        raise GraphQLError(problem)
     try:
-        number = decimal.Decimal(str(value))
+        number = decimal.Decimal(text)
     except decimal.InvalidOperation:
-        raise GraphQLError('A Decimal is a number or its text, such as "0.0125".') from None
-    if not number.is_finite() or abs(number) >= _LARGEST_AMOUNT:
+        raise GraphQLError(problem) from None
+    if number.copy_abs() < _LARGEST_AMOUNT:
+        number = number.quantize(_LAST_DIGIT, context=_ROUNDING)
+    if number.copy_abs() >= _LARGEST_AMOUNT:
         raise GraphQLError("A Decimal has at most 12 digits before the point.")
-    if number != number.quantize(_MICRO):
-        raise GraphQLError("A Decimal has at most 6 digits after the point.")
-    return number
+    return number or decimal.Decimal(0)  # no negative zero
 
 
 def _serialize_decimal(value: decimal.Decimal) -> str:
@@ -53,12 +82,16 @@ def _serialize_decimal(value: decimal.Decimal) -> str:
 
 def _parse_time(value: Any) -> datetime.datetime:
     problem = 'A DateTime is an RFC 3339 time with its zone, such as "2026-01-31T12:00:00Z".'
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise GraphQLError(problem)
+    day, minute, second, fraction, utc, zone = found.groups(default="")
+    is_leap_second = second == "60"
+    text = f"{day}T{minute}:{'59' if is_leap_second else second}{fraction[:7]}{'Z' if utc else zone}"
     try:
-        time = datetime.datetime.fromisoformat(value)
-        if time.tzinfo is None:
-            raise GraphQLError(problem)
-        return time.astimezone(datetime.UTC)
-    except (TypeError, ValueError, OverflowError):
+        time = datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
+        return time + datetime.timedelta(seconds=1) if is_leap_second else time
+    except (ValueError, OverflowError):
         raise GraphQLError(problem) from None
 
 
@@ -69,9 +102,11 @@ def _serialize_time(value: datetime.datetime) -> str:
 
 def _parse_date(value: Any) -> datetime.date:
     try:
-        return datetime.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise GraphQLError('A Date looks like "2026-01-31".') from None
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            return datetime.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise GraphQLError('A Date looks like "2026-01-31".')
 
 
 def _parse_json(value: Any) -> Any:
@@ -96,44 +131,105 @@ def _parse_cursor(value: Any) -> str:
     return value
 
 
+def _text(node: ValueNode) -> str | None:
+    return node.value if isinstance(node, StringValueNode) else None
+
+
+def _text_or_digits(node: ValueNode) -> str | None:
+    """A number as it was written: a float would not keep all its digits."""
+    return node.value if isinstance(node, StringValueNode | IntValueNode | FloatValueNode) else None
+
+
+def _text_or_number(node: ValueNode) -> str | float | None:
+    return float(node.value) if isinstance(node, FloatValueNode) else _text_or_digits(node)
+
+
+def _scalar(
+    name: str,
+    description: str,
+    parse: Callable[[Any], Any],
+    serialize: Callable[[Any], Any],
+    read_literal: Callable[[ValueNode], Any],
+    url: str | None = None,
+) -> ScalarDefinition:
+    """A scalar. `parse` refuses None, which `read_literal` gives for a literal of a form that it does not take."""
+
+    def parse_literal(node: ValueNode) -> Any:
+        try:
+            return parse(read_literal(node))
+        except GraphQLError as error:
+            # With its node, the error is one of the request.
+            raise GraphQLError(error.message, node) from None
+
+    made = strawberry.scalar(
+        name=name, description=description, serialize=serialize, parse_value=parse, specified_by_url=url
+    )
+    # Strawberry would have graphql-core's legacy way read literals, which loses the variables within.
+    made.implementation = GraphQLScalarType(
+        name,
+        description=description,
+        specified_by_url=url,
+        coerce_output_value=serialize,
+        coerce_input_value=parse,
+        coerce_input_literal=parse_literal,
+        extensions={GraphQLCoreConverter.DEFINITION_BACKREF: made},
+    )
+    return made
+
+
 SCALARS: dict[object, ScalarDefinition] = {
-    BigInt: strawberry.scalar(
-        name="BigInt",
-        description="A whole number of up to 64 bits. Written as a number; accepted as a number or its text.",
-        serialize=int,
-        parse_value=_parse_big_int,
+    BigInt: _scalar(
+        "BigInt",
+        "A whole number of up to 64 bits, written as a JSON number. Accepted as a number, also as `28.0` below 2^53, "
+        'or as its decimal digits in a string, such as "-28", with no plus sign, spaces, separators or leading zeros.',
+        _parse_big_int,
+        int,
+        _text_or_number,
     ),
-    Cursor: strawberry.scalar(
-        name="Cursor",
-        description="A place in a list or in the feed of changes. Opaque: keep it and give it back as it is.",
-        serialize=str,
-        parse_value=_parse_cursor,
+    Cursor: _scalar(
+        "Cursor",
+        "A position in a list or in the feed of changes, as a string of 1 to 1,024 characters. Opaque: pass it back "
+        "unchanged.",
+        _parse_cursor,
+        str,
+        _text,
     ),
-    JSON: strawberry.scalar(
-        name="JSON",
-        description="Any JSON value.",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
-        serialize=lambda value: value,
-        parse_value=_parse_json,
+    JSON: _scalar(
+        "JSON",
+        "Any JSON value of at most 64 levels, whose whole numbers have at most 64 bits. A variable inside a literal "
+        "stands for the value that was sent for it, whatever its type. If none was sent and it has no default, a "
+        "member of an object is left out and an item of a list is null.",
+        _parse_json,
+        lambda value: value,
+        value_from_ast_untyped,
+        "https://www.rfc-editor.org/rfc/rfc8259",
     ),
-    datetime.datetime: strawberry.scalar(
-        name="DateTime",
-        description="A point in time, as RFC 3339 in UTC with microseconds.",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=_serialize_time,
-        parse_value=_parse_time,
+    datetime.datetime: _scalar(
+        "DateTime",
+        'A point in time in UTC with microseconds, such as "2026-01-31T12:00:00.000000Z". Accepted as any RFC 3339 '
+        "date-time from year 1 to 9999: with `T` or `t`, and `Z`, `z` or an offset such as `+01:00`. Digits beyond "
+        "microseconds are dropped, and a leap second (`:60`) is the first second of the next minute.",
+        _parse_time,
+        _serialize_time,
+        _text,
+        "https://www.rfc-editor.org/rfc/rfc3339",
     ),
-    datetime.date: strawberry.scalar(
-        name="Date",
-        description="A calendar day, as YYYY-MM-DD.",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=datetime.date.isoformat,
-        parse_value=_parse_date,
+    datetime.date: _scalar(
+        "Date",
+        'A calendar day, as an RFC 3339 full-date (YYYY-MM-DD) from year 1 to 9999, such as "2026-01-31".',
+        _parse_date,
+        datetime.date.isoformat,
+        _text,
+        "https://www.rfc-editor.org/rfc/rfc3339",
     ),
-    decimal.Decimal: strawberry.scalar(
-        name="Decimal",
-        description="An exact decimal number as text, such as an amount in US dollars.",
-        serialize=_serialize_decimal,
-        parse_value=_parse_decimal,
+    decimal.Decimal: _scalar(
+        "Decimal",
+        "An exact decimal number, such as an amount in US dollars, written as a string without trailing zeros. "
+        'Accepted as a JSON number, or as one in a string, such as "0.0125" or "1.25e-6", which keeps digits that a '
+        "float would lose. It has at most 12 digits before the point. Digits beyond the 12th after the point are "
+        "rounded, half to even.",
+        _parse_decimal,
+        _serialize_decimal,
+        _text_or_digits,
     ),
 }

@@ -74,7 +74,7 @@ class SignUpInput:
     """A new account, and the device to sign in."""
 
     email: str
-    """The address to sign in with."""
+    """The address to sign in with. Spaces around it are ignored."""
     password: str
     """At least 10 characters."""
     full_name: str | None = None
@@ -92,7 +92,7 @@ class SignInInput:
     """Who signs in, on which device."""
 
     email: str
-    """The address or the user name of the account."""
+    """The address or the user name of the account. Spaces around it are ignored."""
     password: str
     """Its password."""
     device_id: str | None = None
@@ -120,6 +120,7 @@ class SignOutInput:
 @mutation
 async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     """Make an account and sign in. Where the account exists already and the password is its own, this only signs in."""
+    input.email = input.email.strip()
     refused = check_password(input.password, email=input.email)
     if refused is not None:
         raise Invalid(refused, field="password")
@@ -138,7 +139,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
 @mutation
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
     """Sign in on a device, which begins a session."""
-    user_id = await _authenticate(info, input.email, input.password, guess=True)
+    user_id = await _authenticate(info, input.email.strip(), input.password, guess=True)
     if user_id is None:
         raise Invalid(_WRONG)
     return await _begin(info, user_id, input)

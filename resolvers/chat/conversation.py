@@ -39,7 +39,7 @@ class ConversationFilter:
     model: list[str] | None = None
     """With any of these models."""
     title_contains: str | None = None
-    """With this text in the title, in any case."""
+    """With this text of at most 500 characters in the title, in any case (`ß` is `ss`) and any Unicode normal form."""
     active_from: datetime.datetime | None = None
     """Active at this time or later."""
 

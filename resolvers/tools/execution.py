@@ -109,8 +109,8 @@ class ToolExecution(Node):
     """When it began to run."""
     completed_at: datetime.datetime | None
     """When it ended, well or not."""
-    execution_time_ms: int | None
-    """Milliseconds from its start to its end."""
+    execution_time_ms: BigInt | None
+    """Milliseconds from its start to its end, never negative; null while it has not run or not ended."""
     cost_usd: Decimal | None
     """Its price in US dollars."""
     error_message: str | None

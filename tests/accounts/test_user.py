@@ -73,6 +73,33 @@ async def test_signing_up_twice_signs_in(serving: Serving, superuser: asyncpg.Co
     assert len((await rows_of(superuser, first["user"]["id"]))["sessions"]) == 2
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\u00a0", "  \u3000"])
+async def test_blanks_around_an_address_are_ignored(
+    serving: Serving, superuser: asyncpg.Connection, blank: str
+) -> None:
+    email = address()
+    made = await sign_up(serving.anonymous(), f"{blank}{email}{blank}")
+    assert (made["userErrors"], made["user"]["email"]) == ([], email)
+    users = await count_users(superuser)
+    for again in (sign_in, sign_up):
+        for spelling in (email, f"{blank}{email.upper()}", f"{email}{blank}"):
+            payload = await again(serving.anonymous(), spelling)
+            assert (payload["userErrors"], payload["user"]) == ([], made["user"])
+    assert await count_users(superuser) == users
+
+
+async def test_guesses_with_blanks_count_as_guesses_at_the_same_account(serving: Serving) -> None:
+    email = address()
+    await serving.signed_up(email=email)
+    operation = "mutation($input: SignInInput!) { signIn(input: $input) { userErrors { message } } }"
+    codes: list[str] = []
+    for number in range(12):
+        values = {"email": " " * number + email, "password": "not the password"}
+        answer = await serving.anonymous().run(operation, input=values)
+        codes += [error["extensions"]["code"] for error in answer.get("errors", ())]
+    assert "OVERLOADED" in codes
+
+
 async def test_signing_up_with_a_taken_address_is_refused(serving: Serving, superuser: asyncpg.Connection) -> None:
     owner = await serving.signed_up(email=(email := address()))
     users = await count_users(superuser)

@@ -46,7 +46,7 @@ class Known:
             case "ID":
                 return choices.one_of((*self.ids * 3, str(uuid.UUID(int=choices.below(9))), "no id", ""))
             case "Cursor":
-                return choices.one_of((*self.cursors, "no cursor"))
+                return choices.one_of((*self.cursors, "no-cursor"))
             case "Int" if name in ("first", "last"):
                 return choices.one_of((1, 2, 3, 5, 0, 10, 50, 1, 2, 3, 4, 5, 200, 201, -1))
             case "String":
@@ -66,7 +66,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "DateTime": ("2020-01-31T12:00:00Z", "2999-12-31T00:00:00+02:00"),
     "Decimal": ("1.5", 2, "0.000001"),
     "BigInt": (1, "2", 2**40),
-    "Cursor": ("no cursor",),
+    "Cursor": ("no-cursor",),
     "JSON": ({}, {"note": [1, None, "x"]}, [], "text"),
 }
 

@@ -28,7 +28,9 @@ async def test_mutations_say_the_same_and_leave_the_same_rows(serving: Serving, 
     schema = mine.place.schema
     writer = Operations(schema, leaf, Size(depth=4, width=3, roots=4, fields=35), without=WITHOUT, rare=RARE)
     before = len((await rows_of(superuser, mine.place.estate.user_id))["changes"])
+    with_json = 0
     for each in drawn(lambda choices: writer.write(choices, "mutation"), OPERATIONS):
+        with_json += "variable in JSON" in each.seen
         ours, sent = await mine.place.run(execution.ours, mine.place.engine, mine.own(each.request))
         theirs, as_usual = await other.place.run(execution.theirs, schema, other.own(each.request))
         (data, failures), (their_data, their_failures) = mine.told(ours), other.told(theirs)
@@ -38,4 +40,5 @@ async def test_mutations_say_the_same_and_leave_the_same_rows(serving: Serving, 
         assert len(sent) <= len(as_usual) or failures, (each, sent, as_usual)
     rows = mine.rows(await rows_of(superuser, mine.place.estate.user_id))
     assert rows == other.rows(await rows_of(superuser, other.place.estate.user_id))
+    assert with_json > count(OPERATIONS) / 20
     assert len(rows["changes"]) - before > count(OPERATIONS) / 4

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
+    GraphQLScalarType,
     Undefined,
     get_named_type,
     is_required_argument,
@@ -104,8 +105,19 @@ class Values:
                 return f"[{', '.join(items)}]"
             case GraphQLInputObjectType():
                 return self._object(of, constant, depth)
+            case GraphQLScalarType(name="JSON") if not constant and self.choices.chance(50):
+                return self._json_literal()
             case _:
                 return literal(self._plain(name, of))
+
+    def _json_literal(self) -> str:
+        """A literal of JSON with variables in it."""
+        self.seen.add("variable in JSON")
+        text, listed, inner = (
+            self._variable("json", of, True, functools.partial(self.choices.one_of, _IN_JSON[of]))
+            for of in (self.choices.one_of(tuple(_IN_JSON)) for _ in range(3))
+        )
+        return f"{{text: {text}, list: [1, {listed}, {{inner: {inner}}}]}}"
 
     def _object(self, of: GraphQLInputObjectType, constant: bool, depth: int) -> str:
         self.seen.add("nested input" if depth else "input object")
@@ -201,6 +213,18 @@ class Values:
             if self.sent[made.name] is None:
                 self.seen.add("variable that is null")
         return f"${made.name}"
+
+
+_IN_JSON: dict[str, tuple[Any, ...]] = {
+    "String": ("text", "7", None),
+    "Decimal": ("1.50", 0.1),
+    "DateTime": ("2020-01-31T12:00:00+02:00",),
+    "[Float]": (1.5, [0.5, None]),
+    "ToolStatus": ("PENDING",),
+    "ConversationFilter": ({"isPinned": True},),
+    "JSON": ({"a b": [{}, None]}, "text", 2**63),
+}
+"""What may be sent for a variable in a literal of JSON, by the variable's type."""
 
 
 def literal(value: Any) -> str:

@@ -112,6 +112,52 @@ async def test_an_execution_lives_from_proposal_to_result(user: Client) -> None:
     assert ended["executionTimeMs"] == round((stopped - started) / datetime.timedelta(milliseconds=1))
 
 
+@pytest.mark.parametrize("days", [24, 25, 36500])
+@pytest.mark.parametrize("move", ["complete", "fail", "cancel"])
+async def test_an_execution_that_ran_for_days_can_be_ended(
+    user: Client, superuser: asyncpg.Connection, move: str, days: int
+) -> None:
+    id = await _at(user, "EXECUTING")
+    await _shift_clock(superuser, id, -datetime.timedelta(days=days))
+    ended = await _move(user, move, id, "status executionTimeMs")
+    assert ended["userErrors"] == []
+    assert ended["toolExecution"]["executionTimeMs"] // 86_400_000 == days
+    assert (await user.data("query($id: ID!) { toolExecution(id: $id) { status executionTimeMs } }", id=id))[
+        "toolExecution"
+    ] == ended["toolExecution"]
+
+
+async def test_a_clock_that_is_set_back_turns_no_time_back(user: Client, superuser: asyncpg.Connection) -> None:
+    id = await _proposed(user)
+    for status, move in (("APPROVED", "approve"), ("EXECUTING", "start"), ("COMPLETED", "complete")):
+        await _shift_clock(superuser, id, datetime.timedelta(hours=1))
+        moved = await _move(user, move, id)
+        assert moved == {"toolExecution": {"status": status}, "userErrors": []}
+    times = "approvalRequestedAt approvedAt executedAt completedAt executionTimeMs transitions { to at }"
+    found = (await user.data(f"query($id: ID!) {{ toolExecution(id: $id) {{ {times} }} }}", id=id))["toolExecution"]
+    history = found.pop("transitions")
+    assert found.pop("executionTimeMs") >= 0
+    assert list(found.values()) == sorted(set(found.values()))
+    assert [each["to"] for each in history] == ["PENDING", "APPROVED", "EXECUTING", "COMPLETED"]
+    refused = await _move(user, "approve", id)
+    assert "it was completed by the user" in refused["userErrors"][0]["message"], "the last move is known as the last"
+
+
+async def _shift_clock(superuser: asyncpg.Connection, id: str, by: datetime.timedelta) -> None:
+    """Have all that has happened to an execution have happened at another time."""
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(
+            "UPDATE tool_executions SET approval_requested_at = approval_requested_at + $2,"
+            " approved_at = approved_at + $2, executed_at = executed_at + $2 WHERE id = $1",
+            uuid.UUID(id),
+            by,
+        )
+        await superuser.execute(
+            "UPDATE tool_transitions SET created_at = created_at + $2 WHERE tool_execution_id = $1", uuid.UUID(id), by
+        )
+
+
 async def test_the_history_keeps_who_when_why_and_from_where(serving: Serving, user: Client) -> None:
     id = await _proposed(user)
     session = (await user.data("{ viewer { sessions { nodes { id isCurrent } } } }"))["viewer"]["sessions"]["nodes"]

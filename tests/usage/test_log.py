@@ -47,6 +47,37 @@ async def test_many_small_prices_add_up_exactly(user: Client) -> None:
     assert sum(Decimal(day["costUsd"]) for day in days) == Decimal("1.000001")
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept", "hundredfold"),
+    [
+        ("0.00000255", "0.00000255", "0.000255"),
+        (17 * 0.15 / 1_000_000, "0.00000255", "0.000255"),
+        (0.30000000000000004, "0.3", "30"),
+        ("0.000000000001", "0.000000000001", "0.0000000001"),
+        ("0.0000000000005", "0", "0"),
+        ("0.0000000000015", "0.000000000002", "0.0000000002"),
+        ("999999.999999999999", "999999.999999999999", "99999999.9999999999"),
+    ],
+)
+async def test_a_price_keeps_twelve_decimals_in_the_log_and_in_each_sum(
+    user: Client, sent: str | float, kept: str, hundredfold: str
+) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    operation = "mutation($input: RecordUsageInput!) { recordUsage(input: $input) { usageLog { costUsd } } }"
+    given = {**MODEL, "conversationId": conversation, "costUsd": sent}
+    for _ in range(100):
+        assert (await user.data(operation, input=given))["recordUsage"] == {"usageLog": {"costUsd": kept}}
+    found = await user.data(
+        "query($id: ID!) { conversation(id: $id) { usage { costUsd } usageLogs(first: 1) { nodes { costUsd } } }"
+        " viewer { usage { costUsd } usageDays { nodes { costUsd } } } }",
+        id=conversation,
+    )
+    assert found == {
+        "conversation": {"usage": {"costUsd": hundredfold}, "usageLogs": {"nodes": [{"costUsd": kept}]}},
+        "viewer": {"usage": {"costUsd": hundredfold}, "usageDays": {"nodes": [{"costUsd": hundredfold}]}},
+    }
+
+
 async def test_a_line_sent_again_is_counted_once(user: Client) -> None:
     given = {"id": str(uuid.uuid4()), "inputTokens": 5, "costUsd": "0.10"}
     made = await _record(user, **given)

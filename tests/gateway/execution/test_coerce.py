@@ -119,7 +119,7 @@ def outcome(coerce: Any, variables: dict[str, Any]) -> Any:
         found: VariableValues = coerce(variables)
     except RequestErrors as refused:
         return [(error.message, error.locations) for error in refused.errors]
-    sources = [(name, source.value, str(source.signature.type)) for name, source in found.sources.items()]
+    sources = [(name, source.value, source.signature.name) for name, source in found.sources.items()]
     return repr(sources), repr(found.coerced)  # which tells 1 from 1.0 and true, and shows the order
 
 

@@ -18,14 +18,14 @@ NOTE = entity_of(Note)
 LISTED = """query($id: ID!, $filter: NoteFilter) { notebook(id: $id) {
     notes(filter: $filter) { totalCount nodes { text } } } }"""
 TIME = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
-TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's")
+TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's", "ΟΔΟΣ", "café", "e\u0301te\u0301")
 
 
 @pytest.mark.parametrize(
     ("given", "condition", "value"),
     [
         ({"text": "a"}, Condition("text", "= {}"), "a"),
-        ({"text_contains": r"5%_\x"}, Condition("text", "ILIKE {}"), r"%5\%\_\\x%"),
+        ({"text_contains": "5%_\\"}, Condition("text", "~ {}"), r"5%_\\"),
         ({"points_from": 1}, Condition("points", ">= {}"), 1),
         ({"points_before": 1}, Condition("points", "< {}"), 1),
         ({"points_after": 1}, Condition("points", "> {}"), 1),
@@ -86,12 +86,17 @@ async def _texts(writer: Client, notebook: str, **filter: Any) -> list[str]:
         ("0% o", ["50% off"]),
         ("_", ["a_b"]),
         ("\\", [r"c\d"]),
-        ("STRASSE", []),
+        ("STRASSE", ["Straße"]),
+        ("STRAS", ["Straße"]),
         ("STRAßE", ["Straße"]),
         ("'", ["it's"]),
         ("off", ["50% off", "50 off"]),
         ("nothing", []),
         ("", list(TRICKY)),
+        ("οδος", ["ΟΔΟΣ"]),
+        ("CAFE\u0301", ["café"]),
+        ("ÉTÉ", ["e\u0301te\u0301"]),
+        ("ete", []),
     ],
 )
 async def test_text_is_contained_letter_for_letter_in_any_case(

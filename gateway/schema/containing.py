@@ -1,0 +1,166 @@
+"""Finding a text within texts, whatever the case and the normal form in which either is written.
+
+The text becomes a regular expression that spells out its letters in all their ways. So the database needs neither ICU
+nor a locale that knows more than ASCII, and every version of PostgreSQL finds the same.
+
+Letters are the same if they are canonically equivalent after full case folding: `É` is `e` and U+0301, a final sigma is
+a sigma, `ß` is `ss`. The four letters i of Turkish are one, so that each language finds its own words.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.errors import Invalid
+
+LONGEST = 500
+"""Characters of a text that is looked for."""
+
+_LAST_CASED = 0x1E943
+"""Beyond it no letter has a case."""
+_JAMO = [chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))]
+_DOTLESS_I = "\u0131"
+_DOT_ABOVE = "\u0307"
+_IOTA_BELOW = "\u0345"
+_MARKS = "[\u0300-\u036f]*"
+_SPECIAL = frozenset(".^$*+?()[]{}|\\")
+_MOST_TOGETHER = 6
+"""Of more letters in a row that may be written as one, such as those of `ffi`, not all combinations are tried."""
+
+
+def pattern(text: str, name: str) -> str:
+    """The regular expression that finds the text. Raises `Invalid` naming the filter's attribute if it is too long."""
+    if len(text) > LONGEST:
+        field = f"filter.{to_camel_case(name)}"
+        raise Invalid(f"{field}: a text to look for has at most {LONGEST} characters.", field=field)
+    clusters = list(_clusters(_key(text)))
+    if not clusters:
+        return ""
+    *others, last = [piece for part in _joined(clusters) for piece in _pieces(part)]
+    end = _end(clusters[-1])
+    parts = [_spelled(part, is_first=not place) for place, part in enumerate(others)]
+    return "".join([*parts, _spelled(last, is_first=not others, is_last=True, end=end)])
+
+
+def _key(text: str) -> str:
+    """What equal texts have in common: their letters without case, decomposed."""
+    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+    return folded.replace(_DOTLESS_I, "i").replace("i" + _DOT_ABOVE, "i")
+
+
+class _Alphabet(NamedTuple):
+    spellings: dict[str, str]
+    """The characters that have a key other than themselves, by their keys."""
+    several: dict[str, str]
+    """Those of them that stand for several letters, as `ß` does."""
+    beginnings: frozenset[str]
+    """What the keys of these begin with, from their second character on."""
+    composing: list[str]
+    """The characters that compose with one before them."""
+
+
+def _alphabet() -> _Alphabet:
+    spellings: dict[str, str] = defaultdict(str)
+    composing = set(_JAMO)
+    for character in map(chr, range(_LAST_CASED + 1)):
+        decomposition = unicodedata.decomposition(character)
+        may_differ = decomposition or character.casefold() != character or character == _DOTLESS_I
+        if may_differ and (key := _key(character)) != character:
+            spellings[key] += character
+        parts = decomposition.split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            composing.add(chr(int(parts[1], 16)))
+    several = {key: same for key, same in spellings.items() if sum(not unicodedata.combining(each) for each in key) > 1}
+    beginnings = frozenset(key[:size] for key in several for size in range(2, len(key) + 1))
+    return _Alphabet(spellings, several, beginnings, sorted(composing - {_IOTA_BELOW}))
+
+
+_ALPHABET = _alphabet()
+"""Made when the process starts: it takes too long for the event loop."""
+
+
+def _clusters(key: str) -> Iterator[str]:
+    """Letters with their marks, which may be written as one character."""
+    cluster = ""
+    for character in key:
+        if cluster and not unicodedata.combining(character) and not _composes(cluster, character):
+            yield cluster
+            cluster = ""
+        cluster += character
+    if cluster:
+        yield cluster
+
+
+def _composes(cluster: str, character: str) -> bool:
+    composed = unicodedata.normalize("NFC", cluster)
+    return len(unicodedata.normalize("NFC", composed + character)) <= len(composed)
+
+
+def _joined(clusters: Iterable[str]) -> Iterator[str]:
+    """The clusters, with those together of which one character may stand for several."""
+    part = ""
+    for cluster in clusters:
+        if part and not any(part[-size:] + cluster[0] in _ALPHABET.beginnings for size in (1, 2, 3)):
+            yield part
+            part = ""
+        part += cluster
+    if part:
+        yield part
+
+
+def _pieces(part: str) -> Iterator[str]:
+    for place in range(0, len(part), _MOST_TOGETHER):
+        yield part[place : place + _MOST_TOGETHER]
+
+
+@functools.lru_cache(maxsize=4096)
+def _spelled(part: str, *, is_first: bool = False, is_last: bool = False, end: str = "") -> str:
+    """All ways to write a part of the text."""
+    ways = dict.fromkeys(_ways(part, is_first, is_last, end))
+    ways["".join(_letter(_key(each), each) for each in unicodedata.normalize("NFC", part)) + end] = None
+    return next(iter(ways)) if len(ways) == 1 else f"(?:{'|'.join(ways)})"
+
+
+def _ways(part: str, is_first: bool, is_last: bool, end: str) -> Iterator[str]:
+    """At its ends, the text may begin or stop within a character that stands for several letters."""
+    several = _ALPHABET.several
+    if not part:
+        yield end
+        return
+    for size in range(1, len(part) + 1):
+        head = part[:size]
+        heads = [_letter(head)] if size == 1 or head in _ALPHABET.spellings else []
+        if is_first:
+            heads += _any_of(same for key, same in several.items() if key != head and key.endswith(head))
+        for rest in _ways(part[size:], False, is_last, end) if heads else ():
+            yield from (each + rest for each in heads)
+    if is_last:
+        longer = (key for key in several if key.startswith(part) and not unicodedata.combining((key + "x")[len(part)]))
+        yield from _any_of(several[key] for key in longer if key != part)
+
+
+def _letter(key: str, character: str = "") -> str:
+    """One character with this key, whichever it is; `character` is one that is known."""
+    same = _ALPHABET.spellings.get(key, "")
+    letters = "".join(dict.fromkeys((key if len(key) == 1 else character) + same))
+    (text,) = _any_of([letters])
+    return f"{text}{_DOT_ABOVE}?" if key == "i" else text
+
+
+def _any_of(letters: Iterable[str]) -> list[str]:
+    text = "".join(letters)
+    if len(text) > 1:
+        return [f"[{text}]"]
+    return ["\\" + text if text in _SPECIAL else text] if text else []
+
+
+def _end(cluster: str) -> str:
+    """No mark may follow that makes another letter of the last one: `e` is not in `é`, however that is written."""
+    marks = "".join(mark for mark in _ALPHABET.composing if _composes(cluster, mark))
+    return f"(?!{_MARKS}[{marks}])" if marks else ""
