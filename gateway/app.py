@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
+from gateway.data.catalogue import Table, read_catalogue
 from gateway.data.opening import OpenDatabase
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
@@ -44,6 +45,7 @@ from gateway.http.registry import SocketRegistry
 from gateway.http.server import OVER_HTTP, Runner, make_app, make_runner
 from gateway.live.live import Live
 from gateway.metrics import Instruments, MeasuredEngine
+from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import graphql_schema
 from gateway.shared_port import cannot_listen, site
 from gateway.tracing import TracedEngine, Tracing, tracing
@@ -90,8 +92,10 @@ async def running(
             stack.push_async_callback(made.close)
             return made
 
+        schema = schema or graphql_schema()
         watched = {"on_statement": on_statement, "on_query": traces.statement if traces else None}
         pool = await pool_of(settings.pool_size, settings.pool_wait_seconds, **watched)
+        refuse_disagreement(schema, await _catalogue(pool))
         pipelines = Pipelines.of(pool) if settings.pipelining else None
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
@@ -105,7 +109,7 @@ async def running(
         await stack.enter_async_context(hearing(broker, hub, signals))
         presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
         resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), accounts)
-        engine = _engine(settings, schema or graphql_schema(), traces)
+        engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
         admission = Admission(_options(settings))
@@ -210,6 +214,11 @@ def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
         by_address=Throttle(ADDRESS.shared_by(settings.workers)),
         sign_ups=Throttle(replace(SIGN_UPS, free_attempts=settings.sign_ups_per_address).shared_by(settings.workers)),
     )
+
+
+async def _catalogue(pool: Pool) -> Mapping[str, Table]:
+    async with pool.connection() as connection:
+        return await read_catalogue(connection)
 
 
 async def _rules(pool: Pool) -> Rules:

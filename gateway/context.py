@@ -159,7 +159,8 @@ class Context:
             return None
         key = id_of(id, field)
         if not await self._tenant.fetch(statements.by_key(table, "id", ("id",)), [key]):
-            raise NotFound(f"{to_camel_case(field)}: there is no such {table.removesuffix('s')}.", field=field)
+            noun = field.removesuffix("_id").replace("_", " ")
+            raise NotFound(f"{to_camel_case(field)}: there is no such {noun}.", field=field)
         return key
 
     async def changes(

@@ -152,34 +152,34 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 IF (true
-                    AND ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536))
-                    AND (char_length(NEW.client_session) <= 255)
-                    AND (NEW.context_window > 0)
-                    AND ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255))
-                    AND (NEW.max_messages > 0)
-                    AND (NEW.max_tokens > 0)
-                    AND ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536))
-                    AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
-                    AND ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50))
-                    AND (char_length(NEW.system_prompt) <= 100000)
-                    AND ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision))
-                    AND (char_length(NEW.title) <= 500)) IS NOT FALSE THEN
+                    AND ((jsonb_typeof(new.auto_approval_settings) = 'object'::text) AND (pg_column_size(new.auto_approval_settings) <= 65536))
+                    AND (char_length(new.client_session) <= 255)
+                    AND (new.context_window > 0)
+                    AND ((char_length(new.folder) >= 1) AND (char_length(new.folder) <= 255))
+                    AND (new.max_messages > 0)
+                    AND (new.max_tokens > 0)
+                    AND ((jsonb_typeof(new.metadata) = 'object'::text) AND (pg_column_size(new.metadata) <= 65536))
+                    AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
+                    AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))
+                    AND (char_length(new.system_prompt) <= 100000)
+                    AND ((new.temperature >= (0)::double precision) AND (new.temperature <= (2)::double precision))
+                    AND (char_length(new.title) <= 500)) IS NOT FALSE THEN
                     RETURN NEW;
                 END IF;
             END IF;
             RAISE check_violation USING TABLE = 'conversations', MESSAGE = 'a value is refused', CONSTRAINT = CASE
-            WHEN NOT ((jsonb_typeof(NEW.auto_approval_settings) = 'object'::text) AND (pg_column_size(NEW.auto_approval_settings) <= 65536)) THEN 'conversations_auto_approval_settings_size'
-            WHEN NOT (char_length(NEW.client_session) <= 255) THEN 'conversations_client_session_length'
-            WHEN NOT (NEW.context_window > 0) THEN 'conversations_context_window_range'
-            WHEN NOT ((char_length(NEW.folder) >= 1) AND (char_length(NEW.folder) <= 255)) THEN 'conversations_folder_length'
-            WHEN NOT (NEW.max_messages > 0) THEN 'conversations_max_messages_range'
-            WHEN NOT (NEW.max_tokens > 0) THEN 'conversations_max_tokens_range'
-            WHEN NOT ((jsonb_typeof(NEW.metadata) = 'object'::text) AND (pg_column_size(NEW.metadata) <= 65536)) THEN 'conversations_metadata_size'
-            WHEN NOT ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100)) THEN 'conversations_model_length'
-            WHEN NOT ((char_length(NEW.provider) >= 1) AND (char_length(NEW.provider) <= 50)) THEN 'conversations_provider_length'
-            WHEN NOT (char_length(NEW.system_prompt) <= 100000) THEN 'conversations_system_prompt_length'
-            WHEN NOT ((NEW.temperature >= (0)::double precision) AND (NEW.temperature <= (2)::double precision)) THEN 'conversations_temperature_range'
-            WHEN NOT (char_length(NEW.title) <= 500) THEN 'conversations_title_length'
+            WHEN NOT ((jsonb_typeof(new.auto_approval_settings) = 'object'::text) AND (pg_column_size(new.auto_approval_settings) <= 65536)) THEN 'conversations_auto_approval_settings_size'
+            WHEN NOT (char_length(new.client_session) <= 255) THEN 'conversations_client_session_length'
+            WHEN NOT (new.context_window > 0) THEN 'conversations_context_window_range'
+            WHEN NOT ((char_length(new.folder) >= 1) AND (char_length(new.folder) <= 255)) THEN 'conversations_folder_length'
+            WHEN NOT (new.max_messages > 0) THEN 'conversations_max_messages_range'
+            WHEN NOT (new.max_tokens > 0) THEN 'conversations_max_tokens_range'
+            WHEN NOT ((jsonb_typeof(new.metadata) = 'object'::text) AND (pg_column_size(new.metadata) <= 65536)) THEN 'conversations_metadata_size'
+            WHEN NOT ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100)) THEN 'conversations_model_length'
+            WHEN NOT ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50)) THEN 'conversations_provider_length'
+            WHEN NOT (char_length(new.system_prompt) <= 100000) THEN 'conversations_system_prompt_length'
+            WHEN NOT ((new.temperature >= (0)::double precision) AND (new.temperature <= (2)::double precision)) THEN 'conversations_temperature_range'
+            WHEN NOT (char_length(new.title) <= 500) THEN 'conversations_title_length'
             END;
         END
         $$;
@@ -207,8 +207,10 @@ CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'context_optimization_messages', OLD.id, 'purge', jsonb_build_object('context_optimization_id', OLD.context_optimization_id, 'message_id', OLD.message_id), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            VALUES (NEW.user_id, next_version, 'context_optimization_messages', NEW.id, lower(TG_OP), jsonb_build_object('context_optimization_id', NEW.context_optimization_id, 'message_id', NEW.message_id), at);
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'context_optimization_messages', NEW.id, lower(TG_OP), jsonb_build_object('context_optimization_id', NEW.context_optimization_id, 'message_id', NEW.message_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.context_optimization_id IS DISTINCT FROM NEW.context_optimization_id OR OLD.message_id IS DISTINCT FROM NEW.message_id)
+                    THEN jsonb_build_object('context_optimization_id', OLD.context_optimization_id, 'message_id', OLD.message_id) END);
             NEW.version := next_version;
             
             RETURN NEW;
@@ -238,8 +240,10 @@ CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'context_optimizations', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            VALUES (NEW.user_id, next_version, 'context_optimizations', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at);
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'context_optimizations', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
             NEW.version := next_version;
             NEW.updated_at := at;
             RETURN NEW;
@@ -283,6 +287,73 @@ CREATE FUNCTION parley.feed_conversations() RETURNS trigger
 
 ALTER FUNCTION parley.feed_conversations() OWNER TO parley_owner;
 
+-- function feed_function(text, text[])
+
+CREATE FUNCTION parley.feed_function(table_name text, carry text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    has_deleted_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+    ids text[] := ARRAY(
+        SELECT name
+        FROM unnest(carry) WITH ORDINALITY AS c (name, position)
+        JOIN pg_attribute ON attrelid = table_name::regclass AND attname = name AND atttypid = 'uuid'::regtype
+        ORDER BY position);
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at%7$s)
+            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at%8$s);
+            NEW.version := next_version;
+            %6$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        'feed_' || table_name,
+        table_name,
+        carried('OLD', carry),
+        carried('NEW', carry),
+        CASE WHEN has_deleted_at THEN $op$CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END$op$
+            ELSE 'lower(TG_OP)' END,
+        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END,
+        CASE WHEN ids <> '{}' THEN ', old_data' END,
+        CASE WHEN ids <> '{}' THEN format(
+            $old$,
+                CASE WHEN TG_OP = 'UPDATE' AND (%s)
+                    THEN jsonb_build_object(%s) END$old$,
+            (SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', id), ' OR ') FROM unnest(ids) AS id),
+            carried('OLD', ids)) END);
+END
+$_$;
+
+ALTER FUNCTION parley.feed_function(table_name text, carry text[]) OWNER TO parley_owner;
+
 -- function feed_lock()
 
 CREATE FUNCTION parley.feed_lock() RETURNS trigger
@@ -318,12 +389,14 @@ CREATE FUNCTION parley.feed_messages() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'messages', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
             VALUES (NEW.user_id, next_version, 'messages', NEW.id, CASE
                     WHEN TG_OP = 'INSERT' THEN 'insert'
                     WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
                     WHEN NEW.deleted_at IS NULL THEN 'restore'
-                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id), at);
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
             NEW.version := next_version;
             NEW.updated_at := at;
             RETURN NEW;
@@ -431,12 +504,14 @@ CREATE FUNCTION parley.feed_tool_executions() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'tool_executions', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'status', OLD.status), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
             VALUES (NEW.user_id, next_version, 'tool_executions', NEW.id, CASE
                     WHEN TG_OP = 'INSERT' THEN 'insert'
                     WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
                     WHEN NEW.deleted_at IS NULL THEN 'restore'
-                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'status', NEW.status), at);
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'status', NEW.status), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
             NEW.version := next_version;
             NEW.updated_at := at;
             RETURN NEW;
@@ -466,8 +541,10 @@ CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'tool_transitions', OLD.id, 'purge', jsonb_build_object('tool_execution_id', OLD.tool_execution_id, 'conversation_id', OLD.conversation_id, 'from_status', OLD.from_status, 'to_status', OLD.to_status), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            VALUES (NEW.user_id, next_version, 'tool_transitions', NEW.id, lower(TG_OP), jsonb_build_object('tool_execution_id', NEW.tool_execution_id, 'conversation_id', NEW.conversation_id, 'from_status', NEW.from_status, 'to_status', NEW.to_status), at);
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'tool_transitions', NEW.id, lower(TG_OP), jsonb_build_object('tool_execution_id', NEW.tool_execution_id, 'conversation_id', NEW.conversation_id, 'from_status', NEW.from_status, 'to_status', NEW.to_status), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.tool_execution_id IS DISTINCT FROM NEW.tool_execution_id OR OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('tool_execution_id', OLD.tool_execution_id, 'conversation_id', OLD.conversation_id) END);
             NEW.version := next_version;
             NEW.updated_at := at;
             RETURN NEW;
@@ -528,8 +605,10 @@ CREATE FUNCTION parley.feed_usage_logs() RETURNS trigger
                 VALUES (OLD.user_id, next_version, 'usage_logs', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
                 RETURN OLD;
             END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            VALUES (NEW.user_id, next_version, 'usage_logs', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at);
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'usage_logs', NEW.id, lower(TG_OP), jsonb_build_object('conversation_id', NEW.conversation_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
             NEW.version := next_version;
             NEW.updated_at := at;
             RETURN NEW;
@@ -871,9 +950,9 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
     AS $$
         BEGIN
             IF (true
-                AND ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text))
-                AND (char_length(NEW.content) <= 262144)
-                AND (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))) IS NOT FALSE THEN
+                AND ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text))
+                AND (char_length(new.content) <= 262144)
+                AND (new.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))) IS NOT FALSE THEN
                 IF true
                     AND NEW.files = '[]'::jsonb
                     AND NEW.finish_reason IS NULL
@@ -887,31 +966,31 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 IF (true
-                    AND ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536))
-                    AND ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50))
-                    AND ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536))
-                    AND ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100))
-                    AND (NEW.processing_ms >= 0)
-                    AND ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536))
-                    AND ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision))
-                    AND (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))
-                    AND (NEW.token_count >= 0)) IS NOT FALSE THEN
+                    AND ((jsonb_typeof(new.files) = 'array'::text) AND (pg_column_size(new.files) <= 65536))
+                    AND ((char_length(new.finish_reason) >= 1) AND (char_length(new.finish_reason) <= 50))
+                    AND ((jsonb_typeof(new.images) = 'array'::text) AND (pg_column_size(new.images) <= 65536))
+                    AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
+                    AND (new.processing_ms >= 0)
+                    AND ((jsonb_typeof(new.provider_metadata) = 'object'::text) AND (pg_column_size(new.provider_metadata) <= 65536))
+                    AND ((new.relevance_score >= (0)::double precision) AND (new.relevance_score <= (1)::double precision))
+                    AND (new.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text]))
+                    AND (new.token_count >= 0)) IS NOT FALSE THEN
                     RETURN NEW;
                 END IF;
             END IF;
             RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is refused', CONSTRAINT = CASE
-            WHEN NOT ((NEW.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (NEW.content ~ '[^[:space:]]'::text)) THEN 'messages_content_blank'
-            WHEN NOT (char_length(NEW.content) <= 262144) THEN 'messages_content_length'
-            WHEN NOT ((jsonb_typeof(NEW.files) = 'array'::text) AND (pg_column_size(NEW.files) <= 65536)) THEN 'messages_files_size'
-            WHEN NOT ((char_length(NEW.finish_reason) >= 1) AND (char_length(NEW.finish_reason) <= 50)) THEN 'messages_finish_reason_length'
-            WHEN NOT ((jsonb_typeof(NEW.images) = 'array'::text) AND (pg_column_size(NEW.images) <= 65536)) THEN 'messages_images_size'
-            WHEN NOT ((char_length(NEW.model) >= 1) AND (char_length(NEW.model) <= 100)) THEN 'messages_model_length'
-            WHEN NOT (NEW.processing_ms >= 0) THEN 'messages_processing_ms_range'
-            WHEN NOT ((jsonb_typeof(NEW.provider_metadata) = 'object'::text) AND (pg_column_size(NEW.provider_metadata) <= 65536)) THEN 'messages_provider_metadata_size'
-            WHEN NOT ((NEW.relevance_score >= (0)::double precision) AND (NEW.relevance_score <= (1)::double precision)) THEN 'messages_relevance_score_range'
-            WHEN NOT (NEW.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text])) THEN 'messages_role_known'
-            WHEN NOT (NEW.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text])) THEN 'messages_status_known'
-            WHEN NOT (NEW.token_count >= 0) THEN 'messages_token_count_range'
+            WHEN NOT ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text)) THEN 'messages_content_blank'
+            WHEN NOT (char_length(new.content) <= 262144) THEN 'messages_content_length'
+            WHEN NOT ((jsonb_typeof(new.files) = 'array'::text) AND (pg_column_size(new.files) <= 65536)) THEN 'messages_files_size'
+            WHEN NOT ((char_length(new.finish_reason) >= 1) AND (char_length(new.finish_reason) <= 50)) THEN 'messages_finish_reason_length'
+            WHEN NOT ((jsonb_typeof(new.images) = 'array'::text) AND (pg_column_size(new.images) <= 65536)) THEN 'messages_images_size'
+            WHEN NOT ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100)) THEN 'messages_model_length'
+            WHEN NOT (new.processing_ms >= 0) THEN 'messages_processing_ms_range'
+            WHEN NOT ((jsonb_typeof(new.provider_metadata) = 'object'::text) AND (pg_column_size(new.provider_metadata) <= 65536)) THEN 'messages_provider_metadata_size'
+            WHEN NOT ((new.relevance_score >= (0)::double precision) AND (new.relevance_score <= (1)::double precision)) THEN 'messages_relevance_score_range'
+            WHEN NOT (new.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text])) THEN 'messages_role_known'
+            WHEN NOT (new.status = ANY (ARRAY['complete'::text, 'streaming'::text, 'failed'::text, 'cancelled'::text])) THEN 'messages_status_known'
+            WHEN NOT (new.token_count >= 0) THEN 'messages_token_count_range'
             END;
         END
         $$;
@@ -940,6 +1019,25 @@ $$;
 
 ALTER FUNCTION parley.remembers_requests(table_name text) OWNER TO parley_owner;
 
+-- function rule_of_new(text, text)
+
+CREATE FUNCTION parley.rule_of_new(table_name text, condition text) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found text;
+BEGIN
+    EXECUTE format(
+        'CREATE VIEW rule_of_new AS SELECT (%s) AS end_of_rule FROM %I AS new CROSS JOIN (SELECT) AS another',
+        condition, table_name);
+    found := substring(pg_get_viewdef('rule_of_new'::regclass) FROM '^\s*SELECT (.*) AS end_of_rule\s+FROM');
+    DROP VIEW rule_of_new;
+    RETURN found;
+END
+$$;
+
+ALTER FUNCTION parley.rule_of_new(table_name text, condition text) OWNER TO parley_owner;
+
 -- function rules_at_once(text, boolean)
 
 CREATE FUNCTION parley.rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
@@ -952,6 +1050,7 @@ DECLARE
     required text[] := '{true}';
     optional text[] := '{true}';
     untouched text[] := '{true}';
+    of_new text;
     holds boolean;
 BEGIN
     IF current_setting('server_version_num')::integer < 180000 THEN
@@ -970,13 +1069,12 @@ BEGIN
     -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
     FOR rule IN
         SELECT
-            conname, condition, are_constant, defaults, tests,
-            regexp_replace(condition, format('\m(%s)\M', array_to_string(used, '|')), 'NEW.\1', 'g') AS of_new
+            conname, condition, are_constant, defaults, tests
         FROM pg_constraint
         CROSS JOIN LATERAL (SELECT pg_get_expr(conbin, conrelid)) AS e (condition)
         CROSS JOIN LATERAL (
             SELECT
-                array_agg(name), bool_and(CASE WHEN standard IS NULL THEN NOT attnotnull ELSE strpos(standard, '(') = 0 END),
+                bool_and(CASE WHEN standard IS NULL THEN NOT attnotnull ELSE strpos(standard, '(') = 0 END),
                 string_agg(format('%s::%s AS %I', coalesce(standard, 'NULL'), type, name), ', '),
                 array_agg('NEW.' || quote_ident(name) || coalesce(' = ' || standard, ' IS NULL'))
             FROM pg_attribute
@@ -985,20 +1083,21 @@ BEGIN
                 SELECT attname::text, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
             ) AS d (name, type, standard)
             WHERE attrelid = conrelid AND attnum = ANY (conkey)
-        ) AS a (used, are_constant, defaults, tests)
+        ) AS a (are_constant, defaults, tests)
         WHERE conrelid = table_name::regclass AND contype = 'c'
         ORDER BY conname
     LOOP
-        broken := broken || format('WHEN NOT %s THEN %L', rule.of_new, rule.conname);
+        of_new := rule_of_new(table_name, rule.condition);
+        broken := broken || format('WHEN NOT %s THEN %L', of_new, rule.conname);
         holds := false;
         IF rule.are_constant THEN
             EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.defaults) INTO holds;
         END IF;
         IF holds THEN
-            optional := optional || rule.of_new;
+            optional := optional || of_new;
             untouched := untouched || rule.tests;
         ELSE
-            required := required || rule.of_new;
+            required := required || of_new;
         END IF;
     END LOOP;
     EXECUTE format(
@@ -1066,57 +1165,14 @@ ALTER FUNCTION parley.tenant() OWNER TO parley_owner;
 
 CREATE FUNCTION parley.tenant_table(table_name text, carry text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
     LANGUAGE plpgsql
-    AS $_$
-DECLARE
-    has_deleted_at boolean := EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
-    has_updated_at boolean := EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+    AS $$
 BEGIN
     PERFORM remembers_requests(table_name);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
-    -- Written out for each table, instead of one function over to_jsonb(NEW): a row can be large, and is not copied here.
-    EXECUTE format(
-        $function$
-        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
-        AS $body$
-        DECLARE
-            at timestamptz := clock_timestamp();
-            next_version bigint;
-        BEGIN
-            UPDATE feeds SET version = version + 1
-            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
-            RETURNING version INTO next_version;
-            IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
-            END IF;
-            IF TG_OP = 'DELETE' THEN
-                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
-                RETURN OLD;
-            END IF;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at);
-            NEW.version := next_version;
-            %6$s
-            RETURN NEW;
-        END
-        $body$
-        $function$,
-        'feed_' || table_name,
-        table_name,
-        carried('OLD', carry),
-        carried('NEW', carry),
-        CASE WHEN has_deleted_at THEN $op$CASE
-                    WHEN TG_OP = 'INSERT' THEN 'insert'
-                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
-                    WHEN NEW.deleted_at IS NULL THEN 'restore'
-                    ELSE 'delete' END$op$
-            ELSE 'lower(TG_OP)' END,
-        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END);
+    PERFORM feed_function(table_name, carry);
     EXECUTE format(
         'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
@@ -1125,7 +1181,7 @@ BEGIN
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
 END
-$_$;
+$$;
 
 ALTER FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) OWNER TO parley_owner;
 
@@ -1267,7 +1323,8 @@ CREATE TABLE parley.changes (
     entity_id uuid NOT NULL,
     op text NOT NULL,
     data jsonb NOT NULL,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    old_data jsonb
 );
 
 ALTER TABLE ONLY parley.changes FORCE ROW LEVEL SECURITY;
@@ -1281,6 +1338,10 @@ COMMENT ON COLUMN parley.changes.op IS 'insert, update, delete, restore or purge
 -- comment COLUMN changes.data
 
 COMMENT ON COLUMN parley.changes.data IS 'The columns that subscribers filter by or need as they were, never content.';
+
+-- comment COLUMN changes.old_data
+
+COMMENT ON COLUMN parley.changes.old_data IS 'The ids among the carried columns as they were before, if the change altered one of them.';
 
 -- table context_optimization_messages
 
@@ -2624,6 +2685,10 @@ REVOKE ALL ON FUNCTION parley.feed_context_optimizations() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_conversations() FROM PUBLIC;
 
+-- acl FUNCTION feed_function(table_name text, carry text[])
+
+REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM PUBLIC;
+
 -- acl FUNCTION feed_lock()
 
 REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
@@ -2706,6 +2771,10 @@ REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 -- acl FUNCTION remembers_requests(table_name text)
 
 REVOKE ALL ON FUNCTION parley.remembers_requests(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION rule_of_new(table_name text, condition text)
+
+REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM PUBLIC;
 
 -- acl FUNCTION rules_at_once(table_name text, spare_others boolean)
 

@@ -248,10 +248,11 @@ async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, fi
 
 def _continued(of: str, field: str, order: str) -> str:
     given = f", {order}" if order else ""
+    next = f"{field}(first: 50, after: $after{given}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
+    previous = f"{field}(last: 50, before: $before{given}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
     return (
         f"query($id: ID!, $after: Cursor, $before: Cursor) {{ node(id: $id) {{ ... on {of} {{"
-        f" next: {field}(first: 50, after: $after{given}) {{ totalCount nodes {{ id }} }}"
-        f" previous: {field}(last: 50, before: $before{given}) {{ nodes {{ id }} }} }} }} }}"
+        f" next: {next} previous: {previous} }} }} }}"
     )
 
 
@@ -273,6 +274,15 @@ async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(f
     for mode in MODES:
         plan = await filled.planner.plan(page, parameters, mode)
         assert "conversations_latest_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)
+
+
+@pytest.mark.parametrize("folders", ["[null]", '[null, "Work"]', '[null, "Work", "Home"]'])
+async def test_the_conversations_of_no_folder_are_read_in_the_order_of_an_index(filled: Filled, folders: str) -> None:
+    async with filled.sending() as sent:
+        narrowed = f"conversations(filter: {{ folder: {folders} }}) {{ totalCount nodes {{ folder }} }}"
+        found = await filled.client.data(f"{{ viewer {{ {narrowed} }} }}")
+    assert None in {node["folder"] for node in found["viewer"]["conversations"]["nodes"]}
+    await filled.check(sent)
 
 
 async def test_the_filled_rows_add_up(filled: Filled, database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import uuid
 from collections.abc import AsyncIterator
@@ -128,6 +129,40 @@ async def test_a_message_takes_a_version_for_its_conversation_and_one_for_itself
     )
     assert conversation["updated_at"] == message["updated_at"] > message["created_at"]
     assert (conversation["last_seq"], conversation["last_message_id"]) == (message["seq"], message["id"])
+
+
+async def test_a_message_that_moves_is_in_the_feed_with_where_it_was(writer: Writer) -> None:
+    told = "SELECT op, data ->> 'conversation_id', old_data ->> 'conversation_id' FROM changes WHERE entity_id = $1"
+    transaction = writer.connection.transaction()
+    await transaction.start()
+    message = await writer.connection.fetchrow(ADD, writer.user_id, writer.conversation_id)
+    assert message is not None
+    other = await writer.connection.fetchval(NEW, writer.user_id)
+    for conversation in (other, other, writer.conversation_id):
+        await writer.connection.execute(
+            "UPDATE messages SET conversation_id = $2, token_count = 1 WHERE id = $1", message["id"], conversation
+        )
+    found = [tuple(row) for row in await writer.connection.fetch(f"{told} ORDER BY version", message["id"])]
+    # No mutation moves a message, and the sums of its conversations do not follow.
+    await transaction.rollback()
+    here, there = str(writer.conversation_id), str(other)
+    assert found == [
+        ("insert", here, None),
+        ("update", there, here),
+        ("update", there, None),
+        ("update", here, there),
+    ]
+
+
+async def test_the_feed_of_every_table_carries_the_ids_of_a_row_as_they_were(superuser: asyncpg.Connection) -> None:
+    """Of every id that it carries at all."""
+    functions = await superuser.fetch(
+        "SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'feed\\_%' AND prosrc LIKE '%TG_OP%'"
+    )
+    carried = {row["proname"]: set(re.findall(r"'(\w+_id)', NEW\.", row["prosrc"])) for row in functions}
+    old = {row["proname"]: set(re.findall(r"OLD\.(\w+_id) IS DISTINCT FROM NEW", row["prosrc"])) for row in functions}
+    assert old == carried
+    assert sum(map(len, carried.values())) > 5
 
 
 async def test_messages_of_one_statement_follow_each_other(writer: Writer, superuser: asyncpg.Connection) -> None:

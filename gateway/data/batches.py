@@ -144,6 +144,24 @@ class Count:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Whether the list of the key has anything at the position that a page continues from, or on its other side."""
+
+    source: Source
+    request: PageRequest
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, bool]:
+        request, one = self.request, len(keys) == 1
+        descending = request.descending is not request.backward
+        text = statements.beyond(self.source, request.order, descending, request.conditions, one=one)
+        arguments = (keys[0] if one else keys, *request.values, *(request.place or ()))
+        return {keys[row["link_place"] - 1]: True for row in await tenant.fetch(text, *arguments)}
+
+    def missing(self) -> bool:
+        return False
+
+
 def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:
     """The rows of each key that has some. Those of a key come one after the other, so that most need no look-up."""
     if len(keys) == 1:

@@ -26,7 +26,10 @@ Columns = tuple[str | Shown, ...]
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """A table that stands between two entities: `by` points to the parent and `to` to the child."""
+    """A table that stands between two entities: `by` points to the parent and `to` to the child.
+
+    The list is in the order of a column of this table, which an index of it serves and cursors are made of.
+    """
 
     table: str
     by: str
@@ -60,16 +63,34 @@ class Source:
             return f"t.{column}"
         return f"j.{self.through.to}" if column == "id" else f"j.{column}"
 
+    def position(self, order: tuple[str, ...]) -> Columns:
+        """What to select so that a cursor can be made of a row: the values that the list is ordered by."""
+        if self.through is None:
+            return order
+        return tuple(
+            column if name == column else Shown(column, f"{self.ordered(column)} AS {name}")
+            for column, name in zip(order, self.position_names(order), strict=True)
+        )
+
+    def position_names(self, order: tuple[str, ...]) -> tuple[str, ...]:
+        """The names that these values have in a row. The table between may have columns of the same names."""
+        if self.through is None:
+            return order
+        return tuple(column if column == "id" else f"link_{column}" for column in order)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one column against one parameter. `test` holds `{}` where the parameter's number goes."""
+    """A test of one column. `test` holds `{}` where the number of its parameter goes, if it takes one."""
 
     column: str
     test: str
+    or_null: bool = False
+    """Whether a row without a value passes too."""
 
     def text(self, position: int) -> str:
-        return f"t.{self.column} {self.test.format(f'${position}')}"
+        text = f"t.{self.column} {self.test.format(f'${position}')}"
+        return f"(t.{self.column} IS NULL OR {text})" if self.or_null else text
 
 
 @functools.lru_cache(maxsize=4096)
@@ -101,12 +122,9 @@ def page(
     The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the
     place in the index that serves it.
     """
-    where = "".join(f" AND {test.text(4 + n)}" for n, test in enumerate(conditions))
+    where, first = _where(conditions, 4)
     if continued:
-        first = 4 + len(conditions)
-        place = ", ".join(f"${first + n}" for n in range(len(order)))
-        names = ", ".join(source.ordered(column) for column in order)
-        where += f" AND ({names}) {'<' if descending else '>'} ({place})"
+        where += _compared(source, order, "<" if descending else ">", first)
     ordered = where + _order(source, order, descending) + "\nLIMIT $3"
     return _per_parent(source, _list(source.table, columns, "t"), ordered, one)
 
@@ -114,8 +132,22 @@ def page(
 @functools.lru_cache(maxsize=1024)
 def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = False) -> str:
     """How many children each parent has, as `children`. The conditions' parameters start at `$3`."""
-    where = "".join(f" AND {test.text(3 + n)}" for n, test in enumerate(conditions))
+    where, _ = _where(conditions, 3)
     return _per_parent(source, "count(*) AS total", where, one)
+
+
+@functools.lru_cache(maxsize=1024)
+def beyond(
+    source: Source, order: tuple[str, ...], descending: bool, conditions: tuple[Condition, ...], *, one: bool = False
+) -> str:
+    """One row for each parent that has a child at a position or before it, as `page` would skip it.
+
+    The conditions' parameters start at `$3`; the position is in those behind them.
+    """
+    where, first = _where(conditions, 3)
+    where += _compared(source, order, ">=" if descending else "<=", first)
+    # In the opposite order, so that the nearest one is found in the index at once.
+    return _per_parent(source, "true AS found", f"{where}{_order(source, order, not descending)}\nLIMIT 1", one)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -160,6 +192,22 @@ def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
         "SELECT k.place AS link_place, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, place)\n"
         f"CROSS JOIN LATERAL (\nSELECT {columns}\n{source.rows('k.key')}{rest}\n) AS r"
     )
+
+
+def _where(conditions: tuple[Condition, ...], first: int) -> tuple[str, int]:
+    """The conditions with their parameters from `first` on, and the number of the next parameter."""
+    text = ""
+    for condition in conditions:
+        text += f" AND {condition.text(first)}"
+        first += "{}" in condition.test
+    return text, first
+
+
+def _compared(source: Source, order: tuple[str, ...], operator: str, first: int) -> str:
+    """The comparison with the position in the parameters from `first` on."""
+    names = ", ".join(source.ordered(column) for column in order)
+    position = ", ".join(f"${first + n}" for n in range(len(order)))
+    return f" AND ({names}) {operator} ({position})"
 
 
 def _order(source: Source, order: tuple[str, ...], descending: bool) -> str:

@@ -237,6 +237,6 @@ def _event(cls: type) -> Any:
     """A made-up event, as its subscription yields it."""
     described = event_of(cls)
     data = {name: next(iter(members)).value for name, members in described.enums.items()}
-    data |= {link.key: str(sample.KEY) for link in described.links.values()}
+    data |= dict.fromkeys(described.ids, str(sample.KEY))
     op = min(described.ops)
     return occurrence(cls, Change(1, 1, described.entity, sample.KEY, op, data, sample.TIME))

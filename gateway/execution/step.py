@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from gateway.execution.call import FieldArguments
 from gateway.execution.compile import compile_column
 from gateway.execution.plan import Field, Reads, Selection
 from gateway.execution.run import Failure, Run, Scope
-from gateway.execution.shape import Shape, attempt, cut
+from gateway.execution.shape import Objects, Shape, attempt, cut
 from gateway.schema.level import Follows, Lookup, OfPage, PerPage
 
 
@@ -59,14 +59,18 @@ class PerParent:
 
     def __init__(self, field: Field, told: PerPage, shape: Shape) -> None:
         self._field = field
-        self._told = told
-        self._shape = shape
+        self.told = told
+        self.shape = shape
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         def answer(values: list[Any]) -> None:
-            scope.states[place] = self._shape.begin(run, self._field, values, scope)
+            scope.states[place] = self.shape.begin(run, self._field, values, scope)
 
-        batch = self._told.batch(scope.given)
+        batch = self.told.batch(scope.given)
+        if batch is None:
+            assert self.told.known is not None  # noqa: S101 - what asks nothing knows
+            answer([self.told.known(scope.given, source) for source in scope.sources])
+            return
         run.ask(
             batch,
             scope.keys,
@@ -76,7 +80,7 @@ class PerParent:
         )
 
     def end(self, scope: Scope, place: int) -> list[Any]:
-        return self._shape.end(scope.states[place])
+        return self.shape.end(scope.states[place])
 
 
 class Link:
@@ -274,11 +278,11 @@ class ToMany:
 
 
 class ToPages:
-    """A connection for each key. Those that are empty are all alike, and built once, unless they are counted."""
+    """A connection for each key. Those that are empty are all alike, and built once, unless their parents are asked."""
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
-        self._counted = any(isinstance(step, PerParent) for step in selection.steps)
+        self._per_parent = list(_per_parent(selection))
         self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
         """Whether anything is asked of the rows, so that they must be had."""
 
@@ -286,7 +290,7 @@ class ToPages:
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
     ) -> tuple[Sequence[Any], Sequence[Any], Scope]:
         nothing = batch.missing()
-        if self._counted:
+        if any(step.told.batch(batch) is not None for step in self._per_parent):
             return keys, keys, run.open(self.selection, [found.get(key, nothing) for key in keys], batch, keys)
         used = [key for key in keys if key in found]
         pages = [found[key] for key in used]
@@ -301,6 +305,16 @@ class ToPages:
         *members, empty = below.results
         built = dict(zip(used, members, strict=True))
         return [built.get(key, empty) for key in keys]
+
+
+def _per_parent(selection: Selection) -> Iterator[PerParent]:
+    """What is asked of the parents of pages, by a page or by what it holds besides rows."""
+    for step in selection.steps:
+        match step:
+            case PerParent():
+                yield step
+            case Mapped(shape=Objects(selection=below)):
+                yield from _per_parent(below)
 
 
 def follow(run: Run, scope: Scope, place: int, field: Field, batch: Batch, keys: list[Any], target: Target) -> None:

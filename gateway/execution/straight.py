@@ -20,7 +20,8 @@ from gateway.execution.leaf import is_ready
 from gateway.execution.plan import Selection, Straight
 from gateway.execution.run import Run
 from gateway.execution.shape import Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.step import Found, Link, Mapped, Placed, Resolved, ToMany, ToOne, ToPages
+from gateway.execution.step import Found, Link, Mapped, PerParent, Placed, Resolved, ToMany, ToOne, ToPages
+from gateway.schema.level import PerPage
 
 Member = Callable[[Any, Any], Any]
 """From a value, and the `Page` batch that it came from if any, to its member of the response."""
@@ -208,6 +209,9 @@ def _compiled(
                 read = f"f{n}(r)"
             case Placed(function=function, shape=shape) if not linked:
                 read = f"f{n}(g, r)"
+            case PerParent(told=told, shape=shape) if told.known is not None and not linked:
+                function = partial(_known, told)
+                read = f"f{n}(g, r)"
             case _:
                 return None
         member = _member(shape)
@@ -216,6 +220,13 @@ def _compiled(
         names |= {f"f{n}": function, f"m{n}": member}
         values.append(f"m{n}({read}, {'None' if linked else 'g'})")
     return compile_member(selection, values, names, of=of, before=before, after=after)
+
+
+def _known(told: PerPage, batch: Any, page: Any) -> Any:
+    """What a page says by itself."""
+    if told.known is None or told.batch(batch) is not None:
+        raise Unusual
+    return told.known(batch, page)
 
 
 def _nullable(member: Member, value: Any, batch: Any) -> Any:

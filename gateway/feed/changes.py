@@ -50,6 +50,8 @@ class Change:
     op: str
     data: Mapping[str, Any]
     at: datetime.datetime
+    old_data: Mapping[str, Any] | None = None
+    """The ids in `data` as they were before, if the change altered one: the row has moved."""
 
     @property
     def cursor(self) -> str:
@@ -96,6 +98,7 @@ def _readings(rows: Sequence[Any]) -> dict[UUID, Reading]:
                     row["op"],
                     orjson.loads(row["data"]),
                     row["at"],
+                    None if (old := row["old_data"]) is None else orjson.loads(old),
                 )
             )
     return found

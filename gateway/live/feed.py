@@ -34,13 +34,10 @@ class Feed:
         self._stream: AsyncGenerator[Together, None] | None = None
 
     def pick(self, changes: Iterable[Change]) -> list[Change]:
-        """Those of the changes that make an event."""
+        """Those of the changes that make an event: also of a row that has left what the events are narrowed to."""
+        made = [change for change in changes if self._described.made_by(change)]
         where = self.where.items()
-        return [
-            change
-            for change in changes
-            if self._described.made_by(change) and all(change.data[name] == value for name, value in where)
-        ]
+        return [change for change in made if _concerns(change, where)] if where else made
 
     def event(self, change: Change) -> Any:
         """The event of a change."""
@@ -61,3 +58,10 @@ class Feed:
             async for changes in together:
                 if picked := self.pick(changes):
                     yield Together(map(self.event, picked))
+
+
+def _concerns(change: Change, where: Iterable[tuple[str, str]]) -> bool:
+    old = change.old_data
+    return all(change.data[name] == value for name, value in where) or (
+        old is not None and all(old[name] == value for name, value in where)
+    )

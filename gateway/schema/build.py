@@ -13,6 +13,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import describe, entity, event, root, standard
+from gateway.schema.declaration import refuse_undescribed, refuse_wrong
 from gateway.schema.link import Link
 from gateway.schema.link_field import link_field
 from gateway.schema.node import node_queries
@@ -28,10 +29,14 @@ def domain_modules(package: str = "resolvers") -> list[ModuleType]:
 
 
 def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Schema:
-    """The schema of everything that the modules declare. Their classes are finished once in a process."""
+    """The schema of everything that the modules declare. Their classes are finished once in a process.
+
+    Raises `WrongDeclaration` for what would answer wrongly.
+    """
     declared = [item for module in modules or domain_modules() for item in _own(module)]
     entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
     events = [cls for cls in declared if hasattr(cls, "__event__")]
+    refuse_wrong(entities, events)
     for cls in filter(_is_unfinished, entities.values()):
         _finish_links(cls, entity.entity_of(cls).links, entities)
         object_type(cls)
@@ -41,14 +46,16 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries(entity.entity_of(cls) for cls in entities.values()))
     for cls in entities.values():
-        functions.extend(standard.functions_of(cls))
-    return strawberry.Schema(
+        functions.extend(standard.functions_of(cls, entities))
+    schema = strawberry.Schema(
         query=_root("Query", "What can be read.", functions),
         mutation=_root("Mutation", "What can be changed. Each takes one `input`.", functions),
         subscription=_root("Subscription", "What can be watched, over graphql-transport-ws.", functions),
         types=[*entities.values(), *events],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    refuse_undescribed(schema._schema)
+    return schema
 
 
 def graphql_schema() -> GraphQLSchema:

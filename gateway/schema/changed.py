@@ -6,7 +6,7 @@ subscription { noteChanged(after: "1.7") { cursor op at note { text } } }
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Annotated, Any
 
 import strawberry
@@ -16,32 +16,37 @@ from gateway.schema import describe
 from gateway.schema.argument import After
 from gateway.schema.entity import entity_of
 from gateway.schema.event import CURSOR, OPS, ChangeOp, Event
-from gateway.schema.link import maybe
+from gateway.schema.link import Link, maybe
 from gateway.schema.link_field import link_field
 from gateway.schema.root import subscription
 from gateway.schema.scalars import Cursor
 from gateway.schema.signature import INFO, optional, signed
 
 
-def changed(cls: type, within: str = "") -> Callable[..., Any]:
-    """The root field `noteChanged(after)`. With `within`, a table, it can be narrowed to one of that table's rows."""
-    of, words, column = _event_type(cls), describe.words(cls), f"{within.removesuffix('s')}_id"
+def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[..., Any]:
+    """The root field `noteChanged(after)`.
+
+    With the link to a parent and the parent's type, it can be narrowed to the children of one parent.
+    """
+    of, words = _event_type(cls, () if parent is None else (parent[0].key,)), describe.words(cls)
+    table, narrowing = "", {}
+    if parent is not None:
+        link, to = parent
+        table, noun = entity_of(to).table, describe.words(to)
+        narrowed = f"Only of this {noun}; of all if left out. What moves out of it is included."
+        narrowing = {link.key: Annotated[strawberry.ID | None, strawberry.argument(description=narrowed)]}
 
     async def watch(info: Any, after: Any = None, **named: Any) -> Any:
-        where = {name: await info.context.require(within, id, name) for name, id in named.items()}
+        where = {name: await info.context.require(table, id, name) for name, id in named.items()}
         return await info.context.changes(of, where=where, after=after)
 
-    narrowed = f"Only of this {within.removesuffix('s').replace('_', ' ')}; of all if left out."
-    taken: dict[str, Any] = {
-        **({column: Annotated[strawberry.ID | None, strawberry.argument(description=narrowed)]} if within else {}),
-        "after": After,
-    }
+    taken: dict[str, Any] = {**narrowing, "after": After}
     watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
-    watch.__doc__ = f"Each change of the caller's {words}s, once, in order, without gaps."
+    watch.__doc__ = f"Each change of the caller's {describe.plural(words)}, once, in order, without gaps."
     return subscription(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
 
 
-def _event_type(cls: type) -> type:
+def _event_type(cls: type, carried: Iterable[str]) -> type:
     """`NoteChanged`: an event as `gateway.schema.event` declares them, made without a class body."""
     name, words = to_snake_case(cls.__name__), describe.words(cls)
     link = maybe(cls.__name__, key="entity_id")
@@ -53,6 +58,7 @@ def _event_type(cls: type) -> type:
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
     body[name] = link_field(link, {cls.__name__: cls}, f"The {words} as it stands now; null when it is gone for good.")
     body["__annotations__"] = {key: of for key, (of, _) in fields.items()}
-    body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link})
+    body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link}, carried=frozenset(carried))
     made = type(f"{cls.__name__}Changed", (), body)
-    return strawberry.type(made, description=f"A {words} was made, changed, deleted or restored.")
+    noun = describe.sentence(describe.with_article(words))
+    return strawberry.type(made, description=f"{noun} was made, changed, deleted or restored.")

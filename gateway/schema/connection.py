@@ -16,9 +16,10 @@ from uuid import UUID
 
 import strawberry
 
-from gateway.data.batches import Count, Page, PageRequest, PageRows
+from gateway.data.batches import Beyond, Count, Page, PageRequest, PageRows
 from gateway.errors import BadRequest
 from gateway.schema import cursor as cursors
+from gateway.schema import describe
 from gateway.schema.entity import Entity
 from gateway.schema.filter import conditions
 from gateway.schema.level import Computed, OfPage, PerPage, Told, telling
@@ -27,16 +28,6 @@ from gateway.schema.scalars import Cursor
 
 LARGEST_PAGE = 200
 USUAL_PAGE = 50
-
-
-@strawberry.type(description="Where a page stands in its list.")
-class PageInfo:
-    """Relay's PageInfo."""
-
-    has_next_page: bool = strawberry.field(description="Whether more follows this page.")
-    has_previous_page: bool = strawberry.field(description="Whether anything comes before this page.")
-    start_cursor: Cursor | None = strawberry.field(description="The cursor of the first row; null on an empty page.")
-    end_cursor: Cursor | None = strawberry.field(description="The cursor of the last row; null on an empty page.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +50,36 @@ class Connection:
 def cursor_of(batch: Page, row: Any) -> Cursor:
     """Where a row stands in the list that the batch read from."""
     request = batch.request
-    return Cursor(cursors.encode(request.sort, tuple(row[column] for column in request.order)))
+    names = batch.source.position_names(request.order)
+    return Cursor(cursors.encode(request.sort, tuple(row[name] for name in names)))
 
 
-def page_info(batch: Page, page: PageRows) -> PageInfo:
-    """Where a page of the batch stands in its list."""
-    request, rows = batch.request, page.rows
-    # A cursor comes from a row that was there, so a page that continues has something on its other side.
-    continued = request.place is not None
-    return PageInfo(
-        has_next_page=continued if request.backward else page.more,
-        has_previous_page=page.more if request.backward else continued,
-        start_cursor=cursor_of(batch, rows[0]) if rows else None,
-        end_cursor=cursor_of(batch, rows[-1]) if rows else None,
-    )
+def start_cursor(batch: Page, page: PageRows) -> Cursor | None:
+    """The cursor of the first row of a page."""
+    return cursor_of(batch, page.rows[0]) if page.rows else None
+
+
+def end_cursor(batch: Page, page: PageRows) -> Cursor | None:
+    """The cursor of the last row of a page."""
+    return cursor_of(batch, page.rows[-1]) if page.rows else None
+
+
+def _around(*, after: bool) -> PerPage:
+    """Whether a list has rows after its page, or before it.
+
+    On the side that it was read towards, the page knows. On the other side there is nothing if it begins at the end of
+    the list. If it continues from a cursor, the database is asked: the cursor's row may be gone, or filtered out.
+    """
+
+    def batch(page: Page) -> Beyond | None:
+        request = page.request
+        is_near = request.backward is not after
+        return None if is_near or request.place is None else Beyond(page.source, request)
+
+    def known(page: Page, found: PageRows) -> bool:
+        return found.more and page.request.backward is not after
+
+    return PerPage(batch, known)
 
 
 def count_of(batch: Page) -> Count:
@@ -85,7 +92,7 @@ def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> Pa
     """The page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
     size, backward = _size(arguments)
     order = _order(link.order or entity.order, arguments.get("order_by"))
-    columns = entity.total_order(order)
+    columns = entity.total_order(order, through=link.through is not None)
     argument = "before" if backward else "after"
     place = None
     if (text := arguments.get(argument)) is not None:
@@ -127,7 +134,7 @@ def connection_type(node: type) -> type:
     name = node.__name__
     edge = _type(
         f"{name}Edge",
-        f"A {name} with its place in the list.",
+        f"{describe.sentence(describe.with_article(name))} with its place in the list.",
         cursor=_field(
             OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
         ),
@@ -143,17 +150,8 @@ def connection_type(node: type) -> type:
             "The rows with their cursors.",
         ),
         nodes=_field(Computed(_ROWS), lambda page: page.found.rows, list[node], "The rows."),  # type: ignore[valid-type]
-        page_info=_field(
-            OfPage(page_info),
-            lambda page: page_info(page.batch, page.found),
-            PageInfo,
-            "Where this page stands in the list.",
-        ),
-        total_count=telling(
-            PerPage(count_of),
-            resolver=_total_count,
-            description="How many rows the whole list has. Counted only when asked for.",
-        ),
+        page_info=_field(Computed(_itself), _itself, PageInfo, "Where this page stands in the list."),
+        total_count=_per_page(PerPage(count_of), int, "How many rows the whole list has. Counted only when asked for."),
     )
 
 
@@ -164,8 +162,16 @@ def _itself(row: Any) -> Any:
     return row
 
 
-async def _total_count(root: Connection, info: strawberry.Info) -> int:
-    return await info.context.load(count_of(root.batch), root.key)  # type: ignore[no-any-return]
+def _per_page(told: PerPage, of: Any, description: str) -> Any:
+    async def resolve(root: Any, info: Any) -> Any:
+        batch = told.batch(root.batch)
+        if batch is None:
+            assert told.known is not None  # noqa: S101 - what asks nothing knows
+            return told.known(root.batch, root.found)
+        return await info.context.load(batch, root.key)
+
+    resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "return": of}
+    return telling(told, resolver=resolve, description=description)
 
 
 def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
@@ -178,3 +184,24 @@ def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str)
 
 def _type(name: str, description: str, **fields: Any) -> type:
     return strawberry.type(type(name, (), dict(fields)), name=name, description=description)
+
+
+PageInfo = _type(
+    "PageInfo",
+    "Where a page stands in its list.",
+    has_next_page=_per_page(_around(after=True), bool, "Whether more follows this page."),
+    has_previous_page=_per_page(_around(after=False), bool, "Whether anything comes before this page."),
+    start_cursor=_field(
+        OfPage(start_cursor),
+        lambda page: start_cursor(page.batch, page.found),
+        Cursor | None,
+        "The cursor of the first row; null on an empty page.",
+    ),
+    end_cursor=_field(
+        OfPage(end_cursor),
+        lambda page: end_cursor(page.batch, page.found),
+        Cursor | None,
+        "The cursor of the last row; null on an empty page.",
+    ),
+)
+"""Relay's PageInfo. For one object that a resolver gave it is a `Connection`."""

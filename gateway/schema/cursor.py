@@ -10,6 +10,7 @@ import base64
 import binascii
 import datetime
 import decimal
+import enum
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -17,15 +18,25 @@ from uuid import UUID
 import orjson
 
 from gateway.errors import BadRequest
+from gateway.schema.scalars import BigInt
 
 _READ: dict[Any, Callable[[Any], Any]] = {
     UUID: UUID,
-    int: int,
     str: str,
+    float: float,
     datetime.datetime: datetime.datetime.fromisoformat,
     datetime.date: datetime.date.fromisoformat,
     decimal.Decimal: decimal.Decimal,
 }
+
+
+_WHOLE = {int: 2**31, BigInt: 2**63}
+"""Kinds of whole numbers, and the first that is too large for one."""
+
+
+def can_hold(kind: Any) -> bool:
+    """Whether a cursor can hold values of a column of this kind, so that a list can be ordered by it."""
+    return kind is bool or kind in _WHOLE or kind in _READ or _is_enum(kind)
 
 
 def encode(order: str, values: tuple[Any, ...]) -> str:
@@ -47,16 +58,24 @@ def decode(text: str, order: str, kinds: tuple[Any, ...], argument: str) -> tupl
 
 
 def _read(kind: Any, value: Any) -> Any:
-    if kind is int:
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**31:
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+    if (bound := _WHOLE.get(kind)) is not None:
+        if isinstance(value, bool) or not isinstance(value, int) or not -bound <= value < bound:
             raise ValueError
         return value
     if not isinstance(value, str) or "\0" in value:
         raise ValueError
-    read = _READ[kind](value)
+    read: Any = value if _is_enum(kind) else _READ[kind](value)
     if kind is datetime.datetime:
         if read.tzinfo is None:
             raise ValueError
         # One that is no time in UTC is refused here; the driver would not say what is wrong.
         return read.astimezone(datetime.UTC)
     return read
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)

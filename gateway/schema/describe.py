@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import re
 import textwrap
 
 from strawberry.utils.str_converters import to_snake_case
@@ -26,6 +27,36 @@ def summary(subject: object) -> str | None:
 def words(cls: type) -> str:
     """The name of a class as a person would say it."""
     return to_snake_case(cls.__name__).replace("_", " ")
+
+
+def with_article(noun: str) -> str:
+    """The noun behind `a` or `an`, by how it sounds: "a user", "an hour"."""
+    return f"{'an' if _SOUNDS_LIKE_A_VOWEL.match(noun) else 'a'} {noun}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
+def plural(noun: str) -> str:
+    """Several of what the noun names; of a noun of several words, the last word changes."""
+    for ending, many in _PLURALS.items():
+        if re.search(f"{ending}$", noun):
+            return re.sub(f"{ending}$", many, noun)
+    return f"{noun}s"
+
+
+_SOUNDS_LIKE_A_VOWEL = re.compile(r"(?!eu|one\b|uni|us[aeu]|ut[ei])[aeiou]|hour|honou?r|heir", re.IGNORECASE)
+
+_PLURALS = {
+    "person": "people",
+    "child": "children",
+    "sis": "ses",
+    "([^aeiou])y": r"\1ies",
+    "(s|x|z|ch|sh)": r"\1es",
+}
+"""What a noun ends with, and what its plural ends with instead. The first that fits counts."""
 
 
 def attributes(cls: type) -> dict[str, str]:

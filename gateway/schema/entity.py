@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -64,6 +65,8 @@ class Entity:
     """What a list of them can be narrowed by."""
     unique: frozenset[str] = frozenset()
     """Columns of which no two rows of one list have the same value."""
+    nullable: frozenset[str] = frozenset()
+    """Columns that are declared as `… | None`."""
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that each field of the API reads, by the field's name in the API."""
     record: type[Row] = Row
@@ -75,10 +78,13 @@ class Entity:
         """Whether its rows are marked as deleted instead of removed."""
         return "deleted_at" in self.kinds
 
-    def total_order(self, order: str) -> tuple[str, ...]:
-        """The columns that put any list of them into this order, without ties."""
+    def total_order(self, order: str, *, through: bool = False) -> tuple[str, ...]:
+        """The columns that put any list of them into this order, without ties.
+
+        A list `through` another table holds rows of several lists, in which nothing but the id is unique.
+        """
         column = order.removeprefix("-")
-        return (column,) if column in self.unique else (column, "id")
+        return (column,) if column in self.unique and not through else (column, "id")
 
     def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values of columns as the driver takes them."""
@@ -125,10 +131,19 @@ def entity(
                 kinds.setdefault(column, None)
         record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
         record.typename = cls.__name__  # type: ignore[attr-defined]
-        described = Entity(
-            cls.__name__, table, kinds, links, order, filter, frozenset(unique), fields, record, tuple(kinds)
+        cls.__entity__ = Entity(  # type: ignore[attr-defined]
+            cls.__name__,
+            table,
+            kinds,
+            links,
+            order,
+            filter,
+            unique=frozenset(unique),
+            nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
+            fields=fields,
+            record=record,
+            columns=tuple(kinds),
         )
-        cls.__entity__ = described  # type: ignore[attr-defined]
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
         return cls
 
@@ -169,11 +184,25 @@ def _computed(cls: type) -> dict[str, tuple[str, ...]]:
 
 
 def kind_of(hint: Any) -> Any:
+    """The type of the values of an annotation, without `None`, `Annotated` and `Private`; UUID for an id."""
     if typing.get_origin(hint) is Annotated:
         return kind_of(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return kind_of(next(part for part in typing.get_args(hint) if part is not type(None)))
     return UUID if hint is strawberry.ID else hint
+
+
+def is_optional(hint: Any) -> bool:
+    """Whether an annotation allows `None`."""
+    if typing.get_origin(hint) is Annotated:
+        return is_optional(typing.get_args(hint)[0])
+    return type(None) in typing.get_args(hint)
+
+
+@functools.cache
+def ids_of(cls: type) -> frozenset[str]:
+    """The attributes of a class that are ids."""
+    return frozenset(name for name, hint in typing.get_type_hints(cls).items() if kind_of(hint) is UUID)
 
 
 def _is_private(hint: Any) -> bool:

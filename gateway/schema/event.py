@@ -46,6 +46,9 @@ class ChangeOp(enum.Enum):
     """It was deleted, and was brought back."""
 
 
+OF_CHANGE = frozenset({"cursor", "op", "at"})
+"""The attributes of an event that are the change's own."""
+
 OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
 """What each `changes.op` of the feed is called in the API."""
 
@@ -58,6 +61,10 @@ class Event:
     ops: frozenset[str]
     enums: Mapping[str, type[enum.Enum]]
     links: Mapping[str, Link]
+    ids: frozenset[str] = frozenset()
+    """The carried columns that hold ids: in the feed they are texts."""
+    carried: frozenset[str] = frozenset()
+    """The columns that the feed must carry for it."""
 
     def made_by(self, change: Change) -> bool:
         """Whether a change of the feed is one of these events."""
@@ -73,7 +80,12 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
         kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
         enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
-        cls.__event__ = Event(entity, frozenset({op}), enums, links)  # type: ignore[attr-defined]
+        ids = {name for name, kind in kinds.items() if kind is UUID} | {link.key for link in links.values()}
+        ids.discard("entity_id")
+        carried = ids | kinds.keys() - OF_CHANGE
+        cls.__event__ = Event(  # type: ignore[attr-defined]
+            entity, frozenset({op}), enums, links, frozenset(ids), frozenset(carried)
+        )
         return cls
 
     return declare
@@ -92,14 +104,13 @@ def event_of(cls: type) -> Event:
 def occurrence(cls: type[T], change: Change) -> T:
     """The event of a change."""
     described = event_of(cls)
-    values: dict[str, Any] = {name: _value(name, value) for name, value in change.data.items()}
+    values: dict[str, Any] = dict(change.data)
+    for name in described.ids:
+        if values[name] is not None:
+            values[name] = UUID(values[name])
     for name, members in described.enums.items():
         if values[name] is not None:
             values[name] = members(values[name])
     made = object.__new__(cls)
     vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at, entity_id=change.entity_id)
     return made
-
-
-def _value(name: str, value: Any) -> Any:
-    return UUID(value) if name.endswith("_id") and value is not None else value

@@ -79,9 +79,14 @@ class OfPage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerPage:
-    """What another batch says of the parents of the pages. `batch` makes it of the `Page` batch."""
+    """What another batch says of the parents of the pages.
 
-    batch: Callable[[Any], Batch]
+    `batch` makes it of the `Page` batch. Where it makes none, nothing needs to be asked: `known` works the value out of
+    the `Page` batch and the page.
+    """
+
+    batch: Callable[[Any], Batch | None]
+    known: Callable[[Any, Any], Any] | None = None
 
 
 Told = Follows | Lookup | Computed | OfPage | PerPage

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.data.batches import Batch, ByKey, Children, Page
-from gateway.data.statements import Columns, Source
+from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
 from gateway.schema.entity import Entity, entity_of
 from gateway.schema.level import telling
@@ -82,7 +82,7 @@ class Following:
             order = str(link.order)
             return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
         request = page_request(entity, link, arguments)
-        columns = _with(wanted, *request.order) if placed else wanted
+        columns = _with(wanted, *source.position(request.order)) if placed else wanted
         return Page(source, request, columns, entity.record)
 
 
@@ -99,7 +99,7 @@ def _follow(follows: Following) -> Callable[..., Any]:
     return resolve
 
 
-def _with(wanted: Columns, *needed: str) -> Columns:
+def _with(wanted: Columns, *needed: str | Shown) -> Columns:
     return (*wanted, *(column for column in needed if column not in wanted))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime
 import typing
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -26,7 +27,9 @@ from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
 from gateway.schema.argument import ById
 from gateway.schema.changed import changed
-from gateway.schema.entity import entity_of, id_of
+from gateway.schema.entity import entity_of, id_of, ids_of
+from gateway.schema.link import Link
+from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
 
@@ -40,20 +43,50 @@ def standard(cls: type, *, input: type, without: Collection[str] = (), within: s
     """Give an entity its conventional fields.
 
     `without` holds those it does not get: one, create, update, delete, restore, changed. `within` names the table that
-    the rows belong to, whose id the feed's trigger carries, so that a subscription may be narrowed to one of its rows.
+    the rows belong to: a subscription may be narrowed to one of its rows. The entity has a link to it, and the feed's
+    trigger carries the link's key.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).deletable:
         makers |= {"delete": _delete, "restore": _restore}
     made = [make(cls, input) for name, make in makers.items() if name not in without]
-    if "changed" not in without:
-        made.append(changed(cls, within))
-    cls.__standard__ = made  # type: ignore[attr-defined]
+    cls.__standard__ = Standard(input, made, within, "changed" not in without)  # type: ignore[attr-defined]
 
 
-def functions_of(cls: type) -> list[Callable[..., Any]]:
-    """The conventional root fields of an entity."""
-    return getattr(cls, "__standard__", [])
+@dataclass(slots=True)
+class Standard:
+    """The conventional fields of an entity, as they were declared."""
+
+    input: type
+    functions: list[Callable[..., Any]]
+    within: str
+    is_watched: bool
+    """Whether its subscription has to be made yet. That is done when all types are known."""
+
+
+def functions_of(cls: type, entities: Mapping[str, type]) -> list[Callable[..., Any]]:
+    """The conventional root fields of an entity, among all of them by their names."""
+    made: Standard | None = getattr(cls, "__standard__", None)
+    if made is None:
+        return []
+    if made.is_watched:
+        made.functions.append(changed(cls, parent_of(cls, made.within, entities)))
+        made.is_watched = False
+    return made.functions
+
+
+def parent_of(cls: type, table: str, entities: Mapping[str, type]) -> tuple[Link, type] | None:
+    """The link from an entity to the table that its rows belong to, and what it leads to. Raises `WrongDeclaration`."""
+    if not table:
+        return None
+    links = [link for link in entity_of(cls).links.values() if link.shape in ("one", "maybe") and link.by == "id"]
+    found = [(link, to) for link in links if (to := entities.get(link.target)) and entity_of(to).table == table]
+    if len(found) != 1:
+        raise WrongDeclaration(
+            f"{cls.__name__} is declared within={table!r}, but it has {len(found) or 'no'} links to that table. "
+            'Give it one, such as: notebook = one("Notebook", key="notebook_id")'
+        )
+    return found[0]
 
 
 async def create(
@@ -125,11 +158,17 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
     `nulls`."""
+    cls: type = type(input)
+    ids = ids_of(cls)
     return {
-        name: id_of(value, name) if value is not None and (name == "id" or name.endswith("_id")) else value
+        name: id_of(value, name) if name in ids and value is not None else value
         for name, value in vars(input).items()
         if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
     }
+
+
+def _a(cls: type) -> str:
+    return describe.with_article(describe.words(cls))
 
 
 def _expected(input: Any) -> int | None:
@@ -141,7 +180,8 @@ def _one(cls: type, input: type) -> Callable[..., Any]:
     def key(context: Any, id: Any) -> UUID:
         return id_of(id)
 
-    text = f"One of the caller's {describe.words(cls)}s by its id, also a deleted one; null when there is none."
+    several = describe.plural(describe.words(cls))
+    text = f"One of the caller's {several} by its id, also a deleted one; null when there is none."
     return lookup(cls)(_function(key, to_snake_case(cls.__name__), text, id=ById, returns=UUID))  # type: ignore[no-any-return]
 
 
@@ -153,7 +193,7 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
     taken = _input(
         f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)}
     )
-    text = f"Make a {describe.words(cls)}. Sent again with the same id and values, it gives the same object."
+    text = f"Make {_a(cls)}. Sent again with the same id and values, it gives the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
@@ -169,17 +209,17 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
 
     taken = _input(
         f"Update{cls.__name__}Input",
-        f"What to change in a {describe.words(cls)}. What is left out stays as it is.",
+        f"What to change in {_a(cls)}. What is left out stays as it is.",
         input,
         {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
-    text = f"Change a {describe.words(cls)}."
+    text = f"Change {_a(cls)}."
     return mutation(_function(edit, f"update_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
 def _delete(cls: type, input: type) -> Callable[..., Any]:
-    return _mark_deleted(cls, "delete", f"Delete a {describe.words(cls)}. It can be restored.")
+    return _mark_deleted(cls, "delete", f"Delete {_a(cls)}. It can be restored.")
 
 
 def _restore(cls: type, input: type) -> Callable[..., Any]:

@@ -32,8 +32,8 @@ class ConversationFilter:
     """Pinned or not."""
     is_archived: bool | None = None
     """Archived or not."""
-    folder: list[str] | None = None
-    """In any of these folders."""
+    folder: list[str | None] | None = None
+    """In any of these folders; null stands for none."""
     provider: list[str] | None = None
     """Of any of these providers."""
     model: list[str] | None = None

@@ -72,7 +72,7 @@ class Twin:
         return {table: sorted(self._row(row) for row in found) for table, found in rows.items() if table in _COMPARED}
 
     def _row(self, row: dict[str, Any]) -> str:
-        kept = {name: value for name, value in row.items() if name != "execution_time_ms"}
+        kept = {name: value for name, value in row.items() if name not in ("execution_time_ms", "request_hash")}
         text = json.dumps(kept, sort_keys=True).replace(self.place.estate.canary, "canary")
         return _TIME.sub("time", _ID.sub("id", text))
 

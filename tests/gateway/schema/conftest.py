@@ -1,13 +1,15 @@
-"""A gateway whose schema has two more types, made by a migration and two modules that nothing else knows of."""
+"""A gateway whose schema has three more types, made by a migration and modules that nothing else knows of."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from gateway.app import running
@@ -17,7 +19,7 @@ from gateway.data.migration import DIRECTORY
 from gateway.data.opening import OpenDatabase
 from gateway.schema.build import build_schema, domain_modules
 from tests.database import Database, new_database
-from tests.gateway.schema.plain_table import note, notebook
+from tests.gateway.schema.plain_table import binder, note, notebook
 from tests.serving import Client, Serving, Statements, settings_for
 
 MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
@@ -25,7 +27,7 @@ MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
-    """A database of this module alone, with the two tables besides Parley's own."""
+    """A database of this module alone, with the tables besides Parley's own."""
     async with new_database(cluster, template) as database:
         with tempfile.TemporaryDirectory() as directory:
             own = sorted(DIRECTORY.glob("*.sql"))
@@ -37,19 +39,38 @@ async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncItera
         yield database
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def noted(noted_database: Database) -> AsyncIterator[Serving]:
-    """A gateway with the two types."""
-    schema = build_schema([*domain_modules(), notebook, note])._schema
-    opened = OpenDatabase(noted_database.runtime_url, noted_database.owner_url)
+@asynccontextmanager
+async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
+    schema = build_schema([*domain_modules(), notebook, note, binder])._schema
+    opened = OpenDatabase(database.runtime_url, database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:
-        settings = settings_for(Path(directory))
+        settings = settings_for(Path(directory), executor=executor)
         async with (
             running(settings, opened, on_statement=statements.record, schema=schema) as gateway,
             aiohttp.ClientSession() as http,
         ):
             yield Serving(gateway, http, statements)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def noted(noted_database: Database) -> AsyncIterator[Serving]:
+    """A gateway with the three types."""
+    async with _noting(noted_database, "breadth_first") as serving:
+        yield serving
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def noted_depth_first(noted_database: Database) -> AsyncIterator[Serving]:
+    """Another one, with the other executor."""
+    async with _noting(noted_database, "depth_first") as serving:
+        yield serving
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=["breadth_first", "depth_first"])
+async def any_writer(request: pytest.FixtureRequest, noted: Serving, noted_depth_first: Serving) -> Client:
+    """A new user of each of the two."""
+    return await (noted if request.param == "breadth_first" else noted_depth_first).signed_up()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
+from tests.database import Database
 from tests.serving import Client
 
 TEXTS = ("pear", "apple", "fig", "apple", "date", "apple", "pear")
-ORDERS = ("OLDEST", "NEWEST", "TEXT")
+ORDERED_BY = {"TEXT": "text", "COLOUR": "-colour", "DONE": "isDone", "TALLY": "-tally", "WEIGHT": "weight"}
+"""The orders by a field, which has the same value in several rows."""
+ORDERS = ("OLDEST", "NEWEST", *ORDERED_BY)
 PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: NoteOrder) {
     notebook(id: $id) {
         notes(first: $first, after: $after, last: $last, before: $before, orderBy: $order) {
-            edges { cursor node { id text } }
-            nodes { id text }
+            edges { cursor node { id text colour isDone tally weight } }
+            nodes { id text colour isDone tally weight }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
         }
     }
@@ -23,7 +28,12 @@ PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Curs
 
 async def _fill(writer: Client, notebook: str, texts: tuple[str, ...] = TEXTS) -> list[str]:
     """Notes with these texts, some of them the same; gives their ids."""
-    return [(await writer.make("createNote", "note", notebookId=notebook, text=text))["id"] for text in texts]
+    made = []
+    for n, text in enumerate(texts):
+        values: dict[str, Any] = {"colour": "GREEN" if n % 3 else "YELLOW", "isDone": n % 2 == 0}
+        values |= {"tally": 2**40 + n % 3, "weight": n % 4 / 3}
+        made.append((await writer.make("createNote", "note", notebookId=notebook, text=text, **values))["id"])
+    return made
 
 
 async def _page(writer: Client, notebook: str, **arguments: Any) -> dict[str, Any]:
@@ -46,9 +56,10 @@ def _more(page: dict[str, Any]) -> tuple[bool, bool]:
 async def _expected(writer: Client, notebook: str, order: str) -> list[str]:
     """All rows in order, worked out here."""
     rows = (await _page(writer, notebook))["nodes"]
-    if order == "TEXT":
-        rows.sort(key=lambda row: (row["text"], row["id"]))
-    return [row["id"] for row in (rows[::-1] if order == "NEWEST" else rows)]
+    by = ORDERED_BY.get(order, "")
+    if by:
+        rows.sort(key=lambda row: (row[by.removeprefix("-")], row["id"]))
+    return [row["id"] for row in (rows[::-1] if order == "NEWEST" or by.startswith("-") else rows)]
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -152,6 +163,81 @@ async def test_pages_at_the_ends_and_in_the_middle_know_what_is_around_them(writ
         assert (_ids(page), _more(page)) == (expected, more), arguments
 
 
+async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(any_writer: Client) -> None:
+    """The row of a cursor goes, all on its other side goes, and a filter leaves it out."""
+    writer = any_writer
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    ids = await _fill(writer, notebook_id, ("a", "b", "c", "d"))
+    cursors = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
+    after, before = {"first": 2, "after": cursors[1]}, {"last": 2, "before": cursors[2]}
+    for gone, previous, following in (((), True, True), ((1, 2), True, True), ((0, 3), False, False)):
+        for n in gone:
+            await writer.make("deleteNote", "note", id=ids[n])
+        assert _more(await _page(writer, notebook_id, **after)) == (previous, False), gone
+        assert _more(await _page(writer, notebook_id, **before)) == (False, following), gone
+    for n in range(4):
+        await writer.make("restoreNote", "note", id=ids[n])
+    operation = PAGE.replace("$order: NoteOrder", "$part: String").replace(
+        "orderBy: $order", "filter: { textContains: $part }"
+    )
+    for part, expected in (("a", (True, False)), ("b", (True, False)), ("c", (False, False)), ("d", (False, False))):
+        page = (await writer.data(operation, id=notebook_id, part=part, **after))["notebook"]["notes"]
+        assert _more(page) == expected, part
+
+
+async def test_the_far_sides_of_the_lists_of_many_parents_are_their_own(any_writer: Client) -> None:
+    """A cursor of one list continues others as well: one has something before it, one has not, one has nothing."""
+    writer = any_writer
+    titles = {"full": ("a", "b", "c"), "late": ("c", "d"), "early": ("a",), "empty": ()}
+    books = {name: (await writer.make("createNotebook", "notebook", title=name))["id"] for name in titles}
+    for name, texts in titles.items():
+        await _fill(writer, books[name], texts)
+    cursors = [e["cursor"] for e in (await _page(writer, books["full"], order="TEXT"))["edges"]]
+    operation = """query($ids: [ID!]!, $first: Int, $after: Cursor, $last: Int, $before: Cursor) {
+        nodes(ids: $ids) { ... on Notebook {
+            notes(first: $first, after: $after, last: $last, before: $before, orderBy: TEXT) {
+                nodes { text } pageInfo { hasPreviousPage hasNextPage } } } } }"""
+    found = await writer.data(operation, ids=[*books.values()], first=1, after=cursors[1])
+    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+        (["c"], (True, False)),
+        (["c"], (False, True)),
+        ([], (True, False)),
+        ([], (False, False)),
+    ]
+    found = await writer.data(operation, ids=[*books.values()], last=1, before=cursors[1])
+    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+        (["a"], (False, True)),
+        ([], (False, True)),
+        (["a"], (False, False)),
+        ([], (False, False)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "statements"),
+    [
+        ("first: 1", "hasPreviousPage hasNextPage startCursor endCursor", 1),
+        ("last: 1", "hasPreviousPage hasNextPage startCursor endCursor", 1),
+        ("first: 1, after: $cursor", "hasNextPage startCursor endCursor", 1),
+        ("last: 1, before: $cursor", "hasPreviousPage startCursor endCursor", 1),
+        ("first: 1, after: $cursor", "hasPreviousPage", 2),
+        ("last: 1, before: $cursor", "hasNextPage", 2),
+    ],
+)
+async def test_the_far_side_is_asked_for_only_when_it_is_selected_and_not_known(
+    writer: Client, notebook_id: str, arguments: str, asked: str, statements: int
+) -> None:
+    await _fill(writer, notebook_id, ("a", "b", "c"))
+    cursor = (await _page(writer, notebook_id))["edges"][1]["cursor"]
+    variable = ", $cursor: Cursor" if "$cursor" in arguments else ""
+    notes = f"notes({arguments}) {{ nodes {{ text }} pageInfo {{ {asked} }} }}"
+    operation = f"query($id: ID!{variable}) {{ notebook(id: $id) {{ {notes} }} }}"
+    await writer.data(operation, id=notebook_id, cursor=cursor)
+    writer.statements.texts.clear()
+    await writer.data(operation, id=notebook_id, cursor=cursor)
+    assert len(writer.statements.texts) == statements
+
+
 async def test_a_cursor_is_the_same_in_every_page_and_after_other_changes(writer: Client, notebook_id: str) -> None:
     ids = await _fill(writer, notebook_id, ("a", "b", "c"))
     whole = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
@@ -223,6 +309,62 @@ async def test_a_page_that_cannot_be_is_refused_by_name(
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "BAD_REQUEST"
     assert error["extensions"]["argument"] == argument
+
+
+BOUND = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor) { node(id: $id) { ... on Binder {
+    notes(first: $first, after: $after, last: $last, before: $before) {
+        totalCount edges { cursor } nodes { text createdAt }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    } } } }"""
+
+
+async def _bind(database: Database, writer: Client, binder: str, notes: list[str]) -> None:
+    """Put notes into a binder, one after the other; two at the same moment."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    await owner.execute("SELECT set_config('app.user_id', $1, false)", writer.user_id)
+    for n, note in enumerate(notes):
+        at = datetime.datetime(2026, 1, 1 + n // 2, tzinfo=datetime.UTC)
+        await owner.execute(
+            "INSERT INTO binder_notes (user_id, binder_id, note_id, created_at) VALUES ($1, $2, $3, $4)",
+            *(writer.user_id, binder, note, at),
+        )
+    await owner.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
+    noted_database: Database, any_writer: Client, size: int
+) -> None:
+    writer = any_writer
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    ids = await _fill(writer, notebook_id, tuple("abcdef"))
+    binder = (await writer.make("createBinder", "binder"))["id"]
+    # Not in the order in which they were made.
+    await _bind(noted_database, writer, binder, [ids[n] for n in (3, 5, 0, 4, 1, 2)])
+    expected = ["c", "b", "e", "a", "f", "d"]
+    forwards: list[str] = []
+    place: dict[str, Any] = {}
+    while True:
+        found = (await writer.data(BOUND, id=binder, first=size, **place))["node"]["notes"]
+        assert found["totalCount"] == len(expected)
+        assert found["pageInfo"]["hasPreviousPage"] is bool(forwards)
+        forwards += [node["text"] for node in found["nodes"]]
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+        assert len(forwards) < len(expected), "the pages repeat"
+        place = {"after": found["pageInfo"]["endCursor"]}
+    assert forwards == expected
+    backwards: list[str] = []
+    place = {}
+    while True:
+        found = (await writer.data(BOUND, id=binder, last=size, **place))["node"]["notes"]
+        assert found["pageInfo"]["hasNextPage"] is bool(backwards)
+        backwards = [node["text"] for node in found["nodes"]] + backwards
+        if not found["pageInfo"]["hasPreviousPage"]:
+            break
+        assert len(backwards) < len(expected), "the pages repeat"
+        place = {"before": found["pageInfo"]["startCursor"]}
+    assert backwards == expected
 
 
 async def test_a_cursor_of_another_order_is_refused(writer: Client, notebook_id: str) -> None:

@@ -6,37 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import (
-    GraphQLEnumType,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLObjectType,
-    is_introspection_type,
-    is_specified_scalar_type,
-)
 
 from gateway.schema import describe
 from gateway.schema.build import graphql_schema
+from gateway.schema.declaration import elements
 
 
 def _elements() -> Iterator[tuple[str, Any]]:
-    """Every type, field, argument, input field and enumeration value, by its coordinate."""
-    for name, of in graphql_schema().type_map.items():
-        if is_introspection_type(of) or is_specified_scalar_type(of):
-            continue
-        yield name, of
-        match of:
-            case GraphQLObjectType() | GraphQLInterfaceType():
-                for field_name, field in of.fields.items():
-                    yield f"{name}.{field_name}", field
-                    for argument_name, argument in field.args.items():
-                        yield f"{name}.{field_name}({argument_name}:)", argument
-            case GraphQLInputObjectType():
-                for field_name, input_field in of.fields.items():
-                    yield f"{name}.{field_name}", input_field
-            case GraphQLEnumType():
-                for value_name, value in of.values.items():
-                    yield f"{name}.{value_name}", value
+    return elements(graphql_schema())
 
 
 def test_everything_has_a_description() -> None:
@@ -92,3 +69,31 @@ def test_a_docstring_is_unwrapped_into_paragraphs() -> None:
 @pytest.mark.parametrize(("name", "said"), [("Note", "note"), ("ToolExecution", "tool execution")])
 def test_a_class_has_a_name_that_a_person_would_say(name: str, said: str) -> None:
     assert describe.words(type(name, (), {})) == said
+
+
+@pytest.mark.parametrize(
+    ("noun", "one", "several"),
+    [
+        ("note", "a note", "notes"),
+        ("attachment", "an attachment", "attachments"),
+        ("tool execution", "a tool execution", "tool executions"),
+        ("category", "a category", "categories"),
+        ("day", "a day", "days"),
+        ("e-mail", "an e-mail", "e-mails"),
+        ("user", "a user", "users"),
+        ("usage log", "a usage log", "usage logs"),
+        ("unit", "a unit", "units"),
+        ("upload", "an upload", "uploads"),
+        ("utility", "a utility", "utilities"),
+        ("hour", "an hour", "hours"),
+        ("one-off", "a one-off", "one-offs"),
+        ("status", "a status", "statuses"),
+        ("tax", "a tax", "taxes"),
+        ("batch", "a batch", "batches"),
+        ("analysis", "an analysis", "analyses"),
+        ("person", "a person", "people"),
+        ("Attachment", "an Attachment", "Attachments"),
+    ],
+)
+def test_a_noun_has_its_article_and_its_plural(noun: str, one: str, several: str) -> None:
+    assert (describe.with_article(noun), describe.plural(noun)) == (one, several)

@@ -49,6 +49,24 @@ def test_an_attribute_is_a_condition_on_the_column_of_its_name(
     assert conditions(NOTE, NoteFilter(**given)) == ((condition,), (value,))
 
 
+@pytest.mark.parametrize(
+    ("given", "condition", "values"),
+    [
+        ({"points": [None]}, Condition("points", "IS NULL"), ()),
+        ({"points": [None, None]}, Condition("points", "IS NULL"), ()),
+        ({"points": [None, 1]}, Condition("points", "= {}", or_null=True), (1,)),
+        ({"points": [1, None, 2]}, Condition("points", "= ANY({})", or_null=True), ((1, 2),)),
+        ({"label": None}, Condition("label", "IS NULL"), ()),
+        ({"label": "a"}, Condition("label", "= {}"), ("a",)),
+    ],
+    ids=str,
+)
+def test_null_is_a_value_of_a_column_that_may_be_null(
+    given: dict[str, Any], condition: Condition, values: tuple[Any, ...]
+) -> None:
+    assert conditions(NOTE, NoteFilter(**given)) == ((condition,), values)
+
+
 def test_what_is_left_out_or_null_asks_nothing() -> None:
     assert conditions(NOTE, None) == ((), ())
     assert conditions(NOTE, NoteFilter()) == ((), ())
@@ -90,7 +108,12 @@ async def test_text_is_contained_letter_for_letter_in_any_case(
 
 
 async def test_each_kind_of_filter_narrows_the_list(writer: Client, notebook_id: str) -> None:
-    rows: list[dict[str, Any]] = [{"points": 1}, {"points": 2, "colour": "GREEN"}, {"points": 3}, {"colour": "GREEN"}]
+    rows: list[dict[str, Any]] = [
+        {"points": 1},
+        {"points": 2, "colour": "GREEN"},
+        {"points": 3, "label": "a"},
+        {"colour": "GREEN"},
+    ]
     ids = [
         (await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), **values))["id"]
         for n, values in enumerate(rows)
@@ -111,10 +134,47 @@ async def test_each_kind_of_filter_narrows_the_list(writer: Client, notebook_id:
         ({"id": ids[1:2]}, ["1"]),
         ({"notebookId": notebook_id}, ["0", "1", "2", "3"]),
         ({"notebookId": str(uuid.uuid4())}, []),
+        ({"points": [None]}, ["3"]),
+        ({"points": [None, 1]}, ["0", "3"]),
+        ({"points": [None, 1, 2]}, ["0", "1", "3"]),
+        ({"points": [1, 2]}, ["0", "1"]),
+        ({"points": [None], "colour": ["GREEN"]}, ["3"]),
+        ({"points": [None], "colour": ["YELLOW"]}, []),
+        ({"points": [None, 2], "colour": ["GREEN", "YELLOW"], "textContains": "1"}, ["1"]),
+        ({"label": "a"}, ["2"]),
+        ({"label": None}, ["0", "1", "3"]),
+        ({"label": None, "points": [None]}, ["3"]),
+        ({"colour": None, "notebookId": None, "pointsFrom": None}, ["0", "1", "2", "3"]),
         ({"colour": ["GREEN"], "hasPoints": True, "textContains": "1"}, ["1"]),
     ]
     for filter, found in cases:
         assert await _texts(writer, notebook_id, **filter) == found, filter
+
+
+async def test_null_is_refused_by_name_where_a_column_always_has_a_value(writer: Client, notebook_id: str) -> None:
+    answer = await writer.run(LISTED, id=notebook_id, filter={"colour": [None]})
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_REQUEST"
+    assert "'$filter' has invalid value at .colour[0]" in error["message"]
+
+
+async def test_a_filter_for_null_holds_on_every_page_and_is_counted(writer: Client, notebook_id: str) -> None:
+    for n in range(6):
+        points: dict[str, Any] = {} if n % 2 else {"points": n}
+        await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), **points)
+    operation = """query($id: ID!, $last: Int, $before: Cursor) { notebook(id: $id) {
+        notes(last: $last, before: $before, filter: { points: [null, 2], colour: [YELLOW] }) {
+            totalCount nodes { text } pageInfo { hasPreviousPage hasNextPage startCursor } } } }"""
+    first = (await writer.data(operation, id=notebook_id, last=2))["notebook"]["notes"]
+    assert [node["text"] for node in first["nodes"]] == ["3", "5"]
+    place = first["pageInfo"]["startCursor"]
+    second = (await writer.data(operation, id=notebook_id, last=2, before=place))["notebook"]["notes"]
+    assert [node["text"] for node in second["nodes"]] == ["1", "2"]
+    assert (second["totalCount"], second["pageInfo"]["hasPreviousPage"], second["pageInfo"]["hasNextPage"]) == (
+        4,
+        False,
+        True,
+    )
 
 
 async def test_a_filter_holds_on_every_page(writer: Client, notebook_id: str) -> None:

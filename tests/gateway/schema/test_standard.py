@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from typing import Any
 
@@ -50,6 +51,26 @@ async def test_made_again_with_the_same_id_it_is_the_same(writer: Client, notebo
     payload = await writer.mutate("createNote", "note { text }", notebookId=notebook_id, text="Other", id=id)
     assert payload["note"] == {"text": "Buy milk"}
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
+
+
+async def test_a_column_that_is_no_id_is_none_whatever_its_name_ends_with(writer: Client, notebook_id: str) -> None:
+    ids = "id tmdbId deviceId"
+    made = await writer.make(
+        "createNote", "note", ids, notebookId=notebook_id, text="x", tmdbId=27205, deviceId="kitchen"
+    )
+    assert (made["tmdbId"], made["deviceId"]) == (27205, "kitchen")
+    bare = await writer.make("createNote", "note", ids, notebookId=notebook_id, text="y")
+    changed = await writer.make("updateNote", "note", ids, id=made["id"], deviceId="hall")
+    assert changed == {**made, "deviceId": "hall"}
+    operation = "query($id: ID!, $f: NoteFilter) { notebook(id: $id) { notes(filter: $f) { nodes { id } } } }"
+    for filter, found in (
+        ({"tmdbId": [27205]}, [made]),
+        ({"tmdbId": [27205, None]}, [made, bare]),
+        ({"deviceId": "hall"}, [made]),
+        ({"deviceId": None}, [bare]),
+    ):
+        listed = (await writer.data(operation, id=notebook_id, f=filter))["notebook"]["notes"]["nodes"]
+        assert [node["id"] for node in listed] == [note["id"] for note in found], filter
 
 
 async def test_an_update_changes_what_is_given(writer: Client, notebook_id: str) -> None:
@@ -142,6 +163,51 @@ async def test_changes_can_be_narrowed_to_what_they_belong_to(writer: Client, no
         await _note(writer, other, "this one")
         got = [event["noteChanged"] for event in await first(events, 1)]
     assert got == [{"op": "CREATED", "note": {"text": "this one"}}]
+
+
+MOVED = "subscription($id: ID, $after: Cursor) { noteChanged(notebookId: $id, after: $after) { cursor note { text } } }"
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "from a cursor"])
+async def test_a_note_that_moves_is_told_to_those_it_leaves_and_to_those_it_comes_to(
+    writer: Client, notebook_id: str, live: bool
+) -> None:
+    second, third = [(await writer.make("createNotebook", "notebook", title=title))["id"] for title in "23"]
+    moving, staying = [(await _note(writer, notebook_id, text))["id"] for text in ("moves", "stays")]
+    start = (await writer.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    expected = {
+        notebook_id: ["moves", "stays", "end"],
+        second: ["moves", "moves", "moves", "end"],
+        third: ["moves", "moves", "end"],
+    }
+
+    async def write() -> None:
+        await writer.make("updateNote", "note", id=moving, notebookId=second)
+        await writer.make("updateNote", "note", id=moving, points=1)
+        await writer.make("updateNote", "note", id=staying, points=1)
+        await writer.make("updateNote", "note", id=moving, notebookId=third, points=2)
+        await writer.make("deleteNote", "note", id=moving)
+        for notebook in expected:
+            await _note(writer, notebook, "end")
+
+    async with contextlib.AsyncExitStack() as stack:
+        if not live:
+            await write()
+        # Two of each, which are a group.
+        streams = [
+            (id, await (await stack.enter_async_context(writer.socket())).subscribe(MOVED, id=id, after=start))
+            for id in (*expected, *expected)
+        ]
+        if live:
+            await write()
+        for id, events in streams:
+            got = [event["noteChanged"] for event in await first(events, len(expected[id]))]
+            assert [event["note"]["text"] for event in got] == expected[id]
+            assert [event["cursor"] for event in got] == sorted({event["cursor"] for event in got}, key=_version)
+
+
+def _version(cursor: str) -> int:
+    return int(cursor.partition(".")[2])
 
 
 async def test_a_stranger_finds_and_changes_nothing(noted: Serving, writer: Client, notebook_id: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import enum
+from typing import Annotated
 
 import strawberry
 
-from gateway import Info, Node, computed, entity, enum_type, input_type, mutation, one, query, standard
+from gateway import BigInt, Info, Node, computed, entity, enum_type, input_type, mutation, one, query, standard
 
 
 @enum_type
@@ -30,6 +31,14 @@ class NoteOrder(enum.Enum):
     """The one that was written last first."""
     TEXT = "text"
     """By what they say."""
+    COLOUR = "-colour"
+    """By the name of their colour."""
+    DONE = "is_done"
+    """What is to be done first."""
+    TALLY = "-tally"
+    """By a number that needs 64 bits."""
+    WEIGHT = "weight"
+    """By a number that is no whole one."""
 
 
 @input_type
@@ -48,6 +57,14 @@ class NoteFilter:
     """With this in the text."""
     has_points: bool | None = None
     """With or without points."""
+    points: list[int | None] | None = None
+    """With any of these points; null stands for none."""
+    label: str | None = strawberry.UNSET
+    """With this label; null finds notes without one."""
+    tmdb_id: list[int | None] | None = None
+    """Of any of these films; null stands for none."""
+    device_id: str | None = strawberry.UNSET
+    """Written on this device; null finds notes of none."""
     points_from: int | None = None
     """With so many points or more."""
     points_before: int | None = None
@@ -68,6 +85,18 @@ class Note(Node):
     """What it is written on."""
     points: int | None
     """How much it counts."""
+    label: str | None
+    """What it is filed under."""
+    is_done: bool
+    """Whether it is done."""
+    tally: BigInt
+    """A number that needs 64 bits."""
+    weight: float
+    """A number that is no whole one."""
+    tmdb_id: int | None
+    """The film it is about, as its catalogue numbers it: no UUID."""
+    device_id: str | None
+    """What it was written on, in the device's own words: no UUID."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null while it is not."""
     notebook_id: strawberry.Private[strawberry.ID]
@@ -92,13 +121,27 @@ class NoteInput:
     """What it is written on."""
     points: int | None = None
     """How much it counts."""
+    label: str | None = None
+    """What it is filed under."""
+    is_done: bool | None = None
+    """Whether it is done."""
+    tally: BigInt | None = None
+    """A number that needs 64 bits."""
+    weight: float | None = None
+    """A number that is no whole one."""
+    tmdb_id: int | None = None
+    """The film it is about, as its catalogue numbers it: no UUID."""
+    device_id: str | None = None
+    """What it was written on, in the device's own words: no UUID."""
 
 
 standard(Note, input=NoteInput, within="notebooks")
 
 
 @query
-async def name_of(info: Info, colours: list[NoteColour]) -> list[str]:
+async def name_of(
+    info: Info, colours: Annotated[list[NoteColour], strawberry.argument(description="Some colours.")]
+) -> list[str]:
     """What a resolver is given."""
     return [f"{type(colour).__name__} {colour.name}" for colour in colours]
 

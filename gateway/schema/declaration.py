@@ -1,0 +1,242 @@
+"""What is wrong with a declaration, found out when the schema is built: it would build, and answer wrongly.
+
+What only the database knows, such as whether an index serves a link, is found out at the start of a gateway (see
+`gateway.schema.agreement`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from gateway.schema import filter as filters
+from gateway.schema.cursor import can_hold
+from gateway.schema.entity import Entity, entity_of, is_optional, kind_of
+from gateway.schema.event import OF_CHANGE, event_of
+from gateway.schema.link import Link
+from gateway.schema.mistake import WrongDeclaration
+from gateway.schema.scalars import JSON, BigInt, Cursor
+from gateway.schema.standard import Standard
+
+_COMPARED = {int, BigInt, float, decimal.Decimal, datetime.datetime, datetime.date, str}
+"""Kinds of columns that are compared as larger and smaller."""
+
+_IN_JSON = {str, int, BigInt, float, bool, JSON, UUID, Cursor}
+"""Kinds that the feed holds as what they are, or as a text that is read back."""
+
+
+def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
+    """Raise `WrongDeclaration` with all that is wrong, and with what to write instead."""
+    described = {name: entity_of(cls) for name, cls in entities.items()}
+    problems = list(_shared_tables(described.values()))
+    for name, cls in entities.items():
+        problems += _order_problems(name, described[name], described[name].order)
+        problems += _unique_problems(described[name])
+        problems += _filter_problems(described[name])
+        problems += _input_problems(cls, described[name])
+        for link_name, link in described[name].links.items():
+            problems += _link_problems(f"{name}.{link_name}", described[name], link, described.get(link.target))
+    for event in events:
+        problems += _event_problems(event)
+    _refuse(problems)
+
+
+def refuse_undescribed(schema: GraphQLSchema) -> None:
+    """Raise `WrongDeclaration` naming everything in the API that has no description."""
+    _refuse(
+        [
+            f"{place} has no description. Write a docstring under it, or give it a `description`."
+            for place, element in elements(schema)
+            if not element.description
+        ]
+    )
+
+
+def elements(schema: GraphQLSchema) -> Iterator[tuple[str, Any]]:
+    """Every type, field, argument, input field and enumeration value, by its coordinate."""
+    for name, of in schema.type_map.items():
+        if is_introspection_type(of) or is_specified_scalar_type(of):
+            continue
+        yield name, of
+        match of:
+            case GraphQLObjectType() | GraphQLInterfaceType():
+                for field_name, field in of.fields.items():
+                    yield f"{name}.{field_name}", field
+                    for argument_name, argument in field.args.items():
+                        yield f"{name}.{field_name}({argument_name}:)", argument
+            case GraphQLInputObjectType():
+                for field_name, input_field in of.fields.items():
+                    yield f"{name}.{field_name}", input_field
+            case GraphQLEnumType():
+                for value_name, value in of.values.items():
+                    yield f"{name}.{value_name}", value
+
+
+def orders(declared: str | type[enum.Enum]) -> list[str]:
+    """The orders of a list: its own, or each that a client may choose."""
+    return [declared] if isinstance(declared, str) else [str(member.value) for member in declared]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise WrongDeclaration("Parley does not start, because what is declared would answer wrongly:", problems)
+
+
+def _shared_tables(entities: Iterable[Entity]) -> Iterator[str]:
+    known: dict[str, str] = {}
+    for entity in entities:
+        if (other := known.setdefault(entity.table, entity.name)) != entity.name:
+            yield (
+                f"{other} and {entity.name} are both the table {entity.table}: `node` could not tell which of them "
+                "an id is of. Declare one of them."
+            )
+
+
+def _order_problems(where: str, entity: Entity, declared: str | type[enum.Enum]) -> Iterator[str]:
+    for order in orders(declared):
+        column = order.removeprefix("-")
+        begin = f"{where} is ordered by {column}, "
+        if column not in entity.kinds:
+            yield f"{begin}which {entity.name} does not have. Declare it there: `{column}: strawberry.Private[…]`."
+        elif column in entity.nullable:
+            yield (
+                f"{begin}which may be null: rows without it would be missing behind the first page. Order by a column "
+                f"that is GENERATED ALWAYS AS (coalesce({column}, …)) STORED."
+            )
+        elif not can_hold(entity.kinds[column]):
+            yield (
+                f"{begin}a {_name(entity.kinds[column])}, which no cursor can hold. Order by a text, a number, a time, "
+                "a date, an id, a boolean or an enumeration."
+            )
+
+
+def _unique_problems(entity: Entity) -> Iterator[str]:
+    for column in sorted(entity.unique - entity.kinds.keys()):
+        yield f"{entity.name} has no column {column}, which `unique` names. Take it out, or declare the column."
+
+
+def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None) -> Iterator[str]:
+    if entity.kinds.get(link.key, UUID) is not UUID:
+        yield (
+            f"{where} follows {link.key}, a {_name(entity.kinds[link.key])} and no id. Declare it as "
+            f"`{link.key}: strawberry.Private[strawberry.ID]`, or follow another column."
+        )
+    if link.shape == "one" and link.key in entity.nullable:
+        yield f'{where} is never null, but {link.key} may be. Write `maybe("{link.target}", key="{link.key}")`.'
+    if (link.by == "") is (link.through is None):
+        yield f"{where} needs either `by`, a column of {link.target}, or `through`, a table between, and not both."
+    if target is None:
+        yield f"{where} leads to {link.target}, which is no type of `resolvers/`. Declare it, or name another."
+        return
+    if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
+        yield (
+            f"{where} finds what has its id in {link.by}, which is no id of {target.name}. Declare it there: "
+            f"`{link.by}: strawberry.Private[strawberry.ID]`."
+        )
+    if link.order is not None:
+        yield from _order_problems(where, target, link.order)
+
+
+def _filter_problems(entity: Entity) -> Iterator[str]:
+    if entity.filter is None:
+        return
+    hints = typing.get_type_hints(entity.filter)
+    for attribute in dataclasses.fields(entity.filter):
+        where, hint = f"{entity.filter.__name__}.{attribute.name}", hints[attribute.name]
+        column, test = filters.tested(entity, attribute.name)
+        if column not in entity.kinds:
+            yield (
+                f"{where} is about {column}, which {entity.name} does not have. Name it after a column, with _after, "
+                "_before, _from or _contains behind it, or has_ before it, where it does not ask for a value."
+            )
+        elif (kind := entity.kinds[column]) is not None:
+            yield from _test_problems(where, column, kind, test, hint)
+            if test == filters.IS:
+                nulls = attribute.default is strawberry.UNSET
+                yield from _null_problems(where, column, hint, nulls=nulls, may_be_null=column in entity.nullable)
+            elif test == filters.HAS and column not in entity.nullable:
+                yield f"{where} asks whether {column} has a value, which it always has. Take the filter out."
+
+
+def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> Iterator[str]:
+    item = _item(hint)
+    if test == filters.HAS:
+        if kind_of(hint) is not bool:
+            yield f"{where} asks whether {column} has a value. Write `bool | None`."
+    elif kind is JSON or _whole(kind_of(item)) is not _whole(kind) or (test != filters.IS and item is not hint):
+        yield f"{where} is {_name(kind_of(hint))}, and {column} is {_name(kind)}. Give it the type of the column."
+    elif test == filters.CONTAINS:
+        if kind is not str:
+            yield f"{where} looks for a text in {column}, a {_name(kind)}. Compare it in another way."
+    elif test != filters.IS and kind not in _COMPARED:
+        yield f"{where} compares {column}, a {_name(kind)}, which has no order. Ask for values of it: `{column}`."
+
+
+def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_null: bool) -> Iterator[str]:
+    item = _item(hint)
+    if item is not hint:
+        name = _name(kind_of(item))
+        if may_be_null and not is_optional(item):
+            yield f"{where} cannot ask for rows without {column}. Write `list[{name} | None] | None`."
+        if not may_be_null and is_optional(item):
+            yield f"{where} takes null, and {column} is never null. Write `list[{name}] | None`."
+    elif may_be_null and not nulls:
+        yield f"{where} cannot ask for rows without {column}. Write `= strawberry.UNSET` instead of `= None`."
+    elif nulls and not may_be_null:
+        yield f"{where} takes null, and {column} is never null. Write `= None` instead of `= strawberry.UNSET`."
+
+
+def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
+    made: Standard | None = getattr(cls, "__standard__", None)
+    hints = typing.get_type_hints(made.input) if made else {}
+    for name, hint in hints.items():
+        where = f"{made.input.__name__}.{name}" if made else name
+        if name not in entity.kinds:
+            yield f"{where} is no column of {entity.name}. Take it out, or declare the column."
+        elif entity.kinds[name] not in (None, kind_of(hint)):
+            yield (
+                f"{where} is {_name(kind_of(hint))}, and {entity.name}.{name} is {_name(entity.kinds[name])}. "
+                "Give it the type of the column."
+            )
+
+
+def _event_problems(cls: type) -> Iterator[str]:
+    described = event_of(cls)
+    for name, hint in typing.get_type_hints(cls).items():
+        kind = kind_of(hint)
+        if name not in OF_CHANGE and kind not in _IN_JSON and name not in described.enums:
+            yield (
+                f"{cls.__name__}.{name} is {_name(kind)}, which the feed holds as a text. "
+                "Link to the row, and read it there."
+            )
+
+
+def _item(hint: Any) -> Any:
+    """What a list is of, or the annotation itself where it is of no list."""
+    inner = kind_of(hint)
+    return typing.get_args(inner)[0] if typing.get_origin(inner) is list else hint
+
+
+def _whole(kind: Any) -> Any:
+    return int if kind is BigInt else kind
+
+
+def _name(kind: Any) -> str:
+    return "ID" if kind is UUID else getattr(kind, "__name__", str(kind))

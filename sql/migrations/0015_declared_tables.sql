@@ -1,0 +1,230 @@
+-- Two faults in what makes triggers for a table.
+--
+-- A row that moves from one parent to another was announced to the subscribers of the new parent only. A change now also
+-- carries the ids that were there before.
+--
+-- `rules_at_once` found the columns of a rule by their names in its text, and rewrote strings, types and functions of the
+-- same names: CHECK (kind IN ('kind')) refused valid rows.
+--
+-- All of this changes the catalog alone: no table is read or rewritten. `changes` is locked for that moment.
+
+ALTER TABLE changes ADD COLUMN old_data jsonb;
+COMMENT ON COLUMN changes.old_data IS
+    'The ids among the carried columns as they were before, if the change altered one of them.';
+
+-- Makes the trigger's function that tells the feed of a table's rows. Written out for each table, instead of one
+-- function over to_jsonb(NEW): a row can be large, and is not copied here.
+CREATE FUNCTION feed_function(table_name text, carry text[]) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    has_deleted_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+    ids text[] := ARRAY(
+        SELECT name
+        FROM unnest(carry) WITH ORDINALITY AS c (name, position)
+        JOIN pg_attribute ON attrelid = table_name::regclass AND attname = name AND atttypid = 'uuid'::regtype
+        ORDER BY position);
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at%7$s)
+            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at%8$s);
+            NEW.version := next_version;
+            %6$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        'feed_' || table_name,
+        table_name,
+        carried('OLD', carry),
+        carried('NEW', carry),
+        CASE WHEN has_deleted_at THEN $op$CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END$op$
+            ELSE 'lower(TG_OP)' END,
+        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END,
+        CASE WHEN ids <> '{}' THEN ', old_data' END,
+        CASE WHEN ids <> '{}' THEN format(
+            $old$,
+                CASE WHEN TG_OP = 'UPDATE' AND (%s)
+                    THEN jsonb_build_object(%s) END$old$,
+            (SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', id), ' OR ') FROM unnest(ids) AS id),
+            carried('OLD', ids)) END);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION feed_function FROM PUBLIC;
+
+-- Gives a table its fences: forced row-level security, the feed's triggers, and the runtime role's privileges.
+-- `carry` names the columns whose values go into `changes.data`. The table also gets the column `request_hash`.
+--
+-- The row trigger runs BEFORE, and stamps a version even for an insert that ON CONFLICT then drops: do not use
+-- ON CONFLICT on these tables; let the unique violation roll the version back.
+CREATE OR REPLACE FUNCTION tenant_table(
+    table_name text, carry text[] DEFAULT '{}', privileges text DEFAULT 'SELECT, INSERT, UPDATE'
+) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM remembers_requests(table_name);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
+    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    PERFORM feed_function(table_name, carry);
+    EXECUTE format(
+        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+END
+$$;
+
+SELECT feed_function('messages', '{conversation_id}');
+SELECT feed_function('tool_executions', '{conversation_id,status}');
+SELECT feed_function('tool_transitions', '{tool_execution_id,conversation_id,from_status,to_status}');
+SELECT feed_function('context_optimizations', '{conversation_id}');
+SELECT feed_function('context_optimization_messages', '{context_optimization_id,message_id}');
+SELECT feed_function('usage_logs', '{conversation_id}');
+
+
+-- A rule of a table, as an expression over the row NEW of a trigger. The server itself says which words of the text are
+-- columns: where a query reads a table besides another, it writes the table's name before them.
+CREATE FUNCTION rule_of_new(table_name text, condition text) RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+    found text;
+BEGIN
+    EXECUTE format(
+        'CREATE VIEW rule_of_new AS SELECT (%s) AS end_of_rule FROM %I AS new CROSS JOIN (SELECT) AS another',
+        condition, table_name);
+    found := substring(pg_get_viewdef('rule_of_new'::regclass) FROM '^\s*SELECT (.*) AS end_of_rule\s+FROM');
+    DROP VIEW rule_of_new;
+    RETURN found;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION rule_of_new FROM PUBLIC;
+
+-- Has one trigger evaluate all rules of a table, which stay where they are: constraints, with their names and their
+-- wording. Call it again after adding one; until then the server evaluates that one itself. Rules of columns that hold
+-- their defaults are not evaluated.
+CREATE OR REPLACE FUNCTION rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    rule record;
+    columns text;
+    broken text[] := '{}';
+    required text[] := '{true}';
+    optional text[] := '{true}';
+    untouched text[] := '{true}';
+    of_new text;
+    holds boolean;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN;
+    END IF;
+    FOR rule IN
+        SELECT conname, pg_get_expr(conbin, conrelid) AS condition, obj_description(oid, 'pg_constraint') AS reason
+        FROM pg_constraint
+        WHERE conrelid = table_name::regclass AND contype = 'c' AND conenforced
+    LOOP
+        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', table_name, rule.conname);
+        EXECUTE format(
+            'ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s) NOT ENFORCED', table_name, rule.conname, rule.condition);
+        EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule.conname, table_name, rule.reason);
+    END LOOP;
+    -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
+    FOR rule IN
+        SELECT
+            conname, condition, are_constant, defaults, tests
+        FROM pg_constraint
+        CROSS JOIN LATERAL (SELECT pg_get_expr(conbin, conrelid)) AS e (condition)
+        CROSS JOIN LATERAL (
+            SELECT
+                bool_and(CASE WHEN standard IS NULL THEN NOT attnotnull ELSE strpos(standard, '(') = 0 END),
+                string_agg(format('%s::%s AS %I', coalesce(standard, 'NULL'), type, name), ', '),
+                array_agg('NEW.' || quote_ident(name) || coalesce(' = ' || standard, ' IS NULL'))
+            FROM pg_attribute
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            CROSS JOIN LATERAL (
+                SELECT attname::text, format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid)
+            ) AS d (name, type, standard)
+            WHERE attrelid = conrelid AND attnum = ANY (conkey)
+        ) AS a (are_constant, defaults, tests)
+        WHERE conrelid = table_name::regclass AND contype = 'c'
+        ORDER BY conname
+    LOOP
+        of_new := rule_of_new(table_name, rule.condition);
+        broken := broken || format('WHEN NOT %s THEN %L', of_new, rule.conname);
+        holds := false;
+        IF rule.are_constant THEN
+            EXECUTE format('SELECT (%s) IS NOT FALSE FROM (SELECT %s) AS row', rule.condition, rule.defaults) INTO holds;
+        END IF;
+        IF holds THEN
+            optional := optional || of_new;
+            untouched := untouched || rule.tests;
+        ELSE
+            required := required || of_new;
+        END IF;
+    END LOOP;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        AS $body$
+        BEGIN
+            IF (%2$s) IS NOT FALSE THEN
+                IF %3$s THEN
+                    RETURN NEW;
+                END IF;
+                IF (%4$s) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
+            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            %6$s
+            END;
+        END
+        $body$
+        $function$,
+        table_name || '_rules',
+        array_to_string(required, E'\n                AND '),
+        array_to_string(untouched, E'\n                    AND '),
+        array_to_string(optional, E'\n                    AND '),
+        table_name,
+        array_to_string(broken, E'\n            '));
+    SELECT string_agg(DISTINCT quote_ident(attname), ', ') INTO columns
+    FROM pg_constraint
+    JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
+    WHERE conrelid = table_name::regclass AND contype = 'c';
+    -- Its name has it see the row as the other triggers left it.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_rules BEFORE INSERT OR UPDATE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        CASE WHEN spare_others THEN 'OF ' || columns END, table_name, table_name || '_rules');
+END
+$$;
+SELECT rules_at_once('messages');
+SELECT rules_at_once('conversations', spare_others => true);

@@ -1,0 +1,20 @@
+"""Binders: what notes are in through a table between, which has an order of its own."""
+
+from __future__ import annotations
+
+from gateway import Node, Through, entity, page, standard
+
+
+@entity("binders")
+class Binder(Node):
+    """A selection of notes."""
+
+    notes = page("Note", through=Through("binder_notes", "binder_id", "note_id"), order="-created_at")
+    """Its notes, the last that was put in first."""
+
+
+class BinderInput:
+    """What a client may set in a binder: nothing."""
+
+
+standard(Binder, input=BinderInput, without=("update",))

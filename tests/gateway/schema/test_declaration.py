@@ -1,0 +1,328 @@
+"""A declaration that would answer wrongly does not build, and is told what to write instead."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+import strawberry
+
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    entity,
+    enum_type,
+    event,
+    many,
+    maybe,
+    one,
+    page,
+    query,
+    standard,
+)
+from gateway.schema.build import build_schema
+from gateway.schema.declaration import refuse_wrong
+from gateway.schema.mistake import WrongDeclaration
+from gateway.schema.standard import Standard, parent_of
+
+ID = strawberry.ID
+
+
+@enum_type
+class Size(enum.Enum):
+    """How large."""
+
+    SMALL = "small"
+    """Small."""
+
+
+def _check(*declared: Any) -> None:
+    """What a build asks of declarations before it makes anything of them."""
+    entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
+    refuse_wrong(entities, [cls for cls in declared if hasattr(cls, "__event__")])
+    for cls in entities.values():
+        if (made := getattr(cls, "__standard__", None)) is not None:
+            parent_of(cls, made.within, entities)
+
+
+def _built(*items: Any) -> str:
+    """The schema of these declarations alone."""
+    module = ModuleType(__name__)
+    for item in items:
+        setattr(module, item.__name__, item)
+    return build_schema([module]).as_str()
+
+
+def _thing(columns: dict[str, Any], *, name: str = "Thing", **options: Any) -> type:
+    """An entity with these columns and links."""
+    declared: dict[str, Any] = {key: of for key, of in columns.items() if _is_link(of)}
+    hints = {key: of for key, of in columns.items() if not _is_link(of)}
+    body = {**declared, "__annotations__": hints, "__module__": __name__}
+    return entity(options.pop("table", f"{name.lower()}s"), **options)(type(name, (Node,), body))
+
+
+def _is_link(of: Any) -> bool:
+    return type(of).__name__ == "Link"
+
+
+def _filter(**attributes: Any) -> type:
+    """A filter with these attributes: a type, or a type and a default."""
+    pairs = {key: of if isinstance(of, tuple) else (of, None) for key, of in attributes.items()}
+    body: dict[str, Any] = {key: default for key, (_, default) in pairs.items()}
+    body |= {"__annotations__": {key: of for key, (of, _) in pairs.items()}, "__module__": __name__}
+    return strawberry.input(type("ThingFilter", (), body), description="Which.")
+
+
+COLUMNS: dict[str, Any] = {
+    "text": str,
+    "note": str | None,
+    "count": int,
+    "total": BigInt,
+    "size": Size,
+    "data": JSON,
+    "is_new": bool,
+    "due_at": datetime.datetime | None,
+    "parent_id": ID | None,
+    "box_id": ID,
+    "tmdb_id": int,
+    "device_id": str | None,
+    "tokens_before": int,
+    "has_files": bool,
+}
+
+
+def _things(**options: Any) -> list[type]:
+    return [_thing(COLUMNS, **options)]
+
+
+def _linked(link: Any, **columns: Any) -> list[type]:
+    """A type with the link, and what it leads to."""
+    return [_thing({**COLUMNS, "link": link, **columns}), _thing({"thing_id": ID, "rank": int | None}, name="Part")]
+
+
+def _taking(**attributes: Any) -> list[type]:
+    cls: Any = _thing(COLUMNS)
+    taken = type("ThingInput", (), {"__annotations__": attributes, "__module__": __name__})
+    cls.__standard__ = Standard(taken, [], "", is_watched=False)
+    return [cls]
+
+
+class ThingInput:
+    """What a client may set."""
+
+    text: str
+    """A text."""
+
+
+def _within(*links: Any) -> list[type]:
+    cls = _thing({**COLUMNS, **{f"link_{n}": link for n, link in enumerate(links)}})
+    standard(cls, input=ThingInput, within="boxs")
+    return [cls, _thing({}, name="Box")]
+
+
+@event("things", op="insert")
+class Costed:
+    """An event with a column that the feed holds as a text."""
+
+    cost_usd: decimal.Decimal
+    """How much."""
+
+
+@query
+async def bare(info: Info, what: int) -> int:
+    """A field whose argument says nothing."""
+    return what
+
+
+WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
+    ("no such order", lambda: _things(order="rank"), ("ordered by rank, which Thing does not have", "Declare it")),
+    ("nullable order", lambda: _things(order="-due_at"), ("ordered by due_at, which may be null", "coalesce(due_at")),
+    ("order of JSON", lambda: _things(order="data"), ("ordered by data, a JSON", "no cursor can hold")),
+    (
+        "one of several orders",
+        lambda: _things(order=enum.Enum("Order", {"A": "text", "B": "-note"})),
+        ("ordered by note, which may be null",),
+    ),
+    ("unique", lambda: _things(unique=("rank",)), ("no column rank, which `unique` names", "Take it out")),
+    (
+        "order of a link",
+        lambda: _linked(page("Part", by="thing_id", order="-rank")),
+        ("Thing.link is ordered by rank, which may be null",),
+    ),
+    (
+        "order of many",
+        lambda: _linked(many("Part", by="thing_id", order="seq")),
+        ("Thing.link is ordered by seq, which Part does not have",),
+    ),
+    ("link to no type", lambda: _linked(page("Parts", by="thing_id")), ("leads to Parts, which is no type",)),
+    ("key of another kind", lambda: _linked(maybe("Part", key="tmdb_id")), ("follows tmdb_id, a int and no id",)),
+    (
+        "nullable key of one",
+        lambda: _linked(one("Part", key="parent_id")),
+        ("never null, but parent_id may be", 'maybe("Part", key="parent_id")'),
+    ),
+    ("no such by", lambda: _linked(page("Part", by="box_id")), ("box_id, which is no id of Part", "Declare it there")),
+    ("by of another kind", lambda: _linked(page("Part", by="rank")), ("rank, which is no id of Part",)),
+    ("neither by nor through", lambda: _linked(page("Part")), ("needs either `by`",)),
+    (
+        "by and through",
+        lambda: _linked(page("Part", by="thing_id", through=Through("between", "thing_id", "part_id"))),
+        ("needs either `by`",),
+    ),
+    ("no such column", lambda: _things(filter=_filter(rank=int | None)), ("about rank, which Thing does not have",)),
+    (
+        "no such compared column",
+        lambda: _things(filter=_filter(made_from=datetime.datetime | None)),
+        ("about made_at, which Thing does not have",),
+    ),
+    ("filter of another kind", lambda: _things(filter=_filter(count=str | None)), ("is str, and count is int",)),
+    ("an id for a text", lambda: _things(filter=_filter(tmdb_id=ID | None)), ("is ID, and tmdb_id is int",)),
+    ("a list compared", lambda: _things(filter=_filter(count_from=list[int] | None)), ("Give it the type",)),
+    ("filter of JSON", lambda: _things(filter=_filter(data=JSON | None)), ("data is JSON",)),
+    ("text in a number", lambda: _things(filter=_filter(count_contains=int | None)), ("looks for a text in count",)),
+    ("order of enumerations", lambda: _things(filter=_filter(size_from=Size | None)), ("which has no order",)),
+    ("has of what is never null", lambda: _things(filter=_filter(has_text=bool | None)), ("which it always has",)),
+    ("has of no boolean", lambda: _things(filter=_filter(has_note=str | None)), ("Write `bool | None`",)),
+    (
+        "list that cannot ask for null",
+        lambda: _things(filter=_filter(note=list[str] | None)),
+        ("cannot ask for rows without note", "list[str | None] | None"),
+    ),
+    (
+        "list that takes null in vain",
+        lambda: _things(filter=_filter(text=list[str | None] | None)),
+        ("text is never null", "list[str] | None"),
+    ),
+    (
+        "value that cannot ask for null",
+        lambda: _things(filter=_filter(note=str | None)),
+        ("cannot ask for rows without note", "= strawberry.UNSET"),
+    ),
+    (
+        "value that takes null in vain",
+        lambda: _things(filter=_filter(text=(str | None, strawberry.UNSET))),
+        ("text is never null", "`= None`"),
+    ),
+    ("input of no column", lambda: _taking(rank=int), ("ThingInput.rank is no column of Thing",)),
+    ("input of another kind", lambda: _taking(tmdb_id=ID | None), ("is ID, and Thing.tmdb_id is int",)),
+    ("a text for an id", lambda: _taking(box_id=str), ("is str, and Thing.box_id is ID",)),
+    ("two types of a table", lambda: [_thing({}), _thing({}, name="Other", table="things")], ("are both the table",)),
+    ("within without a link", _within, ("within='boxs', but it has no links to that table", "notebook = one(")),
+    (
+        "within with two links",
+        lambda: _within(one("Box", key="box_id"), maybe("Box", key="parent_id")),
+        ("has 2 links to that table",),
+    ),
+    ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), [pytest.param(make, said, id=name) for name, make, said in WRONG])
+def test_what_would_answer_wrongly_is_refused_with_what_to_write(
+    make: Callable[[], list[Any]], said: tuple[str, ...]
+) -> None:
+    with pytest.raises(WrongDeclaration) as refused:
+        _check(*make())
+    for part in said:
+        assert part in str(refused.value)
+    assert len(refused.value.problems) <= 1, "nothing else is wrong"
+
+
+RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
+    ("every kind that a cursor holds", lambda: _things(order=enum.Enum("Order", {k: k for k in ("text", "count")}))),
+    ("large number", lambda: _things(order="-total")),
+    ("boolean", lambda: _things(order="is_new")),
+    ("enumeration", lambda: _things(order="size")),
+    ("nulls", lambda: _things(filter=_filter(note=list[str | None] | None, parent_id=(ID | None, strawberry.UNSET)))),
+    ("ids of others", lambda: _things(filter=_filter(tmdb_id=list[int] | None, device_id=list[str | None] | None))),
+    (
+        "columns that are named like tests",
+        lambda: _things(filter=_filter(tokens_before=int | None, has_files=bool | None)),
+    ),
+    ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
+    ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
+    ("links", lambda: _linked(page("Part", by="thing_id"))),
+    ("one link to a parent", lambda: _within(one("Box", key="box_id"))),
+]
+
+
+@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in RIGHT])
+def test_what_is_right_is_not_refused(make: Callable[[], list[Any]]) -> None:
+    _check(*make())
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(WrongDeclaration) as refused:
+        _check(*_things(order="rank", filter=_filter(count=str | None)))
+    assert len(refused.value.problems) == 2
+
+
+def test_a_schema_with_a_wrong_declaration_is_not_built() -> None:
+    with pytest.raises(WrongDeclaration, match="ordered by rank"):
+        _built(Unordered)
+    with pytest.raises(WrongDeclaration, match=r"Query\.bare\(what:\) has no description"):
+        _built(Category, Attachment, bare)
+
+
+@entity("unordered", order="rank")
+class Unordered(Node):
+    """Something in an order that there is not."""
+
+
+@entity("categories")
+class Category(Node):
+    """A name for several things."""
+
+    name: str
+    """What it is called."""
+
+    attachments = page("Attachment", by="category_id")
+    """What is filed under it."""
+
+
+@entity("attachments")
+class Attachment(Node):
+    """Something that is filed under a category."""
+
+    name: str
+    """What it is called."""
+    category_id: strawberry.Private[strawberry.ID]
+
+    category = one("Category", key="category_id")
+    """What it is filed under."""
+
+
+class NameInput:
+    """What a client may set."""
+
+    name: str
+    """What it is called."""
+
+
+standard(Category, input=NameInput)
+standard(Attachment, input=NameInput, within="categories")
+
+
+def test_conventional_fields_are_worded_as_a_person_would() -> None:
+    sdl = _built(Category, Attachment)
+    for said in (
+        "Make an attachment.",
+        "What to change in an attachment.",
+        "An attachment was made, changed, deleted or restored.",
+        "One of the caller's categories by its id",
+        "Each change of the caller's categories",
+        "An Attachment with its place in the list.",
+        "Only of this category;",
+        "categoryId: ID",
+    ):
+        assert said in sdl
+    for fault in ("a attachment", "A Attachment", "categorys", "categorieId", "categorie "):
+        assert fault not in sdl
