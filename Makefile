@@ -50,6 +50,10 @@ schema: $(PROJECT) ## write schema.graphql and sql/schema.sql anew
 	@$(BIN)/parley schema --write
 	@$(BIN)/parley schema --sql --write
 
+.PHONY: wheel
+wheel: install ## build dist/parley-*.whl, the page included
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
+
 .PHONY: lock
 lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and lock them
 	@$(PIP) install --quiet uv
