@@ -19,7 +19,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
-from gateway.schema import describe
+from gateway.schema import describe, mistakes
 from gateway.schema.entity import entity_of
 from gateway.schema.level import TOLD, Lookup
 from gateway.schema.signature import INFO, parameters_of, signed
@@ -140,12 +140,13 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
         try:
             return fill(await function(info, input=input), [])
         except (Invalid, NotFound, Conflict) as error:
-            return fill(getattr(error, "current", None), [UserError.of(error)])
+            found = await mistakes.of_error(info.context, error, shown)
+            return fill(getattr(error, "current", None), [UserError.of(each) for each in found])
         except asyncpg.PostgresError as error:
-            refused = info.context.rules.explain(error)
-            if refused is None:
+            found = await mistakes.of_refusal(info.context, error)
+            if not found:
                 raise
-            return fill(None, [UserError.of(refused)])
+            return fill(None, [UserError.of(each) for each in found])
 
     resolve.__annotations__ = {
         "info": strawberry.Info,

@@ -106,12 +106,31 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
 
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
-    `nulls`."""
+    `nulls`. Raises `Invalid` with each id that is none."""
+    try:
+        return _given(vars(input), without, nulls)
+    except Invalid:
+        raise _all_invalid(vars(input), without, nulls) from None
+
+
+def _given(values: Mapping[str, Any], without: Collection[str], nulls: bool) -> dict[str, Any]:
     return {
         name: id_of(value, name) if value is not None and (name == "id" or name.endswith("_id")) else value
-        for name, value in vars(input).items()
+        for name, value in values.items()
         if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
     }
+
+
+def _all_invalid(values: Mapping[str, Any], without: Collection[str], nulls: bool) -> Invalid:
+    found: dict[str, Any] = {}
+    mistakes: list[Invalid] = []
+    for name, value in values.items():
+        try:
+            found |= _given({name: value}, without, nulls)
+        except Invalid as mistake:
+            mistakes.append(mistake)
+    first, *others = mistakes
+    return Invalid(first.message, field=first.field, others=others, values=found)
 
 
 def _expected(input: Any) -> int | None:
@@ -147,11 +166,12 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
     guard = "deleted_at IS NULL" if entity_of(cls).deletable else "true"
 
     async def edit(info: Any, input: Any) -> Any:
-        values = given(input, without=("id", "expected_version"), nulls=True)
+        values = given(input, without=("expected_version",), nulls=True)
+        id = values.pop("id")
         if not values:
             raise Invalid("Give at least one value to change.")
         async with info.context.autocommit() as db:
-            return await change(db, cls, id_of(input.id), values, expected=_expected(input), guard=guard)
+            return await change(db, cls, id, values, expected=_expected(input), guard=guard)
 
     taken = _input(
         f"Update{cls.__name__}Input",

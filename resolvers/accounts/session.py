@@ -122,7 +122,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     """Make an account and sign in. Where the account exists already and the password is its own, this only signs in."""
     refused = check_password(input.password, email=input.email)
     if refused is not None:
-        raise Invalid(refused, field="password")
+        raise Invalid(refused, field="password", of=User, values=_names(input))
     if (existing := await _authenticate(info, input.email, input.password, guess=False)) is not None:
         return await _begin(info, existing, input)
     hashed = await info.context.accounts.passwords.hash(input.password)
@@ -236,11 +236,14 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
 
 
 async def _make_account(db: Statements, user_id: UUID, hashed: str, input: SignUpInput) -> None:
-    names = {"email": input.email, "username": input.username, "full_name": input.full_name}
-    await db.insert(User, {"id": user_id, **names})
+    await db.insert(User, {"id": user_id, **_names(input)})
     # Lowered as at sign-in: the database lowers some alphabets otherwise.
     email = input.email.lower()
     await db.row(sql.accounts.login.create, email=email, username=input.username, password_hash=hashed)
+
+
+def _names(input: SignUpInput) -> dict[str, Any]:
+    return {"email": input.email, "username": input.username, "full_name": input.full_name}
 
 
 def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_hash: bytes) -> dict[str, Any]:
