@@ -156,7 +156,10 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
             return await create(db, cls, given(input))
 
     taken = _input(
-        f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)}
+        f"Create{cls.__name__}Input",
+        f"The values of a new {describe.words(cls)}. What is left out takes its default.",
+        input,
+        {"id": (strawberry.ID | None, _ID)},
     )
     text = f"Make a {describe.words(cls)}. Sent again with the same id and values, it gives the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
@@ -175,9 +178,9 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
 
     taken = _input(
         f"Update{cls.__name__}Input",
-        f"What to change in a {describe.words(cls)}. What is left out stays as it is.",
+        f"Changes to one {describe.words(cls)}. Fields that are left out keep their values.",
         input,
-        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+        {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
     text = f"Change a {describe.words(cls)}."
@@ -201,9 +204,9 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
     taken = _input(
         f"{verb.title()}{cls.__name__}Input",
-        f"Which {describe.words(cls)} to {verb}.",
+        f"Names the {describe.words(cls)} to {verb}, and the version that it is expected to have.",
         object,
-        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+        {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
     return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
@@ -218,6 +221,10 @@ async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool
         if conflict.current is None or conflict.field == ("expected_version",):
             raise
         return cast("T", conflict.current)
+
+
+def _named(cls: type) -> str:
+    return f"The {describe.words(cls)}'s id, a UUID."
 
 
 def _function(body: Callable[..., Any], name: str, text: str, *, returns: Any, **arguments: Any) -> Callable[..., Any]:

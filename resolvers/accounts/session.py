@@ -89,12 +89,12 @@ class SignUpInput:
 
 @input_type
 class SignInInput:
-    """Who signs in, on which device."""
+    """An account's address and password, and the device that signs in."""
 
     email: str
     """The address or the user name of the account."""
     password: str
-    """Its password."""
+    """The account's password."""
     device_id: str | None = None
     """The client's id of the device; a new one if left out."""
     device_name: str | None = None
@@ -103,15 +103,15 @@ class SignInInput:
 
 @input_type
 class RefreshSessionInput:
-    """A refresh token, which this uses up."""
+    """A refresh token that has not been used yet. It works once."""
 
     refresh_token: str
-    """The last one that was given out."""
+    """The one that came with the last access token."""
 
 
 @input_type
 class SignOutInput:
-    """Which session to end."""
+    """Names the session to end."""
 
     session_id: strawberry.ID | None = None
     """Another one of the caller's sessions; the caller's own if left out."""

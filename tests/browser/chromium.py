@@ -121,7 +121,7 @@ class Page:
         match message.get("method"), message.get("params", {}):
             case "Network.requestWillBeSent", {"request": {"url": url, **request}}:
                 self.requests.append(url)
-                self.bodies.append(request.get("postData", ""))
+                self.bodies.append(str(request.get("postData", "")))
             case "Network.webSocketCreated", {"url": url}:
                 self.requests.append(url)
             case "Network.webSocketFrameSent", {"response": {"payloadData": data}}:
