@@ -308,6 +308,8 @@ _DONE = {"pending": "proposed", "executing": "started"}
 def _refusal(wanted: ToolStatus, last: Any) -> str:
     done = _DONE.get(last["to_status"], last["to_status"])
     asked = _DONE.get(wanted.value, wanted.value)
+    if last["to_status"] == "pending" and wanted not in (ToolStatus.APPROVED, ToolStatus.CANCELLED):
+        return f"This execution cannot be {asked}: it is not approved yet."
     who = {"user": "the user", "agent": "the agent"}.get(last["actor"], "the system")
     reason = f" ({last['reason']})" if last["reason"] else ""
     return (

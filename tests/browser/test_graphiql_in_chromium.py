@@ -295,6 +295,25 @@ async def test_two_windows_never_use_one_refresh_token_twice(page: Page, serving
     assert (await client.data("{ viewer { email } }"))["viewer"]["email"] == demo.EMAIL
 
 
+async def test_without_web_locks_a_window_keeps_its_session_to_itself(page: Page, serving: Serving) -> None:
+    """As on a page that came over HTTP from another machine."""
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source="delete Navigator.prototype.locks")
+    await visit(page, serving.url)
+    await sign_in(page)
+    before = await kept(page)
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    after = await kept(page)
+    assert after["accessToken"] != before["accessToken"]
+    assert after["refreshToken"] not in await page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    async with another_window(page) as other:
+        await visit(other, serving.url)
+        assert await other.evaluate("document.forms['signed-in'].hidden")
+    await visit(page, serving.url)
+    await page.until("document.querySelector('#who').textContent === 'demo@parley.example'")
+
+
 async def test_history_outlives_the_window_without_passwords_or_headers(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
     await ready(page, "SignIn")
