@@ -15,6 +15,7 @@ PACKAGES := $(VENV)/.packages
 PROJECT := $(VENV)/.project
 MODULES := $(GRAPHIQL)/node_modules/.installed
 CLIENTS := tests/clients/npm/node_modules/.installed
+NODES := tests/clients/nodes/node_modules/.installed
 PEERS := tests/bench/peers/node_modules/.installed
 STOCK := $(VENV)/.bench
 
@@ -29,6 +30,10 @@ serve: install ## serve Parley, on an embedded database unless PARLEY_DATABASE_U
 .PHONY: test
 test: install $(CLIENTS) ## run the tests
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: nodes
+nodes: $(NODES) ## install older versions of Node.js (90 MB), for the tests of the README's scripts
+	@:
 
 .PHONY: lint
 lint: $(PROJECT) ## check style and types
@@ -50,6 +55,10 @@ schema: $(PROJECT) ## write schema.graphql and sql/schema.sql anew
 	@$(BIN)/parley schema --write
 	@$(BIN)/parley schema --sql --write
 
+.PHONY: wheel
+wheel: install ## build dist/parley-*.whl, the page included
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
+
 .PHONY: lock
 lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and lock them
 	@$(PIP) install --quiet uv
@@ -62,7 +71,7 @@ lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and l
 
 .PHONY: clean
 clean: ## remove everything that make has made, but no data
-	rm -rf $(VENV) $(dir $(MODULES) $(CLIENTS) $(PEERS)) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(dir $(MODULES) $(CLIENTS) $(NODES) $(PEERS)) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway resolvers tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: install
@@ -108,7 +117,7 @@ $(STOCK): tests/bench/requirements.lock $(PACKAGES)
 	@touch $@
 
 # The machine's npm if it is new enough, and else the one that comes from Python's registry.
-$(MODULES) $(CLIENTS) $(PEERS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
+$(MODULES) $(CLIENTS) $(NODES) $(PEERS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
 	@echo "Installing the npm packages of $*"
 	@npm=npm; case "$$(npm --version 2>/dev/null)" in ''|[1-8].*) npm="$(CURDIR)/$(BIN)/npm";; esac; \
 	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \

@@ -130,9 +130,9 @@ def explain(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _sdl() -> str:
-    from gateway.schema.build import build_schema
+    from gateway.schema.build import sdl
 
-    return build_schema().as_str() + "\n"
+    return sdl()
 
 
 def _sql() -> str:

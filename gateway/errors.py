@@ -7,7 +7,7 @@ is not one of these is a bug of ours: the caller gets `INTERNAL` with a referenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -24,9 +24,27 @@ class ParleyError(Exception):
 
 
 class Invalid(ParleyError):
-    """A value breaks a rule. `field` is its path in the input, or the argument of a query that takes an id."""
+    """A value breaks a rule. `field` is its path in the input, or the argument of a query that takes an id.
+
+    `others` are further mistakes in the same input. `values` are what else of it was to be written, by column, so that
+    a mutation can answer with all mistakes at once: of the table of `of`, or else of the object that it returns.
+    """
 
     code = "INVALID"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | tuple[str, ...] = (),
+        others: Sequence[ParleyError] = (),
+        values: Mapping[str, Any] | None = None,
+        of: type | None = None,
+    ) -> None:
+        super().__init__(message, field=field)
+        self.others = others
+        self.values = values
+        self.of = of
 
 
 class NotFound(ParleyError):

@@ -22,6 +22,12 @@ from gateway.refusal import Refusal
 from gateway.shared_port import site
 
 FAMILIES = {
+    "parley_build_info": ("gauge", "Always 1; the labels hold the version of Parley and of Python."),
+    "process_cpu_seconds": ("counter", "CPU time that the process has used, in user and system mode."),
+    "process_resident_memory_bytes": ("gauge", "Physical memory that the process holds."),
+    "process_virtual_memory_bytes": ("gauge", "Address space of the process."),
+    "process_start_time_seconds": ("gauge", "When the process started, in seconds since 1970."),
+    "process_open_fds": ("gauge", "File descriptors that the process has open."),
     "parley_worker_up": ("gauge", "Whether the worker answers."),
     "parley_worker_starts": ("counter", "How often the worker was started."),
     "parley_operations": ("counter", "Operations by the way that they ran, and why not breadth-first."),

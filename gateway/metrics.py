@@ -5,12 +5,16 @@ The work itself adds to plain numbers; what they come to is put together when so
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import accumulate
 from time import perf_counter
 from typing import Any
+
+import psutil
 
 from gateway.broker.protocol import Broker
 from gateway.data.pipeline import Pipelines
@@ -34,6 +38,8 @@ BREADTH_FIRST = "breadth_first"
 MOST_NAMES = 50
 """Clients choose the names of their operations: those that run most have a number of their own, and the rest one."""
 REST = "(other)"
+
+_BUILD = {"version": version("parley"), "python": platform.python_version()}
 
 
 @dataclass(slots=True)
@@ -106,6 +112,8 @@ class Instruments:
         """All numbers as they are now."""
         found: list[Sample] = [
             ("parley_worker_up", "", {}, 1),
+            ("parley_build_info", "", _BUILD, 1),
+            *_of_process(psutil.Process()),
             ("parley_sockets_open", "", {}, len(self.sockets)),
             *_each("parley_sockets_refused", "cap", self.admission.refused),
             *_each("parley_requests_refused", "status", self.refused),
@@ -121,6 +129,18 @@ class Instruments:
         if isinstance(self.engine, MeasuredEngine):
             found += _of_meter(self.engine, self.engine.meter, self.live.counts)
         return found
+
+
+def _of_process(process: psutil.Process) -> Iterator[Sample]:
+    """Under the names that Prometheus' own client libraries use, so that ready-made dashboards find them."""
+    with process.oneshot():
+        used, memory = process.cpu_times(), process.memory_info()
+        yield "process_cpu_seconds", "_total", {}, used.user + used.system
+        yield "process_resident_memory_bytes", "", {}, memory.rss
+        yield "process_virtual_memory_bytes", "", {}, memory.vms
+        yield "process_start_time_seconds", "", {}, process.create_time()
+        if hasattr(process, "num_fds"):  # Windows has no file descriptors
+            yield "process_open_fds", "", {}, process.num_fds()
 
 
 def _each(name: str, label: str, counts: Mapping[Any, int]) -> Iterator[Sample]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -146,6 +147,36 @@ async def test_a_value_that_breaks_a_rule_is_refused_in_its_words(
             assert differences(before, await rows_of(superuser, estate.user_id)) == []
     assert Refusal(code, rule.field, rule.reason) in met
     assert {refusal.field for refusal in met} == {rule.field}
+
+
+def breakable(mutation: Mutation) -> dict[str, Rule]:
+    """A rule for each field that a mutation writes into the table of most of its rules."""
+    met = [rule for rule, by in CASES if by.name == mutation.name and rule.field not in mutation.ids]
+    tables = Counter(rule.table for rule in met)
+    return {rule.field: rule for rule in met if rule.table == max(tables, key=tables.__getitem__)}
+
+
+SEVERAL = [mutation for mutation in mutations(SCHEMA) if len(breakable(mutation)) > 1]
+
+
+@pytest.mark.parametrize("mutation", SEVERAL, ids=str)
+async def test_all_values_that_break_a_rule_are_named_at_once(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    bad: dict[str, Any] = {}
+    alone: list[Refusal] = []
+    for field, rule in breakable(mutation).items():
+        for value in candidates(rule, mutation):
+            given = await good_input(estate, mutation) | {field: value}
+            found = refusals(await estate.client.run(mutation.operation, input=given))
+            if field not in bad and found:
+                bad[field], alone = value, [*alone, *found]
+    given = await good_input(estate, mutation) | bad
+    before = await rows_of(superuser, estate.user_id)
+    together = refusals(await estate.client.run(mutation.operation, input=given))
+    assert sorted(together, key=str) == sorted(alone, key=str)
+    assert {refusal.field for refusal in together} == set(breakable(mutation))
+    assert differences(before, await rows_of(superuser, estate.user_id)) == []
 
 
 def test_every_rule_can_be_met_with() -> None:

@@ -29,7 +29,7 @@ def panels() -> Iterator[dict[str, Any]]:
 def named() -> set[str]:
     """The metrics that the dashboard asks for."""
     asked = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
-    return set(re.findall(r"\bparley_\w+", asked))
+    return set(re.findall(r"\b(?:parley|process)_\w+", asked))
 
 
 def test_dashboard_asks_for_metrics_that_there_are() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,34 @@ from gateway import demo
 from gateway.auth.password import LONGEST, SHORTEST
 from gateway.config import Settings, settings_table
 from gateway.data.opening import OpenDatabase
+from gateway.errors import Conflict, ParleyError
+from gateway.execution import document, persisted
 from gateway.execution.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.limits import Limits
 from gateway.http.unreadable import MAX_LINE_BYTES
 from gateway.schema import containing
 from gateway.schema.connection import LARGEST_PAGE
 from gateway.schema.node import MOST_NODES
-from tests.clients.node import NODE, SCRIPTS
+from tests.clients.node import NODES, OLDEST_NODE, SCRIPTS
 from tests.database import Database
+from tests.line import line_to
 from tests.serving import PATIENCE_SECONDS, Client, Serving, first, serving_on
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 RELEASE = "01980000-0000-7000-8000-000000000001"
+
+NODE_VERSIONS = (20, 22, 24)
+needs_clients = pytest.mark.skipif(
+    not NODES or not (SCRIPTS / "node_modules").is_dir(), reason="there is no Node, or no packages"
+)
+
+
+def node_of(version: int) -> str:
+    """Node in this version; the test is skipped where it is not installed."""
+    if version not in NODES:
+        pytest.skip(f"there is no Node {version}: make nodes")
+    return NODES[version]
 
 
 def blocks(language: str) -> list[str]:
@@ -116,7 +132,7 @@ async def test_curl_commands_run_as_pasted(serving: Serving) -> None:
 
 
 async def test_operations_run_in_graphiql(reader: Client) -> None:
-    query, mutation, subscription = blocks("graphql")
+    query, mutation, subscription, follow = blocks("graphql")
     inbox = await reader.data(query)
     assert inbox["viewer"]["conversations"]["nodes"][0]["lastMessage"]["content"]
     # From a cursor, so that it does not matter when the gateway gets to it.
@@ -126,28 +142,78 @@ async def test_operations_run_in_graphiql(reader: Client) -> None:
         sent = (await reader.data(mutation))["addMessage"]
         assert sent["userErrors"] == []
         (event,) = await first(events, 1)
+        events = await socket.subscribe(follow, after=start)
+        # The new message changed its conversation, and so does this.
+        await reader.make("updateConversation", "conversation", id=RELEASE, isPinned=True)
+        changes = [each["conversationChanged"] for each in await first(events, 2)]
     assert event["messageAdded"]["message"]["content"] == sent["message"]["content"]
+    assert [(change["op"], change["conversation"]["id"]) for change in changes] == [("UPDATED", RELEASE)] * 2
 
 
-@pytest.mark.skipif(NODE is None or not (SCRIPTS / "node_modules").is_dir(), reason="there is no Node, or no packages")
-async def test_script_that_resumes_runs(serving: Serving, reader: Client) -> None:
-    (script,) = blocks("js")
-    older = 'import { WebSocket as packaged } from "ws"; globalThis.WebSocket ??= packaged;'
+@asynccontextmanager
+async def pasted(script: str, url: str, node: str) -> AsyncIterator[asyncio.StreamReader]:
+    """What a script of the README prints, run as a module where its packages are."""
     process = await asyncio.create_subprocess_exec(
-        *(str(NODE), "--input-type=module", "--eval", older + script.replace(ADDRESS, serving.url)),
+        *(node, "--input-type=module", "--eval", script.replace(ADDRESS, url)),
         cwd=SCRIPTS,
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            assert await process.stdout.readline() == b"Ada Demo\n"
-            said = {"conversationId": RELEASE, "role": "USER", "content": "Seen live"}
-            await reader.make("addMessage", "message", **said)
-            assert await process.stdout.readline() == b"Seen live\n"
+            yield process.stdout
     finally:
         process.kill()
         await process.communicate()
+
+
+async def say(reader: Client, content: str) -> None:
+    await reader.make("addMessage", "message", conversationId=RELEASE, role="USER", content=content)
+
+
+@needs_clients
+@pytest.mark.parametrize("version", NODE_VERSIONS)
+async def test_script_that_resumes_runs_as_pasted(serving: Serving, reader: Client, version: int) -> None:
+    script, _ = blocks("js")
+    async with pasted(script, serving.url, node_of(version)) as printed:
+        assert await printed.readline() == b"Ada Demo\n"
+        await say(reader, "Seen live")
+        assert await printed.readline() == b"Seen live\n"
+
+
+@needs_clients
+@pytest.mark.parametrize("version", NODE_VERSIONS)
+async def test_apollo_resumes_with_the_link_as_pasted(serving: Serving, reader: Client, version: int) -> None:
+    script, apollo = blocks("js")
+    start, _, _ = script.partition("const watch = ")
+    async with (
+        line_to(serving.url) as line,
+        pasted(start + apollo, line.url, node_of(version)) as printed,
+    ):
+        assert await printed.readline() == b"Ada Demo\n"
+        await say(reader, "Live")
+        assert await printed.readline() == b"Apollo: Live\n"
+        line.cut()
+        await say(reader, "Missed")
+        await line.refused.wait()
+        line.mend()
+        assert await printed.readline() == b"Apollo: Missed\n"
+        await say(reader, "Live again")
+        assert await printed.readline() == b"Apollo: Live again\n"
+
+
+def test_versions_of_node_are_those_of_the_tests() -> None:
+    (oldest,) = set(re.findall(r"Node\.js (\d+) or newer", README))
+    assert int(oldest) == min(NODE_VERSIONS) == OLDEST_NODE
+
+
+def test_every_code_of_an_error_is_in_the_table() -> None:
+    rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", README, re.MULTILINE)
+    named = [code for row in rows for code in re.findall(r"`([A-Z_]+)`", row)]
+    # What is only ever a user error has no row here.
+    codes = {error.code for error in ParleyError.__subclasses__()} - {Conflict.code}
+    expected = {ParleyError.code, *codes, document.PARSE_FAILED, document.VALIDATION_FAILED, persisted.NOT_FOUND}
+    assert sorted(code for code in named if not code.startswith("PARLEY_")) == sorted(expected)
 
 
 async def test_after_a_restore_old_cursors_are_answered_with_resync(

@@ -7,32 +7,88 @@ message.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import asyncpg
 
+from gateway.data import statements
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 
 _COMMENTS = """
-    SELECT conname, obj_description(oid, 'pg_constraint') AS reason
-    FROM pg_constraint
-    WHERE connamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_constraint') IS NOT NULL
+    SELECT
+        conname, relname, contype = 'c' AS is_check, pg_get_expr(conbin, conrelid) AS condition,
+        obj_description(c.oid, 'pg_constraint') AS reason,
+        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
+    FROM pg_constraint AS c
+    JOIN pg_class AS t ON t.oid = conrelid
+    WHERE connamespace = 'parley'::regnamespace AND obj_description(c.oid, 'pg_constraint') IS NOT NULL
+    ORDER BY conname
 """
+_COLUMNS = """
+    SELECT relname, attname, attnotnull, format_type(atttypid, atttypmod) AS type
+    FROM pg_attribute
+    JOIN pg_class AS t ON t.oid = attrelid
+    WHERE relnamespace = 'parley'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+    ORDER BY attrelid, attnum
+"""
+_NEEDED = "A value is needed here: it cannot be null."
+
+Ask = Callable[..., Awaitable[list[Any]]]
+"""Runs a statement that reads no table, with its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Values that were to be written into a table, by column, as the driver takes them."""
+
+    table: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The rules of one table that look at nothing but a row's own columns."""
+
+    columns: tuple[str, ...]
+    uses: Mapping[str, frozenset[str]]
+    """The columns that each rule looks at."""
+    text: str
+    """Gives the names of the rules that do not hold for the values of `columns`."""
 
 
 class Rules:
-    """The wording of the database's rules, read once."""
+    """The rules of the database and their wording, read once."""
 
-    def __init__(self, reasons: dict[str, str]) -> None:
+    def __init__(
+        self, reasons: Mapping[str, str], checks: Mapping[str, Checks], needed: Mapping[str, frozenset[str]]
+    ) -> None:
         self._reasons = reasons
+        self._checks = checks
+        self._needed = needed
 
     @classmethod
     async def read(cls, connection: asyncpg.Connection) -> Rules:
-        return cls({row["conname"]: row["reason"] for row in await connection.fetch(_COMMENTS)})
+        rules, columns = await connection.fetch(_COMMENTS), await connection.fetch(_COLUMNS)
+        types, needed = defaultdict[str, dict[str, str]](dict), defaultdict[str, set[str]](set)
+        for row in columns:
+            types[row["relname"]][row["attname"]] = row["type"]
+            if row["attnotnull"]:
+                needed[row["relname"]].add(row["attname"])
+        checks = {
+            table: _checks(types[table], [rule for rule in rules if rule["relname"] == table and rule["is_check"]])
+            for table in {rule["relname"] for rule in rules if rule["is_check"]}
+        }
+        reasons = {rule["conname"]: rule["reason"] for rule in rules}
+        return cls(reasons, checks, {table: frozenset(names) for table, names in needed.items()})
 
     def explain(self, error: asyncpg.PostgresError) -> ParleyError | None:
         """The user error that a refusal stands for, or None when it is not the caller's mistake."""
         match error:
             case asyncpg.NotNullViolationError(column_name=str(column)):
-                return Invalid("A value is needed here: it cannot be null.", field=column)
+                return Invalid(_NEEDED, field=column)
             case asyncpg.ForeignKeyViolationError():
                 return NotFound(self._reason(error), field=_field(error))
             case asyncpg.UniqueViolationError():
@@ -46,12 +102,33 @@ class Rules:
             case _:
                 return None
 
+    async def broken(self, attempt: Attempt, ask: Ask) -> list[ParleyError]:
+        """Each rule that the values of an attempt break, of those that can be told by these values alone."""
+        table, values = attempt.table, attempt.values
+        null = {column for column in self._needed.get(table, ()) if values.get(column, "") is None}
+        found: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
+        if (checks := self._checks.get(table)) is not None:
+            (row,) = await ask(checks.text, *map(values.get, checks.columns))
+            broken = [name for name in row["broken"] if checks.uses[name] <= values.keys()]
+            found += [Invalid(self._reasons[name], field=_named(table, name)) for name in broken]
+        return found
+
     def _reason(self, error: asyncpg.PostgresError) -> str:
         reason = self._reasons.get(error.constraint_name or "")
         return reason or f"{error.args[0][0].upper()}{error.args[0][1:]}."
 
 
+def _checks(types: Mapping[str, str], rules: list[asyncpg.Record]) -> Checks:
+    uses = {rule["conname"]: frozenset(rule["columns"]) for rule in rules}
+    columns = tuple(sorted(frozenset().union(*uses.values())))
+    conditions = tuple((rule["conname"], rule["condition"]) for rule in rules)
+    return Checks(columns, uses, statements.broken_rules(tuple((name, types[name]) for name in columns), conditions))
+
+
 def _field(error: asyncpg.PostgresError) -> str | tuple[str, ...]:
-    table, constraint = error.table_name or "", error.constraint_name or ""
+    return _named(error.table_name or "", error.constraint_name or "")
+
+
+def _named(table: str, constraint: str) -> str | tuple[str, ...]:
     name, _, rule = constraint.removeprefix(table + "_").rpartition("_")
     return name if rule and name else ()

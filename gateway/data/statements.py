@@ -164,6 +164,17 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
     )
 
 
+def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, str], ...]) -> str:
+    """The names of the rules that do not hold, for values of these columns from `$1` on.
+
+    A column comes with its type, and a rule with its condition, as the catalogue of the database has them. No table is
+    read, so no caller is named.
+    """
+    given = ", ".join(f"${n}::{kind} AS {name}" for n, (name, kind) in enumerate(columns, 1))
+    broken = ",\n    ".join(f"CASE WHEN NOT ({condition}) THEN '{name}' END" for name, condition in rules)
+    return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {given}) AS given"
+
+
 @functools.lru_cache(maxsize=1024)
 def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
     """Change the row `$2` to the values of `names` from `$3` on, where `guard` holds.

@@ -26,6 +26,7 @@ from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
+from gateway.data.rules import Attempt
 from gateway.data.stamp import Stamp
 from gateway.errors import Unauthenticated, Unavailable
 
@@ -66,8 +67,13 @@ class Statements:
     async def maybe(self, entity: type[T], query: Query, **values: Any) -> T | None:
         """The one object that a hand-written query returns with `:columns`, or None."""
         described = _entity(entity)
-        arguments = query.arguments(self.user_id, described.encoded(values))
-        found = await self._row(query.returning(described.columns), arguments, described.record)
+        encoded = described.encoded(values)
+        arguments = query.arguments(self.user_id, encoded)
+        try:
+            found = await self._row(query.returning(described.columns), arguments, described.record)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            _remember(error, described.table, encoded)
+            raise
         return cast("T | None", found)
 
     async def get(self, entity: type[T], id: UUID, *also: str) -> T | None:
@@ -87,17 +93,22 @@ class Statements:
         if for_show and tenant is not None:
             columns = tenant.shown.get(described.table, columns)
         text = statements.insert(described.table, tuple(values), columns)
-        arguments = [self.user_id, *described.encoded(values).values()]
+        encoded = described.encoded(values)
+        arguments = [self.user_id, *encoded.values()]
 
         async def alone() -> list[Any]:
             return [await self._row(text, arguments, described.record)]
 
         pipelines = None if tenant is None else tenant.open_pipelines()
-        if tenant is None or pipelines is None:
-            (made,) = await alone()
-        else:
-            statement = RowStatement(tenant.stamp, text, arguments, described.record, tenant._committed)
-            (made,) = await pipelines.writes.send(statement, alone)
+        try:
+            if tenant is None or pipelines is None:
+                (made,) = await alone()
+            else:
+                statement = RowStatement(tenant.stamp, text, arguments, described.record, tenant._committed)
+                (made,) = await pipelines.writes.send(statement, alone)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            _remember(error, described.table, encoded)
+            raise
         return made  # type: ignore[no-any-return]
 
     async def update(
@@ -109,8 +120,13 @@ class Statements:
         """
         described = _entity(entity)
         text = statements.update(described.table, tuple(values), guard, described.columns)
-        arguments = [self.user_id, id, *described.encoded(values).values(), *parameters]
-        changed = await self._row(text, arguments, described.record)
+        encoded = described.encoded(values)
+        arguments = [self.user_id, id, *encoded.values(), *parameters]
+        try:
+            changed = await self._row(text, arguments, described.record)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            _remember(error, described.table, encoded)
+            raise
         return cast("T | None", changed)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
@@ -384,6 +400,11 @@ class _Autocommit:
             await tenant._end_turn(self._task)
         else:
             tenant._pass_on(self._task)
+
+
+def _remember(error: asyncpg.PostgresError, table: str, values: Mapping[str, Any]) -> None:
+    """Have an error know what was to be written."""
+    error.attempt = Attempt(table, values)  # type: ignore[attr-defined]
 
 
 def _entity(cls: type) -> Entity:

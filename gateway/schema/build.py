@@ -10,6 +10,7 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLSchema
+from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import describe, entity, event, root, standard
@@ -19,6 +20,15 @@ from gateway.schema.link_field import link_field
 from gateway.schema.node import node_queries
 from gateway.schema.scalars import SCALARS
 from gateway.schema.typing import object_type
+
+DESCRIPTION = """\
+Parley: a user's conversations with AI models, with their messages, tool executions, context optimizations and usage.
+
+`signIn` gives an access token, which goes into the header `Authorization: Bearer <token>`; every caller sees their own
+data alone. Ids are UUIDs, which clients may choose: a mutation that is sent again with the same id and values is done
+once. A mutation answers with what it changed, or in `userErrors` with every mistake that a person can mend. Lists are
+pages, forwards by `first` and `after` or backwards by `last` and `before`. Each event of a subscription has a `cursor`,
+from which a later one resumes as `after`."""
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
@@ -48,12 +58,19 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     schema = strawberry.Schema(
-        query=_root("Query", "What can be read.", functions),
-        mutation=_root("Mutation", "What can be changed. Each takes one `input`.", functions),
-        subscription=_root("Subscription", "What can be watched, over graphql-transport-ws.", functions),
+        query=_root("Query", "Reads. Nothing here changes data.", functions),
+        mutation=_root(
+            "Mutation",
+            "Changes. Each takes one `input` and answers what it changed, or in `userErrors` why it did nothing.",
+            functions,
+        ),
+        subscription=_root(
+            "Subscription", "Events, over a websocket (graphql-transport-ws) or as server-sent events.", functions
+        ),
         types=[*entities.values(), *events],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    schema._schema.description = describe.unwrapped(DESCRIPTION)
     refuse_undescribed(schema._schema)
     return schema
 
@@ -66,7 +83,9 @@ def graphql_schema() -> GraphQLSchema:
 
 def sdl() -> str:
     """The schema in the language that clients and reviewers read."""
-    return build_schema().as_str() + "\n"
+    schema = build_schema()
+    # Strawberry does not print it.
+    return f"{print_schema_definition(schema._schema)}\n\n{schema.as_str()}\n"
 
 
 def _own(module: ModuleType) -> list[Any]:

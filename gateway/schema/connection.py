@@ -138,7 +138,7 @@ def connection_type(node: type) -> type:
         cursor=_field(
             OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
         ),
-        node=_field(Computed(_itself), lambda edge: edge.node, node, f"The {name}."),
+        node=_field(Computed(_itself), lambda edge: edge.node, node, f"The {name} itself."),
     )
     return _type(
         f"{name}Connection",

@@ -21,7 +21,7 @@ from strawberry.utils.str_converters import to_snake_case
 def summary(subject: object) -> str | None:
     """The docstring of a class or function, unwrapped into paragraphs."""
     text = getattr(subject, "__doc__", None)
-    return _unwrap(text) if text else None
+    return unwrapped(text) if text else None
 
 
 def words(cls: type) -> str:
@@ -67,7 +67,7 @@ def attributes(cls: type) -> dict[str, str]:
     for statement, following in itertools.pairwise(body):
         name = _assigned(statement)
         if name and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            found[name] = _unwrap(str(following.value.value))
+            found[name] = unwrapped(str(following.value.value))
     return found
 
 
@@ -79,6 +79,7 @@ def _assigned(statement: ast.stmt) -> str | None:
             return None
 
 
-def _unwrap(text: str) -> str:
+def unwrapped(text: str) -> str:
+    """A text with each paragraph on one line."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

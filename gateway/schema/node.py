@@ -33,7 +33,7 @@ def _node(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
         return found
 
     text = "Any object of the caller by its id, also a deleted one; null when there is none."
-    return _declared(node, text, Node | None, id=(strawberry.ID, "Its id."))
+    return _declared(node, text, Node | None, id=(strawberry.ID, "The object's id, a UUID."))
 
 
 def _nodes(by_table: Mapping[str, Entity]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
-from gateway.schema import describe
+from gateway.schema import describe, mistakes
 from gateway.schema.entity import entity_of
 from gateway.schema.level import TOLD, Lookup
 from gateway.schema.signature import INFO, parameters_of, signed
@@ -130,7 +130,8 @@ def _mark(function: F, kind: Kind) -> F:
 def _mutation_field(function: Callable[..., Any]) -> Any:
     hints = typing.get_type_hints(function)
     payload_class, fill = _payload(function.__name__, hints["return"])
-    description = f"What to {_words(function.__name__)}."
+    # The input's own words say what it is, wherever it is met with.
+    description = hints["input"].__strawberry_definition__.description
     shown = getattr(hints["return"], "__entity__", None)
     below = shown and to_camel_case(to_snake_case(shown.name))
 
@@ -140,12 +141,13 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
         try:
             return fill(await function(info, input=input), [])
         except (Invalid, NotFound, Conflict) as error:
-            return fill(getattr(error, "current", None), [UserError.of(error)])
+            found = await mistakes.of_error(info.context, error, shown)
+            return fill(getattr(error, "current", None), [UserError.of(each) for each in found])
         except asyncpg.PostgresError as error:
-            refused = info.context.rules.explain(error)
-            if refused is None:
+            found = await mistakes.of_refusal(info.context, error)
+            if not found:
                 raise
-            return fill(None, [UserError.of(refused)])
+            return fill(None, [UserError.of(each) for each in found])
 
     resolve.__annotations__ = {
         "info": strawberry.Info,
@@ -157,7 +159,9 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
 
 def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
     """The payload type of a mutation, and how to fill it."""
-    errors = strawberry.field(description="Why nothing was done; empty when it was done.")
+    errors = strawberry.field(
+        description="Why the mutation did nothing: every mistake that was found. Empty when it succeeded."
+    )
     if returns is type(None):
         fields: dict[str, tuple[Any, str]] = {}
     elif hasattr(returns, "__payload__"):
@@ -171,7 +175,7 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
     annotations = {key: of | None for key, (of, _) in fields.items()} | {"user_errors": list[UserError]}
     cls = type(f"{title}Payload", (), {**body, "user_errors": errors, "__annotations__": annotations})
-    made = strawberry.type(cls, description=f"What came of `{to_camel_case(name)}`.")
+    made = strawberry.type(cls, description=f"The result of `{to_camel_case(name)}`.")
 
     def fill_with_object(result: Any, user_errors: list[UserError]) -> Any:
         return made(**dict.fromkeys(fields, result), user_errors=user_errors)
@@ -189,7 +193,3 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
 
     signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])
     return strawberry.subscription(resolver=resolve, description=describe.summary(function))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -157,14 +157,33 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
 
 def given(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
     """The values of an input that were given, by column. A null is as if not given, or clears the value with
-    `nulls`."""
+    `nulls`. Raises `Invalid` with each id that is none."""
     cls: type = type(input)
     ids = ids_of(cls)
+    try:
+        return _given(vars(input), ids, without, nulls)
+    except Invalid:
+        raise _all_invalid(vars(input), ids, without, nulls) from None
+
+
+def _given(values: Mapping[str, Any], ids: Collection[str], without: Collection[str], nulls: bool) -> dict[str, Any]:
     return {
         name: id_of(value, name) if name in ids and value is not None else value
-        for name, value in vars(input).items()
+        for name, value in values.items()
         if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
     }
+
+
+def _all_invalid(values: Mapping[str, Any], ids: Collection[str], without: Collection[str], nulls: bool) -> Invalid:
+    found: dict[str, Any] = {}
+    mistakes: list[Invalid] = []
+    for name, value in values.items():
+        try:
+            found |= _given({name: value}, ids, without, nulls)
+        except Invalid as mistake:
+            mistakes.append(mistake)
+    first, *others = mistakes
+    return Invalid(first.message, field=first.field, others=others, values=found)
 
 
 def _a(cls: type) -> str:
@@ -191,7 +210,10 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
             return await create(db, cls, given(input))
 
     taken = _input(
-        f"Create{cls.__name__}Input", f"A new {describe.words(cls)}.", input, {"id": (strawberry.ID | None, _ID)}
+        f"Create{cls.__name__}Input",
+        f"The values of a new {describe.words(cls)}. What is left out takes its default.",
+        input,
+        {"id": (strawberry.ID | None, _ID)},
     )
     text = f"Make {_a(cls)}. Sent again with the same id and values, it gives the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
@@ -201,17 +223,18 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
     guard = "deleted_at IS NULL" if entity_of(cls).deletable else "true"
 
     async def edit(info: Any, input: Any) -> Any:
-        values = given(input, without=("id", "expected_version"), nulls=True)
+        values = given(input, without=("expected_version",), nulls=True)
+        id = values.pop("id")
         if not values:
             raise Invalid("Give at least one value to change.")
         async with info.context.autocommit() as db:
-            return await change(db, cls, id_of(input.id), values, expected=_expected(input), guard=guard)
+            return await change(db, cls, id, values, expected=_expected(input), guard=guard)
 
     taken = _input(
         f"Update{cls.__name__}Input",
-        f"What to change in {_a(cls)}. What is left out stays as it is.",
+        f"Changes to one {describe.words(cls)}. Fields that are left out keep their values.",
         input,
-        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+        {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
     text = f"Change {_a(cls)}."
@@ -235,9 +258,9 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
     taken = _input(
         f"{verb.title()}{cls.__name__}Input",
-        f"Which {describe.words(cls)} to {verb}.",
+        f"Names the {describe.words(cls)} to {verb}, and the version that it is expected to have.",
         object,
-        {"id": (strawberry.ID, "Its id."), "expected_version": (BigInt | None, _EXPECTED)},
+        {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
     return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
@@ -252,6 +275,10 @@ async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool
         if conflict.current is None or conflict.field == ("expected_version",):
             raise
         return cast("T", conflict.current)
+
+
+def _named(cls: type) -> str:
+    return f"The {describe.words(cls)}'s id, a UUID."
 
 
 def _function(body: Callable[..., Any], name: str, text: str, *, returns: Any, **arguments: Any) -> Callable[..., Any]:

@@ -91,12 +91,12 @@ class SignUpInput:
 
 @input_type
 class SignInInput:
-    """Who signs in, on which device."""
+    """An account's address and password, and the device that signs in."""
 
     email: str
     """The address or the user name of the account. Spaces around it are ignored."""
     password: str
-    """Its password."""
+    """The account's password."""
     device_id: str | None = None
     """The client's id of the device; a new one if left out."""
     device_name: str | None = None
@@ -105,15 +105,15 @@ class SignInInput:
 
 @input_type
 class RefreshSessionInput:
-    """A refresh token, which this uses up."""
+    """A refresh token that has not been used yet. It works once."""
 
     refresh_token: str
-    """The last one that was given out."""
+    """The one that came with the last access token."""
 
 
 @input_type
 class SignOutInput:
-    """Which session to end."""
+    """Names the session to end."""
 
     session_id: strawberry.ID | None = None
     """Another one of the caller's sessions; the caller's own if left out."""
@@ -125,7 +125,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     input.email = input.email.strip()
     refused = check_password(input.password, email=input.email)
     if refused is not None:
-        raise Invalid(refused, field="password")
+        raise Invalid(refused, field="password", of=User, values=_names(input))
     caller = Caller("sign-up", network_of(info.context.client.address))
     with info.context.accounts.sign_up(info.context.client.address):
         existing = await _signed_up_before(info, input, caller)
@@ -258,11 +258,14 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
 
 
 async def _make_account(db: Statements, user_id: UUID, hashed: str, input: SignUpInput) -> None:
-    names = {"email": input.email, "username": input.username, "full_name": input.full_name}
-    await db.insert(User, {"id": user_id, **names})
+    await db.insert(User, {"id": user_id, **_names(input)})
     # Lowered as at sign-in: the database lowers some alphabets otherwise.
     email = input.email.lower()
     await db.row(sql.accounts.login.create, email=email, username=input.username, password_hash=hashed)
+
+
+def _names(input: SignUpInput) -> dict[str, Any]:
+    return {"email": input.email, "username": input.username, "full_name": input.full_name}
 
 
 def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_hash: bytes) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class ConversationOrder(enum.Enum):
 
 @input_type
 class ConversationFilter:
-    """Which conversations."""
+    """Conditions on a list of conversations. All that are given must hold."""
 
     is_pinned: bool | None = None
     """Pinned or not."""
@@ -128,7 +128,7 @@ class ConversationInput:
     """What a client may set in a conversation."""
 
     title: str | None = None
-    """Its title."""
+    """The title that lists show, up to 500 characters."""
     provider: str | None = None
     """Who runs its model."""
     model: str | None = None

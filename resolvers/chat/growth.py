@@ -164,7 +164,7 @@ async def finish_message(info: Info, input: FinishMessageInput) -> Message:
 
 @input_type
 class CancelMessageInput:
-    """Which message is to stop growing."""
+    """Names the message to stop."""
 
     id: strawberry.ID
     """The message's id."""

@@ -59,7 +59,7 @@ class MessageStatus(enum.Enum):
 
 @input_type
 class MessageFilter:
-    """Which messages."""
+    """Conditions on a list of messages. All that are given must hold."""
 
     role: list[MessageRole] | None = None
     """By any of these speakers."""

@@ -116,7 +116,7 @@ class ConversationPresence:
 @subscription
 async def presence(
     info: Info,
-    conversation_id: Annotated[strawberry.ID, strawberry.argument(description="The conversation.")],
+    conversation_id: Annotated[strawberry.ID, strawberry.argument(description="The conversation to watch.")],
 ) -> AsyncIterator[ConversationPresence]:
     """Which of the user's devices are at a conversation: now, and at each change.
 

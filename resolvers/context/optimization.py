@@ -66,9 +66,9 @@ class ContextOptimization(Node):
     optimization_type: OptimizationType
     """How it was done."""
     tokens_before: int
-    """Tokens of the context before."""
+    """How many tokens the context had before it was shortened."""
     tokens_after: int
-    """Tokens of the context after."""
+    """How many tokens the context had once it was shortened."""
     summary: str | None
     """The text that stands for the affected messages."""
     conversation_id: strawberry.Private[strawberry.ID]
@@ -98,9 +98,9 @@ class RecordContextOptimizationInput:
     optimization_type: OptimizationType
     """How it was done."""
     tokens_before: int
-    """Tokens of the context before."""
+    """How many tokens the context had before it was shortened."""
     tokens_after: int
-    """Tokens of the context after."""
+    """How many tokens the context had once it was shortened."""
     id: strawberry.ID | None = strawberry.UNSET
     """The new record's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
     summary: str | None = strawberry.UNSET

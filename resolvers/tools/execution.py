@@ -77,7 +77,7 @@ class Actor(enum.Enum):
 
 @input_type
 class ToolExecutionFilter:
-    """Which tool executions."""
+    """Conditions on a list of tool executions. All that are given must hold."""
 
     status: list[ToolStatus] | None = None
     """With any of these statuses."""
@@ -96,7 +96,7 @@ class ToolExecution(Node):
     tool_name: str
     """The tool to call."""
     parameters: JSON
-    """What to call it with."""
+    """The arguments of the call, as the tool defines them."""
     result: JSON | None
     """What it gave."""
     status: ToolStatus
@@ -179,7 +179,7 @@ class ProposeToolExecutionInput:
     conversation_id: strawberry.ID | None = strawberry.UNSET
     """The conversation it belongs to; its message's if left out."""
     parameters: JSON | None = strawberry.UNSET
-    """What to call it with."""
+    """The arguments of the call, as the tool defines them."""
 
 
 @mutation
@@ -211,17 +211,17 @@ class ToolMove:
 
 @input_type
 class ApproveToolExecutionInput(ToolMove):
-    """Which execution to let run."""
+    """Approval of a pending execution."""
 
 
 @input_type
 class StartToolExecutionInput(ToolMove):
-    """Which execution begins to run."""
+    """The start of an approved execution."""
 
 
 @input_type
 class CompleteToolExecutionInput(ToolMove):
-    """What an execution gave."""
+    """The outcome of an execution that succeeded."""
 
     result: JSON | None = None
     """What the tool gave."""
@@ -231,7 +231,7 @@ class CompleteToolExecutionInput(ToolMove):
 
 @input_type
 class FailToolExecutionInput(ToolMove):
-    """Why an execution failed."""
+    """The outcome of an execution that failed."""
 
     error_message: str
     """What went wrong."""
@@ -243,7 +243,7 @@ class FailToolExecutionInput(ToolMove):
 
 @input_type
 class CancelToolExecutionInput(ToolMove):
-    """Which execution to refuse or stop."""
+    """Refusal of a pending execution, or the end of one that was approved."""
 
 
 @mutation
@@ -308,6 +308,8 @@ _DONE = {"pending": "proposed", "executing": "started"}
 def _refusal(wanted: ToolStatus, last: Any) -> str:
     done = _DONE.get(last["to_status"], last["to_status"])
     asked = _DONE.get(wanted.value, wanted.value)
+    if last["to_status"] == "pending" and wanted not in (ToolStatus.APPROVED, ToolStatus.CANCELLED):
+        return f"This execution cannot be {asked}: it is not approved yet."
     who = {"user": "the user", "agent": "the agent"}.get(last["actor"], "the system")
     reason = f" ({last['reason']})" if last["reason"] else ""
     return (

@@ -10,12 +10,12 @@ from gateway import BigInt, Node, entity, input_type
 
 @input_type
 class UsageDayFilter:
-    """Which days."""
+    """Conditions on a list of days. All that are given must hold."""
 
     day_from: datetime.date | None = None
-    """This day or later."""
+    """This day or a later one."""
     day_before: datetime.date | None = None
-    """Before this day."""
+    """Earlier than this day, which is left out."""
 
 
 @entity("usage_days", order="-day", filter=UsageDayFilter, unique=("day",))

@@ -15,7 +15,7 @@ from gateway import Info, Node, create, entity, given, input_type, maybe, mutati
 
 @input_type
 class UsageLogFilter:
-    """Which lines of the usage log."""
+    """Conditions on the usage log. All that are given must hold."""
 
     provider: list[str] | None = None
     """Of any of these providers."""

@@ -1,5 +1,7 @@
 """A headless Chromium driven over the DevTools protocol, with nothing but aiohttp."""
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import itertools
@@ -26,6 +28,7 @@ OPTIONS = (
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
+    "--disable-background-timer-throttling",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
@@ -38,21 +41,28 @@ PATIENCE = 45
 class Page:
     """One tab, with a record of what it asked the network for and what it complained about."""
 
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
+    def __init__(self, client: ClientSession, address: str, socket: ClientWebSocketResponse) -> None:
         self.requests: list[str] = []
+        self.bodies: list[str] = []
         self.frames_sent: list[dict[str, Any]] = []
         self.complaints: list[str] = []
-        self._socket = socket
+        self._client, self._address, self._socket = client, address, socket
         self._session: str | None = None
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     async def open(self) -> None:
-        target = await self.call("Target.createTarget", url="about:blank")
+        target = await self.call("Target.createTarget", url="about:blank", newWindow=True)
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Network", "Page", "Runtime", "Log"):
             await self.call(f"{domain}.enable")
+
+    @asynccontextmanager
+    async def another_window(self) -> AsyncIterator[Page]:
+        """A second window of the same browser, which shares what the browser stores."""
+        async with _driven(self._client, self._address) as page:
+            yield page
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         id = next(self._ids)
@@ -73,7 +83,7 @@ class Page:
         try:
             await self.evaluate(f"""new Promise((met) => {{
                 const holds = () => {{ try {{ return {condition}; }} catch {{ return false; }} }};
-                const look = () => (holds() ? met() : requestAnimationFrame(look));
+                const look = () => (holds() ? met() : setTimeout(look, 10));
                 look();
             }})""")
         except TimeoutError:
@@ -109,8 +119,9 @@ class Page:
                 waiting.set_result(message["result"])
             return
         match message.get("method"), message.get("params", {}):
-            case "Network.requestWillBeSent", {"request": {"url": url}}:
+            case "Network.requestWillBeSent", {"request": {"url": url, **request}}:
                 self.requests.append(url)
+                self.bodies.append(str(request.get("postData", "")))
             case "Network.webSocketCreated", {"url": url}:
                 self.requests.append(url)
             case "Network.webSocketFrameSent", {"response": {"payloadData": data}}:
@@ -134,19 +145,26 @@ async def open_page(profile: Path) -> AsyncIterator[Page]:
     )
     try:
         address = await _debugger_address(process)
-        async with ClientSession() as client, client.ws_connect(address, max_msg_size=0) as socket:
-            page = Page(socket)
-            async with asyncio.TaskGroup() as tasks:
-                listening = [tasks.create_task(page.listen()), tasks.create_task(_drain(process))]
-                await page.open()
+        async with asyncio.TaskGroup() as tasks, ClientSession() as client:
+            draining = tasks.create_task(_drain(process))
+            async with _driven(client, address) as page:
                 yield page
-                for task in listening:
-                    task.cancel()
+            draining.cancel()
     finally:
         # Chromium is a family of processes; those left behind would hold its standard error open.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()
+
+
+@asynccontextmanager
+async def _driven(client: ClientSession, address: str) -> AsyncIterator[Page]:
+    async with client.ws_connect(address, max_msg_size=0) as socket, asyncio.TaskGroup() as tasks:
+        page = Page(client, address, socket)
+        listening = tasks.create_task(page.listen())
+        await page.open()
+        yield page
+        listening.cancel()
 
 
 async def _debugger_address(process: asyncio.subprocess.Process) -> str:

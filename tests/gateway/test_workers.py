@@ -162,6 +162,8 @@ async def test_one_scrape_answers_for_all_workers(gateway: GatewayProcess) -> No
         assert found["parley_worker_up", worker] == 1
         assert found["parley_worker_starts_total", worker] == 1
         assert found["parley_sockets_open", worker] >= 1
+    started = {found["process_start_time_seconds", worker] for worker in ("1", "2")}
+    assert started == {each.create_time() for each in workers_of(gateway).values()}
 
 
 async def test_worker_that_hangs_is_told_by_the_metrics_of_the_others(gateway: GatewayProcess) -> None:

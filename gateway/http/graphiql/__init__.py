@@ -22,8 +22,13 @@ FILES = {
     "graphql-ws.js": "node_modules/graphql-ws/umd/graphql-ws.min.js",
     "graphiql.js": "node_modules/graphiql/graphiql.min.js",
     "graphiql.css": "node_modules/graphiql/graphiql.min.css",
+    "explorer.js": "node_modules/@graphiql/plugin-explorer/dist/index.umd.js",
+    "explorer.css": "node_modules/@graphiql/plugin-explorer/dist/style.css",
     "session.js": "session.js",
+    "vault.js": "vault.js",
     "fetcher.js": "fetcher.js",
+    "live.js": "live.js",
+    "panel.js": "panel.js",
     "storage.js": "storage.js",
     "page.js": "page.js",
     "page.css": "page.css",
@@ -35,7 +40,8 @@ CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/sv
 NOT_INSTALLED = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Parley</title>
 <h1>Parley is running, but GraphiQL is not installed</h1>
-<p>Stop the gateway and run <code>make serve</code>: it fetches GraphiQL once, then starts the gateway.</p>
+<p>In a checkout, stop the gateway and run <code>make serve</code>: it installs GraphiQL, then starts the gateway.
+Elsewhere, install a wheel that was built with <code>make wheel</code>.</p>
 <p>The API itself works without it, at <code>{graphql_path}</code>.</p>
 </html>
 """

@@ -1,6 +1,7 @@
 /* The bar above GraphiQL, and GraphiQL itself. */
 
 import { createFetcher } from "./fetcher.js";
+import { Live } from "./live.js";
 import { Session } from "./session.js";
 import { openTab, storage } from "./storage.js";
 
@@ -8,8 +9,10 @@ const { graphqlPath, demo, examples } = await fetch("/graphiql/config.json").the
 const session = new Session(graphqlPath);
 const tabs = examples.map(({ query, variables }) => ({ query, variables: JSON.stringify(variables, null, 2) }));
 const forms = [...document.forms];
-const [signIn, useToken, signedIn] = forms;
+const [signIn, signUp, useToken, signedIn] = forms;
+const live = new Live(graphqlPath, session);
 
+await session.load();
 startBar();
 openTab(tabs[0]);
 renderGraphiQL();
@@ -20,10 +23,15 @@ function startBar() {
     signIn.elements.password.value = demo.password;
   }
   onSubmit(signIn, ({ email, password }) => session.signIn(email.value, password.value));
+  onSubmit(signUp, async ({ email, password, fullName }) => {
+    await session.signUp(email.value, password.value, fullName.value);
+    signUp.reset();
+  });
   onSubmit(useToken, ({ token }) => session.useToken(token.value.trim()).then(() => useToken.reset()));
   onSubmit(signedIn, () => session.signOut());
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", () => {
+      report("");
       show(document.forms[button.dataset.show]);
       document.forms[button.dataset.show].querySelector("input").focus();
     });
@@ -65,7 +73,8 @@ function report(text) {
 function renderGraphiQL() {
   ReactDOM.createRoot(document.querySelector("#graphiql")).render(
     React.createElement(GraphiQL, {
-      fetcher: createFetcher(graphqlPath, session),
+      fetcher: createFetcher(graphqlPath, session, live, report),
+      plugins: [GraphiQLPluginExplorer.explorerPlugin()],
       defaultTabs: tabs,
       defaultEditorToolsVisibility: "variables",
       shouldPersistHeaders: false,

@@ -1,88 +1,109 @@
-/* Who the page is signed in as: obtains, renews and forgets the token, and tells listeners of a "change". */
+/* Who is signed in, in all windows of this browser at once. Obtains, renews and forgets the tokens, and tells listeners
+   of a "change". */
 
-const STORED = "parley.session";
+import * as vault from "./vault.js";
+
 const NEAR_END = 60_000;
 const DEVICE = { deviceId: "graphiql", deviceName: "GraphiQL" };
 const GRANT = "accessToken refreshToken expiresAt user { email } userErrors { message }";
 
 export class Session extends EventTarget {
   #url;
-  #renewal;
-  // The refresh token is kept out of storage: it works once, and a duplicated browser tab would use it a second time,
-  // for which the gateway ends the whole session.
-  #refreshToken;
-  #access = JSON.parse(sessionStorage.getItem(STORED));
+  #grant;
 
   constructor(url) {
     super();
     this.#url = url;
+    vault.onChange(() => this.load());
+  }
+
+  /* Go on as whoever is signed in already. */
+  async load() {
+    this.#become(await vault.read());
   }
 
   get email() {
-    return this.#access?.email;
+    return this.#grant?.email;
   }
 
   async signIn(email, password) {
     const query = `mutation ($input: SignInInput!) { signIn(input: $input) { ${GRANT} } }`;
     const { signIn } = await this.#ask(query, { input: { email, password, ...DEVICE } });
-    this.#accept(signIn);
+    await this.#accept(signIn);
+  }
+
+  async signUp(email, password, fullName) {
+    const query = `mutation ($input: SignUpInput!) { signUp(input: $input) { ${GRANT} } }`;
+    const { signUp } = await this.#ask(query, { input: { email, password, fullName: fullName || null, ...DEVICE } });
+    await this.#accept(signUp);
   }
 
   async useToken(accessToken) {
     const { viewer } = await this.#ask("{ viewer { email } }", {}, accessToken);
     if (!viewer) throw new Error("The gateway does not accept this token.");
-    this.#accept({ accessToken, user: viewer });
+    await this.#accept({ accessToken, user: viewer });
   }
 
   /* Ends a session that this page began. A token that was pasted is only forgotten: its session is another program's. */
   async signOut() {
-    const { accessToken, expiresAt } = this.#access;
-    this.#forget();
+    const { accessToken, expiresAt } = this.#grant;
+    this.#become(undefined); // at once, for what listens
+    await vault.write(undefined);
+    await this.load();
     if (expiresAt) await this.#ask("mutation { signOut(input: {}) { userErrors { message } } }", {}, accessToken);
   }
 
   /* The headers for a request: what the Headers tab says, which wins, and the token. */
   async headers(own = {}) {
-    if (Object.keys(own).some((name) => name.toLowerCase() === "authorization")) return own;
-    if (this.#refreshToken && this.#access.expiresAt - Date.now() < NEAR_END) await this.#renew();
-    return this.#access ? { ...own, Authorization: `Bearer ${this.#access.accessToken}` } : own;
+    if (authorizes(own)) return own;
+    if (this.#isNearEnd()) await vault.alone(() => this.#renew());
+    return this.#grant ? { ...own, Authorization: `Bearer ${this.#grant.accessToken}` } : own;
+  }
+
+  /* Whether a request with these headers goes out as somebody. */
+  isSignedIn(own) {
+    return Boolean(this.#grant) || authorizes(own ?? {});
   }
 
   /* Uses the token in an answer to an operation that was run by hand, such as the "Sign in" tab's. */
-  notice(data) {
+  async notice(data) {
     const grant = Object.values(data ?? {}).find((field) => field?.accessToken);
-    if (grant) this.#accept(grant);
+    if (grant) await this.#accept(grant);
   }
 
-  #renew() {
-    this.#renewal ??= this.#refresh().finally(() => (this.#renewal = undefined));
-    return this.#renewal;
+  #isNearEnd() {
+    return this.#grant?.refreshToken && Date.parse(this.#grant.expiresAt) - Date.now() < NEAR_END;
   }
 
-  async #refresh() {
+  async #renew() {
+    await this.load(); // another window may have renewed it while this one waited
+    if (!this.#isNearEnd()) return;
+    const used = this.#grant.refreshToken;
     const query = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${GRANT} } }`;
-    const { refreshSession } = await this.#ask(query, { input: { refreshToken: this.#refreshToken } });
-    if (!refreshSession.accessToken) this.#forget();
-    this.#accept(refreshSession);
+    const { refreshSession } = await this.#ask(query, { input: { refreshToken: used } });
+    const grant = this.#grantOf(refreshSession);
+    // Unless somebody has signed out meanwhile, or in as somebody else.
+    if (await vault.replace(used, grant)) this.#become(grant);
+    if (!grant) throw new Error(refusal(refreshSession));
   }
 
-  #accept({ accessToken, refreshToken, expiresAt, user, userErrors }) {
-    if (!accessToken) throw new Error(userErrors.map(({ message }) => message).join(" "));
-    // Without an end there is nothing to renew before; the token is used until the gateway refuses it.
-    this.#refreshToken = expiresAt && refreshToken;
-    this.#hold({ accessToken, expiresAt: Date.parse(expiresAt), email: user?.email ?? this.email ?? "this token's user" });
+  async #accept(answer) {
+    const grant = this.#grantOf(answer);
+    if (!grant) throw new Error(refusal(answer));
+    await vault.write(grant);
+    this.#become(grant);
   }
 
-  #forget() {
-    this.#refreshToken = undefined;
-    this.#hold(null);
+  /* Without an end there is nothing to renew before; the token is used until the gateway refuses it. */
+  #grantOf({ accessToken, refreshToken, expiresAt, user }) {
+    const email = user?.email ?? this.email ?? "this token's user";
+    return accessToken ? { accessToken, email, ...(expiresAt && { refreshToken, expiresAt }) } : undefined;
   }
 
-  #hold(access) {
-    this.#access = access;
-    if (access) sessionStorage.setItem(STORED, JSON.stringify(access));
-    else sessionStorage.removeItem(STORED);
-    this.dispatchEvent(new Event("change"));
+  #become(grant) {
+    const isOther = grant?.accessToken !== this.#grant?.accessToken;
+    this.#grant = grant;
+    if (isOther) this.dispatchEvent(new Event("change"));
   }
 
   async #ask(query, variables, token) {
@@ -93,4 +114,12 @@ export class Session extends EventTarget {
     if (!data) throw new Error(`The gateway answered with status ${response.status}.`);
     return data;
   }
+}
+
+function refusal({ userErrors }) {
+  return userErrors.map(({ message }) => message).join(" ");
+}
+
+function authorizes(headers) {
+  return Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
 }

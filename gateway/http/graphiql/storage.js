@@ -1,21 +1,27 @@
-/* What GraphiQL remembers. The tabs, without their headers, last as long as the browser tab. The history keeps headers,
-   and so perhaps a token: it lasts as long as the page. */
+/* What GraphiQL remembers. The tabs, without their headers, last as long as the browser tab; the history lasts. It is
+   kept without headers, and without operations that hold a password or a token. */
 
-const history = new Map();
-const isHistory = (key) => key === "graphiql:queries" || key === "graphiql:favorites";
+const SECRETS = /password|accessToken|refreshToken|signIn|signUp/i;
+const HISTORY = { "graphiql:queries": "queries", "graphiql:favorites": "favorites" };
+const placeOf = (key) => (key in HISTORY ? localStorage : sessionStorage);
 
 export const storage = {
-  getItem: (key) => (isHistory(key) ? history.get(key) ?? null : sessionStorage.getItem(key)),
-  setItem: (key, value) => (isHistory(key) ? history.set(key, value) : sessionStorage.setItem(key, value)),
-  removeItem: (key) => (isHistory(key) ? history.delete(key) : sessionStorage.removeItem(key)),
+  getItem: (key) => placeOf(key).getItem(key),
+  setItem: (key, value) => placeOf(key).setItem(key, key in HISTORY ? lasting(value, HISTORY[key]) : value),
+  removeItem: (key) => placeOf(key).removeItem(key),
   clear() {
-    history.clear();
+    for (const key in HISTORY) localStorage.removeItem(key);
     sessionStorage.clear();
   },
   get length() {
-    return history.size + sessionStorage.length;
+    return sessionStorage.length + Object.keys(HISTORY).filter((key) => localStorage.getItem(key)).length;
   },
 };
+
+function lasting(value, name) {
+  const items = JSON.parse(value)[name].filter(({ query, variables }) => !SECRETS.test(`${query} ${variables}`));
+  return JSON.stringify({ [name]: items.map(({ headers, ...rest }) => rest) });
+}
 
 /* GraphiQL takes the text of the open tab from keys of its own. Where those do not agree with the tab, it shows no
    variables on a first visit, and opens one tab too many after a reload. */

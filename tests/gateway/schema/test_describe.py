@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from graphql import (
+    build_ast_schema,
+    parse,
+)
 
 from gateway.schema import describe
-from gateway.schema.build import graphql_schema
+from gateway.schema.build import graphql_schema, sdl
 from gateway.schema.declaration import elements
 
 
@@ -35,6 +40,43 @@ def test_descriptions_are_sentences_without_leftovers_of_their_source() -> None:
         )
     ]
     assert faults == []
+
+
+EMPTY_PHRASE = re.compile(r"What to |What came of |Which [\w ]+\.$")
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+FILLERS = WORD.findall("a an and be been caller for how in is it its of on or that the them this to was what who with")
+
+
+def _says_nothing(coordinate: str, text: str) -> bool:
+    """Whether a description only repeats the name of what it describes."""
+    said, named = ({word.lower().rstrip("s") for word in WORD.findall(each)} for each in (text, coordinate))
+    return bool(EMPTY_PHRASE.match(text)) or said - {word.rstrip("s") for word in FILLERS} <= named
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "text"),
+    [
+        ("Mutation.refreshSession(input:)", "What to refresh session."),
+        ("AddMessagePayload", "What came of `addMessage`."),
+        ("DeleteMessageInput", "Which message to delete."),
+        ("DeleteMessageInput.id", "Its id."),
+        ("MessageEdge.node", "The Message."),
+    ],
+)
+def test_a_phrase_without_content_is_known(coordinate: str, text: str) -> None:
+    assert _says_nothing(coordinate, text)
+
+
+def test_arguments_inputs_and_what_is_generated_say_more_than_their_names() -> None:
+    spoken = re.compile(r".*\(|\w*(Input|Payload|Filter|Edge|Connection)\b")
+    found = {name: element.description for name, element in _elements() if spoken.match(name)}
+    assert len(found) > 200
+    assert {name: text for name, text in found.items() if _says_nothing(name, text)} == {}
+
+
+def test_the_schema_says_what_it_is_also_in_the_committed_file() -> None:
+    assert graphql_schema().description
+    assert build_ast_schema(parse(sdl())).description == graphql_schema().description
 
 
 class Sample:

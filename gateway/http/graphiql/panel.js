@@ -1,0 +1,74 @@
+/* The panel below GraphiQL: an entry for each subscription, with its state and its events, the newest first. */
+
+const MOST_EVENTS = 200;
+const panel = document.querySelector("#live");
+
+export class Entry {
+  #element = element("article", "run");
+  #state = element("span", "state");
+  #count = element("span", "count");
+  #list = element("ol");
+  #button = element("button", "quiet");
+  #events = 0;
+  #hasEnded = false;
+
+  constructor(name, stop, close) {
+    const head = element("header");
+    this.#state.setAttribute("role", "status");
+    this.#button.textContent = "Stop";
+    this.#button.addEventListener("click", () => (this.#hasEnded ? close() : stop()));
+    head.append(element("strong", "", name), this.#state, this.#count, this.#button);
+    this.#element.append(head, this.#list);
+    this.#tell();
+    panel.prepend(this.#element);
+    panel.hidden = false;
+  }
+
+  /* Say in what state the subscription is. What has ended stays so. */
+  say(state) {
+    if (this.#hasEnded) return;
+    this.#element.dataset.state = state;
+    this.#state.textContent = state;
+  }
+
+  end(why) {
+    this.say(why);
+    this.#element.dataset.state = "ended";
+    this.#hasEnded = true;
+    this.#button.textContent = "Close";
+  }
+
+  /* List an event, with the time at which it came. */
+  add(result) {
+    this.#events += 1;
+    this.#tell();
+    this.#list.prepend(item(result, new Date()));
+    if (this.#events > MOST_EVENTS) this.#list.lastChild.remove();
+  }
+
+  remove() {
+    this.#element.remove();
+    panel.hidden = !panel.children.length;
+  }
+
+  #tell() {
+    const left = this.#events > MOST_EVENTS ? `, the last ${MOST_EVENTS} shown` : "";
+    this.#count.textContent = `${this.#events} ${this.#events === 1 ? "event" : "events"}${left}`;
+  }
+}
+
+function item(result, at) {
+  const time = element("time", "", at.toTimeString().slice(0, 8) + `.${String(at.getMilliseconds()).padStart(3, "0")}`);
+  time.dateTime = at.toISOString();
+  const summary = element("summary");
+  summary.append(time, element("code", "", JSON.stringify(result.errors ?? result.data)));
+  const details = element("details");
+  details.append(summary, element("pre", "", JSON.stringify(result, null, 2)));
+  const listed = element("li");
+  listed.append(details);
+  return listed;
+}
+
+function element(name, className = "", text = "") {
+  return Object.assign(document.createElement(name), { className, textContent: text });
+}
