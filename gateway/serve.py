@@ -15,7 +15,9 @@ from gateway.data.opening import OpenDatabase, open_database
 from gateway.event_loop import begin_to_serve
 from gateway.exposition import Collect, Readings, exposed
 from gateway.progress import tell
+from gateway.shared_port import require_free
 from gateway.stop import Stop, StoppedAtOnceError
+from gateway.telemetry import writes_json
 from gateway.tracing import require_tracing
 from gateway.workers import supervised
 
@@ -23,6 +25,10 @@ from gateway.workers import supervised
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
     stop = Stop()
+    # Before a database or a key is made for nothing.
+    await require_free(settings.host, settings.port)
+    if settings.metrics_port is not None:
+        await require_free(settings.metrics_host, settings.metrics_port, setting="PARLEY_METRICS_PORT")
     try:
         async with open_database(settings) as database, AsyncExitStack() as stack:
             if settings.offers_demo:
@@ -85,7 +91,9 @@ def _announce(settings: Settings, url: str, metrics: str | None) -> None:
     if settings.graphiql:
         tell(f"Open {url} in a browser for GraphiQL.")
     if settings.offers_demo:
-        tell(f"Demo account: {demo.EMAIL}, password: {demo.PASSWORD}")
+        # For whoever sits at the terminal: a log is kept, and read by others.
+        password = "" if writes_json() else f", password: {demo.PASSWORD}"
+        tell(f"Demo account: {demo.EMAIL}{password}")
     if metrics is not None:
         tell(f"Metrics for Prometheus: {metrics}")
     tell("Stop with Ctrl-C.\n")

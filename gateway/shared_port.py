@@ -8,15 +8,28 @@ process that died is there for its successor.
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import http.client
 import socket
 import sys
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from gateway.refusal import Refusal
 
 QUEUE = 128
 """Connections that wait to be accepted, as many as asyncio lets wait."""
+
+SERVICE = "parley"
+"""What `/healthz` calls itself, by which one Parley knows another."""
+
+LONGEST_ANSWER = 1024
+
+PATIENCE_SECONDS = 2
+"""How long whoever listens on our port may take to say who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +77,41 @@ def close(sockets: list[socket.socket]) -> None:
         each.close()
 
 
-def cannot_listen(host: str, port: int, error: OSError) -> Refusal:
+async def require_free(host: str, port: int, *, setting: str = "PARLEY_PORT") -> None:
+    """Raise a `Refusal` where something listens on this port already, which says so if that is Parley."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, *_, (name, number, *rest) in found:
+            _bound(family, (name, number, *rest)).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and await asyncio.to_thread(_parley_answers, host, port):
+            raise Refusal(
+                f"Parley already runs on {host} port {port}. Stop it first, or set {setting} to another port."
+            ) from error
+        raise cannot_listen(host, port, error, setting) from error
+
+
+def _parley_answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        answer = orjson.loads(connection.getresponse().read(LONGEST_ANSWER))
+        return isinstance(answer, dict) and answer.get("service") == SERVICE
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def reachable(host: str) -> str:
+    """Where to go for what listens here; an address that stands for all of them is none to go to."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+
+
+def cannot_listen(host: str, port: int, error: OSError, setting: str = "PARLEY_PORT") -> Refusal:
     """Says that an address cannot be had."""
-    return Refusal(f"Parley cannot listen on {host} port {port}: {error.strerror}. Set PARLEY_PORT.")
+    return Refusal(f"Parley cannot listen on {host} port {port}: {error.strerror}. Set {setting}.")
 
 
 def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:

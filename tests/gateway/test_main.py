@@ -22,7 +22,7 @@ def parley(*arguments: str, directory: Path = ROOT, **environment: str) -> subpr
         text=True,
         check=False,
         cwd=directory,
-        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        env={**clean, "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
     )
 
 
