@@ -11,6 +11,7 @@ import io
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ FORMAT = 1
 MANIFEST, KEYS, DATABASE = "manifest.json", "signing-keys.json", "database.sql"
 COMPRESSION = 4
 BUFFER = 1 << 20
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class BackupError(Refusal):
@@ -104,13 +107,18 @@ class Archive:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Archive]:
     """A backup, for reading. Raises `BackupError` where it is none or cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            yield Archive(file)
-    except OSError as error:
-        raise BackupError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise BackupError(f"{path} is not a backup of Parley, or it is damaged: {error}.") from error
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = Archive(stack.enter_context(zipfile.ZipFile(path)))
+        except OSError as error:
+            raise BackupError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (*DAMAGE, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
+        yield archive
+
+
+def _damaged(path: object, error: Exception) -> BackupError:
+    return BackupError(f"{path} is not a backup of Parley, or it is damaged: {error}.")
 
 
 class Draft:
@@ -146,6 +154,8 @@ def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
             archive.verify()
         draft.replace(path)
         _to_disk(path.parent)
+    except ConnectionError:
+        raise  # of the database
     except OSError as error:
         raise BackupError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:

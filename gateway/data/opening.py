@@ -110,10 +110,10 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
     patience = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
     with _reaching(owner_url):
         connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS, server_settings=patience)
-    try:
-        yield connection
-    finally:
-        await connection.close()
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 async def check(database: OpenDatabase) -> None:
@@ -136,7 +136,7 @@ async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> li
     except asyncpg.UndefinedTableError as error:
         raise Behind(f"The database at {where} was never migrated. {MIGRATE}") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Behind(f"The database at {where} gives this role no rights: {error}. {MIGRATE}") from error
+        raise Behind(f"The database at {where} gives this role no rights: {_said(error)}. {MIGRATE}") from error
 
 
 def _owner_url(database: OpenDatabase) -> str:
@@ -154,15 +154,19 @@ def _reaching(url: str) -> Iterator[None]:
     except (*LOST, asyncpg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {error or 'timed out'}") from error
     except asyncpg.InvalidCatalogNameError as error:
-        raise Unreachable(f"PostgreSQL at {place(url)}: {error}. Make it with CREATE DATABASE.") from error
+        raise Unreachable(f"PostgreSQL at {place(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         # To a stranger, PostgreSQL says the same of a wrong password and of a role that is not there.
         raise Unreachable(
-            f"PostgreSQL at {place(url)} does not let us in: {error}. Either the URL is wrong, or the database was "
-            f"never migrated, which makes the role that serves. {MIGRATE}"
+            f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. Either the database was never migrated, "
+            f"which makes the role that serves, or the URL is wrong. {MIGRATE}"
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {error}. {MIGRATE}") from error
+        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
+
+
+def _said(error: asyncpg.PostgresError) -> str:
+    return str(error).splitlines()[0]
 
 
 def place(url: str) -> str:
