@@ -91,8 +91,11 @@ class Archive:
     def lines(self) -> Iterator[io.BufferedReader]:
         """The lines of the database's dump."""
         with self._file.open(DATABASE) as member:
-            # The module's own readline is written in Python, and a backup has many lines.
-            yield io.BufferedReader(cast("io.RawIOBase", member), BUFFER)
+            try:
+                # The module's own readline is written in Python, and a backup has many lines.
+                yield io.BufferedReader(cast("io.RawIOBase", member), BUFFER)
+            except DAMAGE as error:
+                raise _damaged(self._file.filename, error) from error
 
     def verify(self) -> None:
         """Read all of it. Raises `BackupError` unless each table has the rows that it should have."""

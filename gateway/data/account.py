@@ -57,7 +57,8 @@ class Account:
         """The first directory above `path` that this account may not pass through."""
         if self.borrowed:
             for directory in reversed(path.parents):
-                if not self._may(stat.S_IXOTH, directory):
+                # What is not there yet will be made so that it may.
+                if directory.exists() and not self._may(stat.S_IXOTH, directory):
                     return directory
         return None
 

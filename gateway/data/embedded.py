@@ -105,6 +105,7 @@ class EmbeddedDatabase:
     @classmethod
     def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
         account = server_account(data_dir / CLUSTER)
+        account.require_passage(data_dir.resolve() / CLUSTER)
         directory = _made(data_dir, account)
         cluster = Cluster(directory / CLUSTER, account, {**tuned(machine_memory()), **extra})
         with _turn(directory):
