@@ -14,7 +14,7 @@ import structlog
 
 from gateway.config import Settings, read_settings, unknown_variables, wanted_log_format
 from gateway.event_loop import run
-from gateway.progress import tell
+from gateway.progress import tell, unless_quick
 from gateway.refusal import Refusal
 from gateway.telemetry import begin_logging, configure_logging, report_crashes
 
@@ -86,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
 
 def serve(settings: Settings, given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from gateway.serve import serve as serve_until_told
+    with unless_quick("Loading Parley"):
+        from gateway.serve import serve as serve_until_told
 
     run(serve_until_told(settings))
     return 0

@@ -43,6 +43,18 @@ def step(text: str) -> Iterator[None]:
 
 
 @contextmanager
+def unless_quick(text: str) -> Iterator[None]:
+    """Show `text` if the block takes longer than most people wait without asking; else leave no trace."""
+    console = _console()
+    if _in_a_terminal(console):
+        with console.status(text):
+            yield
+    else:
+        with _spoken(text, perf_counter(), dict):
+            yield
+
+
+@contextmanager
 def bar(text: str, total: int) -> Iterator[Advance]:
     """Show how much of `total` is done for as long as the block runs. What is given may be called from a thread."""
     console = _console()
@@ -79,6 +91,14 @@ def tell(text: str, level: int = logging.INFO) -> None:
 def _repeated(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
     """Log the beginning and the end of a block, and every few seconds that it goes on."""
     log.info(text)
+    with _spoken(text, started, facts):
+        yield
+    log.info(f"{text} done", seconds=_seconds_since(started))
+
+
+@contextmanager
+def _spoken(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
+    """Log every few seconds that a block goes on."""
     ended = threading.Event()
 
     def repeat() -> None:
@@ -92,7 +112,6 @@ def _repeated(text: str, started: float, facts: Callable[[], dict[str, int]]) ->
     finally:
         ended.set()
         speaker.join()
-    log.info(f"{text} done", seconds=_seconds_since(started))
 
 
 def _console() -> Console:

@@ -14,7 +14,7 @@ from gateway.config import Settings
 from gateway.data.opening import OpenDatabase, open_database
 from gateway.event_loop import begin_to_serve
 from gateway.exposition import Collect, Readings, exposed
-from gateway.progress import tell
+from gateway.progress import tell, unless_quick
 from gateway.shared_port import require_free
 from gateway.stop import Stop, StoppedAtOnceError
 from gateway.telemetry import writes_json
@@ -36,7 +36,8 @@ async def serve(settings: Settings) -> None:
             # Entered first, so that the stop can be watched.
             instruments = _Instruments()
             metrics = await stack.enter_async_context(_metrics(settings, instruments.read))
-            url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
+            with unless_quick("Starting the gateway"):
+                url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
             _announce(settings, url, metrics)
             await stop.wait()
             tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")

@@ -25,7 +25,7 @@ from gateway.data.cluster import PORT, SUPERUSER, Cluster
 from gateway.data.programs import EmbeddedDatabaseError
 from gateway.data.roles import LOGIN
 from gateway.data.tuning import machine_memory, tuned
-from gateway.progress import step
+from gateway.progress import step, unless_quick
 
 DATABASE = "parley"
 CLUSTER = "postgres"
@@ -115,9 +115,9 @@ class EmbeddedDatabase:
                 if not cluster.exists:
                     if account.borrowed:
                         log.info("PostgreSQL does not run as root: another account runs it", account=account.name)
-                    with step("Creating the database (first start only)…"):
+                    with step("Creating the database (first start only)"):
                         cluster.create()
-                with nullcontext() if cluster.server() else step("Starting PostgreSQL…"):
+                with nullcontext() if cluster.server() else step("Starting PostgreSQL"):
                     cluster.start()
                 database = cls(cluster, use)
                 asyncio.run(_create_database(database.url(SUPERUSER, "postgres")))
@@ -164,7 +164,8 @@ def _turn(directory: Path) -> Iterator[None]:
     """One process at a time starts or stops the server of `directory`."""
     file = os.open(directory / "postgres.turn", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with unless_quick("Waiting for another process that starts or stops PostgreSQL"):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
         os.close(file)

@@ -20,6 +20,7 @@ from gateway.data.migrate import migrate, pending
 from gateway.data.migration import Migration
 from gateway.data.primary import Primary, hosts
 from gateway.data.roles import RuntimeRole
+from gateway.progress import unless_quick
 from gateway.refusal import Refusal
 
 CONNECT_SECONDS = 10
@@ -94,7 +95,7 @@ async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
 async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> list[Migration]:
     """Apply the migrations that the database lacks, and say which."""
     owner_url = _owner_url(database)
-    with _reaching(owner_url):
+    with _reaching(owner_url), unless_quick("Bringing the database up to date"):
         return await migrate(
             owner_url,
             RuntimeRole.of(database.runtime_url),
