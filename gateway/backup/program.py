@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from gateway.backup.archive import BackupError
 from gateway.data.programs import MAJOR, installation, without_defaults
@@ -82,7 +82,7 @@ def without_password(url: str) -> tuple[str, str | None]:
     path, question, query = rest.removeprefix(authority).partition("?")
     pairs = dict(parse_qsl(query))
     given = pairs.pop("password", unquote(password) if colon else None)
-    return f"{scheme}{mark}{user}{at}{hosts}{path}{question}{urlencode(pairs)}", given
+    return f"{scheme}{mark}{user}{at}{hosts}{path}{question}{urlencode(pairs, quote_via=quote)}", given
 
 
 async def _in_a_thread(process: subprocess.Popen[bytes], work: Callable[[], None]) -> None:

@@ -123,14 +123,14 @@ async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:
 
         def pump(pipe: IO[bytes]) -> None:
             tally = Tally()
-            pipe.writelines(_script(tally.passing(lines, advance), tally, archive.manifest, major))
+            pipe.writelines(script(tally.passing(lines, advance), tally, archive.manifest, major))
 
         # Of what a row holds, nothing is to be told: VERBOSITY=terse keeps it out of messages.
         quiet = ("--no-psqlrc", "--quiet", "--variable=ON_ERROR_STOP=1", "--variable=VERBOSITY=terse")
         await program.write(*quiet, pump=pump)
 
 
-def _script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
+def script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
     """The dump, as one transaction of the owner's. What breaks off before its last line leaves nothing behind."""
     yield f"BEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
     dropped = {CREATE_SCHEMA, TOO_NEW} if major < 17 else {CREATE_SCHEMA}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.progress import Advance
 
-_COPY = re.compile(rb'COPY \w+\.(?:"((?:[^"]|"")+)"|(\w+)) (?:\(.*\) )?FROM stdin;\n')
+_COPY = re.compile(rb'COPY \w+\.(?:"((?:[^"]|"")+)"|(\w+)) +(?:\(.*\) )?FROM stdin;\n')
 _END = b"\\.\n"
 _AT_A_TIME = 1000
 
