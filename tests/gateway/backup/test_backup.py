@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import pytest_asyncio
 
 from gateway import demo
+from gateway.auth.keyring import load_or_create
 from gateway.backup.archive import KEYS, BackupError, opened
 from gateway.backup.backup import TABLES
 from gateway.data.dump import dump_schema
@@ -294,3 +296,35 @@ async def test_directory_without_a_database_is_no_reason_to_make_one(command: st
     status, said = await parley(command, str(file), PARLEY_DATA_DIR=str(fresh))
     assert (status, "Traceback" in said) == (1, False), said
     assert not fresh.exists()
+
+
+async def test_administrator_of_the_readme_backs_up_and_restores_without_being_a_superuser(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    statements = re.findall(r"^CREATE (?:ROLE|DATABASE) .*;$", readme, re.MULTILINE)
+    file = str(tmp_path / "parley.backup")
+    with data_directory() as fresh:
+        embedded = await EmbeddedDatabase.start(fresh)
+        try:
+            for statement in [*statements, "CREATE DATABASE another OWNER parley_admin"]:
+                await execute(embedded.owner_url, statement.replace("DATABASE parley ", "DATABASE own "))
+            own, another = (
+                Database(name, embedded.url("parley_admin", name), embedded.url("parley_app", name))
+                for name in ("own", "another")
+            )
+            for command in (("migrate",), ("demo",)):
+                status, said = await parley(*command, **at(own, tmp_path))
+                assert status == 0, said
+            load_or_create(tmp_path / "signing-keys.json")
+            status, said = await parley("backup", file, **at(own, tmp_path))
+            assert status == 0, said
+            status, said = await parley("restore", file, **at(another, tmp_path))
+            assert status == 0, said
+            with opened(Path(file)) as archive:
+                assert archive.manifest.rows == await counts(embedded.url("postgres", "another"))
+                assert [role.name for role in archive.manifest.roles] == [
+                    "parley_app",
+                    "parley_owner",
+                    "parley_runtime",
+                ]
+        finally:
+            await embedded.stop()
