@@ -85,9 +85,6 @@ async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterato
     administrator = await asyncpg.connect(cluster.url(SUPERUSER, "postgres"))
     try:
         await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        if template == DATABASE:
-            # A clone has the rows of its template, and not its rights.
-            await administrator.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
         yield Database(name, cluster.url(SUPERUSER, name), cluster.url(LOGIN, name))
     finally:
         await administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

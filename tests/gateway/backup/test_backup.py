@@ -117,6 +117,7 @@ async def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def serving(database: Database, directory: Path) -> AsyncIterator[Serving]:
     """A gateway whose database is filled."""
+    await migrate(database.owner_url)  # a clone has the rows of its template, and not its rights
     await demo.fill(OpenDatabase(database.runtime_url, database.owner_url))
     async with serving_on(database, directory) as made:
         yield made
@@ -200,6 +201,10 @@ async def test_database_that_holds_data_is_not_restored_into(
         own = at(other, tmp_path / "other") | {"PARLEY_DATABASE_URL": cluster.url(role, other.name)}
         # Migrated and without users, as another `parley serve` may have left it, it is empty.
         await migrate(other.owner_url, RuntimeRole(role))
+        serving_already = await asyncpg.connect(own["PARLEY_DATABASE_URL"])
+        status, said = await parley("restore", str(file), **own)
+        assert (status, "Stop Parley first" in said) == (1, True), said
+        await serving_already.close()
         status, said = await parley("restore", str(file), **own)
         assert status == 0, said
         before = await counts(other.owner_url)

@@ -106,8 +106,9 @@ async def test_safe_database_is_served(cluster: EmbeddedDatabase, role: str, emp
     await check(cluster, role, empty_database)
 
 
-async def test_parleys_own_migrations_are_safe(cluster: EmbeddedDatabase, database: Database) -> None:
-    await check(cluster, "parley_app", database)
+async def test_parleys_own_migrations_are_safe(cluster: EmbeddedDatabase, empty_database: Database) -> None:
+    await migrate(empty_database.owner_url)
+    await check(cluster, "parley_app", empty_database)
 
 
 @pytest.mark.parametrize(("change", "problem"), UNSAFE_TABLES.items())

@@ -37,8 +37,9 @@ async def execute(database: Database, statement: str) -> None:
     await connection.close()
 
 
-async def test_migrated_database_is_opened_as_the_role_that_serves(database: Database) -> None:
-    async with open_database(settings_for(database.runtime_url)) as opened:
+async def test_migrated_database_is_opened_as_the_role_that_serves(empty_database: Database) -> None:
+    await migrate(empty_database.owner_url)
+    async with open_database(settings_for(empty_database.runtime_url)) as opened:
         connection = await asyncpg.connect(opened.runtime_url)
         assert await connection.fetchval("SELECT current_user") == "parley_app"
         await connection.close()
