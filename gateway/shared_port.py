@@ -79,17 +79,28 @@ def close(sockets: list[socket.socket]) -> None:
 
 async def require_free(host: str, port: int, *, setting: str = "PARLEY_PORT") -> None:
     """Raise a `Refusal` where something listens on this port already, which says so if that is Parley."""
-    loop = asyncio.get_running_loop()
+    problem = await asyncio.to_thread(_problem_with, host, port)
+    if problem is None:
+        return
+    if problem.errno == errno.EADDRINUSE and await asyncio.to_thread(_parley_answers, host, port):
+        raise Refusal(f"Parley already runs on {host} port {port}. Stop it first, or set {setting} to another port.")
+    raise cannot_listen(host, port, problem, setting) from problem
+
+
+def _problem_with(host: str, port: int) -> OSError | None:
+    """Why nobody can listen there. That a machine lacks one of the addresses of a name is no reason."""
+    problems: list[OSError] = []
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, *_, (name, number, *rest) in found:
-            _bound(family, (name, number, *rest)).close()
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and await asyncio.to_thread(_parley_answers, host, port):
-            raise Refusal(
-                f"Parley already runs on {host} port {port}. Stop it first, or set {setting} to another port."
-            ) from error
-        raise cannot_listen(host, port, error, setting) from error
+        return error
+    for family, *_, (name, number, *rest) in found:
+        try:
+            _bound(family, (name, number, *rest)).close()
+        except OSError as error:
+            problems.append(error)
+    taken = [each for each in problems if each.errno in (errno.EADDRINUSE, errno.EACCES)]
+    return next(iter(taken or (problems if len(problems) == len(found) else [])), None)
 
 
 def _parley_answers(host: str, port: int) -> bool:

@@ -64,6 +64,12 @@ def test_port_that_another_has_is_said_before_anything_is_made(
     assert not data.exists()
 
 
+def test_host_that_is_none_of_this_machine_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    refused = parley("serve", PARLEY_HOST="192.0.2.1", PARLEY_PORT="0", PARLEY_DATA_DIR=str(tmp_path / "data"))
+    assert refused.stderr.startswith("parley: Parley cannot listen on 192.0.2.1 port 0: ")
+    assert not (tmp_path / "data").exists()
+
+
 async def test_postgresql_that_does_not_start_is_one_line_of_json() -> None:
     with data_directory() as directory:
         assert parley("migrate", PARLEY_DATA_DIR=str(directory)).returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from gateway.backup.backup import TABLES
 from gateway.data.dump import dump_schema
 from gateway.data.embedded import EmbeddedDatabase
 from gateway.data.migrate import migrate
+from gateway.data.migration import DIRECTORY
 from gateway.data.opening import OpenDatabase
 from gateway.data.roles import RuntimeRole
 from tests.database import Database, data_directory, new_database
@@ -211,6 +213,23 @@ async def test_database_that_holds_data_is_not_restored_into(
         status, said = await parley("restore", str(file), **own)
         assert (status, "holds data" in said) == (1, True), said
         assert await counts(other.owner_url) == before
+
+
+async def test_backup_of_an_earlier_version_is_migrated_when_it_is_restored(
+    tmp_path: Path, directory: Path, serving: Serving, cluster: EmbeddedDatabase
+) -> None:
+    earlier = tmp_path / "migrations"
+    shutil.copytree(DIRECTORY, earlier)
+    max(earlier.iterdir()).unlink()
+    file, role = tmp_path / "parley.backup", f"app_{uuid4().hex}"
+    async with new_database(cluster, "template0") as old, new_database(cluster, "template0") as new:
+        await migrate(old.owner_url, RuntimeRole(role), directory=earlier)
+        for command, database in (("backup", old), ("restore", new)):
+            own = at(database, directory) | {"PARLEY_DATABASE_URL": cluster.url(role, database.name)}
+            status, said = await parley(command, str(file), **own)
+            assert status == 0, said
+        migrations = "SELECT count(*) FROM parley.migrations"
+        assert await value(new.owner_url, migrations) == int(str(await value(old.owner_url, migrations))) + 1
 
 
 async def test_damaged_backup_restores_nothing(
