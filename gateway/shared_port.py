@@ -28,7 +28,7 @@ SERVICE = "parley"
 
 LONGEST_ANSWER = 1024
 
-PATIENCE_SECONDS = 2
+PATIENCE_SECONDS = 5
 """How long whoever listens on our port may take to say who it is."""
 
 

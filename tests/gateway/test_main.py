@@ -68,7 +68,7 @@ def test_keys_that_others_may_read_are_refused_without_a_traceback(empty_databas
 
 def test_unreachable_database_is_one_line_and_status_1() -> None:
     url = "postgresql://app:hunter2@127.0.0.1:1/parley"
-    result = parley("migrate", PARLEY_DATABASE_URL=url, PARLEY_OWNER_URL=url)
+    result = parley("migrate", PARLEY_DATABASE_URL=url, PARLEY_OWNER_URL=url, PARLEY_LOG_LEVEL="error")
     assert result.returncode == 1
     assert result.stderr.startswith("parley: PostgreSQL at 127.0.0.1:1/parley (role app) does not answer")
     assert result.stderr.count("\n") == 1

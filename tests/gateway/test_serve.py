@@ -45,7 +45,7 @@ async def test_every_line_of_a_cold_start_is_json_and_none_has_the_demo_password
 
 async def test_port_that_parley_has_is_said_before_anything_is_made(gateway: GatewayProcess, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    refused = parley("serve", PARLEY_PORT=str(gateway.port), PARLEY_DATA_DIR=str(data))
+    refused = parley("serve", PARLEY_LOG_LEVEL="error", PARLEY_PORT=str(gateway.port), PARLEY_DATA_DIR=str(data))
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"parley: Parley already runs on 127.0.0.1 port {gateway.port}.")
     assert not data.exists()
@@ -58,14 +58,20 @@ def test_port_that_another_has_is_said_before_anything_is_made(
     data = tmp_path / "data"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = parley("serve", PARLEY_DATA_DIR=str(data), **{setting: str(port), **others})
+        refused = parley("serve", PARLEY_LOG_LEVEL="error", PARLEY_DATA_DIR=str(data), **{setting: str(port), **others})
     assert refused.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use. Set {setting}." in refused.stderr
     assert not data.exists()
 
 
 def test_host_that_is_none_of_this_machine_is_said_before_anything_is_made(tmp_path: Path) -> None:
-    refused = parley("serve", PARLEY_HOST="192.0.2.1", PARLEY_PORT="0", PARLEY_DATA_DIR=str(tmp_path / "data"))
+    refused = parley(
+        "serve",
+        PARLEY_LOG_LEVEL="error",
+        PARLEY_HOST="192.0.2.1",
+        PARLEY_PORT="0",
+        PARLEY_DATA_DIR=str(tmp_path / "data"),
+    )
     assert refused.stderr.startswith("parley: Parley cannot listen on 192.0.2.1 port 0: ")
     assert not (tmp_path / "data").exists()
 
