@@ -10,6 +10,10 @@ GRAPHIQL := gateway/http/graphiql
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 /usr/bin/python3 python)
 
+# What takes long says every two seconds that it still runs: `@$(ALIVE); command`.
+ALIVE = (n=0; while sleep 2 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do n=$$((n + 2)); echo "  … $$n s"; done) & \
+	alive=$$!; trap 'kill $$alive 2>/dev/null' EXIT; trap 'exit 130' INT TERM
+
 # Stamps stand inside what they speak of, so that removing it is noticed.
 PACKAGES := $(VENV)/.packages
 PROJECT := $(VENV)/.project
@@ -18,6 +22,9 @@ CLIENTS := tests/clients/npm/node_modules/.installed
 NODES := tests/clients/nodes/node_modules/.installed
 PEERS := tests/bench/peers/node_modules/.installed
 STOCK := $(VENV)/.bench
+
+OLDEST_NODE := 20
+OLDEST_NPM := 9
 
 .PHONY: help
 help: ## list what there is to make
@@ -61,10 +68,12 @@ wheel: install ## build dist/parley-*.whl, the page included
 
 .PHONY: lock
 lock: $(PROJECT) ## choose the newest versions that pyproject.toml allows, and lock them
-	@$(PIP) install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	@$(ALIVE); $(PIP) install --quiet uv
+	@$(ALIVE); $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.lock
-	@$(BIN)/uv pip compile --group bench --constraint requirements.lock --universal --python-version 3.11 \
+	@$(ALIVE); $(BIN)/uv pip compile --group node --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--upgrade --quiet --custom-compile-command "make lock" --output-file requirements-node.lock
+	@$(ALIVE); $(BIN)/uv pip compile --group bench --constraint requirements.lock --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" \
 		--output-file tests/bench/requirements.lock
 	@touch $(PACKAGES)
@@ -97,29 +106,40 @@ $(BIN)/python:
 			"make PYTHON=/path/to/python. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$("$$found" --version), $$(command -v "$$found")"; \
-	"$$found" -m venv $(VENV)
+	$(ALIVE); "$$found" -m venv $(VENV)
 
 # Of pip's output, the large downloads are shown, and what goes wrong.
 $(PACKAGES): requirements.lock | $(BIN)/python
 	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) packages (after a change of requirements.lock only)"
-	@{ $(PIP) install --require-hashes --requirement requirements.lock --progress-bar off || touch $(VENV)/.failed; } \
-		| sed -n -e '/Downloading .* MB/p' -e 's/^\(Installing collected packages\):.*/  \1/p'
+	@$(ALIVE); { $(PIP) install --require-hashes --requirement requirements.lock --progress-bar off \
+		|| touch $(VENV)/.failed; } | while IFS= read -r line; do case "$$line" in \
+			*Downloading*MB*) echo "$$line";; \
+			"Installing collected packages"*) echo "  Installing collected packages";; \
+		esac; done
 	@if [ -e $(VENV)/.failed ]; then rm $(VENV)/.failed; exit 1; fi
 	@touch $@
 
 $(PROJECT): pyproject.toml $(PACKAGES)
-	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@echo "Installing Parley itself into $(VENV)"
+	@$(ALIVE); $(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
 # What the servers that Parley is compared with want besides.
 $(STOCK): tests/bench/requirements.lock $(PACKAGES)
-	@$(PIP) install --quiet --require-hashes --requirement $<
+	@$(ALIVE); $(PIP) install --quiet --require-hashes --requirement $<
 	@touch $@
 
-# The machine's npm if it is new enough, and else the one that comes from Python's registry.
+# The machine's Node and npm if they are new enough, and else those that come from Python's registry.
 $(MODULES) $(CLIENTS) $(NODES) $(PEERS): %/node_modules/.installed: %/package-lock.json %/package.json | $(PROJECT)
-	@echo "Installing the npm packages of $*"
-	@npm=npm; case "$$(npm --version 2>/dev/null)" in ''|[1-8].*) npm="$(CURDIR)/$(BIN)/npm";; esac; \
-	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \
-	cd $* && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(ALIVE); \
+	new() { [ "$$("$$1" --version 2>/dev/null | sed -e 's/^v//' -e 's/\..*//')" -ge "$$2" ] 2>/dev/null; }; \
+	if ! { new node $(OLDEST_NODE) && new npm $(OLDEST_NPM); }; then \
+		PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; \
+		if ! [ -x $(BIN)/npm ]; then \
+			echo "Installing Node (60 MB), for there is no Node $(OLDEST_NODE) with npm $(OLDEST_NPM) or newer"; \
+			$(PIP) install --quiet --require-hashes --requirement requirements-node.lock || exit 1; \
+		fi; \
+	fi; \
+	echo "Installing the npm packages of $*"; \
+	cd $* && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

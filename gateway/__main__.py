@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar, NoReturn
 
 import structlog
 
-from gateway.config import Settings, read_settings, unknown_variables
+from gateway.config import Settings, read_settings, unknown_variables, wanted_log_format
 from gateway.event_loop import run
-from gateway.progress import tell
+from gateway.progress import tell, unless_quick
 from gateway.refusal import Refusal
-from gateway.telemetry import configure_logging
+from gateway.telemetry import begin_logging, configure_logging, report_crashes
 
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended, by convention of the shell."""
@@ -26,8 +29,11 @@ log = structlog.stdlib.get_logger("gateway")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return the exit status."""
-    given = parser().parse_args(arguments)
+    # Before anything can go wrong, so that what is said of it is JSON where logs are.
+    begin_logging(wanted_log_format())
+    report_crashes()
     try:
+        given = parser().parse_args(arguments)
         chosen = {name: value for name in ("host", "port", "workers") if (value := vars(given).get(name)) is not None}
         settings = read_settings(**chosen)
         configure_logging(settings)
@@ -35,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.warning(problem)
         status: int = given.command(settings, given)
     except Refusal as refusal:
-        tell(f"parley: {refusal}")
+        tell(f"parley: {refusal}", logging.ERROR)
         return refusal.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -48,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line may say."""
-    top = argparse.ArgumentParser(prog="parley", description="A GraphQL gateway for AI conversations.")
+    top = _Parser(prog="parley", description="A GraphQL gateway for AI conversations.")
+    top.add_argument("--version", action="version", version=f"parley {importlib.metadata.version('parley')}")
     commands = top.add_subparsers(title="commands", metavar="command", required=True)
 
     one = _command(commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, on an embedded database.")
@@ -66,6 +73,12 @@ def parser() -> argparse.ArgumentParser:
 
     _command(commands, "demo", demo, "Fill the database with demo data.")
 
+    one = _command(commands, "backup", backup, "Write the database, its roles and the signing keys to one file.")
+    one.add_argument("file", type=Path, metavar="FILE", help="the file; one of that name is replaced")
+
+    one = _command(commands, "restore", restore, "Bring a backup into an empty database.")
+    one.add_argument("file", type=Path, metavar="FILE", help="a file that `parley backup` has written")
+
     one = _command(commands, "explain", explain, "Print what an operation would ask the database.")
     one.add_argument("operation", nargs="?", type=Path, help="file of the operation; standard input without it")
     return top
@@ -73,7 +86,8 @@ def parser() -> argparse.ArgumentParser:
 
 def serve(settings: Settings, given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from gateway.serve import serve as serve_until_told
+    with unless_quick("Loading Parley"):
+        from gateway.serve import serve as serve_until_told
 
     run(serve_until_told(settings))
     return 0
@@ -97,9 +111,9 @@ def schema(settings: Settings, given: argparse.Namespace) -> int:
     text = _sql() if given.sql else _sdl()
     file = SQL_FILE if given.sql else SDL_FILE
     if given.write:
-        file.write_text(text, encoding="utf-8")
+        _write(file, text)
     elif given.check:
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
+        if not file.exists() or _text_of(file) != text:
             raise Refusal(f"{file} is not what the code makes. Run: make schema")
     else:
         sys.stdout.write(text)
@@ -120,13 +134,45 @@ def demo(settings: Settings, given: argparse.Namespace) -> int:
     return run(go())
 
 
+def backup(settings: Settings, given: argparse.Namespace) -> int:
+    """Write the database, its roles and the signing keys to one file."""
+    from gateway.backup.backup import back_up
+
+    run(back_up(settings, given.file))
+    return 0
+
+
+def restore(settings: Settings, given: argparse.Namespace) -> int:
+    """Bring a backup into an empty database."""
+    from gateway.backup.restore import restore as bring_back
+
+    run(bring_back(settings, given.file))
+    return 0
+
+
 def explain(settings: Settings, given: argparse.Namespace) -> int:
     """Print what an operation would ask the database."""
     from gateway.execution.explain import explain as explanation
 
-    text = given.operation.read_text(encoding="utf-8") if given.operation else sys.stdin.read()
-    sys.stdout.write(explanation(text))
+    sys.stdout.write(explanation(_text_of(given.operation)))
     return 0
+
+
+def _text_of(file: Path | None) -> str:
+    """The text of a file, or of standard input."""
+    try:
+        return file.read_text(encoding="utf-8") if file else sys.stdin.read()
+    except OSError as error:
+        raise Refusal(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{file or 'Standard input'} is not UTF-8.") from error
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def _sdl() -> str:
@@ -142,7 +188,7 @@ def _sql() -> str:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Parser],
     name: str,
     function: Callable[[Settings, argparse.Namespace], int],
     meaning: str,
@@ -150,6 +196,19 @@ def _command(
     command = commands.add_parser(name, help=meaning, description=meaning)
     command.set_defaults(command=function)
     return command
+
+
+class _WrongUse(Refusal):
+    """The command line cannot be understood."""
+
+    exit_status: ClassVar[int] = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses like everything else here, so that it is said in the format of the log."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _WrongUse(f"{message}\n{self.format_usage().strip()}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ from gateway.live.live import Live
 from gateway.metrics import Instruments, MeasuredEngine
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import graphql_schema
-from gateway.shared_port import cannot_listen, site
+from gateway.shared_port import cannot_listen, reachable, site
 from gateway.tracing import TracedEngine, Tracing, tracing
 
 log = structlog.stdlib.get_logger("gateway")
@@ -194,9 +194,9 @@ def _readiness(pool: Pool) -> Ready:
 
 
 def url_of(host: str, port: int, *_: object) -> str:
-    """Where to go for what listens here; an address that stands for all of them is none to go to."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
-    return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    """Where to go for what listens here."""
+    address = reachable(host)
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:

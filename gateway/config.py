@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from gateway.data.account import ROOTS_DIRECTORY
 from gateway.data.primary import hosts
 from gateway.refusal import Refusal
 
@@ -71,9 +72,10 @@ class Settings(BaseSettings):
         "`parley migrate` needs it, and `parley serve` migrates at start when it is given.",
     )
     data_dir: Path = Field(
-        default_factory=lambda: user_data_path("parley"),
-        description="Directory of the embedded database and of the signing keys.",
-        json_schema_extra={"shown": "the user's data directory"},
+        default_factory=lambda: default_data_dir(),
+        description="Directory of the embedded database and of the signing keys. Root's own home is closed to the "
+        "account that runs the database for root.",
+        json_schema_extra={"shown": f"the user's data directory, `{ROOTS_DIRECTORY}` for root"},
     )
     broker_url: SecretStr | None = Field(
         default=None,
@@ -282,6 +284,12 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
 
+def default_data_dir() -> Path:
+    """Where earlier versions have put root's data, it stays."""
+    own = user_data_path("parley")
+    return ROOTS_DIRECTORY if os.geteuid() == 0 and not own.exists() else own
+
+
 def read_settings(**given: Any) -> Settings:
     """The settings of this process; `given` (from the command line) comes before the environment.
 
@@ -296,10 +304,17 @@ def read_settings(**given: Any) -> Settings:
     raise ConfigError("These settings cannot be used:", problems)
 
 
+def wanted_log_format() -> str:
+    """The format of the log as it is set, before the settings are known to be usable."""
+    name = variable("log_format")
+    given = {key.upper(): value for key, value in {**_dotenv(), **os.environ}.items()}
+    return given.get(name, "").strip().lower() or "auto"
+
+
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """A sentence for each `PARLEY_` variable that names no setting, with the one that was perhaps meant."""
     if environment is None:
-        environment = {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+        environment = {**_dotenv(), **os.environ}
     known = [variable(name) for name in Settings.model_fields]
     unknown = [
         name.upper()
@@ -307,6 +322,10 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
         if name.upper().startswith(PREFIX) and name.upper() not in known and not SERVICE_LINK.search(name.upper())
     ]
     return [_not_a_setting(name, known) for name in sorted(unknown)]
+
+
+def _dotenv() -> dict[str, str]:
+    return {name: value or "" for name, value in dotenv_values(".env").items()}
 
 
 def _not_a_setting(name: str, known: list[str]) -> str:

@@ -14,8 +14,10 @@ from gateway.config import Settings
 from gateway.data.opening import OpenDatabase, open_database
 from gateway.event_loop import begin_to_serve
 from gateway.exposition import Collect, Readings, exposed
-from gateway.progress import tell
+from gateway.progress import tell, unless_quick
+from gateway.shared_port import require_free
 from gateway.stop import Stop, StoppedAtOnceError
+from gateway.telemetry import writes_json
 from gateway.tracing import require_tracing
 from gateway.workers import supervised
 
@@ -23,6 +25,10 @@ from gateway.workers import supervised
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
     stop = Stop()
+    # Before a database or a key is made for nothing.
+    await require_free(settings.host, settings.port)
+    if settings.metrics_port is not None:
+        await require_free(settings.metrics_host, settings.metrics_port, setting="PARLEY_METRICS_PORT")
     try:
         async with open_database(settings) as database, AsyncExitStack() as stack:
             if settings.offers_demo:
@@ -30,7 +36,8 @@ async def serve(settings: Settings) -> None:
             # Entered first, so that the stop can be watched.
             instruments = _Instruments()
             metrics = await stack.enter_async_context(_metrics(settings, instruments.read))
-            url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
+            with unless_quick("Starting the gateway"):
+                url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
             _announce(settings, url, metrics)
             await stop.wait()
             tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
@@ -85,7 +92,9 @@ def _announce(settings: Settings, url: str, metrics: str | None) -> None:
     if settings.graphiql:
         tell(f"Open {url} in a browser for GraphiQL.")
     if settings.offers_demo:
-        tell(f"Demo account: {demo.EMAIL}, password: {demo.PASSWORD}")
+        # For whoever sits at the terminal: a log is kept, and read by others.
+        password = "" if writes_json() else f", password: {demo.PASSWORD}"
+        tell(f"Demo account: {demo.EMAIL}{password}")
     if metrics is not None:
         tell(f"Metrics for Prometheus: {metrics}")
     tell("Stop with Ctrl-C.\n")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
@@ -31,10 +33,17 @@ SECRET_KEY = re.compile(
 
 PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
 
+_log = structlog.stdlib.get_logger("gateway")
+
 
 def configure_logging(settings: Settings) -> None:
     """Send every log line of this process through the format and level that the settings ask for."""
-    readable = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    begin_logging(settings.log_format, settings.log_level)
+
+
+def begin_logging(log_format: str, log_level: str = "info") -> None:
+    """Send every line of this process through one format: `text`, `json`, or `auto`, which asks standard error."""
+    readable = log_format == "text" or (log_format != "json" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -54,7 +63,7 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = StandardError()
+    handler = StandardError(json=not readable)
     handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -65,8 +74,35 @@ def configure_logging(settings: Settings) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=log_level.upper(), force=True)
     logging.captureWarnings(True)
+
+
+def writes_json() -> bool:
+    """Whether each line on standard error is to be JSON."""
+    return any(isinstance(handler, StandardError) and handler.json for handler in logging.getLogger().handlers)
+
+
+def report_crashes() -> None:
+    """Have what nobody caught logged as well, where logs are JSON. For a process that is ours from its beginning."""
+    if writes_json():
+        sys.excepthook = _log_crash
+        threading.excepthook = _log_crash_of_thread
+        sys.unraisablehook = _log_unraisable
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    _log.critical("Crashed", exc_info=(kind, error, traceback))
+
+
+def _log_crash_of_thread(crash: threading.ExceptHookArgs) -> None:
+    if crash.exc_value is not None:
+        _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+def _log_unraisable(crash: sys.UnraisableHookArgs) -> None:
+    error = crash.exc_value
+    _log.error(crash.err_msg or "Ignored an exception", object=repr(crash.object), exc_info=error or True)
 
 
 def redact(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
@@ -122,8 +158,9 @@ def to_json(event: EventDict, default: Any) -> str:
 class StandardError(logging.StreamHandler[TextIO]):
     """Writes to whatever `sys.stderr` is at that moment, so that lines stand above a running spinner."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, json: bool) -> None:
         logging.Handler.__init__(self)
+        self.json = json
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # the class sets it once, this looks it up each time

@@ -1,4 +1,5 @@
-"""One of several processes that serve together: `gateway.workers` runs it, as `python -m gateway.worker <descriptor>`.
+"""One of several processes that serve together. `gateway.workers` runs it, as
+`python -m gateway.worker <descriptor> <log format>`.
 
 What it is told comes over the socket of that descriptor, a line of JSON each: first what to serve, then questions for
 its counters. The end of that socket means to stop, whether the supervisor wants that or has died.
@@ -7,6 +8,7 @@ its counters. The end of that socket means to stop, whether the supervisor wants
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -22,7 +24,7 @@ from gateway.data.failure import ERRORS
 from gateway.event_loop import begin_to_serve, run
 from gateway.progress import tell
 from gateway.refusal import Refusal
-from gateway.telemetry import configure_logging
+from gateway.telemetry import begin_logging, configure_logging, report_crashes
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -58,10 +60,12 @@ def main() -> int:
     # To stop is the supervisor's to say, who may have been sent the same signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    begin_logging(sys.argv[2] if len(sys.argv) > 2 else "auto")
+    report_crashes()
     try:
         run(work(socket.socket(fileno=int(sys.argv[1]))))
     except Refusal as refusal:
-        tell(f"parley: {refusal}")
+        tell(f"parley: {refusal}", logging.ERROR)
         return refusal.exit_status
     except ERRORS as error:
         # At its start: one that serves bears that the database goes away.

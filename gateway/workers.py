@@ -62,7 +62,7 @@ class Worker:
         order = Order.of(number, settings, database_url, sockets)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *_command(theirs.fileno()),
+                *_command(theirs.fileno(), settings.log_format),
                 pass_fds=(theirs.fileno(), *order.sockets),
                 env={name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)},
                 stdin=DEVNULL,
@@ -236,10 +236,10 @@ class _Life:
         return f"killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"exit status {self.status}"
 
 
-def _command(descriptor: int) -> list[str]:
+def _command(descriptor: int, log_format: str) -> list[str]:
     # A worker must import what we did: from the working directory only if we do.
     unsafe = [] if os.getcwd() in sys.path else ["-P"]
-    return [sys.executable, *unsafe, "-m", "gateway.worker", str(descriptor)]
+    return [sys.executable, *unsafe, "-m", "gateway.worker", str(descriptor), log_format]
 
 
 def _pause(failures: int) -> float:

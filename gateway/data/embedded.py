@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import os
 import random
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -19,14 +20,17 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
-from gateway.data.account import server_account
+from gateway.data.account import Account, server_account
 from gateway.data.cluster import PORT, SUPERUSER, Cluster
 from gateway.data.programs import EmbeddedDatabaseError
 from gateway.data.roles import LOGIN
 from gateway.data.tuning import machine_memory, tuned
-from gateway.progress import step
+from gateway.progress import step, unless_quick
 
 DATABASE = "parley"
+CLUSTER = "postgres"
+"""The directory of the server's files in the data directory."""
+
 WATCH_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -100,17 +104,20 @@ class EmbeddedDatabase:
 
     @classmethod
     def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
-        account = server_account()
-        directory = _made(data_dir, 0o711 if account.borrowed else 0o700)
-        cluster = Cluster(directory / "postgres", account, {**tuned(machine_memory()), **extra})
+        account = server_account(data_dir / CLUSTER)
+        account.require_passage(data_dir.resolve() / CLUSTER)
+        directory = _made(data_dir, account)
+        cluster = Cluster(directory / CLUSTER, account, {**tuned(machine_memory()), **extra})
         with _turn(directory):
             use = os.open(directory / "postgres.use", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(use, fcntl.LOCK_SH)
                 if not cluster.exists:
-                    with step("Creating the database (first start only)…"):
+                    if account.borrowed:
+                        log.info("PostgreSQL does not run as root: another account runs it", account=account.name)
+                    with step("Creating the database (first start only)"):
                         cluster.create()
-                with nullcontext() if cluster.server() else step("Starting PostgreSQL…"):
+                with nullcontext() if cluster.server() else step("Starting PostgreSQL"):
                     cluster.start()
                 database = cls(cluster, use)
                 asyncio.run(_create_database(database.url(SUPERUSER, "postgres")))
@@ -141,6 +148,11 @@ class EmbeddedDatabase:
                 self._use = None
 
 
+def is_made(data_dir: Path) -> bool:
+    """Whether there is a database in a data directory."""
+    return (data_dir / CLUSTER / "PG_VERSION").exists()
+
+
 def pause(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, bounded, and no two processes alike."""
     longest = min(LONGEST_PAUSE_SECONDS, WATCH_SECONDS * 2.0 ** min(failures, 10))
@@ -152,20 +164,37 @@ def _turn(directory: Path) -> Iterator[None]:
     """One process at a time starts or stops the server of `directory`."""
     file = os.open(directory / "postgres.turn", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with unless_quick("Waiting for another process that starts or stops PostgreSQL"):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
         os.close(file)
 
 
-def _made(data_dir: Path, mode: int) -> Path:
+def _made(data_dir: Path, account: Account) -> Path:
+    """The data directory, made if need be. One that is there stays as it is."""
+    # An account that we borrow must get through, and can list none of it.
+    mode = 0o711 if account.borrowed else 0o700
+    missing = [each for each in (data_dir, *data_dir.parents) if not each.exists()]
     try:
-        data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
+        for each in reversed(missing):
+            each.mkdir(mode=mode, exist_ok=True)
+            if account.borrowed:
+                each.chmod(mode)  # whatever the umask takes away
         if not os.access(data_dir, os.W_OK):
             raise PermissionError(f"{data_dir} is not writable")
     except OSError as error:
         raise EmbeddedDatabaseError(f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR.") from error
     return data_dir.resolve()
+
+
+@contextmanager
+def throw_away_directory(prefix: str) -> Iterator[Path]:
+    """A data directory that is removed at the end of the block. The account that root borrows can get into it."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as temporary:
+        directory = Path(temporary)
+        directory.chmod(0o711)
+        yield directory
 
 
 async def _create_database(url: str) -> None:

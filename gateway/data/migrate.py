@@ -73,11 +73,11 @@ async def migrate(
     migrations = read_migrations(directory)
     connection: asyncpg.Connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS)
     try:
-        async with _alone(connection):
+        async with alone(connection):
             await _prepared(connection, runtime)
             await _as_owner(connection)
             await _prepare_record(connection)
-            wanted = outstanding(migrations, await _applied(connection))
+            wanted = outstanding(migrations, await applied_migrations(connection))
             for migration in wanted:
                 report(migration.name)
                 await _apply(connection, migration, lock_attempts)
@@ -89,13 +89,10 @@ async def migrate(
 async def pending(connection: asyncpg.Connection, directory: Path | None = None) -> list[Migration]:
     """What the database of `connection` lacks. The role that serves requests may ask.
 
-    A database that is ahead lacks nothing: while a new version is rolled out, old processes go on beside it.
+    A database that is ahead lacks nothing: while a new version is rolled out, old processes go on beside it. Raises
+    what PostgreSQL says of one that was never migrated, or to a role that was given no rights.
     """
-    try:
-        applied = await _applied(connection)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError):
-        applied = []
-    return outstanding(read_migrations(directory), applied, ahead_is_fine=True)
+    return outstanding(read_migrations(directory), await applied_migrations(connection), ahead_is_fine=True)
 
 
 async def _prepared(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
@@ -109,7 +106,8 @@ async def _prepared(connection: asyncpg.Connection, runtime: RuntimeRole) -> Non
 
 
 @asynccontextmanager
-async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Nobody else migrates the database for as long as the block runs."""
     # Asked for again and again rather than waited for: a waiting statement is an old snapshot, and CREATE
     # INDEX CONCURRENTLY in the process that migrates would wait for it, and it for that process.
     while not await connection.fetchval(TAKE_LOCK, ADVISORY_LOCK):  # noqa: ASYNC110
@@ -133,7 +131,8 @@ async def _prepare_record(connection: asyncpg.Connection) -> None:
         await connection.execute(RECORD)
 
 
-async def _applied(connection: asyncpg.Connection) -> list[Applied]:
+async def applied_migrations(connection: asyncpg.Connection) -> list[Applied]:
+    """The migrations that the database has been through, in order."""
     rows = await connection.fetch(APPLIED)
     return [Applied(row["number"], row["name"], row["checksum"]) for row in rows]
 

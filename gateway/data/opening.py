@@ -20,9 +20,12 @@ from gateway.data.migrate import migrate, pending
 from gateway.data.migration import Migration
 from gateway.data.primary import Primary, hosts
 from gateway.data.roles import RuntimeRole
+from gateway.progress import unless_quick
 from gateway.refusal import Refusal
 
 CONNECT_SECONDS = 10
+
+MIGRATE = "Run: parley migrate (with PARLEY_OWNER_URL and PARLEY_DATABASE_URL)"
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,7 +60,7 @@ async def open_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
     async with reached_database(settings) as database:
         if database.owner_url is not None:
             await bring_up_to_date(database)
-        await _check(database)
+        await check(database)
         if database.embedded is None:
             yield database
             return
@@ -73,6 +76,11 @@ async def open_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
 @asynccontextmanager
 async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
     """The database of the settings as it is. An embedded server runs for as long as the block does."""
+    if settings.database_url is None and settings.owner_url is not None:
+        raise ConfigError(
+            "PARLEY_OWNER_URL names a database and PARLEY_DATABASE_URL does not. Set PARLEY_DATABASE_URL to the same "
+            "database, as the role that serves requests; or neither, for the embedded database."
+        )
     if settings.database_url is None:
         embedded = await EmbeddedDatabase.start(settings.data_dir)
         try:
@@ -86,27 +94,56 @@ async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
 
 async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> list[Migration]:
     """Apply the migrations that the database lacks, and say which."""
-    if database.owner_url is None:
-        raise ConfigError("PARLEY_OWNER_URL is needed: the URL of a role that may migrate the database.")
-    with _reaching(database.owner_url):
+    owner_url = _owner_url(database)
+    with _reaching(owner_url), unless_quick("Bringing the database up to date"):
         return await migrate(
-            database.owner_url,
+            owner_url,
             RuntimeRole.of(database.runtime_url),
             report=lambda name: log.info("Migrating", migration=name),
             directory=directory,
         )
 
 
-async def _check(database: OpenDatabase) -> None:
+@asynccontextmanager
+async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the role that owns the database, for as long as the block runs, however long that is."""
+    owner_url = _owner_url(database)
+    patience = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    with _reaching(owner_url):
+        connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS, server_settings=patience)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def check(database: OpenDatabase) -> None:
+    """Raise a `Refusal` unless the database is up to date, and safe to be served from."""
     with _reaching(database.runtime_url):
         connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
-            if missing := await pending(connection):
+            if missing := await _missing(connection, database):
                 names = ", ".join(migration.name for migration in missing)
-                raise Behind(f"The database lacks {names}. Run: parley migrate")
+                raise Behind(f"The database lacks {names}. {MIGRATE}")
             await refuse_unsafe(connection)
         finally:
             await connection.close()
+
+
+async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> list[Migration]:
+    where = place(database.runtime_url)
+    try:
+        return await pending(connection)
+    except asyncpg.UndefinedTableError as error:
+        raise Behind(f"The database at {where} was never migrated. {MIGRATE}") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Behind(f"The database at {where} gives this role no rights: {_said(error)}. {MIGRATE}") from error
+
+
+def _owner_url(database: OpenDatabase) -> str:
+    if database.owner_url is None:
+        raise ConfigError("PARLEY_OWNER_URL is needed: the URL of a role that may migrate the database.")
+    return database.owner_url
 
 
 @contextmanager
@@ -117,8 +154,20 @@ def _reaching(url: str) -> Iterator[None]:
         raise Unreachable(f"PostgreSQL at {place(url)} takes no writes: it is a standby, or read-only.") from error
     except (*LOST, asyncpg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {error or 'timed out'}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {error}") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise Unreachable(f"PostgreSQL at {place(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        # To a stranger, PostgreSQL says the same of a wrong password and of a role that is not there.
+        raise Unreachable(
+            f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. Either the database was never migrated, "
+            f"which makes the role that serves, or the URL is wrong. {MIGRATE}"
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
+
+
+def _said(error: asyncpg.PostgresError) -> str:
+    return str(error).splitlines()[0]
 
 
 def place(url: str) -> str:

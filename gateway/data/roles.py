@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import os
 import random
+import re
 import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -32,6 +33,9 @@ SELECT has_database_privilege($1::name, oid, 'TEMPORARY') AND pg_has_role(datdba
 FROM pg_database
 WHERE datname = current_database()
 """
+
+VERIFIER = re.compile(r"SCRAM-SHA-256\$\d+:[\w+/=]+\$[\w+/=]+:[\w+/=]+|md5[0-9a-f]{32}")
+"""What PostgreSQL stores of a password, and takes in place of one."""
 
 ATTEMPTS = 20
 SCRAM_ITERATIONS = 4096
@@ -76,10 +80,10 @@ async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) ->
 
 
 async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
-    await _ensure_role(connection, OWNER, "NOLOGIN")
-    await _ensure_role(connection, RUNTIME, "NOLOGIN")
-    await _ensure_role(connection, runtime.name, "LOGIN", runtime.password)
-    await _ensure_member(connection, runtime.name, of=RUNTIME)
+    await ensure_role(connection, OWNER, "NOLOGIN")
+    await ensure_role(connection, RUNTIME, "NOLOGIN")
+    await ensure_role(connection, runtime.name, "LOGIN", runtime.password)
+    await ensure_member(connection, runtime.name, of=RUNTIME)
     await _ensure_may_become_owner(connection)
     await _ensure_schema(connection)
     await _ensure_nothing_temporary(connection, runtime.name)
@@ -87,21 +91,23 @@ async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None
         await _ensure_search_path(connection, role)
     for extension in EXTENSIONS:
         if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", extension):
-            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {_quoted(extension)} SCHEMA {SCHEMA}")
+            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {quoted(extension)} SCHEMA {SCHEMA}")
 
 
-async def _ensure_role(connection: asyncpg.Connection, name: str, login: str, password: str | None = None) -> None:
+async def ensure_role(connection: asyncpg.Connection, name: str, login: str, password: str | None = None) -> None:
+    """Make a role without any power if it is not there. The password may be what a server stores of one."""
     if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name):
         return
-    secret = f" PASSWORD '{scram_verifier(password)}'" if password else ""
+    secret = f" PASSWORD '{_stored(password)}'" if password else ""
     await connection.execute(
-        f"CREATE ROLE {_quoted(name)} {login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE{secret}"
+        f"CREATE ROLE {quoted(name)} {login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE{secret}"
     )
 
 
-async def _ensure_member(connection: asyncpg.Connection, name: str, *, of: str) -> None:
+async def ensure_member(connection: asyncpg.Connection, name: str, *, of: str) -> None:
+    """Give a role the rights of another one if it does not have them."""
     if not await connection.fetchval("SELECT pg_has_role($1::name, $2::name, 'USAGE')", name, of):
-        await connection.execute(f"GRANT {_quoted(of)} TO {_quoted(name)}")
+        await connection.execute(f"GRANT {quoted(of)} TO {quoted(name)}")
 
 
 async def _ensure_may_become_owner(connection: asyncpg.Connection) -> None:
@@ -120,7 +126,7 @@ async def _ensure_schema(connection: asyncpg.Connection) -> None:
         await connection.execute("RESET ROLE")
     database = await _database(connection)
     if not await connection.fetchval("SELECT has_database_privilege($1::name, $2, 'CONNECT')", RUNTIME, database):
-        await connection.execute(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {RUNTIME}")
+        await connection.execute(f"GRANT CONNECT ON DATABASE {quoted(database)} TO {RUNTIME}")
 
 
 async def _ensure_nothing_temporary(connection: asyncpg.Connection, name: str) -> None:
@@ -129,8 +135,8 @@ async def _ensure_nothing_temporary(connection: asyncpg.Connection, name: str) -
     Everybody may by default, so everybody has to lose it. Left as it is where the database is not ours to say.
     """
     if await connection.fetchval(MAY_REFUSE_TEMPORARY, name):
-        database = _quoted(await _database(connection))
-        await connection.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {RUNTIME}, {_quoted(name)}")
+        database = quoted(await _database(connection))
+        await connection.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {RUNTIME}, {quoted(name)}")
 
 
 async def _database(connection: asyncpg.Connection) -> str:
@@ -142,7 +148,7 @@ async def _ensure_search_path(connection: asyncpg.Connection, role: str) -> None
     if not await connection.fetchval(
         "SELECT $2 = ANY (coalesce(rolconfig, '{}')) FROM pg_roles WHERE rolname = $1", role, wanted
     ):
-        await connection.execute(f"ALTER ROLE {_quoted(role)} SET search_path = {SCHEMA}")
+        await connection.execute(f"ALTER ROLE {quoted(role)} SET search_path = {SCHEMA}")
 
 
 def scram_verifier(password: str, salt: bytes | None = None) -> str:
@@ -158,7 +164,12 @@ def scram_verifier(password: str, salt: bytes | None = None) -> str:
     return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{text[0]}${text[1]}:{text[2]}"
 
 
-def _quoted(name: str) -> str:
+def _stored(password: str) -> str:
+    return password if VERIFIER.fullmatch(password) else scram_verifier(password)
+
+
+def quoted(name: str) -> str:
+    """A name as it may stand in a statement."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 

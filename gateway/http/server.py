@@ -27,6 +27,7 @@ from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
 from gateway.http.websocket import WebsocketEndpoint
 from gateway.http.wire import COMMON_HEADERS
 from gateway.live.live import Live
+from gateway.shared_port import SERVICE
 
 # How long a refused body is still read, so that its sender gets to see the refusal.
 LINGERING_SECONDS = 2.0
@@ -144,7 +145,7 @@ class Runner(web.AppRunner):
 
 
 async def _alive(_request: web.Request) -> web.Response:
-    return web.json_response({"status": "alive"})
+    return web.json_response({"status": "alive", "service": SERVICE})
 
 
 def _readiness(ready: Ready, stopping: Stopping) -> Handler:

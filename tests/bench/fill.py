@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import asyncpg
 import orjson
 
 from gateway.data import statements
-from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.migrate import migrate
 from gateway.data.queries import sql
 from gateway.data.statements import Source
@@ -142,8 +141,8 @@ def main() -> None:
     if given.directory is not None:
         asyncio.run(_main(given, given.directory))
     else:
-        with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
-            asyncio.run(_main(given, Path(temporary)))
+        with throw_away_directory("parley-bench-") as temporary:
+            asyncio.run(_main(given, temporary))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+
+from gateway.data.embedded import throw_away_directory
 
 Item = TypeVar("Item")
 
@@ -27,5 +28,5 @@ def kept_or_temporary(directory: Path | None) -> Iterator[Path]:
     if directory is not None:
         yield directory.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
-        yield Path(temporary)
+    with throw_away_directory("parley-bench-") as temporary:
+        yield temporary

@@ -24,7 +24,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ import psutil
 
 from gateway.data import statements
 from gateway.data.connection import _STAMP
-from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.migrate import migrate
 from gateway.data.programs import run
 from gateway.progress import step
@@ -219,8 +218,7 @@ async def main(rounds: int, seconds: int) -> None:
     """Measure on both disks, and print."""
     load, *_ = os.getloadavg()
     print(f"{WRITERS} writers, {processor()}, {os.cpu_count()} cores, load before {load:.1f}")
-    with tempfile.TemporaryDirectory(prefix="parley-bench-") as temporary:
-        directory = Path(temporary)
+    with throw_away_directory("parley-bench-") as directory:
         with step("Measuring"):
             print(report("The disk as it is", await measure(directory / "plain", rounds=rounds, seconds=seconds)))
         with slow_flush(directory) as is_slow, step("Measuring with a slow disk"):

@@ -196,7 +196,7 @@ async def test_killed_worker_is_replaced_and_meanwhile_everybody_is_answered(gat
 
 async def test_port_that_is_taken_is_said_before_any_worker_starts(gateway: GatewayProcess) -> None:
     late = GatewayProcess(gateway.directory, gateway.port, {"PARLEY_WORKERS": str(WORKERS)})
-    with pytest.raises(AssertionError, match=f"parley: Parley cannot listen on 127.0.0.1 port {gateway.port}"):
+    with pytest.raises(AssertionError, match=f"parley: Parley already runs on 127.0.0.1 port {gateway.port}"):
         await late.start()
     assert await healthy(gateway)
 

@@ -163,11 +163,6 @@ async def test_role_that_serves_learns_what_is_pending(empty_database: Database,
         assert [migration.name for migration in await pending(connection, directory)] == ["0003_last"]
 
 
-async def test_everything_is_pending_in_an_empty_database(empty_database: Database, directory: Path) -> None:
-    async with connected(empty_database.owner_url) as connection:
-        assert len(await pending(connection, directory)) == 2
-
-
 @pytest.mark.parametrize(("name", "complaint"), [("0004_gap.sql", "without gaps"), ("3_short.sql", "are named like")])
 async def test_misnamed_migrations_are_refused_before_anything_runs(
     empty_database: Database, directory: Path, name: str, complaint: str

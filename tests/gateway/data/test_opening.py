@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from uuid import uuid4
+
 import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from gateway.config import ConfigError, Settings
+from gateway.data.embedded import EmbeddedDatabase
 from gateway.data.guard import UnsafeDatabase
-from gateway.data.opening import Behind, Unreachable, bring_up_to_date, open_database, place, reached_database
+from gateway.data.migrate import migrate
+from gateway.data.opening import (
+    Behind,
+    OpenDatabase,
+    Unreachable,
+    bring_up_to_date,
+    open_database,
+    place,
+    reached_database,
+)
 from tests.database import Database
 
 
@@ -16,17 +31,74 @@ def settings_for(runtime_url: str, owner_url: str | None = None) -> Settings:
     return Settings(database_url=SecretStr(runtime_url), owner_url=SecretStr(owner_url) if owner_url else None)
 
 
-async def test_migrated_database_is_opened_as_the_role_that_serves(database: Database) -> None:
-    async with open_database(settings_for(database.runtime_url)) as opened:
+async def execute(database: Database, statement: str) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+async def test_migrated_database_is_opened_as_the_role_that_serves(empty_database: Database) -> None:
+    await migrate(empty_database.owner_url)
+    async with open_database(settings_for(empty_database.runtime_url)) as opened:
         connection = await asyncpg.connect(opened.runtime_url)
         assert await connection.fetchval("SELECT current_user") == "parley_app"
         await connection.close()
 
 
-async def test_database_that_is_behind_is_refused_without_a_role_that_may_migrate(empty_database: Database) -> None:
-    with pytest.raises(Behind, match=r"lacks 0001_foundation.*Run: parley migrate"):
+async def test_database_that_was_never_migrated_is_named_as_such(empty_database: Database) -> None:
+    with pytest.raises(Behind, match=r"was never migrated\. Run: parley migrate"):
         async with open_database(settings_for(empty_database.runtime_url)):
             pass
+
+
+async def test_database_that_is_behind_is_refused_without_a_role_that_may_migrate(empty_database: Database) -> None:
+    await migrate(empty_database.owner_url)
+    await execute(empty_database, "DELETE FROM parley.migrations WHERE number > 1")
+    with pytest.raises(Behind, match=r"lacks 0002_accounts.*Run: parley migrate"):
+        async with open_database(settings_for(empty_database.runtime_url)):
+            pass
+
+
+async def test_role_without_rights_is_told_what_gives_them(cluster: EmbeddedDatabase, empty_database: Database) -> None:
+    await migrate(empty_database.owner_url)
+    name = f"new_{uuid4().hex}"
+    await execute(empty_database, f"CREATE ROLE {name} LOGIN")
+    runtime_url = cluster.url(name, empty_database.name)
+    with pytest.raises(Behind, match=r"gives this role no rights.*Run: parley migrate"):
+        async with open_database(settings_for(runtime_url)):
+            pass
+    await execute(empty_database, f"REVOKE CONNECT ON DATABASE {empty_database.name} FROM PUBLIC")
+    with pytest.raises(Unreachable, match=r"permission denied for database.*Run: parley migrate"):
+        async with open_database(settings_for(runtime_url)):
+            pass
+    async with open_database(settings_for(runtime_url, empty_database.owner_url)):
+        pass
+
+
+@pytest.mark.parametrize("open_it", [open_database, reached_database])
+async def test_owner_without_a_role_that_serves_does_not_mean_the_embedded_database(
+    database: Database, tmp_path: Path, open_it: Callable[[Settings], AbstractAsyncContextManager[OpenDatabase]]
+) -> None:
+    settings = Settings(_env_file=None, owner_url=SecretStr(database.owner_url), data_dir=tmp_path / "data")
+    with pytest.raises(ConfigError, match="Set PARLEY_DATABASE_URL to the same database"):
+        async with open_it(settings):
+            pass
+    assert not (tmp_path / "data").exists()
+
+
+async def test_rights_that_a_copy_of_the_database_has_again_are_noticed_and_mended(
+    cluster: EmbeddedDatabase, empty_database: Database
+) -> None:
+    await migrate(empty_database.owner_url)
+    await execute(empty_database, f"GRANT TEMPORARY ON DATABASE {empty_database.name} TO PUBLIC")
+    statement = rf"REVOKE TEMPORARY ON DATABASE {empty_database.name} FROM PUBLIC;"
+    with pytest.raises(UnsafeDatabase, match=statement):
+        async with open_database(settings_for(empty_database.runtime_url)):
+            pass
+    async with open_database(settings_for(empty_database.runtime_url, empty_database.owner_url)):
+        pass
+    async with open_database(settings_for(empty_database.runtime_url)):
+        pass
 
 
 async def test_database_that_is_behind_is_migrated_with_one(empty_database: Database) -> None:

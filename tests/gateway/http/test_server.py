@@ -21,7 +21,7 @@ async def test_readiness_is_told_with_its_reason(reason: str | None, status: int
     async with serving(not_ready=reason) as served, aiohttp.ClientSession() as http:
         base = served.url.removesuffix("/graphql")
         async with http.get(f"{base}/healthz") as response:
-            assert await response.json() == {"status": "alive"}
+            assert await response.json() == {"status": "alive", "service": "parley"}
         async with http.get(f"{base}/readyz") as response:
             assert response.status == status
             assert (await response.json()).get("reason") == reason

@@ -1,0 +1,174 @@
+"""The file of a backup: a ZIP of the database as SQL, the keys file, and a manifest that says what must be in it.
+
+It is made under another name, readable by its owner alone, and gets its own only when it is complete: it holds the
+signing keys, and half a backup must not look like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import orjson
+
+from gateway.backup.tally import Tally, differences
+from gateway.data.migration import Applied
+from gateway.progress import bar
+from gateway.refusal import Refusal
+
+FORMAT = 1
+MANIFEST, KEYS, DATABASE = "manifest.json", "signing-keys.json", "database.sql"
+COMPRESSION = 4
+BUFFER = 1 << 20
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+
+
+class BackupError(Refusal):
+    """A backup cannot be made, or cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role that has rights on what is backed up."""
+
+    name: str
+    login: bool
+    member_of: tuple[str, ...]
+    verifier: str | None
+    """What PostgreSQL stores of its password, where the backup's maker could read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds."""
+
+    parley: str
+    made_at: str
+    postgres: int
+    """The major version of the server."""
+    migrations: tuple[Applied, ...]
+    roles: tuple[Role, ...]
+    rows: dict[str, int]
+    """Of each table."""
+
+    @property
+    def total(self) -> int:
+        """The rows of all tables."""
+        return sum(self.rows.values())
+
+    def written(self) -> bytes:
+        return orjson.dumps({"format": FORMAT, **asdict(self)}, option=orjson.OPT_INDENT_2)
+
+    @classmethod
+    def read(cls, text: bytes) -> Manifest:
+        """Raises `BackupError` for one that a later version has written."""
+        given: dict[str, Any] = orjson.loads(text)
+        if given.pop("format") != FORMAT:
+            raise BackupError(f"It was made by Parley {given.get('parley')}, which is newer than this one.")
+        given["migrations"] = tuple(Applied(**each) for each in given["migrations"])
+        given["roles"] = tuple(Role(**{**each, "member_of": tuple(each["member_of"])}) for each in given["roles"])
+        return cls(**given)
+
+
+class Archive:
+    """A backup that is open for reading."""
+
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+        self.manifest = Manifest.read(file.read(MANIFEST))
+        self.keys = file.read(KEYS)
+
+    @contextlib.contextmanager
+    def lines(self) -> Iterator[io.BufferedReader]:
+        """The lines of the database's dump."""
+        with self._file.open(DATABASE) as member:
+            try:
+                # The module's own readline is written in Python, and a backup has many lines.
+                yield io.BufferedReader(cast("io.RawIOBase", member), BUFFER)
+            except DAMAGE as error:
+                raise _damaged(self._file.filename, error) from error
+
+    def verify(self) -> None:
+        """Read all of it. Raises `BackupError` unless each table has the rows that it should have."""
+        tally = Tally()
+        with bar("Checking the backup", self.manifest.total) as advance, self.lines() as lines:
+            for _ in tally.passing(lines, advance):
+                pass
+        if problems := differences(self.manifest.rows, tally.rows):
+            raise BackupError("The backup does not hold what the database holds:", problems)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Archive]:
+    """A backup, for reading. Raises `BackupError` where it is none or cannot be read."""
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = Archive(stack.enter_context(zipfile.ZipFile(path)))
+        except OSError as error:
+            raise BackupError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (*DAMAGE, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
+        yield archive
+
+
+def _damaged(path: object, error: Exception) -> BackupError:
+    return BackupError(f"{path} is not a backup of Parley, or it is damaged: {error}.")
+
+
+class Draft:
+    """A backup that is being written."""
+
+    def __init__(self, file: BinaryIO, manifest: Manifest, keys: bytes) -> None:
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
+        self._zip.writestr(MANIFEST, manifest.written())
+        self._zip.writestr(KEYS, keys)
+
+    def write(self, lines: Iterator[bytes]) -> None:
+        """Write the dump, and complete the file."""
+        with self._zip, self._zip.open(DATABASE, "w", force_zip64=True) as member:
+            buffered = io.BufferedWriter(cast("io.RawIOBase", member), BUFFER)
+            buffered.writelines(lines)
+            buffered.flush()
+
+
+@contextlib.contextmanager
+def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
+    """Write a backup, which takes its name at the end of the block if it then holds what the manifest says."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written: {error.strerror}.") from error
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield Draft(file, manifest, keys)
+            file.flush()
+            os.fsync(file.fileno())
+        with opened(draft) as archive:
+            archive.verify()
+        draft.replace(path)
+        _to_disk(path.parent)
+    except ConnectionError:
+        raise  # of the database
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _to_disk(directory: Path) -> None:
+    """Have the new name survive a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""`parley backup`: the database as one snapshot shows it, its roles and the signing keys, in one file.
+
+Row-level security hides rows without a word from whoever it binds, so only a role that it does not bind may make a
+backup, and what the file holds is counted against the database before the file gets its name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+from pathlib import Path
+from typing import IO
+
+import asyncpg
+
+from gateway.auth.keyring import keys_in
+from gateway.backup.archive import BackupError, Draft, Manifest, Role, new_archive
+from gateway.backup.program import Program
+from gateway.backup.tally import Tally
+from gateway.config import Settings
+from gateway.data.embedded import is_made
+from gateway.data.migrate import applied_migrations
+from gateway.data.opening import OpenDatabase, owner_connection, reached_database
+from gateway.data.roles import RUNTIME, SCHEMA, quoted
+from gateway.progress import bar, tell
+
+LOCK_WAIT_MS = 30_000
+"""A backup gives way to a migration, and does not stand in the way of others for ever."""
+
+POWERS = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+
+TABLES = """
+SELECT class.relname
+FROM pg_class AS class
+WHERE class.relnamespace = to_regnamespace($1)
+  AND class.relkind = 'r'
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = class.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
+ORDER BY class.relname
+"""
+
+ROLES = """
+WITH RECURSIVE memberships AS (
+    SELECT m.roleid, m.member
+    FROM pg_auth_members AS m
+    JOIN pg_roles AS member ON member.oid = m.member
+    -- Since 16, whoever has made a role is a member of it, without its rights.
+    WHERE coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+      AND NOT (member.rolsuper OR member.rolcreaterole OR member.rolbypassrls)
+), serving AS (
+    SELECT oid FROM pg_roles WHERE rolname = $1
+    UNION
+    SELECT member FROM memberships JOIN serving ON serving.oid = memberships.roleid
+), wanted AS (
+    SELECT oid FROM serving
+    UNION
+    -- Whoever is named where rights are granted, or in a policy.
+    SELECT refobjid FROM pg_shdepend
+    WHERE refclassid = 'pg_authid'::regclass
+      AND deptype IN ('a', 'r')
+      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT role.rolname AS name,
+       role.rolcanlogin AS login,
+       ARRAY(
+           SELECT above.rolname
+           FROM memberships
+           JOIN pg_roles AS above ON above.oid = memberships.roleid
+           WHERE memberships.member = role.oid AND memberships.roleid IN (SELECT oid FROM wanted)
+           ORDER BY above.rolname
+       ) AS member_of
+FROM pg_roles AS role
+JOIN wanted ON wanted.oid = role.oid
+ORDER BY role.rolname
+"""
+
+VERIFIERS = "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"
+
+
+async def back_up(settings: Settings, path: Path) -> None:
+    """Write a backup to a file, in place of what it held. Raises a `Refusal`, and leaves the file as it was."""
+    keys = keys_in(settings.signing_keys)
+    if settings.embedded and settings.owner_url is None and not is_made(settings.data_dir):
+        raise BackupError(f"There is no database in {settings.data_dir}. Set PARLEY_DATA_DIR or PARLEY_DATABASE_URL.")
+    async with reached_database(settings) as database, owner_connection(database) as connection:
+        await _refuse_half_a_view(connection)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            manifest = await _manifest(connection)
+            with new_archive(path, manifest, keys) as draft:
+                await _dump(database, connection, manifest, draft)
+    tell(
+        f"Wrote {manifest.total:,} rows of {len(manifest.rows)} tables, the roles and the signing keys to {path}. "
+        "Keep it secret: whoever has the keys can be anybody."
+    )
+
+
+async def _refuse_half_a_view(connection: asyncpg.Connection) -> None:
+    if not await connection.fetchval(POWERS):
+        name = quoted(await connection.fetchval("SELECT current_user"))
+        raise BackupError(
+            f"Row-level security hides rows from the role {name} of PARLEY_OWNER_URL, so its backup would be empty. "
+            f"As a superuser: ALTER ROLE {name} BYPASSRLS;"
+        )
+
+
+async def _manifest(connection: asyncpg.Connection) -> Manifest:
+    migrations = await applied_migrations(connection)
+    # Counted so that a policy, wherever it comes from, is an error and no smaller number.
+    await connection.execute("SET LOCAL row_security = off")
+    tables = [row["relname"] for row in await connection.fetch(TABLES, SCHEMA)]
+    with bar("Counting rows", len(tables)) as advance:
+        rows = {}
+        for table in tables:
+            query = f"SELECT count(*) FROM ONLY {SCHEMA}.{quoted(table)}"  # noqa: S608 - names of the catalogue
+            rows[table] = await connection.fetchval(query)
+            advance(1)
+    return Manifest(
+        parley=importlib.metadata.version("parley"),
+        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        postgres=connection.get_server_version().major,
+        migrations=tuple(migrations),
+        roles=await _roles(connection),
+        rows=rows,
+    )
+
+
+async def _roles(connection: asyncpg.Connection) -> tuple[Role, ...]:
+    may_read = await connection.fetchval("SELECT has_table_privilege('pg_authid', 'SELECT')")
+    found = await connection.fetch(VERIFIERS) if may_read else []
+    verifiers = {row["rolname"]: row["rolpassword"] for row in found}
+    return tuple(
+        Role(row["name"], row["login"], tuple(row["member_of"]), verifiers.get(row["name"]))
+        for row in await connection.fetch(ROLES, RUNTIME)
+    )
+
+
+async def _dump(database: OpenDatabase, connection: asyncpg.Connection, manifest: Manifest, draft: Draft) -> None:
+    assert database.owner_url is not None  # noqa: S101 - we are connected by it
+    program = Program.found("pg_dump", database.owner_url, manifest.postgres, embedded=database.embedded is not None)
+    snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
+    with bar("Writing the backup", manifest.total) as advance:
+
+        def pump(pipe: IO[bytes]) -> None:
+            draft.write(Tally().passing(pipe, advance))
+
+        await program.read(
+            f"--schema={SCHEMA}",
+            f"--snapshot={snapshot}",
+            f"--lock-wait-timeout={LOCK_WAIT_MS}",
+            "--encoding=UTF8",
+            "--no-owner",
+            "--no-tablespaces",
+            pump=pump,
+        )

@@ -1,0 +1,143 @@
+"""`parley restore`: a backup brought into an empty database, all of it or nothing.
+
+The rows, their counts and the raised epochs are one transaction. The backup's keys are put into place, so that tokens
+which were given out stay good; cursors do not: they may name changes that came after the backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import asyncpg
+import orjson
+
+from gateway.auth.keyring import placed
+from gateway.backup.archive import Archive, BackupError, Manifest, opened
+from gateway.backup.program import Program
+from gateway.backup.tally import Tally
+from gateway.config import Settings
+from gateway.data.migrate import alone
+from gateway.data.migration import outstanding, read_migrations
+from gateway.data.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
+from gateway.data.queries import SQL_DIRECTORY
+from gateway.data.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
+from gateway.progress import bar, tell
+
+CREATE_SCHEMA = f"CREATE SCHEMA {SCHEMA};\n".encode()
+"""It is there already, made as `gateway.data.roles` makes it."""
+
+TOO_NEW = b"SET transaction_timeout = 0;\n"
+"""Every dump says so since PostgreSQL 17, and earlier servers do not know it. It is the default."""
+
+HOLDS_OTHER_TABLES = """
+SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p'))
+   AND to_regclass(format('%I.feeds', $1::text)) IS NULL
+"""
+HAS_FEEDS = f"SELECT EXISTS (SELECT FROM {SCHEMA}.feeds)"  # noqa: S608 - a name of ours
+IS_MIGRATED = "SELECT to_regclass(format('%I.feeds', $1::text)) IS NOT NULL"
+OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = $1"
+
+
+async def restore(settings: Settings, path: Path) -> None:
+    """Bring a backup into the empty database of the settings. Raises a `Refusal` and leaves things as they were."""
+    with opened(path) as archive:
+        manifest = archive.manifest
+        outstanding(read_migrations(), manifest.migrations)
+        async with reached_database(settings) as database:
+            async with owner_connection(database) as connection, alone(connection):
+                await _refuse(connection, database, manifest)
+                with placed(settings.signing_keys, archive.keys):
+                    await _make_room(connection)
+                    await _make_roles(connection, database, manifest)
+                    await _load(database, archive, connection.get_server_version().major)
+            await bring_up_to_date(database)
+            await check(database)
+    tell(
+        f"Restored {manifest.total:,} rows of {len(manifest.rows)} tables, as they were at {manifest.made_at}, "
+        f"and the signing keys to {settings.signing_keys}. Clients will read their state anew (RESYNC)."
+    )
+
+
+async def _refuse(connection: asyncpg.Connection, database: OpenDatabase, manifest: Manifest) -> None:
+    """Raise `BackupError` where the backup does not fit, or where something would be lost."""
+    major = connection.get_server_version().major
+    if major < manifest.postgres:
+        raise BackupError(
+            f"The backup is of PostgreSQL {manifest.postgres}, and this server is PostgreSQL {major}. "
+            f"Restore it into version {manifest.postgres} or newer."
+        )
+    runtime = RuntimeRole.of(database.runtime_url).name
+    if await connection.fetchval(OTHERS, runtime):
+        raise BackupError(f"The role {runtime} is connected to this database. Stop Parley first.")
+    if await connection.fetchval(HOLDS_OTHER_TABLES, SCHEMA):
+        raise BackupError(f"The schema {SCHEMA} of this database holds tables that are not Parley's.")
+    if await _has_users(connection):
+        raise BackupError(
+            "This database holds data, which a restore would replace. Restore into an empty one: "
+            + (
+                "set PARLEY_DATA_DIR to a new directory, or move the present one away."
+                if database.embedded
+                else "name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
+            )
+        )
+
+
+async def _has_users(connection: asyncpg.Connection) -> bool:
+    """Whether there is any user's row: each of them needs the user's feed."""
+    if not await connection.fetchval(IS_MIGRATED, SCHEMA):
+        return False
+    async with connection.transaction():
+        # To the owner, row-level security shows all feeds, which it does not to every administrator.
+        await connection.execute(f"SET LOCAL ROLE {OWNER}")
+        return bool(await connection.fetchval(HAS_FEEDS))
+
+
+async def _make_room(connection: asyncpg.Connection) -> None:
+    if await connection.fetchval(IS_MIGRATED, SCHEMA):
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL ROLE {OWNER}")
+            await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+async def _make_roles(connection: asyncpg.Connection, database: OpenDatabase, manifest: Manifest) -> None:
+    """The roles that the backup names. Of those that are there, passwords and powers stay as they are."""
+    runtime = RuntimeRole.of(database.runtime_url)
+    if runtime.password is None:
+        verifiers = {role.name: role.verifier for role in manifest.roles}
+        runtime = RuntimeRole(runtime.name, verifiers.get(runtime.name))
+    await prepare_roles(connection, runtime)
+    async with connection.transaction():
+        for role in manifest.roles:
+            await ensure_role(connection, role.name, "LOGIN" if role.login else "NOLOGIN", role.verifier)
+        for role in manifest.roles:
+            for above in role.member_of:
+                await ensure_member(connection, role.name, of=above)
+
+
+async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:
+    assert database.owner_url is not None  # noqa: S101 - we are connected by it
+    program = Program.found("psql", database.owner_url, major, embedded=database.embedded is not None)
+    with bar("Restoring", archive.manifest.total) as advance, archive.lines() as lines:
+
+        def pump(pipe: IO[bytes]) -> None:
+            tally = Tally()
+            pipe.writelines(script(tally.passing(lines, advance), tally, archive.manifest, major))
+
+        # Of what a row holds, nothing is to be told: VERBOSITY=terse keeps it out of messages.
+        quiet = ("--no-psqlrc", "--quiet", "--variable=ON_ERROR_STOP=1", "--variable=VERBOSITY=terse")
+        await program.write(*quiet, pump=pump)
+
+
+def script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
+    """The dump, as one transaction of the owner's. What breaks off before its last line leaves nothing behind."""
+    yield f"BEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
+    dropped = {CREATE_SCHEMA, TOO_NEW} if major < 17 else {CREATE_SCHEMA}
+    for line in lines:
+        if tally.copying or line not in dropped:
+            yield line
+    rows = orjson.dumps(manifest.rows).decode().replace("'", "''")
+    yield f"SELECT set_config('parley.rows', '{rows}', true);\n".encode()
+    yield (SQL_DIRECTORY / "restore.sql").read_bytes()
+    yield b"COMMIT;\n"
