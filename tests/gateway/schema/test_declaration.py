@@ -315,7 +315,7 @@ def test_conventional_fields_are_worded_as_a_person_would() -> None:
     sdl = _built(Category, Attachment)
     for said in (
         "Make an attachment.",
-        "What to change in an attachment.",
+        "Changes to one attachment.",
         "An attachment was made, changed, deleted or restored.",
         "One of the caller's categories by its id",
         "Each change of the caller's categories",
