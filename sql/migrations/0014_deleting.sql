@@ -1,0 +1,355 @@
+-- What is deleted takes nothing new in, and what belongs to it goes and comes back with it.
+--
+-- All of this changes the catalog alone: no table is read or rewritten.
+
+-- Keeps the links of a table, which its foreign keys declare, beyond what these promise:
+--
+-- * A row cannot begin to name one that is deleted.
+-- * A row cannot lie below itself, where the foreign key is one to its own table.
+-- * A row that lies `within` others does not change while one of these is deleted. With `marked`, it is deleted and
+--   restored with them, and has the same `deleted_at`: that, with `user_id`, needs an index.
+--
+-- Writers of a user come one after the other, by the lock of their feed, so what is read here is so until the commit.
+-- tenant_table() calls it. Call it again after adding a foreign key, or to say what the rows lie within.
+-- Without `on_insert`, another trigger of the table proves the links of new rows.
+CREATE FUNCTION keep_links(
+    table_name text, within text[] DEFAULT '{}', marked boolean DEFAULT true, on_insert boolean DEFAULT true
+) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    link record;
+    tests text := '';
+    kept text[];
+BEGIN
+    -- What only triggers write, they write as it should be.
+    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
+        RETURN;
+    END IF;
+    FOR link IN SELECT * FROM links_of(table_name) LOOP
+        IF link.can_be_deleted OR link.is_circular THEN
+            tests := tests || format(
+                $test$
+            IF %1$s AND (TG_OP = 'INSERT' OR (%2$s) IS DISTINCT FROM (%3$s)) THEN
+                PERFORM FROM %4$I AS p WHERE %5$s;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
+                        MESSAGE = 'what is named does not exist or is deleted';
+                END IF;%8$s
+            END IF;$test$,
+                link.given, link.new_key, link.old_key, link.parent, link.is_there, link.constraint_name, table_name,
+                CASE WHEN link.is_circular THEN format(
+                    $circle$
+                IF TG_OP = 'UPDATE' AND EXISTS (
+                    WITH RECURSIVE above (id) AS (
+                        SELECT NEW.%1$I
+                        UNION
+                        SELECT t.%1$I FROM above JOIN %2$I AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                    SELECT FROM above WHERE id = NEW.id
+                ) THEN
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %2$L,
+                        MESSAGE = 'nothing can lie below itself';
+                END IF;$circle$,
+                    link.key, table_name, format('%s_%s_circle', table_name, link.key)) END);
+        END IF;
+        IF link.key = ANY (within) THEN
+            tests := tests || format(
+                $test$
+            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND %1$s%2$s THEN
+                PERFORM FROM %3$I AS p WHERE %4$s;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
+                END IF;
+            END IF;$test$,
+                link.given, CASE WHEN marked THEN ' AND OLD.deleted_at IS NOT NULL' ELSE '' END,
+                link.parent, link.is_there, table_name || '_id_within', table_name,
+                format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
+            IF marked THEN
+                kept := (
+                    SELECT string_to_array(encode(tgargs, 'escape'), '\000')
+                    FROM pg_trigger
+                    WHERE tgrelid = link.parent::regclass AND tgname = 'mark');
+                kept := array_remove(array_remove(kept, ''), format('%s.%s', table_name, link.key))
+                    || format('%s.%s', table_name, link.key);
+                EXECUTE format(
+                    'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW '
+                    'EXECUTE FUNCTION mark_deleted(%s)',
+                    link.parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(kept) AS one));
+            END IF;
+        END IF;
+    END LOOP;
+    IF tests = '' THEN
+        RETURN;
+    END IF;
+    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN%2$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        table_name || '_links', tests);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER links BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        CASE WHEN on_insert THEN 'INSERT OR UPDATE' ELSE 'UPDATE' END, table_name, table_name || '_links');
+END
+$$;
+
+-- The foreign keys of a table, each with the texts that a trigger needs to prove it. `key` is the column that holds the
+-- id of the other row.
+CREATE FUNCTION links_of(table_name text) RETURNS TABLE (
+    constraint_name text, parent text, key text, can_be_deleted boolean, is_circular boolean,
+    given text, new_key text, old_key text, is_there text
+) LANGUAGE sql STABLE
+AS $$
+    SELECT
+        con.conname, parent.relname, pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
+        pairs.old_key, pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
+    FROM pg_constraint AS con
+    JOIN pg_class AS parent ON parent.oid = con.confrelid
+    -- That a user's rows are those of a user who is there is proven when they sign in.
+    CROSS JOIN LATERAL (
+        SELECT parent.relname <> 'users' AND EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = parent.oid AND attname = 'deleted_at')
+    ) AS d (can_be_deleted)
+    CROSS JOIN LATERAL (
+        SELECT
+            max(held.attname) FILTER (WHERE named.attname = 'id'),
+            coalesce(
+                string_agg(format('NEW.%I IS NOT NULL', held.attname), ' AND ') FILTER (WHERE NOT held.attnotnull), 'true'),
+            string_agg(format('NEW.%I', held.attname), ', ' ORDER BY held.attnum),
+            string_agg(format('OLD.%I', held.attname), ', ' ORDER BY held.attnum),
+            string_agg(format('p.%I = NEW.%I', named.attname, held.attname), ' AND ' ORDER BY held.attnum)
+        FROM unnest(con.conkey, con.confkey) AS pair (held, named)
+        JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
+        JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
+    ) AS pairs (key, given, new_key, old_key, matches)
+    WHERE con.conrelid = table_name::regclass AND con.contype = 'f'
+    ORDER BY cardinality(con.conkey), con.conname
+$$;
+
+-- Deletes and restores what lies within a row together with it. The arguments name tables and their keys.
+CREATE FUNCTION mark_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+AS $$
+DECLARE
+    within text;
+BEGIN
+    IF OLD.deleted_at IS NOT DISTINCT FROM NEW.deleted_at THEN
+        RETURN NULL;
+    END IF;
+    FOREACH within IN ARRAY TG_ARGV LOOP
+        EXECUTE format(
+            'UPDATE %I SET deleted_at = $1 WHERE user_id = $2 AND %I = $3 AND deleted_at %s',
+            split_part(within, '.', 1), split_part(within, '.', 2),
+            CASE WHEN OLD.deleted_at IS NULL THEN 'IS NULL' ELSE '= $4' END)
+        USING NEW.deleted_at, NEW.user_id, NEW.id, OLD.deleted_at;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- Gives a table its fences: forced row-level security, the feed's triggers, the runtime role's privileges, and links that
+-- name nothing deleted.
+-- `carry` names the columns whose values go into `changes.data`.
+--
+-- The row trigger runs BEFORE, and stamps a version even for an insert that ON CONFLICT then drops: do not use
+-- ON CONFLICT on these tables; let the unique violation roll the version back.
+CREATE OR REPLACE FUNCTION tenant_table(
+    table_name text, carry text[] DEFAULT '{}', privileges text DEFAULT 'SELECT, INSERT, UPDATE'
+) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    has_deleted_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+BEGIN
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
+    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    -- Written out for each table, instead of one function over to_jsonb(NEW): a row can be large, and is not copied here.
+    EXECUTE format(
+        $function$
+        CREATE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(NEW.user_id);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, %2$L, OLD.id, 'purge', jsonb_build_object(%3$s), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, %2$L, NEW.id, %5$s, jsonb_build_object(%4$s), at);
+            NEW.version := next_version;
+            %6$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        'feed_' || table_name,
+        table_name,
+        carried('OLD', carry),
+        carried('NEW', carry),
+        CASE WHEN has_deleted_at THEN $op$CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END$op$
+            ELSE 'lower(TG_OP)' END,
+        CASE WHEN has_updated_at THEN 'NEW.updated_at := at;' END);
+    EXECUTE format(
+        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM keep_links(table_name);
+END
+$$;
+-- Numbers a new message under the lock of its conversation, counts it there, and tells the feed of both. What it answers
+-- is there before it, so it never answers itself.
+-- It takes the feed's lock before any other, so that an INSERT needs no feed_lock.
+CREATE OR REPLACE FUNCTION messages_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
+AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    since timestamptz;
+    is_full boolean;
+BEGIN
+    UPDATE feeds
+    SET version = version + 2,
+        latest_since = CASE
+            WHEN latest_conversation_id = NEW.conversation_id THEN latest_since
+            ELSE greatest(at, latest_since + interval '1 microsecond') END,
+        latest_conversation_id = NEW.conversation_id
+    WHERE user_id = NEW.user_id
+    RETURNING version, latest_since INTO NEW.version, since;
+    IF NOT FOUND THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
+    -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
+    UPDATE conversations
+    SET last_seq = last_seq + 1,
+        message_count = message_count + 1,
+        last_message_id = NEW.id,
+        last_message_at = NEW.created_at,
+        active_at = NEW.created_at,
+        active_since = since,
+        message_tokens = message_tokens + coalesce(NEW.token_count, 0),
+        response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
+        response_ms = response_ms + coalesce(NEW.processing_ms, 0),
+        updated_at = at,
+        version = NEW.version - 1
+    WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
+    RETURNING last_seq, message_count > max_messages AND NOT is_archived INTO NEW.seq, is_full;
+    IF NOT FOUND THEN
+        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+            MESSAGE = 'the conversation does not exist or is deleted';
+    END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES
+        (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
+        (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
+            jsonb_build_object('conversation_id', NEW.conversation_id), at);
+    IF is_full THEN
+        -- Happens once, and is told as a change of its own.
+        UPDATE conversations
+        SET is_archived = true, is_auto_archived = true
+        WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    END IF;
+    IF NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
+        PERFORM FROM messages AS m
+        WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.id = NEW.parent_id
+            AND m.deleted_at IS NULL;
+        IF NOT FOUND AND NEW.parent_id IS NOT NULL THEN
+            RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+                MESSAGE = 'the parent does not exist or is deleted';
+        END IF;
+        IF NEW.status = 'streaming' THEN
+            -- The id may be taken, which the insert says with its own words.
+            INSERT INTO leases (user_id, work_id, kind, length, until)
+            VALUES (NEW.user_id, NEW.id, 'messages', lease_length(), at + lease_length())
+            ON CONFLICT DO NOTHING;
+        END IF;
+    END IF;
+    NEW.updated_at := at;
+    RETURN NEW;
+END
+$$;
+
+-- A tool that is deleted before it has ended is cancelled by that, since nothing may come into it any more.
+CREATE FUNCTION tool_executions_delete() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL
+        AND NEW.status IN ('pending', 'approved', 'executing') THEN
+        NEW.status := 'cancelled';
+        NEW.status_reason := 'It was deleted.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- Its name has `move` see what it does.
+CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON tool_executions
+    FOR EACH ROW EXECUTE FUNCTION tool_executions_delete();
+
+-- A conversation that is deleted cancels the messages that grow in it. One that is taken back out of the archive is no
+-- longer archived by itself, and loses the limit that its next message would break, unless it is given another.
+CREATE FUNCTION conversations_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    IF OLD.is_archived AND NOT NEW.is_archived THEN
+        IF NEW.max_messages = OLD.max_messages
+            AND (OLD.is_auto_archived OR NEW.message_count >= NEW.max_messages) THEN
+            NEW.max_messages := NULL;
+        END IF;
+        NEW.is_auto_archived := false;
+    END IF;
+    IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
+        UPDATE messages AS m
+        SET status = 'cancelled'
+        FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.kind = 'messages'
+            AND m.user_id = l.user_id AND m.id = l.work_id AND m.conversation_id = NEW.id AND m.status = 'streaming';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON conversations
+    FOR EACH ROW EXECUTE FUNCTION conversations_change();
+
+
+-- `links` proves the conversation that a message moves to.
+DROP TRIGGER follow ON messages;
+DROP FUNCTION messages_follow();
+SELECT keep_links('messages', within => '{conversation_id}', marked => false, on_insert => false);
+SELECT keep_links('tool_executions', within => '{conversation_id,message_id}');
+SELECT keep_links('context_optimizations');
+SELECT keep_links('context_optimization_messages');
+SELECT keep_links('usage_logs');
+
+-- An image or a file says something too.
+ALTER TABLE messages DROP CONSTRAINT messages_content_blank;
+ALTER TABLE messages ADD CONSTRAINT messages_content_blank CHECK (
+    role NOT IN ('user', 'system')
+    OR content ~ '[^[:space:]]'
+    OR (role = 'user' AND (images <> '[]' OR files <> '[]'))
+) NOT VALID;
+COMMENT ON CONSTRAINT messages_content_blank ON messages IS
+    'A user''s message has content, images or files; a system message has content.';
+SELECT rules_at_once('messages');
