@@ -30,38 +30,38 @@ BEGIN
             tests := tests || format(
                 $test$
             IF %1$s AND (TG_OP = 'INSERT' OR (%2$s) IS DISTINCT FROM (%3$s)) THEN
-                PERFORM FROM %4$I AS p WHERE %5$s;
+                PERFORM FROM %4$s AS p WHERE %5$s;
                 IF NOT FOUND THEN
                     RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
                         MESSAGE = 'what is named does not exist or is deleted';
                 END IF;%8$s
             END IF;$test$,
-                link.given, link.new_key, link.old_key, link.parent, link.is_there, link.constraint_name, table_name,
+                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name, table_name,
                 CASE WHEN link.is_circular THEN format(
                     $circle$
                 IF TG_OP = 'UPDATE' AND EXISTS (
                     WITH RECURSIVE above (id) AS (
                         SELECT NEW.%1$I
                         UNION
-                        SELECT t.%1$I FROM above JOIN %2$I AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                        SELECT t.%1$I FROM above JOIN %4$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
                     RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %2$L,
                         MESSAGE = 'nothing can lie below itself';
                 END IF;$circle$,
-                    link.key, table_name, format('%s_%s_circle', table_name, link.key)) END);
+                    link.key, table_name, format('%s_%s_circle', table_name, link.key), link.parent_table) END);
         END IF;
         IF link.key = ANY (within) THEN
             tests := tests || format(
                 $test$
             IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND %1$s%2$s THEN
-                PERFORM FROM %3$I AS p WHERE %4$s;
+                PERFORM FROM %3$s AS p WHERE %4$s;
                 IF NOT FOUND THEN
                     RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
                 END IF;
             END IF;$test$,
                 link.given, CASE WHEN marked THEN ' AND OLD.deleted_at IS NOT NULL' ELSE '' END,
-                link.parent, link.is_there, table_name || '_id_within', table_name,
+                link.parent_table, link.is_there, table_name || '_id_within', table_name,
                 format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
             IF marked THEN
                 kept := (
@@ -80,10 +80,11 @@ BEGIN
     IF tests = '' THEN
         RETURN;
     END IF;
-    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
+    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write. Tables have their
+    -- schemas, since to set a search path would cost as much as a look.
     EXECUTE format(
         $function$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
         AS $body$
         BEGIN%2$s
             RETURN NEW;
@@ -100,12 +101,12 @@ $$;
 -- The foreign keys of a table, each with the texts that a trigger needs to prove it. `key` is the column that holds the
 -- id of the other row.
 CREATE FUNCTION links_of(table_name text) RETURNS TABLE (
-    constraint_name text, parent text, key text, can_be_deleted boolean, is_circular boolean,
+    constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean,
     given text, new_key text, old_key text, is_there text
 ) LANGUAGE sql STABLE
 AS $$
     SELECT
-        con.conname, parent.relname, pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
+        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
         pairs.old_key, pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
     FROM pg_constraint AS con
     JOIN pg_class AS parent ON parent.oid = con.confrelid
@@ -238,9 +239,6 @@ BEGIN
         latest_conversation_id = NEW.conversation_id
     WHERE user_id = NEW.user_id
     RETURNING version, latest_since INTO NEW.version, since;
-    IF NOT FOUND THEN
-        PERFORM feed_missing(NEW.user_id);
-    END IF;
     -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
     UPDATE conversations
     SET last_seq = last_seq + 1,
@@ -255,8 +253,12 @@ BEGIN
         updated_at = at,
         version = NEW.version - 1
     WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
-    RETURNING last_seq, message_count > max_messages AND NOT is_archived INTO NEW.seq, is_full;
+    RETURNING last_seq, updated_at, message_count > max_messages AND NOT is_archived
+    INTO NEW.seq, NEW.updated_at, is_full;
     IF NOT FOUND THEN
+        IF NEW.version IS NULL THEN
+            PERFORM feed_missing(NEW.user_id);
+        END IF;
         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
             MESSAGE = 'the conversation does not exist or is deleted';
     END IF;
@@ -265,19 +267,16 @@ BEGIN
         (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
         (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
             jsonb_build_object('conversation_id', NEW.conversation_id), at);
-    IF is_full THEN
-        -- Happens once, and is told as a change of its own.
-        UPDATE conversations
-        SET is_archived = true, is_auto_archived = true
-        WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
-    END IF;
-    IF NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
-        PERFORM FROM messages AS m
-        WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.id = NEW.parent_id
-            AND m.deleted_at IS NULL;
-        IF NOT FOUND AND NEW.parent_id IS NOT NULL THEN
-            RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
-                MESSAGE = 'the parent does not exist or is deleted';
+    -- One test for all that most messages have nothing of: a connection prepares each anew for each transaction.
+    IF is_full OR NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
+        IF NEW.parent_id IS NOT NULL THEN
+            PERFORM FROM messages AS m
+            WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.id = NEW.parent_id
+                AND m.deleted_at IS NULL;
+            IF NOT FOUND THEN
+                RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+                    MESSAGE = 'the parent does not exist or is deleted';
+            END IF;
         END IF;
         IF NEW.status = 'streaming' THEN
             -- The id may be taken, which the insert says with its own words.
@@ -285,8 +284,13 @@ BEGIN
             VALUES (NEW.user_id, NEW.id, 'messages', lease_length(), at + lease_length())
             ON CONFLICT DO NOTHING;
         END IF;
+        IF is_full THEN
+            -- Happens once, and is told as a change of its own.
+            UPDATE conversations
+            SET is_archived = true, is_auto_archived = true
+            WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+        END IF;
     END IF;
-    NEW.updated_at := at;
     RETURN NEW;
 END
 $$;
@@ -348,8 +352,8 @@ ALTER TABLE messages DROP CONSTRAINT messages_content_blank;
 ALTER TABLE messages ADD CONSTRAINT messages_content_blank CHECK (
     role NOT IN ('user', 'system')
     OR content ~ '[^[:space:]]'
-    OR (role = 'user' AND (images <> '[]' OR files <> '[]'))
+    OR images || files <> '[]'
 ) NOT VALID;
 COMMENT ON CONSTRAINT messages_content_blank ON messages IS
-    'A user''s message has content, images or files; a system message has content.';
+    'A user''s or system message has content, images or files.';
 SELECT rules_at_once('messages');
