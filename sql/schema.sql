@@ -92,12 +92,26 @@ ALTER FUNCTION parley.content_so_far(message parley.messages) OWNER TO parley_ow
 CREATE FUNCTION parley.context_optimization_messages_links() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+        DECLARE
+            broken text;
         BEGIN
-            IF true AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id)) THEN
-                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'context_optimization_messages_message_id_exists', TABLE = 'context_optimization_messages',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'context_optimization_messages_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimization_messages',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'context_optimization_messages_message_id_exists', TABLE = 'context_optimization_messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
             END IF;
             RETURN NEW;
@@ -111,12 +125,26 @@ ALTER FUNCTION parley.context_optimization_messages_links() OWNER TO parley_owne
 CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+        DECLARE
+            broken text;
         BEGIN
-            IF true AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id)) THEN
-                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'context_optimizations_conversation_id_exists', TABLE = 'context_optimizations',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'context_optimizations_conversation_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimizations',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'context_optimizations_conversation_id_exists', TABLE = 'context_optimizations',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
             END IF;
             RETURN NEW;
@@ -696,8 +724,11 @@ CREATE FUNCTION parley.keep_links(table_name text, within text[] DEFAULT '{}'::t
     AS $_$
 DECLARE
     link record;
-    tests text := '';
-    kept text[];
+    of_new text := '';
+    of_changed text := '';
+    of_any text := '';
+    new_keys text[] := '{}';
+    old_keys text[] := '{}';
 BEGIN
     -- What only triggers write, they write as it should be.
     IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
@@ -705,71 +736,85 @@ BEGIN
     END IF;
     FOR link IN SELECT * FROM links_of(table_name) LOOP
         IF link.can_be_deleted OR link.is_circular THEN
-            tests := tests || format(
+            new_keys := new_keys || link.new_key;
+            old_keys := old_keys || link.old_key;
+            of_new := of_new || format(
                 $test$
-            IF %1$s AND (TG_OP = 'INSERT' OR (%2$s) IS DISTINCT FROM (%3$s)) THEN
-                PERFORM FROM %4$s AS p WHERE %5$s;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
-                        MESSAGE = 'what is named does not exist or is deleted';
-                END IF;%8$s
-            END IF;$test$,
-                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name, table_name,
-                CASE WHEN link.is_circular THEN format(
-                    $circle$
-                IF TG_OP = 'UPDATE' AND EXISTS (
+                    WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
+                link.given, link.parent_table, link.is_there, link.constraint_name);
+            of_changed := of_changed || format(
+                $test$
+                IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
+                    PERFORM FROM %4$s AS p WHERE %5$s;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;$test$,
+                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
+                table_name);
+        END IF;
+        -- What a new row names is there before it, so a new row closes no circle.
+        IF link.is_circular THEN
+            of_changed := of_changed || format(
+                $test$
+                IF EXISTS (
                     WITH RECURSIVE above (id) AS (
                         SELECT NEW.%1$I
                         UNION
-                        SELECT t.%1$I FROM above JOIN %4$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                        SELECT t.%1$I FROM above JOIN %2$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
-                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %2$L,
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L,
                         MESSAGE = 'nothing can lie below itself';
-                END IF;$circle$,
-                    link.key, table_name, format('%s_%s_circle', table_name, link.key), link.parent_table) END);
+                END IF;$test$,
+                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name);
         END IF;
         IF link.key = ANY (within) THEN
-            tests := tests || format(
+            of_any := of_any || format(
                 $test$
-            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND %1$s%2$s THEN
+            IF %1$s AND %2$s current_user <> 'parley_owner' THEN
                 PERFORM FROM %3$s AS p WHERE %4$s;
                 IF NOT FOUND THEN
                     RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
                 END IF;
             END IF;$test$,
-                link.given, CASE WHEN marked THEN ' AND OLD.deleted_at IS NOT NULL' ELSE '' END,
+                link.given, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
                 link.parent_table, link.is_there, table_name || '_id_within', table_name,
                 format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
             IF marked THEN
-                kept := (
-                    SELECT string_to_array(encode(tgargs, 'escape'), '\000')
-                    FROM pg_trigger
-                    WHERE tgrelid = link.parent::regclass AND tgname = 'mark');
-                kept := array_remove(array_remove(kept, ''), format('%s.%s', table_name, link.key))
-                    || format('%s.%s', table_name, link.key);
-                EXECUTE format(
-                    'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW '
-                    'EXECUTE FUNCTION mark_deleted(%s)',
-                    link.parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(kept) AS one));
+                PERFORM mark_with(link.parent, format('%s.%s', table_name, link.key));
             END IF;
         END IF;
     END LOOP;
-    IF tests = '' THEN
+    IF of_new = '' THEN
         RETURN;
     END IF;
-    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write. Tables have their
-    -- schemas, since to set a search path would cost as much as a look.
+    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
         AS $body$
-        BEGIN%2$s
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE%2$s
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = %3$L,
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (%4$s) IS DISTINCT FROM (%5$s) THEN%6$s
+            END IF;%7$s
             RETURN NEW;
         END
         $body$
         $function$,
-        table_name || '_links', tests);
+        table_name || '_links', of_new, table_name, array_to_string(new_keys, ', '), array_to_string(old_keys, ', '),
+        of_changed, of_any);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER links BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         CASE WHEN on_insert THEN 'INSERT OR UPDATE' ELSE 'UPDATE' END, table_name, table_name || '_links');
@@ -892,6 +937,26 @@ END
 $_$;
 
 ALTER FUNCTION parley.mark_deleted() OWNER TO parley_owner;
+
+-- function mark_with(text, text)
+
+CREATE FUNCTION parley.mark_with(parent text, child text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    children text[] := (
+        SELECT string_to_array(encode(tgargs, 'escape'), '\000')
+        FROM pg_trigger
+        WHERE tgrelid = parent::regclass AND tgname = 'mark');
+BEGIN
+    children := array_remove(array_remove(children, ''), child) || child;
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW EXECUTE FUNCTION mark_deleted(%s)',
+        parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(children) AS one));
+END
+$$;
+
+ALTER FUNCTION parley.mark_with(parent text, child text) OWNER TO parley_owner;
 
 -- function message_append(uuid, uuid, integer, text)
 
@@ -1154,27 +1219,36 @@ ALTER FUNCTION parley.messages_guard() OWNER TO parley_owner;
 CREATE FUNCTION parley.messages_links() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+        DECLARE
+            broken text;
         BEGIN
-            IF true AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id)) THEN
-                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'messages_conversation_id_exists'
+                    WHEN NEW.parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL) THEN 'messages_parent_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
                 END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'messages',
+                    MESSAGE = 'what is named does not exist or is deleted';
             END IF;
-            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND true THEN
-                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE check_violation USING CONSTRAINT = 'messages_id_within', TABLE = 'messages', MESSAGE = 'what belongs to a deleted conversation does not change';
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
-            END IF;
-            IF NEW.parent_id IS NOT NULL AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id)) THEN
-                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
-                        MESSAGE = 'what is named does not exist or is deleted';
+                IF NEW.parent_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
-                IF TG_OP = 'UPDATE' AND EXISTS (
+                IF EXISTS (
                     WITH RECURSIVE above (id) AS (
                         SELECT NEW.parent_id
                         UNION
@@ -1183,6 +1257,12 @@ CREATE FUNCTION parley.messages_links() RETURNS trigger
                 ) THEN
                     RAISE check_violation USING CONSTRAINT = 'messages_parent_id_circle', TABLE = 'messages',
                         MESSAGE = 'nothing can lie below itself';
+                END IF;
+            END IF;
+            IF true AND  current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'messages_id_within', TABLE = 'messages', MESSAGE = 'what belongs to a deleted conversation does not change';
                 END IF;
             END IF;
             RETURN NEW;
@@ -1521,28 +1601,43 @@ ALTER FUNCTION parley.tool_executions_lease() OWNER TO parley_owner;
 CREATE FUNCTION parley.tool_executions_links() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+        DECLARE
+            broken text;
         BEGIN
-            IF true AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id)) THEN
-                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_conversation_id_exists', TABLE = 'tool_executions',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'tool_executions_conversation_id_exists'
+                    WHEN NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'tool_executions_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'tool_executions',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_conversation_id_exists', TABLE = 'tool_executions',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_message_id_exists', TABLE = 'tool_executions',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
             END IF;
-            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND true AND OLD.deleted_at IS NOT NULL THEN
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
                 PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                 IF NOT FOUND THEN
                     RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted conversation does not change';
                 END IF;
             END IF;
-            IF NEW.message_id IS NOT NULL AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id)) THEN
-                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_message_id_exists', TABLE = 'tool_executions',
-                        MESSAGE = 'what is named does not exist or is deleted';
-                END IF;
-            END IF;
-            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND NEW.message_id IS NOT NULL AND OLD.deleted_at IS NOT NULL THEN
+            IF NEW.message_id IS NOT NULL AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
                 PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                 IF NOT FOUND THEN
                     RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted message does not change';
@@ -1634,19 +1729,34 @@ ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER
 CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+        DECLARE
+            broken text;
         BEGIN
-            IF NEW.conversation_id IS NOT NULL AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id)) THEN
-                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_conversation_id_exists', TABLE = 'usage_logs',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'usage_logs_conversation_id_exists'
+                    WHEN NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'usage_logs_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
                 END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'usage_logs',
+                    MESSAGE = 'what is named does not exist or is deleted';
             END IF;
-            IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (TG_OP = 'INSERT' OR (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id)) THEN
-                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_message_id_exists', TABLE = 'usage_logs',
-                        MESSAGE = 'what is named does not exist or is deleted';
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_conversation_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_message_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
                 END IF;
             END IF;
             RETURN NEW;
@@ -3238,6 +3348,10 @@ GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
 -- acl FUNCTION mark_deleted()
 
 REVOKE ALL ON FUNCTION parley.mark_deleted() FROM PUBLIC;
+
+-- acl FUNCTION mark_with(parent text, child text)
+
+REVOKE ALL ON FUNCTION parley.mark_with(parent text, child text) FROM PUBLIC;
 
 -- acl FUNCTION message_renew(owner_id uuid, growing_id uuid)
 

@@ -123,8 +123,7 @@ class AddMessageInput:
     role: MessageRole
     """Who speaks."""
     content: str
-    """What is said: up to 262144 characters. It may be empty, but not when the system speaks, nor when a user does
-    without images or files."""
+    """What is said: up to 262144 characters. A user's or system message without images or files needs some."""
     id: strawberry.ID | None = strawberry.UNSET
     """The new message's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
     parent_id: strawberry.ID | None = strawberry.UNSET

@@ -18,8 +18,11 @@ CREATE FUNCTION keep_links(
 AS $$
 DECLARE
     link record;
-    tests text := '';
-    kept text[];
+    of_new text := '';
+    of_changed text := '';
+    of_any text := '';
+    new_keys text[] := '{}';
+    old_keys text[] := '{}';
 BEGIN
     -- What only triggers write, they write as it should be.
     IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
@@ -27,74 +30,104 @@ BEGIN
     END IF;
     FOR link IN SELECT * FROM links_of(table_name) LOOP
         IF link.can_be_deleted OR link.is_circular THEN
-            tests := tests || format(
+            new_keys := new_keys || link.new_key;
+            old_keys := old_keys || link.old_key;
+            of_new := of_new || format(
                 $test$
-            IF %1$s AND (TG_OP = 'INSERT' OR (%2$s) IS DISTINCT FROM (%3$s)) THEN
-                PERFORM FROM %4$s AS p WHERE %5$s;
-                IF NOT FOUND THEN
-                    RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
-                        MESSAGE = 'what is named does not exist or is deleted';
-                END IF;%8$s
-            END IF;$test$,
-                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name, table_name,
-                CASE WHEN link.is_circular THEN format(
-                    $circle$
-                IF TG_OP = 'UPDATE' AND EXISTS (
+                    WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
+                link.given, link.parent_table, link.is_there, link.constraint_name);
+            of_changed := of_changed || format(
+                $test$
+                IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
+                    PERFORM FROM %4$s AS p WHERE %5$s;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;$test$,
+                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
+                table_name);
+        END IF;
+        -- What a new row names is there before it, so a new row closes no circle.
+        IF link.is_circular THEN
+            of_changed := of_changed || format(
+                $test$
+                IF EXISTS (
                     WITH RECURSIVE above (id) AS (
                         SELECT NEW.%1$I
                         UNION
-                        SELECT t.%1$I FROM above JOIN %4$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                        SELECT t.%1$I FROM above JOIN %2$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
-                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %2$L,
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L,
                         MESSAGE = 'nothing can lie below itself';
-                END IF;$circle$,
-                    link.key, table_name, format('%s_%s_circle', table_name, link.key), link.parent_table) END);
+                END IF;$test$,
+                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name);
         END IF;
         IF link.key = ANY (within) THEN
-            tests := tests || format(
+            of_any := of_any || format(
                 $test$
-            IF TG_OP = 'UPDATE' AND current_user <> 'parley_owner' AND %1$s%2$s THEN
+            IF %1$s AND %2$s current_user <> 'parley_owner' THEN
                 PERFORM FROM %3$s AS p WHERE %4$s;
                 IF NOT FOUND THEN
                     RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
                 END IF;
             END IF;$test$,
-                link.given, CASE WHEN marked THEN ' AND OLD.deleted_at IS NOT NULL' ELSE '' END,
+                link.given, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
                 link.parent_table, link.is_there, table_name || '_id_within', table_name,
                 format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
             IF marked THEN
-                kept := (
-                    SELECT string_to_array(encode(tgargs, 'escape'), '\000')
-                    FROM pg_trigger
-                    WHERE tgrelid = link.parent::regclass AND tgname = 'mark');
-                kept := array_remove(array_remove(kept, ''), format('%s.%s', table_name, link.key))
-                    || format('%s.%s', table_name, link.key);
-                EXECUTE format(
-                    'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW '
-                    'EXECUTE FUNCTION mark_deleted(%s)',
-                    link.parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(kept) AS one));
+                PERFORM mark_with(link.parent, format('%s.%s', table_name, link.key));
             END IF;
         END IF;
     END LOOP;
-    IF tests = '' THEN
+    IF of_new = '' THEN
         RETURN;
     END IF;
-    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write. Tables have their
-    -- schemas, since to set a search path would cost as much as a look.
+    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
         AS $body$
-        BEGIN%2$s
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE%2$s
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = %3$L,
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (%4$s) IS DISTINCT FROM (%5$s) THEN%6$s
+            END IF;%7$s
             RETURN NEW;
         END
         $body$
         $function$,
-        table_name || '_links', tests);
+        table_name || '_links', of_new, table_name, array_to_string(new_keys, ', '), array_to_string(old_keys, ', '),
+        of_changed, of_any);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER links BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         CASE WHEN on_insert THEN 'INSERT OR UPDATE' ELSE 'UPDATE' END, table_name, table_name || '_links');
+END
+$$;
+
+-- Has a table's rows take along, when they are deleted or restored, what lies within them: `child` is a table and its key.
+CREATE FUNCTION mark_with(parent text, child text) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    children text[] := (
+        SELECT string_to_array(encode(tgargs, 'escape'), '\000')
+        FROM pg_trigger
+        WHERE tgrelid = parent::regclass AND tgname = 'mark');
+BEGIN
+    children := array_remove(array_remove(children, ''), child) || child;
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW EXECUTE FUNCTION mark_deleted(%s)',
+        parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(children) AS one));
 END
 $$;
 
