@@ -25,6 +25,7 @@ from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
 from gateway.data.catalogue import Table, read_catalogue
+from gateway.data.lease import keep_ending_abandoned_work
 from gateway.data.opening import OpenDatabase
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
@@ -93,7 +94,11 @@ async def running(
             return made
 
         schema = schema or graphql_schema()
-        watched = {"on_statement": on_statement, "on_query": traces.statement if traces else None}
+        watched = {
+            "on_statement": on_statement,
+            "on_query": traces.statement if traces else None,
+            "server_settings": {"app.lease_seconds": str(settings.lease_seconds)},
+        }
         pool = await pool_of(settings.pool_size, settings.pool_wait_seconds, **watched)
         refuse_disagreement(schema, await _catalogue(pool))
         pipelines = Pipelines.of(pool) if settings.pipelining else None
@@ -107,6 +112,9 @@ async def running(
         signals = Signals(broker)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         await stack.enter_async_context(hearing(broker, hub, signals))
+        await stack.enter_async_context(
+            _kept_up(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
+        )
         presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
         resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), accounts)
         engine = _engine(settings, schema, traces)

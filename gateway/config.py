@@ -181,6 +181,13 @@ class Settings(BaseSettings):
     feed_poll_seconds: float = Field(
         default=1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
     )
+    lease_seconds: float = Field(
+        default=120,
+        ge=5,
+        le=86_400,
+        description="Seconds that a growing message or a running tool execution may go on without an append or a "
+        "`renewToolExecution`. Then it ends as FAILED.",
+    )
     drain_seconds: float = Field(
         default=0,
         ge=0,

@@ -92,6 +92,99 @@ $$;
 
 ALTER FUNCTION parley.content_so_far(message parley.messages) OWNER TO parley_owner;
 
+-- function context_optimization_messages_links()
+
+CREATE FUNCTION parley.context_optimization_messages_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'context_optimization_messages_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimization_messages',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'context_optimization_messages_message_id_exists', TABLE = 'context_optimization_messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.context_optimization_messages_links() OWNER TO parley_owner;
+
+-- function context_optimizations_links()
+
+CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'context_optimizations_conversation_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimizations',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'context_optimizations_conversation_id_exists', TABLE = 'context_optimizations',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
+
+-- function conversations_change()
+
+CREATE FUNCTION parley.conversations_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.is_archived AND NOT NEW.is_archived THEN
+        IF NEW.max_messages = OLD.max_messages
+            AND (OLD.is_auto_archived OR NEW.message_count >= NEW.max_messages) THEN
+            NEW.max_messages := NULL;
+        END IF;
+        NEW.is_auto_archived := false;
+    END IF;
+    IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
+        UPDATE messages AS m
+        SET status = 'cancelled'
+        FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.kind = 'messages'
+            AND m.user_id = l.user_id AND m.id = l.work_id AND m.conversation_id = NEW.id AND m.status = 'streaming';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_change() OWNER TO parley_owner;
+
 -- function conversations_enter()
 
 CREATE FUNCTION parley.conversations_enter() RETURNS trigger
@@ -185,6 +278,62 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.conversations_rules() OWNER TO parley_owner;
+
+-- function end_abandoned_work()
+
+CREATE FUNCTION parley.end_abandoned_work() RETURNS TABLE(ended_user_id uuid, ended_kind text, ended_id uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    at timestamptz := clock_timestamp();
+    lease leases;
+    reason text;
+BEGIN
+    SELECT f.user_id INTO ended_user_id
+    FROM leases AS l
+    JOIN feeds AS f ON f.user_id = l.user_id
+    WHERE l.until < at
+    ORDER BY l.until
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Nobody's device and nobody's agent: the system does this.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    FOR lease IN
+        SELECT l.* FROM leases AS l WHERE l.user_id = ended_user_id AND l.until < at ORDER BY l.work_id LIMIT 100
+    LOOP
+        -- An append may be under way. What it renews is not ended.
+        PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
+        PERFORM FROM message_growths AS g
+        WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
+        FOR UPDATE;
+        DELETE FROM leases AS l WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.until < at;
+        CONTINUE WHEN NOT FOUND;
+        ended_kind := lease.kind;
+        ended_id := lease.work_id;
+        IF ended_kind = 'messages' THEN
+            UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
+            WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+        ELSE
+            reason := format(
+                'The worker did not renew this execution within %s seconds.',
+                trim_scale(extract(epoch FROM lease.length)));
+            UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
+            WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+END
+$$;
+
+ALTER FUNCTION parley.end_abandoned_work() OWNER TO parley_owner;
 
 -- function feed_context_optimization_messages()
 
@@ -652,6 +801,170 @@ CREATE FUNCTION parley.feed_users() RETURNS trigger
 
 ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
 
+-- function keep_links(text, text[], boolean, boolean)
+
+CREATE FUNCTION parley.keep_links(table_name text, within text[] DEFAULT '{}'::text[], marked boolean DEFAULT true, on_insert boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    link record;
+    of_new text := '';
+    of_changed text := '';
+    of_any text := '';
+    new_keys text[] := '{}';
+    old_keys text[] := '{}';
+BEGIN
+    -- What only triggers write, they write as it should be.
+    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
+        RETURN;
+    END IF;
+    FOR link IN SELECT * FROM links_of(table_name) LOOP
+        IF link.can_be_deleted OR link.is_circular THEN
+            new_keys := new_keys || link.new_key;
+            old_keys := old_keys || link.old_key;
+            of_new := of_new || format(
+                $test$
+                    WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
+                link.given, link.parent_table, link.is_there, link.constraint_name);
+            of_changed := of_changed || format(
+                $test$
+                IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
+                    PERFORM FROM %4$s AS p WHERE %5$s;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;$test$,
+                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
+                table_name);
+        END IF;
+        -- What a new row names is there before it, so a new row closes no circle.
+        IF link.is_circular THEN
+            of_changed := of_changed || format(
+                $test$
+                IF EXISTS (
+                    WITH RECURSIVE above (id) AS (
+                        SELECT NEW.%1$I
+                        UNION
+                        SELECT t.%1$I FROM above JOIN %2$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                    SELECT FROM above WHERE id = NEW.id
+                ) THEN
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L,
+                        MESSAGE = 'nothing can lie below itself';
+                END IF;$test$,
+                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name);
+        END IF;
+        IF link.key = ANY (within) THEN
+            of_any := of_any || format(
+                $test$
+            IF %1$s AND %2$s current_user <> 'parley_owner' THEN
+                PERFORM FROM %3$s AS p WHERE %4$s;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
+                END IF;
+            END IF;$test$,
+                link.given, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
+                link.parent_table, link.is_there, table_name || '_id_within', table_name,
+                format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
+            IF marked THEN
+                PERFORM mark_with(link.parent, format('%s.%s', table_name, link.key));
+            END IF;
+        END IF;
+    END LOOP;
+    IF of_new = '' THEN
+        RETURN;
+    END IF;
+    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        AS $body$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE%2$s
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = %3$L,
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (%4$s) IS DISTINCT FROM (%5$s) THEN%6$s
+            END IF;%7$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        table_name || '_links', of_new, table_name, array_to_string(new_keys, ', '), array_to_string(old_keys, ', '),
+        of_changed, of_any);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER links BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        CASE WHEN on_insert THEN 'INSERT OR UPDATE' ELSE 'UPDATE' END, table_name, table_name || '_links');
+END
+$_$;
+
+ALTER FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) OWNER TO parley_owner;
+
+-- function lease_length()
+
+CREATE FUNCTION parley.lease_length() RETURNS interval
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT make_interval(secs => coalesce(nullif(current_setting('app.lease_seconds', true), '')::double precision, 120))
+$$;
+
+ALTER FUNCTION parley.lease_length() OWNER TO parley_owner;
+
+-- function lease_renew(uuid, uuid)
+
+CREATE FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE leases SET until = clock_timestamp() + length
+    WHERE user_id = owner_id AND user_id = tenant() AND work_id = working_id;
+    RETURN FOUND;
+END
+$$;
+
+ALTER FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) OWNER TO parley_owner;
+
+-- function links_of(text)
+
+CREATE FUNCTION parley.links_of(table_name text) RETURNS TABLE(constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean, given text, new_key text, old_key text, is_there text)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT
+        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
+        pairs.old_key, pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
+    FROM pg_constraint AS con
+    JOIN pg_class AS parent ON parent.oid = con.confrelid
+    -- That a user's rows are those of a user who is there is proven when they sign in.
+    CROSS JOIN LATERAL (
+        SELECT parent.relname <> 'users' AND EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = parent.oid AND attname = 'deleted_at')
+    ) AS d (can_be_deleted)
+    CROSS JOIN LATERAL (
+        SELECT
+            max(held.attname) FILTER (WHERE named.attname = 'id'),
+            coalesce(
+                string_agg(format('NEW.%I IS NOT NULL', held.attname), ' AND ') FILTER (WHERE NOT held.attnotnull), 'true'),
+            string_agg(format('NEW.%I', held.attname), ', ' ORDER BY held.attnum),
+            string_agg(format('OLD.%I', held.attname), ', ' ORDER BY held.attnum),
+            string_agg(format('p.%I = NEW.%I', named.attname, held.attname), ' AND ' ORDER BY held.attnum)
+        FROM unnest(con.conkey, con.confkey) AS pair (held, named)
+        JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
+        JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
+    ) AS pairs (key, given, new_key, old_key, matches)
+    WHERE con.conrelid = table_name::regclass AND con.contype = 'f'
+    ORDER BY cardinality(con.conkey), con.conname
+$$;
+
+ALTER FUNCTION parley.links_of(table_name text) OWNER TO parley_owner;
+
 -- function login_create(text, text, text)
 
 CREATE FUNCTION parley.login_create(email text, username text, password_hash text) RETURNS void
@@ -684,6 +997,51 @@ CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
 
+-- function mark_deleted()
+
+CREATE FUNCTION parley.mark_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    within text;
+BEGIN
+    IF OLD.deleted_at IS NOT DISTINCT FROM NEW.deleted_at THEN
+        RETURN NULL;
+    END IF;
+    FOREACH within IN ARRAY TG_ARGV LOOP
+        EXECUTE format(
+            'UPDATE %I SET deleted_at = $1 WHERE user_id = $2 AND %I = $3 AND deleted_at %s',
+            split_part(within, '.', 1), split_part(within, '.', 2),
+            CASE WHEN OLD.deleted_at IS NULL THEN 'IS NULL' ELSE '= $4' END)
+        USING NEW.deleted_at, NEW.user_id, NEW.id, OLD.deleted_at;
+    END LOOP;
+    RETURN NULL;
+END
+$_$;
+
+ALTER FUNCTION parley.mark_deleted() OWNER TO parley_owner;
+
+-- function mark_with(text, text)
+
+CREATE FUNCTION parley.mark_with(parent text, child text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    children text[] := (
+        SELECT string_to_array(encode(tgargs, 'escape'), '\000')
+        FROM pg_trigger
+        WHERE tgrelid = parent::regclass AND tgname = 'mark');
+BEGIN
+    children := array_remove(array_remove(children, ''), child) || child;
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER mark AFTER UPDATE OF deleted_at ON %I FOR EACH ROW EXECUTE FUNCTION mark_deleted(%s)',
+        parent, (SELECT string_agg(quote_literal(one), ', ') FROM unnest(children) AS one));
+END
+$$;
+
+ALTER FUNCTION parley.mark_with(parent text, child text) OWNER TO parley_owner;
+
 -- function message_append(uuid, uuid, integer, text)
 
 CREATE FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) RETURNS record
@@ -694,14 +1052,18 @@ DECLARE
     largest_tail CONSTANT integer := 1024;
     head record;
     known text;
+    is_due boolean;
 BEGIN
     -- What nearly always comes: the next text, for which the tail has room.
     UPDATE message_growths AS g
     SET length = g.length + char_length(said), tail = g.tail || said
     WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = place
         AND octet_length(g.tail) + octet_length(said) <= largest_tail
-    RETURNING g.length INTO length;
+    RETURNING g.length, g.renew_at < clock_timestamp() INTO length, is_due;
     IF FOUND THEN
+        IF is_due THEN
+            PERFORM message_renew(owner_id, growing_id);
+        END IF;
         outcome := 'appended';
         RETURN;
     END IF;
@@ -743,6 +1105,7 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    PERFORM message_renew(owner_id, growing_id);
     outcome := 'appended';
     length := place + char_length(said);
     said := substr(said, head.length - place + 1);
@@ -785,6 +1148,30 @@ $$;
 
 ALTER FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) OWNER TO parley_owner;
 
+-- function message_renew(uuid, uuid)
+
+CREATE FUNCTION parley.message_renew(owner_id uuid, growing_id uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    allowed interval;
+BEGIN
+    PERFORM FROM message_growths AS g
+    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.renew_at < clock_timestamp();
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    UPDATE leases AS l SET until = clock_timestamp() + l.length
+    WHERE l.user_id = owner_id AND l.work_id = growing_id
+    RETURNING l.length INTO allowed;
+    UPDATE message_growths AS g SET renew_at = clock_timestamp() + allowed / 4
+    WHERE g.user_id = owner_id AND g.message_id = growing_id AND allowed IS NOT NULL;
+END
+$$;
+
+ALTER FUNCTION parley.message_renew(owner_id uuid, growing_id uuid) OWNER TO parley_owner;
+
 -- function messages_enter()
 
 CREATE FUNCTION parley.messages_enter() RETURNS trigger
@@ -804,9 +1191,6 @@ BEGIN
         latest_conversation_id = NEW.conversation_id
     WHERE user_id = NEW.user_id
     RETURNING version, latest_since INTO NEW.version, since;
-    IF NOT FOUND THEN
-        PERFORM feed_missing(NEW.user_id);
-    END IF;
     -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
     UPDATE conversations
     SET last_seq = last_seq + 1,
@@ -821,8 +1205,12 @@ BEGIN
         updated_at = at,
         version = NEW.version - 1
     WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
-    RETURNING last_seq, message_count > max_messages AND NOT is_archived INTO NEW.seq, is_full;
+    RETURNING last_seq, updated_at, message_count > max_messages AND NOT is_archived
+    INTO NEW.seq, NEW.updated_at, is_full;
     IF NOT FOUND THEN
+        IF NEW.version IS NULL THEN
+            PERFORM feed_missing(NEW.user_id);
+        END IF;
         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
             MESSAGE = 'the conversation does not exist or is deleted';
     END IF;
@@ -831,36 +1219,35 @@ BEGIN
         (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
         (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
             jsonb_build_object('conversation_id', NEW.conversation_id), at);
-    IF is_full THEN
-        -- Happens once, and is told as a change of its own.
-        UPDATE conversations
-        SET is_archived = true, is_auto_archived = true
-        WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    -- One test for all that most messages have nothing of: a connection prepares each anew for each transaction.
+    IF is_full OR NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
+        IF NEW.parent_id IS NOT NULL THEN
+            PERFORM FROM messages AS m
+            WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.id = NEW.parent_id
+                AND m.deleted_at IS NULL;
+            IF NOT FOUND THEN
+                RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+                    MESSAGE = 'the parent does not exist or is deleted';
+            END IF;
+        END IF;
+        IF NEW.status = 'streaming' THEN
+            -- The id may be taken, which the insert says with its own words.
+            INSERT INTO leases (user_id, work_id, kind, length, until)
+            VALUES (NEW.user_id, NEW.id, 'messages', lease_length(), at + lease_length())
+            ON CONFLICT DO NOTHING;
+        END IF;
+        IF is_full THEN
+            -- Happens once, and is told as a change of its own.
+            UPDATE conversations
+            SET is_archived = true, is_auto_archived = true
+            WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+        END IF;
     END IF;
-    NEW.updated_at := at;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.messages_enter() OWNER TO parley_owner;
-
--- function messages_follow()
-
-CREATE FUNCTION parley.messages_follow() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO 'parley', 'pg_temp'
-    AS $$
-BEGIN
-    PERFORM FROM conversations AS c WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
-    IF NOT FOUND THEN
-        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
-            MESSAGE = 'the conversation does not exist';
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-ALTER FUNCTION parley.messages_follow() OWNER TO parley_owner;
 
 -- function messages_gather()
 
@@ -876,16 +1263,21 @@ BEGIN
     PERFORM FROM message_growths AS g
     WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id
     FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN NEW;
+    IF FOUND THEN
+        IF NEW.content <> OLD.content THEN
+            RAISE check_violation USING CONSTRAINT = 'messages_content_growing', TABLE = 'messages',
+                MESSAGE = 'this message grows by what is appended: its content can be changed when it has ended';
+        END IF;
+        IF NEW.status <> 'streaming' THEN
+            NEW.content := content_so_far(OLD);
+            DELETE FROM message_growths AS g WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id;
+        END IF;
     END IF;
-    IF NEW.content <> OLD.content THEN
-        RAISE check_violation USING CONSTRAINT = 'messages_content_growing', TABLE = 'messages',
-            MESSAGE = 'this message grows by what is appended: its content can be changed when it has ended';
-    END IF;
-    IF NEW.status <> 'streaming' THEN
-        NEW.content := content_so_far(OLD);
-        DELETE FROM message_growths AS g WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id;
+    IF NEW.status = 'streaming' THEN
+        UPDATE leases AS l SET until = clock_timestamp() + l.length
+        WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id;
+    ELSE
+        DELETE FROM leases AS l WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id;
     END IF;
     RETURN NEW;
 END
@@ -905,6 +1297,63 @@ END
 $$;
 
 ALTER FUNCTION parley.messages_guard() OWNER TO parley_owner;
+
+-- function messages_links()
+
+CREATE FUNCTION parley.messages_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'messages_conversation_id_exists'
+                    WHEN NEW.parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL) THEN 'messages_parent_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'messages',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF NEW.parent_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF EXISTS (
+                    WITH RECURSIVE above (id) AS (
+                        SELECT NEW.parent_id
+                        UNION
+                        SELECT t.parent_id FROM above JOIN parley.messages AS t ON t.user_id = NEW.user_id AND t.id = above.id)
+                    SELECT FROM above WHERE id = NEW.id
+                ) THEN
+                    RAISE check_violation USING CONSTRAINT = 'messages_parent_id_circle', TABLE = 'messages',
+                        MESSAGE = 'nothing can lie below itself';
+                END IF;
+            END IF;
+            IF true AND  current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'messages_id_within', TABLE = 'messages', MESSAGE = 'what belongs to a deleted conversation does not change';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.messages_links() OWNER TO parley_owner;
 
 -- function messages_recount()
 
@@ -950,7 +1399,7 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
     AS $$
         BEGIN
             IF (true
-                AND ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text))
+                AND ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text) OR ((new.images || new.files) <> '[]'::jsonb))
                 AND (char_length(new.content) <= 262144)
                 AND (new.role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))) IS NOT FALSE THEN
                 IF true
@@ -979,7 +1428,7 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
                 END IF;
             END IF;
             RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is refused', CONSTRAINT = CASE
-            WHEN NOT ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text)) THEN 'messages_content_blank'
+            WHEN NOT ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text) OR ((new.images || new.files) <> '[]'::jsonb)) THEN 'messages_content_blank'
             WHEN NOT (char_length(new.content) <= 262144) THEN 'messages_content_length'
             WHEN NOT ((jsonb_typeof(new.files) = 'array'::text) AND (pg_column_size(new.files) <= 65536)) THEN 'messages_files_size'
             WHEN NOT ((char_length(new.finish_reason) >= 1) AND (char_length(new.finish_reason) <= 50)) THEN 'messages_finish_reason_length'
@@ -1180,10 +1629,101 @@ BEGIN
     EXECUTE format(
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM keep_links(table_name);
 END
 $$;
 
 ALTER FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) OWNER TO parley_owner;
+
+-- function tool_executions_delete()
+
+CREATE FUNCTION parley.tool_executions_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL
+        AND NEW.status IN ('pending', 'approved', 'executing') THEN
+        NEW.status := 'cancelled';
+        NEW.status_reason := 'It was deleted.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_delete() OWNER TO parley_owner;
+
+-- function tool_executions_lease()
+
+CREATE FUNCTION parley.tool_executions_lease() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'executing' THEN
+        INSERT INTO leases (user_id, work_id, kind, length, until)
+        VALUES (NEW.user_id, NEW.id, 'tool_executions', lease_length(), clock_timestamp() + lease_length());
+    ELSIF OLD.status = 'executing' THEN
+        DELETE FROM leases AS l WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_lease() OWNER TO parley_owner;
+
+-- function tool_executions_links()
+
+CREATE FUNCTION parley.tool_executions_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'tool_executions_conversation_id_exists'
+                    WHEN NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'tool_executions_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'tool_executions',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_conversation_id_exists', TABLE = 'tool_executions',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_message_id_exists', TABLE = 'tool_executions',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted conversation does not change';
+                END IF;
+            END IF;
+            IF NEW.message_id IS NOT NULL AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted message does not change';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.tool_executions_links() OWNER TO parley_owner;
 
 -- function tool_executions_move()
 
@@ -1262,6 +1802,47 @@ CREATE FUNCTION parley.tool_move_is_legal(from_status text, to_status text) RETU
 $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function usage_logs_links()
+
+CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'usage_logs_conversation_id_exists'
+                    WHEN NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'usage_logs_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'usage_logs',
+                    MESSAGE = 'what is named does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_conversation_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_message_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'what is named does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_logs_links() OWNER TO parley_owner;
 
 -- function usage_logs_sum()
 
@@ -1497,6 +2078,38 @@ COMMENT ON COLUMN parley.feeds.latest_conversation_id IS 'The conversation that 
 
 COMMENT ON COLUMN parley.feeds.latest_since IS 'Since when it has been that; never earlier than that of another before.';
 
+-- table leases
+
+CREATE TABLE parley.leases (
+    user_id uuid NOT NULL,
+    work_id uuid NOT NULL,
+    kind text NOT NULL,
+    length interval NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text])))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ONLY parley.leases FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.leases OWNER TO parley_owner;
+
+-- comment TABLE leases
+
+COMMENT ON TABLE parley.leases IS 'Work in progress. Each row goes when its work ends.';
+
+-- comment COLUMN leases.kind
+
+COMMENT ON COLUMN parley.leases.kind IS 'The table of the work.';
+
+-- comment COLUMN leases.length
+
+COMMENT ON COLUMN parley.leases.length IS 'How long the work may go on without being renewed.';
+
+-- comment COLUMN leases.until
+
+COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned, unless it is renewed before.';
+
 -- table logins
 
 CREATE TABLE parley.logins (
@@ -1517,6 +2130,7 @@ CREATE TABLE parley.message_growths (
     message_id uuid NOT NULL,
     length integer NOT NULL,
     tail text DEFAULT ''::text NOT NULL,
+    renew_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT message_growths_text_length CHECK ((length <= 262144))
 )
 WITH (fillfactor='50');
@@ -1536,6 +2150,10 @@ COMMENT ON COLUMN parley.message_growths.length IS 'Of the whole text: what the 
 -- comment COLUMN message_growths.tail
 
 COMMENT ON COLUMN parley.message_growths.tail IS 'The end of the text, behind the last piece: about 1 KiB, so that the row stays narrow.';
+
+-- comment COLUMN message_growths.renew_at
+
+COMMENT ON COLUMN parley.message_growths.renew_at IS 'From then on, an append renews the lease: not each one, since a change of the lease is one of an index.';
 
 -- comment CONSTRAINT message_growths_text_length ON message_growths
 
@@ -2015,6 +2633,11 @@ COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A t
 ALTER TABLE ONLY parley.feeds
     ADD CONSTRAINT feeds_pkey PRIMARY KEY (user_id);
 
+-- constraint leases leases_pkey
+
+ALTER TABLE ONLY parley.leases
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (user_id, work_id);
+
 -- constraint logins logins_pkey
 
 ALTER TABLE ONLY parley.logins
@@ -2043,11 +2666,11 @@ ALTER TABLE ONLY parley.message_pieces
 -- check constraint messages messages_content_blank
 
 ALTER TABLE parley.messages
-    ADD CONSTRAINT messages_content_blank CHECK (((role <> ALL (ARRAY['user'::text, 'system'::text])) OR (content ~ '[^[:space:]]'::text))) NOT ENFORCED;
+    ADD CONSTRAINT messages_content_blank CHECK (((role <> ALL (ARRAY['user'::text, 'system'::text])) OR (content ~ '[^[:space:]]'::text) OR ((images || files) <> '[]'::jsonb))) NOT ENFORCED;
 
 -- comment CONSTRAINT messages_content_blank ON messages
 
-COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'The content of a user''s or system message is not empty.';
+COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'A user''s or system message has content, images or files.';
 
 -- check constraint messages messages_content_length
 
@@ -2233,6 +2856,10 @@ CREATE INDEX conversations_latest_in_folder ON parley.conversations USING btree 
 
 CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (user_id, active_since, id) WHERE (is_pinned AND (deleted_at IS NULL));
 
+-- index leases_by_end
+
+CREATE INDEX leases_by_end ON parley.leases USING btree (until);
+
 -- index messages_by_parent
 
 CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq) WHERE (parent_id IS NOT NULL);
@@ -2261,6 +2888,10 @@ CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (u
 
 CREATE INDEX tool_executions_by_status ON parley.tool_executions USING btree (user_id, status, created_at, id) WHERE (deleted_at IS NULL);
 
+-- index tool_executions_deleted
+
+CREATE INDEX tool_executions_deleted ON parley.tool_executions USING btree (user_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
 -- index tool_transitions_by_execution
 
 CREATE INDEX tool_transitions_by_execution ON parley.tool_transitions USING btree (user_id, tool_execution_id, created_at, id);
@@ -2272,6 +2903,14 @@ CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_i
 -- index usage_logs_by_creation
 
 CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, created_at, id);
+
+-- trigger conversations change
+
+CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
+
+-- trigger tool_executions delete
+
+CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_delete();
 
 -- trigger conversations enter
 
@@ -2321,10 +2960,6 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs 
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
--- trigger messages follow
-
-CREATE TRIGGER follow AFTER UPDATE OF user_id, conversation_id ON parley.messages FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.conversation_id <> new.conversation_id))) EXECUTE FUNCTION parley.messages_follow();
-
 -- trigger messages gather
 
 CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
@@ -2333,6 +2968,10 @@ CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.
 
 CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
 
+-- trigger tool_executions lease
+
+CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION parley.tool_executions_lease();
+
 -- trigger conversations leave
 
 CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_leave();
@@ -2340,6 +2979,34 @@ CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE F
 -- trigger conversations leave_key
 
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
+
+-- trigger context_optimization_messages links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimization_messages FOR EACH ROW EXECUTE FUNCTION parley.context_optimization_messages_links();
+
+-- trigger context_optimizations links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.context_optimizations_links();
+
+-- trigger messages links
+
+CREATE TRIGGER links BEFORE UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_links();
+
+-- trigger tool_executions links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_links();
+
+-- trigger usage_logs links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.usage_logs_links();
+
+-- trigger conversations mark
+
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('tool_executions.conversation_id');
+
+-- trigger messages mark
+
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('tool_executions.message_id');
 
 -- trigger tool_executions move
 
@@ -2549,6 +3216,14 @@ CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
 
+-- policy leases keeping
+
+CREATE POLICY keeping ON parley.leases TO parley_owner USING (true);
+
+-- row security leases
+
+ALTER TABLE parley.leases ENABLE ROW LEVEL SECURITY;
+
 -- row security logins
 
 ALTER TABLE parley.logins ENABLE ROW LEVEL SECURITY;
@@ -2588,6 +3263,10 @@ CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id =
 -- policy feeds tenant
 
 CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- policy leases tenant
+
+CREATE POLICY tenant ON parley.leases TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy message_growths tenant
 
@@ -2661,6 +3340,18 @@ REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
 
+-- acl FUNCTION context_optimization_messages_links()
+
+REVOKE ALL ON FUNCTION parley.context_optimization_messages_links() FROM PUBLIC;
+
+-- acl FUNCTION context_optimizations_links()
+
+REVOKE ALL ON FUNCTION parley.context_optimizations_links() FROM PUBLIC;
+
+-- acl FUNCTION conversations_change()
+
+REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
+
 -- acl FUNCTION conversations_enter()
 
 REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
@@ -2672,6 +3363,11 @@ REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
 -- acl FUNCTION conversations_rules()
 
 REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
+
+-- acl FUNCTION end_abandoned_work()
+
+REVOKE ALL ON FUNCTION parley.end_abandoned_work() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 
 -- acl FUNCTION feed_context_optimization_messages()
 
@@ -2725,6 +3421,23 @@ REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
 
+-- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
+
+REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) FROM PUBLIC;
+
+-- acl FUNCTION lease_length()
+
+REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
+
+-- acl FUNCTION lease_renew(owner_id uuid, working_id uuid)
+
+REVOKE ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) TO parley_runtime;
+
+-- acl FUNCTION links_of(table_name text)
+
+REVOKE ALL ON FUNCTION parley.links_of(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION login_create(email text, username text, password_hash text)
 
 REVOKE ALL ON FUNCTION parley.login_create(email text, username text, password_hash text) FROM PUBLIC;
@@ -2740,13 +3453,21 @@ GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
 
+-- acl FUNCTION mark_deleted()
+
+REVOKE ALL ON FUNCTION parley.mark_deleted() FROM PUBLIC;
+
+-- acl FUNCTION mark_with(parent text, child text)
+
+REVOKE ALL ON FUNCTION parley.mark_with(parent text, child text) FROM PUBLIC;
+
+-- acl FUNCTION message_renew(owner_id uuid, growing_id uuid)
+
+REVOKE ALL ON FUNCTION parley.message_renew(owner_id uuid, growing_id uuid) FROM PUBLIC;
+
 -- acl FUNCTION messages_enter()
 
 REVOKE ALL ON FUNCTION parley.messages_enter() FROM PUBLIC;
-
--- acl FUNCTION messages_follow()
-
-REVOKE ALL ON FUNCTION parley.messages_follow() FROM PUBLIC;
 
 -- acl FUNCTION messages_gather()
 
@@ -2755,6 +3476,10 @@ REVOKE ALL ON FUNCTION parley.messages_gather() FROM PUBLIC;
 -- acl FUNCTION messages_guard()
 
 REVOKE ALL ON FUNCTION parley.messages_guard() FROM PUBLIC;
+
+-- acl FUNCTION messages_links()
+
+REVOKE ALL ON FUNCTION parley.messages_links() FROM PUBLIC;
 
 -- acl FUNCTION messages_recount()
 
@@ -2788,9 +3513,25 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) FROM PUBLIC;
 
+-- acl FUNCTION tool_executions_delete()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_delete() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_lease()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_lease() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_links()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_links() FROM PUBLIC;
+
 -- acl FUNCTION tool_executions_move()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION usage_logs_links()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 
 -- acl FUNCTION usage_logs_sum()
 
@@ -2911,6 +3652,10 @@ GRANT UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
 -- acl TABLE feeds
 
 GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
+
+-- acl TABLE leases
+
+GRANT SELECT ON TABLE parley.leases TO parley_runtime;
 
 -- acl TABLE message_growths
 

@@ -52,7 +52,7 @@ VALUES_BY_TYPE: dict[str, Any] = {
 KINDS: dict[str, str] = {}
 """The type that an id is of where its name does not say it, by the name of the field."""
 
-READY = {"start": "APPROVED", "complete": "EXECUTING", "fail": "EXECUTING"}
+READY = {"start": "APPROVED", "renew": "EXECUTING", "complete": "EXECUTING", "fail": "EXECUTING"}
 """The status of a tool execution that a move begins from; the others begin from the first."""
 
 GROWING = ("appendMessage", "finishMessage", "cancelMessage")

@@ -163,7 +163,7 @@ async def _made(user: Client, mutation: str) -> dict[str, Any]:
             return {"id": await _tool(user)}
         case "startToolExecution":
             return {"id": await _tool(user, "approve")}
-        case "completeToolExecution":
+        case "completeToolExecution" | "renewToolExecution":
             return {"id": await _tool(user, "approve", "start")}
         case "failToolExecution":
             return {"id": await _tool(user, "approve", "start"), "errorMessage": "It broke."}

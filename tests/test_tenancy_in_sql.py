@@ -22,7 +22,7 @@ from tests.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces"),
+    *("message_growths", "message_pieces", "leases"),
 )
 """What the role may not write even for its own user."""
 
@@ -35,8 +35,11 @@ FUNCTIONS = {
     "actor": "says who the connection is stamped for",
     "actor_session": "says who the connection is stamped for",
     "content_so_far": "reads as its caller",
+    # It gives ids of users whose work it has ended, and of that work. It ends nothing whose own lease has not run out.
+    "end_abandoned_work": "ends what the system would end at its next look",
     "feed_missing": "raises an error",
     "feed_tenants": "says whose feeds the connection has named",
+    "lease_renew": "writes for the stamped user alone",
     "login_create": "makes the stamped user findable, once",
     # Somebody must be found by name before anybody is signed in. It gives an id and a hash, and only of a whole name.
     "login_find": "the directory",

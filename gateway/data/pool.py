@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -86,14 +86,16 @@ class Pool:
         wait_seconds: float = 2.0,
         on_statement: OnStatement | None = None,
         on_query: OnQuery | None = None,
+        server_settings: Mapping[str, str] | None = None,
     ) -> Pool:
         """Connect. `on_statement` is called with the text of each statement that was sent, `on_query` with the record
-        of each that has ended, in the context of who sent it.
+        of each that has ended, in the context of who sent it. Each connection also
+        has these `server_settings`.
         """
         primary = Primary(url)
 
         async def connect() -> StampedConnection:
-            connection = await connected(primary, wait_seconds)
+            connection = await connected(primary, wait_seconds, server_settings or {})
             if on_statement is not None:
                 connection.add_query_logger(lambda record: on_statement(record.query))
             if on_query is not None:
@@ -366,8 +368,8 @@ def _unavailable() -> Unavailable:
     return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
 
 
-async def connected(primary: Primary, within_seconds: float) -> StampedConnection:
-    """A connection as the runtime role needs it."""
+async def connected(primary: Primary, within_seconds: float, more: Mapping[str, str] = {}) -> StampedConnection:
+    """A connection as the runtime role needs it, with `more` settings of the server."""
     connection: StampedConnection = await primary.connect(
         timeout=within_seconds,
         loop=JoiningLoop(asyncio.get_running_loop()),
@@ -389,6 +391,7 @@ async def connected(primary: Primary, within_seconds: float) -> StampedConnectio
             # would have them scan and compile instead.
             "random_page_cost": "1.1",
             "jit": "off",
+            **more,
         },
     )
     return connection

@@ -144,7 +144,8 @@ class ConversationInput:
     is_pinned: bool | None = None
     """Whether it is kept on top."""
     is_archived: bool | None = None
-    """Whether it is put away."""
+    """Whether it is put away. Taken back out of the archive, it is no longer auto-archived, and loses a `maxMessages`
+    that its next message would exceed."""
     max_messages: int | None = None
     """Archive it when it has more messages than this."""
     folder: str | None = None

@@ -63,6 +63,8 @@ class StartMessageInput:
 async def start_message(info: Info, input: StartMessageInput) -> Message:
     """Begin a message that grows by `appendMessage` until `finishMessage` or `cancelMessage`.
 
+    One to which nothing is appended for two minutes (the operator may set another time) ends as FAILED with the finish
+    reason `lease_expired`. It keeps its text and takes no more. To append an empty text at its end keeps it alive.
     Sent again with the same id and values, it gives the same message, however far that has come.
     """
     begins_with = {"content": "", "status": MessageStatus.STREAMING}
@@ -124,8 +126,14 @@ async def _closed(context: Context, id: UUID) -> Conflict:
     message = await _present(context, id)
     if message is None:
         raise NotFound("There is no such message.", field="id")
-    reason = f"This message is {message.status.value} and takes no more text."
+    reason = f"This message is {_as_it_is(message)} and takes no more text."
     return Conflict(reason, field="id", current=AppendedMessage(length=len(message.content), message=message))
+
+
+def _as_it_is(message: Message) -> str:
+    """The status of a message, and the reason that its writer cannot know of."""
+    is_abandoned = message.finish_reason == "lease_expired"
+    return message.status.value + (" (nothing was appended to it in time)" if is_abandoned else "")
 
 
 async def _present(context: Context, id: UUID) -> Message | None:
@@ -191,7 +199,7 @@ async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Mess
     if before is None:
         raise NotFound("There is no such message.", field="id")
     if any(getattr(before, name) != value for name, value in values.items()):
-        raise Conflict(f"This message has ended already: it is {before.status.value}.", field="id", current=before)
+        raise Conflict(f"This message has ended already: it is {_as_it_is(before)}.", field="id", current=before)
     return before
 
 

@@ -255,7 +255,10 @@ async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -
 
 @mutation
 async def start_tool_execution(info: Info, input: StartToolExecutionInput) -> ToolExecution:
-    """Begin to run an approved execution. Of two agents that begin at once, one is told so."""
+    """Begin to run an approved execution. Of two agents that begin at once, one is told so.
+
+    End it, or renew it with `renewToolExecution`, within two minutes.
+    """
     return await _move(info, input, ToolStatus.EXECUTING)
 
 
@@ -277,6 +280,30 @@ async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> 
     return await _move(info, input, ToolStatus.CANCELLED)
 
 
+@input_type
+class RenewToolExecutionInput:
+    """Which running execution goes on."""
+
+    id: strawberry.ID
+    """The execution's id."""
+
+
+@mutation
+async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
+    """Say that an execution still runs. It changes nothing that is shown, and may be sent as often as you like.
+
+    An execution that is neither renewed nor ended within two minutes of its start or its last renewal ends as FAILED
+    (the operator may set another time), and whoever ran it is refused. Renew it every 30 seconds.
+    """
+    id = id_of(input.id)
+    async with info.context.autocommit() as db:
+        running = await db.maybe(ToolExecution, sql.tools.execution.renew, id=id)
+        if running is not None:
+            return running
+        current = await db.get(ToolExecution, id)
+    raise await _refused(info.context, id, current, "renewed")
+
+
 async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecution:
     """Make one move of the state machine. Raises `Conflict` that says what the last move was."""
     id = id_of(input.id)
@@ -295,26 +322,32 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
         if moved is not None:
             return moved
         current = await db.get(ToolExecution, id)
-        last = await db.row(sql.tools.execution.last_move, id=id)
-    if current is None or last is None:
-        raise NotFound("There is no such tool execution.", field="id")
-    require_version(ToolExecution, current, input.expected_version)
-    raise Conflict(_refusal(status, last), field="id", current=current)
+    if current is not None:
+        require_version(ToolExecution, current, input.expected_version)
+    raise await _refused(info.context, id, current, _DONE.get(status.value, status.value))
 
 
 _DONE = {"pending": "proposed", "executing": "started"}
 
+_NOT_YET = {"proposed": "approved", "approved": "started"}
+"""The move that an execution needs next before it can go on, by its last one."""
 
-def _refusal(wanted: ToolStatus, last: Any) -> str:
+
+async def _refused(context: Context, id: UUID, current: ToolExecution | None, asked: str) -> NotFound | Conflict:
+    """Why something that was asked of an execution is not done."""
+    if current is None:
+        return NotFound("There is no such tool execution.", field="id")
+    (last,) = await context.rows(sql.tools.execution.last_move, id=id)
+    return Conflict(f"This execution cannot be {asked}: {_as_it_is(last, asked)}.", field="id", current=current)
+
+
+def _as_it_is(last: Any, asked: str) -> str:
     done = _DONE.get(last["to_status"], last["to_status"])
-    asked = _DONE.get(wanted.value, wanted.value)
-    if last["to_status"] == "pending" and wanted not in (ToolStatus.APPROVED, ToolStatus.CANCELLED):
-        return f"This execution cannot be {asked}: it is not approved yet."
+    if done in _NOT_YET and asked != done:
+        return f"it is not {_NOT_YET[done]} yet"
     who = {"user": "the user", "agent": "the agent"}.get(last["actor"], "the system")
     reason = f" ({last['reason']})" if last["reason"] else ""
-    return (
-        f"This execution cannot be {asked}: it was {done} by {who} at {last['created_at']:%Y-%m-%dT%H:%M:%SZ}{reason}."
-    )
+    return f"it was {done} by {who} at {last['created_at']:%Y-%m-%dT%H:%M:%SZ}{reason}"
 
 
 @event("tool_transitions", op="insert")

@@ -215,6 +215,56 @@ async def test_a_conversation_archives_itself_at_its_most_messages(user: Client)
     assert await _conversation(user, id, "isArchived isAutoArchived") == {"isArchived": True, "isAutoArchived": True}
 
 
+ARCHIVE = "isArchived isAutoArchived maxMessages"
+
+
+async def _filled(user: Client, messages: int, **values: Any) -> str:
+    id = await _made(user, **values)
+    for number in range(messages):
+        await _say(user, id, f"number {number}")
+    return id
+
+
+async def test_taken_back_out_of_the_archive_it_stays_out(user: Client) -> None:
+    id = await _filled(user, 3, maxMessages=2)
+    back = await user.make("updateConversation", "conversation", ARCHIVE, id=id, isArchived=False)
+    assert back == {"isArchived": False, "isAutoArchived": False, "maxMessages": None}
+    await _say(user, id, "One more.")
+    assert await _conversation(user, id, ARCHIVE) == back
+
+
+@pytest.mark.parametrize(
+    ("messages", "archived", "given", "limit"),
+    [
+        (3, {}, {"maxMessages": 10}, 10),
+        (3, {}, {"maxMessages": None}, None),
+        (1, {"isArchived": True}, {}, 2),
+        (2, {"isArchived": True}, {}, None),
+        (3, {"isArchived": True}, {}, None),
+    ],
+    ids=["given another", "given none", "not full", "full", "full since it was archived"],
+)
+async def test_only_a_limit_that_the_next_message_would_break_is_lifted(
+    user: Client, messages: int, archived: dict[str, Any], given: dict[str, Any], limit: int | None
+) -> None:
+    id = await _filled(user, messages if not archived else 1, maxMessages=2)
+    if archived:
+        await user.make("updateConversation", "conversation", id=id, **archived)
+        for _ in range(messages - 1):
+            await _say(user, id, "Still here.")
+    back = await user.make("updateConversation", "conversation", ARCHIVE, id=id, isArchived=False, **given)
+    assert back == {"isArchived": False, "isAutoArchived": False, "maxMessages": limit}
+    await _say(user, id, "One more.")
+    assert (await _conversation(user, id, "isArchived"))["isArchived"] is False
+
+
+async def test_the_archive_and_a_change_besides_leave_each_other_alone(user: Client) -> None:
+    id = await _filled(user, 3, maxMessages=2)
+    for values in ({"title": "Kept"}, {"isArchived": True}):
+        await user.make("updateConversation", "conversation", id=id, **values)
+        assert await _conversation(user, id, ARCHIVE) == {"isArchived": True, "isAutoArchived": True, "maxMessages": 2}
+
+
 async def test_messages_branch_and_tell_their_parent_and_their_replies(user: Client) -> None:
     id = await _made(user)
     question = await _say(user, id, "Which name?")

@@ -87,3 +87,24 @@ async def test_each_added_message_reaches_a_subscriber(user: Client) -> None:
             await user.make("addMessage", "message", conversationId=conversation, role="USER", content=f"m{n}")
         got = [event["messageAdded"]["message"] for event in await first(events, 3)]
     assert got == [{"seq": n + 1, "content": f"m{n}"} for n in range(3)]
+
+
+@pytest.mark.parametrize("content", ["", " \n"])
+@pytest.mark.parametrize("besides", ["images", "files"])
+async def test_an_image_or_a_file_needs_no_text(user: Client, besides: str, content: str) -> None:
+    said: dict[str, Any] = {"conversationId": await _conversation(user), "role": "USER", "content": content}
+    made = await user.make("addMessage", "message", f"content {besides}", **said, **{besides: [{"id": "a"}]})
+    assert made == {"content": content, besides: [{"id": "a"}]}
+    payload = await user.mutate("addMessage", "message { id }", **said, **{besides: []})
+    reason = "A user's or system message has content, images or files."
+    assert payload["userErrors"] == [{"code": "INVALID", "field": ["content"], "message": reason}]
+
+
+async def test_what_a_user_says_can_be_taken_back_as_long_as_something_else_is_said(user: Client) -> None:
+    conversation = await _conversation(user)
+    said: dict[str, Any] = {"conversationId": conversation, "role": "USER", "content": "Look:"}
+    bare = (await user.make("addMessage", "message", **said))["id"]
+    shown = (await user.make("addMessage", "message", **said, images=["a"]))["id"]
+    assert await user.make("updateMessage", "message", "content", id=shown, content="") == {"content": ""}
+    payload = await user.mutate("updateMessage", "message { id }", id=bare, content="")
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("INVALID", ["content"])]

@@ -4,4 +4,5 @@ INSERT INTO context_optimization_messages (user_id, context_optimization_id, mes
 SELECT m.user_id, :optimization_id, m.id, m.seq
 FROM messages AS m
 WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id AND m.id = ANY(:message_ids::uuid[])
+    AND m.deleted_at IS NULL
 RETURNING message_id;

@@ -24,3 +24,9 @@ LIMIT 1;
 -- name: conversation_of_message
 -- Where a message is, so that a proposal need not say it.
 SELECT conversation_id FROM messages WHERE user_id = :user_id AND id = :message_id;
+
+-- name: renew
+-- Renews the lease of an execution; gives no row when it does not run.
+SELECT :columns
+FROM tool_executions
+WHERE user_id = :user_id AND id = :id AND deleted_at IS NULL AND lease_renew(user_id, id);
