@@ -223,6 +223,7 @@ class TestUrql:
         to = await conversation(user, title="Asked")
         given = {"conversation": to, "queries": 1_000, "get": get}
         async with line_to(user.url) as line, running("urql.mjs", line, user, **given) as application:
+            assert sum([await application.until("asked") for _ in range(50)]) == 1_000
             assert await application.until("failures") == []
             assert await application.until("added") == {"addMessage": {"message": {"seq": 1}, "userErrors": []}}
             assert await application.until("refused") == ["GRAPHQL_VALIDATION_FAILED"]

@@ -32,6 +32,7 @@ for (let sent = 0; sent < given.queries; sent += 20) {
   for (const { data, error } of answers) {
     if (error || data?.conversation.title !== "Asked") failures.push(error?.message ?? "no data");
   }
+  tell({ asked: answers.length });
 }
 tell({ failures, queries: given.queries });
 
