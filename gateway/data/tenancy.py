@@ -186,6 +186,10 @@ class Tenant:
 
         If there `is_one` at most, it may be read together with those of others.
         """
+        if self._snapshot:
+            # A statement that is cancelled ends its transaction, which is what the others of the operation read in.
+            # Whoever wants no answer any more leaves, and it runs to its end, or to the operation's.
+            return await asyncio.shield(self._fetch_in_snapshot(text, arguments, record))
         task = self._first_turn() or await self._begin_turn()
         try:
             if is_one and (pipelines := self.open_pipelines()) is not None:
@@ -203,6 +207,10 @@ class Tenant:
         and wait for another.
         """
         return None if self._connection is not None or self._snapshot else self._pipelines
+
+    async def _fetch_in_snapshot(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
+        async with self._turn():
+            return await self._fetch_surely(text, arguments, record)
 
     async def _fetch_surely(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
         try:
@@ -241,14 +249,14 @@ class Tenant:
         async with self._turn():
             connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
-            with told_clearly(connection):
-                await transaction.start()
             try:
+                with told_clearly(connection):
+                    await transaction.start()
                 yield Statements(stamp, within=connection)
             except BaseException:
                 # A connection that is lost has rolled back by that.
                 with suppress(*ERRORS):
-                    await transaction.rollback()
+                    await connection.clean_up()
                 raise
             try:
                 with told_clearly(connection, commits=True):
@@ -268,9 +276,10 @@ class Tenant:
         self._closed = True
         if not self._turns:
             return await self._give_back()
-        left = self._turns.keys() - {asyncio.current_task()}
+        left: set[asyncio.Task[Any]] = set()
         try:
-            if left:
+            # Others may begin while these end.
+            while left := self._turns.keys() - {asyncio.current_task()}:
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
@@ -339,6 +348,8 @@ class Tenant:
         stamp = self.stamp
         connection = await self._taken()
         with told_clearly(connection):
+            if not connection.at_rest():
+                await connection.clean_up()
             await connection.stamp_with(stamp)
             if self._snapshot and not self._in_snapshot:
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -171,6 +171,7 @@ class Run:
 
     async def drain(self) -> None:
         """Go on until nothing is waited for."""
+        waits: list[_Wait] = []
         try:
             while self._asks or self._waits:
                 asks, self._asks = self._asks, []
@@ -181,6 +182,11 @@ class Run:
                     await self._await(waits)
                 else:
                     await asyncio.gather(self._load(asks), self._await(waits))
+        except BaseException:
+            for wait in waits:
+                for place in wait.pending:
+                    self._drop(wait, place)  # a task that is cancelled before its first step has not seen to them
+            raise
         finally:
             self._loaded.clear()
             if self.tracked:
