@@ -41,7 +41,16 @@ so one that does not has gone."""
 class StampedConnection(asyncpg.Connection):
     """A connection that knows whom it is stamped for."""
 
-    __slots__ = ("_sent_when_prepared", "asked_at", "expires_at", "released_at", "siblings", "stamped_for", "taken")
+    __slots__ = (
+        "_sent_when_prepared",
+        "asked_at",
+        "expires_at",
+        "owner",
+        "released_at",
+        "siblings",
+        "stamped_for",
+        "taken",
+    )
 
     # Of the driver, which does not declare them.
     _aborted: bool
@@ -60,6 +69,7 @@ class StampedConnection(asyncpg.Connection):
         self.asked_at: float | None = None  # since when `fetch` or `fetchrow` waits for an answer
         self.released_at = self.expires_at = 0.0
         self.taken = False
+        self.owner: Any = None  # who has it or had it last, as the pool knows them
         self._sent_when_prepared = -1
         self.siblings: Iterable[StampedConnection] = (self,)
         # The driver would look them up, with a statement that costs more than most of ours.

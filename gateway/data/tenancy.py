@@ -26,7 +26,7 @@ from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
-from gateway.data.stamp import Stamp
+from gateway.data.stamp import NOBODY, Stamp
 from gateway.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -187,8 +187,7 @@ class Tenant:
         If there `is_one` at most, it may be read together with those of others.
         """
         if self._snapshot:
-            # A statement that is cancelled ends its transaction, which is what the others of the operation read in.
-            # Whoever wants no answer any more leaves, and it runs to its end, or to the operation's.
+            # To cancel one statement would end the transaction of all. It runs on, at most to the operation's end.
             return await asyncio.shield(self._fetch_in_snapshot(text, arguments, record))
         task = self._first_turn() or await self._begin_turn()
         try:
@@ -278,8 +277,7 @@ class Tenant:
             return await self._give_back()
         left: set[asyncio.Task[Any]] = set()
         try:
-            # Others may begin while these end.
-            while left := self._turns.keys() - {asyncio.current_task()}:
+            while left := self._turns.keys() - {asyncio.current_task()}:  # others may begin while these end
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
@@ -341,7 +339,7 @@ class Tenant:
                 raise Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
             await self._give_back()
         if self._connection is None:
-            self._connection = await self._pool.take(self._stamp)
+            self._connection = await self._pool.take(self._stamp or NOBODY)
         return self._connection
 
     async def _stamped(self) -> StampedConnection:

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.data.connecting import connected
 from gateway.data.connection import _ARRAYS, StampedConnection
-from gateway.data.pool import connected
 from gateway.data.primary import Primary
 from gateway.data.stamp import Stamp
 from tests.database import Database
