@@ -139,9 +139,8 @@ class Pool:
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
         """As `take`, if there is a connection at once; None otherwise."""
         free, owner = self._free, _MANY if stamp is None else stamp[0]
-        # With more than half of them left, nobody can have too many.
-        if free and 2 * self._left() <= self._size and not self._may_have(owner):
-            return None
+        if free and (self._opening or 2 * (len(self._open) - len(free)) >= self._size) and not self._may_have(owner):
+            return None  # where fewer than half are in use, nobody can have too many
         while free:
             place = len(free) - 1
             if stamp is not None:
