@@ -245,6 +245,7 @@ def _options(settings: Settings) -> Options:
         max_subscriptions_per_socket=settings.max_subscriptions_per_socket,
         max_subscriptions_per_user=settings.max_subscriptions_per_user,
         max_subscriptions=settings.max_subscriptions,
+        max_operations_per_user=settings.max_operations_per_user,
         max_sockets_per_user=settings.max_sockets_per_user,
         max_sockets_per_address=settings.max_sockets_per_address,
         max_sockets=settings.max_sockets,

@@ -148,6 +148,12 @@ class Settings(BaseSettings):
         description="Of those, the ones from one address. Not counted with `PARLEY_TRUSTED_PROXIES`.",
     )
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_operations_per_user: int = Field(
+        default=100,
+        ge=1,
+        description="Queries and mutations of one user that run at the same time, in each process. "
+        "More are answered `OVERLOADED`.",
+    )
     max_subscriptions_per_socket: int = Field(
         default=20, ge=1, le=10_000, description="Subscriptions on one websocket."
     )

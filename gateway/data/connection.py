@@ -41,11 +41,19 @@ so one that does not has gone."""
 class StampedConnection(asyncpg.Connection):
     """A connection that knows whom it is stamped for."""
 
-    __slots__ = ("asked_at", "expires_at", "released_at", "siblings", "stamped_for", "taken")
+    __slots__ = (
+        "_sent_when_prepared",
+        "asked_at",
+        "expires_at",
+        "owner",
+        "released_at",
+        "siblings",
+        "stamped_for",
+        "taken",
+    )
 
     # Of the driver, which does not declare them.
     _aborted: bool
-    _get_statement: Any
     _loop: asyncio.AbstractEventLoop
     _protocol: Any
     _query_loggers: set[Any]
@@ -61,6 +69,8 @@ class StampedConnection(asyncpg.Connection):
         self.asked_at: float | None = None  # since when `fetch` or `fetchrow` waits for an answer
         self.released_at = self.expires_at = 0.0
         self.taken = False
+        self.owner: Any = None  # who has it or had it last, as the pool knows them
+        self._sent_when_prepared = -1
         self.siblings: Iterable[StampedConnection] = (self,)
         # The driver would look them up, with a statement that costs more than most of ours.
         self._protocol.get_settings().register_data_types([_array(name, *oids) for name, oids in _ARRAYS.items()])
@@ -155,6 +165,7 @@ class StampedConnection(asyncpg.Connection):
         return not (
             self._aborted
             or self.asked_at is not None
+            or self._sent_when_prepared == link.queries_count
             or self._top_xact is not None
             or link._is_cancelling()
             or link.is_in_transaction()
@@ -162,11 +173,25 @@ class StampedConnection(asyncpg.Connection):
         )
 
     async def clean_up(self) -> None:
-        """Wait until what was cancelled has ended, and roll back what is open."""
+        """Wait until what was cancelled has ended, and end any transaction, also one that only the server knows of."""
+        if self._aborted:
+            return
         await self._protocol._wait_for_cancellation()
-        if not self.is_closed() and self.is_in_transaction():
-            await self.execute("ROLLBACK")
+        if not self.is_closed():
+            if self.is_in_transaction():
+                await self.execute("ROLLBACK")
+            elif self._sent_when_prepared == self._protocol.queries_count:
+                await self.execute("SELECT")  # a ROLLBACK would do as well, but for a warning in the server's log
         self._top_xact = None
+
+    async def _get_statement(self, *arguments: Any, **options: Any) -> Any:
+        """Prepare a statement as the driver does, which sends no Sync: the server then is in a transaction, with locks
+        and its time running, until something else is sent, and that the driver does not know.
+
+        All that it sends with a Sync, it counts.
+        """
+        self._sent_when_prepared = self._protocol.queries_count
+        return await super()._get_statement(*arguments, **options)  # type: ignore[misc]
 
     async def _send(
         self, known: Any, args: tuple[Any, ...], limit: int, stamp: tuple[Any, ...] | None

@@ -2,15 +2,18 @@
 
 A caller gets the free connection that is stamped for it already, and otherwise the one that has been unused for
 longest, so that the stamps of those who come often stay. What is done for nobody or for many gets the one used last,
-whose server process has the most at hand. Whoever finds none waits, and what is given back goes to those who wait in
-the order in which they came.
+whose server process has the most at hand. Whoever finds none waits.
+
+Users share the pool. One may have as many connections as are left for others, so the first takes half at most, and
+whoever comes finds some free. Each user has a line of their own to wait in, and what is given back goes to the lines in
+turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -18,11 +21,12 @@ from typing import Any, NamedTuple
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from gateway.data.connecting import SILENCE_SECONDS, connected
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, told_clearly
 from gateway.data.primary import Primary
-from gateway.data.transport import JoiningLoop
 from gateway.errors import Overloaded, ParleyError, Unavailable
+from gateway.fair_queue import FairQueue
 from gateway.histogram import Histogram
 
 _log = structlog.get_logger(__name__)
@@ -31,8 +35,6 @@ _LEAST = 2
 """So many connections stay open however little there is to do."""
 _IDLE_SECONDS = 300.0
 _LIFE_SECONDS = 3600.0
-_SILENCE_SECONDS = 30.0
-"""More than the server gives a statement: one that has not answered by then is not there any more."""
 _LOOK_SECONDS = 5.0
 _CLOSE_SECONDS = 10
 """More than closing takes, however busy the server: only a connection that somebody keeps is waited for so long."""
@@ -65,10 +67,14 @@ class Pool:
         self._wait_seconds = wait_seconds
         self._loop = asyncio.get_running_loop()
         self._open: set[StampedConnection] = set()
-        self._opening = 0
+        self._opening: Counter[Any] = Counter()
+        """By user, for whom they are."""
         self._free: list[StampedConnection] = []
         """The longest unused first."""
-        self._waiting: deque[tuple[float, _Waiter]] = deque()
+        self._waiting: FairQueue[StampedConnection | None] = FairQueue()
+        """By user. Whoever gets None has room to make a connection."""
+        self._deadlines: deque[tuple[float, asyncio.Future[StampedConnection | None]]] = deque()
+        """Of those who wait or have waited, in the order in which they came."""
         self.waits = Histogram()
         """Of callers who found no connection: until they had one, or gave up."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -89,8 +95,7 @@ class Pool:
         server_settings: Mapping[str, str] | None = None,
     ) -> Pool:
         """Connect. `on_statement` is called with the text of each statement that was sent, `on_query` with the record
-        of each that has ended, in the context of who sent it. Each connection also
-        has these `server_settings`.
+        of each that has ended, in the context of who sent it. Each connection also has these `server_settings`.
         """
         primary = Primary(url)
 
@@ -112,7 +117,7 @@ class Pool:
         return pool
 
     async def take(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection:
-        """A free connection, for this caller if the stamp is known.
+        """A free connection, for this caller if the stamp is known. Without a stamp, for nobody's share.
 
         Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made.
         """
@@ -121,20 +126,22 @@ class Pool:
             return connection
         if self._closed:
             raise _unavailable()
-        began = self._loop.time()
+        began, owner = self._loop.time(), _MANY if stamp is None else stamp[0]
         deadline = began + self._wait_seconds
         try:
-            if len(self._open) + self._opening < self._size:
-                self._opening += 1
-            elif (connection := await self._wait(deadline)) is not None:
+            if self._has_room() and self._may_have(owner):
+                self._opening[owner] += 1
+            elif (connection := await self._wait(owner, deadline)) is not None:
                 return connection
-            return await self._opened(deadline)
+            return await self._opened(owner, deadline)
         finally:
             self.waits.add(self._loop.time() - began)
 
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
         """As `take`, if there is a connection at once; None otherwise."""
-        free = self._free
+        free, owner = self._free, _MANY if stamp is None else stamp[0]
+        if free and (self._opening or 2 * (len(self._open) - len(free)) >= self._size) and not self._may_have(owner):
+            return None  # where fewer than half are in use, nobody can have too many
         while free:
             place = len(free) - 1
             if stamp is not None:
@@ -143,9 +150,24 @@ class Pool:
             connection = free.pop(place)
             if not connection.is_closed():
                 connection.taken = True
+                connection.owner = owner
                 return connection
             self._drop(connection)
         return None
+
+    def _left(self) -> int:
+        """How many connections nobody has, those included that could be made."""
+        return self._size - len(self._open) - self._opening.total() + len(self._free)
+
+    def _has_room(self) -> bool:
+        return len(self._open) + self._opening.total() < self._size
+
+    def _may_have(self, owner: Any) -> bool:
+        """Whether this owner may have another connection, if there is one: no more than are left for others."""
+        if owner is _MANY:
+            return True
+        taken = [connection for connection in self._open if connection.taken and connection.owner == owner]
+        return len(taken) + self._opening[owner] < self._left()
 
     def take_back(self, connection: StampedConnection) -> bool:
         """As `release`, if there is nothing to clean up; False otherwise."""
@@ -183,8 +205,7 @@ class Pool:
     def counts(self) -> Counts:
         """How much of the pool is in use."""
         idle = len(self._free)
-        waiting = sum(not waiter.done() for _, waiter in self._waiting)
-        return Counts(idle, len(self._open) - idle, self._size, waiting)
+        return Counts(idle, len(self._open) - idle, self._size, len(self._waiting))
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Overloaded` unless the database answers."""
@@ -204,7 +225,7 @@ class Pool:
                     await asyncio.gather(*(connection.close() for connection in self._free))
                     for connection in self._free:
                         self._drop(connection)
-                    if self._open or self._opening:
+                    if self._open or self._opening.total():
                         await self._all_closed.wait()
         except ERRORS as error:
             _log.warning("database.pool_dropped", error=type(error).__name__)
@@ -212,16 +233,18 @@ class Pool:
             self._end()
 
     def _put_back(self, connection: StampedConnection) -> None:
-        """Give a connection that is at rest to whoever has waited longest."""
+        """Give a connection that is at rest to whoever's turn it is."""
         now = connection.released_at = self._loop.time()
         connection.taken = False
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
-        elif self._waiting and (waiter := self._next()) is not None:
+            return
+        self._free.append(connection)
+        if self._deadlines and (found := self._waiting.next(self._may_have)) is not None:
+            connection.owner, waiter = found
             connection.taken = True
+            self._free.pop()
             waiter.set_result(connection)
-        else:
-            self._free.append(connection)
 
     async def _clean(self, connection: StampedConnection) -> None:
         try:
@@ -236,12 +259,11 @@ class Pool:
                 self._drop(connection)
 
     def _drop(self, connection: StampedConnection) -> None:
-        """Do without a connection. Whoever has waited longest may make another one."""
+        """Do without a connection. Whoever's turn it is may make another one."""
         connection.terminate()
         connection.taken = False
         if connection in self._open:
             self._open.remove(connection)
-            self._opening += 1
             self._leave_room()
 
     def _drop_free(self) -> None:
@@ -251,25 +273,31 @@ class Pool:
             self._drop(connection)
 
     def _leave_room(self) -> None:
-        waiter = self._next()
-        if waiter is not None:
+        """There is room to make a connection: let whoever's turn it is make it."""
+        if (found := self._waiting.next(self._may_have)) is not None:
+            owner, waiter = found
+            self._opening[owner] += 1
             waiter.set_result(None)
-            return
-        self._opening -= 1
-        if self._closed and not self._open and not self._opening:
+        elif self._closed and not self._open and not self._opening.total():
             self._all_closed.set()
 
-    async def _opened(self, deadline: float) -> StampedConnection:
+    def _end_opening(self, owner: Any) -> None:
+        self._opening[owner] -= 1
+        if not self._opening[owner]:
+            del self._opening[owner]
+
+    async def _opened(self, owner: Any, deadline: float) -> StampedConnection:
         """A new connection, in room that was left for it."""
         try:
             with told_clearly():
                 async with asyncio.timeout_at(deadline):
                     connection = await self._connect()
         except BaseException:
+            self._end_opening(owner)
             self._leave_room()
             raise
-        self._opening -= 1
-        self._admit(connection)
+        self._end_opening(owner)
+        self._admit(connection).owner = owner
         if self._closed:
             self._drop(connection)
             raise _unavailable()
@@ -283,10 +311,11 @@ class Pool:
         self._open.add(connection)
         return connection
 
-    async def _wait(self, deadline: float) -> StampedConnection | None:
+    async def _wait(self, owner: Any, deadline: float) -> StampedConnection | None:
         """Wait for a connection, or for room to make one."""
-        waiter: _Waiter = self._loop.create_future()
-        self._waiting.append((deadline, waiter))
+        waiter: asyncio.Future[StampedConnection | None] = self._loop.create_future()
+        self._waiting.add(owner, waiter)
+        self._deadlines.append((deadline, waiter))
         if self._alarm is None:
             self._alarm = self._loop.call_at(deadline, self._give_up)
         try:
@@ -296,32 +325,26 @@ class Pool:
                 # It was given something in the same turn of the loop.
                 connection = waiter.result()
                 if connection is None:
+                    self._end_opening(owner)
                     self._leave_room()
                 else:
                     self._put_back(connection)
             raise
 
-    def _next(self) -> _Waiter | None:
-        while self._waiting:
-            _, waiter = self._waiting.popleft()
-            if not waiter.done():
-                return waiter
-        return None
-
     def _give_up(self) -> None:
         """Turn those away who have waited for too long. One timer serves all, since all wait equally long."""
         self._alarm = None
-        while self._waiting:
-            deadline, waiter = self._waiting[0]
+        while self._deadlines:
+            deadline, waiter = self._deadlines[0]
             if not waiter.done():
                 if deadline > self._loop.time():
                     self._alarm = self._loop.call_at(deadline, self._give_up)
                     return
                 waiter.set_exception(self._turned_away())
-            self._waiting.popleft()
+            self._deadlines.popleft()
 
     def _turned_away(self) -> ParleyError:
-        if len(self._open) < self._size:
+        if self._opening.total():
             return _unavailable()  # there was room for another one: it is the server that kept us waiting
         return Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1)
 
@@ -330,7 +353,7 @@ class Pool:
         self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
         now = self._loop.time()
         for connection in self._open:
-            if connection.asked_at is not None and now - connection.asked_at >= _SILENCE_SECONDS:
+            if connection.asked_at is not None and now - connection.asked_at >= SILENCE_SECONDS:
                 _log.warning("database.silent")
                 connection.terminate()
         spare = len(self._open) - _LEAST
@@ -350,8 +373,8 @@ class Pool:
         self._look.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        while (waiter := self._next()) is not None:
-            waiter.set_exception(_unavailable())
+        while (found := self._waiting.next()) is not None:
+            found[1].set_exception(_unavailable())
 
     def _end(self) -> None:
         """Close every connection at once, whoever uses it."""
@@ -361,37 +384,9 @@ class Pool:
             self._drop(connection)
 
 
-_Waiter = asyncio.Future[StampedConnection | None]
+_MANY: Any = object()
+"""Has connections that are nobody's share: what is done for many."""
 
 
 def _unavailable() -> Unavailable:
     return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
-
-
-async def connected(primary: Primary, within_seconds: float, more: Mapping[str, str] = {}) -> StampedConnection:
-    """A connection as the runtime role needs it, with `more` settings of the server."""
-    connection: StampedConnection = await primary.connect(
-        timeout=within_seconds,
-        loop=JoiningLoop(asyncio.get_running_loop()),
-        connection_class=StampedConnection,
-        statement_cache_size=500,
-        # As long as the connection: the server plans anew by itself when tables or their statistics change.
-        max_cached_statement_lifetime=0,
-        command_timeout=_SILENCE_SECONDS,
-        server_settings={
-            "application_name": "parley",
-            "search_path": "parley",
-            "statement_timeout": "10s",
-            "lock_timeout": "5s",
-            # Times that are only shown are selected as text, and `gateway.execution.leaf` knows this form of it.
-            "timezone": "UTC",
-            "datestyle": "ISO",
-            "idle_in_transaction_session_timeout": "30s",
-            # The statements are short and find their rows by an index: what suits spinning disks and long reports
-            # would have them scan and compile instead.
-            "random_page_cost": "1.1",
-            "jit": "off",
-            **more,
-        },
-    )
-    return connection

@@ -12,3 +12,7 @@ class Stamp(NamedTuple):
     user_id: UUID
     session_id: UUID | None
     actor: str
+
+
+NOBODY = (None,)
+"""In the place of a stamp: all who are not known share what one user may have of the pool."""

@@ -27,7 +27,7 @@ from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.rules import Attempt
-from gateway.data.stamp import Stamp
+from gateway.data.stamp import NOBODY, Stamp
 from gateway.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -202,6 +202,9 @@ class Tenant:
 
         If there `is_one` at most, it may be read together with those of others.
         """
+        if self._snapshot:
+            # To cancel one statement would end the transaction of all. It runs on, at most to the operation's end.
+            return await asyncio.shield(self._fetch_in_snapshot(text, arguments, record))
         task = self._first_turn() or await self._begin_turn()
         try:
             if is_one and (pipelines := self.open_pipelines()) is not None:
@@ -219,6 +222,10 @@ class Tenant:
         and wait for another.
         """
         return None if self._connection is not None or self._snapshot else self._pipelines
+
+    async def _fetch_in_snapshot(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
+        async with self._turn():
+            return await self._fetch_surely(text, arguments, record)
 
     async def _fetch_surely(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
         try:
@@ -257,14 +264,14 @@ class Tenant:
         async with self._turn():
             connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
-            with told_clearly(connection):
-                await transaction.start()
             try:
+                with told_clearly(connection):
+                    await transaction.start()
                 yield Statements(stamp, within=connection)
             except BaseException:
                 # A connection that is lost has rolled back by that.
                 with suppress(*ERRORS):
-                    await transaction.rollback()
+                    await connection.clean_up()
                 raise
             try:
                 with told_clearly(connection, commits=True):
@@ -284,9 +291,9 @@ class Tenant:
         self._closed = True
         if not self._turns:
             return await self._give_back()
-        left = self._turns.keys() - {asyncio.current_task()}
+        left: set[asyncio.Task[Any]] = set()
         try:
-            if left:
+            while left := self._turns.keys() - {asyncio.current_task()}:  # others may begin while these end
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
@@ -348,13 +355,15 @@ class Tenant:
                 raise Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
             await self._give_back()
         if self._connection is None:
-            self._connection = await self._pool.take(self._stamp)
+            self._connection = await self._pool.take(self._stamp or NOBODY)
         return self._connection
 
     async def _stamped(self) -> StampedConnection:
         stamp = self.stamp
         connection = await self._taken()
         with told_clearly(connection):
+            if not connection.at_rest():
+                await connection.clean_up()
             await connection.stamp_with(stamp)
             if self._snapshot and not self._in_snapshot:
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

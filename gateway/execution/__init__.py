@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
+import orjson
 from graphql import ExecutionResult, GraphQLSchema
 
 from gateway.errors import TimedOut
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
-from gateway.execution.complete import Answer, complete
+from gateway.execution.complete import Answer, Large, complete
 from gateway.execution.cost import plan_cost
 from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
@@ -28,6 +29,10 @@ from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
 from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
+from gateway.execution.turns import Turns, caller_of
+
+PIECE_BYTES = 64 * 1024
+"""So much of a large answer is written at a time."""
 
 
 class Engine:
@@ -46,6 +51,7 @@ class Engine:
         self.ways: Counter[tuple[str, str]] = Counter()
         """How many operations of each kind ran breadth-first, or for which reason they did not."""
         self._deadlines = Deadlines(deadline_seconds)
+        self._turns = Turns()
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
@@ -92,6 +98,8 @@ class Engine:
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
         (result,) = await self._run(operation, context, (None,))
+        if type(result.data) is Large:
+            await self._write(result.data, context)
         return complete(result, operation.name)
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
@@ -105,7 +113,21 @@ class Engine:
 
     async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
         """Run a subscription's selection on several events at once."""
-        return Ran.of(await self._run(operation, context, events), operation.name)
+        results = await self._run(operation, context, events)
+        for result in results:
+            if type(result.data) is Large:
+                await self._write(result.data, context)
+        return Ran.of(results, operation.name)
+
+    async def _write(self, data: Large, context: object) -> None:
+        """Write a large answer part by part, and let others run between. What cannot be written is told later."""
+        written = 0
+        with suppress(orjson.JSONEncodeError):
+            for size in data.shrink():
+                written += size
+                if written >= PIECE_BYTES:
+                    written = 0
+                    await self._turns.next(caller_of(context))
 
     async def _run(self, operation: Operation, context: object, roots: Sequence[object]) -> list[ExecutionResult]:
         plan = self._plan(operation)
@@ -114,7 +136,7 @@ class Engine:
             with self._deadlines.begin():
                 if isinstance(plan, str):
                     return [await depth_first.run(self.schema, operation, context, root) for root in roots]
-                return await breadth_first.run(self.schema, operation, plan, context, roots)
+                return await breadth_first.run(self.schema, operation, plan, context, roots, turns=self._turns)
         except TimeoutError:
             # Whatever else takes too long is an error of its field.
             raise TimedOut(

@@ -7,6 +7,7 @@ functions build the response. Only if something has failed on the way is it buil
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
 
@@ -15,9 +16,7 @@ from gateway.execution.operation import Operation
 from gateway.execution.plan import Plan
 from gateway.execution.run import OnField, Run, Scope
 from gateway.execution.settle import build_partials, settled
-
-MANY = 500
-"""So many objects make an operation a large one."""
+from gateway.execution.turns import Turns
 
 PART = 200
 """So many objects are built at a time. What they were made of takes as much room as they do."""
@@ -30,18 +29,23 @@ async def run(
     context: object,
     roots: Sequence[object] = (None,),
     on_field: OnField | None = None,
+    turns: Turns | None = None,
 ) -> list[ExecutionResult]:
-    """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root."""
+    """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root.
+
+    A large one shares the event loop with others by `turns`.
+    """
     results: list[ExecutionResult] = []
     for turn in plan.turns:
         running = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
+        running.turns = turns
         data = None
         if turn.straight is not None and on_field is None and len(roots) == 1:
             data = await turn.straight(running)
         if data is None:
             top = running.open(turn.selection, roots)
             await running.drain()
-            found = answers(running, top)
+            found = await answers(running, top)
         else:
             found = [ExecutionResult(data, None)]
         results = list(map(_joined, results, found)) if results else found
@@ -51,15 +55,17 @@ async def run(
     return results or [ExecutionResult({}, None) for _ in roots]
 
 
-def answers(run: Run, top: Scope) -> list[ExecutionResult]:
+async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
     """What came of a turn, for each root."""
-    is_large = sum(len(scope.sources) for scope in run.scopes) >= MANY
+    is_large = run.is_large
     if is_large:
         _let_go(run)
     if not run.failed:
         try:
             for scope in reversed(run.scopes):
-                if scope.sources:
+                if len(scope.sources) > PART:
+                    await _build_parts(run, scope)
+                elif scope.sources:
                     _build(scope)
         except Exception:  # noqa: BLE001, S110 - the boundary of a field: which one it was is found out in pieces
             pass
@@ -79,18 +85,25 @@ def _let_go(run: Run) -> None:
 
 
 def _build(scope: Scope) -> None:
-    """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
-    selection, sources = scope.selection, scope.sources
-    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
-    if len(sources) <= PART:
-        scope.results = selection.build(sources, *ends)
-    else:
-        scope.sources = sources = list(sources)
-        for first in range(0, len(sources), PART):
-            part = slice(first, first + PART)
-            scope.results += selection.build(sources[part], *(end[part] for end in ends))
-            sources[part] = [None] * len(sources[part])
+    """Build the objects of a scope."""
+    scope.results = scope.selection.build(scope.sources, *_ends(scope))
     scope.sources, scope.states = (), []
+
+
+async def _build_parts(run: Run, scope: Scope) -> None:
+    """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
+    selection, ends = scope.selection, _ends(scope)
+    scope.sources = sources = list(scope.sources)
+    for first in range(0, len(sources), PART):
+        await run.turn()
+        part = slice(first, first + PART)
+        scope.results += selection.build(sources[part], *(end[part] for end in ends))
+        sources[part] = [None] * len(sources[part])
+    scope.sources, scope.states = (), []
+
+
+def _ends(scope: Scope) -> list[list[Any]]:
+    return [step.end(scope, place) for place, step in enumerate(scope.selection.steps)]
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:

@@ -42,8 +42,12 @@ class Large(dict[str, Any]):
     """The data of an answer of many objects. These take far more room than their text, which is therefore made part by
     part, and of each part nothing else is kept."""
 
-    def shrink(self) -> None:
-        """Put their text in the place of the items of the outermost lists."""
+    __slots__ = ("_is_text",)
+
+    def shrink(self) -> Iterator[int]:
+        """Put their text in the place of the items of the outermost lists, one after the other; yields its bytes."""
+        if getattr(self, "_is_text", False):
+            return
         inner: list[Any] = [self]
         while inner:
             for value in inner.pop().values():
@@ -51,7 +55,10 @@ class Large(dict[str, Any]):
                     inner.append(value)
                 elif type(value) is list:
                     for place, item in enumerate(value):
-                        value[place] = orjson.Fragment(orjson.dumps(item))
+                        text = orjson.dumps(item)
+                        value[place] = orjson.Fragment(text)
+                        yield len(text)
+        self._is_text = True
 
 
 class Answer(NamedTuple):
@@ -80,7 +87,8 @@ class Answer(NamedTuple):
             members["extensions"] = self.extensions
         try:
             if type(self.data) is Large:
-                self.data.shrink()
+                for _ in self.data.shrink():
+                    pass
             return orjson.dumps(members)
         except orjson.JSONEncodeError as error:
             return failed(error).bytes()

@@ -21,6 +21,13 @@ from gateway.data.tenancy import Tenant
 from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Document
 from gateway.execution.plan import Field, Selection
+from gateway.execution.turns import Turns, caller_of
+
+MANY = 500
+"""So many objects make an operation a large one."""
+
+MANY_KEYS = 50
+"""What was found for so many keys is a piece of work by itself."""
 
 MOST_AT_ONCE = 100
 """How many resolvers of one operation are awaited at the same time."""
@@ -103,6 +110,7 @@ class Run:
         self.failed = False
         """Whether anything has failed, so that the answer needs the second pass."""
         self.scopes: list[Scope] = []
+        self.turns: Turns | None = None
         self.root = root
         self.given: dict[Any, Any] = {}
         """What steps of a single object have given already, and must not be asked for again."""
@@ -121,6 +129,16 @@ class Run:
             for place, step in enumerate(selection.steps):
                 step.begin(self, scope, place)
         return scope
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has so many objects by now that it must not keep the event loop to itself."""
+        return sum(len(scope.sources) for scope in self.scopes) >= MANY
+
+    async def turn(self) -> None:
+        """Let others run before another piece of a large operation."""
+        if self.turns is not None:
+            await self.turns.next(caller_of(self.context))
 
     def ask(
         self,
@@ -171,6 +189,7 @@ class Run:
 
     async def drain(self) -> None:
         """Go on until nothing is waited for."""
+        waits: list[_Wait] = []
         try:
             while self._asks or self._waits:
                 asks, self._asks = self._asks, []
@@ -181,6 +200,11 @@ class Run:
                     await self._await(waits)
                 else:
                     await asyncio.gather(self._load(asks), self._await(waits))
+        except BaseException:
+            for wait in waits:
+                for place in wait.pending:
+                    self._drop(wait, place)  # a task that is cancelled before its first step has not seen to them
+            raise
         finally:
             self._loaded.clear()
             if self.tracked:
@@ -190,10 +214,15 @@ class Run:
         """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
         if len(asks) == 1:
             (ask,) = asks
-            return self._go_on(asks, await self._answer(ask, ask.keys))
+            answer = await self._answer(ask, ask.keys)
+            if len(ask.keys) >= MANY_KEYS:
+                await self.turn()
+            return self._go_on(asks, answer)
         together = _merged(asks)
         answers = [await self._answer(equal[0], chain.from_iterable(ask.keys for ask in equal)) for equal in together]
         for equal, answer in zip(together, answers, strict=True):
+            if sum(len(ask.keys) for ask in equal) >= MANY_KEYS:
+                await self.turn()
             self._go_on(equal, answer)
         return None
 

@@ -178,6 +178,9 @@ class SampleConnection:
 
     async def stamp_with(self, _stamp: Any) -> None: ...
 
+    def at_rest(self) -> bool:
+        return True
+
     def is_closed(self) -> bool:
         return False
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.auth.identity import Identity
+from gateway.errors import Overloaded
 from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
 from gateway.execution.operation import Operation
@@ -24,9 +25,18 @@ class Edge:
     contexts: Contexts
     live: Live
     """Runs the subscriptions."""
+    max_operations_per_user: int = 100
+    _running: dict[int | None, int] = field(default_factory=dict)
+    """How many queries and mutations run, by user."""
 
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:
-        """Run a query or a mutation."""
+        """Run a query or a mutation, unless too many of the user's run already."""
+        user = None if identity is None else identity.user_id.int  # hashed in a third of the time
+        running = self._running
+        count = running.get(user, 0)
+        if count >= self.max_operations_per_user and user is not None:
+            return failed(self._too_many(), operation.name)
+        running[user] = count + 1
         try:
             context = self.contexts.open(identity, operation, client)
             try:
@@ -35,6 +45,15 @@ class Edge:
                 await context.release()
         except Exception as error:  # noqa: BLE001 - the outer edge
             return failed(error, operation.name)
+        finally:
+            if running[user] == 1:
+                del running[user]
+            else:
+                running[user] -= 1
+
+    def _too_many(self) -> Overloaded:
+        most = self.max_operations_per_user
+        return Overloaded(f"{most} operations of yours are running. Wait until one has ended.", retryAfter=1)
 
 
 @web.middleware

@@ -32,6 +32,8 @@ class Options:
     """Operations that run at the same time on one socket; queries and mutations count as well."""
     max_subscriptions_per_user: int = 500
     max_subscriptions: int = 50_000
+    max_operations_per_user: int = 100
+    """Queries and mutations that run at the same time, over HTTP and sockets together."""
     max_sockets_per_user: int = 100
     max_sockets_per_address: int = 1_000
     """An address of IPv6 stands for its network of 64 bits, which one household has to itself."""

@@ -57,7 +57,7 @@ def make_app(
     """The application. Serve it with `make_runner`: it reads compressed bodies itself."""
     options = options or Options()
     stopping = Stopping()
-    edge = Edge(engine, contexts, live or Live(engine, contexts))
+    edge = Edge(engine, contexts, live or Live(engine, contexts), options.max_operations_per_user)
     over_http = Endpoint(edge, verify, options)
     clock = clock or SystemClock()
     over_websocket = WebsocketEndpoint(edge, verify, options, clock, sockets, admission)

@@ -12,7 +12,7 @@ import aiohttp
 import asyncpg
 import pytest_asyncio
 
-from gateway.data.pool import connected
+from gateway.data.connecting import connected
 from gateway.data.primary import Primary
 from tests.database import data_directory
 from tests.faults.chance import scaled

@@ -6,16 +6,24 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.data.connecting import connected
 from gateway.data.connection import _ARRAYS, StampedConnection
-from gateway.data.pool import connected
 from gateway.data.primary import Primary
 from gateway.data.stamp import Stamp
 from tests.database import Database
+from tests.giving_up import MOMENTS, Moment, at_every_await
+
+IDLE = """
+    SELECT state = 'idle' AND xact_start IS NULL AND NOT EXISTS (SELECT FROM pg_locks WHERE pid = $1)
+    FROM pg_stat_activity WHERE pid = $1
+"""
+"""Whether the server has nothing to do for a connection, and keeps nothing for it."""
 
 WHO = (
     "SELECT current_setting('app.user_id') AS user_id, current_setting('app.session_id') AS session_id,"
@@ -110,6 +118,56 @@ async def test_a_statement_that_is_cancelled_leaves_no_stamp_to_trust(connection
         assert not connection.at_rest()
         # Also before the cancelling has ended.
         await check(connection, caller())
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("method", ["fetch", "fetchrow", "fetch_each", "execute", "stamp_with"])
+async def test_a_connection_is_at_rest_only_if_the_server_is(
+    connection: StampedConnection, database: Database, method: str, moment: Moment
+) -> None:
+    superuser = await asyncpg.connect(database.owner_url)
+
+    async def work() -> None:
+        match method:
+            case "fetch_each":
+                await connection.fetch_each(WHO, [(caller(), [1]), (caller(), [2])], hurries=True)
+            case "stamp_with":
+                await connection.stamp_with(caller())
+            case "execute":
+                await connection.execute("BEGIN")
+            case _:
+                await getattr(connection, method)(WHO, 1, stamp=caller())
+
+    async def check_rest() -> None:
+        nonlocal connection
+        if connection.is_closed():  # a stamp that was given up may have been set
+            connection = await connected(Primary(database.runtime_url), 10)
+        is_idle = await superuser.fetchval(IDLE, connection.get_server_pid())
+        assert is_idle or not connection.at_rest()
+        await connection.clean_up()
+        assert connection.at_rest()
+        assert await superuser.fetchval(IDLE, connection.get_server_pid())
+        await check(connection, caller())
+        connection._stmt_cache.clear()
+
+    assert await at_every_await(work, moment, after=check_rest) > 0
+    connection.terminate()
+    await superuser.close()
+
+
+@pytest.mark.parametrize("method", ["fetch", "fetchrow"])
+async def test_a_connection_is_not_at_rest_when_the_driver_has_prepared_and_refuses_the_arguments(
+    connection: StampedConnection, database: Database, method: str
+) -> None:
+    superuser = await asyncpg.connect(database.owner_url)
+    ask: Any = getattr(connection, method)
+    with pytest.raises(asyncpg.DataError):
+        await ask("SELECT $1::int AS number FROM pg_class", "no number")
+    assert not connection.at_rest()
+    await connection.clean_up()
+    assert connection.at_rest()
+    assert await superuser.fetchval(IDLE, connection.get_server_pid())
+    await superuser.close()
 
 
 async def test_a_stamp_that_cannot_be_set_ends_the_connection(connection: StampedConnection) -> None:

@@ -20,6 +20,7 @@ from gateway.data.stamp import Stamp
 from gateway.data.tenancy import Tenant
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
+from tests.giving_up import MOMENTS, Moment, at_every_await
 
 WHO = "SELECT current_setting('app.user_id')::uuid AS stamped, $1::uuid AS bound"
 SLEEP = "SELECT $1::uuid, pg_sleep(60)"
@@ -192,6 +193,41 @@ async def test_a_turn_that_is_cancelled_as_it_comes_goes_to_the_next(operations:
         first.cancel()
         assert await second
         assert first.cancelled()
+    await operations.check()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_an_operation_goes_on_whose_transaction_was_given_up_at_any_await(
+    operations: Operations, moment: Moment
+) -> None:
+    async with operations.begin() as tenant:
+
+        async def transact() -> None:
+            async with tenant.transaction() as db:
+                await db.rows(Query("who", WHO, ("user_id",)))
+
+        async def check() -> None:
+            first, second = [(await tenant.fetch("SELECT $1::uuid, now() AS at"))[0] for _ in range(2)]
+            assert first["at"] < second["at"]
+
+        assert await at_every_await(transact, moment, after=check) > 0
+    await operations.check()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_what_is_given_up_in_a_snapshot_at_any_await_takes_nothing_from_the_others(
+    operations: Operations, moment: Moment
+) -> None:
+    text = "SELECT $1::uuid, pg_current_snapshot()::text AS seen, pg_sleep(0.01)"
+    async with operations.begin(snapshot=True) as tenant:
+        seen: set[str] = set()
+
+        async def check() -> None:
+            (row,) = await tenant.fetch(text)
+            seen.add(row["seen"])
+
+        assert await at_every_await(lambda: tenant.fetch(text), moment, after=check) > 0
+        assert len(seen) == 1
     await operations.check()
 
 

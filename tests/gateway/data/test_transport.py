@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.data.pool import connected
+from gateway.data.connecting import connected
 from gateway.data.primary import Primary
 from gateway.data.stamp import Stamp
 from gateway.data.transport import JoiningTransport
