@@ -346,6 +346,5 @@ ALTER TABLE messages ADD CONSTRAINT messages_content_blank CHECK (
     OR content ~ '[^[:space:]]'
     OR images || files <> '[]'
 ) NOT VALID;
-COMMENT ON CONSTRAINT messages_content_blank ON messages IS
-    'A user''s or system message has content, images or files.';
+COMMENT ON CONSTRAINT messages_content_blank ON messages IS 'A user''s or system message has content, images or files.';
 SELECT rules_at_once('messages');
