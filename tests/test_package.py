@@ -79,6 +79,7 @@ async def served(command: Path, directory: Path, database: Database) -> AsyncIte
     """The address of `parley serve`, started from another directory."""
     settings = {
         "PARLEY_PORT": "0",
+        "PARLEY_LOG_FORMAT": "text",
         "PARLEY_DATA_DIR": str(directory),
         "PARLEY_DATABASE_URL": database.runtime_url,
         "PARLEY_OWNER_URL": database.owner_url,

@@ -282,7 +282,7 @@ async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> 
 
 @input_type
 class RenewToolExecutionInput:
-    """Which running execution goes on."""
+    """The running execution whose lease is renewed."""
 
     id: strawberry.ID
     """The execution's id."""

@@ -5,7 +5,7 @@
 CREATE FUNCTION remembers_requests(table_name text) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN
-    EXECUTE format('ALTER TABLE %I ADD COLUMN request_hash bigint', table_name);
+    EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS request_hash bigint', table_name);
     EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
         'Hash of the values in the request that created the row; null if the request named no id.');
 END
