@@ -19,11 +19,8 @@ async def fields(user: Client, mutation: str, **values: Any) -> list[tuple[str, 
 
 
 async def test_ids_that_are_none_are_told_together_with_rules_of_the_database(user: Client) -> None:
-    found = await fields(
-        *(user, "addMessage"),
-        **{"conversationId": "one", "id": "two", "parentId": "three", "role": "USER"},
-        **{"content": "x" * 262_145, "tokenCount": -1},
-    )
+    ids = {"conversationId": "one", "id": "two", "parentId": "three"}
+    found = await fields(user, "addMessage", **ids, role="USER", content="x" * 262_145, tokenCount=-1)
     assert sorted(found) == sorted(
         [("INVALID", name) for name in ("conversationId", "id", "parentId", "content", "tokenCount")]
     )
