@@ -13,7 +13,8 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
 
-from gateway.errors import TimedOut
+from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares
+from gateway.errors import TimedOut, TooLarge
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
@@ -26,6 +27,7 @@ from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
+from gateway.execution.size import shown, size_of
 from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
 
@@ -41,11 +43,15 @@ class Engine:
         limits: Limits | None = None,
         breadth_first: bool = True,
         deadline_seconds: float | None = None,
+        operation_bytes: int = 16 * 1024**2,
     ) -> None:
         self.schema = schema
         self.ways: Counter[tuple[str, str]] = Counter()
         """How many operations of each kind ran breadth-first, or for which reason they did not."""
         self._deadlines = Deadlines(deadline_seconds)
+        self._bytes = operation_bytes
+        self.shares = Shares(OPERATIONS_OF_ONE * operation_bytes)
+        """What callers take for large operations, and for answers that they have not read."""
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
@@ -87,16 +93,18 @@ class Engine:
             coerce,
             cost,
             Plans(self.schema, definition, fragments, names),
+            shown(self.schema, definition, fragments),
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
-        (result,) = await self._run(operation, context, (None,))
-        return complete(result, operation.name)
+        (result,), held = await self._run(operation, context, (None,))
+        answer = complete(result, operation.name)
+        return answer if held is None else answer._replace(held=held)
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
-        (result,) = await self._run(operation, context, [root])
+        (result,), _ = await self._run(operation, context, [root])
         return result
 
     def source(self, operation: Operation, context: object) -> AbstractAsyncContextManager[AsyncIterable[Any]]:
@@ -105,22 +113,55 @@ class Engine:
 
     async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
         """Run a subscription's selection on several events at once."""
-        return Ran.of(await self._run(operation, context, events), operation.name)
+        results, held = await self._run(operation, context, events)
+        return Ran.of(results, operation.name)._replace(held=held)
 
-    async def _run(self, operation: Operation, context: object, roots: Sequence[object]) -> list[ExecutionResult]:
+    async def _run(
+        self, operation: Operation, context: object, roots: Sequence[object]
+    ) -> tuple[list[ExecutionResult], Held | None]:
+        """What came of each root, and what that takes of the caller's share."""
         plan = self._plan(operation)
         self.ways[operation.document.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
         try:
-            with self._deadlines.begin():
+            with self._deadlines.begin() as deadline:
+                budget = Budget(self._bytes, self.shares, deadline.end)
+                if (tenant := getattr(context, "tenant", None)) is not None:
+                    tenant.budget = budget
                 if isinstance(plan, str):
-                    return [await depth_first.run(self.schema, operation, context, root) for root in roots]
-                return await breadth_first.run(self.schema, operation, plan, context, roots)
+                    results = [await depth_first.run(self.schema, operation, context, root, budget) for root in roots]
+                else:
+                    results = await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
+                self._check_size(operation, results, budget, counted=not isinstance(plan, str))
+            return results, budget.held
+        except TooLarge as error:
+            raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
             # Whatever else takes too long is an error of its field.
             raise TimedOut(
                 f"The operation took longer than {self._deadlines.seconds:g} seconds and was ended.",
-                **({"outcome": "unknown"} if operation.kind == "mutation" else {}),
+                **_outcome(operation),
             ) from None
+
+    def _check_size(
+        self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget, *, counted: bool
+    ) -> None:
+        """Raise why the operation had to end, or that its response is too large to be encoded.
+
+        The response is only measured where it may be: where what it was made of was not `counted`, is much, or is shown
+        again and again.
+        """
+        if budget.failure is not None:
+            raise budget.failure
+        shown = operation.document.shown
+        if counted and (shown.copies == 1 or operation.kind == "query") and not budget.may_exceed(*shown):
+            return
+        size = 0
+        for result in results:
+            size += size_of(result.data, budget.limit - size)
+        if size > budget.limit:
+            raise budget.too_large()
+        if size > FREE_BYTES and not budget.hold(max(size, budget.used)):
+            raise budget.overdrawn()
 
     def fallback(self, operation: Operation) -> str | None:
         """Why the operation runs depth-first; None if it runs breadth-first."""
@@ -129,3 +170,7 @@ class Engine:
 
     def _plan(self, operation: Operation) -> Plan | str:
         return operation.document.plans.plan(operation.variables) if self._breadth_first else "it was chosen so"
+
+
+def _outcome(operation: Operation) -> dict[str, str]:
+    return {"outcome": "unknown"} if operation.kind == "mutation" else {}

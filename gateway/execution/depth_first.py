@@ -21,12 +21,17 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
+from gateway.data.budget import OBJECT_BYTES, Budget, unbounded
 from gateway.execution.operation import Operation
+from gateway.execution.size import key_bytes
 
 
-async def run(schema: GraphQLSchema, operation: Operation, context: object, root: object = None) -> ExecutionResult:
+async def run(
+    schema: GraphQLSchema, operation: Operation, context: object, root: object = None, budget: Budget | None = None
+) -> ExecutionResult:
     """Run a query or mutation, or a subscription's selection on one event, which is then the root."""
     executor = _executor(schema, operation, context, root)
+    executor.budget = budget or unbounded()
     try:
         result = execute_root_selection_set(executor)
         return await result if isawaitable(result) else result
@@ -48,10 +53,21 @@ async def source(schema: GraphQLSchema, operation: Operation, context: object) -
             await close()
 
 
-def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> Executor[None]:
+class _CountingExecutor(ExecutorThrowingOnIncremental):
+    """Counts the objects of the response."""
+
+    budget = unbounded()
+
+    def execute_fields(self, *arguments: Any, **options: Any) -> Any:
+        fields = arguments[3] if len(arguments) > 3 else options["grouped_field_set"]
+        self.budget.add_objects(1, OBJECT_BYTES + sum(map(key_bytes, fields)))
+        return super().execute_fields(*arguments, **options)
+
+
+def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> _CountingExecutor:
     """Made without `Executor.build`, which would coerce the variables again, for each event."""
     document = operation.document
-    return ExecutorThrowingOnIncremental(
+    return _CountingExecutor(
         schema,
         dict(document.fragments),
         {name: FragmentDetails(node) for name, node in document.fragments.items()},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from graphql import GraphQLSchema, VariableValues
 from graphql.pyutils import is_awaitable
 
 from gateway.data.batches import Batch
+from gateway.data.budget import Budget, unbounded
 from gateway.data.tenancy import Tenant
 from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Document
@@ -95,6 +95,7 @@ class Run:
         *,
         root: object = None,
         on_field: OnField | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.schema = schema
         self.document = document
@@ -107,6 +108,9 @@ class Run:
         self.given: dict[Any, Any] = {}
         """What steps of a single object have given already, and must not be asked for again."""
         self.on_field = on_field
+        self.budget = budget or unbounded()
+        self.used_before = 0
+        """What was used before the batches of this level were asked."""
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
         self._loaded: list[_Loaded] = []
@@ -118,6 +122,7 @@ class Run:
         scope = Scope(selection, sources, given, keys)
         self.scopes.append(scope)
         if sources:
+            self.budget.add_objects(len(sources), selection.object_bytes)
             for place, step in enumerate(selection.steps):
                 step.begin(self, scope, place)
         return scope
@@ -173,6 +178,7 @@ class Run:
         """Go on until nothing is waited for."""
         try:
             while self._asks or self._waits:
+                self.used_before = self.budget.used
                 asks, self._asks = self._asks, []
                 waits, self._waits = self._waits, []
                 if not waits:
@@ -192,16 +198,19 @@ class Run:
             (ask,) = asks
             return self._go_on(asks, await self._answer(ask, ask.keys))
         together = _merged(asks)
-        answers = [await self._answer(equal[0], chain.from_iterable(ask.keys for ask in equal)) for equal in together]
+        answers = [await self._answer(equal[0], [key for ask in equal for key in ask.keys]) for equal in together]
         for equal, answer in zip(together, answers, strict=True):
             self._go_on(equal, answer)
         return None
 
-    async def _answer(self, ask: _Ask, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
+    async def _answer(self, ask: _Ask, keys: Sequence[Any]) -> Mapping[Any, Any] | Exception:
         """What the ask's batch finds for the keys, or why it could not be asked."""
         if self.on_field is not None:
             self.on_field(ask.field)
+        self.budget.at = ask.field.path
         distinct = dict.fromkeys(keys)
+        if len(distinct) < len(keys) and (times := len(keys) - keys.count(None) - len(distinct)) > 0:
+            self.budget.add_shared(times, self.used_before)
         distinct.pop(None, None)
         tenant: Tenant = self.context.tenant
         try:

@@ -293,6 +293,9 @@ class List:
         run.wait(items, lambda: self._go_on(run, field, state, items, above))
 
     def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope) -> None:
+        if len(items) > 1 and not isinstance(self.items, Leaf):
+            # `nodes(ids:)` may be given the same id again and again.
+            run.budget.add_shared(len(items) - len(set(map(id, items))), 0)
         state.state[2] = self.items.begin(run, field, items, above)
 
     def end(self, state: _Sorted) -> list[Any]:

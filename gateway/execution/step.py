@@ -167,7 +167,7 @@ class Found:
         *,
         required: bool,
     ) -> None:
-        self._field = field
+        self.field = field
         self.told = told
         self.arguments = arguments
         self._reads = reads
@@ -215,7 +215,7 @@ class Found:
         return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
-        follow(run, scope, place, self._field, self.batch, keys, self._target)
+        follow(run, scope, place, self.field, self.batch, keys, self._target)
 
     def _presume(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
         """Go on with what its row would hold."""
@@ -324,7 +324,7 @@ class Resolved:
     """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
 
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
-        self._field = field
+        self.field = field
         self.caller = caller
         """Makes the function of one object for this run. Raises what is wrong with the arguments."""
         self.shape = shape
@@ -342,10 +342,10 @@ class Resolved:
             call = self.caller(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return [run.failure(error)] * len(sources)
-        return [run.watched(self._field, attempt(run, call, source)) for source in sources]
+        return [run.watched(self.field, attempt(run, call, source)) for source in sources]
 
     def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self.field, values, scope)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])

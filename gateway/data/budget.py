@@ -1,0 +1,218 @@
+"""The bytes that one operation may take, and those that one caller may take at a time.
+
+Two things are counted: what the database sends, by the connection's transport while it comes in, and the objects of the
+response, before they are made. A small operation is never asked for more than two comparisons. One that grows past
+`FREE_BYTES` asks for room step by step. The steps are taken from its caller's share and given back once the answer was
+sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from gateway.errors import Overloaded, ParleyError, TooLarge
+
+FREE_BYTES = 256 * 1024
+"""What an operation may take without asking, of either kind."""
+STEP_BYTES = 1024 * 1024
+OBJECT_BYTES = 64
+"""What an object of the response counts, besides the names of its fields and their values."""
+OPERATIONS_OF_ONE = 4
+"""A caller's share, in operations of the largest size."""
+
+_LEAST_ROW = 30
+"""Bytes of a row on the wire."""
+_GROWTH = 6
+"""No value grows more between the wire and JSON: a control character of one byte is written as six."""
+
+
+class Shares:
+    """The bytes that each caller has taken, in one process."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken: dict[Hashable, int] = {}
+        """By caller; without those who have taken nothing."""
+
+    def hold(self, caller: Hashable) -> Held:
+        """What a caller takes for one purpose: nothing yet."""
+        return Held(self, caller)
+
+
+class Held:
+    """Bytes taken of a caller's share. They are given back by `take(0)`, or with the last reference to this."""
+
+    __slots__ = ("_bytes", "_caller", "_shares")
+
+    def __init__(self, shares: Shares, caller: Hashable) -> None:
+        self._shares = shares
+        self._caller = caller
+        self._bytes = 0
+
+    def take(self, count: int) -> bool:
+        """Hold this many bytes in all. False, and no change, if the caller's share has no room for them."""
+        taken = self._shares.taken
+        others = taken.get(self._caller, 0) - self._bytes
+        if count > self._bytes and others + count > self._shares.most:
+            return False
+        self._bytes = count
+        if others + count:
+            taken[self._caller] = others + count
+        else:
+            taken.pop(self._caller, None)
+        return True
+
+    def __del__(self) -> None:
+        self.take(0)
+
+
+class Budget:
+    """The bytes of one operation."""
+
+    __slots__ = (
+        "_before_shared",
+        "_end",
+        "_meter",
+        "_received",
+        "_shares",
+        "_times_shared",
+        "at",
+        "caller",
+        "failure",
+        "held",
+        "limit",
+        "objects",
+        "objects_allowed",
+    )
+
+    def __init__(self, limit: int, shares: Shares, end: Callable[[Exception], None]) -> None:
+        """`end` ends the operation with an error while it waits for the database."""
+        self.limit = limit
+        self.objects = 0
+        """Bytes of the objects of the response."""
+        self.objects_allowed = limit if limit < FREE_BYTES else FREE_BYTES
+        self.at: tuple[str, ...] = ()
+        """The path of the field that rows were last asked for."""
+        self.failure: ParleyError | None = None
+        """Why the operation must end."""
+        self.caller: Hashable = None
+        self.held: Held | None = None
+        """What was taken of the caller's share."""
+        self._end = end
+        self._shares = shares
+        self._meter: Any = None
+        self._received = 0
+        self._times_shared = 1
+        self._before_shared = 0
+
+    @property
+    def received(self) -> int:
+        """Bytes that the database has sent."""
+        return self._received if self._meter is None else self._received + self._meter.received
+
+    @property
+    def used(self) -> int:
+        """All bytes that were counted."""
+        return self.objects + self.received
+
+    def watch(self, meter: Any, caller: Hashable) -> None:
+        """Count what comes in on a connection, which serves this operation alone until `unwatch`."""
+        self._meter = meter
+        self.caller = caller
+        meter.begin(self.objects_allowed, self._exceed)
+
+    def unwatch(self) -> None:
+        """Go on without the connection."""
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            self._received += meter.received
+            meter.end()
+
+    def add_received(self, count: int, caller: Hashable) -> None:
+        """Count what has come in on a connection that serves several. Raises what `draw` raises."""
+        self.caller = caller
+        self._received += count
+        if count > FREE_BYTES:
+            self.draw()
+
+    def add_objects(self, count: int, each: int) -> None:
+        """Count objects of the response that are about to be made. Raises what `draw` raises."""
+        self.objects += count * each
+        if self.objects > self.objects_allowed:
+            self.draw()
+
+    def add_shared(self, count: int, since: int) -> None:
+        """Count objects that stand in the response `count` times more often than they are made.
+
+        Whatever was counted since `used` was `since` may lie below them.
+        """
+        if not count:
+            return
+        if self._times_shared == 1:
+            self._before_shared = since
+        self._times_shared *= count + 1
+
+    def draw(self) -> None:
+        """Take another step. Raises `TooLarge` at the limit, and `Overloaded` if the caller's share has no room."""
+        if self.failure is None:
+            left = self.limit - self.used
+            step = min(STEP_BYTES, left)
+            if left < 0:
+                self.failure = self.too_large()
+            elif not self.hold(self.used + step):
+                self.failure = self.overdrawn()
+            else:
+                self.objects_allowed = self.objects + step
+                if self._meter is not None:
+                    self._meter.allowed = self._meter.received + step
+        if self.failure is not None:
+            raise self.failure
+
+    def hold(self, count: int) -> bool:
+        """Take this many bytes of the caller's share, in all. False if it has no room."""
+        if self.held is None:
+            self.held = self._shares.hold(self.caller)
+        return self.held.take(count)
+
+    def overdrawn(self) -> Overloaded:
+        """The error of an operation that its caller's share has no room for."""
+        return Overloaded("Your other large operations must end before this one can run.", retryAfter=1)
+
+    def may_exceed(self, copies: int, keys: int) -> bool:
+        """Whether the response may be larger than the limit, by what it was made of.
+
+        `copies` is how often one value may be shown, and `keys` what the names of all fields come to.
+        """
+        received = self.received
+        if self.objects:
+            text = self.objects + received * copies
+        else:  # they were not counted: there is one row at least for each
+            text = keys + received * (copies + keys // _LEAST_ROW + 1)
+        if self._times_shared > 1:
+            text += (self._times_shared - 1) * (text - self._before_shared)
+        return text * _GROWTH > self.limit
+
+    def too_large(self) -> TooLarge:
+        """The error of an operation that is beyond the limit."""
+        where = f" It was reading `{'.'.join(self.at)}`." if self.at else ""
+        return TooLarge(
+            f"The operation comes to more than {_in_units(self.limit)}, the most that one may take.{where} "
+            "Ask for smaller pages with `first` or `last`, for fewer fields, or for less in one operation.",
+            path=list(self.at),
+        )
+
+    def _exceed(self) -> None:
+        try:
+            self.draw()
+        except ParleyError as failure:
+            self._end(failure)
+
+
+def unbounded() -> Budget:
+    """A budget that nothing exceeds."""
+    return Budget(1 << 62, Shares(1 << 62), lambda _error: None)
+
+
+def _in_units(count: int) -> str:
+    return f"{count / 1024**2:g} MiB" if count >= 1024**2 else f"{count:,} bytes"
