@@ -185,10 +185,9 @@ class Budget:
         `copies` is how often one value may be shown, and `keys` what the names of all fields come to.
         """
         received = self.received
-        if self.objects:
-            text = self.objects + received * copies
-        else:  # they were not counted: there is one row at least for each
-            text = keys + received * (copies + keys // _LEAST_ROW + 1)
+        text = self.objects + received * copies
+        if not self.objects:  # they were not counted, but there is a row for each
+            text += keys + received * (keys // _LEAST_ROW + 1)
         if self._times_shared > 1:
             text += (self._times_shared - 1) * (text - self._before_shared)
         return text * _GROWTH > self.limit

@@ -51,7 +51,9 @@ class Engine:
         self._deadlines = Deadlines(deadline_seconds)
         self._bytes = operation_bytes
         self.shares = Shares(OPERATIONS_OF_ONE * operation_bytes)
-        """What callers take for large operations, and for answers that they have not read."""
+        """What callers take for large operations, until their answers are sent."""
+        self.unread = Shares(OPERATIONS_OF_ONE * operation_bytes)
+        """What callers take by not reading what is sent to their sockets and streams."""
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()

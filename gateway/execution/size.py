@@ -100,14 +100,14 @@ def key_bytes(key: str) -> int:
 
 def size_of(value: Any, most: int) -> int:
     """The bytes of a value of a response as JSON. Anything above `most` stands for more than that."""
-    if type(value) is dict:
+    if isinstance(value, dict):
         total = 2
         for key, member in value.items():
             total += len(key) + 4 + size_of(member, most - total)
             if total > most:
                 return total
         return total
-    if type(value) is list:
+    if isinstance(value, list):
         total = 2
         for item in value:
             total += 1 + size_of(item, most - total)

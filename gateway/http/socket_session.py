@@ -84,7 +84,12 @@ class SocketSession:
         self._acknowledged = False
         self._intake = Intake.of(request, MAX_ANONYMOUS_BYTES, self._end_with_overflow)
         self._pace = Pace(options.max_messages_per_second, at_once=2 * options.max_messages_per_second)
-        self._outbox = Outbox(socket, request, options.send_timeout_seconds)
+        self._outbox = Outbox(
+            socket,
+            request,
+            lambda: edge.engine.unread.hold(seat.user_id or client.address),
+            options.send_timeout_seconds,
+        )
         self._token = TokenLife(
             clock,
             timedelta(seconds=options.expiry_warning_seconds),

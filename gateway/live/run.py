@@ -58,6 +58,8 @@ class Runner:
         self._feed = feed
         self._counts = counts
         self._at_once = FIRST_AT_ONCE
+        self.unread = engine.unread
+        """What users take by not reading what is sent to them."""
 
     async def payloads(
         self, changes: Sequence[Change], caller: Callable[[], Caller]
