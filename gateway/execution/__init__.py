@@ -6,11 +6,13 @@ it awaits nothing and needs no context, so it can be tested with strings.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import orjson
 from graphql import ExecutionResult, GraphQLSchema
 
 from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares
@@ -22,7 +24,8 @@ from gateway.execution.complete import Answer, complete
 from gateway.execution.cost import plan_cost
 from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
-from gateway.execution.limits import Limits, check_limits
+from gateway.execution.introspection import Introspection, asks_only_schema
+from gateway.execution.limits import INTROSPECTION, Limits, check_limits
 from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
@@ -57,6 +60,7 @@ class Engine:
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
+        self.introspected = Introspection(schema)
         self.documents = DocumentCache[Document]()
         """What was read lately."""
         self.recalled = 0
@@ -96,13 +100,34 @@ class Engine:
             cost,
             Plans(self.schema, definition, fragments, names),
             shown(self.schema, definition, fragments),
+            asks_only_schema(definition, fragments),
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
+        if operation.document.asks_only_schema and (key := self.introspected.key(operation)) is not None:
+            return await self._introspect(operation, context, key)
         (result,), held = await self._run(operation, context, (None,))
         answer = complete(result, operation.name)
         return answer if held is None else answer._replace(held=held)
+
+    async def _introspect(self, operation: Operation, context: object, key: Hashable) -> Answer:
+        """The answer for everyone to an operation that asks for nothing but the schema."""
+        kept = self.introspected.kept.get(key)
+        if isinstance(kept, TooLarge):
+            raise TooLarge(kept.message)
+        if kept is not None:
+            return Answer(kept)
+        try:
+            (result,), _ = await self._run(operation, context, (None,))
+        except TooLarge as error:
+            self.introspected.keep(key, error.with_traceback(None), len(str(key)))
+            raise
+        if result.errors:
+            return complete(result, operation.name)
+        text = orjson.dumps(result.data)
+        self.introspected.keep(key, orjson.Fragment(text), len(text) + len(str(key)))
+        return Answer(orjson.Fragment(text))
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
@@ -130,7 +155,10 @@ class Engine:
                 if (tenant := getattr(context, "tenant", None)) is not None:
                     tenant.budget = budget
                 if isinstance(plan, str):
-                    results = [await depth_first.run(self.schema, operation, context, root, budget) for root in roots]
+                    most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
+                    results = [
+                        await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots
+                    ]
                 else:
                     results = await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
                 self._check_size(operation, results, budget, counted=not isinstance(plan, str))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from inspect import isawaitable
@@ -12,26 +13,35 @@ from graphql import (
     ExecutionResult,
     Executor,
     GraphQLError,
+    GraphQLObjectType,
     GraphQLSchema,
     create_source_event_stream,
     default_field_resolver,
     default_type_resolver,
     execute_root_selection_set,
+    is_introspection_type,
 )
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
 from gateway.data.budget import OBJECT_BYTES, Budget, unbounded
+from gateway.errors import TooLarge
 from gateway.execution.operation import Operation
 from gateway.execution.size import key_bytes
 
 
 async def run(
-    schema: GraphQLSchema, operation: Operation, context: object, root: object = None, budget: Budget | None = None
+    schema: GraphQLSchema,
+    operation: Operation,
+    context: object,
+    root: object = None,
+    budget: Budget | None = None,
+    introspection_bytes: float = math.inf,
 ) -> ExecutionResult:
     """Run a query or mutation, or a subscription's selection on one event, which is then the root."""
     executor = _executor(schema, operation, context, root)
     executor.budget = budget or unbounded()
+    executor.introspection_left = introspection_bytes
     try:
         result = execute_root_selection_set(executor)
         return await result if isawaitable(result) else result
@@ -56,12 +66,23 @@ async def source(schema: GraphQLSchema, operation: Operation, context: object) -
 class _CountingExecutor(ExecutorThrowingOnIncremental):
     """Counts the objects of the response."""
 
-    budget = unbounded()
+    budget: Budget
+    introspection_left: float
 
-    def execute_fields(self, *arguments: Any, **options: Any) -> Any:
-        fields = arguments[3] if len(arguments) > 3 else options["grouped_field_set"]
-        self.budget.add_objects(1, OBJECT_BYTES + sum(map(key_bytes, fields)))
-        return super().execute_fields(*arguments, **options)
+    def execute_fields(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Any, grouped_field_set: Any, *rest: Any
+    ) -> Any:
+        size = OBJECT_BYTES + sum(map(key_bytes, grouped_field_set))
+        self.budget.add_objects(1, size)
+        if is_introspection_type(parent_type):
+            self.introspection_left -= size
+            if self.introspection_left < 0:
+                self.budget.failure = TooLarge(
+                    "The operation introspects more than twice what the standard introspection query does. "
+                    "Ask for less of the schema at a time."
+                )
+                raise self.budget.failure
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, *rest)
 
 
 def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> _CountingExecutor:

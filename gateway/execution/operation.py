@@ -52,6 +52,8 @@ class Document:
     cost: Cost
     plans: Plans
     shown: Shown
+    asks_only_schema: bool
+    """Whether it is introspection and nothing else, which is the same for everyone."""
 
 
 class Operation(NamedTuple):

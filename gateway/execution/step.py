@@ -32,7 +32,7 @@ class Mapped:
             values = list(map(self.function, scope.sources))
         else:
             values = [attempt(run, self.function, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])
@@ -48,7 +48,7 @@ class Placed:
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = [self.function(scope.given, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])
@@ -331,9 +331,13 @@ class Resolved:
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = self._values(run, scope.sources)
-        if self.shape.required:
-            scope.doomed.update(n for n, value in enumerate(values) if value is None or isinstance(value, Failure))
-        run.wait(values, partial(self._complete, run, scope, place, values), scope.doomed.__contains__)
+        fails = self.shape.fails if self.shape.required else None
+        if fails is not None:
+            for n, value in enumerate(values):
+                if value is None or isinstance(value, Failure):
+                    run.failed = True
+                    scope.fate.lose(n)
+        run.wait(values, partial(self._complete, run, scope, place, values), scope.fate, fails)
 
     def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
         if self in run.given:
@@ -345,7 +349,7 @@ class Resolved:
         return [run.watched(self.field, attempt(run, call, source)) for source in sources]
 
     def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
-        scope.states[place] = self.shape.begin(run, self.field, values, scope)
+        scope.states[place] = self.shape.begin(run, self.field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])

@@ -103,7 +103,8 @@ class SocketSession:
             seat,
             identity=lambda: self._token.identity,
             start=self._start,
-            limit=options.max_subscriptions_per_socket,
+            most_subscriptions=options.max_subscriptions_per_socket,
+            most_answers=options.max_answers_per_socket,
         )
 
     @property
