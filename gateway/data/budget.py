@@ -73,6 +73,7 @@ class Budget:
     __slots__ = (
         "_before_shared",
         "_end",
+        "_held",
         "_meter",
         "_received",
         "_shares",
@@ -80,7 +81,6 @@ class Budget:
         "at",
         "caller",
         "failure",
-        "held",
         "limit",
         "objects",
         "objects_allowed",
@@ -97,8 +97,7 @@ class Budget:
         self.failure: ParleyError | None = None
         """Why the operation must end."""
         self.caller: Hashable = None
-        self.held: Held | None = None
-        """What was taken of the caller's share."""
+        self._held: Held | None = None
         self._end = end
         self._shares = shares
         self._meter: Any = None
@@ -171,9 +170,20 @@ class Budget:
 
     def hold(self, count: int) -> bool:
         """Take this many bytes of the caller's share, in all. False if it has no room."""
-        if self.held is None:
-            self.held = self._shares.hold(self.caller)
-        return self.held.take(count)
+        if self._held is None:
+            self._held = self._shares.hold(self.caller)
+        return self._held.take(count)
+
+    def close(self) -> Held | None:
+        """Count no more. What was taken of the caller's share belongs to whoever is given this."""
+        self.unwatch()
+        held, self._held = self._held, None
+        return held
+
+    def abandon(self) -> None:
+        """Count no more, and give back what was taken: there is no answer."""
+        if (held := self.close()) is not None:
+            held.take(0)
 
     def overdrawn(self) -> Overloaded:
         """The error of an operation that its caller's share has no room for."""

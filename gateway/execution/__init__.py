@@ -154,15 +154,13 @@ class Engine:
                 budget = Budget(self._bytes, self.shares, deadline.end)
                 if (tenant := getattr(context, "tenant", None)) is not None:
                     tenant.budget = budget
-                if isinstance(plan, str):
-                    most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
-                    results = [
-                        await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots
-                    ]
-                else:
-                    results = await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
-                self._check_size(operation, results, budget, counted=not isinstance(plan, str))
-            return results, budget.held
+                try:
+                    results = await self._results(operation, plan, context, roots, budget)
+                    self._check_size(operation, results, budget, counted=not isinstance(plan, str))
+                except BaseException:
+                    budget.abandon()
+                    raise
+            return results, budget.close()
         except TooLarge as error:
             raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
@@ -171,6 +169,14 @@ class Engine:
                 f"The operation took longer than {self._deadlines.seconds:g} seconds and was ended.",
                 **_outcome(operation),
             ) from None
+
+    async def _results(
+        self, operation: Operation, plan: Plan | str, context: object, roots: Sequence[object], budget: Budget
+    ) -> list[ExecutionResult]:
+        if not isinstance(plan, str):
+            return await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
+        most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
+        return [await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots]
 
     def _check_size(
         self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget, *, counted: bool
