@@ -45,6 +45,10 @@ class Drain:
                 raise SocketClosedError(CloseCode.TOO_SLOW, "Too much was not read: connect again and read faster")
         return False
 
+    def leave(self) -> None:
+        """Nothing of the user's share is held any more: the connection ends."""
+        self._unread = None
+
     async def room(self, within_seconds: float) -> bool:
         """Wait for room; says whether there is any in time. There is when the client has gone: who writes is told."""
         if self.has_room:

@@ -115,6 +115,8 @@ class EventStream:
 
     def leave(self) -> None:
         """Touch the stream no more, however it ended."""
+        self._drain.leave()
+        self._last = None
         if self._heartbeat is not None:
             self._heartbeat.cancel()
 

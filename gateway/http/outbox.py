@@ -45,6 +45,10 @@ class Outbox:
         transport.write(b"".join((_header(sum(map(len, parts))), *parts)))
         return self._drain.wrote()
 
+    def leave(self) -> None:
+        """Nothing is sent any more."""
+        self._drain.leave()
+
     async def send(self, message: bytes) -> None:
         """Write a message, and wait until there is room for more."""
         if not self.write(message):

@@ -135,6 +135,7 @@ class SocketSession:
         finally:
             self._init_timeout.cancel()
             self._token.stop()
+            self._outbox.leave()
         return self._ending.reason
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
