@@ -9,7 +9,7 @@ sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Protocol
 
 from gateway.errors import Overloaded, ParleyError, TooLarge
 
@@ -67,43 +67,51 @@ class Held:
         self.take(0)
 
 
+class Ending(Protocol):
+    """What can end an operation."""
+
+    def end(self, reason: Exception) -> None:
+        """End it with an error, while it waits for something."""
+
+
+class Meter(Protocol):
+    """What counts the bytes that come in on a connection."""
+
+    received: int
+    allowed: float
+    """More than this calls `exceed`, which may allow more."""
+    exceed: Callable[[], None]
+
+    def end(self) -> None:
+        """Allow everything."""
+
+
 class Budget:
     """The bytes of one operation."""
 
-    __slots__ = (
-        "_before_shared",
-        "_end",
-        "_held",
-        "_meter",
-        "_received",
-        "_shares",
-        "_times_shared",
-        "at",
-        "caller",
-        "failure",
-        "limit",
-        "objects",
-        "objects_allowed",
-    )
+    # What nearly every operation leaves as it is stands here: one of these is made for each.
+    objects = 0
+    """Bytes of the objects of the response."""
+    objects_allowed = FREE_BYTES
+    at: tuple[str, ...] = ()
+    """The path of the field that rows were last asked for."""
+    failure: ParleyError | None = None
+    """Why the operation must end."""
+    caller: Hashable = None
+    held: Held | None = None
+    """What was taken of the caller's share."""
+    _meter: Meter | None = None
+    _received = 0
+    _times_shared = 1
+    _before_shared = 0
 
-    def __init__(self, limit: int, shares: Shares, end: Callable[[Exception], None]) -> None:
-        """`end` ends the operation with an error while it waits for the database."""
+    def __init__(self, limit: int, shares: Shares, ending: Ending) -> None:
+        """`ending` ends the operation with an error while it waits for the database."""
         self.limit = limit
-        self.objects = 0
-        """Bytes of the objects of the response."""
-        self.objects_allowed = limit if limit < FREE_BYTES else FREE_BYTES
-        self.at: tuple[str, ...] = ()
-        """The path of the field that rows were last asked for."""
-        self.failure: ParleyError | None = None
-        """Why the operation must end."""
-        self.caller: Hashable = None
-        self._held: Held | None = None
-        self._end = end
         self._shares = shares
-        self._meter: Any = None
-        self._received = 0
-        self._times_shared = 1
-        self._before_shared = 0
+        self._ending = ending
+        if limit < FREE_BYTES:
+            self.objects_allowed = limit
 
     @property
     def received(self) -> int:
@@ -115,11 +123,13 @@ class Budget:
         """All bytes that were counted."""
         return self.objects + self.received
 
-    def watch(self, meter: Any, caller: Hashable) -> None:
+    def watch(self, meter: Meter, caller: Hashable) -> None:
         """Count what comes in on a connection, which serves this operation alone until `unwatch`."""
         self._meter = meter
         self.caller = caller
-        meter.begin(self.objects_allowed, self._exceed)
+        meter.received = 0
+        meter.allowed = self.objects_allowed
+        meter.exceed = self._exceed
 
     def unwatch(self) -> None:
         """Go on without the connection."""
@@ -170,14 +180,14 @@ class Budget:
 
     def hold(self, count: int) -> bool:
         """Take this many bytes of the caller's share, in all. False if it has no room."""
-        if self._held is None:
-            self._held = self._shares.hold(self.caller)
-        return self._held.take(count)
+        if self.held is None:
+            self.held = self._shares.hold(self.caller)
+        return self.held.take(count)
 
     def close(self) -> Held | None:
         """Count no more. What was taken of the caller's share belongs to whoever is given this."""
         self.unwatch()
-        held, self._held = self._held, None
+        held, self.held = self.held, None
         return held
 
     def abandon(self) -> None:
@@ -215,12 +225,17 @@ class Budget:
         try:
             self.draw()
         except ParleyError as failure:
-            self._end(failure)
+            self._ending.end(failure)
 
 
 def unbounded() -> Budget:
     """A budget that nothing exceeds."""
-    return Budget(1 << 62, Shares(1 << 62), lambda _error: None)
+    return Budget(1 << 62, Shares(1 << 62), _NoEnding())
+
+
+class _NoEnding:
+    def end(self, reason: Exception) -> None:
+        """Nothing exceeds it."""
 
 
 def _in_units(count: int) -> str:

@@ -29,12 +29,6 @@ class Meter(asyncio.Protocol):
         """More than this calls `exceed`, which may allow more."""
         self.exceed: Callable[[], None] = _nothing
 
-    def begin(self, allowed: int, exceed: Callable[[], None]) -> None:
-        """Count from zero."""
-        self.received = 0
-        self.allowed = allowed
-        self.exceed = exceed
-
     def end(self) -> None:
         """Allow everything, and forget who was asked for more."""
         self.allowed = math.inf

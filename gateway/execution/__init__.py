@@ -151,16 +151,21 @@ class Engine:
         self.ways[operation.document.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
         try:
             with self._deadlines.begin() as deadline:
-                budget = Budget(self._bytes, self.shares, deadline.end)
+                budget = Budget(self._bytes, self.shares, deadline)
                 if (tenant := getattr(context, "tenant", None)) is not None:
                     tenant.budget = budget
                 try:
-                    results = await self._results(operation, plan, context, roots, budget)
-                    self._check_size(operation, results, budget, counted=not isinstance(plan, str))
+                    if isinstance(plan, str):
+                        results = await self._depth_first(operation, context, roots, budget)
+                        self._check_size(results, budget)
+                    else:
+                        results = await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
+                        if budget.failure is not None or _may_exceed(operation, budget):
+                            self._check_size(results, budget)
                 except BaseException:
                     budget.abandon()
                     raise
-            return results, budget.close()
+            return results, None if budget.held is None else budget.close()
         except TooLarge as error:
             raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
@@ -170,27 +175,16 @@ class Engine:
                 **_outcome(operation),
             ) from None
 
-    async def _results(
-        self, operation: Operation, plan: Plan | str, context: object, roots: Sequence[object], budget: Budget
+    async def _depth_first(
+        self, operation: Operation, context: object, roots: Sequence[object], budget: Budget
     ) -> list[ExecutionResult]:
-        if not isinstance(plan, str):
-            return await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
         most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
         return [await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots]
 
-    def _check_size(
-        self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget, *, counted: bool
-    ) -> None:
-        """Raise why the operation had to end, or that its response is too large to be encoded.
-
-        The response is only measured where it may be: where what it was made of was not `counted`, is much, or is shown
-        again and again.
-        """
+    def _check_size(self, results: Sequence[ExecutionResult], budget: Budget) -> None:
+        """Raise why the operation had to end, or that its response is too large to be encoded."""
         if budget.failure is not None:
             raise budget.failure
-        shown = operation.document.shown
-        if counted and (shown.copies == 1 or operation.kind == "query") and not budget.may_exceed(*shown):
-            return
         size = 0
         for result in results:
             size += size_of(result.data, budget.limit - size)
@@ -206,6 +200,14 @@ class Engine:
 
     def _plan(self, operation: Operation) -> Plan | str:
         return operation.document.plans.plan(operation.variables) if self._breadth_first else "it was chosen so"
+
+
+def _may_exceed(operation: Operation, budget: Budget) -> bool:
+    """Whether the response has to be measured: what it was made of was not all counted, is much, or is shown again and
+    again.
+    """
+    copies, keys = operation.document.shown
+    return budget.may_exceed(copies, keys) or (copies > 1 and operation.kind != "query")
 
 
 def _outcome(operation: Operation) -> dict[str, str]:

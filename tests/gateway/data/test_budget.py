@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from gateway.data.budget import FREE_BYTES, STEP_BYTES, Budget, Shares
@@ -9,6 +11,16 @@ from gateway.data.transport import Meter
 from gateway.errors import Overloaded, ParleyError, TooLarge
 
 LIMIT = 4 * STEP_BYTES
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Notes what an operation was ended with."""
+
+    reasons: list[Exception]
+
+    def end(self, reason: Exception) -> None:
+        self.reasons.append(reason)
 
 
 class Driver:
@@ -31,7 +43,7 @@ def meter() -> Meter:
 
 
 def watching(meter: Meter, shares: Shares, ended: list[Exception]) -> Budget:
-    budget = Budget(LIMIT, shares, ended.append)
+    budget = Budget(LIMIT, shares, Noted(ended))
     budget.watch(meter, "caller")
     return budget
 
@@ -86,16 +98,16 @@ def test_operations_of_one_caller_share(meter: Meter) -> None:
     shares, ended = Shares(LIMIT), list[Exception]()
     first = watching(meter, shares, ended)
     meter.data_received(bytes(3 * STEP_BYTES))
-    other = Budget(LIMIT, shares, ended.append)
+    other = Budget(LIMIT, shares, Noted(ended))
     other.caller = "caller"
     with pytest.raises(Overloaded):
         fill(other)
-    stranger = Budget(LIMIT, shares, ended.append)
+    stranger = Budget(LIMIT, shares, Noted(ended))
     stranger.caller = "stranger"
     stranger.add_objects(2 * STEP_BYTES, 1)
     first.abandon()
     other.abandon()
-    again = Budget(LIMIT, shares, ended.append)
+    again = Budget(LIMIT, shares, Noted(ended))
     again.caller = "caller"
     again.add_objects(2 * STEP_BYTES, 1)
 
@@ -139,7 +151,7 @@ def test_response_that_may_be_too_large_is_told(
 
 
 def test_error_names_the_field() -> None:
-    budget = Budget(LIMIT, Shares(LIMIT), lambda _: None)
+    budget = Budget(LIMIT, Shares(LIMIT), Noted([]))
     budget.at = ("viewer", "conversations")
     assert "4 MiB" in budget.too_large().message
     assert "`viewer.conversations`" in budget.too_large().message
