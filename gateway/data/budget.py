@@ -8,7 +8,8 @@ sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import math
+from collections.abc import Hashable
 from typing import Protocol
 
 from gateway.errors import Overloaded, ParleyError, TooLarge
@@ -79,11 +80,8 @@ class Meter(Protocol):
 
     received: int
     allowed: float
-    """More than this calls `exceed`, which may allow more."""
-    exceed: Callable[[], None]
-
-    def end(self) -> None:
-        """Allow everything."""
+    """For more than this the budget is asked."""
+    budget: Budget | None
 
 
 class Budget:
@@ -102,7 +100,8 @@ class Budget:
     """What was taken of the caller's share."""
     _meter: Meter | None = None
     _received = 0
-    _times_shared = 1
+    times_shared = 1
+    """How often at most an object that is made once stands in the response."""
     _before_shared = 0
 
     def __init__(self, limit: int, shares: Shares, ending: Ending) -> None:
@@ -129,20 +128,21 @@ class Budget:
         self.caller = caller
         meter.received = 0
         meter.allowed = self.objects_allowed
-        meter.exceed = self._exceed
+        meter.budget = self
 
     def unwatch(self) -> None:
         """Go on without the connection."""
         meter, self._meter = self._meter, None
         if meter is not None:
             self._received += meter.received
-            meter.end()
+            meter.allowed = math.inf
+            meter.budget = None
 
     def add_received(self, count: int, caller: Hashable) -> None:
         """Count what has come in on a connection that serves several. Raises what `draw` raises."""
         self.caller = caller
         self._received += count
-        if count > FREE_BYTES:
+        if self.received > FREE_BYTES:
             self.draw()
 
     def add_objects(self, count: int, each: int) -> None:
@@ -158,9 +158,9 @@ class Budget:
         """
         if not count:
             return
-        if self._times_shared == 1:
+        if self.times_shared == 1:
             self._before_shared = since
-        self._times_shared *= count + 1
+        self.times_shared *= count + 1
 
     def draw(self) -> None:
         """Take another step. Raises `TooLarge` at the limit, and `Overloaded` if the caller's share has no room."""
@@ -208,8 +208,8 @@ class Budget:
         text = self.objects + received * copies
         if not self.objects:  # they were not counted, but there is a row for each
             text += keys + received * (keys // _LEAST_ROW + 1)
-        if self._times_shared > 1:
-            text += (self._times_shared - 1) * (text - self._before_shared)
+        if self.times_shared > 1:
+            text += (self.times_shared - 1) * (text - self._before_shared)
         return text * _GROWTH > self.limit
 
     def too_large(self) -> TooLarge:
@@ -221,11 +221,18 @@ class Budget:
             path=list(self.at),
         )
 
-    def _exceed(self) -> None:
+    def exceed(self) -> None:
+        """More has come in than was allowed: allow more, or end the operation."""
         try:
             self.draw()
         except ParleyError as failure:
             self._ending.end(failure)
+
+
+def fits_if_small(copies: int, keys: int, limit: int) -> bool:
+    """Whether no small operation can have a response larger than the limit, as `may_exceed` reckons."""
+    largest = FREE_BYTES + FREE_BYTES * copies + keys + FREE_BYTES * (keys // _LEAST_ROW + 1)
+    return largest * _GROWTH <= limit
 
 
 def unbounded() -> Budget:

@@ -14,6 +14,8 @@ from typing import Any
 
 from asyncpg import protocol
 
+from gateway.data.budget import Budget
+
 _MESSAGE = struct.Struct("!ci")
 
 
@@ -26,13 +28,8 @@ class Meter(asyncio.Protocol):
     def __init__(self) -> None:
         self.received = 0
         self.allowed: float = math.inf
-        """More than this calls `exceed`, which may allow more."""
-        self.exceed: Callable[[], None] = _nothing
-
-    def end(self) -> None:
-        """Allow everything, and forget who was asked for more."""
-        self.allowed = math.inf
-        self.exceed = _nothing
+        """For more than this the budget is asked."""
+        self.budget: Budget | None = None
 
     def pass_to(self, of_driver: Any) -> None:
         """Pass on what comes in to the driver."""
@@ -43,12 +40,9 @@ class Meter(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Count, and pass on."""
         self.received = received = self.received + len(data)
-        if received > self.allowed:
-            self.exceed()
+        if received > self.allowed and self.budget is not None:
+            self.budget.exceed()
         self._receive(data)
-
-
-def _nothing() -> None: ...
 
 
 class JoiningTransport:

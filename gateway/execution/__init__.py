@@ -13,9 +13,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, GraphQLSchema
+from graphql import ExecutionResult, GraphQLSchema, OperationType
 
-from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares
+from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares, fits_if_small
 from gateway.errors import TimedOut, TooLarge
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
@@ -89,6 +89,8 @@ class Engine:
         fragments = fragments_of(parsed)
         coerce = compile_coercion(self.schema, definition, suggestions=self._introspection)
         cost = plan_cost(self.schema, definition, fragments, self._limits)
+        shows = shown(self.schema, definition, fragments)
+        repeats = shows.copies > 1 and definition.operation is not OperationType.QUERY
         names = field_names(definition, fragments)
         return Document(
             definition,
@@ -99,7 +101,8 @@ class Engine:
             coerce,
             cost,
             Plans(self.schema, definition, fragments, names),
-            shown(self.schema, definition, fragments),
+            shows,
+            not repeats and fits_if_small(*shows, self._bytes),
             asks_only_schema(definition, fragments),
         )
 
@@ -160,8 +163,9 @@ class Engine:
                         self._check_size(results, budget)
                     else:
                         results = await breadth_first.run(self.schema, operation, plan, context, roots, budget=budget)
-                        if budget.failure is not None or _may_exceed(operation, budget):
-                            self._check_size(results, budget)
+                        is_small = budget.held is None and budget.times_shared == 1 and budget.failure is None
+                        if not (is_small and operation.document.fits_if_small):
+                            self._check_counted(operation, results, budget)
                 except BaseException:
                     budget.abandon()
                     raise
@@ -180,6 +184,14 @@ class Engine:
     ) -> list[ExecutionResult]:
         most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
         return [await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots]
+
+    def _check_counted(self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
+        """As `_check_size`, where what the response was made of was counted: if that leaves a doubt."""
+        copies, keys = operation.document.shown
+        # What a mutation or an event shows may come from elsewhere than the database.
+        repeats = copies > 1 and operation.kind != "query"
+        if budget.failure is not None or repeats or budget.may_exceed(copies, keys):
+            self._check_size(results, budget)
 
     def _check_size(self, results: Sequence[ExecutionResult], budget: Budget) -> None:
         """Raise why the operation had to end, or that its response is too large to be encoded."""
@@ -200,14 +212,6 @@ class Engine:
 
     def _plan(self, operation: Operation) -> Plan | str:
         return operation.document.plans.plan(operation.variables) if self._breadth_first else "it was chosen so"
-
-
-def _may_exceed(operation: Operation, budget: Budget) -> bool:
-    """Whether the response has to be measured: what it was made of was not all counted, is much, or is shown again and
-    again.
-    """
-    copies, keys = operation.document.shown
-    return budget.may_exceed(copies, keys) or (copies > 1 and operation.kind != "query")
 
 
 def _outcome(operation: Operation) -> dict[str, str]:

@@ -52,6 +52,8 @@ class Document:
     cost: Cost
     plans: Plans
     shown: Shown
+    fits_if_small: bool
+    """Whether its response need not be measured where it was made of little."""
     asks_only_schema: bool
     """Whether it is introspection and nothing else, which is the same for everyone."""
 
