@@ -136,6 +136,7 @@ def _engine(settings: Settings, schema: GraphQLSchema, traces: Tracing | None) -
         "introspection": settings.introspection,
         "breadth_first": settings.executor == "breadth_first",
         "deadline_seconds": settings.operation_seconds,
+        "operation_bytes": settings.max_operation_bytes,
     }
     if traces is not None:
         return TracedEngine(schema, tracing=traces, **options)

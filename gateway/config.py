@@ -207,6 +207,12 @@ class Settings(BaseSettings):
     operation_seconds: float = Field(
         default=20, gt=0, le=600, description="Seconds that a query, a mutation or an event of a subscription may take."
     )
+    max_operation_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Bytes that an operation may read from the database and answer. "
+        "One user may have four times as many at a time, in each process.",
+    )
     executor: Literal["breadth_first", "depth_first"] = Field(
         default="breadth_first",
         description="How operations run: level by level, or `depth_first`, object by object and slower, "

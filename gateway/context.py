@@ -72,16 +72,17 @@ class Context:
         self.presence = shared.presence
         self._hub = shared.hub
         stamp = None if identity is None else identity.stamp
-        self._tenant = Tenant(
+        self.tenant = Tenant(
             shared.pool, stamp, pipelines=shared.pipelines, snapshot=snapshot, committed=shared.hub.committed
         )
+        """The caller's view of the database."""
         self._loaders: dict[Batch, DataLoader[UUID, Any]] = {}
         self._columns: dict[tuple[Any, ...], tuple[str, ...]] = {}
 
     @property
     def user_id(self) -> UUID:
         """The caller. Raises `Unauthenticated` when there is none."""
-        return self._tenant.stamp.user_id
+        return self.tenant.stamp.user_id
 
     @property
     def session_id(self) -> UUID:
@@ -89,11 +90,6 @@ class Context:
         if self.identity is None:
             raise Unauthenticated("This needs an access token: sign in first.")
         return self.identity.session_id
-
-    @property
-    def tenant(self) -> Tenant:
-        """The caller's view of the database."""
-        return self._tenant
 
     def require_person(self, what: str) -> None:
         """Raise `Forbidden` when the caller is an agent that acts for the user."""
@@ -109,7 +105,7 @@ class Context:
         return await asyncio.shield(loader.load(key))
 
     async def _run(self, batch: Batch, keys: Sequence[UUID]) -> list[Any]:
-        found = await batch.load(self._tenant, keys)
+        found = await batch.load(self.tenant, keys)
         return [found[key] if key in found else batch.missing() for key in keys]
 
     async def find(self, info: Info, cls: type[T], id: UUID, *below: str) -> T | None:
@@ -133,12 +129,12 @@ class Context:
 
     def show(self, info: Info, entity: Entity, below: str) -> None:
         """Have a row that is made from now on given back with the columns alone that the operation reads `below`."""
-        self._tenant.shown = {entity.table: self.columns(info, entity, below)}
+        self.tenant.shown = {entity.table: self.columns(info, entity, below)}
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that only reads, or does no harm if it is sent twice."""
         _, *arguments = query.arguments(self.user_id, values)
-        return await self._tenant.fetch(query.text, *arguments)
+        return await self.tenant.fetch(query.text, *arguments)
 
     def asks_for(self, info: Info, name: str) -> bool:
         """Whether the operation reads this field below the present one."""
@@ -147,18 +143,18 @@ class Context:
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:
         """Statements that each commit by themselves."""
-        return self._tenant.autocommit()
+        return self.tenant.autocommit()
 
     def transaction(self) -> AbstractAsyncContextManager[Statements]:
         """Statements that commit together. Await nothing else of this context inside."""
-        return self._tenant.transaction()
+        return self.tenant.transaction()
 
     async def require(self, table: str, id: strawberry.ID | None, field: str) -> UUID | None:
         """The id of an object that must exist if it is named. Raises `NotFound` naming the argument."""
         if id is None:
             return None
         key = id_of(id, field)
-        if not await self._tenant.fetch(statements.by_key(table, "id", ("id",)), [key]):
+        if not await self.tenant.fetch(statements.by_key(table, "id", ("id",)), [key]):
             noun = field.removesuffix("_id").replace("_", " ")
             raise NotFound(f"{to_camel_case(field)}: there is no such {noun}.", field=field)
         return key
@@ -179,7 +175,7 @@ class Context:
 
     def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""
-        return self._tenant.close()
+        return self.tenant.close()
 
 
 Info = strawberry.Info[Context, None]

@@ -106,6 +106,15 @@ class Unavailable(ParleyError):
     code = "UNAVAILABLE"
 
 
+class TooLarge(ParleyError):
+    """The operation takes more bytes than one may, and was ended. It must ask for less.
+
+    What a mutation was to write may have been written: sent again with the same id, it is done once.
+    """
+
+    code = "TOO_LARGE"
+
+
 class TimedOut(ParleyError):
     """The operation took longer than one may, and was ended.
 

@@ -22,6 +22,7 @@ from gateway.errors import Conflict, ParleyError
 from gateway.execution import document, persisted
 from gateway.execution.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.limits import Limits
+from gateway.http.options import Options
 from gateway.http.unreadable import MAX_LINE_BYTES
 from gateway.schema import containing
 from gateway.schema.connection import LARGEST_PAGE
@@ -62,10 +63,14 @@ def limits_table() -> str:
         ("fields of an operation, its fragments expanded", f"{limits.fields:,}"),
         ("root fields, and aliases, of an operation", f"{limits.root_fields} and {limits.aliases}"),
         ("objects that an operation may ask for, by the sizes of its pages", f"{limits.objects:,}"),
+        ("bytes that an operation reads from the database and answers", f"{given['max_operation_bytes'].default:,}"),
         ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
         ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
         ("a URL, and each header, of a request", f"{MAX_LINE_BYTES:,} bytes"),
-        ("operations at a time on one socket", str(given["max_subscriptions_per_socket"].default)),
+        (
+            "subscriptions on one socket, and queries and mutations at a time",
+            f"{given['max_subscriptions_per_socket'].default} and {Options().max_answers_per_socket}",
+        ),
         (
             "sockets and event streams of one user, and of one address",
             f"{given['max_sockets_per_user'].default} and {given['max_sockets_per_address'].default:,}",

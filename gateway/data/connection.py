@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 from asyncpg import protocol
 
-from gateway.data.transport import JoiningTransport
+from gateway.data.transport import JoiningTransport, Meter
 
 _STAMP = (
     "SELECT WHERE set_config('app.user_id', $1, false) || set_config('app.session_id', $2, false)"
@@ -45,6 +45,7 @@ class StampedConnection(asyncpg.Connection):
         "_sent_when_prepared",
         "asked_at",
         "expires_at",
+        "meter",
         "owner",
         "released_at",
         "siblings",
@@ -74,6 +75,8 @@ class StampedConnection(asyncpg.Connection):
         self.siblings: Iterable[StampedConnection] = (self,)
         # The driver would look them up, with a statement that costs more than most of ours.
         self._protocol.get_settings().register_data_types([_array(name, *oids) for name, oids in _ARRAYS.items()])
+        self.meter = self._transport.meter if isinstance(self._transport, JoiningTransport) else Meter()
+        """Counts what the server sends."""
         line = self._transport.get_extra_info("socket")
         if line.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MS)

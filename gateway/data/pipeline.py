@@ -41,6 +41,8 @@ _LOOK_AHEAD = 64
 """So many others are passed over to find some that are the same."""
 _LATE_SECONDS = 0.02
 """Statements wait no longer for those before them, who may themselves wait for a lock."""
+_LARGE_BYTES = 64 * 1024
+"""Rows that come to more together are each counted for the operation that asked for it."""
 _APART_SECONDS = 60.0
 _MOST_APART = 10_000
 
@@ -60,6 +62,8 @@ class RowStatement:
     """The row, or None: it has to go by itself."""
     has_failed: bool = False
     """It, or another one of its transaction."""
+    bytes: int = 0
+    """The size of its row, if the rows of its transaction were large."""
 
 
 class Pipeline:
@@ -207,6 +211,7 @@ class Pipeline:
     async def _send(self, statements: Sequence[RowStatement], connection: StampedConnection) -> None:
         """Answer the statements by one transaction; none of them, if they have to go by themselves."""
         sets = [(statement.stamp, statement.arguments) for statement in statements]
+        before = connection.meter.received
         try:
             rows = await connection.fetch_each(
                 statements[0].text, sets, record_class=statements[0].record, hurries=self._writes
@@ -222,6 +227,9 @@ class Pipeline:
             for statement in statements:
                 statement.has_failed = True
             return
+        if connection.meter.received - before > _LARGE_BYTES:
+            for statement, row in zip(statements, rows, strict=True):
+                statement.bytes = _size(row)
         self.transactions += 1
         self.statements += len(statements)
         for statement, row in zip(statements, rows, strict=True):
@@ -256,6 +264,11 @@ class Pipelines(NamedTuple):
     def of(cls, pool: Pool) -> Pipelines:
         """The pipelines on a pool of connections."""
         return cls(Pipeline(pool, writes=False), Pipeline(pool, writes=True))
+
+
+def _size(row: Row) -> int:
+    """About the bytes that a row has taken on the wire."""
+    return sum(len(value.encode()) if isinstance(value, str) else 8 for value in row.values())
 
 
 def _refuse(statements: Iterable[RowStatement], failure: ParleyError) -> None:

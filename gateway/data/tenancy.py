@@ -20,6 +20,7 @@ from uuid import UUID
 import asyncpg
 
 from gateway.data import statements
+from gateway.data.budget import Budget
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
 from gateway.data.pipeline import Pipelines, RowStatement
@@ -106,6 +107,8 @@ class Statements:
             else:
                 statement = RowStatement(tenant.stamp, text, arguments, described.record, tenant._committed)
                 (made,) = await pipelines.writes.send(statement, alone)
+                if statement.bytes:
+                    tenant.count(statement)
         except asyncpg.IntegrityConstraintViolationError as error:
             _remember(error, described.table, encoded)
             raise
@@ -172,6 +175,8 @@ class Tenant:
         self._closed = False
         self.shown: Mapping[str, tuple[str, ...]] = _ALL
         """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
+        self.budget: Budget | None = None
+        """Told what the database sends."""
         self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
         """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
 
@@ -209,13 +214,21 @@ class Tenant:
         try:
             if is_one and (pipelines := self.open_pipelines()) is not None:
                 statement = RowStatement(self.stamp, text, (self.stamp.user_id, *arguments), record)
-                return await pipelines.reads.send(statement, partial(self._fetch_surely, text, arguments, record))
+                found = await pipelines.reads.send(statement, partial(self._fetch_surely, text, arguments, record))
+                if statement.bytes:
+                    self.count(statement)
+                return found
             return await self._fetch_surely(text, arguments, record)
         finally:
             if self._closed or len(self._turns) > 1:
                 await self._end_turn(task)
             else:
                 self._turns.clear()
+
+    def count(self, statement: RowStatement) -> None:
+        """Count a large row that came together with those of others. Raises `TooLarge` and `Overloaded`."""
+        if self.budget is not None:
+            self.budget.add_received(statement.bytes, statement.stamp.user_id)
 
     def open_pipelines(self) -> Pipelines | None:
         """Where the next statement may go with those of others: not if it has a connection, since all might have one
@@ -237,6 +250,8 @@ class Tenant:
         stamp, connection = self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
+            if self.budget is not None:
+                self.budget.watch(connection.meter, stamp.user_id)
         if self._snapshot and not self._in_snapshot:
             connection = await self._stamped()
         return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)
@@ -356,6 +371,8 @@ class Tenant:
             await self._give_back()
         if self._connection is None:
             self._connection = await self._pool.take(self._stamp or NOBODY)
+            if self.budget is not None:
+                self.budget.watch(self._connection.meter, self._stamp and self._stamp.user_id)
         return self._connection
 
     async def _stamped(self) -> StampedConnection:
@@ -374,6 +391,8 @@ class Tenant:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        if self.budget is not None:
+            self.budget.unwatch()
         in_snapshot, self._in_snapshot = self._in_snapshot, False
         if not in_snapshot and self._pool.take_back(connection):
             return

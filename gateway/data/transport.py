@@ -7,13 +7,42 @@ here, and wake the server twice. Where the driver sends statement after statemen
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from asyncpg import protocol
 
+from gateway.data.budget import Budget
+
 _MESSAGE = struct.Struct("!ci")
+
+
+class Meter(asyncio.Protocol):
+    """Stands between a transport and the driver's protocol, and counts the bytes that come in.
+
+    It counts within a statement: the driver reads all rows of one before it gives any.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.allowed: float = math.inf
+        """For more than this the budget is asked."""
+        self.budget: Budget | None = None
+
+    def pass_to(self, of_driver: Any) -> None:
+        """Pass on what comes in to the driver."""
+        self._receive = of_driver.data_received
+        for name in ("connection_lost", "eof_received", "pause_writing", "resume_writing"):
+            setattr(self, name, getattr(of_driver, name))
+
+    def data_received(self, data: bytes) -> None:
+        """Count, and pass on."""
+        self.received = received = self.received + len(data)
+        if received > self.allowed and self.budget is not None:
+            self.budget.exceed()
+        self._receive(data)
 
 
 class JoiningTransport:
@@ -21,6 +50,7 @@ class JoiningTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.under = transport
+        self.meter = Meter()
         self._held = b""
         self._each: Iterator[bytes] | None = None
         self.write: Callable[[Any], None] = transport.write
@@ -39,6 +69,11 @@ class JoiningTransport:
         self.write = self.under.write
         self._held = b""
         self._each = None
+
+    def set_protocol(self, of_driver: Any) -> None:
+        """Give what comes in to the driver, and count it."""
+        self.meter.pass_to(of_driver)
+        self.under.set_protocol(self.meter)
 
     def writelines(self, data: Iterable[Any]) -> None:
         """As the transport that it stands before. Of statements without number, the driver writes whole messages."""
@@ -95,7 +130,7 @@ class _Opening(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = JoiningTransport(transport)
-        transport.set_protocol(self.of_driver)
+        self.transport.set_protocol(self.of_driver)
         self.of_driver.connection_made(self.transport)
 
 

@@ -6,15 +6,17 @@ it awaits nothing and needs no context, so it can be tested with strings.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, GraphQLSchema
+from graphql import ExecutionResult, GraphQLSchema, OperationType
 
-from gateway.errors import TimedOut
+from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares, fits_if_small
+from gateway.errors import TimedOut, TooLarge
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
@@ -22,11 +24,13 @@ from gateway.execution.complete import Answer, Large, complete
 from gateway.execution.cost import plan_cost
 from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
-from gateway.execution.limits import Limits, check_limits
+from gateway.execution.introspection import Introspection, asks_only_schema
+from gateway.execution.limits import INTROSPECTION, Limits, check_limits
 from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
+from gateway.execution.size import shown, size_of
 from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
 from gateway.execution.turns import Turns, caller_of
@@ -46,15 +50,22 @@ class Engine:
         limits: Limits | None = None,
         breadth_first: bool = True,
         deadline_seconds: float | None = None,
+        operation_bytes: int = 16 * 1024**2,
     ) -> None:
         self.schema = schema
         self.ways: Counter[tuple[str, str]] = Counter()
         """How many operations of each kind ran breadth-first, or for which reason they did not."""
         self._deadlines = Deadlines(deadline_seconds)
         self._turns = Turns()
+        self._bytes = operation_bytes
+        self.shares = Shares(OPERATIONS_OF_ONE * operation_bytes)
+        """What callers take for large operations, until their answers are sent."""
+        self.unread = Shares(OPERATIONS_OF_ONE * operation_bytes)
+        """What callers take by not reading what is sent to their sockets and streams."""
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
+        self.introspected = Introspection(schema)
         self.documents = DocumentCache[Document]()
         """What was read lately."""
         self.recalled = 0
@@ -83,6 +94,8 @@ class Engine:
         fragments = fragments_of(parsed)
         coerce = compile_coercion(self.schema, definition, suggestions=self._introspection)
         cost = plan_cost(self.schema, definition, fragments, self._limits)
+        shows = shown(self.schema, definition, fragments)
+        repeats = shows.copies > 1 and definition.operation is not OperationType.QUERY
         names = field_names(definition, fragments)
         return Document(
             definition,
@@ -93,18 +106,42 @@ class Engine:
             coerce,
             cost,
             Plans(self.schema, definition, fragments, names),
+            shows,
+            not repeats and fits_if_small(*shows, self._bytes),
+            asks_only_schema(definition, fragments),
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:
         """Run a query or a mutation."""
-        (result,) = await self._run(operation, context, (None,))
+        if operation.document.asks_only_schema and (key := self.introspected.key(operation)) is not None:
+            return await self._introspect(operation, context, key)
+        (result,), held = await self._run(operation, context, (None,))
         if type(result.data) is Large:
             await self._write(result.data, context)
-        return complete(result, operation.name)
+        answer = complete(result, operation.name)
+        return answer if held is None else answer._replace(held=held)
+
+    async def _introspect(self, operation: Operation, context: object, key: Hashable) -> Answer:
+        """The answer for everyone to an operation that asks for nothing but the schema."""
+        kept = self.introspected.kept.get(key)
+        if isinstance(kept, TooLarge):
+            raise TooLarge(kept.message)
+        if kept is not None:
+            return Answer(kept)
+        try:
+            (result,), _ = await self._run(operation, context, (None,))
+        except TooLarge as error:
+            self.introspected.keep(key, error.with_traceback(None), len(str(key)))
+            raise
+        if result.errors:
+            return complete(result, operation.name)
+        text = orjson.dumps(result.data)
+        self.introspected.keep(key, orjson.Fragment(text), len(text) + len(str(key)))
+        return Answer(orjson.Fragment(text))
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
-        (result,) = await self._run(operation, context, [root])
+        (result,), _ = await self._run(operation, context, [root])
         return result
 
     def source(self, operation: Operation, context: object) -> AbstractAsyncContextManager[AsyncIterable[Any]]:
@@ -113,11 +150,11 @@ class Engine:
 
     async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
         """Run a subscription's selection on several events at once."""
-        results = await self._run(operation, context, events)
+        results, held = await self._run(operation, context, events)
         for result in results:
             if type(result.data) is Large:
                 await self._write(result.data, context)
-        return Ran.of(results, operation.name)
+        return Ran.of(results, operation.name)._replace(held=held)
 
     async def _write(self, data: Large, context: object) -> None:
         """Write a large answer part by part, and let others run between. What cannot be written is told later."""
@@ -129,20 +166,66 @@ class Engine:
                     written = 0
                     await self._turns.next(caller_of(context))
 
-    async def _run(self, operation: Operation, context: object, roots: Sequence[object]) -> list[ExecutionResult]:
+    async def _run(
+        self, operation: Operation, context: object, roots: Sequence[object]
+    ) -> tuple[list[ExecutionResult], Held | None]:
+        """What came of each root, and what that takes of the caller's share."""
         plan = self._plan(operation)
         self.ways[operation.document.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
         try:
-            with self._deadlines.begin():
-                if isinstance(plan, str):
-                    return [await depth_first.run(self.schema, operation, context, root) for root in roots]
-                return await breadth_first.run(self.schema, operation, plan, context, roots, turns=self._turns)
+            with self._deadlines.begin() as deadline:
+                budget = Budget(self._bytes, self.shares, deadline)
+                if (tenant := getattr(context, "tenant", None)) is not None:
+                    tenant.budget = budget
+                try:
+                    if isinstance(plan, str):
+                        results = await self._depth_first(operation, context, roots, budget)
+                        self._check_size(results, budget)
+                    else:
+                        results = await breadth_first.run(
+                            self.schema, operation, plan, context, roots, turns=self._turns, budget=budget
+                        )
+                        is_small = budget.held is None and budget.times_shared == 1 and budget.failure is None
+                        if not (is_small and operation.document.fits_if_small):
+                            self._check_counted(operation, results, budget)
+                except BaseException:
+                    budget.abandon()
+                    raise
+            return results, None if budget.held is None else budget.close()
+        except TooLarge as error:
+            raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
             # Whatever else takes too long is an error of its field.
             raise TimedOut(
                 f"The operation took longer than {self._deadlines.seconds:g} seconds and was ended.",
-                **({"outcome": "unknown"} if operation.kind == "mutation" else {}),
+                **_outcome(operation),
             ) from None
+
+    async def _depth_first(
+        self, operation: Operation, context: object, roots: Sequence[object], budget: Budget
+    ) -> list[ExecutionResult]:
+        most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
+        return [await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots]
+
+    def _check_counted(self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
+        """As `_check_size`, where what the response was made of was counted: if that leaves a doubt."""
+        copies, keys = operation.document.shown
+        # What a mutation or an event shows may come from elsewhere than the database.
+        repeats = copies > 1 and operation.kind != "query"
+        if budget.failure is not None or repeats or budget.may_exceed(copies, keys):
+            self._check_size(results, budget)
+
+    def _check_size(self, results: Sequence[ExecutionResult], budget: Budget) -> None:
+        """Raise why the operation had to end, or that its response is too large to be encoded."""
+        if budget.failure is not None:
+            raise budget.failure
+        size = 0
+        for result in results:
+            size += size_of(result.data, budget.limit - size)
+        if size > budget.limit:
+            raise budget.too_large()
+        if size > FREE_BYTES and not budget.hold(max(size, budget.used)):
+            raise budget.overdrawn()
 
     def fallback(self, operation: Operation) -> str | None:
         """Why the operation runs depth-first; None if it runs breadth-first."""
@@ -151,3 +234,7 @@ class Engine:
 
     def _plan(self, operation: Operation) -> Plan | str:
         return operation.document.plans.plan(operation.variables) if self._breadth_first else "it was chosen so"
+
+
+def _outcome(operation: Operation) -> dict[str, str]:
+    return {"outcome": "unknown"} if operation.kind == "mutation" else {}

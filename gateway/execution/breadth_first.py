@@ -11,6 +11,7 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
 
+from gateway.data.budget import Budget
 from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
 from gateway.execution.plan import Plan
@@ -30,6 +31,7 @@ async def run(
     roots: Sequence[object] = (None,),
     on_field: OnField | None = None,
     turns: Turns | None = None,
+    budget: Budget | None = None,
 ) -> list[ExecutionResult]:
     """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root.
 
@@ -37,7 +39,9 @@ async def run(
     """
     results: list[ExecutionResult] = []
     for turn in plan.turns:
-        running = Run(schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field)
+        running = Run(
+            schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field, budget=budget
+        )
         running.turns = turns
         data = None
         if turn.straight is not None and on_field is None and len(roots) == 1:

@@ -17,6 +17,7 @@ from graphql import ExecutionResult, GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.complaint import Faults
+from gateway.data.budget import Held
 from gateway.errors import BadRequest, ParleyError
 from gateway.execution.operation import NOTHING, RequestErrors
 
@@ -67,6 +68,8 @@ class Answer(NamedTuple):
     data: Any = ABSENT
     errors: tuple[FormattedError, ...] = ()
     extensions: Mapping[str, Any] = NOTHING
+    held: Held | None = None
+    """What a large answer takes of its caller's share, for as long as somebody refers to this."""
 
     @property
     def has_data(self) -> bool:

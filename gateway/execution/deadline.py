@@ -34,35 +34,39 @@ class Deadlines:
             if each.ends_at > loop.time():
                 self._timer = loop.call_at(each.ends_at, self._look, loop)
                 return
-            each.pass_by()
+            each.end(TimeoutError())
 
 
 class Deadline:
-    """An operation's time. As a context manager it raises `TimeoutError` in the task that took too long."""
+    """An operation's time. As a context manager it raises `TimeoutError` in the task that took too long, or what else
+    the operation was ended with.
+    """
 
-    __slots__ = ("_cancelled", "_passed", "_running", "_task", "ends_at")
+    __slots__ = ("_cancelled", "_reason", "_running", "_task", "ends_at")
 
     def __init__(self, ends_at: float, task: Any, running: dict[Deadline, None]) -> None:
         self.ends_at = ends_at
-        self._passed = False
+        self._reason: Exception | None = None
         self._task = task
         self._cancelled: int = task.cancelling()
         self._running = running
 
-    def pass_by(self) -> None:
-        """The time is up: end the operation."""
-        del self._running[self]
-        self._passed = True
-        self._task.cancel()
+    def end(self, reason: Exception) -> None:
+        """End the operation with an error, while it waits for something. The first reason counts."""
+        if self in self._running:
+            del self._running[self]
+            self._reason = reason
+            self._task.cancel()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deadline:
         self._running[self] = None
+        return self
 
     def __exit__(
         self, type_: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        if not self._passed:
+        if self._reason is None:
             del self._running[self]
         # Where somebody else has cancelled the task as well, the end is theirs.
         elif self._task.uncancel() <= self._cancelled and type_ is asyncio.CancelledError:
-            raise TimeoutError from error
+            raise self._reason from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from inspect import isawaitable
@@ -12,21 +13,35 @@ from graphql import (
     ExecutionResult,
     Executor,
     GraphQLError,
+    GraphQLObjectType,
     GraphQLSchema,
     create_source_event_stream,
     default_field_resolver,
     default_type_resolver,
     execute_root_selection_set,
+    is_introspection_type,
 )
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
+from gateway.data.budget import OBJECT_BYTES, Budget, unbounded
+from gateway.errors import TooLarge
 from gateway.execution.operation import Operation
+from gateway.execution.size import key_bytes
 
 
-async def run(schema: GraphQLSchema, operation: Operation, context: object, root: object = None) -> ExecutionResult:
+async def run(
+    schema: GraphQLSchema,
+    operation: Operation,
+    context: object,
+    root: object = None,
+    budget: Budget | None = None,
+    introspection_bytes: float = math.inf,
+) -> ExecutionResult:
     """Run a query or mutation, or a subscription's selection on one event, which is then the root."""
     executor = _executor(schema, operation, context, root)
+    executor.budget = budget or unbounded()
+    executor.introspection_left = introspection_bytes
     try:
         result = execute_root_selection_set(executor)
         return await result if isawaitable(result) else result
@@ -48,10 +63,32 @@ async def source(schema: GraphQLSchema, operation: Operation, context: object) -
             await close()
 
 
-def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> Executor[None]:
+class _CountingExecutor(ExecutorThrowingOnIncremental):
+    """Counts the objects of the response."""
+
+    budget: Budget
+    introspection_left: float
+
+    def execute_fields(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Any, grouped_field_set: Any, *rest: Any
+    ) -> Any:
+        size = OBJECT_BYTES + sum(map(key_bytes, grouped_field_set))
+        self.budget.add_objects(1, size)
+        if is_introspection_type(parent_type):
+            self.introspection_left -= size
+            if self.introspection_left < 0:
+                self.budget.failure = TooLarge(
+                    "The operation introspects more than twice what the standard introspection query does. "
+                    "Ask for less of the schema at a time."
+                )
+                raise self.budget.failure
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, *rest)
+
+
+def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> _CountingExecutor:
     """Made without `Executor.build`, which would coerce the variables again, for each event."""
     document = operation.document
-    return ExecutorThrowingOnIncremental(
+    return _CountingExecutor(
         schema,
         dict(document.fragments),
         {name: FragmentDetails(node) for name, node in document.fragments.items()},

@@ -32,7 +32,8 @@ from graphql.language.ast import QUERY_DOCUMENT_KEYS
 from gateway.execution.document import VALIDATION_FAILED, fragments_of
 from gateway.execution.operation import RequestErrors
 
-INTROSPECTION = frozenset({"__schema", "__type"})
+SCHEMA = "__schema"
+INTROSPECTION = frozenset({SCHEMA, "__type"})
 
 # How many of a kind may stand in one place, as they are written. Real documents have a fraction of it, and what
 # validation has to say of one of them it says with all of them quoted.
@@ -61,6 +62,7 @@ class Limits:
     fields: int = 5_000
     depth: int = 15
     introspection_depth: int = 20
+    introspections: int = 2
     list_depth: int = 6
     pairs: int = 2_000
     operations: int = 50
@@ -79,6 +81,8 @@ class Size:
     depth: int = 0
     list_depth: int = 0
     introspection_depth: int = 0
+    introspections: int = 0
+    """How often the whole schema is asked for."""
     names: dict[str, tuple[int, int]] = field(default_factory=dict)
     """How often each name stands in this selection set itself, and the fields that it stands for, with all below."""
     pairs_below: int = 0
@@ -98,6 +102,7 @@ class Size:
         self.depth = max(self.depth, other.depth)
         self.list_depth = max(self.list_depth, other.list_depth)
         self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
+        self.introspections += other.introspections
         self.pairs_below += other.pairs_below
         for name, (count, fields) in other.names.items():
             self._add_name(name, count, fields)
@@ -111,6 +116,7 @@ class Size:
         self.list_depth = max(self.list_depth, 0 if introspects else inner.list_depth + is_list)
         introspected = inner.depth + 1 if introspects else inner.introspection_depth
         self.introspection_depth = max(self.introspection_depth, introspected)
+        self.introspections += inner.introspections + (node.name.value == SCHEMA)
         self.pairs_below += inner.pairs
         self._add_name((node.alias or node.name).value, 1, inner.fields + 1)
 
@@ -138,6 +144,9 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
         f"is more than {limits.depth} levels deep": any(size.depth > limits.depth for size in sizes),
         f"introspects more than {limits.introspection_depth} levels deep": any(
             size.introspection_depth > limits.introspection_depth for size in sizes
+        ),
+        f"asks for {SCHEMA} more than {limits.introspections} times": any(
+            size.introspections > limits.introspections for size in sizes
         ),
         f"nests more than {limits.list_depth} lists": any(size.list_depth > limits.list_depth for size in sizes),
         f"has more than {limits.root_fields} root fields": any(len(size.names) > limits.root_fields for size in sizes),

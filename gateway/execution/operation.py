@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gateway.execution.cost import Cost
     from gateway.execution.plan import Plan
     from gateway.execution.planner import Plans
+    from gateway.execution.size import Shown
 
 Kind = Literal["query", "mutation", "subscription"]
 
@@ -50,6 +51,11 @@ class Document:
     """Checks and converts a request's variables, or raises `RequestErrors`."""
     cost: Cost
     plans: Plans
+    shown: Shown
+    fits_if_small: bool
+    """Whether its response need not be measured where it was made of little."""
+    asks_only_schema: bool
+    """Whether it is introspection and nothing else, which is the same for everyone."""
 
 
 class Operation(NamedTuple):

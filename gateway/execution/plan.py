@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
 
+from gateway.data.budget import OBJECT_BYTES
 from gateway.data.statements import Columns, Shown
 from gateway.execution.compile import compile_build
+from gateway.execution.size import key_bytes
 from gateway.schema.entity import Entity
 
 if TYPE_CHECKING:
@@ -128,6 +130,11 @@ class Selection:
     def reads_objects(self) -> bool:
         """Whether building its members reads anything off the objects, besides what the steps give."""
         return any(entry.inline is not None and entry.field is not None for entry in self.entries)
+
+    @functools.cached_property
+    def object_bytes(self) -> int:
+        """What one of its objects counts in the operation's budget, besides the values of its members."""
+        return OBJECT_BYTES + sum(key_bytes(entry.key) for entry in self.entries)
 
     @functools.cached_property
     def build(self) -> Callable[..., list[Any]]:

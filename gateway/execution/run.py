@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from graphql import GraphQLSchema, VariableValues
 from graphql.pyutils import is_awaitable
 
 from gateway.data.batches import Batch
+from gateway.data.budget import Budget, unbounded
 from gateway.data.tenancy import Tenant
 from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Document
@@ -49,12 +49,38 @@ ABANDONED = Failure(RuntimeError("given up, because what holds it has failed"))
 """Stands for a value that was not waited for any more, because what holds it will be null."""
 
 
+class Fate:
+    """Which values of one place of the response will be null, because something in them failed where it may not."""
+
+    __slots__ = ("_above", "_lost", "_places", "_required")
+
+    def __init__(self, above: Fate | None = None, places: Sequence[int] = (), *, required: bool = False) -> None:
+        """`places` says to which value above each belongs, which is null with it if it is `required`."""
+        self._above = above
+        self._places = places
+        self._required = required
+        self._lost: set[int] = set()
+
+    def lose(self, place: int) -> None:
+        """The value will be null."""
+        if place not in self._lost:
+            self._lost.add(place)
+            if self._required and self._above is not None:
+                self._above.lose(self._places[place])
+
+    def is_lost(self, place: int) -> bool:
+        """Whether the value will be null, or will not be there, because what holds it is null."""
+        return place in self._lost or (self._above is not None and self._above.is_lost(self._places[place]))
+
+
 class Scope:
     """The objects of one selection, all at once, and what is known of their members so far."""
 
-    __slots__ = ("doomed", "given", "keys", "results", "selection", "sources", "states")
+    __slots__ = ("fate", "given", "keys", "results", "selection", "sources", "states")
 
-    def __init__(self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID]) -> None:
+    def __init__(
+        self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID], fate: Fate | None
+    ) -> None:
         self.selection = selection
         self.sources = sources
         self.given = given
@@ -63,8 +89,8 @@ class Scope:
         """The parents of pages, by their keys."""
         self.states: list[Any] = [None] * len(selection.steps)
         self.results: list[Any] = []
-        self.doomed: set[int] = set()
-        """The objects that will be null, because something failed in them where null is not allowed."""
+        self.fate = fate or Fate()
+        """Of the objects."""
 
 
 class _Ask(NamedTuple):
@@ -80,7 +106,14 @@ class _Wait:
     values: list[Any]
     pending: list[int]
     then: Callable[[], None]
-    unwanted: Callable[[int], bool]
+    fate: Fate | None
+    """Of what holds the values."""
+    fails: Callable[[Any], bool] | None
+    """Whether a value makes what holds it null."""
+
+    def is_unwanted(self, place: int) -> bool:
+        """Whether the value will not be shown."""
+        return self.fate is not None and self.fate.is_lost(place)
 
 
 @dataclass(slots=True)
@@ -102,6 +135,7 @@ class Run:
         *,
         root: object = None,
         on_field: OnField | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.schema = schema
         self.document = document
@@ -115,17 +149,28 @@ class Run:
         self.given: dict[Any, Any] = {}
         """What steps of a single object have given already, and must not be asked for again."""
         self.on_field = on_field
+        self.budget = budget or unbounded()
+        self.used_before = 0
+        """What was used before the batches of this level were asked."""
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
         self._loaded: list[_Loaded] = []
         self.tracked: list[asyncio.Future[Any]] = []
         """What resolvers have begun and do not wait for."""
 
-    def open(self, selection: Selection, sources: Sequence[Any], given: Any = None, keys: Sequence[UUID] = ()) -> Scope:
+    def open(
+        self,
+        selection: Selection,
+        sources: Sequence[Any],
+        given: Any = None,
+        keys: Sequence[UUID] = (),
+        fate: Fate | None = None,
+    ) -> Scope:
         """Begin with the objects of a selection."""
-        scope = Scope(selection, sources, given, keys)
+        scope = Scope(selection, sources, given, keys, fate)
         self.scopes.append(scope)
         if sources:
+            self.budget.add_objects(len(sources), selection.object_bytes)
             for place, step in enumerate(selection.steps):
                 step.begin(self, scope, place)
         return scope
@@ -155,12 +200,16 @@ class Run:
         self,
         values: list[Any],
         then: Callable[[], None],
-        unwanted: Callable[[int], bool] = lambda _place: False,
+        fate: Fate | None = None,
+        fails: Callable[[Any], bool] | None = None,
     ) -> None:
-        """Put what awaitables among the values give in their places, then go on."""
+        """Put what awaitables among the values give in their places, then go on.
+
+        A value whose `fate` it is not to be shown is not waited for; one that `fails` makes what holds it null.
+        """
         pending = [place for place, value in enumerate(values) if is_awaitable(value)]
         if pending:
-            self._waits.append(_Wait(values, pending, then, unwanted))
+            self._waits.append(_Wait(values, pending, then, fate, fails))
         else:
             then()
 
@@ -192,6 +241,7 @@ class Run:
         waits: list[_Wait] = []
         try:
             while self._asks or self._waits:
+                self.used_before = self.budget.used
                 asks, self._asks = self._asks, []
                 waits, self._waits = self._waits, []
                 if not waits:
@@ -219,18 +269,21 @@ class Run:
                 await self.turn()
             return self._go_on(asks, answer)
         together = _merged(asks)
-        answers = [await self._answer(equal[0], chain.from_iterable(ask.keys for ask in equal)) for equal in together]
+        answers = [await self._answer(equal[0], [key for ask in equal for key in ask.keys]) for equal in together]
         for equal, answer in zip(together, answers, strict=True):
             if sum(len(ask.keys) for ask in equal) >= MANY_KEYS:
                 await self.turn()
             self._go_on(equal, answer)
         return None
 
-    async def _answer(self, ask: _Ask, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
+    async def _answer(self, ask: _Ask, keys: Sequence[Any]) -> Mapping[Any, Any] | Exception:
         """What the ask's batch finds for the keys, or why it could not be asked."""
         if self.on_field is not None:
             self.on_field(ask.field)
+        self.budget.at = ask.field.path
         distinct = dict.fromkeys(keys)
+        if len(distinct) < len(keys) and (times := len(keys) - keys.count(None) - len(distinct)) > 0:
+            self.budget.add_shared(times, self.used_before)
         distinct.pop(None, None)
         tenant: Tenant = self.context.tenant
         try:
@@ -261,6 +314,9 @@ class Run:
             wait.values[place] = await wait.values[place]
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             wait.values[place] = self.failure(error)
+        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[place]):
+            self.failed = True
+            wait.fate.lose(place)
 
     async def _settle_all(self, work: list[tuple[_Wait, int]]) -> None:
         """Await them side by side, so many at a time, and give those up that nobody wants any more."""
@@ -289,7 +345,7 @@ class Run:
 
     def _is_dropped(self, wait: _Wait, place: int) -> bool:
         """Whether nobody wants the value any more, which then is not waited for."""
-        if not wait.unwanted(place):
+        if not wait.is_unwanted(place):
             return False
         self._drop(wait, place)
         return True
@@ -302,7 +358,7 @@ class Run:
             close()  # a coroutine that was never begun would warn of it
 
     async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
-        unwanted = {task: at for task, at in running.items() if at[0].unwanted(at[1])}
+        unwanted = {task: at for task, at in running.items() if at[0].is_unwanted(at[1])}
         await _end(unwanted)
         for task, (wait, place) in unwanted.items():
             del running[task]

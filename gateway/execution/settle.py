@@ -106,7 +106,11 @@ class _Settler:
             return None
         if isinstance(returned, GraphQLList):
             item = returned.of_type
-            items = [self._guarded(of, item, each, (*path, place)) for place, each in enumerate(member)]
+            items = [
+                self._guarded(of, item, each, (*path, place))
+                for place, each in enumerate(member)
+                if each is not ABANDONED
+            ]
             if isinstance(member, Broken):
                 raise member.error
             return items

@@ -8,6 +8,7 @@ is required and null is only noticed here; `settle.py` finds out what it means.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -19,11 +20,11 @@ from graphql import (
     Undefined,
     default_type_resolver,
 )
-from graphql.pyutils import inspect, is_async_iterable, is_iterable
+from graphql.pyutils import inspect, is_async_iterable, is_awaitable, is_iterable
 
 from gateway.execution.leaf import checked, writer
 from gateway.execution.plan import Field, Selection
-from gateway.execution.run import Failure, Run, Scope
+from gateway.execution.run import Failure, Fate, Run, Scope
 
 
 class Shape(Protocol):
@@ -32,8 +33,11 @@ class Shape(Protocol):
     required: bool
     """Whether null is not allowed."""
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> Any:
-        """Take the values in. What is given back goes to `end`."""
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Any:
+        """Take the values in. What is given back goes to `end`. `fate` is that of what holds each value."""
+
+    def fails(self, value: Any) -> bool:
+        """Whether a value of a required shape makes what holds it null, as far as that is seen at once."""
 
     def end(self, state: Any) -> list[Any]:
         """The members, one for each value."""
@@ -48,7 +52,7 @@ class Leaf:
         self.write = checked(of)
         self._write_all = writer(of)
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> list[Any]:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> list[Any]:
         if run.failed:
             written = [self._one(run, value) for value in values]
         else:
@@ -62,6 +66,12 @@ class Leaf:
 
     def end(self, state: list[Any]) -> list[Any]:
         return state
+
+    def fails(self, value: Any) -> bool:
+        try:
+            return is_lost(value) or self.write(value) is None
+        except Exception:  # noqa: BLE001 - it is told where the value is written
+            return True
 
     def _one(self, run: Run, value: Any) -> Any:
         if isinstance(value, Failure):
@@ -80,11 +90,14 @@ class Objects:
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> Scope:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Scope:
         return run.open(self.selection, values, above.given, above.keys)
 
     def end(self, state: Scope) -> list[Any]:
         return state.results
+
+    def fails(self, value: Any) -> bool:
+        return False
 
 
 class Lists:
@@ -95,13 +108,23 @@ class Lists:
     def __init__(self, items: Shape) -> None:
         self.items = items
 
-    def begin(self, run: Run, field: Field, values: list[list[Any]], above: Scope) -> tuple[list[int], Any]:
+    def begin(
+        self, run: Run, field: Field, values: list[list[Any]], above: Scope, fate: Fate | None = None
+    ) -> tuple[list[int], Any]:
         items = list(chain.from_iterable(values))
         return [len(value) for value in values], self.items.begin(run, field, items, above)
 
     def end(self, state: tuple[list[int], Any]) -> list[Any]:
         lengths, below = state
         return cut(self.items.end(below), lengths)
+
+    def fails(self, value: Any) -> bool:
+        return False
+
+
+def is_lost(value: Any) -> bool:
+    """Whether a value is null, or could not be had."""
+    return value is None or value is Undefined or isinstance(value, Failure | Exception)
 
 
 def cut(members: list[Any], lengths: Sequence[int]) -> list[Any]:
@@ -156,17 +179,21 @@ class Object:
         self.selection = selection
         self.record = record
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
         if self.of.is_type_of is None or all(type(values[place]) is self.record for place in state.going_on):
-            self._open(run, state)
+            self._open(run, state, fate)
             return state
         info: Any = run.info(field)
         answers = [attempt(run, self.of.is_type_of, values[place], info) for place in state.going_on]
-        run.wait(answers, lambda: self._check(run, field, state, answers))
+        of_answers = Fate(fate, state.going_on, required=self.required)
+        run.wait(answers, lambda: self._check(run, field, state, answers, fate), of_answers, _is_no)
         return state
 
-    def _check(self, run: Run, field: Field, state: _Sorted, answers: list[Any]) -> None:
+    def fails(self, value: Any) -> bool:
+        return is_lost(value)
+
+    def _check(self, run: Run, field: Field, state: _Sorted, answers: list[Any], fate: Fate | None) -> None:
         for place, answer in zip(state.going_on, answers, strict=True):
             if isinstance(answer, Failure):
                 state.values[place] = answer
@@ -174,10 +201,11 @@ class Object:
                 message = f"Expected value of type '{self.of}' but got: {inspect(state.values[place])}."
                 state.values[place] = run.failure(GraphQLError(message, field.nodes))
         state.going_on = [place for place in state.going_on if not isinstance(state.values[place], Failure)]
-        self._open(run, state)
+        self._open(run, state, fate)
 
-    def _open(self, run: Run, state: _Sorted) -> None:
-        state.state = run.open(self.selection, [state.values[place] for place in state.going_on])
+    def _open(self, run: Run, state: _Sorted, fate: Fate | None) -> None:
+        of_objects = Fate(fate, state.going_on, required=self.required)
+        state.state = run.open(self.selection, [state.values[place] for place in state.going_on], fate=of_objects)
 
     def end(self, state: _Sorted) -> list[Any]:
         return state.merged(state.state.results)
@@ -198,17 +226,24 @@ class Abstract:
         self._select = select
         """The shape of objects of a type. It is planned when the first of them is met."""
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
         resolve: Any = self._of.resolve_type or default_type_resolver
         info = run.info(field)
         types = [attempt(run, resolve, values[place], info, self._of) for place in state.going_on]
-        run.wait(types, lambda: self._group(run, field, state, types, above))
+        of_types = Fate(fate, state.going_on, required=self.required)
+        run.wait(types, lambda: self._group(run, field, state, types, above, fate), of_types, is_lost)
         return state
 
-    def _group(self, run: Run, field: Field, state: _Sorted, types: list[Any], above: Scope) -> None:
+    def fails(self, value: Any) -> bool:
+        return is_lost(value)
+
+    def _group(self, run: Run, field: Field, state: _Sorted, types: list[Any], above: Scope, fate: Fate | None) -> None:
         places: dict[GraphQLObjectType, list[int]] = {}
         for place, name in zip(state.going_on, types, strict=True):
+            if isinstance(name, Failure):
+                state.values[place] = name
+                continue
             try:
                 places.setdefault(self._type(run, field, name, state.values[place]), []).append(place)
             except Exception as error:  # noqa: BLE001 - the boundary of a field
@@ -216,11 +251,10 @@ class Abstract:
         state.state = []
         for of, group in places.items():
             shape = self._select(of)
-            state.state.append((group, shape, shape.begin(run, field, [state.values[n] for n in group], above)))
+            members, of_members = [state.values[n] for n in group], Fate(fate, group, required=self.required)
+            state.state.append((group, shape, shape.begin(run, field, members, above, of_members)))
 
     def _type(self, run: Run, field: Field, name: Any, value: Any) -> GraphQLObjectType:
-        if isinstance(name, Failure):
-            raise name.error
         of = run.schema.get_type(name) if isinstance(name, str) else None
         if isinstance(of, GraphQLObjectType) and run.schema.is_sub_type(self._of, of):
             return of
@@ -261,23 +295,29 @@ class List:
         self.required = required
         self.items = items
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope) -> _Sorted:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         if all(type(value) is list and not value for value in values):
             return _Sorted(values)
         state = sort(run, values, required=self.required)
         lists = [attempt(run, self._items_of, values[place], field) for place in state.going_on]
-        run.wait(lists, lambda: self._lay_out(run, field, state, lists, above))
+        of_lists = Fate(fate, state.going_on, required=self.required)
+        run.wait(lists, lambda: self._lay_out(run, field, state, lists, above, fate), of_lists, _is_broken)
         return state
+
+    def fails(self, value: Any) -> bool:
+        return is_lost(value)
 
     def _items_of(self, value: Any, field: Field) -> Any:
         if is_async_iterable(value):
-            return _collected_from(value)
+            return _collected_from(value, self.items.fails if self.items.required else None)
         if not is_iterable(value):
             message = f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'."
             raise GraphQLError(message)
         return value if type(value) is list else _collected(value)
 
-    def _lay_out(self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope) -> None:
+    def _lay_out(
+        self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope, fate: Fate | None
+    ) -> None:
         for place, found in zip(state.going_on, lists, strict=True):
             if isinstance(found, Failure):
                 state.values[place] = found
@@ -290,10 +330,16 @@ class List:
         items = list(chain.from_iterable(found for _, found in kept))
         lengths = [len(found) for _, found in kept]
         state.state = [lengths, broken, None]
-        run.wait(items, lambda: self._go_on(run, field, state, items, above))
+        lists_of_items = [n for n, length in enumerate(lengths) for _ in range(length)]
+        of_items = Fate(Fate(fate, state.going_on, required=self.required), lists_of_items, required=True)
+        fails = self.items.fails if self.items.required else None
+        run.wait(items, lambda: self._go_on(run, field, state, items, above, of_items), of_items, fails)
 
-    def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope) -> None:
-        state.state[2] = self.items.begin(run, field, items, above)
+    def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope, of_items: Fate) -> None:
+        if len(items) > 1 and not isinstance(self.items, Leaf):
+            # `nodes(ids:)` may be given the same id again and again.
+            run.budget.add_shared(len(items) - len(set(map(id, items))), 0)
+        state.state[2] = self.items.begin(run, field, items, above, of_items)
 
     def end(self, state: _Sorted) -> list[Any]:
         if state.state is None:
@@ -313,6 +359,18 @@ class Broken(list[Any]):
         self.error = error
 
 
+class Spoilt(list[Any]):
+    """A list that was not read on after an item that may not be null."""
+
+
+def _is_no(answer: Any) -> bool:
+    return isinstance(answer, Failure) or not answer
+
+
+def _is_broken(found: Any) -> bool:
+    return isinstance(found, Failure | Broken | Spoilt)
+
+
 def _collected(items: Iterable[Any]) -> list[Any]:
     found = []
     try:
@@ -323,14 +381,32 @@ def _collected(items: Iterable[Any]) -> list[Any]:
     return found
 
 
-async def _collected_from(items: AsyncIterable[Any]) -> list[Any]:
-    found = []
+async def _collected_from(items: AsyncIterable[Any], fails: Callable[[Any], bool] | None) -> list[Any]:
+    """The items, up to one that `fails`. An iterator that is not read to its end is closed."""
+    iterator = aiter(items)
+    found: list[Any] = []
     try:
-        async for item in items:
-            found.append(item)  # noqa: PERF401 - as above
+        async for item in iterator:
+            found.append(item)
+            if fails is not None and not is_awaitable(item) and fails(item):
+                await _close(iterator)
+                return Spoilt(found)
     except Exception as error:  # noqa: BLE001 - the boundary of a field
+        await _close(iterator)
         return Broken(found, error)
+    except BaseException:
+        for item in found:
+            if (close := getattr(item, "close", None)) is not None and is_awaitable(item):
+                close()  # a coroutine that was never begun would warn of it
+        await _close(iterator)
+        raise
     return found
+
+
+async def _close(iterator: Any) -> None:
+    if (close := getattr(iterator, "aclose", None)) is not None:
+        with suppress(Exception):
+            await close()
 
 
 def attempt(run: Run, function: Callable[..., Any], *arguments: Any) -> Any:

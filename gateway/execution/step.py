@@ -32,7 +32,7 @@ class Mapped:
             values = list(map(self.function, scope.sources))
         else:
             values = [attempt(run, self.function, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])
@@ -48,7 +48,7 @@ class Placed:
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = [self.function(scope.given, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])
@@ -171,7 +171,7 @@ class Found:
         *,
         required: bool,
     ) -> None:
-        self._field = field
+        self.field = field
         self.told = told
         self.arguments = arguments
         self._reads = reads
@@ -219,7 +219,7 @@ class Found:
         return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
-        follow(run, scope, place, self._field, self.batch, keys, self._target)
+        follow(run, scope, place, self.field, self.batch, keys, self._target)
 
     def _presume(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
         """Go on with what its row would hold."""
@@ -338,16 +338,20 @@ class Resolved:
     """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
 
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
-        self._field = field
+        self.field = field
         self.caller = caller
         """Makes the function of one object for this run. Raises what is wrong with the arguments."""
         self.shape = shape
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = self._values(run, scope.sources)
-        if self.shape.required:
-            scope.doomed.update(n for n, value in enumerate(values) if value is None or isinstance(value, Failure))
-        run.wait(values, partial(self._complete, run, scope, place, values), scope.doomed.__contains__)
+        fails = self.shape.fails if self.shape.required else None
+        if fails is not None:
+            for n, value in enumerate(values):
+                if value is None or isinstance(value, Failure):
+                    run.failed = True
+                    scope.fate.lose(n)
+        run.wait(values, partial(self._complete, run, scope, place, values), scope.fate, fails)
 
     def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
         if self in run.given:
@@ -356,10 +360,10 @@ class Resolved:
             call = self.caller(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return [run.failure(error)] * len(sources)
-        return [run.watched(self._field, attempt(run, call, source)) for source in sources]
+        return [run.watched(self.field, attempt(run, call, source)) for source in sources]
 
     def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
-        scope.states[place] = self.shape.begin(run, self._field, values, scope)
+        scope.states[place] = self.shape.begin(run, self.field, values, scope, scope.fate)
 
     def end(self, scope: Scope, place: int) -> list[Any]:
         return self.shape.end(scope.states[place])

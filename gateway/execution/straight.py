@@ -47,6 +47,7 @@ def _resolving(key: str, resolved: Resolved) -> Straight | None:
         return None
 
     async def resolve(run: Run) -> dict[str, Any] | None:
+        run.budget.at = resolved.field.path
         try:
             value = resolved.caller(run)(run.root)
             if is_awaitable(value):
@@ -88,6 +89,7 @@ def _finding(key: str, found: Found) -> Straight | None:
                 row = (id,)
             elif id is not None:
                 asked.append((found.batch, id))
+                run.budget.at = found.field.path
                 answers.append(await found.batch.load(tenant, (id,)))
                 row = answers[0].get(id)
             if row is None:
@@ -99,6 +101,7 @@ def _finding(key: str, found: Found) -> Straight | None:
             linked = None
             if parent is not None:
                 asked.append((batch, parent))
+                run.budget.at = link.field.path
                 answers.append(await batch.load(tenant, (parent,)))
                 linked = answers[-1].get(parent)
             return {key: member(row, write(linked or batch.missing(), batch))}

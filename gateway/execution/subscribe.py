@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from graphql import ExecutionResult
 
-from gateway.errors import Overloaded, TimedOut, Unavailable
+from gateway.data.budget import Held
+from gateway.errors import Overloaded, TimedOut, TooLarge, Unavailable
 from gateway.execution.complete import Answer, complete, failed
 from gateway.execution.operation import Operation
 
@@ -32,6 +33,8 @@ class Ran(NamedTuple):
     """Of the events up to the first that could not be read."""
     spoilt: Exception | None
     """Why that one could not: it must not be sent as null, and nothing behind it."""
+    held: Held | None = None
+    """What large answers take of the caller's share, for as long as somebody refers to this."""
 
     @classmethod
     def of(cls, results: Sequence[ExecutionResult], operation_name: str | None) -> Ran:
@@ -54,13 +57,20 @@ async def respond(
     """
     try:
         async for found in source:
-            waiting = found if isinstance(found, Together) else [found]
-            for start in range(0, len(waiting), MOST_TOGETHER):
-                async with contexts() as fresh:
-                    answers, spoilt = await run(operation, fresh, waiting[start : start + MOST_TOGETHER])
-                for answer in answers:
+            left, at_once = list(found) if isinstance(found, Together) else [found], MOST_TOGETHER
+            while left:
+                try:
+                    async with contexts() as fresh:
+                        ran = await run(operation, fresh, left[:at_once])
+                except TooLarge:
+                    if min(at_once, len(left)) == 1:
+                        raise
+                    at_once = 1  # each of them may be small enough by itself
+                    continue
+                for answer in ran.answers:
                     yield answer
-                if spoilt is not None:
-                    raise spoilt
+                if ran.spoilt is not None:
+                    raise ran.spoilt
+                del left[:at_once]
     except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
         yield failed(error, operation.name)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from gateway.data.budget import Held
 from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.complete import ABSENT, INTERNAL, Answer
 from gateway.execution.persisted import NOT_FOUND
@@ -61,6 +62,8 @@ class Reply(NamedTuple):
     media_type: str
     body: bytes
     headers: Mapping[str, str] = NO_HEADERS
+    held: Held | None = None
+    """What a large answer takes of its caller's share, until it is sent and nobody refers to this any more."""
 
     @property
     def content_type(self) -> str:
@@ -70,13 +73,16 @@ class Reply(NamedTuple):
     def response(self) -> web.Response:
         """The reply as aiohttp sends it."""
         headers = {"Content-Type": self.content_type, **self.headers}
-        return web.Response(body=self.body, status=self.status, headers=headers)
+        response = web.Response(body=self.body, status=self.status, headers=headers)
+        if self.held is not None:
+            response["held"] = self.held
+        return response
 
 
 def respond(answer: Answer, media_type: str) -> Reply:
     """The answer of the engine, with the status that it has in this media type."""
     if answer.data is not ABSENT:
-        return Reply(200, media_type, answer.bytes())
+        return Reply(200, media_type, answer.bytes(), held=answer.held)
     status, headers = _status_of_failure(answer, media_type)
     return Reply(status, media_type, answer.bytes(), headers)
 

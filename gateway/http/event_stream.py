@@ -7,12 +7,14 @@ with the id of the last event that it got; a comment says why, in the words of a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 from uuid import UUID
 
 from aiohttp import HttpVersion11, web
 
+from gateway.data.budget import Held
 from gateway.execution.complete import Answer
 from gateway.http.answer import EVENT_STREAM
 from gateway.http.connection import Connection
@@ -38,6 +40,7 @@ class EventStream:
         "_drain_seconds",
         "_heartbeat",
         "_heartbeat_seconds",
+        "_last",
         "_loop",
         "_protocol",
         "_response",
@@ -47,9 +50,17 @@ class EventStream:
     )
 
     def __init__(
-        self, request: web.Request, session_id: UUID | None, *, heartbeat_seconds: float, drain_seconds: float
+        self,
+        request: web.Request,
+        session_id: UUID | None,
+        hold: Callable[[], Held],
+        *,
+        heartbeat_seconds: float,
+        drain_seconds: float,
     ) -> None:
-        """A comment goes out every `heartbeat_seconds`; a client that takes nothing for `drain_seconds` is left."""
+        """`hold` gives what the client's user takes for unread bytes. A comment goes out every `heartbeat_seconds`; a
+        client that takes nothing for `drain_seconds` is left.
+        """
         self.session_id = session_id
         self.is_busy = True
         """Whether the end should wait: for all but subscriptions."""
@@ -59,10 +70,11 @@ class EventStream:
         self._response = web.StreamResponse(headers=HEADERS)
         self._response.force_close()
         self._heartbeat_seconds = heartbeat_seconds
-        self._drain = Drain(request)
+        self._drain = Drain(request, hold)
         self._drain_seconds = drain_seconds
         self._loop = asyncio.get_running_loop()
         self._heartbeat: asyncio.TimerHandle | None = None
+        self._last: Answer | None = None
 
     def end(self, outcome: SocketClosedError) -> None:
         """Cut the stream short, and tell the client why. The first reason counts."""
@@ -76,9 +88,9 @@ class EventStream:
         self._heartbeat = self._loop.call_later(self._heartbeat_seconds, self._beat)
 
     def push(self, payload: bytes, cursor: str | None) -> bool:
-        """Write an answer as an event; says whether there is room for more. Raises `ConnectionError` when it is closed.
+        """Write an answer as an event; says whether there is room for more. With a cursor it is one to come back to.
 
-        With a cursor it is one to come back to.
+        Raises `ConnectionError` when it is closed, and `SocketClosedError` when the user leaves too much unread.
         """
         place = b"" if cursor is None else b"id: %b\n" % cursor.encode()
         return self._write(b"event: next\n%bdata: %b\n\n" % (place, payload))
@@ -90,6 +102,7 @@ class EventStream:
 
     def complete(self, last: Answer | None) -> None:
         """The operation has ended, with this as its last answer if there is one."""
+        self._last = last  # what it takes of the user's share it takes until it is read
         if last is not None:
             self.push(last.bytes(), None)
         self._write(COMPLETE)
@@ -105,6 +118,8 @@ class EventStream:
 
     def leave(self) -> None:
         """Touch the stream no more, however it ended."""
+        self._drain.leave()
+        self._last = None
         if self._heartbeat is not None:
             self._heartbeat.cancel()
 
@@ -123,4 +138,4 @@ class EventStream:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("The stream is closed.")
         transport.write(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
-        return self._drain.has_room
+        return self._drain.wrote()

@@ -29,7 +29,8 @@ class Options:
     """Of a request's body, before and after decompression, and of a websocket's message."""
     body_timeout_seconds: float = 30
     max_subscriptions_per_socket: int = 20
-    """Operations that run at the same time on one socket; queries and mutations count as well."""
+    max_answers_per_socket: int = 20
+    """Queries and mutations that run at the same time on one socket."""
     max_subscriptions_per_user: int = 500
     max_subscriptions: int = 50_000
     max_operations_per_user: int = 100

@@ -6,10 +6,12 @@ two frames that aiohttp writes: pings, pongs and the last one, which closes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 
 from aiohttp import web
 
+from gateway.data.budget import Held
 from gateway.http.drain import Drain
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
@@ -23,19 +25,29 @@ class Outbox:
 
     __slots__ = ("_drain", "_socket", "_timeout_seconds", "_transport")
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, timeout_seconds: float) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, request: web.Request, hold: Callable[[], Held], timeout_seconds: float
+    ) -> None:
+        """`hold` gives what the client's user takes for unread bytes."""
         self._socket = socket
-        self._drain = Drain(request)
+        self._drain = Drain(request, hold)
         self._transport = request.transport
         self._timeout_seconds = timeout_seconds
 
     def write(self, *parts: bytes) -> bool:
-        """Write a message, at once; says whether there is room for more. Raises `ConnectionError` when it is closed."""
+        """Write a message, at once; says whether there is room for more.
+
+        Raises `ConnectionError` when it is closed, and `SocketClosedError` when the user leaves too much unread.
+        """
         transport = self._transport
         if transport is None or transport.is_closing() or self._socket.closed:
             raise ConnectionResetError("The socket is closed.")
         transport.write(b"".join((_header(sum(map(len, parts))), *parts)))
-        return self._drain.has_room
+        return self._drain.wrote()
+
+    def leave(self) -> None:
+        """Nothing is sent any more."""
+        self._drain.leave()
 
     async def send(self, message: bytes) -> None:
         """Write a message, and wait until there is room for more."""

@@ -31,27 +31,31 @@ class SocketOperations:
     identity: Callable[[], Identity | None]
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     """Makes a task that the session owns."""
-    limit: int
+    most_subscriptions: int
+    most_answers: int
+    """Queries and mutations at a time."""
     _by_id: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _running: int = 0
-    _streaming: int = 0
+    _subscriptions: set[asyncio.Task[None]] = field(default_factory=set)
+    _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def is_busy(self) -> bool:
         """Whether a query or a mutation runs, or its answer is being sent."""
-        return self._running > self._streaming
+        return bool(self._answers)
 
     async def subscribe(self, operation_id: str, payload: dict[str, Any]) -> None:
         """Start an operation, or say that there is no room for it."""
         if operation_id in self._by_id:
             raise SocketClosedError(CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists")
-        if self._running >= self.limit:
-            full = Overloaded(f"At most {self.limit} operations run at the same time on one socket.")
-            return await self.outbox.send(say.answered(operation_id, failed(full)))
+        try:
+            operation = self.edge.engine.prepare(operation_request(payload))
+            running = self._room_for(operation)
+        except (BadRequest, RequestErrors, Overloaded) as error:
+            return await self.outbox.send(say.answered(operation_id, failed(error)))
+        task = self._by_id[operation_id] = self.start(self._operate(operation_id, operation))
         # Counted until its last message is sent: a client that does not read must not pile up answers here.
-        self._running += 1
-        task = self._by_id[operation_id] = self.start(self._operate(operation_id, payload))
-        task.add_done_callback(self._uncount)
+        running.add(task)
+        task.add_done_callback(running.discard)
         return None
 
     async def stop(self, operation_id: str) -> None:
@@ -60,13 +64,23 @@ class SocketOperations:
             task.cancel()
             await asyncio.wait([task])
 
-    def _uncount(self, _task: asyncio.Task[None]) -> None:
-        self._running -= 1
+    def _room_for(self, operation: Operation) -> set[asyncio.Task[None]]:
+        """Those that run and count with the operation. Raises `Overloaded` if there may be no more of them.
 
-    async def _operate(self, operation_id: str, payload: dict[str, Any]) -> None:
+        Subscriptions and the others are counted apart: one who follows as much as they may can still ask and write.
+        """
+        if operation.kind == "subscription":
+            running, most, what = self._subscriptions, self.most_subscriptions, "subscriptions"
+        else:
+            running, most, what = self._answers, self.most_answers, "queries and mutations"
+        if len(running) >= most:
+            raise Overloaded(f"At most {most} {what} run at the same time on one socket.")
+        return running
+
+    async def _operate(self, operation_id: str, operation: Operation) -> None:
         try:
-            last = await self._answer(operation_id, self.edge.engine.prepare(operation_request(payload)))
-        except (BadRequest, RequestErrors, NoRoom) as error:
+            last = await self._answer(operation_id, operation)
+        except NoRoom as error:
             last = say.answered(operation_id, failed(error))
         # The id is free before the client can know that it is.
         self._by_id.pop(operation_id, None)
@@ -75,11 +89,7 @@ class SocketOperations:
     async def _answer(self, operation_id: str, operation: Operation) -> bytes:
         """Send what the operation answers, and return the message that ends it."""
         if operation.kind == "subscription":
-            self._streaming += 1
-            try:
-                return await self._stream(operation_id, operation)
-            finally:
-                self._streaming -= 1
+            return await self._stream(operation_id, operation)
         answer = await self.edge.answer(operation, self.identity(), self.client)
         if not answer.has_data:
             return say.answered(operation_id, answer)

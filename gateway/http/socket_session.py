@@ -82,7 +82,12 @@ class SocketSession:
         self._acknowledged = False
         self._intake = Intake.of(request)
         self._pace = Pace(options.max_messages_per_second, at_once=2 * options.max_messages_per_second)
-        self._outbox = Outbox(socket, request, options.send_timeout_seconds)
+        self._outbox = Outbox(
+            socket,
+            request,
+            lambda: edge.engine.unread.hold(seat.user_id or client.address),
+            options.send_timeout_seconds,
+        )
         self._token = TokenLife(
             clock,
             timedelta(seconds=options.expiry_warning_seconds),
@@ -96,7 +101,8 @@ class SocketSession:
             seat,
             identity=lambda: self._token.identity,
             start=self._start,
-            limit=options.max_subscriptions_per_socket,
+            most_subscriptions=options.max_subscriptions_per_socket,
+            most_answers=options.max_answers_per_socket,
         )
         self._intake.attach(self._refuse_intake)
 
@@ -128,6 +134,7 @@ class SocketSession:
         finally:
             self._init_timeout.cancel()
             self._token.stop()
+            self._outbox.leave()
         return self._ending.reason
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -66,6 +66,7 @@ class EventStreamEndpoint:
         stream = EventStream(
             request,
             identity.session_id if identity else None,
+            lambda: self.over_http.edge.engine.unread.hold(seat.user_id or client.address),
             heartbeat_seconds=options.heartbeat_seconds,
             drain_seconds=options.send_timeout_seconds,
         )

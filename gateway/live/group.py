@@ -45,6 +45,7 @@ class Group:
         self._full: set[Member] = set()
         self._log: deque[Payload] = deque()
         self._log_bytes = 0
+        self._log_held = runner.unread.hold(feed.user_id)
         self._error: Exception | None = None
         self._last: Answer | None = None
         self._following = feed.hub.following(feed.user_id, place)
@@ -145,7 +146,9 @@ class Group:
         self._log.append(payload)
         self._log_bytes += len(payload.content)
         dropped = 0
-        while len(self._log) > MOST_KEPT or self._log_bytes > MOST_KEPT_BYTES:
+        while (
+            len(self._log) > MOST_KEPT or self._log_bytes > MOST_KEPT_BYTES or not self._log_held.take(self._log_bytes)
+        ):
             oldest = self._log.popleft()
             self._log_bytes -= len(oldest.content)
             dropped = oldest.version
@@ -181,6 +184,7 @@ class Group:
         if not self._full:
             self._log.clear()
             self._log_bytes = 0
+            self._log_held.take(0)
 
     def _stop(self) -> None:
         if self._following.is_open:

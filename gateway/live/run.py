@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import NamedTuple
 
 from gateway.auth.identity import Identity
-from gateway.errors import Overloaded, TimedOut, Unavailable
+from gateway.errors import Overloaded, TimedOut, TooLarge, Unavailable
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
 from gateway.execution.operation import Operation
@@ -58,6 +58,8 @@ class Runner:
         self._feed = feed
         self._counts = counts
         self._at_once = FIRST_AT_ONCE
+        self.unread = engine.unread
+        """What users take by not reading what is sent to them."""
 
     async def payloads(
         self, changes: Sequence[Change], caller: Callable[[], Caller]
@@ -70,10 +72,18 @@ class Runner:
         left = self._feed.pick(changes)
         patience = Patience()
         while left:
-            ran = await self._run(left[: self._at_once], caller())
+            try:
+                ran = await self._run(left[: self._at_once], caller())
+            except TooLarge:
+                if min(self._at_once, len(left)) == 1:
+                    raise
+                self._at_once = 1  # each of them may be small enough by itself
+                continue
             made = [_payload(change, answer) for change, answer in zip(left, ran.answers, strict=False)]
-            spoilt = ran.spoilt
+            spoilt, held = ran.spoilt, ran.held
             del left[: len(made)], ran  # a client may take its time with what was made: hold no more than that
+            if held is not None:
+                held.take(sum(len(payload.content) for payload in made))
             if made:
                 patience = Patience()
                 yield made

@@ -335,6 +335,7 @@ class Served:
     sockets: SocketRegistry
     admission: Admission
     runner: Runner
+    engine: Engine
 
 
 @asynccontextmanager
@@ -353,8 +354,9 @@ async def serving(
     toy, tokens, sockets = Toy(), Tokens(), SocketRegistry()
     chosen = Options(**options)
     admission = Admission(chosen)
+    engine = Engine(toy_schema(), introspection=introspection)
     app = make_app(
-        Engine(toy_schema(), introspection=introspection),
+        engine,
         verify=tokens.verify,
         contexts=toy,
         ready=ready,
@@ -369,6 +371,6 @@ async def serving(
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        yield Served(f"http://127.0.0.1:{port}/graphql", toy, tokens, sockets, admission, runner)
+        yield Served(f"http://127.0.0.1:{port}/graphql", toy, tokens, sockets, admission, runner, engine)
     finally:
         await runner.cleanup()

@@ -194,7 +194,7 @@ def _in_form(form: Form, items: Iterator[Any], key: str) -> Any:
         case "iterable":
             return Series(list(items))
         case "asynchronous":
-            return _one_by_one(list(items))
+            return _one_by_one(items)
         case _:
             return list(items)
 
@@ -217,9 +217,11 @@ class Series:
 
 
 async def _one_by_one(items: Iterable[Any]) -> AsyncIterator[Any]:
+    """Each is made when it is wanted: what is not read on makes no more."""
+    await asyncio.sleep(0)
     for item in items:
-        await asyncio.sleep(0)
         yield item
+        await asyncio.sleep(0)
 
 
 def _in_time(timing: Timing, value: _Thunk) -> Any:

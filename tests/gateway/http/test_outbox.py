@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -78,3 +78,25 @@ async def small_window(served: Served) -> AsyncIterator[SocketClient]:
         session.ws_connect(served.url, protocols=(PROTOCOL,)) as connection,
     ):
         yield SocketClient(connection)
+
+
+async def test_sockets_of_one_user_that_are_not_read_share_what_may_be_unread() -> None:
+    """One message each, larger than what the network takes: the last socket is closed, and is told why."""
+    async with serving(send_timeout_seconds=60) as served:
+        served.tokens.add("known", ALICE, PHONE, datetime.now(UTC) + timedelta(hours=1))
+        served.engine.unread.most = 12 * 1024**2
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                client = await stack.enter_async_context(small_window(served))
+                await client.init({"accessToken": "known"})
+                await client.subscribe(LARGE)
+            async with asyncio.timeout(10):
+                while len(served.sockets) == 4:  # noqa: ASYNC110 - nothing tells of it but the count
+                    await asyncio.sleep(0)
+            assert sum(served.engine.unread.taken.values()) <= served.engine.unread.most
+        async with asyncio.timeout(10):
+            while served.engine.unread.taken:  # noqa: ASYNC110 - nothing tells of it but the count
+                await asyncio.sleep(0)
+
+
+LARGE = "{ text(kilobytes: 8192) }"

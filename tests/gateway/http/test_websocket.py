@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from tests.gateway.http.socket_client import connected
+from tests.gateway.http.socket_client import SocketClient, connected
 from tests.gateway.toy import Served, serving
 
 SILENCE = "subscription { silence }"
@@ -283,18 +283,37 @@ async def test_no_init_in_time_closes_with_4408() -> None:
         assert await client.closed() == (4408, "Connection initialisation timeout")
 
 
-async def test_socket_full_of_operations_refuses_one_more_and_goes_on() -> None:
-    async with serving(max_subscriptions_per_socket=2) as served, connected(served) as client:
+WAIT = "{ wait }"
+
+
+@pytest.mark.parametrize(("kind", "other"), [(SILENCE, WAIT), (WAIT, SILENCE)], ids=["subscriptions", "queries"])
+async def test_socket_full_of_one_kind_refuses_one_more_and_has_room_for_the_other(kind: str, other: str) -> None:
+    async with (
+        serving(max_subscriptions_per_socket=2, max_answers_per_socket=2) as served,
+        connected(served) as client,
+    ):
         await client.init()
         for id in ("a", "b"):
-            await client.subscribe(SILENCE, id=id)
-            await client.heard()
-        await client.subscribe("{ hello }", id="c")
+            await client.subscribe(kind, id=id)
+            await _began(client, kind)
+        await served.toy.listeners(2)
+        await client.subscribe(kind, id="c")
         heard = await client.heard()
         assert (heard["id"], heard["type"]) == ("c", "error")
         assert heard["payload"][0]["extensions"]["code"] == "OVERLOADED"
+        await client.subscribe(other, id="d")
+        await _began(client, other)
+        await served.toy.listeners(3)
         await client.complete("a")
-        await client.subscribe("{ hello }", id="c")
+        await served.toy.listeners(2)
+        await client.subscribe(kind, id="c")
+        await _began(client, kind)
+        await served.toy.listeners(3)
+
+
+async def _began(client: SocketClient, query: str) -> None:
+    """A subscription to `silence` begins with an event."""
+    if query == SILENCE:
         assert (await client.heard())["type"] == "next"
 
 
