@@ -56,8 +56,9 @@ class Repeats(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is to be written."""
-        if record.levelno < logging.WARNING or (isinstance(record.msg, dict) and "repeated" in record.msg):
+        """Whether the record is to be written. A crash always is: it may be the last."""
+        is_complaint = logging.WARNING <= record.levelno < logging.CRITICAL
+        if not is_complaint or (isinstance(record.msg, dict) and "repeated" in record.msg):
             return True
         self.tell_counts()
         with self._lock:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.database import data_directory
 from tests.faults.process import GatewayProcess, signed_up
 from tests.nats_server import nats_server
 from tests.serving import Client, Statements
@@ -18,9 +18,16 @@ ADDED = "subscription($after: Cursor) { messageAdded(after: $after) { message { 
 
 
 @asynccontextmanager
-async def two_gateways(directory: Path, **settings: str) -> AsyncIterator[tuple[Client, Client]]:
+async def two_gateways(**settings: str) -> AsyncIterator[tuple[Client, Client]]:
     """One user at each of two gateways on one database."""
-    one, two = GatewayProcess(directory, settings=settings), GatewayProcess(directory, settings=settings)
+    with data_directory() as directory:
+        one, two = GatewayProcess(directory, settings=settings), GatewayProcess(directory, settings=settings)
+        async with both_running(one, two) as clients:
+            yield clients
+
+
+@asynccontextmanager
+async def both_running(one: GatewayProcess, two: GatewayProcess) -> AsyncIterator[tuple[Client, Client]]:
     async with aiohttp.ClientSession() as http:
         try:
             await one.start()
@@ -52,10 +59,10 @@ async def heard(events: AsyncIterator[dict[str, Any]]) -> str:
     return content
 
 
-async def test_what_one_gateway_writes_the_other_hears_through_nats_also_after_that_was_killed(tmp_path: Path) -> None:
+async def test_what_one_gateway_writes_the_other_hears_through_nats_also_after_that_was_killed() -> None:
     async with (
         nats_server() as server,
-        two_gateways(tmp_path, PARLEY_BROKER_URL=server.url, PARLEY_FEED_POLL_SECONDS="60") as (here, there),
+        two_gateways(PARLEY_BROKER_URL=server.url, PARLEY_FEED_POLL_SECONDS="60") as (here, there),
         there.socket() as socket,
     ):
         write = await writer(here)
@@ -73,8 +80,8 @@ async def test_what_one_gateway_writes_the_other_hears_through_nats_also_after_t
 
 
 @pytest.mark.parametrize("url", ["process:", "nats://127.0.0.1:1"])
-async def test_without_any_broker_the_other_hears_by_the_clock(tmp_path: Path, url: str) -> None:
-    async with two_gateways(tmp_path, PARLEY_BROKER_URL=url) as (here, there), there.socket() as socket:
+async def test_without_any_broker_the_other_hears_by_the_clock(url: str) -> None:
+    async with two_gateways(PARLEY_BROKER_URL=url) as (here, there), there.socket() as socket:
         write = await writer(here)
         cursor = (await here.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
         events = await socket.subscribe(ADDED, after=cursor)

@@ -34,7 +34,7 @@ from tests.gateway.toy import ALICE, PHONE, Served, serving
 APP = "https://app.example"
 HELLO_DATA = {"data": {"hello": "Hello, world!"}}
 WAIT_DATA = {"data": {"wait": "woken"}}
-ALIVE = {"status": "alive"}
+ALIVE = {"status": "alive", "service": "parley"}
 
 
 @pytest.fixture
