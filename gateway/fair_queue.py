@@ -20,6 +20,10 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(not waiter.done() for line in self._lines.values() for waiter in line)
 
+    def __bool__(self) -> bool:
+        """Whether anyone may be waiting: False is certain."""
+        return bool(self._lines)
+
     def add(self, owner: Hashable, waiter: asyncio.Future[T]) -> None:
         """Join the owner's line at its end."""
         line = self._lines.get(owner)

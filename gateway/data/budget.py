@@ -154,7 +154,7 @@ class Budget:
     def add_shared(self, count: int, since: int) -> None:
         """Count objects that stand in the response `count` times more often than they are made.
 
-        Whatever was counted since `used` was `since` may lie below them.
+        Whatever was counted since `objects` was `since` may lie below them.
         """
         if not count:
             return

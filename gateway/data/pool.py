@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -67,8 +67,9 @@ class Pool:
         self._wait_seconds = wait_seconds
         self._loop = asyncio.get_running_loop()
         self._open: set[StampedConnection] = set()
-        self._opening: Counter[Any] = Counter()
-        """By user, for whom they are."""
+        self._opening = 0
+        self._held: dict[Any, int] = {}
+        """How many connections each user has, those included that are being opened for them."""
         self._free: list[StampedConnection] = []
         """The longest unused first."""
         self._waiting: FairQueue[StampedConnection | None] = FairQueue()
@@ -130,7 +131,7 @@ class Pool:
         deadline = began + self._wait_seconds
         try:
             if self._has_room() and self._may_have(owner):
-                self._opening[owner] += 1
+                self._begin_opening(owner)
             elif (connection := await self._wait(owner, deadline)) is not None:
                 return connection
             return await self._opened(owner, deadline)
@@ -149,25 +150,38 @@ class Pool:
                     place -= 1
             connection = free.pop(place)
             if not connection.is_closed():
-                connection.taken = True
-                connection.owner = owner
+                self._give(connection, owner)
                 return connection
             self._drop(connection)
         return None
 
+    def _give(self, connection: StampedConnection, owner: Any) -> None:
+        connection.taken = True
+        connection.owner = owner
+        self._held[owner] = self._held.get(owner, 0) + 1
+
+    def _take_from_owner(self, connection: StampedConnection) -> None:
+        if connection.taken:
+            connection.taken = False
+            self._count_down(connection.owner)
+
+    def _count_down(self, owner: Any) -> None:
+        left = self._held[owner] - 1
+        if left:
+            self._held[owner] = left
+        else:
+            del self._held[owner]
+
     def _left(self) -> int:
         """How many connections nobody has, those included that could be made."""
-        return self._size - len(self._open) - self._opening.total() + len(self._free)
+        return self._size - len(self._open) - self._opening + len(self._free)
 
     def _has_room(self) -> bool:
-        return len(self._open) + self._opening.total() < self._size
+        return len(self._open) + self._opening < self._size
 
     def _may_have(self, owner: Any) -> bool:
         """Whether this owner may have another connection, if there is one: no more than are left for others."""
-        if owner is _MANY:
-            return True
-        taken = [connection for connection in self._open if connection.taken and connection.owner == owner]
-        return len(taken) + self._opening[owner] < self._left()
+        return owner is _MANY or self._held.get(owner, 0) < self._left()
 
     def take_back(self, connection: StampedConnection) -> bool:
         """As `release`, if there is nothing to clean up; False otherwise."""
@@ -186,7 +200,7 @@ class Pool:
             self._drop_free()
             self._drop(connection)
             return
-        connection.taken = False
+        self._take_from_owner(connection)
         task = self._loop.create_task(self._clean(connection))
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
@@ -225,7 +239,7 @@ class Pool:
                     await asyncio.gather(*(connection.close() for connection in self._free))
                     for connection in self._free:
                         self._drop(connection)
-                    if self._open or self._opening.total():
+                    if self._open or self._opening:
                         await self._all_closed.wait()
         except ERRORS as error:
             _log.warning("database.pool_dropped", error=type(error).__name__)
@@ -235,15 +249,15 @@ class Pool:
     def _put_back(self, connection: StampedConnection) -> None:
         """Give a connection that is at rest to whoever's turn it is."""
         now = connection.released_at = self._loop.time()
-        connection.taken = False
+        self._take_from_owner(connection)
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
             return
         self._free.append(connection)
-        if self._deadlines and (found := self._waiting.next(self._may_have)) is not None:
-            connection.owner, waiter = found
-            connection.taken = True
+        if self._waiting and (found := self._waiting.next(self._may_have)) is not None:
+            owner, waiter = found
             self._free.pop()
+            self._give(connection, owner)
             waiter.set_result(connection)
 
     async def _clean(self, connection: StampedConnection) -> None:
@@ -261,7 +275,7 @@ class Pool:
     def _drop(self, connection: StampedConnection) -> None:
         """Do without a connection. Whoever's turn it is may make another one."""
         connection.terminate()
-        connection.taken = False
+        self._take_from_owner(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._leave_room()
@@ -276,15 +290,18 @@ class Pool:
         """There is room to make a connection: let whoever's turn it is make it."""
         if (found := self._waiting.next(self._may_have)) is not None:
             owner, waiter = found
-            self._opening[owner] += 1
+            self._begin_opening(owner)
             waiter.set_result(None)
-        elif self._closed and not self._open and not self._opening.total():
+        elif self._closed and not self._open and not self._opening:
             self._all_closed.set()
 
+    def _begin_opening(self, owner: Any) -> None:
+        self._opening += 1
+        self._held[owner] = self._held.get(owner, 0) + 1
+
     def _end_opening(self, owner: Any) -> None:
-        self._opening[owner] -= 1
-        if not self._opening[owner]:
-            del self._opening[owner]
+        self._opening -= 1
+        self._count_down(owner)
 
     async def _opened(self, owner: Any, deadline: float) -> StampedConnection:
         """A new connection, in room that was left for it."""
@@ -297,7 +314,7 @@ class Pool:
             self._leave_room()
             raise
         self._end_opening(owner)
-        self._admit(connection).owner = owner
+        self._give(self._admit(connection), owner)
         if self._closed:
             self._drop(connection)
             raise _unavailable()
@@ -307,7 +324,6 @@ class Pool:
         # What began together does not end together.
         connection.expires_at = self._loop.time() + random.uniform(0.8, 1) * _LIFE_SECONDS  # noqa: S311
         connection.siblings = self._open
-        connection.taken = True
         self._open.add(connection)
         return connection
 
@@ -344,7 +360,7 @@ class Pool:
             self._deadlines.popleft()
 
     def _turned_away(self) -> ParleyError:
-        if self._opening.total():
+        if self._opening:
             return _unavailable()  # there was room for another one: it is the server that kept us waiting
         return Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1)
 

@@ -7,7 +7,6 @@ functions build the response. Only if something has failed on the way is it buil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema
 
@@ -15,7 +14,7 @@ from gateway.data.budget import Budget
 from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
 from gateway.execution.plan import Plan
-from gateway.execution.run import OnField, Run, Scope
+from gateway.execution.run import MANY, OnField, Run, Scope
 from gateway.execution.settle import build_partials, settled
 from gateway.execution.turns import Turns
 
@@ -61,7 +60,7 @@ async def run(
 
 async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
     """What came of a turn, for each root."""
-    is_large = run.is_large
+    is_large = sum(len(scope.sources) for scope in run.scopes) >= MANY
     if is_large:
         _let_go(run)
     if not run.failed:
@@ -90,13 +89,16 @@ def _let_go(run: Run) -> None:
 
 def _build(scope: Scope) -> None:
     """Build the objects of a scope."""
-    scope.results = scope.selection.build(scope.sources, *_ends(scope))
+    selection = scope.selection
+    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
+    scope.results = selection.build(scope.sources, *ends)
     scope.sources, scope.states = (), []
 
 
 async def _build_parts(run: Run, scope: Scope) -> None:
     """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
-    selection, ends = scope.selection, _ends(scope)
+    selection = scope.selection
+    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
     scope.sources = sources = list(scope.sources)
     for first in range(0, len(sources), PART):
         await run.turn()
@@ -104,10 +106,6 @@ async def _build_parts(run: Run, scope: Scope) -> None:
         scope.results += selection.build(sources[part], *(end[part] for end in ends))
         sources[part] = [None] * len(sources[part])
     scope.sources, scope.states = (), []
-
-
-def _ends(scope: Scope) -> list[list[Any]]:
-    return [step.end(scope, place) for place, step in enumerate(scope.selection.steps)]
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:

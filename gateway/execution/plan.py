@@ -56,6 +56,9 @@ class Inline:
 class Step(Protocol):
     """What gives a field its values for all objects of a level."""
 
+    awaits: bool
+    """Whether it may await something for an object by itself, which is given up when the object is lost."""
+
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         """Do what can be done at once, and ask for the rest. `scope.states[place]` is this step's own."""
 
@@ -130,6 +133,11 @@ class Selection:
     def reads_objects(self) -> bool:
         """Whether building its members reads anything off the objects, besides what the steps give."""
         return any(entry.inline is not None and entry.field is not None for entry in self.entries)
+
+    @functools.cached_property
+    def awaits(self) -> bool:
+        """Whether something in its objects may be awaited."""
+        return any(step.awaits for step in self.steps)
 
     @functools.cached_property
     def object_bytes(self) -> int:

@@ -59,10 +59,12 @@ class Fate:
         self._above = above
         self._places = places
         self._required = required
-        self._lost: set[int] = set()
+        self._lost: set[int] | None = None
 
     def lose(self, place: int) -> None:
         """The value will be null."""
+        if self._lost is None:
+            self._lost = set()
         if place not in self._lost:
             self._lost.add(place)
             if self._required and self._above is not None:
@@ -70,7 +72,9 @@ class Fate:
 
     def is_lost(self, place: int) -> bool:
         """Whether the value will be null, or will not be there, because what holds it is null."""
-        return place in self._lost or (self._above is not None and self._above.is_lost(self._places[place]))
+        if self._lost is not None and place in self._lost:
+            return True
+        return self._above is not None and self._above.is_lost(self._places[place])
 
 
 class Scope:
@@ -89,8 +93,8 @@ class Scope:
         """The parents of pages, by their keys."""
         self.states: list[Any] = [None] * len(selection.steps)
         self.results: list[Any] = []
-        self.fate = fate or Fate()
-        """Of the objects."""
+        self.fate = fate
+        """Of the objects; None if nothing in them is awaited."""
 
 
 class _Ask(NamedTuple):
@@ -150,8 +154,8 @@ class Run:
         """What steps of a single object have given already, and must not be asked for again."""
         self.on_field = on_field
         self.budget = budget or unbounded()
-        self.used_before = 0
-        """What was used before the batches of this level were asked."""
+        self.objects_before = 0
+        """Bytes of the objects that were there before the batches of this level were asked."""
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
         self._loaded: list[_Loaded] = []
@@ -167,18 +171,18 @@ class Run:
         fate: Fate | None = None,
     ) -> Scope:
         """Begin with the objects of a selection."""
+        if fate is None and selection.awaits:
+            fate = Fate()
         scope = Scope(selection, sources, given, keys, fate)
         self.scopes.append(scope)
         if sources:
-            self.budget.add_objects(len(sources), selection.object_bytes)
+            budget = self.budget
+            budget.objects += len(sources) * selection.object_bytes
+            if budget.objects > budget.objects_allowed:
+                budget.draw()
             for place, step in enumerate(selection.steps):
                 step.begin(self, scope, place)
         return scope
-
-    @property
-    def is_large(self) -> bool:
-        """Whether it has so many objects by now that it must not keep the event loop to itself."""
-        return sum(len(scope.sources) for scope in self.scopes) >= MANY
 
     async def turn(self) -> None:
         """Let others run before another piece of a large operation."""
@@ -241,7 +245,7 @@ class Run:
         waits: list[_Wait] = []
         try:
             while self._asks or self._waits:
-                self.used_before = self.budget.used
+                self.objects_before = self.budget.objects
                 asks, self._asks = self._asks, []
                 waits, self._waits = self._waits, []
                 if not waits:
@@ -283,7 +287,7 @@ class Run:
         self.budget.at = ask.field.path
         distinct = dict.fromkeys(keys)
         if len(distinct) < len(keys) and (times := len(keys) - keys.count(None) - len(distinct)) > 0:
-            self.budget.add_shared(times, self.used_before)
+            self.budget.add_shared(times, self.objects_before)
         distinct.pop(None, None)
         tenant: Tenant = self.context.tenant
         try:

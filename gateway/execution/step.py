@@ -20,6 +20,8 @@ from gateway.schema.level import Follows, Lookup, OfPage, PerPage
 class Mapped:
     """A value worked out from each object by itself."""
 
+    awaits = True
+
     def __init__(self, field: Field, function: Callable[[Any], Any], shape: Shape, *, safe: bool = False) -> None:
         self._field = field
         self.function = function
@@ -41,6 +43,8 @@ class Mapped:
 class Placed:
     """A value worked out from each object and the page it came from."""
 
+    awaits = True
+
     def __init__(self, field: Field, told: OfPage, shape: Shape) -> None:
         self._field = field
         self.function = told.function
@@ -56,6 +60,8 @@ class Placed:
 
 class PerParent:
     """What another batch says of the parents of the pages."""
+
+    awaits = False
 
     def __init__(self, field: Field, told: PerPage, shape: Shape) -> None:
         self._field = field
@@ -85,6 +91,8 @@ class PerParent:
 
 class Link:
     """A link: one batch for all objects of the level."""
+
+    awaits = False
 
     def __init__(
         self,
@@ -160,6 +168,8 @@ class Found:
     Where nothing is asked of the object but its id, its row is not read if it is known to be there anyway: by whoever
     worked out the key, or because something that belongs to it was found.
     """
+
+    awaits = False
 
     def __init__(
         self,
@@ -337,6 +347,8 @@ def ended(target: Target, state: Any) -> list[Any]:
 class Resolved:
     """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
 
+    awaits = True
+
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
         self.field = field
         self.caller = caller
@@ -345,13 +357,13 @@ class Resolved:
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = self._values(run, scope.sources)
-        fails = self.shape.fails if self.shape.required else None
-        if fails is not None:
+        fate, fails = scope.fate, self.shape.fails if self.shape.required else None
+        if fails is not None and fate is not None:
             for n, value in enumerate(values):
                 if value is None or isinstance(value, Failure):
                     run.failed = True
-                    scope.fate.lose(n)
-        run.wait(values, partial(self._complete, run, scope, place, values), scope.fate, fails)
+                    fate.lose(n)
+        run.wait(values, partial(self._complete, run, scope, place, values), fate, fails)
 
     def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
         if self in run.given:

@@ -1,27 +1,38 @@
 """Sharing the event loop among operations that have much to do.
 
-Such an operation works in pieces of some hundred objects, and asks for its turn before each. One piece runs in each
-round of the event loop, and callers take turns, however many operations they have: all else that is ready runs between
-two pieces.
+Such an operation works in pieces of some hundred objects, and asks for its turn before each. In one round of the event
+loop, large operations run for `STRETCH_SECONDS` and a piece at most, all of them together. Who has to wait goes on in a
+later round, and callers take turns, however many operations they have: all else that is ready runs in between.
+
+A round for each piece would cost more than the pieces: the loop would read what the database sends in crumbs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
+from time import monotonic
 
 from gateway.fair_queue import FairQueue
+
+STRETCH_SECONDS = 0.004
+"""What comes in meanwhile waits for so long."""
 
 
 class Turns:
     """The turns of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, stretch_seconds: float = STRETCH_SECONDS) -> None:
+        self._stretch_seconds = stretch_seconds
         self._queue: FairQueue[None] = FairQueue()
         self._is_granting = False
+        self._began_at: float | None = None
+        """When the first large operation of this round began to work."""
 
     async def next(self, caller: Hashable) -> None:
-        """Return when it is this caller's turn."""
+        """Return when it is this caller's turn, which may be at once."""
+        if self._may_go_on():
+            return
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
         self._queue.add(caller, turn)
@@ -29,6 +40,17 @@ class Turns:
             self._is_granting = True
             loop.call_soon(self._grant, loop)
         await turn
+
+    def _may_go_on(self) -> bool:
+        now = monotonic()
+        if self._began_at is None:
+            self._began_at = now
+            asyncio.get_running_loop().call_soon(self._end_round)
+            return self._stretch_seconds > 0
+        return now - self._began_at < self._stretch_seconds
+
+    def _end_round(self) -> None:
+        self._began_at = None
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:
         found = self._queue.next()

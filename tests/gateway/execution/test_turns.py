@@ -22,7 +22,7 @@ class Counted(Turns):
     """Turns that are noted down."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(stretch_seconds=0)
         self.given: list[Hashable] = []
 
     async def next(self, caller: Hashable) -> None:
@@ -56,7 +56,7 @@ def given(engine: Engine) -> int:
 
 
 async def test_one_piece_runs_in_a_round_of_the_event_loop_and_callers_take_turns() -> None:
-    turns, ran = Turns(), []
+    turns, ran = Turns(stretch_seconds=0), []
 
     async def work(caller: str, name: str) -> None:
         for _ in range(2):
@@ -78,8 +78,20 @@ async def test_one_piece_runs_in_a_round_of_the_event_loop_and_callers_take_turn
     assert max(map(len, pieces)) == 1, "two pieces in one round"
 
 
+async def test_pieces_that_fit_into_the_stretch_of_a_round_run_at_once() -> None:
+    turns, ran = Turns(stretch_seconds=60), []
+
+    async def work(name: str) -> None:
+        for _ in range(3):
+            await turns.next("caller")
+            ran.append(name)
+
+    await asyncio.gather(work("a"), work("b"))
+    assert ran == ["a"] * 3 + ["b"] * 3
+
+
 async def test_a_turn_that_nobody_waits_for_any_more_is_not_given() -> None:
-    turns = Turns()
+    turns = Turns(stretch_seconds=0)
     first, second = [asyncio.create_task(turns.next(caller)) for caller in ("a", "b")]
     await asyncio.sleep(0)
     first.cancel()
