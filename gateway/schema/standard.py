@@ -29,9 +29,9 @@ from gateway.schema.argument import ById
 from gateway.schema.changed import changed
 from gateway.schema.entity import entity_of, id_of, ids_of
 from gateway.schema.link import Link
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 T = TypeVar("T")
 

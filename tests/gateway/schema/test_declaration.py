@@ -30,8 +30,8 @@ from gateway import (
 )
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.standard import Standard, parent_of
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 ID = strawberry.ID
 
