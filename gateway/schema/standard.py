@@ -266,7 +266,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
 
 async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
-    """Mark an object as deleted or not. One that is so already is given back as it is: asking twice does no harm."""
+    """Mark an object as deleted or not. If it already is as asked, it is returned unchanged."""
     id, expected = id_of(input.id), _expected(input)
     at = datetime.datetime.now(datetime.UTC) if deleted else None
     try:

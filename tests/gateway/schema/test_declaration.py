@@ -320,7 +320,7 @@ def test_conventional_fields_are_worded_as_a_person_would() -> None:
         "One of the caller's categories by its id",
         "Each change of the caller's categories",
         "An Attachment with its place in the list.",
-        "Only of this category;",
+        "Only changes of this category,",
         "categoryId: ID",
     ):
         assert said in sdl
