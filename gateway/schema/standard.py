@@ -99,7 +99,7 @@ async def create(
     object that another request made.
     """
     begins_with = begins_with or {}
-    row = {**remembered(values, *begins_with), **begins_with}
+    row = {**with_request_hash(values, *begins_with), **begins_with}
     try:
         return await db.insert(cls, row, for_show=True)
     except asyncpg.UniqueViolationError as error:
@@ -108,7 +108,7 @@ async def create(
     return await made_before(db, cls, row)
 
 
-def remembered(values: dict[str, Any], *also: Any) -> dict[str, Any]:
+def with_request_hash(values: dict[str, Any], *also: Any) -> dict[str, Any]:
     """The values of a new row with the hash of the request that they and `also` come to, if it names an id."""
     return {**values, COLUMN: request_hash(values, also)} if "id" in values else values
 
