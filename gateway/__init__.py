@@ -13,7 +13,16 @@ from gateway.schema.event import event
 from gateway.schema.link import many, maybe, one, page
 from gateway.schema.root import lookup, mutation, payload, query, subscription
 from gateway.schema.scalars import JSON, BigInt, Cursor
-from gateway.schema.standard import change, create, given, is_taken, made_before, remembered, require_version, standard
+from gateway.schema.standard import (
+    change,
+    create,
+    given,
+    is_taken,
+    made_before,
+    require_version,
+    standard,
+    with_request_hash,
+)
 from gateway.schema.typing import enum_type, input_type, object_type
 
 __all__ = [
@@ -50,9 +59,9 @@ __all__ = [
     "page",
     "payload",
     "query",
-    "remembered",
     "require_version",
     "sql",
     "standard",
     "subscription",
+    "with_request_hash",
 ]

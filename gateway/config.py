@@ -49,6 +49,12 @@ class ConfigError(Refusal):
     exit_status = 2
 
 
+def default_data_dir() -> Path:
+    """The user's data directory; for root, one outside of its home unless an earlier version has put data there."""
+    own = user_data_path("parley")
+    return ROOTS_DIRECTORY if os.geteuid() == 0 and not own.exists() else own
+
+
 class Settings(BaseSettings):
     """Everything that an operator can choose."""
 
@@ -72,7 +78,7 @@ class Settings(BaseSettings):
         "`parley migrate` needs it, and `parley serve` migrates at start when it is given.",
     )
     data_dir: Path = Field(
-        default_factory=lambda: default_data_dir(),
+        default_factory=default_data_dir,
         description="Directory of the embedded database and of the signing keys. Root's own home is closed to the "
         "account that runs the database for root.",
         json_schema_extra={"shown": f"the user's data directory, `{ROOTS_DIRECTORY}` for root"},
@@ -301,12 +307,6 @@ class Settings(BaseSettings):
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
-
-
-def default_data_dir() -> Path:
-    """Where earlier versions have put root's data, it stays."""
-    own = user_data_path("parley")
-    return ROOTS_DIRECTORY if os.geteuid() == 0 and not own.exists() else own
 
 
 def read_settings(**given: Any) -> Settings:

@@ -18,7 +18,15 @@ class FairQueue(Generic[T]):
         """By owner, the one to be served next first."""
 
     def __len__(self) -> int:
-        return sum(not waiter.done() for line in self._lines.values() for waiter in line)
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[Hashable, int]:
+        """How many wait, by owner."""
+        return {owner: sum(not waiter.done() for waiter in line) for owner, line in self._lines.items()}
+
+    def last(self, owner: Hashable) -> asyncio.Future[T]:
+        """Of an owner's waiters, the one who came last."""
+        return next(waiter for waiter in reversed(self._lines[owner]) if not waiter.done())
 
     def __bool__(self) -> bool:
         """Whether anyone may be waiting: False is certain."""

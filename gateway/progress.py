@@ -66,12 +66,13 @@ def bar(text: str, total: int) -> Iterator[Advance]:
             yield lambda amount: progress.advance(task, amount)
         _done(console, text, started)
     else:
-        done = [0]
+        done = 0
 
         def advance(amount: int) -> None:
-            done[0] += amount
+            nonlocal done
+            done += amount
 
-        with _repeated(text, started, lambda: {"percent": min(100, 100 * done[0] // max(total, 1))}):
+        with _repeated(text, started, lambda: {"percent": min(100, 100 * done // max(total, 1))}):
             yield advance
 
 

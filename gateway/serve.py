@@ -14,8 +14,8 @@ from gateway.config import Settings
 from gateway.data.opening import OpenDatabase, open_database
 from gateway.event_loop import begin_to_serve
 from gateway.exposition import Collect, Readings, exposed
+from gateway.free_port import require_free
 from gateway.progress import tell, unless_quick
-from gateway.shared_port import require_free
 from gateway.stop import Stop, StoppedAtOnceError
 from gateway.telemetry import writes_json
 from gateway.tracing import require_tracing

@@ -8,30 +8,18 @@ process that died is there for its successor.
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import http.client
 import socket
 import sys
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from gateway.refusal import Refusal
 
 QUEUE = 128
 """Connections that wait to be accepted, as many as asyncio lets wait."""
-
-SERVICE = "parley"
-"""What `/healthz` calls itself, by which one Parley knows another."""
-
-LONGEST_ANSWER = 1024
-
-PATIENCE_SECONDS = 5
-"""How long whoever listens on our port may take to say who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +41,7 @@ class SharedPort:
             for family, *_, (name, _port, *rest) in socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             ):
-                with _bound(family, (name, port, *rest)) as free:
+                with bound(family, (name, port, *rest)) as free:
                     port = free.getsockname()[1]
                 found.append((family, (name, port, *rest)))
         except OSError as error:
@@ -65,7 +53,7 @@ class SharedPort:
         opened: list[socket.socket] = []
         try:
             for family, address in self.addresses:
-                opened.append(_bound(family, address, shared=True))
+                opened.append(bound(family, address, shared=True))
                 opened[-1].listen(QUEUE)
         except OSError as error:
             close(opened)
@@ -76,7 +64,7 @@ class SharedPort:
 def site(runner: web.BaseRunner, host: str, port: int) -> web.BaseSite:
     """Where a runner listens in a single process. Starting it raises `OSError` when that cannot be had."""
     if _is_every_interface(host):
-        return web.SockSite(runner, _bound(socket.AF_INET6, (host, port, 0, 0)))
+        return web.SockSite(runner, bound(socket.AF_INET6, (host, port, 0, 0)))
     return web.TCPSite(runner, host, port)
 
 
@@ -84,44 +72,6 @@ def close(sockets: list[socket.socket]) -> None:
     """Stop to listen. What waited to be accepted is refused, unless another process has the same sockets."""
     for each in sockets:
         each.close()
-
-
-async def require_free(host: str, port: int, *, setting: str = "PARLEY_PORT") -> None:
-    """Raise a `Refusal` where something listens on this port already, which says so if that is Parley."""
-    problem = await asyncio.to_thread(_problem_with, host, port)
-    if problem is None:
-        return
-    if problem.errno == errno.EADDRINUSE and await asyncio.to_thread(_parley_answers, host, port):
-        raise Refusal(f"Parley already runs on {host} port {port}. Stop it first, or set {setting} to another port.")
-    raise cannot_listen(host, port, problem, setting) from problem
-
-
-def _problem_with(host: str, port: int) -> OSError | None:
-    """Why nobody can listen there. That a machine lacks one of the addresses of a name is no reason."""
-    problems: list[OSError] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        return error
-    for family, *_, (name, number, *rest) in found:
-        try:
-            _bound(family, (name, number, *rest)).close()
-        except OSError as error:
-            problems.append(error)
-    taken = [each for each in problems if each.errno in (errno.EADDRINUSE, errno.EACCES)]
-    return next(iter(taken or (problems if len(problems) == len(found) else [])), None)
-
-
-def _parley_answers(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=PATIENCE_SECONDS)
-    try:
-        connection.request("GET", "/healthz")
-        answer = orjson.loads(connection.getresponse().read(LONGEST_ANSWER))
-        return isinstance(answer, dict) and answer.get("service") == SERVICE
-    except (OSError, ValueError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def reachable(host: str) -> str:
@@ -142,7 +92,8 @@ def _is_every_interface(host: str) -> bool:
         return False
 
 
-def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:
+def bound(family: socket.AddressFamily, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:
+    """A socket at an address. Raises `OSError` when that cannot be had."""
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

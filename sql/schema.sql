@@ -22,6 +22,20 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
+-- function add_request_hash(text)
+
+CREATE FUNCTION parley.add_request_hash(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS request_hash bigint', table_name);
+    EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
+        'Hash of the values in the request that created the row; null if the request named no id.');
+END
+$$;
+
+ALTER FUNCTION parley.add_request_hash(table_name text) OWNER TO parley_owner;
+
 -- function carried(text, text[])
 
 CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
@@ -938,8 +952,9 @@ CREATE FUNCTION parley.links_of(table_name text) RETURNS TABLE(constraint_name t
     LANGUAGE sql STABLE
     AS $$
     SELECT
-        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
-        pairs.old_key, pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
+        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key,
+        can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key, pairs.old_key,
+        pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
     FROM pg_constraint AS con
     JOIN pg_class AS parent ON parent.oid = con.confrelid
     -- That a user's rows are those of a user who is there is proven when they sign in.
@@ -1454,20 +1469,6 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
 
--- function remembers_requests(text)
-
-CREATE FUNCTION parley.remembers_requests(table_name text) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS request_hash bigint', table_name);
-    EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
-        'Hash of the values in the request that created the row; null if the request named no id.');
-END
-$$;
-
-ALTER FUNCTION parley.remembers_requests(table_name text) OWNER TO parley_owner;
-
 -- function rule_of_new(text, text)
 
 CREATE FUNCTION parley.rule_of_new(table_name text, condition text) RETURNS text
@@ -1616,7 +1617,7 @@ CREATE FUNCTION parley.tenant_table(table_name text, carry text[] DEFAULT '{}'::
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    PERFORM remembers_requests(table_name);
+    PERFORM add_request_hash(table_name);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
@@ -3332,6 +3333,10 @@ ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
+-- acl FUNCTION add_request_hash(table_name text)
+
+REVOKE ALL ON FUNCTION parley.add_request_hash(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
@@ -3492,10 +3497,6 @@ REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
-
--- acl FUNCTION remembers_requests(table_name text)
-
-REVOKE ALL ON FUNCTION parley.remembers_requests(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION rule_of_new(table_name text, condition text)
 

@@ -64,6 +64,7 @@ def limits_table() -> str:
         ("root fields, and aliases, of an operation", f"{limits.root_fields} and {limits.aliases}"),
         ("objects that an operation may ask for, by the sizes of its pages", f"{limits.objects:,}"),
         ("bytes that an operation reads from the database and answers", f"{given['max_operation_bytes'].default:,}"),
+        ("queries and mutations of one user at a time", f"{given['max_operations_per_user'].default}"),
         ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
         ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
         ("a URL, and each header, of a request", f"{MAX_LINE_BYTES:,} bytes"),

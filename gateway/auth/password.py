@@ -18,7 +18,7 @@ from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import ARGON2_VERSION
 
 from gateway.auth.common_password import COMMON_PASSWORDS
-from gateway.auth.turns import Turns
+from gateway.auth.password_threads import PasswordThreads
 
 SHORTEST = 10
 LONGEST = 1024
@@ -32,7 +32,7 @@ class Caller(NamedTuple):
     network: str
 
 
-NOBODY = Caller("sign-in", "")
+UNKNOWN = Caller("sign-in", "")
 
 
 def check_password(password: str, *, email: str) -> str | None:
@@ -63,22 +63,22 @@ class PasswordHasher:
         """At most `threads` passwords are worked on; `waiting` more sign-ins wait, and as many sign-ups."""
         self._argon2 = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._nobody = _unmatched_hash(self._argon2)
-        self._turns = Turns(threads, waiting, "password")
+        self._threads = PasswordThreads(threads, waiting)
 
-    async def hash(self, password: str, caller: Caller = NOBODY) -> str:
+    async def hash(self, password: str, caller: Caller = UNKNOWN) -> str:
         """The hash to store, with its parameters and salt in it. Raises Overloaded if the queue is full."""
-        return await self._turns.run(*caller, lambda: self._argon2.hash(_encoded(password)))
+        return await self._threads.run(*caller, lambda: self._argon2.hash(_encoded(password)))
 
-    async def verify(self, stored: str | None, password: str, caller: Caller = NOBODY) -> bool:
+    async def verify(self, stored: str | None, password: str, caller: Caller = UNKNOWN) -> bool:
         """Whether the password is the one that was hashed.
 
         None stands for an unknown user: the answer is False after as much work as for a known one, so that
         the time does not tell which accounts exist. Raises Overloaded if the queue is full.
         """
         if stored is None or len(password) > LONGEST:
-            await self._turns.run(*caller, lambda: self._matches(self._nobody, ""))
+            await self._threads.run(*caller, lambda: self._matches(self._nobody, ""))
             return False
-        return await self._turns.run(*caller, lambda: self._matches(stored, password))
+        return await self._threads.run(*caller, lambda: self._matches(stored, password))
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether the hash has other parameters than today's: hash again while the password is at hand."""
@@ -86,7 +86,7 @@ class PasswordHasher:
 
     def close(self) -> None:
         """Cancel those who wait, and wait for the work in hand (tens of milliseconds)."""
-        self._turns.close()
+        self._threads.close()
 
     def _matches(self, stored: str, password: str) -> bool:
         try:

@@ -224,7 +224,7 @@ class Connection(web.RequestHandler):
 
     @property
     def rests(self) -> tuple[bool, float] | None:
-        """None while it is used. Goes first what was idle longest, and last what a request begins to come on."""
+        """Orders connections to make room: idle longest first, those with a begun request last. None while in use."""
         if self._answering is not None or self._owed or self._upgraded:
             return None
         return self._has_begun_head, self._next_keepalive_close_time

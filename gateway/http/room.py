@@ -32,7 +32,7 @@ class Plain(Protocol):
 
     @property
     def rests(self) -> tuple[bool, float] | None:
-        """What goes first has the least; None while a request is answered."""
+        """What is sorted by: the connection with the least is closed first. None while a request is answered."""
 
     def retire(self) -> None:
         """Close it."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
+from gateway.free_port import SERVICE
 from gateway.http.admission import Admission
 from gateway.http.answer import Events, events_accepted
 from gateway.http.clock import SystemClock
@@ -27,7 +28,6 @@ from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
 from gateway.http.websocket import WebsocketEndpoint
 from gateway.http.wire import COMMON_HEADERS
 from gateway.live.live import Live
-from gateway.shared_port import SERVICE
 
 # How long a refused body is still read, so that its sender gets to see the refusal.
 LINGERING_SECONDS = 2.0

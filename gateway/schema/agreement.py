@@ -22,8 +22,8 @@ from gateway.schema.declaration import orders
 from gateway.schema.entity import Entity
 from gateway.schema.event import Event
 from gateway.schema.link import Link
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.scalars import JSON, BigInt
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 HELD_AS: dict[Any, tuple[str, ...]] = {
     UUID: ("uuid",),

@@ -24,8 +24,8 @@ from gateway.schema.typing import object_type
 DESCRIPTION = """\
 Parley: a user's conversations with AI models, with their messages, tool executions, context optimizations and usage.
 
-`signIn` gives an access token, which goes into the header `Authorization: Bearer <token>`; every caller sees their own
-data alone. Ids are UUIDs, which clients may choose: a mutation that is sent again with the same id and values is done
+`signIn` gives an access token, which goes into the header `Authorization: Bearer <token>`; callers see only their own
+data. Ids are UUIDs, which clients may choose: a mutation that is sent again with the same id and values is done
 once. A mutation answers with what it changed, or in `userErrors` with every mistake that a person can mend. Lists are
 pages, forwards by `first` and `after` or backwards by `last` and `before`. Each event of a subscription has a `cursor`,
 from which a later one resumes as `after`."""

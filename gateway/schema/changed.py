@@ -33,7 +33,7 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
     if parent is not None:
         link, to = parent
         table, noun = entity_of(to).table, describe.words(to)
-        narrowed = f"Only of this {noun}; of all if left out. What moves out of it is included."
+        narrowed = f"Only changes of this {noun}, those that move something out of it included; of all if left out."
         narrowing = {link.key: Annotated[strawberry.ID | None, strawberry.argument(description=narrowed)]}
 
     async def watch(info: Any, after: Any = None, **named: Any) -> Any:

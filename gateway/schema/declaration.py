@@ -31,9 +31,9 @@ from gateway.schema.cursor import can_hold
 from gateway.schema.entity import Entity, entity_of, is_optional, kind_of
 from gateway.schema.event import OF_CHANGE, event_of
 from gateway.schema.link import Link
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.scalars import JSON, BigInt, Cursor
 from gateway.schema.standard import Standard
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 _COMPARED = {int, BigInt, float, decimal.Decimal, datetime.datetime, datetime.date, str}
 """Kinds of columns that are compared as larger and smaller."""

@@ -29,9 +29,9 @@ from gateway.schema.argument import ById
 from gateway.schema.changed import changed
 from gateway.schema.entity import entity_of, id_of, ids_of
 from gateway.schema.link import Link
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.root import lookup, mutation
 from gateway.schema.scalars import BigInt
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ async def create(
     object that another request made.
     """
     begins_with = begins_with or {}
-    row = {**remembered(values, *begins_with), **begins_with}
+    row = {**with_request_hash(values, *begins_with), **begins_with}
     try:
         return await db.insert(cls, row, for_show=True)
     except asyncpg.UniqueViolationError as error:
@@ -108,7 +108,7 @@ async def create(
     return await made_before(db, cls, row)
 
 
-def remembered(values: dict[str, Any], *also: Any) -> dict[str, Any]:
+def with_request_hash(values: dict[str, Any], *also: Any) -> dict[str, Any]:
     """The values of a new row with the hash of the request that they and `also` come to, if it names an id."""
     return {**values, COLUMN: request_hash(values, also)} if "id" in values else values
 
@@ -266,7 +266,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
 
 async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
-    """Mark an object as deleted or not. One that is so already is given back as it is: asking twice does no harm."""
+    """Mark an object as deleted or not. If it already is as asked, it is returned unchanged."""
     id, expected = id_of(input.id), _expected(input)
     at = datetime.datetime.now(datetime.UTC) if deleted else None
     try:

@@ -17,11 +17,11 @@ class ConversationOrder(enum.Enum):
     """The order of a list of conversations."""
 
     LAST_ACTIVITY = "-active_since"
-    """The one with the newest message first."""
+    """The conversation with the newest message first."""
     NEWEST = "-created_at"
-    """The one that was made last first."""
+    """Newest first."""
     OLDEST = "created_at"
-    """The one that was made first first."""
+    """Oldest first."""
 
 
 @input_type

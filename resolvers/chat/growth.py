@@ -63,8 +63,8 @@ class StartMessageInput:
 async def start_message(info: Info, input: StartMessageInput) -> Message:
     """Begin a message that grows by `appendMessage` until `finishMessage` or `cancelMessage`.
 
-    One to which nothing is appended for two minutes (the operator may set another time) ends as FAILED with the finish
-    reason `lease_expired`. It keeps its text and takes no more. To append an empty text at its end keeps it alive.
+    If nothing is appended for two minutes (a setting of the server), it ends as FAILED with the finish reason
+    `lease_expired`; it keeps its text and takes no more. Appending an empty text at its end keeps it alive.
     Sent again with the same id and values, it gives the same message, however far that has come.
     """
     begins_with = {"content": "", "status": MessageStatus.STREAMING}
@@ -131,7 +131,7 @@ async def _closed(context: Context, id: UUID) -> Conflict:
 
 
 def _as_it_is(message: Message) -> str:
-    """The status of a message, and the reason that its writer cannot know of."""
+    """The status of a message, with the reason where its writer cannot know it."""
     is_abandoned = message.finish_reason == "lease_expired"
     return message.status.value + (" (nothing was appended to it in time)" if is_abandoned else "")
 

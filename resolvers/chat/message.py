@@ -88,7 +88,7 @@ class Message(Node):
     model: str | None
     """The model that wrote it, which may not be the conversation's."""
     finish_reason: str | None
-    """Why the model stopped, such as `stop` or `length`; `lease_expired` if whoever wrote it went silent."""
+    """Why the model stopped, such as `stop` or `length`; `lease_expired` if nothing was appended in time."""
     processing_ms: int | None
     """How long the model took, in milliseconds."""
     relevance_score: float | None
@@ -123,7 +123,7 @@ class AddMessageInput:
     role: MessageRole
     """Who speaks."""
     content: str
-    """What is said: up to 262144 characters. A user's or system message without images or files needs some."""
+    """The text, up to 262144 characters. A user's or system message must have text, images or files."""
     id: strawberry.ID | None = strawberry.UNSET
     """The new message's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
     parent_id: strawberry.ID | None = strawberry.UNSET

@@ -26,8 +26,8 @@ from gateway import (
     mutation,
     one,
     page,
-    remembered,
     sql,
+    with_request_hash,
 )
 
 MOST_MESSAGES = 10_000
@@ -116,7 +116,7 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
     if len(ids) > MOST_MESSAGES:
         raise Invalid(f"At most {MOST_MESSAGES} messages can be named.", field="affected_message_ids")
     message_ids = sorted({id_of(id, "affected_message_ids") for id in ids})
-    row = remembered(given(input, without=("affected_message_ids",)), *message_ids)
+    row = with_request_hash(given(input, without=("affected_message_ids",)), *message_ids)
     try:
         async with info.context.transaction() as db:
             made = await db.insert(ContextOptimization, row)

@@ -248,7 +248,7 @@ class CancelToolExecutionInput(ToolMove):
 
 @mutation
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Let a pending execution run. The first decision stands. An agent's token does not do: a person decides."""
+    """Let a pending execution run. Only a person can approve: agents' tokens are refused. The first decision stands."""
     info.context.require_person("approve tool executions")
     return await _move(info, input, ToolStatus.APPROVED)
 
@@ -290,10 +290,10 @@ class RenewToolExecutionInput:
 
 @mutation
 async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
-    """Say that an execution still runs. It changes nothing that is shown, and may be sent as often as you like.
+    """Renew the lease of a running execution. No field of it changes, and you can send this as often as you like.
 
-    An execution that is neither renewed nor ended within two minutes of its start or its last renewal ends as FAILED
-    (the operator may set another time), and whoever ran it is refused. Renew it every 30 seconds.
+    An execution that is neither renewed nor ended within two minutes of its start or its last renewal (a setting of the
+    server) ends as FAILED, and its worker is refused from then on. Renew it every 30 seconds.
     """
     id = id_of(input.id)
     async with info.context.autocommit() as db:

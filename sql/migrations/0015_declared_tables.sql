@@ -77,39 +77,12 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION feed_function FROM PUBLIC;
 
--- Gives a table its fences: forced row-level security, the feed's triggers, and the runtime role's privileges.
--- `carry` names the columns whose values go into `changes.data`. The table also gets the column `request_hash`.
---
--- The row trigger runs BEFORE, and stamps a version even for an insert that ON CONFLICT then drops: do not use
--- ON CONFLICT on these tables; let the unique violation roll the version back.
-CREATE OR REPLACE FUNCTION tenant_table(
-    table_name text, carry text[] DEFAULT '{}', privileges text DEFAULT 'SELECT, INSERT, UPDATE'
-) RETURNS void LANGUAGE plpgsql
-AS $$
-BEGIN
-    PERFORM remembers_requests(table_name);
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
-    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
-    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
-    PERFORM feed_function(table_name, carry);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
-    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
-    EXECUTE format(
-        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
-END
-$$;
-
 SELECT feed_function('messages', '{conversation_id}');
 SELECT feed_function('tool_executions', '{conversation_id,status}');
 SELECT feed_function('tool_transitions', '{tool_execution_id,conversation_id,from_status,to_status}');
 SELECT feed_function('context_optimizations', '{conversation_id}');
 SELECT feed_function('context_optimization_messages', '{context_optimization_id,message_id}');
 SELECT feed_function('usage_logs', '{conversation_id}');
-
 
 -- A rule of a table, as an expression over the row NEW of a trigger. The server itself says which words of the text are
 -- columns: where a query reads a table besides another, it writes the table's name before them.

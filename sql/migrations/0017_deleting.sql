@@ -139,8 +139,9 @@ CREATE FUNCTION links_of(table_name text) RETURNS TABLE (
 ) LANGUAGE sql STABLE
 AS $$
     SELECT
-        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key, can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key,
-        pairs.old_key, pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
+        con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key,
+        can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key, pairs.old_key,
+        pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
     FROM pg_constraint AS con
     JOIN pg_class AS parent ON parent.oid = con.confrelid
     -- That a user's rows are those of a user who is there is proven when they sign in.
@@ -195,7 +196,7 @@ CREATE OR REPLACE FUNCTION tenant_table(
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN
-    PERFORM remembers_requests(table_name);
+    PERFORM add_request_hash(table_name);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
     EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
@@ -328,7 +329,6 @@ END
 $$;
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON conversations
     FOR EACH ROW EXECUTE FUNCTION conversations_change();
-
 
 -- `links` proves the conversation that a message moves to.
 DROP TRIGGER follow ON messages;

@@ -1,134 +1,35 @@
 """GraphiQL's page, used in a real browser by someone who has read nothing."""
 
 import asyncio
-import datetime
 import itertools
 import json
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from gateway import demo
 from gateway.auth import refresh
-from gateway.data.opening import OpenDatabase
-from gateway.http import graphiql
-from tests.browser.chromium import EXECUTABLE, Page, open_page
-from tests.database import Database
-from tests.serving import Client, Serving, serving_on
-
-if EXECUTABLE is None:
-    pytest.skip("no Chromium on this machine", allow_module_level=True)
-if not (graphiql.FOLDER / "node_modules").is_dir():
-    pytest.skip("GraphiQL's packages are not installed: make serve", allow_module_level=True)
-
-CONVERSATION = "01980000-0000-7000-8000-000000000001"
-WATCH_SOCKETS = """
-    window.sockets = [];
-    window.WebSocket = class extends WebSocket {
-      constructor(...how) { super(...how); sockets.push(this); }
-    };
-"""
-RESPONSE = "document.querySelector('.result-window .CodeMirror').CodeMirror.getValue()"
-EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
-VARIABLES = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[0].CodeMirror"
-VAULT = "import(document.querySelector('script[type=module]').src.replace('page.js', 'vault.js'))"
-EVENTS = "[...document.querySelectorAll('#live .run:first-child li')]"
-STATES = "[...document.querySelectorAll('#live .state')].map((state) => state.textContent)"
-ALL_CLOSED = "sockets.length && sockets.every((socket) => socket.readyState === WebSocket.CLOSED)"
-HEADERS = "document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[1].CodeMirror"
-
-
-@pytest.fixture(scope="module")
-async def serving(database: Database) -> AsyncIterator[Serving]:
-    """A gateway that offers the demo account."""
-    await demo.fill(OpenDatabase(database.runtime_url, database.owner_url))
-    with tempfile.TemporaryDirectory() as directory:
-        # The shortest life that there is: the page renews such a token before each request.
-        async with serving_on(database, Path(directory), demo=True, access_token_seconds=30) as made:
-            yield made
-
-
-@pytest.fixture
-async def agent(serving: Serving) -> Client:
-    """The demo account on another device."""
-    client = serving.anonymous()
-    account = {"email": demo.EMAIL, "password": demo.PASSWORD}
-    client.token = (await client.mutate("signIn", "accessToken", **account))["accessToken"]
-    return client
-
-
-@pytest.fixture
-async def page(serving: Serving, tmp_path: Path) -> AsyncIterator[Page]:
-    # Asking for the gateway here lets the browser go first, so that no socket keeps the gateway waiting.
-    async with open_page(tmp_path / "profile") as page:
-        await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_SOCKETS)
-        yield page
-
-
-async def visit(page: Page, url: str) -> None:
-    await page.call("Page.navigate", url=url)
-    await page.until("document.querySelector('.graphiql-execute-button') && document.forms[0].email.value")
-
-
-async def sign_in(page: Page) -> None:
-    await page.evaluate("document.forms['sign-in'].requestSubmit()")
-    await page.until("document.querySelector('header').innerText.includes('Signed in as demo@parley.example')")
-
-
-async def kept(page: Page) -> Any:
-    """The tokens that the browser keeps."""
-    return await page.evaluate(f"{VAULT}.then((vault) => vault.read())")
-
-
-async def choose_tab(page: Page, operation: str) -> None:
-    tabs = "[...document.querySelectorAll('.graphiql-tab-button')]"
-    await page.evaluate(f"{tabs}.find((tab) => tab.textContent === '{operation}').click()")
-    await ready(page, operation)
-
-
-async def ready(page: Page, operation: str) -> None:
-    """Until the editor has parsed the tab's text, GraphiQL would run the operation of the tab before."""
-    await page.until(f"{EDITOR}.operationName === '{operation}'")
-
-
-async def run(page: Page) -> None:
-    await page.evaluate("document.querySelector('.graphiql-execute-button').click()")
-
-
-async def watch(page: Page, after: str) -> None:
-    """Start "Watch live" from a cursor, so that it does not matter when the gateway gets to it."""
-    await choose_tab(page, "WatchLive")
-    variables = json.dumps({"conversationId": CONVERSATION, "after": after}, indent=2)
-    await page.evaluate(f"{VARIABLES}.setValue({json.dumps(variables)})")
-    await run(page)
-
-
-async def listed(page: Page, content: str) -> Any:
-    """The data of the event with this content, once the panel lists it."""
-    event = f"{EVENTS}.map((item) => item.querySelector('code').textContent).find((text) => text.includes('{content}'))"
-    await page.until(event)
-    return json.loads(await page.evaluate(event))
-
-
-@asynccontextmanager
-async def another_window(page: Page) -> AsyncIterator[Page]:
-    async with page.another_window() as other:
-        await other.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH_SOCKETS)
-        yield other
-
-
-async def feed_cursor(agent: Client) -> str:
-    cursor: str = (await agent.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
-    return cursor
-
-
-async def send(agent: Client, content: str) -> None:
-    await agent.make("addMessage", "message", conversationId=CONVERSATION, role="ASSISTANT", content=content)
+from tests.browser.chromium import Page
+from tests.browser.graphiql_page import (
+    EDITOR,
+    EVENTS,
+    HEADERS,
+    RESPONSE,
+    VAULT,
+    another_window,
+    choose_tab,
+    feed_cursor,
+    kept,
+    listed,
+    ready,
+    run,
+    send,
+    sign_in,
+    visit,
+    watch,
+)
+from tests.serving import Client, Serving
 
 
 async def test_signing_in_with_the_bar_shows_the_inbox_and_the_schema(page: Page, serving: Serving) -> None:
@@ -155,105 +56,6 @@ async def test_wrong_password_is_said_in_words(page: Page, serving: Serving) -> 
     await page.evaluate("document.forms['sign-in'].password.value = 'wrong'")
     await page.evaluate("document.forms['sign-in'].requestSubmit()")
     await page.until("document.querySelector('[role=alert]').innerText.length > 10")
-
-
-async def test_subscription_goes_on_from_its_last_event(page: Page, serving: Serving, agent: Client) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    start = await feed_cursor(agent)
-    await watch(page, start)
-    await send(agent, "before the break")
-    seen = (await listed(page, "before the break"))["messageAdded"]["cursor"]
-
-    await page.evaluate("sockets.at(-1).close(4000)")
-    await send(agent, "during the break")
-    await listed(page, "during the break")
-    asked = [frame["payload"]["variables"]["after"] for frame in page.frames_sent if frame["type"] == "subscribe"]
-    assert asked == [start, seen]
-
-
-async def test_subscription_goes_on_while_another_tab_runs(page: Page, serving: Serving, agent: Client) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    await page.until(f"{STATES}.join() === 'listening'")
-    await choose_tab(page, "Send")
-    await run(page)
-    await page.until(f"{RESPONSE}.includes('userErrors')")
-    await listed(page, "Hello from GraphiQL")
-    await choose_tab(page, "Inbox")
-    await run(page)
-    await page.until(f"{RESPONSE}.includes('totalCount')")
-    await send(agent, "after both")
-    await listed(page, "after both")
-    assert await page.evaluate(STATES) == ["listening"]
-
-
-async def test_each_event_is_listed_with_its_time_the_newest_first(page: Page, serving: Serving, agent: Client) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    for content in "first", "second":
-        await send(agent, content)
-        await listed(page, content)
-    events = await page.evaluate(f"{EVENTS}.map((item) => item.querySelector('code').textContent)")
-    assert [json.loads(event)["messageAdded"]["message"]["content"] for event in events] == ["second", "first"]
-    times = await page.evaluate(f"{EVENTS}.map((item) => item.querySelector('time').dateTime)")
-    assert times == sorted(times, reverse=True)
-    assert [datetime.datetime.fromisoformat(time).year for time in times] == [datetime.date.today().year] * 2
-    assert await page.evaluate("document.querySelector('#live .count').textContent") == "2 events"
-
-
-async def test_subscription_says_whether_it_listens_or_reconnects(page: Page, serving: Serving, agent: Client) -> None:
-    await visit(page, serving.url)
-    await page.evaluate("""
-        window.said = [];
-        new MutationObserver(() => {
-          const state = document.querySelector('#live .state')?.textContent;
-          if (state && state !== said.at(-1)) said.push(state);
-        }).observe(document.querySelector('#live'), { subtree: true, childList: true, characterData: true });
-    """)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    await page.until("said.at(-1) === 'listening'")
-    await page.evaluate("sockets.at(-1).close(4000)")
-    await page.until("said.at(-2) === 'reconnecting' && said.at(-1) === 'listening'")
-    assert await page.evaluate("said") == ["connecting", "listening", "reconnecting", "listening"]
-
-
-async def test_subscription_is_stopped_by_hand_and_closed(page: Page, serving: Serving, agent: Client) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    await page.until(f"{STATES}.join() === 'listening'")
-    await page.evaluate("document.querySelector('#live button').click()")
-    await page.until(f"{STATES}.join() === 'stopped' && {ALL_CLOSED}")
-    await page.evaluate("document.querySelector('#live button').click()")
-    await page.until("document.querySelector('#live').hidden")
-
-
-async def test_a_refused_subscription_says_why(page: Page, serving: Serving) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, "1.999999")
-    await page.until(f"{STATES}[0].startsWith('failed: ')")
-
-
-async def test_signing_out_stops_subscriptions_at_once_in_every_window(
-    page: Page, serving: Serving, agent: Client
-) -> None:
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    await page.until(f"{STATES}.join() === 'listening'")
-    async with another_window(page) as other:
-        await visit(other, serving.url)
-        await watch(other, await feed_cursor(agent))
-        await other.until(f"{STATES}.join() === 'listening'")
-        await other.evaluate("document.forms['signed-in'].requestSubmit()")
-        for window in page, other:
-            await window.until(f"{STATES}.join() === 'stopped: signed out' && {ALL_CLOSED}")
-            await window.until("!document.forms['sign-in'].hidden")
 
 
 async def test_windows_share_who_is_signed_in(page: Page, serving: Serving) -> None:

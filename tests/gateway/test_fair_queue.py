@@ -54,6 +54,15 @@ async def test_who_has_gone_is_passed_over_and_forgotten() -> None:
     assert not queue._lines
 
 
+async def test_counts_and_the_last_leave_out_who_has_gone() -> None:
+    queue: FairQueue[None] = FairQueue()
+    waiters = waiting(queue, "a", "b", "b", "b")
+    waiters["b1"].cancel()
+    waiters["b3"].cancel()
+    assert queue.counts() == {"a": 1, "b": 1}
+    assert queue.last("b") is waiters["b2"]
+
+
 async def test_who_may_not_be_served_keeps_the_place() -> None:
     queue: FairQueue[None] = FairQueue()
     waiters = waiting(queue, "a", "b", "b")

@@ -34,11 +34,11 @@ Answer = Callable[[], Any]
 
 
 class Object:
-    """An object some of whose fields never answer; that they were ended is noted."""
+    """An object some of whose fields never answer; those that are waited for are noted."""
 
-    def __init__(self, failing: Answer, ended: list[str]) -> None:
+    def __init__(self, failing: Answer, waited_for: list[str]) -> None:
         self._failing = failing
-        self._ended = ended
+        self._waited_for = waited_for
         self.__typename = "Thing"
 
     async def slow(self, _info: Any) -> str:
@@ -56,7 +56,7 @@ class Object:
     sure = nest
 
     def many(self, _info: Any) -> list[Object]:
-        return [Object(lambda: later(1), self._ended), self]
+        return [Object(lambda: later(1), self._waited_for), self]
 
     def node(self, _info: Any) -> dict[str, Any]:
         return {"__typename": "Thing", "slow": self.slow, "failing": self.failing}
@@ -68,10 +68,11 @@ class Object:
         return [self._never("number"), self._failing()]
 
     async def _never(self, name: str) -> str:
+        self._waited_for.append(name)
         try:
             await asyncio.Event().wait()
         finally:
-            self._ended.append(name)
+            self._waited_for.remove(name)
         raise AssertionError
 
 
@@ -111,11 +112,11 @@ PLACES = {
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("operation", PLACES)
 async def test_what_stands_beside_a_lost_value_is_ended(operation: str, answer: str) -> None:
-    ended: list[str] = []
     for breadth_first in (True, False):
+        waited_for: list[str] = []
         async with asyncio.timeout(5):
-            found = await data_of(operation, Object(ANSWERS[answer], ended), breadth_first=breadth_first)
-        assert found == PLACES[operation]
+            found = await data_of(operation, Object(ANSWERS[answer], waited_for), breadth_first=breadth_first)
+        assert (found, waited_for) == (PLACES[operation], [])
 
 
 async def data_of(operation: str, root: object, *, breadth_first: bool) -> Any:

@@ -19,7 +19,7 @@ from gateway.data.catalogue import Table, read_catalogue
 from gateway.data.opening import OpenDatabase
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
-from gateway.schema.mistake import WrongDeclaration
+from gateway.schema.wrong_declaration import WrongDeclaration
 from tests.database import Database
 from tests.serving import settings_for
 

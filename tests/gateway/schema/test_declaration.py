@@ -30,8 +30,8 @@ from gateway import (
 )
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
-from gateway.schema.mistake import WrongDeclaration
 from gateway.schema.standard import Standard, parent_of
+from gateway.schema.wrong_declaration import WrongDeclaration
 
 ID = strawberry.ID
 
@@ -320,7 +320,7 @@ def test_conventional_fields_are_worded_as_a_person_would() -> None:
         "One of the caller's categories by its id",
         "Each change of the caller's categories",
         "An Attachment with its place in the list.",
-        "Only of this category;",
+        "Only changes of this category,",
         "categoryId: ID",
     ):
         assert said in sdl

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.auth.turns import Turns
+from gateway.auth.password_threads import PasswordThreads
 from gateway.errors import Overloaded
 
 WAITING = 6
@@ -37,15 +37,15 @@ def work() -> Work:
 
 
 @pytest.fixture
-async def turns(work: Work) -> AsyncIterator[Turns]:
-    made = Turns(1, WAITING, "test")
+async def threads(work: Work) -> AsyncIterator[PasswordThreads]:
+    made = PasswordThreads(1, WAITING)
     yield made
     work.gate.set()
     made.close()
 
 
-async def begun(turns: Turns, work: Work, *jobs: tuple[str, str]) -> list[asyncio.Task[str]]:
-    tasks = [asyncio.create_task(turns.run(kind, caller, work.job(f"{kind} {caller}"))) for kind, caller in jobs]
+async def begun(threads: PasswordThreads, work: Work, *jobs: tuple[str, str]) -> list[asyncio.Task[str]]:
+    tasks = [asyncio.create_task(threads.run(kind, caller, work.job(f"{kind} {caller}"))) for kind, caller in jobs]
     await asyncio.sleep(0)
     return tasks
 
@@ -55,55 +55,55 @@ async def outcomes(tasks: list[asyncio.Task[str]]) -> list[str]:
     return [type(each).__name__ if isinstance(each, BaseException) else each for each in results]
 
 
-async def test_a_full_line_of_one_kind_leaves_the_next_turn_to_the_other(turns: Turns, work: Work) -> None:
-    ups = await begun(turns, work, *[("up", "a")] * (WAITING + 1))
-    ins = await begun(turns, work, *[("in", "b")] * 2)
+async def test_a_full_line_of_one_kind_leaves_the_next_turn_to_the_other(threads: PasswordThreads, work: Work) -> None:
+    ups = await begun(threads, work, *[("up", "a")] * (WAITING + 1))
+    ins = await begun(threads, work, *[("in", "b")] * 2)
     with pytest.raises(Overloaded):
-        await turns.run("up", "a", work.job("one too many"))
+        await threads.run("up", "a", work.job("one too many"))
     work.gate.set()
     await asyncio.gather(*ups, *ins)
     assert work.done[:5] == ["up a", "up a", "in b", "up a", "in b"]
 
 
-async def test_callers_of_a_kind_take_turns(turns: Turns, work: Work) -> None:
-    tasks = await begun(turns, work, *[("in", "a")] * 4, ("in", "b"), ("in", "c"))
+async def test_callers_of_a_kind_take_turns(threads: PasswordThreads, work: Work) -> None:
+    tasks = await begun(threads, work, *[("in", "a")] * 4, ("in", "b"), ("in", "c"))
     work.gate.set()
     await asyncio.gather(*tasks)
     assert work.done == ["in a", "in a", "in b", "in c", "in a", "in a"]
 
 
-async def test_in_a_full_line_who_has_most_makes_room_for_who_has_less(turns: Turns, work: Work) -> None:
-    many = await begun(turns, work, *[("in", "a")] * (WAITING + 1))
-    few = await begun(turns, work, *[("in", "b")] * 5)
+async def test_in_a_full_line_who_has_most_makes_room_for_who_has_less(threads: PasswordThreads, work: Work) -> None:
+    many = await begun(threads, work, *[("in", "a")] * (WAITING + 1))
+    few = await begun(threads, work, *[("in", "b")] * 5)
     work.gate.set()
     assert Counter(await outcomes(many)) == {"in a": WAITING + 1 - 3, "Overloaded": 3}
     assert Counter(await outcomes(few)) == {"in b": 3, "Overloaded": 2}
-    assert await turns.run("in", "a", work.job("next")) == "next"
+    assert await threads.run("in", "a", work.job("next")) == "next"
 
 
-async def test_who_gives_up_waiting_leaves_the_place_to_another(turns: Turns, work: Work) -> None:
-    working, *waiting = await begun(turns, work, *[("in", "a")] * (WAITING + 1))
+async def test_who_gives_up_waiting_leaves_the_place_to_another(threads: PasswordThreads, work: Work) -> None:
+    working, *waiting = await begun(threads, work, *[("in", "a")] * (WAITING + 1))
     waiting[0].cancel()
     await asyncio.wait([waiting[0]])
-    (late,) = await begun(turns, work, ("in", "a"))
+    (late,) = await begun(threads, work, ("in", "a"))
     work.gate.set()
     assert (await outcomes([working, *waiting, late])).count("in a") == WAITING + 1
 
 
-async def test_the_end_cancels_who_waits(turns: Turns, work: Work) -> None:
-    tasks = await begun(turns, work, ("in", "a"), ("in", "a"), ("up", "b"))
+async def test_the_end_cancels_who_waits(threads: PasswordThreads, work: Work) -> None:
+    tasks = await begun(threads, work, ("in", "a"), ("in", "a"), ("up", "b"))
     work.gate.set()
-    turns.close()
+    threads.close()
     assert (await outcomes(tasks))[1:] == ["CancelledError"] * 2
     with pytest.raises(RuntimeError, match="shutdown"):
-        await turns.run("in", "a", work.job("late"))
+        await threads.run("in", "a", work.job("late"))
 
 
-async def test_what_the_work_raises_is_for_who_asked(turns: Turns, work: Work) -> None:
+async def test_what_the_work_raises_is_for_who_asked(threads: PasswordThreads, work: Work) -> None:
     def fail() -> None:
         raise ValueError("wrong")
 
     with pytest.raises(ValueError, match="wrong"):
-        await turns.run("in", "a", fail)
+        await threads.run("in", "a", fail)
     work.gate.set()
-    assert await turns.run("in", "a", work.job("next")) == "next"
+    assert await threads.run("in", "a", work.job("next")) == "next"
