@@ -22,7 +22,8 @@ from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.rules import Rules
-from gateway.data.tenancy import Statements, Tenant
+from gateway.data.tenancy import Tenant
+from gateway.data.writing import Statements
 from gateway.errors import Forbidden, NotFound, Unauthenticated
 from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Operation

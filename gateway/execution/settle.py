@@ -16,9 +16,9 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, located_error
 
 from gateway.execution.compile import compile_read
+from gateway.execution.lists import Broken
 from gateway.execution.plan import Entry, Field, Selection
 from gateway.execution.run import ABANDONED, Failure, Scope
-from gateway.execution.shape import Broken
 
 Path = tuple[str | int, ...]
 

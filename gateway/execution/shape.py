@@ -7,8 +7,7 @@ is required and null is only noticed here; `settle.py` finds out what it means.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -20,11 +19,13 @@ from graphql import (
     Undefined,
     default_type_resolver,
 )
-from graphql.pyutils import inspect, is_async_iterable, is_awaitable, is_iterable
+from graphql.pyutils import inspect, is_async_iterable, is_iterable
 
+from gateway.execution.fate import Fate
 from gateway.execution.leaf import checked, writer
+from gateway.execution.lists import Broken, Spoilt, collected, collected_from
 from gateway.execution.plan import Field, Selection
-from gateway.execution.run import Failure, Fate, Run, Scope
+from gateway.execution.run import Failure, Run, Scope
 
 
 class Shape(Protocol):
@@ -309,11 +310,11 @@ class List:
 
     def _items_of(self, value: Any, field: Field) -> Any:
         if is_async_iterable(value):
-            return _collected_from(value, self.items.fails if self.items.required else None)
+            return collected_from(value, self.items.fails if self.items.required else None)
         if not is_iterable(value):
             message = f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'."
             raise GraphQLError(message)
-        return value if type(value) is list else _collected(value)
+        return value if type(value) is list else collected(value)
 
     def _lay_out(
         self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope, fate: Fate | None
@@ -351,62 +352,12 @@ class List:
         return state.merged(members)
 
 
-class Broken(list[Any]):
-    """A list that could only be read so far."""
-
-    def __init__(self, items: list[Any], error: Exception) -> None:
-        super().__init__(items)
-        self.error = error
-
-
-class Spoilt(list[Any]):
-    """A list that was not read on after an item that may not be null."""
-
-
 def _is_no(answer: Any) -> bool:
     return isinstance(answer, Failure) or not answer
 
 
 def _is_broken(found: Any) -> bool:
     return isinstance(found, Failure | Broken | Spoilt)
-
-
-def _collected(items: Iterable[Any]) -> list[Any]:
-    found = []
-    try:
-        for item in items:
-            found.append(item)  # noqa: PERF402 - what was read before it breaks counts
-    except Exception as error:  # noqa: BLE001 - the boundary of a field
-        return Broken(found, error)
-    return found
-
-
-async def _collected_from(items: AsyncIterable[Any], fails: Callable[[Any], bool] | None) -> list[Any]:
-    """The items, up to one that `fails`. An iterator that is not read to its end is closed."""
-    iterator = aiter(items)
-    found: list[Any] = []
-    try:
-        async for item in iterator:
-            found.append(item)
-            if fails is not None and not is_awaitable(item) and fails(item):
-                await _close(iterator)
-                return Spoilt(found)
-    except Exception as error:  # noqa: BLE001 - the boundary of a field
-        await _close(iterator)
-        return Broken(found, error)
-    except BaseException:
-        for item in found:
-            if (close := getattr(item, "close", None)) is not None and is_awaitable(item):
-                close()  # a coroutine that was never begun would warn of it
-        await _close(iterator)
-        raise
-    return found
-
-
-async def _close(iterator: Any) -> None:
-    if (close := getattr(iterator, "aclose", None)) is not None:
-        with suppress(Exception):
-            await close()
 
 
 def attempt(run: Run, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -22,7 +22,7 @@ import strawberry
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.data.request_hash import COLUMN, request_hash
-from gateway.data.tenancy import Statements
+from gateway.data.writing import Statements
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.schema import describe
 from gateway.schema.argument import ById
