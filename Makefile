@@ -84,7 +84,7 @@ clean: ## remove everything that make has made, but no data
 	find gateway resolvers tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: install
-install: $(PROJECT) $(MODULES)
+install: $(PROJECT) $(MODULES) ## install Parley into .venv, or what has changed
 
 # An interpreter that was compiled without profiles, as pyenv does it, takes a quarter more CPU for the same. So one that
 # was compiled with them goes first, as those of distributions and of the official images are; then whichever there is.

@@ -80,8 +80,10 @@ def reachable(host: str) -> str:
 
 
 def cannot_listen(host: str, port: int, error: OSError, setting: str = "PARLEY_PORT") -> Refusal:
-    """Says that an address cannot be had."""
-    return Refusal(f"Parley cannot listen on {host} port {port}: {error.strerror}. Set {setting}.")
+    """Says that an address cannot be had, and by which setting another is."""
+    is_about_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+    mended_by = setting if is_about_port else setting.replace("_PORT", "_HOST")
+    return Refusal(f"Parley cannot listen on {host} port {port}: {error.strerror}. Set {mended_by}.")
 
 
 def _is_every_interface(host: str) -> bool:

@@ -187,12 +187,12 @@ INSERT INTO tool_executions (user_id, conversation_id, message_id, tool_name)
 SELECT m.user_id, m.conversation_id, m.id, m.content FROM messages AS m;
 UPDATE tool_executions SET status = 'approved';
 UPDATE tool_executions SET status = 'executing' WHERE tool_name LIKE '%streaming';
-UPDATE messages SET deleted_at = now() WHERE content = 'kept complete';
-UPDATE conversations SET deleted_at = now() WHERE title = 'gone';
+UPDATE messages SET deleted_at = clock_timestamp() WHERE content IN ('gone failed', 'kept complete');
+UPDATE conversations SET deleted_at = clock_timestamp() WHERE title = 'gone';
 """
 AFTER = """
 SELECT m.content, m.status, t.status AS tool,
-    coalesce(t.deleted_at = coalesce(c.deleted_at, m.deleted_at), false) AS gone
+    coalesce(t.deleted_at = coalesce(m.deleted_at, c.deleted_at), false) AS gone
 FROM messages AS m
 JOIN conversations AS c ON c.id = m.conversation_id
 JOIN tool_executions AS t ON t.message_id = m.id

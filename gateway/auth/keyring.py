@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ def load_or_create(path: Path) -> KeyRing:
 def keys_in(path: Path) -> bytes:
     """The text of the file, for a backup. Raises KeyFileError if there is none, or it holds no usable keys."""
     with _told_to_operator(path):
+        if not path.exists():
+            raise KeyFileError(f"{path} does not exist. Name the file that parley serve uses.")
         _ring(_read(path))
         return path.read_bytes()
 
@@ -180,7 +183,7 @@ def _read(path: Path) -> list[_Jwk]:
     with path.open("rb") as file:
         # The group is let in: a secret that Kubernetes mounts for a non-root user is readable by group.
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o007:
-            raise KeyFileError(f"others may read or write {path}. Make it private: chmod 600.")
+            raise KeyFileError(f"others may read or write {path}. Make it private: chmod 600 {shlex.quote(str(path))}")
         text = file.read()
     try:
         keys = json.loads(text)["keys"]

@@ -78,9 +78,9 @@ VERIFIERS = "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT
 
 async def back_up(settings: Settings, path: Path) -> None:
     """Write a backup to a file, in place of what it held. Raises a `Refusal`, and leaves the file as it was."""
-    keys = keys_in(settings.signing_keys)
     if settings.embedded and settings.owner_url is None and not is_made(settings.data_dir):
         raise BackupError(f"There is no database in {settings.data_dir}. Set PARLEY_DATA_DIR or PARLEY_DATABASE_URL.")
+    keys = keys_in(settings.signing_keys)
     async with reached_database(settings) as database, owner_connection(database) as connection:
         await _refuse_half_a_view(connection)
         async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -21,6 +21,7 @@ from gateway.config import Settings
 from gateway.data.migrate import alone
 from gateway.data.migration import outstanding, read_migrations
 from gateway.data.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
+from gateway.data.powers import with_powers
 from gateway.data.queries import SQL_DIRECTORY
 from gateway.data.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
 from gateway.progress import bar, tell
@@ -107,13 +108,14 @@ async def _make_roles(connection: asyncpg.Connection, database: OpenDatabase, ma
     if runtime.password is None:
         verifiers = {role.name: role.verifier for role in manifest.roles}
         runtime = RuntimeRole(runtime.name, verifiers.get(runtime.name))
-    await prepare_roles(connection, runtime)
-    async with connection.transaction():
-        for role in manifest.roles:
-            await ensure_role(connection, role.name, "LOGIN" if role.login else "NOLOGIN", role.verifier)
-        for role in manifest.roles:
-            for above in role.member_of:
-                await ensure_member(connection, role.name, of=above)
+    async with with_powers(connection, [runtime.name, *(role.name for role in manifest.roles)]):
+        await prepare_roles(connection, runtime)
+        async with connection.transaction():
+            for role in manifest.roles:
+                await ensure_role(connection, role.name, "LOGIN" if role.login else "NOLOGIN", role.verifier)
+            for role in manifest.roles:
+                for above in role.member_of:
+                    await ensure_member(connection, role.name, of=above)
 
 
 async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:

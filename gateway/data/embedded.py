@@ -104,6 +104,8 @@ class EmbeddedDatabase:
 
     @classmethod
     def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
+        with _usable():
+            _require_directory(data_dir)
         account = server_account(data_dir / CLUSTER)
         account.require_passage(data_dir.resolve() / CLUSTER)
         directory = _made(data_dir, account)
@@ -150,7 +152,8 @@ class EmbeddedDatabase:
 
 def is_made(data_dir: Path) -> bool:
     """Whether there is a database in a data directory."""
-    return (data_dir / CLUSTER / "PG_VERSION").exists()
+    with _usable():
+        return (data_dir / CLUSTER / "PG_VERSION").exists()
 
 
 def pause(failures: int) -> float:
@@ -171,20 +174,33 @@ def _turn(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Raise an `EmbeddedDatabaseError` where the system does not let us at the data directory."""
+    try:
+        yield
+    except OSError as error:
+        raise EmbeddedDatabaseError(f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR.") from error
+
+
+def _require_directory(data_dir: Path) -> None:
+    for each in (data_dir, *data_dir.parents):
+        if each.exists() and not each.is_dir():
+            raise NotADirectoryError(f"{each} is not a directory")
+
+
 def _made(data_dir: Path, account: Account) -> Path:
     """The data directory, made if need be. One that is there stays as it is."""
     # An account that we borrow must get through, and can list none of it.
     mode = 0o711 if account.borrowed else 0o700
     missing = [each for each in (data_dir, *data_dir.parents) if not each.exists()]
-    try:
+    with _usable():
         for each in reversed(missing):
             each.mkdir(mode=mode, exist_ok=True)
             if account.borrowed:
                 each.chmod(mode)  # whatever the umask takes away
         if not os.access(data_dir, os.W_OK):
             raise PermissionError(f"{data_dir} is not writable")
-    except OSError as error:
-        raise EmbeddedDatabaseError(f"The data directory cannot be used: {error}. Set PARLEY_DATA_DIR.") from error
     return data_dir.resolve()
 
 

@@ -25,6 +25,7 @@ from gateway.data.migration import (
     outstanding,
     read_migrations,
 )
+from gateway.data.powers import with_powers
 from gateway.data.primary import Primary
 from gateway.data.roles import OWNER, SCHEMA, RuntimeRole, prepare_roles
 
@@ -74,7 +75,8 @@ async def migrate(
     connection: asyncpg.Connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS)
     try:
         async with alone(connection):
-            await _prepared(connection, runtime)
+            async with with_powers(connection, [runtime.name]):
+                await prepare_roles(connection, runtime)
             await _as_owner(connection)
             await _prepare_record(connection)
             wanted = outstanding(migrations, await applied_migrations(connection))
@@ -93,16 +95,6 @@ async def pending(connection: asyncpg.Connection, directory: Path | None = None)
     what PostgreSQL says of one that was never migrated, or to a role that was given no rights.
     """
     return outstanding(read_migrations(directory), await applied_migrations(connection), ahead_is_fine=True)
-
-
-async def _prepared(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
-    try:
-        await prepare_roles(connection, runtime)
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise MigrationError(
-            f"The role of PARLEY_OWNER_URL may not prepare the database: {error}. "
-            "It needs CREATEROLE, and to own the database, or to be a superuser."
-        ) from error
 
 
 @asynccontextmanager

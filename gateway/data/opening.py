@@ -19,13 +19,15 @@ from gateway.data.guard import refuse_unsafe
 from gateway.data.migrate import migrate, pending
 from gateway.data.migration import Migration
 from gateway.data.primary import Primary, hosts
-from gateway.data.roles import RuntimeRole
+from gateway.data.roles import RuntimeRole, quoted
 from gateway.progress import unless_quick
 from gateway.refusal import Refusal
 
 CONNECT_SECONDS = 10
 
 MIGRATE = "Run: parley migrate (with PARLEY_OWNER_URL and PARLEY_DATABASE_URL)"
+
+CHECK_OWNER = "Check the role and the password in PARLEY_OWNER_URL: this role has to exist before Parley migrates."
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -119,12 +121,12 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
 
 async def check(database: OpenDatabase) -> None:
     """Raise a `Refusal` unless the database is up to date, and safe to be served from."""
-    with _reaching(database.runtime_url):
+    with _reaching(database.runtime_url, _advice(database)):
         connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
             if missing := await _missing(connection, database):
                 names = ", ".join(migration.name for migration in missing)
-                raise Behind(f"The database lacks {names}. {MIGRATE}")
+                raise Behind(f"The database lacks {names}. {_migrate_it(database)}")
             await refuse_unsafe(connection)
         finally:
             await connection.close()
@@ -135,9 +137,15 @@ async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> li
     try:
         return await pending(connection)
     except asyncpg.UndefinedTableError as error:
-        raise Behind(f"The database at {where} was never migrated. {MIGRATE}") from error
+        raise Behind(f"The database at {where} was never migrated. {_migrate_it(database)}") from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise Behind(f"The database at {where} gives this role no rights: {_said(error)}. {MIGRATE}") from error
+
+
+def _migrate_it(database: OpenDatabase) -> str:
+    if database.owner_url is None:
+        return MIGRATE
+    return "PARLEY_OWNER_URL names another database, which is up to date. Name the same one in both."
 
 
 def _owner_url(database: OpenDatabase) -> str:
@@ -146,8 +154,20 @@ def _owner_url(database: OpenDatabase) -> str:
     return database.owner_url
 
 
+def _advice(database: OpenDatabase) -> str:
+    """What to do where the role that serves is not let in."""
+    # To a stranger, PostgreSQL says the same of a wrong password and of a role that is not there.
+    name = unquote(urlsplit(hosts(database.runtime_url)[0]).username or "")
+    makes_it = f"If the role does not exist, parley migrate makes it. {MIGRATE}. " if database.owner_url is None else ""
+    return (
+        f"{makes_it}If its password is not the one in PARLEY_DATABASE_URL, set it, since migrating does not change it: "
+        f"ALTER ROLE {quoted(name)} PASSWORD 'the one in the URL';"
+    )
+
+
 @contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def _reaching(url: str, advice: str = CHECK_OWNER) -> Iterator[None]:
+    """Raise a `Refusal` where the database is not reached. `advice` is what to do if the role is not let in."""
     try:
         yield
     except asyncpg.TargetServerAttributeNotMatched as error:
@@ -157,11 +177,7 @@ def _reaching(url: str) -> Iterator[None]:
     except asyncpg.InvalidCatalogNameError as error:
         raise Unreachable(f"PostgreSQL at {place(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        # To a stranger, PostgreSQL says the same of a wrong password and of a role that is not there.
-        raise Unreachable(
-            f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. Either the database was never migrated, "
-            f"which makes the role that serves, or the URL is wrong. {MIGRATE}"
-        ) from error
+        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {advice}") from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
 

@@ -20,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from gateway.refusal import Refusal
+
 OWNER = "parley_owner"
 RUNTIME = "parley_runtime"
 LOGIN = "parley_app"
@@ -33,6 +35,8 @@ SELECT has_database_privilege($1::name, oid, 'TEMPORARY') AND pg_has_role(datdba
 FROM pg_database
 WHERE datname = current_database()
 """
+
+ADMINISTERS = "SELECT rolsuper OR rolname = current_user FROM pg_roles WHERE rolname = $1"
 
 VERIFIER = re.compile(r"SCRAM-SHA-256\$\d+:[\w+/=]+\$[\w+/=]+:[\w+/=]+|md5[0-9a-f]{32}")
 """What PostgreSQL stores of a password, and takes in place of one."""
@@ -61,9 +65,12 @@ class RuntimeRole:
 async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
     """Make what is missing of the roles, the schema and the extensions. What is as it should be stays.
 
+    Raises a `Refusal`, and changes nothing, if the role that is to serve may administer.
+
     Roles belong to the whole server, so another database may be making them at this moment: whoever comes
     second starts again and finds them made.
     """
+    await _refuse_administrator(connection, runtime.name)
     for attempt in range(ATTEMPTS):
         try:
             async with connection.transaction():
@@ -77,6 +84,15 @@ async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) ->
             if attempt + 1 == ATTEMPTS or not _is_race(error):
                 raise
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311
+
+
+async def _refuse_administrator(connection: asyncpg.Connection, name: str) -> None:
+    # What serves gets settings of its own, which an administrator would have in every database of the server.
+    if await connection.fetchval(ADMINISTERS, name):
+        raise Refusal(
+            f"PARLEY_DATABASE_URL names the role {name}, which administers the server or this database. Name another "
+            f"one there, such as {LOGIN}: if it does not exist, it is made, with the password in the URL."
+        )
 
 
 async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:

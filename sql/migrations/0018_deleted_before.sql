@@ -26,16 +26,17 @@ BEGIN
         FROM conversations AS c
         WHERE c.user_id = owner_id AND c.deleted_at IS NOT NULL
             AND m.user_id = c.user_id AND m.conversation_id = c.id AND m.status = 'streaming';
-        UPDATE tool_executions AS t
-        SET deleted_at = c.deleted_at
-        FROM conversations AS c
-        WHERE c.user_id = owner_id AND c.deleted_at IS NOT NULL
-            AND t.user_id = c.user_id AND t.conversation_id = c.id AND t.deleted_at IS NULL;
+        -- First those of messages: a conversation that is restored must not bring back the tools of a deleted message.
         UPDATE tool_executions AS t
         SET deleted_at = m.deleted_at
         FROM messages AS m
         WHERE m.user_id = owner_id AND m.deleted_at IS NOT NULL
             AND t.user_id = m.user_id AND t.message_id = m.id AND t.deleted_at IS NULL;
+        UPDATE tool_executions AS t
+        SET deleted_at = c.deleted_at
+        FROM conversations AS c
+        WHERE c.user_id = owner_id AND c.deleted_at IS NOT NULL
+            AND t.user_id = c.user_id AND t.conversation_id = c.id AND t.deleted_at IS NULL;
         COMMIT;
     END LOOP;
 END

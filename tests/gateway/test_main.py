@@ -63,7 +63,19 @@ def test_keys_that_others_may_read_are_refused_without_a_traceback(empty_databas
     )
     assert result.returncode == 1
     assert result.stderr.startswith(f"parley: PARLEY_SIGNING_KEYS: others may read or write {keys}.")
+    assert result.stderr.endswith(f"chmod 600 {keys}\n")
     assert "Traceback" not in result.stderr
+
+
+def test_backup_without_the_keys_says_which_file_to_name(database: Database, tmp_path: Path) -> None:
+    result = parley(
+        *("backup", str(tmp_path / "backup")),
+        PARLEY_DATABASE_URL=database.runtime_url,
+        PARLEY_OWNER_URL=database.owner_url,
+        PARLEY_DATA_DIR=str(tmp_path),
+    )
+    keys = tmp_path / "signing-keys.json"
+    assert result.stderr.startswith(f"parley: PARLEY_SIGNING_KEYS: {keys} does not exist. Name the file")
 
 
 def test_unreachable_database_is_one_line_and_status_1() -> None:
@@ -105,7 +117,7 @@ def test_version_is_told() -> None:
         (("explain", "latin.graphql"), "latin.graphql is not UTF-8."),
         (("restore", "nowhere.backup"), "nowhere.backup cannot be read: No such file or directory."),
         (("restore", "latin.graphql"), "latin.graphql is not a backup of Parley, or it is damaged"),
-        (("backup", "nowhere/file"), "PARLEY_SIGNING_KEYS: "),
+        (("backup", "nowhere/file"), "There is no database in "),
         (("schema", "--write"), "schema.graphql cannot be written: Is a directory."),
         (("schema", "--check"), "schema.graphql cannot be read: Is a directory."),
         (("serv",), "argument command: invalid choice: 'serv'"),

@@ -64,15 +64,18 @@ def test_port_that_another_has_is_said_before_anything_is_made(
     assert not data.exists()
 
 
-def test_host_that_is_none_of_this_machine_is_said_before_anything_is_made(tmp_path: Path) -> None:
-    refused = parley(
-        "serve",
-        PARLEY_LOG_LEVEL="error",
-        PARLEY_HOST="192.0.2.1",
-        PARLEY_PORT="0",
-        PARLEY_DATA_DIR=str(tmp_path / "data"),
-    )
-    assert refused.stderr.startswith("parley: Parley cannot listen on 192.0.2.1 port 0: ")
+@pytest.mark.parametrize(
+    ("setting", "others"),
+    [("PARLEY_HOST", {"PARLEY_PORT": "0"}), ("PARLEY_METRICS_HOST", {"PARLEY_METRICS_PORT": "0"})],
+)
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_host_that_is_none_of_this_machine_is_said_before_anything_is_made(
+    setting: str, others: dict[str, Any], host: str, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"PARLEY_PORT": "0", setting: host, **others}
+    refused = parley("serve", PARLEY_LOG_LEVEL="error", PARLEY_DATA_DIR=str(tmp_path / "data"), **settings)
+    assert refused.stderr.startswith(f"parley: Parley cannot listen on {host} port 0: ")
+    assert refused.stderr.endswith(f" Set {setting}.\n")
     assert not (tmp_path / "data").exists()
 
 

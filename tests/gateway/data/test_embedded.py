@@ -16,7 +16,7 @@ import asyncpg
 import psutil
 import pytest
 
-from gateway.data.embedded import EmbeddedDatabase
+from gateway.data.embedded import EmbeddedDatabase, is_made
 from gateway.data.programs import EmbeddedDatabaseError
 from tests.database import data_directory
 
@@ -213,3 +213,26 @@ async def kill(embedded: EmbeddedDatabase) -> None:
     server = psutil.Process(embedded.process_id)
     server.kill()
     await asyncio.to_thread(server.wait)
+
+
+@pytest.mark.parametrize("below", ["", "further/down"])
+async def test_data_directory_that_is_a_file_is_named(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(EmbeddedDatabaseError, match=r"file is not a directory\. Set PARLEY_DATA_DIR"):
+        await EmbeddedDatabase.start(file / below, LITTLE)
+
+
+def test_data_directory_that_we_may_not_enter_is_named(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    who = os.geteuid()
+    if who == 0:
+        os.seteuid(65534)  # root may enter every directory
+    try:
+        with pytest.raises(EmbeddedDatabaseError, match=r"Permission denied: .* Set PARLEY_DATA_DIR"):
+            is_made(closed / "data")
+        with pytest.raises(EmbeddedDatabaseError, match=r"Permission denied: .* Set PARLEY_DATA_DIR"):
+            asyncio.run(EmbeddedDatabase.start(closed / "data", LITTLE))
+    finally:
+        os.seteuid(who)

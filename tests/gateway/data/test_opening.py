@@ -137,6 +137,28 @@ async def test_role_that_is_not_let_in_is_told_so(database: Database) -> None:
             pass
 
 
+async def test_role_that_is_not_let_in_is_told_what_would_mend_it(database: Database) -> None:
+    url = database.runtime_url.replace("parley_app", "stranger")
+    password = 'set it, since migrating does not change it: ALTER ROLE "stranger" PASSWORD'
+    with pytest.raises(Unreachable, match=f"parley migrate makes it.*{password}"):
+        async with open_database(settings_for(url)):
+            pass
+
+
+async def test_owner_that_is_not_let_in_is_not_told_to_migrate(database: Database) -> None:
+    url = database.owner_url.replace("postgres@", "stranger@")
+    with pytest.raises(Unreachable, match="Check the role and the password in PARLEY_OWNER_URL") as refused:
+        async with open_database(settings_for(database.runtime_url, url)):
+            pass
+    assert "parley migrate" not in str(refused.value)
+
+
+async def test_urls_of_two_databases_are_told_as_such(database: Database, empty_database: Database) -> None:
+    with pytest.raises(Behind, match=r"was never migrated\. PARLEY_OWNER_URL names another database"):
+        async with open_database(settings_for(empty_database.runtime_url, database.owner_url)):
+            pass
+
+
 async def test_migrating_without_a_role_that_may_is_a_question_of_settings(database: Database) -> None:
     with pytest.raises(ConfigError, match="PARLEY_OWNER_URL"):
         async with reached_database(settings_for(database.runtime_url)) as reached:
