@@ -198,7 +198,8 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
-            self._owed -= 1
+            # Counted, since aiohttp has queued here what came behind an upgrade that was declined.
+            self._owed = len(self._messages)
 
     def _begin(self, head: PlainHead, body: bytes) -> None:
         self._answering = self._loop.create_task(self._answer(head, body))
