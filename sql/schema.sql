@@ -320,14 +320,15 @@ BEGIN
     PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
     FROM jsonb_object_keys(caller) AS name;
     FOR lease IN
-        SELECT l.* FROM leases AS l WHERE l.user_id = ended_user_id AND l.until < at ORDER BY l.work_id LIMIT 100
+        SELECT l.* FROM leases AS l WHERE l.user_id = ended_user_id AND l.until < at ORDER BY l.work_id, l.kind LIMIT 100
     LOOP
         -- An append may be under way. What it renews is not ended.
         PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
         PERFORM FROM message_growths AS g
         WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
         FOR UPDATE;
-        DELETE FROM leases AS l WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.until < at;
+        DELETE FROM leases AS l
+        WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind AND l.until < at;
         CONTINUE WHEN NOT FOUND;
         ended_kind := lease.kind;
         ended_id := lease.work_id;
@@ -939,7 +940,7 @@ CREATE FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) RETURNS boole
     AS $$
 BEGIN
     UPDATE leases SET until = clock_timestamp() + length
-    WHERE user_id = owner_id AND user_id = tenant() AND work_id = working_id;
+    WHERE user_id = owner_id AND user_id = tenant() AND work_id = working_id AND kind = 'tool_executions';
     RETURN FOUND;
 END
 $$;
@@ -1178,7 +1179,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE leases AS l SET until = clock_timestamp() + l.length
-    WHERE l.user_id = owner_id AND l.work_id = growing_id
+    WHERE l.user_id = owner_id AND l.work_id = growing_id AND l.kind = 'messages'
     RETURNING l.length INTO allowed;
     UPDATE message_growths AS g SET renew_at = clock_timestamp() + allowed / 4
     WHERE g.user_id = owner_id AND g.message_id = growing_id AND allowed IS NOT NULL;
@@ -1290,9 +1291,9 @@ BEGIN
     END IF;
     IF NEW.status = 'streaming' THEN
         UPDATE leases AS l SET until = clock_timestamp() + l.length
-        WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id;
+        WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id AND l.kind = 'messages';
     ELSE
-        DELETE FROM leases AS l WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id;
+        DELETE FROM leases AS l WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id AND l.kind = 'messages';
     END IF;
     RETURN NEW;
 END
@@ -1665,7 +1666,8 @@ BEGIN
         INSERT INTO leases (user_id, work_id, kind, length, until)
         VALUES (NEW.user_id, NEW.id, 'tool_executions', lease_length(), clock_timestamp() + lease_length());
     ELSIF OLD.status = 'executing' THEN
-        DELETE FROM leases AS l WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id;
+        DELETE FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_executions';
     END IF;
     RETURN NULL;
 END
@@ -2637,7 +2639,7 @@ ALTER TABLE ONLY parley.feeds
 -- constraint leases leases_pkey
 
 ALTER TABLE ONLY parley.leases
-    ADD CONSTRAINT leases_pkey PRIMARY KEY (user_id, work_id);
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (user_id, work_id, kind);
 
 -- constraint logins logins_pkey
 

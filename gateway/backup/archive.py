@@ -29,7 +29,12 @@ MANIFEST, KEYS, DATABASE = "manifest.json", "signing-keys.json", "database.sql"
 COMPRESSION = 4
 BUFFER = 1 << 20
 
+MOST_AT_ONCE = 4 << 20
+"""Bytes of a member that is read as one."""
+
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
+NOT_OURS = (*DAMAGE, RuntimeError)
+"""Opening a member raises a `RuntimeError` too, where it is encrypted, or uses what Python does not know of ZIP."""
 
 
 class BackupError(Refusal):
@@ -71,11 +76,13 @@ class Manifest:
     @classmethod
     def read(cls, text: bytes) -> Manifest:
         """Raises `BackupError` for one that a later version has written."""
-        given: dict[str, Any] = orjson.loads(text)
+        given: dict[str, Any] = dict(orjson.loads(text))
         if given.pop("format") != FORMAT:
             raise BackupError(f"It was made by Parley {given.get('parley')}, which is newer than this one.")
         given["migrations"] = tuple(Applied(**each) for each in given["migrations"])
         given["roles"] = tuple(Role(**{**each, "member_of": tuple(each["member_of"])}) for each in given["roles"])
+        given["postgres"] = int(given["postgres"])
+        given["rows"] = {name: int(count) for name, count in dict(given["rows"]).items()}
         return cls(**given)
 
 
@@ -84,13 +91,24 @@ class Archive:
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
-        self.manifest = Manifest.read(file.read(MANIFEST))
-        self.keys = file.read(KEYS)
+        if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in file.infolist()):
+            raise ValueError("it is compressed in another way")
+        self.manifest = Manifest.read(self._read(MANIFEST))
+        self.keys = self._read(KEYS)
+
+    def _read(self, name: str) -> bytes:
+        if self._file.getinfo(name).file_size > MOST_AT_ONCE:
+            raise ValueError(f"{name} is too large")
+        return self._file.read(name)
 
     @contextlib.contextmanager
     def lines(self) -> Iterator[io.BufferedReader]:
         """The lines of the database's dump."""
-        with self._file.open(DATABASE) as member:
+        try:
+            opened_member = self._file.open(DATABASE)
+        except (*NOT_OURS, KeyError) as error:
+            raise _damaged(self._file.filename, error) from error
+        with opened_member as member:
             try:
                 # The module's own readline is written in Python, and a backup has many lines.
                 yield io.BufferedReader(cast("io.RawIOBase", member), BUFFER)
@@ -115,7 +133,7 @@ def opened(path: Path) -> Iterator[Archive]:
             archive = Archive(stack.enter_context(zipfile.ZipFile(path)))
         except OSError as error:
             raise BackupError(f"{path} cannot be read: {error.strerror or error}.") from error
-        except (*DAMAGE, KeyError, TypeError, ValueError) as error:
+        except (*NOT_OURS, KeyError, TypeError, ValueError) as error:
             raise _damaged(path, error) from error
         yield archive
 
@@ -143,6 +161,8 @@ class Draft:
 @contextlib.contextmanager
 def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
     """Write a backup, which takes its name at the end of the block if it then holds what the manifest says."""
+    if path.exists() and not path.is_file():
+        raise BackupError(f"{path} is not a file.")  # such as /dev/null, which would be replaced by one
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     except OSError as error:

@@ -6,6 +6,7 @@ which were given out stay good; cursors do not: they may name changes that came 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -31,6 +32,9 @@ CREATE_SCHEMA = f"CREATE SCHEMA {SCHEMA};\n".encode()
 
 TOO_NEW = b"SET transaction_timeout = 0;\n"
 """Every dump says so since PostgreSQL 17, and earlier servers do not know it. It is the default."""
+
+RESTRICTIONS = (b"\\restrict ", b"\\unrestrict ")
+"""What keeps psql from commands of its own, such as a shell: the dump's key is in the file, ours is not."""
 
 HOLDS_OTHER_TABLES = """
 SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p'))
@@ -134,10 +138,10 @@ async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:
 
 def script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
     """The dump, as one transaction of the owner's. What breaks off before its last line leaves nothing behind."""
-    yield f"BEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
+    yield f"\\restrict {secrets.token_hex(16)}\nBEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
     dropped = {CREATE_SCHEMA, TOO_NEW} if major < 17 else {CREATE_SCHEMA}
     for line in lines:
-        if tally.copying or line not in dropped:
+        if tally.copying or not (line in dropped or line.startswith(RESTRICTIONS)):
             yield line
     rows = orjson.dumps(manifest.rows).decode().replace("'", "''")
     yield f"SELECT set_config('parley.rows', '{rows}', true);\n".encode()

@@ -24,7 +24,14 @@ from gateway.http.client import as_address
 from gateway.http.endpoint import NeedsStream
 from gateway.http.head import END_OF_HEAD, PlainHead, request_bytes
 from gateway.http.intake import Intake
-from gateway.http.unreadable import LATE_HEAD, MAX_HEAD_BYTES, TOO_MANY_HEADERS, Unreadable, headers_for
+from gateway.http.unreadable import (
+    LATE_HEAD,
+    MAX_HEAD_BYTES,
+    NOT_HTTP,
+    TOO_MANY_HEADERS,
+    Unreadable,
+    headers_for,
+)
 
 if TYPE_CHECKING:
     from gateway.http.plain_server import Server
@@ -191,7 +198,8 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
-            self._owed -= 1
+            # Counted, since aiohttp has queued here what came behind an upgrade that was declined.
+            self._owed = len(self._messages)
 
     def _begin(self, head: PlainHead, body: bytes) -> None:
         self._answering = self._loop.create_task(self._answer(head, body))
@@ -341,8 +349,11 @@ class Connection(web.RequestHandler):
         if request.writer.output_size:
             raise ConnectionError("The answer has begun already.")
         endpoint, text = self._server.endpoint, b""
-        if status == 400 and self._unreadable is not None:
-            reply, text = endpoint.refuse(self._unreadable.refusal(), JSON), bytes(self._unreadable.text)
+        if status == 400:
+            # aiohttp itself reads what follows an upgrade that was declined, and says nothing of it before.
+            unreadable = self._unreadable
+            error, text = (NOT_HTTP, b"") if unreadable is None else (unreadable.refusal(), bytes(unreadable.text))
+            reply = endpoint.refuse(error, JSON)
         else:
             reply = respond(failed(exc if isinstance(exc, Exception) else RuntimeError(message)), JSON)
         cross_origin = headers_for(text, endpoint.options)

@@ -30,7 +30,7 @@ _DOT_ABOVE = "\u0307"
 _IOTA_BELOW = "\u0345"
 _MARKS = "[\u0300-\u036f]*"
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
-_MOST_TOGETHER = 6
+_MOST_TOGETHER = 4
 """Of more letters in a row that may be written as one, such as those of `ffi`, not all combinations are tried."""
 
 

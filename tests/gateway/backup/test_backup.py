@@ -275,6 +275,27 @@ async def test_rows_that_are_missing_from_a_backup_are_noticed_at_both_ends(
     assert "logins has" in await refused_restore(emptied, tmp_path / "other", cluster)
 
 
+async def test_backup_that_was_edited_runs_no_program(
+    serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
+) -> None:
+    file, edited, mark = tmp_path / "parley.backup", tmp_path / "edited.backup", tmp_path / "mark"
+    await parley("backup", str(file), **at(database, directory))
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(edited, "w") as target:
+        for name in source.namelist():
+            lines = source.read(name).splitlines(keepends=True)
+            if name == "database.sql":
+                lines = [line for line in lines if b"restrict " not in line]
+                lines.insert(0, f"\\! touch {mark}\n".encode())
+            target.writestr(name, b"".join(lines))
+    role = f"app_{uuid4().hex}"
+    async with new_database(cluster, "template0") as other:
+        own = at(other, tmp_path / "other") | {"PARLEY_DATABASE_URL": cluster.url(role, other.name)}
+        status, said = await parley("restore", str(edited), **own)
+        assert (status, "restricted" in said) == (1, True), said
+        assert await value(other.owner_url, "SELECT to_regclass('parley.feeds')") is None
+    assert not mark.exists()
+
+
 async def test_role_that_row_level_security_binds_makes_no_backup_until_it_is_given_what_is_advised(
     serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
 ) -> None:

@@ -260,6 +260,42 @@ async def test_the_caller_stays_who_it_was(
     assert await caller.fetchval(stamp) == "me agent"
 
 
+@pytest.mark.parametrize("first_kind", ["message", "tool"])
+async def test_a_message_and_an_execution_of_the_same_id_have_a_lease_each(
+    worker: Client, superuser: asyncpg.Connection, first_kind: str
+) -> None:
+    id = str(uuid.uuid4())
+    conversation = (await worker.make("createConversation", "conversation"))["id"]
+    proposal = {"id": id, "conversationId": conversation, "toolName": "search"}
+    await worker.make("proposeToolExecution", "toolExecution", **proposal)
+    await worker.make("approveToolExecution", "toolExecution", id=id)
+    begins = {
+        "message": ("startMessage", "message", {"id": id, "conversationId": conversation}),
+        "tool": ("startToolExecution", "toolExecution", {"id": id}),
+    }
+    for kind in sorted(begins, key=lambda kind: kind != first_kind):
+        field, of, values = begins[kind]
+        await worker.make(field, of, **values)
+    await worker.make("cancelMessage", "message", id=id)
+    assert await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id)) == [("tool_executions",)]
+    assert (await worker.mutate("renewToolExecution", id=id))["userErrors"] == []
+    await worker.make("completeToolExecution", "toolExecution", id=id)
+    assert await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id)) == []
+
+
+async def test_of_a_message_and_an_execution_of_the_same_id_one_is_ended(
+    worker: Client, processes: list[asyncpg.Connection], superuser: asyncpg.Connection
+) -> None:
+    execution = await running(worker)
+    conversation = (await worker.make("createConversation", "conversation"))["id"]
+    await worker.make("startMessage", "message", id=execution, conversationId=conversation)
+    silent = SILENT + " AND kind = 'tool_executions'"
+    assert await superuser.execute(silent, [uuid.UUID(execution)]) == "UPDATE 1"
+    assert [row["ended_kind"] for row in await processes[0].fetch(END)] == ["tool_executions"]
+    await appended(worker, execution, "still there")
+    assert (await worker.data(MESSAGE, id=execution))["message"]["status"] == "STREAMING"
+
+
 async def test_an_index_finds_what_is_abandoned(superuser: asyncpg.Connection) -> None:
     async with superuser.transaction():
         await superuser.execute("SET LOCAL enable_seqscan = off")

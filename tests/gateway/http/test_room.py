@@ -172,3 +172,16 @@ def test_newcomer_is_turned_away_on_uvloop_as_well() -> None:
             assert len(served.runner.app[ROOM]) == 1
 
     run(scenario())
+
+
+async def test_what_is_answered_behind_a_declined_upgrade_is_not_closed() -> None:
+    upgrade = b"GET /nowhere HTTP/1.1\r\nHost: gateway\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with serving(max_connections=1) as served, connected(served) as busy:
+        busy.send(upgrade + post(WAIT))
+        assert (await busy.answer())[0] == 404
+        await served.toy.listeners(1)
+        async with connected(served) as other:
+            await is_turned_away(other, 503)
+        served.runner.begin_to_stop()
+        served.toy.wake.set()
+        assert await busy.data() == {"data": {"wait": "woken"}}

@@ -138,6 +138,22 @@ async def test_what_is_no_http_is_refused_counted_and_not_logged(
     assert refused[400] == before + 3
 
 
+@pytest.mark.parametrize("line", ["CONNECT gateway:80 HTTP/1.1", "GET /nowhere HTTP/1.1"])
+@pytest.mark.parametrize("rest", [b"{}", b"\x00" * 100, b"GET / HTTP/9.9\r\n\r\n"])
+async def test_what_is_no_http_behind_a_declined_upgrade_is_refused_and_not_logged(
+    served: Served, line: str, rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(served) as raw:
+        raw.send(f"{line}\r\nHost: gateway\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n".encode() + rest)
+        status, _, _ = await raw.answer()
+        assert status == 404
+        status, _, body = await raw.answer()
+        assert status == 400
+        assert orjson.loads(body)["errors"][0]["message"] == "The request is not HTTP as it should be."
+        assert await raw.closed()
+    assert caplog.records == []
+
+
 async def test_head_that_is_too_large_in_small_pieces_does_not_end_others(served: Served) -> None:
     async with connected(served) as slow, connected(served) as other:
         line = b"X-Filler: " + b"x" * 990 + b"\r\n"
