@@ -55,7 +55,7 @@ class SocketOperations:
         task = self._by_id[operation_id] = self.start(self._operate(operation_id, operation))
         # Counted until its last message is sent: a client that does not read must not pile up answers here.
         running.add(task)
-        task.add_done_callback(running.discard)
+        task.add_done_callback(lambda ended: self._forget(operation_id, ended, running))
         return None
 
     async def stop(self, operation_id: str) -> None:
@@ -63,6 +63,12 @@ class SocketOperations:
         if (task := self._by_id.pop(operation_id, None)) is not None:
             task.cancel()
             await asyncio.wait([task])
+
+    def _forget(self, operation_id: str, task: asyncio.Task[None], running: set[asyncio.Task[None]]) -> None:
+        running.discard(task)
+        # One that was cancelled keeps what it was about to send, for as long as it is found here.
+        if self._by_id.get(operation_id) is task:
+            del self._by_id[operation_id]
 
     def _room_for(self, operation: Operation) -> set[asyncio.Task[None]]:
         """Those that run and count with the operation. Raises `Overloaded` if there may be no more of them.

@@ -98,7 +98,7 @@ class Runner:
         try:
             ran = await self._engine.run_events(self._operation, context, list(map(self._feed.event, changes)))
         except (Overloaded, Unavailable) as error:
-            return Ran([], error)
+            return Ran([], _apart(error))
         finally:
             await context.release()
         self._counts.errors.update(error["extensions"]["code"] for answer in ran.answers for error in answer.errors)
@@ -126,6 +126,12 @@ class Patience:
         if now > self._until or isinstance(_cause(error), TimedOut):
             raise error
         await asyncio.sleep(RETRY_SECONDS)
+
+
+def _apart(error: Exception) -> Exception:
+    """The error without the frames that it came through: they hold what was read, and lead back to the error."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _cause(error: Exception) -> BaseException:

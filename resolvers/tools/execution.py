@@ -187,14 +187,14 @@ async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -
     """Ask leave to run a tool. It runs once it is approved."""
     values = given(input)
     async with info.context.autocommit() as db:
-        if values.get("conversation_id") is None:
-            if values.get("message_id") is None:
-                raise Invalid("Name the message or the conversation it belongs to.", field="message_id")
-            found = await db.row(sql.tools.execution.conversation_of_message, message_id=values["message_id"])
-            if found is None:
-                raise NotFound("There is no such message.", field="message_id")
-            values["conversation_id"] = found["conversation_id"]
-        return await create(db, ToolExecution, values)
+        if "conversation_id" in values:
+            return await create(db, ToolExecution, values)
+        if "message_id" not in values:
+            raise Invalid("Name the message or the conversation it belongs to.", field="message_id")
+        found = await db.row(sql.tools.execution.conversation_of_message, message_id=values["message_id"])
+        if found is None:
+            raise NotFound("There is no such message.", field="message_id")
+        return await create(db, ToolExecution, values, begins_with={"conversation_id": found["conversation_id"]})
 
 
 @input_type
