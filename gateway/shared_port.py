@@ -8,6 +8,7 @@ process that died is there for its successor.
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from dataclasses import dataclass
