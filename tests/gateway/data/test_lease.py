@@ -296,6 +296,23 @@ async def test_of_a_message_and_an_execution_of_the_same_id_one_is_ended(
     assert (await worker.data(MESSAGE, id=execution))["message"]["status"] == "STREAMING"
 
 
+async def test_work_that_cannot_be_ended_holds_up_no_other(
+    worker: Client, processes: list[asyncpg.Connection], superuser: asyncpg.Connection
+) -> None:
+    """As where a rule is younger than the row."""
+    stuck, other = await running(worker), await running(worker)
+    await silence(superuser, stuck, other)
+    await superuser.execute("UPDATE leases SET until = '-infinity' WHERE work_id = $1", uuid.UUID(stuck))
+    rule = f"ALTER TABLE tool_executions ADD CONSTRAINT rule CHECK (id <> '{stuck}' OR status <> 'failed') NOT VALID"
+    await superuser.execute(rule)
+    try:
+        assert [str(row["ended_id"]) for row in await processes[0].fetch(END)] == [other]
+        assert await processes[0].fetch(END) == []
+    finally:
+        await superuser.execute("ALTER TABLE tool_executions DROP CONSTRAINT rule")
+    await worker.make("renewToolExecution", "toolExecution", id=stuck)
+
+
 async def test_an_index_finds_what_is_abandoned(superuser: asyncpg.Connection) -> None:
     async with superuser.transaction():
         await superuser.execute("SET LOCAL enable_seqscan = off")
