@@ -277,10 +277,11 @@ async def test_a_message_and_an_execution_of_the_same_id_have_a_lease_each(
         field, of, values = begins[kind]
         await worker.make(field, of, **values)
     await worker.make("cancelMessage", "message", id=id)
-    assert await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id)) == [("tool_executions",)]
+    kinds = "SELECT array_agg(kind) FROM leases WHERE work_id = $1"
+    assert await superuser.fetchval(kinds, uuid.UUID(id)) == ["tool_executions"]
     assert (await worker.mutate("renewToolExecution", id=id))["userErrors"] == []
     await worker.make("completeToolExecution", "toolExecution", id=id)
-    assert await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id)) == []
+    assert await superuser.fetchval(kinds, uuid.UUID(id)) is None
 
 
 async def test_of_a_message_and_an_execution_of_the_same_id_one_is_ended(
