@@ -1,4 +1,5 @@
--- The lease of a message and that of a tool are two, also where a client gave both the same id.
+-- The lease of a message and that of a tool are two, also where a client gave both the same id. Work that a rule keeps
+-- from ending holds up no other.
 
 ALTER TABLE leases DROP CONSTRAINT leases_pkey, ADD PRIMARY KEY (user_id, work_id, kind);
 
@@ -108,29 +109,39 @@ BEGIN
     PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
     FROM jsonb_object_keys(caller) AS name;
     FOR lease IN
-        SELECT l.* FROM leases AS l WHERE l.user_id = ended_user_id AND l.until < at ORDER BY l.work_id, l.kind LIMIT 100
+        SELECT l.* FROM leases AS l
+        WHERE l.user_id = ended_user_id AND l.until < at
+        ORDER BY l.work_id, l.kind
+        LIMIT 100
     LOOP
         -- An append may be under way. What it renews is not ended.
         PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
         PERFORM FROM message_growths AS g
         WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
         FOR UPDATE;
-        DELETE FROM leases AS l
-        WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind AND l.until < at;
-        CONTINUE WHEN NOT FOUND;
-        ended_kind := lease.kind;
-        ended_id := lease.work_id;
-        IF ended_kind = 'messages' THEN
-            UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
-            WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
-        ELSE
-            reason := format(
-                'The worker did not renew this execution within %s seconds.',
-                trim_scale(extract(epoch FROM lease.length)));
-            UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
-            WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
-        END IF;
-        RETURN NEXT;
+        BEGIN
+            DELETE FROM leases AS l
+            WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind AND l.until < at;
+            CONTINUE WHEN NOT FOUND;
+            ended_kind := lease.kind;
+            ended_id := lease.work_id;
+            IF ended_kind = 'messages' THEN
+                UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
+                WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+            ELSE
+                reason := format(
+                    'The worker did not renew this execution within %s seconds.',
+                    trim_scale(extract(epoch FROM lease.length)));
+                UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
+                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+            END IF;
+            RETURN NEXT;
+        EXCEPTION WHEN integrity_constraint_violation THEN
+            -- A rule is younger than the row. It must not hold up what others have abandoned.
+            RAISE WARNING 'abandoned work cannot be ended: % %: %', lease.kind, lease.work_id, SQLERRM;
+            UPDATE leases AS l SET until = at + l.length
+            WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
+        END;
     END LOOP;
     PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
 END

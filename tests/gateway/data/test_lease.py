@@ -277,11 +277,11 @@ async def test_a_message_and_an_execution_of_the_same_id_have_a_lease_each(
         field, of, values = begins[kind]
         await worker.make(field, of, **values)
     await worker.make("cancelMessage", "message", id=id)
-    kept = await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id))
-    assert [row["kind"] for row in kept] == ["tool_executions"]
+    kinds = "SELECT array_agg(kind) FROM leases WHERE work_id = $1"
+    assert await superuser.fetchval(kinds, uuid.UUID(id)) == ["tool_executions"]
     assert (await worker.mutate("renewToolExecution", id=id))["userErrors"] == []
     await worker.make("completeToolExecution", "toolExecution", id=id)
-    assert await superuser.fetch("SELECT kind FROM leases WHERE work_id = $1", uuid.UUID(id)) == []
+    assert await superuser.fetchval(kinds, uuid.UUID(id)) is None
 
 
 async def test_of_a_message_and_an_execution_of_the_same_id_one_is_ended(
@@ -295,6 +295,23 @@ async def test_of_a_message_and_an_execution_of_the_same_id_one_is_ended(
     assert [row["ended_kind"] for row in await processes[0].fetch(END)] == ["tool_executions"]
     await appended(worker, execution, "still there")
     assert (await worker.data(MESSAGE, id=execution))["message"]["status"] == "STREAMING"
+
+
+async def test_work_that_cannot_be_ended_holds_up_no_other(
+    worker: Client, processes: list[asyncpg.Connection], superuser: asyncpg.Connection
+) -> None:
+    """As where a rule is younger than the row."""
+    stuck, other = await running(worker), await running(worker)
+    await silence(superuser, stuck, other)
+    await superuser.execute("UPDATE leases SET until = '-infinity' WHERE work_id = $1", uuid.UUID(stuck))
+    rule = f"ALTER TABLE tool_executions ADD CONSTRAINT rule CHECK (id <> '{stuck}' OR status <> 'failed') NOT VALID"
+    await superuser.execute(rule)
+    try:
+        assert [str(row["ended_id"]) for row in await processes[0].fetch(END)] == [other]
+        assert await processes[0].fetch(END) == []
+    finally:
+        await superuser.execute("ALTER TABLE tool_executions DROP CONSTRAINT rule")
+    await worker.make("renewToolExecution", "toolExecution", id=stuck)
 
 
 async def test_an_index_finds_what_is_abandoned(superuser: asyncpg.Connection) -> None:
