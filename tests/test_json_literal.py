@@ -134,3 +134,11 @@ async def test_a_variable_that_makes_json_too_deep_is_refused(estate: Estate) ->
     refusal = only_refusal(await estate.client.run(operation, t=deep))
     assert refusal.code == "BAD_REQUEST"
     assert "64 levels" in refusal.message
+
+
+@pytest.mark.parametrize("literal", ["18446744073709551616", "[1, 1e400]", "{a: {b: [-9223372036854775809]}}"])
+async def test_a_number_in_json_that_is_refused_is_located(estate: Estate, literal: str) -> None:
+    operation = f"mutation {{ createConversation(input: {{metadata: {{n: {literal}}}}}) {{ __typename }} }}"
+    (error,) = (await estate.client.run(operation))["errors"]
+    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert error["locations"]

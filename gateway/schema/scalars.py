@@ -19,6 +19,9 @@ from graphql import (
     GraphQLError,
     GraphQLScalarType,
     IntValueNode,
+    ListValueNode,
+    Node,
+    ObjectValueNode,
     StringValueNode,
     ValueNode,
     value_from_ast_untyped,
@@ -144,6 +147,20 @@ def _text_or_number(node: ValueNode) -> str | float | None:
     return float(node.value) if isinstance(node, FloatValueNode) else _text_or_digits(node)
 
 
+def _located(node: ValueNode) -> Node:
+    """The node, or the first one within it that has a location: graphql-core makes objects and lists anew, without."""
+    pending: list[Node] = [node]
+    while pending:
+        found = pending.pop()
+        if found.loc is not None:
+            return found
+        if isinstance(found, ObjectValueNode):
+            pending.extend(field.value for field in reversed(found.fields))
+        elif isinstance(found, ListValueNode):
+            pending.extend(reversed(found.values))
+    return node
+
+
 def _scalar(
     name: str,
     description: str,
@@ -159,7 +176,7 @@ def _scalar(
             return parse(read_literal(node))
         except GraphQLError as error:
             # With its node, the error is one of the request.
-            raise GraphQLError(error.message, node) from None
+            raise GraphQLError(error.message, _located(node)) from None
 
     made = strawberry.scalar(
         name=name, description=description, serialize=serialize, parse_value=parse, specified_by_url=url
