@@ -14,7 +14,7 @@ class FairQueue(Generic[T]):
     """Futures of those who wait. One that is done, because its waiter has gone, counts no more."""
 
     def __init__(self) -> None:
-        self._lines: dict[Hashable, deque[asyncio.Future[T]]] = {}
+        self.lines: dict[Hashable, deque[asyncio.Future[T]]] = {}
         """By owner, the one to be served next first."""
 
     def __len__(self) -> int:
@@ -22,21 +22,17 @@ class FairQueue(Generic[T]):
 
     def counts(self) -> dict[Hashable, int]:
         """How many wait, by owner."""
-        return {owner: sum(not waiter.done() for waiter in line) for owner, line in self._lines.items()}
+        return {owner: sum(not waiter.done() for waiter in line) for owner, line in self.lines.items()}
 
     def last(self, owner: Hashable) -> asyncio.Future[T]:
         """Of an owner's waiters, the one who came last."""
-        return next(waiter for waiter in reversed(self._lines[owner]) if not waiter.done())
-
-    def __bool__(self) -> bool:
-        """Whether anyone may be waiting: False is certain."""
-        return bool(self._lines)
+        return next(waiter for waiter in reversed(self.lines[owner]) if not waiter.done())
 
     def add(self, owner: Hashable, waiter: asyncio.Future[T]) -> None:
         """Join the owner's line at its end."""
-        line = self._lines.get(owner)
+        line = self.lines.get(owner)
         if line is None:
-            line = self._lines[owner] = deque()
+            line = self.lines[owner] = deque()
         line.append(waiter)
 
     def next(self, may: Callable[[Any], bool] | None = None) -> tuple[Any, asyncio.Future[T]] | None:
@@ -44,7 +40,7 @@ class FairQueue(Generic[T]):
         over = []
         found: Hashable = None
         line: deque[asyncio.Future[T]] | None = None
-        for owner, each in self._lines.items():
+        for owner, each in self.lines.items():
             while each and each[0].done():
                 each.popleft()
             if not each:
@@ -53,11 +49,11 @@ class FairQueue(Generic[T]):
                 found, line = owner, each
                 break
         for owner in over:
-            del self._lines[owner]
+            del self.lines[owner]
         if line is None:
             return None
         waiter = line.popleft()
-        del self._lines[found]
+        del self.lines[found]
         if line:
-            self._lines[found] = line  # behind the others
+            self.lines[found] = line  # behind the others
         return found, waiter

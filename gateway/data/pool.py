@@ -141,8 +141,8 @@ class Pool:
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
         """As `take`, if there is a connection at once; None otherwise."""
         free, owner = self._free, _MANY if stamp is None else stamp[0]
-        if free and (self._opening or 2 * (len(self._open) - len(free)) >= self._size) and not self._may_have(owner):
-            return None  # where fewer than half are in use, nobody can have too many
+        if free and owner is not _MANY and self._held.get(owner, 0) >= self._left():
+            return None
         while free:
             place = len(free) - 1
             if stamp is not None:
@@ -150,7 +150,9 @@ class Pool:
                     place -= 1
             connection = free.pop(place)
             if not connection.is_closed():
-                self._give(connection, owner)
+                connection.taken = True  # as `_give`, without the call
+                connection.owner = owner
+                self._held[owner] = self._held.get(owner, 0) + 1
                 return connection
             self._drop(connection)
         return None
@@ -249,12 +251,14 @@ class Pool:
     def _put_back(self, connection: StampedConnection) -> None:
         """Give a connection that is at rest to whoever's turn it is."""
         now = connection.released_at = self._loop.time()
-        self._take_from_owner(connection)
+        if connection.taken:
+            connection.taken = False
+            self._count_down(connection.owner)
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
             return
         self._free.append(connection)
-        if self._waiting and (found := self._waiting.next(self._may_have)) is not None:
+        if self._waiting.lines and (found := self._waiting.next(self._may_have)) is not None:
             owner, waiter = found
             self._free.pop()
             self._give(connection, owner)

@@ -133,8 +133,8 @@ class Tenant:
         stamp, connection = self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
-            if self.budget is not None:
-                self.budget.watch(connection.meter, stamp.user_id)
+            if (budget := self.budget) is not None:
+                budget.watch(connection.meter, stamp.user_id)
         if self._snapshot and not self._in_snapshot:
             connection = await self._stamped()
         return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)

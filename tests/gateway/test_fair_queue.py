@@ -51,7 +51,7 @@ async def test_who_has_gone_is_passed_over_and_forgotten() -> None:
     waiters["b1"].cancel()
     assert len(queue) == 1
     assert served(queue, waiters) == ["b2"]
-    assert not queue._lines
+    assert not queue.lines
 
 
 async def test_counts_and_the_last_leave_out_who_has_gone() -> None:
