@@ -192,6 +192,7 @@ class Budget:
 
     def abandon(self) -> None:
         """Count no more, and give back what was taken: there is no answer."""
+        self.failure = None  # whose traceback holds this budget
         if (held := self.close()) is not None:
             held.take(0)
 
@@ -226,7 +227,7 @@ class Budget:
         try:
             self.draw()
         except ParleyError as failure:
-            self._ending.end(failure)
+            self._ending.end(failure.with_traceback(None))  # which holds this budget, and what has come in
 
 
 def fits_if_small(copies: int, keys: int, limit: int) -> bool:
