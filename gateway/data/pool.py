@@ -141,7 +141,9 @@ class Pool:
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
         """As `take`, if there is a connection at once; None otherwise."""
         free, owner = self._free, _MANY if stamp is None else stamp[0]
-        if free and owner is not _MANY and self._held.get(owner, 0) >= self._left():
+        # As `_may_have`, without the calls.
+        left = self._size - len(self._open) - self._opening + len(free)
+        if owner is not _MANY and self._held.get(owner, 0) >= left:
             return None
         while free:
             place = len(free) - 1

@@ -82,7 +82,7 @@ class Reply(NamedTuple):
 def respond(answer: Answer, media_type: str) -> Reply:
     """The answer of the engine, with the status that it has in this media type."""
     if answer.data is not ABSENT:
-        return Reply(200, media_type, answer.bytes(), held=answer.held)
+        return Reply(200, media_type, answer.bytes(), NO_HEADERS, answer.held)
     status, headers = _status_of_failure(answer, media_type)
     return Reply(status, media_type, answer.bytes(), headers)
 

@@ -79,7 +79,8 @@ class Endpoint:
                     self._recent.keep(body, operation)
                 elif kind == "subscription" and head.takes_events:
                     raise NeedsStream
-                refuse_what_http_cannot(kind, "POST")
+                else:
+                    refuse_what_http_cannot(kind, "POST")
             else:
                 self.edge.engine.recalled += 1
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
