@@ -176,16 +176,13 @@ class Pool:
         else:
             del self._held[owner]
 
-    def _left(self) -> int:
-        """How many connections nobody has, those included that could be made."""
-        return self._size - len(self._open) - self._opening + len(self._free)
-
     def _has_room(self) -> bool:
         return len(self._open) + self._opening < self._size
 
     def _may_have(self, owner: Any) -> bool:
         """Whether this owner may have another connection, if there is one: no more than are left for others."""
-        return owner is _MANY or self._held.get(owner, 0) < self._left()
+        left = self._size - len(self._open) - self._opening + len(self._free)
+        return owner is _MANY or self._held.get(owner, 0) < left
 
     def take_back(self, connection: StampedConnection) -> bool:
         """As `release`, if there is nothing to clean up; False otherwise."""

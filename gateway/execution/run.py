@@ -149,7 +149,7 @@ class Run:
         scope = Scope(selection, sources, given, keys, fate)
         self.scopes.append(scope)
         if sources:
-            budget = self.budget
+            budget = self.budget  # as `add_objects`, without the call
             budget.objects += len(sources) * selection.object_bytes
             if budget.objects > budget.objects_allowed:
                 budget.draw()
