@@ -17,7 +17,8 @@ from typing import Any
 import asyncpg
 from asyncpg import protocol
 
-from gateway.data.transport import JoiningTransport, Meter
+from gateway.data.meter import Meter
+from gateway.data.transport import JoiningTransport
 
 _STAMP = (
     "SELECT WHERE set_config('app.user_id', $1, false) || set_config('app.session_id', $2, false)"
@@ -50,7 +51,6 @@ class StampedConnection(asyncpg.Connection):
         "released_at",
         "siblings",
         "stamped_for",
-        "taken",
     )
 
     # Of the driver, which does not declare them.
@@ -69,8 +69,7 @@ class StampedConnection(asyncpg.Connection):
         self.stamped_for: tuple[Any, ...] | None = None
         self.asked_at: float | None = None  # since when `fetch` or `fetchrow` waits for an answer
         self.released_at = self.expires_at = 0.0
-        self.taken = False
-        self.owner: Any = None  # who has it or had it last, as the pool knows them
+        self.owner: Any = None  # who has it, as the pool knows them
         self._sent_when_prepared = -1
         self.siblings: Iterable[StampedConnection] = (self,)
         # The driver would look them up, with a statement that costs more than most of ours.

@@ -28,6 +28,7 @@ from gateway.data.primary import Primary
 from gateway.errors import Overloaded, ParleyError, Unavailable
 from gateway.fair_queue import FairQueue
 from gateway.histogram import Histogram
+from gateway.tally import Tallies, Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -68,8 +69,10 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._open: set[StampedConnection] = set()
         self._opening = 0
-        self._held: dict[Any, int] = {}
+        self._held = Tallies()
         """How many connections each user has, those included that are being opened for them."""
+        self._for_many = Tally()
+        """Has those that are nobody's share, and may have all."""
         self._free: list[StampedConnection] = []
         """The longest unused first."""
         self._waiting: FairQueue[StampedConnection | None] = FairQueue()
@@ -127,7 +130,7 @@ class Pool:
             return connection
         if self._closed:
             raise _unavailable()
-        began, owner = self._loop.time(), _MANY if stamp is None else stamp[0]
+        began, owner = self._loop.time(), self._for_many if stamp is None else self._held[stamp[0]]
         deadline = began + self._wait_seconds
         try:
             if self._has_room() and self._may_have(owner):
@@ -140,10 +143,9 @@ class Pool:
 
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
         """As `take`, if there is a connection at once; None otherwise."""
-        free, owner = self._free, _MANY if stamp is None else stamp[0]
-        # As `_may_have`, without the calls.
-        left = self._size - len(self._open) - self._opening + len(free)
-        if owner is not _MANY and self._held.get(owner, 0) >= left:
+        free = self._free
+        owner = self._for_many if stamp is None else self._held[stamp[0]]
+        if owner.count and not self._may_have(owner):
             return None
         while free:
             place = len(free) - 1
@@ -152,41 +154,28 @@ class Pool:
                     place -= 1
             connection = free.pop(place)
             if not connection.is_closed():
-                connection.taken = True  # as `_give`, without the call
                 connection.owner = owner
-                self._held[owner] = self._held.get(owner, 0) + 1
+                owner.count += 1
                 return connection
             self._drop(connection)
         return None
 
-    def _give(self, connection: StampedConnection, owner: Any) -> None:
-        connection.taken = True
-        connection.owner = owner
-        self._held[owner] = self._held.get(owner, 0) + 1
-
     def _take_from_owner(self, connection: StampedConnection) -> None:
-        if connection.taken:
-            connection.taken = False
-            self._count_down(connection.owner)
-
-    def _count_down(self, owner: Any) -> None:
-        left = self._held[owner] - 1
-        if left:
-            self._held[owner] = left
-        else:
-            del self._held[owner]
+        if connection.owner is not None:
+            connection.owner.count -= 1
+            connection.owner = None
 
     def _has_room(self) -> bool:
         return len(self._open) + self._opening < self._size
 
-    def _may_have(self, owner: Any) -> bool:
+    def _may_have(self, owner: Tally) -> bool:
         """Whether this owner may have another connection, if there is one: no more than are left for others."""
         left = self._size - len(self._open) - self._opening + len(self._free)
-        return owner is _MANY or self._held.get(owner, 0) < left
+        return owner.count < left or owner is self._for_many
 
     def take_back(self, connection: StampedConnection) -> bool:
         """As `release`, if there is nothing to clean up; False otherwise."""
-        if not connection.taken:
+        if connection.owner is None:
             raise RuntimeError("The connection is given back twice.")
         at_rest = connection.at_rest()
         if at_rest:
@@ -250,9 +239,9 @@ class Pool:
     def _put_back(self, connection: StampedConnection) -> None:
         """Give a connection that is at rest to whoever's turn it is."""
         now = connection.released_at = self._loop.time()
-        if connection.taken:
-            connection.taken = False
-            self._count_down(connection.owner)
+        if connection.owner is not None:  # as `_take_from_owner`, without the call
+            connection.owner.count -= 1
+            connection.owner = None
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
             return
@@ -260,7 +249,7 @@ class Pool:
         if self._waiting.lines and (found := self._waiting.next(self._may_have)) is not None:
             owner, waiter = found
             self._free.pop()
-            self._give(connection, owner)
+            _give(connection, owner)
             waiter.set_result(connection)
 
     async def _clean(self, connection: StampedConnection) -> None:
@@ -298,15 +287,15 @@ class Pool:
         elif self._closed and not self._open and not self._opening:
             self._all_closed.set()
 
-    def _begin_opening(self, owner: Any) -> None:
+    def _begin_opening(self, owner: Tally) -> None:
         self._opening += 1
-        self._held[owner] = self._held.get(owner, 0) + 1
+        owner.count += 1
 
-    def _end_opening(self, owner: Any) -> None:
+    def _end_opening(self, owner: Tally) -> None:
         self._opening -= 1
-        self._count_down(owner)
+        owner.count -= 1
 
-    async def _opened(self, owner: Any, deadline: float) -> StampedConnection:
+    async def _opened(self, owner: Tally, deadline: float) -> StampedConnection:
         """A new connection, in room that was left for it."""
         try:
             with told_clearly():
@@ -317,7 +306,7 @@ class Pool:
             self._leave_room()
             raise
         self._end_opening(owner)
-        self._give(self._admit(connection), owner)
+        _give(self._admit(connection), owner)
         if self._closed:
             self._drop(connection)
             raise _unavailable()
@@ -330,7 +319,7 @@ class Pool:
         self._open.add(connection)
         return connection
 
-    async def _wait(self, owner: Any, deadline: float) -> StampedConnection | None:
+    async def _wait(self, owner: Tally, deadline: float) -> StampedConnection | None:
         """Wait for a connection, or for room to make one."""
         waiter: asyncio.Future[StampedConnection | None] = self._loop.create_future()
         self._waiting.add(owner, waiter)
@@ -403,8 +392,9 @@ class Pool:
             self._drop(connection)
 
 
-_MANY: Any = object()
-"""Has connections that are nobody's share: what is done for many."""
+def _give(connection: StampedConnection, owner: Tally) -> None:
+    connection.owner = owner
+    owner.count += 1
 
 
 def _unavailable() -> Unavailable:

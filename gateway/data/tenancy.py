@@ -19,9 +19,9 @@ from uuid import UUID
 
 import asyncpg
 
-from gateway.data.budget import Budget
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.meter import Allowance
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
 from gateway.data.rows import Row
@@ -58,7 +58,7 @@ class Tenant:
         self._closed = False
         self.shown: Mapping[str, tuple[str, ...]] = _ALL
         """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
-        self.budget: Budget | None = None
+        self.allowance: Allowance | None = None
         """Told what the database sends."""
         self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
         """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
@@ -110,8 +110,8 @@ class Tenant:
 
     def count(self, statement: RowStatement) -> None:
         """Count a large row that came together with those of others. Raises `TooLarge` and `Overloaded`."""
-        if self.budget is not None:
-            self.budget.add_received(statement.bytes, statement.stamp.user_id)
+        if self.allowance is not None:
+            self.allowance.add_received(statement.bytes, statement.stamp.user_id)
 
     def open_pipelines(self) -> Pipelines | None:
         """Where the next statement may go with those of others: not if it has a connection, since all might have one
@@ -133,8 +133,8 @@ class Tenant:
         stamp, connection = self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
-            if (budget := self.budget) is not None:
-                budget.watch(connection.meter, stamp.user_id)
+            if (allowance := self.allowance) is not None:
+                allowance.watch(connection.meter, stamp.user_id)
         if self._snapshot and not self._in_snapshot:
             connection = await self._stamped()
         return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)
@@ -255,8 +255,8 @@ class Tenant:
             await self._give_back()
         if self._connection is None:
             self._connection = await self._pool.take(self._stamp or NOBODY)
-            if self.budget is not None:
-                self.budget.watch(self._connection.meter, self._stamp and self._stamp.user_id)
+            if self.allowance is not None:
+                self.allowance.watch(self._connection.meter, self._stamp and self._stamp.user_id)
         return self._connection
 
     async def _stamped(self) -> StampedConnection:
@@ -275,8 +275,8 @@ class Tenant:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self.budget is not None:
-            self.budget.unwatch()
+        if self.allowance is not None:
+            self.allowance.unwatch()
         in_snapshot, self._in_snapshot = self._in_snapshot, False
         if not in_snapshot and self._pool.take_back(connection):
             return

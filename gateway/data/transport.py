@@ -7,42 +7,15 @@ here, and wake the server twice. Where the driver sends statement after statemen
 from __future__ import annotations
 
 import asyncio
-import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from asyncpg import protocol
 
-from gateway.data.budget import Budget
+from gateway.data.meter import Meter
 
 _MESSAGE = struct.Struct("!ci")
-
-
-class Meter(asyncio.Protocol):
-    """Stands between a transport and the driver's protocol, and counts the bytes that come in.
-
-    It counts within a statement: the driver reads all rows of one before it gives any.
-    """
-
-    def __init__(self) -> None:
-        self.received = 0
-        self.allowed: float = math.inf
-        """For more than this the budget is asked."""
-        self.budget: Budget | None = None
-
-    def pass_to(self, of_driver: Any) -> None:
-        """Pass on what comes in to the driver."""
-        self._receive = of_driver.data_received
-        for name in ("connection_lost", "eof_received", "pause_writing", "resume_writing"):
-            setattr(self, name, getattr(of_driver, name))
-
-    def data_received(self, data: bytes) -> None:
-        """Count, and pass on."""
-        self.received = received = self.received + len(data)
-        if received > self.allowed and self.budget is not None:
-            self.budget.exceed()
-        self._receive(data)
 
 
 class JoiningTransport:

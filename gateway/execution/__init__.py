@@ -15,14 +15,13 @@ from typing import Any
 import orjson
 from graphql import ExecutionResult, GraphQLSchema, OperationType
 
-from gateway.data.budget import FREE_BYTES, OPERATIONS_OF_ONE, Budget, Held, Shares, fits_if_small
 from gateway.errors import TimedOut, TooLarge
 from gateway.execution import breadth_first, depth_first
+from gateway.execution.budget import Budget, Budgets, fits_if_small
 from gateway.execution.cache import DocumentCache
 from gateway.execution.coerce import compile_coercion
 from gateway.execution.complete import Answer, Large, complete
 from gateway.execution.cost import plan_cost
-from gateway.execution.deadline import Deadlines
 from gateway.execution.document import choose, field_names, fragments_of, parse, validate
 from gateway.execution.introspection import Introspection, asks_only_schema
 from gateway.execution.limits import INTROSPECTION, Limits, check_limits
@@ -30,7 +29,8 @@ from gateway.execution.operation import Document, Operation, OperationRequest
 from gateway.execution.persisted import key_of, text_of
 from gateway.execution.plan import Plan
 from gateway.execution.planner import Plans
-from gateway.execution.size import shown, size_of
+from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
+from gateway.execution.size import check_counted, check_size, shown
 from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
 from gateway.execution.turns import Turns, caller_of
@@ -55,11 +55,8 @@ class Engine:
         self.schema = schema
         self.ways: Counter[tuple[str, str]] = Counter()
         """How many operations of each kind ran breadth-first, or for which reason they did not."""
-        self._deadlines = Deadlines(deadline_seconds)
         self._turns = Turns()
-        self._bytes = operation_bytes
-        self.shares = Shares(OPERATIONS_OF_ONE * operation_bytes)
-        """What callers take for large operations, until their answers are sent."""
+        self.budgets = Budgets(deadline_seconds, operation_bytes)
         self.unread = Shares(OPERATIONS_OF_ONE * operation_bytes)
         """What callers take by not reading what is sent to their sockets and streams."""
         self._breadth_first = breadth_first
@@ -107,7 +104,7 @@ class Engine:
             cost,
             Plans(self.schema, definition, fragments, names),
             shows,
-            not repeats and fits_if_small(*shows, self._bytes),
+            not repeats and fits_if_small(*shows, self.budgets.limit),
             asks_only_schema(definition, fragments),
         )
 
@@ -116,10 +113,12 @@ class Engine:
         if operation.document.asks_only_schema and (key := self.introspected.key(operation)) is not None:
             return await self._introspect(operation, context, key)
         (result,), held = await self._run(operation, context, (None,))
+        answer = complete(result, operation.name)
+        if held is None:
+            return answer
         if type(result.data) is Large:
             await self._write(result.data, context)
-        answer = complete(result, operation.name)
-        return answer if held is None else answer._replace(held=held)
+        return answer._replace(held=held)
 
     async def _introspect(self, operation: Operation, context: object, key: Hashable) -> Answer:
         """The answer for everyone to an operation that asks for nothing but the schema."""
@@ -170,34 +169,28 @@ class Engine:
         self, operation: Operation, context: object, roots: Sequence[object]
     ) -> tuple[list[ExecutionResult], Held | None]:
         """What came of each root, and what that takes of the caller's share."""
-        plan = self._plan(operation)
-        self.ways[operation.document.kind, plan if isinstance(plan, str) else "breadth_first"] += 1
+        plan, document = self._plan(operation), operation.document
         try:
-            with self._deadlines.begin() as deadline:
-                budget = Budget(self._bytes, self.shares, deadline)
+            with self.budgets.begin() as budget:
                 if (tenant := getattr(context, "tenant", None)) is not None:
-                    tenant.budget = budget
-                try:
-                    if isinstance(plan, str):
-                        results = await self._depth_first(operation, context, roots, budget)
-                        self._check_size(results, budget)
-                    else:
-                        results = await breadth_first.run(
-                            self.schema, operation, plan, context, roots, turns=self._turns, budget=budget
-                        )
-                        is_small = budget.held is None and budget.times_shared == 1 and budget.failure is None
-                        if not (is_small and operation.document.fits_if_small):
-                            self._check_counted(operation, results, budget)
-                except BaseException:
-                    budget.abandon()
-                    raise
-            return results, None if budget.held is None else budget.close()
+                    tenant.allowance = budget
+                if isinstance(plan, str):
+                    self.ways[document.kind, plan] += 1
+                    results = await self._depth_first(operation, context, roots, budget)
+                    check_size(results, budget)
+                else:
+                    self.ways[document.breadth_first] += 1
+                    results = await breadth_first.run(self.schema, operation, plan, context, roots, self._turns, budget)
+                    if budget.is_small and document.fits_if_small:
+                        return results, None
+                    check_counted(operation, results, budget)
+                return results, budget.close()
         except TooLarge as error:
             raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
             # Whatever else takes too long is an error of its field.
             raise TimedOut(
-                f"The operation took longer than {self._deadlines.seconds:g} seconds and was ended.",
+                f"The operation took longer than {self.budgets.seconds:g} seconds and was ended.",
                 **_outcome(operation),
             ) from None
 
@@ -206,26 +199,6 @@ class Engine:
     ) -> list[ExecutionResult]:
         most = self.introspected.most_bytes if INTROSPECTION & operation.field_names else math.inf
         return [await depth_first.run(self.schema, operation, context, root, budget, most) for root in roots]
-
-    def _check_counted(self, operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
-        """As `_check_size`, where what the response was made of was counted: if that leaves a doubt."""
-        copies, keys = operation.document.shown
-        # What a mutation or an event shows may come from elsewhere than the database.
-        repeats = copies > 1 and operation.kind != "query"
-        if budget.failure is not None or repeats or budget.may_exceed(copies, keys):
-            self._check_size(results, budget)
-
-    def _check_size(self, results: Sequence[ExecutionResult], budget: Budget) -> None:
-        """Raise why the operation had to end, or that its response is too large to be encoded."""
-        if budget.failure is not None:
-            raise budget.failure
-        size = 0
-        for result in results:
-            size += size_of(result.data, budget.limit - size)
-        if size > budget.limit:
-            raise budget.too_large()
-        if size > FREE_BYTES and not budget.hold(max(size, budget.used)):
-            raise budget.overdrawn()
 
     def fallback(self, operation: Operation) -> str | None:
         """Why the operation runs depth-first; None if it runs breadth-first."""

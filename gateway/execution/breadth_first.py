@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from graphql import ExecutionResult, GraphQLSchema
 
-from gateway.data.budget import Budget
+from gateway.execution.budget import Budget, unbounded
 from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
 from gateway.execution.plan import Plan
-from gateway.execution.run import MANY, OnField, Run, Scope
+from gateway.execution.run import LARGE_BYTES, OnField, Run, Scope
 from gateway.execution.settle import build_partials, settled
 from gateway.execution.turns import Turns
 
@@ -28,9 +28,9 @@ async def run(
     plan: Plan,
     context: object,
     roots: Sequence[object] = (None,),
-    on_field: OnField | None = None,
     turns: Turns | None = None,
     budget: Budget | None = None,
+    on_field: OnField | None = None,
 ) -> list[ExecutionResult]:
     """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root.
 
@@ -39,9 +39,8 @@ async def run(
     results: list[ExecutionResult] = []
     for turn in plan.turns:
         running = Run(
-            schema, operation.document, operation.variables, context, root=roots[0], on_field=on_field, budget=budget
+            schema, operation.document, operation.variables, context, roots[0], turns, budget or unbounded(), on_field
         )
-        running.turns = turns
         data = None
         if turn.straight is not None and on_field is None and len(roots) == 1:
             data = await turn.straight(running)
@@ -60,13 +59,13 @@ async def run(
 
 async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
     """What came of a turn, for each root."""
-    is_large = sum(len(scope.sources) for scope in run.scopes) >= MANY
+    is_large = run.budget.objects >= LARGE_BYTES
     if is_large:
         _let_go(run)
     if not run.failed:
         try:
             for scope in reversed(run.scopes):
-                if len(scope.sources) > PART:
+                if is_large and len(scope.sources) > PART:
                     await _build_parts(run, scope)
                 elif scope.sources:
                     _build(scope)

@@ -17,9 +17,9 @@ from graphql import ExecutionResult, GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.complaint import Faults
-from gateway.data.budget import Held
 from gateway.errors import BadRequest, ParleyError
 from gateway.execution.operation import NOTHING, RequestErrors
+from gateway.execution.shares import Held
 
 INTERNAL = "INTERNAL"
 SHOWN_FRAMES = 8

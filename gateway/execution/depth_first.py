@@ -24,10 +24,10 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
-from gateway.data.budget import OBJECT_BYTES, Budget, unbounded
 from gateway.errors import TooLarge
+from gateway.execution.budget import Budget, unbounded
 from gateway.execution.operation import Operation
-from gateway.execution.size import key_bytes
+from gateway.execution.size import OBJECT_BYTES, key_bytes
 
 
 async def run(

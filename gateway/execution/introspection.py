@@ -22,13 +22,12 @@ from graphql import (
     introspection_from_schema,
 )
 
-from gateway.data.budget import OBJECT_BYTES
 from gateway.errors import TooLarge
 from gateway.execution.cache import DocumentCache
 from gateway.execution.inputs import SHAREABLE
 from gateway.execution.limits import INTROSPECTION
 from gateway.execution.operation import Operation
-from gateway.execution.size import key_bytes
+from gateway.execution.size import OBJECT_BYTES, key_bytes
 
 TIMES_STANDARD = 2
 MOST_KEPT_BYTES = 4 * 1024**2

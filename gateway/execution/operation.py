@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphql import FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, VariableValues
@@ -56,6 +56,11 @@ class Document:
     """Whether its response need not be measured where it was made of little."""
     asks_only_schema: bool
     """Whether it is introspection and nothing else, which is the same for everyone."""
+    breadth_first: tuple[str, str] = field(init=False)
+    """How it is counted when it runs breadth-first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "breadth_first", (self.kind, "breadth_first"))
 
 
 class Operation(NamedTuple):

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
 
-from gateway.data.budget import OBJECT_BYTES
 from gateway.data.statements import Columns, Shown
 from gateway.execution.compile import compile_build
-from gateway.execution.size import key_bytes
+from gateway.execution.size import OBJECT_BYTES, key_bytes
 from gateway.schema.entity import Entity
 
 if TYPE_CHECKING:
@@ -120,29 +119,23 @@ class Selection:
     type: GraphQLObjectType
     entries: list[Entry] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    reads_objects: bool = False
+    """Whether building its members reads anything off the objects, besides what the steps give."""
+    awaits: bool = False
+    """Whether something in its objects may be awaited."""
+    object_bytes: int = OBJECT_BYTES
+    """What one of its objects counts in the operation's budget, besides the values of its members."""
 
     def add(self, key: str, how: Inline | Step, of: Field | None = None) -> None:
         """Add a member."""
+        self.object_bytes += key_bytes(key)
         if isinstance(how, Inline):
             self.entries.append(Entry(key, how, None, of))
+            self.reads_objects = self.reads_objects or of is not None
         else:
             self.entries.append(Entry(key, None, len(self.steps), of))
             self.steps.append(how)
-
-    @functools.cached_property
-    def reads_objects(self) -> bool:
-        """Whether building its members reads anything off the objects, besides what the steps give."""
-        return any(entry.inline is not None and entry.field is not None for entry in self.entries)
-
-    @functools.cached_property
-    def awaits(self) -> bool:
-        """Whether something in its objects may be awaited."""
-        return any(step.awaits for step in self.steps)
-
-    @functools.cached_property
-    def object_bytes(self) -> int:
-        """What one of its objects counts in the operation's budget, besides the values of its members."""
-        return OBJECT_BYTES + sum(key_bytes(entry.key) for entry in self.entries)
+            self.awaits = self.awaits or how.awaits
 
     @functools.cached_property
     def build(self) -> Callable[..., list[Any]]:

@@ -16,16 +16,16 @@ from graphql import GraphQLSchema, VariableValues
 from graphql.pyutils import is_awaitable
 
 from gateway.data.batches import Batch
-from gateway.data.budget import Budget, unbounded
 from gateway.data.tenancy import Tenant
+from gateway.execution.budget import Budget
 from gateway.execution.fate import Fate
 from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Document
 from gateway.execution.plan import Field, Selection
 from gateway.execution.turns import Turns, caller_of
 
-MANY = 500
-"""So many objects make an operation a large one."""
+LARGE_BYTES = 32 * 1024
+"""Objects of so many bytes, as the budget counts them, make an operation a large one: about 300 of them."""
 
 MANY_KEYS = 50
 """What was found for so many keys is a piece of work by itself."""
@@ -109,10 +109,10 @@ class Run:
         document: Document,
         variables: VariableValues,
         context: Any,
-        *,
-        root: object = None,
+        root: object,
+        turns: Turns | None,
+        budget: Budget,
         on_field: OnField | None = None,
-        budget: Budget | None = None,
     ) -> None:
         self.schema = schema
         self.document = document
@@ -121,12 +121,12 @@ class Run:
         self.failed = False
         """Whether anything has failed, so that the answer needs the second pass."""
         self.scopes: list[Scope] = []
-        self.turns: Turns | None = None
+        self.turns = turns
         self.root = root
         self.given: dict[Any, Any] = {}
         """What steps of a single object have given already, and must not be asked for again."""
         self.on_field = on_field
-        self.budget = budget or unbounded()
+        self.budget = budget
         self.objects_before = 0
         """Bytes of the objects that were there before the batches of this level were asked."""
         self._asks: list[_Ask] = []

@@ -33,6 +33,8 @@ class Shape(Protocol):
 
     required: bool
     """Whether null is not allowed."""
+    awaits: bool
+    """Whether something in the values may be awaited, which is given up when what holds it is lost."""
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Any:
         """Take the values in. What is given back goes to `end`. `fate` is that of what holds each value."""
@@ -46,6 +48,8 @@ class Shape(Protocol):
 
 class Leaf:
     """A scalar or an enumeration."""
+
+    awaits = False
 
     def __init__(self, of: GraphQLLeafType, *, required: bool) -> None:
         self.required = required
@@ -87,6 +91,7 @@ class Objects:
     """Objects of which none is null and none has failed: rows, and what is read off them."""
 
     required = True
+    awaits = False
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
@@ -105,6 +110,7 @@ class Lists:
     """Lists of which none is null and none has failed."""
 
     required = True
+    awaits = False
 
     def __init__(self, items: Shape) -> None:
         self.items = items
@@ -171,6 +177,8 @@ def sort(run: Run, values: list[Any], *, required: bool) -> _Sorted:
 class Object:
     """Objects of one type, as a resolver gave them."""
 
+    awaits = True
+
     def __init__(
         self, of: GraphQLObjectType, selection: Selection, *, required: bool, record: type[Any] | None = None
     ) -> None:
@@ -214,6 +222,8 @@ class Object:
 
 class Abstract:
     """Objects of an interface or a union: each goes on with those of its own type."""
+
+    awaits = True
 
     def __init__(
         self,
@@ -291,6 +301,8 @@ class Abstract:
 
 class List:
     """Lists as a resolver gave them."""
+
+    awaits = True
 
     def __init__(self, items: Shape, *, required: bool) -> None:
         self.required = required

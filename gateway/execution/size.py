@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from graphql import (
+    ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -20,6 +21,15 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
+
+from gateway.data.meter import FREE_BYTES
+from gateway.execution.budget import Budget
+
+if TYPE_CHECKING:
+    from gateway.execution.operation import Operation
+
+OBJECT_BYTES = 64
+"""What an object of the response counts, besides the names of its fields and their values."""
 
 SHORT = frozenset({"Int", "Float", "Boolean", "BigInt", "DateTime", "Date"})
 """Scalars whose values are short, whatever is stored: they are counted with the objects that show them."""
@@ -117,3 +127,25 @@ def size_of(value: Any, most: int) -> int:
     if value is None or value is True or value is False:
         return 5
     return len(orjson.dumps(value))
+
+
+def check_counted(operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
+    """As `check_size`, where what the response was made of was counted: if that leaves a doubt."""
+    copies, keys = operation.document.shown
+    # What a mutation or an event shows may come from elsewhere than the database.
+    repeats = copies > 1 and operation.kind != "query"
+    if budget.failure is not None or repeats or budget.may_exceed(copies, keys):
+        check_size(results, budget)
+
+
+def check_size(results: Sequence[ExecutionResult], budget: Budget) -> None:
+    """Raise why the operation had to end, or that its response is too large to be encoded."""
+    if budget.failure is not None:
+        raise budget.failure
+    size = 0
+    for result in results:
+        size += size_of(result.data, budget.limit - size)
+    if size > budget.limit:
+        raise budget.too_large()
+    if size > FREE_BYTES and not budget.hold(max(size, budget.used)):
+        raise budget.overdrawn()

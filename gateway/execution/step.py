@@ -20,12 +20,11 @@ from gateway.schema.level import Follows, Lookup, OfPage, PerPage
 class Mapped:
     """A value worked out from each object by itself."""
 
-    awaits = True
-
     def __init__(self, field: Field, function: Callable[[Any], Any], shape: Shape, *, safe: bool = False) -> None:
         self._field = field
         self.function = function
         self.shape = shape
+        self.awaits = shape.awaits
         self._safe = safe
         """Whether the function never fails."""
 
@@ -43,12 +42,11 @@ class Mapped:
 class Placed:
     """A value worked out from each object and the page it came from."""
 
-    awaits = True
-
     def __init__(self, field: Field, told: OfPage, shape: Shape) -> None:
         self._field = field
         self.function = told.function
         self.shape = shape
+        self.awaits = shape.awaits
 
     def begin(self, run: Run, scope: Scope, place: int) -> None:
         values = [self.function(scope.given, source) for source in scope.sources]
@@ -300,7 +298,7 @@ class ToPages:
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
     ) -> tuple[Sequence[Any], Sequence[Any], Scope]:
         nothing = batch.missing()
-        if any(step.told.batch(batch) is not None for step in self._per_parent):
+        if self._per_parent and any(step.told.batch(batch) is not None for step in self._per_parent):
             return keys, keys, run.open(self.selection, [found.get(key, nothing) for key in keys], batch, keys)
         used = [key for key in keys if key in found]
         pages = [found[key] for key in used]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from graphql import ExecutionResult
 
-from gateway.data.budget import Held
 from gateway.errors import Overloaded, TimedOut, TooLarge, Unavailable
 from gateway.execution.complete import Answer, complete, failed
 from gateway.execution.operation import Operation
+from gateway.execution.shares import Held
 
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
 

@@ -32,6 +32,7 @@ NAMED = (FieldNode, ArgumentNode, ObjectFieldNode, VariableDefinitionNode)
 Path = tuple[str | int, ...]
 
 _TEXTLESS = frozenset({int, float, bool, type(None)})
+_EXACT = frozenset({str, int, bool, type(None)})
 
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(128)) + bytes(range(128, 256))
 FEWEST_LARGE_DIGITS = 19
@@ -45,20 +46,24 @@ class OversizedInteger:
 
 
 def is_storable_json(text: bytes) -> bool:
-    """Whether JSON of these bytes certainly holds nothing that cannot be stored. False is no proof of the contrary.
+    """Whether JSON of these bytes certainly holds no text that cannot be stored. False is no proof of the contrary.
 
     What PostgreSQL cannot hold gets into a string by an escape only: JSON allows it neither by itself nor as UTF-8.
     """
-    return (
-        b"\\u" not in text
-        and text.count(b"{") + text.count(b"[") <= MAX_NESTING
-        and _MANY_ZEROS not in text.translate(_DIGITS_AS_ZEROS)  # as below, without the call
-    )
+    return b"\\u" not in text and text.count(b"{") + text.count(b"[") <= MAX_NESTING
 
 
 def may_hold_large_integers(text: bytes) -> bool:
     """Whether JSON of these bytes may hold a whole number of more than 64 bits. True is no proof of it."""
     return _MANY_ZEROS in text.translate(_DIGITS_AS_ZEROS)
+
+
+def are_exact(variables: object) -> bool:
+    """Whether variables, as JSON was read, are certainly the numbers that were sent. False is no proof of the contrary.
+
+    A whole number of more than 64 bits is read as a float.
+    """
+    return not variables or (type(variables) is dict and _EXACT.issuperset(map(type, variables.values())))
 
 
 def check_variables(variables: Mapping[str, Any]) -> None:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from gateway.data.budget import Held
 from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.complete import ABSENT, INTERNAL, Answer
 from gateway.execution.persisted import NOT_FOUND
+from gateway.execution.shares import Held
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway.data.budget import FREE_BYTES, Held
+from gateway.data.meter import FREE_BYTES
+from gateway.execution.shares import Held
 from gateway.http.socket_close import CloseCode, SocketClosedError
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,6 +15,7 @@ from gateway.execution.operation import Operation
 from gateway.http.answer import JSON, respond
 from gateway.http.ports import Client, Contexts
 from gateway.live.live import Live
+from gateway.tally import Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,16 @@ class Edge:
     live: Live
     """Runs the subscriptions."""
     max_operations_per_user: int = 100
-    _running: dict[UUID | None, int] = field(default_factory=dict)
-    """How many queries and mutations run, by user."""
+    _running: Tallies = field(default_factory=Tallies)
+    """Queries and mutations, by user."""
 
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:
         """Run a query or a mutation, unless too many of the user's run already."""
         user = None if identity is None else identity.user_id
-        running = self._running
-        count = running.get(user, 0)
-        if count >= self.max_operations_per_user and user is not None:
+        running = self._running[user]
+        if running.count >= self.max_operations_per_user and user is not None:
             return failed(self._too_many(), operation.name)
-        running[user] = count + 1
+        running.count += 1
         try:
             context = self.contexts.open(identity, operation, client)
             try:
@@ -47,10 +46,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the outer edge
             return failed(error, operation.name)
         finally:
-            if running[user] == 1:
-                del running[user]
-            else:
-                running[user] -= 1
+            running.count -= 1
 
     def _too_many(self) -> Overloaded:
         most = self.max_operations_per_user

@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.errors import BadRequest, ParleyError, Unauthenticated
 from gateway.execution.complete import failed
 from gateway.execution.operation import Kind, Operation, OperationRequest, RequestErrors
-from gateway.execution.text import is_storable_json
+from gateway.execution.text import are_exact, is_storable_json, may_hold_large_integers
 from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
 from gateway.http.bearer import identify
 from gateway.http.body import read_body
@@ -123,9 +123,10 @@ def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> R
 
 def read_request(body: bytes) -> OperationRequest:
     """The request in the body of a POST."""
-    storable = is_storable_json(body)
-    members = read_json(body, "The body") if storable else read_exact_json(body, "The body")
-    return operation_request(read_object(members, "The body"), storable=storable)
+    members, storable = read_object(read_json(body, "The body"), "The body"), is_storable_json(body)
+    if not are_exact(members.get("variables")) and may_hold_large_integers(body):
+        members, storable = read_exact_json(body, "The body"), False
+    return operation_request(members, storable=storable)
 
 
 def read_parameters(request: web.Request) -> OperationRequest:

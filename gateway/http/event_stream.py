@@ -14,8 +14,8 @@ from uuid import UUID
 
 from aiohttp import HttpVersion11, web
 
-from gateway.data.budget import Held
 from gateway.execution.complete import Answer
+from gateway.execution.shares import Held
 from gateway.http.answer import EVENT_STREAM
 from gateway.http.connection import Connection
 from gateway.http.drain import Drain

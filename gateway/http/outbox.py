@@ -11,7 +11,7 @@ from struct import Struct
 
 from aiohttp import web
 
-from gateway.data.budget import Held
+from gateway.execution.shares import Held
 from gateway.http.drain import Drain
 from gateway.http.socket_close import CloseCode, SocketClosedError
 

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import BadRequest
-from gateway.execution.operation import OperationRequest
+from gateway.execution.operation import NOTHING, OperationRequest
 from gateway.execution.text import FEWEST_LARGE_DIGITS, OversizedInteger, may_hold_large_integers
 
 KINDS: dict[type, str] = {
@@ -81,9 +81,12 @@ def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> 
 
     `storable` says that there is nothing in them that cannot be stored.
     """
-    extensions = _map(members, "extensions")
-    sha256 = _document_id(members["documentId"]) if "documentId" in members else None
-    if (persisted := extensions.get("persistedQuery")) is not None:
+    extensions, sha256 = NOTHING, None
+    if "extensions" in members:
+        extensions = _map(members, "extensions")
+    if "documentId" in members:
+        sha256 = _document_id(members["documentId"])
+    if extensions and (persisted := extensions.get("persistedQuery")) is not None:
         sha256 = _same(sha256, _persisted_query(persisted))
     query = members.get("query")
     if query is None:
@@ -93,7 +96,7 @@ def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> 
     if not isinstance(query, str):
         raise BadRequest(f"`query` must be a string, not {kind(query)}.")
     name = members.get("operationName")
-    if not isinstance(name, str | None):
+    if name is not None and not isinstance(name, str):
         raise BadRequest(f"`operationName` must be a string or null, not {kind(name)}.")
     return OperationRequest(query, name or None, _map(members, "variables"), extensions, sha256, storable)
 
@@ -127,11 +130,11 @@ def _same(document_id: str | None, persisted_query: str) -> str:
     return persisted_query
 
 
-def _map(members: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = members.get(name)
     if type(value) is not dict and value is not None:
         raise BadRequest(f"`{name}` must be an object or null, not {kind(value)}.")
-    return value or {}
+    return value or NOTHING
 
 
 def kind(value: object) -> str:

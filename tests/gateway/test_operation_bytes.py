@@ -141,7 +141,7 @@ async def check_clean(serving: Serving, user: Client) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while serving.gateway.resources.pool.counts().busy:  # noqa: ASYNC110 - only the count tells
             await asyncio.sleep(0)
-    assert serving.gateway.instruments.engine.shares.taken == {}
+    assert serving.gateway.instruments.engine.budgets.shares.taken == {}
 
 
 async def test_error_says_what_to_ask_less_of(serving: Serving, rich: Client, large: dict[str, Any]) -> None:
@@ -246,7 +246,7 @@ async def test_answers_that_are_not_read_are_of_the_callers_share(database: Data
             user, other = await serving.signed_up(), await serving.signed_up()
             id = await conversation_of(user, 40)
             document = IN_LONG % "messages(first: 40) { nodes { content } }"
-            shares = serving.gateway.instruments.engine.shares
+            shares = serving.gateway.instruments.engine.budgets.shares
             stalled = [Stalled(serving, user, document, {"id": id}) for _ in range(6)]
             try:
                 for number, each in enumerate(stalled, start=1):

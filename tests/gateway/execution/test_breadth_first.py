@@ -13,9 +13,10 @@ from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, build_
 from gateway.errors import TimedOut
 from gateway.execution import Engine
 from gateway.execution.breadth_first import PART, answers
+from gateway.execution.budget import unbounded
 from gateway.execution.operation import Operation, OperationRequest
 from gateway.execution.plan import Field, Inline, Selection
-from gateway.execution.run import MANY, Run
+from gateway.execution.run import LARGE_BYTES, Run
 from gateway.execution.subscribe import MOST_TOGETHER, Together
 from gateway.http.ports import Client
 from tests.gateway.execution.subscribing import subscribe
@@ -159,9 +160,10 @@ async def test_what_fails_in_the_middle_of_many_objects_is_null_by_itself() -> N
     field = Field("inverse", "inverse", [], of, of.fields["inverse"], ("inverse",))
     selection.add("inverse", Inline(lambda: "-6 // r"), field)
     operation = prepared(Engine(schema), "{ items { inverse } }")
-    run = Run(schema, operation.document, operation.variables, None)
+    run = Run(schema, operation.document, operation.variables, None, None, None, unbounded())
     numbers = [*range(1, 2 * PART), 0, *range(1, PART)]
-    assert len(numbers) > MANY
-    results = await answers(run, run.open(selection, numbers))
+    top = run.open(selection, numbers)
+    assert run.budget.objects > LARGE_BYTES
+    results = await answers(run, top)
     assert [result.data for result in results] == [{"inverse": -6 // number if number else None} for number in numbers]
     assert [len(result.errors or ()) for result in results] == [int(not number) for number in numbers]

@@ -1,26 +1,25 @@
-"""The bytes that one operation may take, and those that one caller may take at a time.
+"""What one operation may take: its time, and its bytes.
 
-Two things are counted: what the database sends, by the connection's transport while it comes in, and the objects of the
-response, before they are made. A small operation is never asked for more than two comparisons. One that grows past
-`FREE_BYTES` asks for room step by step. The steps are taken from its caller's share and given back once the answer was
-sent.
+All operations have equally long, so they end in the order in which they began, and one timer serves all: one for each,
+as `asyncio.timeout` sets it, costs a short operation more than its planning does.
+
+Two kinds of bytes are counted: what the database sends, by the connection's meter while it comes in, and the objects of
+the response, before they are made. A small operation is never asked for more than two comparisons. One that grows past
+`FREE_BYTES` takes room step by step from its caller's share, and gives it back once the answer was sent.
 """
 
 from __future__ import annotations
 
-import math
+import asyncio
 from collections.abc import Hashable
-from typing import Protocol
+from types import TracebackType
+from typing import Any
 
+from gateway.data.meter import FREE_BYTES, Meter
 from gateway.errors import Overloaded, ParleyError, TooLarge
+from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
 
-FREE_BYTES = 256 * 1024
-"""What an operation may take without asking, of either kind."""
 STEP_BYTES = 1024 * 1024
-OBJECT_BYTES = 64
-"""What an object of the response counts, besides the names of its fields and their values."""
-OPERATIONS_OF_ONE = 4
-"""A caller's share, in operations of the largest size."""
 
 _LEAST_ROW = 30
 """Bytes of a row on the wire."""
@@ -28,89 +27,116 @@ _GROWTH = 6
 """No value grows more between the wire and JSON: a control character of one byte is written as six."""
 
 
-class Shares:
-    """The bytes that each caller has taken, in one process."""
+class Budgets:
+    """Gives each operation the same time, in seconds, and the same number of bytes."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.taken: dict[Hashable, int] = {}
-        """By caller; without those who have taken nothing."""
+    def __init__(self, seconds: float | None, limit: int) -> None:
+        """Without a number of seconds, an operation may take as long as it takes."""
+        self.seconds = seconds
+        self.limit = limit
+        """Bytes of one operation."""
+        self.shares = Shares(OPERATIONS_OF_ONE * limit)
+        """What callers take for large operations, until their answers are sent."""
+        self.running: dict[Budget, None] = {}
+        """Those that have not ended, the first to end first."""
+        self._timer: asyncio.TimerHandle | None = None
 
-    def hold(self, caller: Hashable) -> Held:
-        """What a caller takes for one purpose: nothing yet."""
-        return Held(self, caller)
+    def begin(self) -> Budget:
+        """The budget of an operation of the present task, which begins now."""
+        loop = asyncio.get_running_loop()
+        ends_at = float("inf") if self.seconds is None else loop.time() + self.seconds
+        if self._timer is None and self.seconds is not None:
+            self._timer = loop.call_at(ends_at, self._look, loop)
+        return Budget(self, ends_at, asyncio.current_task(loop))
 
-
-class Held:
-    """Bytes taken of a caller's share. They are given back by `take(0)`, or with the last reference to this."""
-
-    __slots__ = ("_bytes", "_caller", "_shares")
-
-    def __init__(self, shares: Shares, caller: Hashable) -> None:
-        self._shares = shares
-        self._caller = caller
-        self._bytes = 0
-
-    def take(self, count: int) -> bool:
-        """Hold this many bytes in all. False, and no change, if the caller's share has no room for them."""
-        taken = self._shares.taken
-        others = taken.get(self._caller, 0) - self._bytes
-        if count > self._bytes and others + count > self._shares.most:
-            return False
-        self._bytes = count
-        if others + count:
-            taken[self._caller] = others + count
-        else:
-            taken.pop(self._caller, None)
-        return True
-
-    def __del__(self) -> None:
-        self.take(0)
-
-
-class Ending(Protocol):
-    """What can end an operation."""
-
-    def end(self, reason: Exception) -> None:
-        """End it with an error, while it waits for something."""
-
-
-class Meter(Protocol):
-    """What counts the bytes that come in on a connection."""
-
-    received: int
-    allowed: float
-    """For more than this the budget is asked."""
-    budget: Budget | None
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End those whose time is up, and come back for the next."""
+        self._timer = None
+        for each in list(self.running):
+            if each.ends_at > loop.time():
+                self._timer = loop.call_at(each.ends_at, self._look, loop)
+                return
+            each.end(TimeoutError())
 
 
 class Budget:
-    """The bytes of one operation."""
+    """The time and the bytes of one operation, which runs in its block.
 
-    # What nearly every operation leaves as it is stands here: one of these is made for each.
-    objects = 0
-    """Bytes of the objects of the response."""
-    objects_allowed = FREE_BYTES
-    at: tuple[str, ...] = ()
-    """The path of the field that rows were last asked for."""
+    As a context manager it raises what the operation was ended with: `TimeoutError` when it took too long, `TooLarge`
+    or `Overloaded` for its bytes.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "_cancelled",
+        "_meter",
+        "_of",
+        "_received",
+        "_task",
+        "at",
+        "caller",
+        "ends_at",
+        "is_small",
+        "objects",
+        "objects_allowed",
+    )
+
+    # One of these is made for each operation, and nearly every one leaves the following as it is.
     failure: ParleyError | None = None
     """Why the operation must end."""
-    caller: Hashable = None
     held: Held | None = None
     """What was taken of the caller's share."""
-    _meter: Meter | None = None
-    _received = 0
     times_shared = 1
     """How often at most an object that is made once stands in the response."""
     _before_shared = 0
+    _received_allowed = FREE_BYTES
+    _reason: Exception
 
-    def __init__(self, limit: int, shares: Shares, ending: Ending) -> None:
-        """`ending` ends the operation with an error while it waits for the database."""
-        self.limit = limit
-        self._shares = shares
-        self._ending = ending
-        if limit < FREE_BYTES:
-            self.objects_allowed = limit
+    def __init__(self, of: Budgets, ends_at: float, task: Any) -> None:
+        self._of = of
+        self.ends_at = ends_at
+        self._task = task
+        self._cancelled: int = task.cancelling()
+        self.is_small = True
+        """Whether it took no step and shares no objects: only what it shows of each value can make it large."""
+        self.objects = 0
+        """Bytes of the objects of the response."""
+        self.objects_allowed = FREE_BYTES
+        self.at: tuple[str, ...] = ()
+        """The path of the field that rows were last asked for."""
+        self.caller: Hashable = None
+        self._meter: Meter | None = None
+        self._received = 0
+
+    def __enter__(self) -> Budget:
+        self._of.running[self] = None
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        running = self._of.running
+        if type_ is None and self in running:
+            del running[self]
+            return
+        was_ended = running.pop(self, self) is self
+        if type_ is not None:
+            self._abandon()
+        # Where somebody else has cancelled the task as well, the end is theirs.
+        if was_ended and self._task.uncancel() <= self._cancelled and type_ is asyncio.CancelledError:
+            raise self._reason from error
+
+    def end(self, reason: Exception) -> None:
+        """End the operation with an error, while it waits for something. The first reason counts."""
+        if self in self._of.running:
+            del self._of.running[self]
+            self._reason = reason
+            self._task.cancel()
+
+    @property
+    def limit(self) -> int:
+        """All bytes that it may take."""
+        return self._of.limit
 
     @property
     def received(self) -> int:
@@ -127,22 +153,20 @@ class Budget:
         self._meter = meter
         self.caller = caller
         meter.received = 0
-        meter.allowed = self.objects_allowed
-        meter.budget = self
+        meter.allowance = self
 
     def unwatch(self) -> None:
         """Go on without the connection."""
         meter, self._meter = self._meter, None
         if meter is not None:
             self._received += meter.received
-            meter.allowed = math.inf
-            meter.budget = None
+            meter.allowance = None
 
     def add_received(self, count: int, caller: Hashable) -> None:
         """Count what has come in on a connection that serves several. Raises what `draw` raises."""
         self.caller = caller
         self._received += count
-        if self.received > FREE_BYTES:
+        if self.received > self._received_allowed:
             self.draw()
 
     def add_objects(self, count: int, each: int) -> None:
@@ -161,9 +185,11 @@ class Budget:
         if self.times_shared == 1:
             self._before_shared = since
         self.times_shared *= count + 1
+        self.is_small = False
 
     def draw(self) -> None:
         """Take another step. Raises `TooLarge` at the limit, and `Overloaded` if the caller's share has no room."""
+        self.is_small = False
         if self.failure is None:
             left = self.limit - self.used
             step = min(STEP_BYTES, left)
@@ -173,15 +199,14 @@ class Budget:
                 self.failure = self.overdrawn()
             else:
                 self.objects_allowed = self.objects + step
-                if self._meter is not None:
-                    self._meter.allowed = self._meter.received + step
+                self._received_allowed = self.received + step
         if self.failure is not None:
             raise self.failure
 
     def hold(self, count: int) -> bool:
         """Take this many bytes of the caller's share, in all. False if it has no room."""
         if self.held is None:
-            self.held = self._shares.hold(self.caller)
+            self.held = self._of.shares.hold(self.caller)
         return self.held.take(count)
 
     def close(self) -> Held | None:
@@ -190,7 +215,7 @@ class Budget:
         held, self.held = self.held, None
         return held
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Count no more, and give back what was taken: there is no answer."""
         self.failure = None  # whose traceback holds this budget
         if (held := self.close()) is not None:
@@ -223,11 +248,13 @@ class Budget:
         )
 
     def exceed(self) -> None:
-        """More has come in than was allowed: allow more, or end the operation."""
+        """More than `FREE_BYTES` have come in, and some more just now: allow that, or end the operation."""
+        if self.received <= self._received_allowed:
+            return
         try:
             self.draw()
         except ParleyError as failure:
-            self._ending.end(failure.with_traceback(None))  # which holds this budget, and what has come in
+            self.end(failure.with_traceback(None))  # which holds this budget, and what has come in
 
 
 def fits_if_small(copies: int, keys: int, limit: int) -> bool:
@@ -238,12 +265,7 @@ def fits_if_small(copies: int, keys: int, limit: int) -> bool:
 
 def unbounded() -> Budget:
     """A budget that nothing exceeds."""
-    return Budget(1 << 62, Shares(1 << 62), _NoEnding())
-
-
-class _NoEnding:
-    def end(self, reason: Exception) -> None:
-        """Nothing exceeds it."""
+    return Budgets(None, 1 << 62).begin()
 
 
 def _in_units(count: int) -> str:
