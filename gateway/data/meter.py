@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+import math
 from typing import Any, Protocol
-
-FREE_BYTES = 256 * 1024
-"""What an operation may take without asking."""
 
 
 class Allowance(Protocol):
-    """What an operation may still read from the database."""
+    """What an operation, or several together, may still read from the database."""
 
-    def watch(self, meter: Meter, caller: Hashable) -> None:
-        """Count what comes in on a connection, which serves this operation alone until `unwatch`."""
-
-    def unwatch(self) -> None:
-        """Go on without the connection."""
-
-    def add_received(self, count: int, caller: Hashable) -> None:
-        """Count what has come in on a connection that serves several. Raises `TooLarge` and `Overloaded`."""
+    received: int
+    """Bytes that have come in."""
+    received_allowed: float
 
     def exceed(self) -> None:
-        """More than `FREE_BYTES` have come in, and some more just now: allow that, or end the operation."""
+        """More has come in than is allowed: allow more, or end the operation."""
+
+    def add_received(self, count: int) -> None:
+        """Count what has come in together with what others asked for. Raises `TooLarge` and `Overloaded`."""
+
+
+class Unlimited:
+    """Counts, and allows everything."""
+
+    __slots__ = ("received", "received_allowed")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.received_allowed = math.inf
+
+    def exceed(self) -> None:
+        """Nothing does."""
+
+    def add_received(self, count: int) -> None:
+        """Count."""
+        self.received += count
 
 
 class Meter(asyncio.Protocol):
@@ -33,9 +45,10 @@ class Meter(asyncio.Protocol):
     """
 
     def __init__(self) -> None:
-        self.received = 0
-        """Since it was watched."""
-        self.allowance: Allowance | None = None
+        self.unlimited = Unlimited()
+        """For what is done for nobody or for several."""
+        self.allowance: Allowance = self.unlimited
+        """Of whoever uses the connection at present."""
 
     def pass_to(self, of_driver: Any) -> None:
         """Pass on what comes in to the driver."""
@@ -45,7 +58,8 @@ class Meter(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Count, and pass on."""
-        self.received = received = self.received + len(data)
-        if received > FREE_BYTES and self.allowance is not None:
-            self.allowance.exceed()
+        allowance = self.allowance
+        allowance.received = received = allowance.received + len(data)
+        if received > allowance.received_allowed:
+            allowance.exceed()
         self._receive(data)

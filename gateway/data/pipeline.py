@@ -211,7 +211,7 @@ class Pipeline:
     async def _send(self, statements: Sequence[RowStatement], connection: StampedConnection) -> None:
         """Answer the statements by one transaction; none of them, if they have to go by themselves."""
         sets = [(statement.stamp, statement.arguments) for statement in statements]
-        before = connection.meter.received
+        before = connection.meter.unlimited.received
         try:
             rows = await connection.fetch_each(
                 statements[0].text, sets, record_class=statements[0].record, hurries=self._writes
@@ -227,7 +227,7 @@ class Pipeline:
             for statement in statements:
                 statement.has_failed = True
             return
-        if connection.meter.received - before > _LARGE_BYTES:
+        if connection.meter.unlimited.received - before > _LARGE_BYTES:
             for statement, row in zip(statements, rows, strict=True):
                 statement.bytes = _size(row)
         self.transactions += 1

@@ -111,7 +111,7 @@ class Tenant:
     def count(self, statement: RowStatement) -> None:
         """Count a large row that came together with those of others. Raises `TooLarge` and `Overloaded`."""
         if self.allowance is not None:
-            self.allowance.add_received(statement.bytes, statement.stamp.user_id)
+            self.allowance.add_received(statement.bytes)
 
     def open_pipelines(self) -> Pipelines | None:
         """Where the next statement may go with those of others: not if it has a connection, since all might have one
@@ -133,8 +133,7 @@ class Tenant:
         stamp, connection = self.stamp, self._connection
         if connection is None:
             connection = self._connection = self._pool.pick(stamp) or await self._pool.take(stamp)
-            if (allowance := self.allowance) is not None:
-                allowance.watch(connection.meter, stamp.user_id)
+            connection.meter.allowance = self.allowance or connection.meter.unlimited
         if self._snapshot and not self._in_snapshot:
             connection = await self._stamped()
         return await connection.fetch(text, stamp.user_id, *arguments, record_class=record, stamp=stamp)
@@ -255,8 +254,8 @@ class Tenant:
             await self._give_back()
         if self._connection is None:
             self._connection = await self._pool.take(self._stamp or NOBODY)
-            if self.allowance is not None:
-                self.allowance.watch(self._connection.meter, self._stamp and self._stamp.user_id)
+            meter = self._connection.meter
+            meter.allowance = self.allowance or meter.unlimited
         return self._connection
 
     async def _stamped(self) -> StampedConnection:
@@ -275,8 +274,7 @@ class Tenant:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self.allowance is not None:
-            self.allowance.unwatch()
+        connection.meter.allowance = connection.meter.unlimited
         in_snapshot, self._in_snapshot = self._in_snapshot, False
         if not in_snapshot and self._pool.take_back(connection):
             return

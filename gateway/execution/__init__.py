@@ -33,7 +33,7 @@ from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
 from gateway.execution.size import check_counted, check_size, shown
 from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
-from gateway.execution.turns import Turns, caller_of
+from gateway.execution.turns import Turns
 
 PIECE_BYTES = 64 * 1024
 """So much of a large answer is written at a time."""
@@ -109,16 +109,24 @@ class Engine:
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:
-        """Run a query or a mutation."""
+        """Run a query or a mutation. A large answer, which holds some of its caller's share, is then to be written."""
         if operation.document.asks_only_schema and (key := self.introspected.key(operation)) is not None:
             return await self._introspect(operation, context, key)
         (result,), held = await self._run(operation, context, (None,))
         answer = complete(result, operation.name)
-        if held is None:
-            return answer
-        if type(result.data) is Large:
-            await self._write(result.data, context)
-        return answer._replace(held=held)
+        return answer if held is None else answer._replace(held=held)
+
+    async def write(self, answer: Answer, caller: Hashable) -> None:
+        """Write a large answer part by part, and let others run between. What cannot be written is told later."""
+        if type(answer.data) is not Large:
+            return
+        written = 0
+        with suppress(orjson.JSONEncodeError):
+            for size in answer.data.shrink():
+                written += size
+                if written >= PIECE_BYTES:
+                    written = 0
+                    await self._turns.next(caller)
 
     async def _introspect(self, operation: Operation, context: object, key: Hashable) -> Answer:
         """The answer for everyone to an operation that asks for nothing but the schema."""
@@ -150,20 +158,7 @@ class Engine:
     async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
         """Run a subscription's selection on several events at once."""
         results, held = await self._run(operation, context, events)
-        for result in results:
-            if type(result.data) is Large:
-                await self._write(result.data, context)
         return Ran.of(results, operation.name)._replace(held=held)
-
-    async def _write(self, data: Large, context: object) -> None:
-        """Write a large answer part by part, and let others run between. What cannot be written is told later."""
-        written = 0
-        with suppress(orjson.JSONEncodeError):
-            for size in data.shrink():
-                written += size
-                if written >= PIECE_BYTES:
-                    written = 0
-                    await self._turns.next(caller_of(context))
 
     async def _run(
         self, operation: Operation, context: object, roots: Sequence[object]
@@ -171,7 +166,7 @@ class Engine:
         """What came of each root, and what that takes of the caller's share."""
         plan, document = self._plan(operation), operation.document
         try:
-            with self.budgets.begin() as budget:
+            with self.budgets.begin(context) as budget:
                 if (tenant := getattr(context, "tenant", None)) is not None:
                     tenant.allowance = budget
                 if isinstance(plan, str):

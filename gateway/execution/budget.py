@@ -11,14 +11,15 @@ the response, before they are made. A small operation is never asked for more th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
 from types import TracebackType
 from typing import Any
 
-from gateway.data.meter import FREE_BYTES, Meter
 from gateway.errors import Overloaded, ParleyError, TooLarge
 from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
+from gateway.execution.turns import caller_of
 
+FREE_BYTES = 256 * 1024
+"""What an operation may take without asking, of either kind."""
 STEP_BYTES = 1024 * 1024
 
 _LEAST_ROW = 30
@@ -41,13 +42,13 @@ class Budgets:
         """Those that have not ended, the first to end first."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> Budget:
-        """The budget of an operation of the present task, which begins now."""
+    def begin(self, context: object = None) -> Budget:
+        """The budget of an operation of the present task in this context, which begins now."""
         loop = asyncio.get_running_loop()
         ends_at = float("inf") if self.seconds is None else loop.time() + self.seconds
         if self._timer is None and self.seconds is not None:
             self._timer = loop.call_at(ends_at, self._look, loop)
-        return Budget(self, ends_at, asyncio.current_task(loop))
+        return Budget(self, ends_at, asyncio.current_task(loop), context)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """End those whose time is up, and come back for the next."""
@@ -69,16 +70,16 @@ class Budget:
     __slots__ = (
         "__dict__",
         "_cancelled",
-        "_meter",
+        "_context",
         "_of",
-        "_received",
         "_task",
         "at",
-        "caller",
         "ends_at",
         "is_small",
         "objects",
         "objects_allowed",
+        "received",
+        "received_allowed",
     )
 
     # One of these is made for each operation, and nearly every one leaves the following as it is.
@@ -89,13 +90,13 @@ class Budget:
     times_shared = 1
     """How often at most an object that is made once stands in the response."""
     _before_shared = 0
-    _received_allowed = FREE_BYTES
     _reason: Exception
 
-    def __init__(self, of: Budgets, ends_at: float, task: Any) -> None:
+    def __init__(self, of: Budgets, ends_at: float, task: Any, context: object) -> None:
         self._of = of
         self.ends_at = ends_at
         self._task = task
+        self._context: object = context
         self._cancelled: int = task.cancelling()
         self.is_small = True
         """Whether it took no step and shares no objects: only what it shows of each value can make it large."""
@@ -104,9 +105,9 @@ class Budget:
         self.objects_allowed = FREE_BYTES
         self.at: tuple[str, ...] = ()
         """The path of the field that rows were last asked for."""
-        self.caller: Hashable = None
-        self._meter: Meter | None = None
-        self._received = 0
+        self.received = 0
+        """Bytes that the database has sent."""
+        self.received_allowed: float = FREE_BYTES
 
     def __enter__(self) -> Budget:
         self._of.running[self] = None
@@ -115,6 +116,7 @@ class Budget:
     def __exit__(
         self, type_: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        self._context = None  # which refers to this
         running = self._of.running
         if type_ is None and self in running:
             del running[self]
@@ -139,34 +141,14 @@ class Budget:
         return self._of.limit
 
     @property
-    def received(self) -> int:
-        """Bytes that the database has sent."""
-        return self._received if self._meter is None else self._received + self._meter.received
-
-    @property
     def used(self) -> int:
         """All bytes that were counted."""
         return self.objects + self.received
 
-    def watch(self, meter: Meter, caller: Hashable) -> None:
-        """Count what comes in on a connection, which serves this operation alone until `unwatch`."""
-        self._meter = meter
-        self.caller = caller
-        meter.received = 0
-        meter.allowance = self
-
-    def unwatch(self) -> None:
-        """Go on without the connection."""
-        meter, self._meter = self._meter, None
-        if meter is not None:
-            self._received += meter.received
-            meter.allowance = None
-
-    def add_received(self, count: int, caller: Hashable) -> None:
-        """Count what has come in on a connection that serves several. Raises what `draw` raises."""
-        self.caller = caller
-        self._received += count
-        if self.received > self._received_allowed:
+    def add_received(self, count: int) -> None:
+        """Count what has come in together with what others asked for. Raises what `draw` raises."""
+        self.received += count
+        if self.received > self.received_allowed:
             self.draw()
 
     def add_objects(self, count: int, each: int) -> None:
@@ -199,19 +181,18 @@ class Budget:
                 self.failure = self.overdrawn()
             else:
                 self.objects_allowed = self.objects + step
-                self._received_allowed = self.received + step
+                self.received_allowed = self.received + step
         if self.failure is not None:
             raise self.failure
 
     def hold(self, count: int) -> bool:
         """Take this many bytes of the caller's share, in all. False if it has no room."""
         if self.held is None:
-            self.held = self._of.shares.hold(self.caller)
+            self.held = self._of.shares.hold(caller_of(self._context))
         return self.held.take(count)
 
     def close(self) -> Held | None:
         """Count no more. What was taken of the caller's share belongs to whoever is given this."""
-        self.unwatch()
         held, self.held = self.held, None
         return held
 
@@ -248,9 +229,7 @@ class Budget:
         )
 
     def exceed(self) -> None:
-        """More than `FREE_BYTES` have come in, and some more just now: allow that, or end the operation."""
-        if self.received <= self._received_allowed:
-            return
+        """More has come in than is allowed: allow more, or end the operation."""
         try:
             self.draw()
         except ParleyError as failure:

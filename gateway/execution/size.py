@@ -22,8 +22,7 @@ from graphql import (
     is_composite_type,
 )
 
-from gateway.data.meter import FREE_BYTES
-from gateway.execution.budget import Budget
+from gateway.execution.budget import FREE_BYTES, Budget
 
 if TYPE_CHECKING:
     from gateway.execution.operation import Operation

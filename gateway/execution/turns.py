@@ -1,8 +1,9 @@
 """Sharing the event loop among operations that have much to do.
 
 Such an operation works in pieces of some hundred objects, and asks for its turn before each. In one round of the event
-loop, large operations run for `STRETCH_SECONDS` and a piece at most, all of them together. Who has to wait goes on in a
-later round, and callers take turns, however many operations they have: all else that is ready runs in between.
+loop, large operations may begin for `STRETCH_SECONDS`, all of them together, and the last to begin may go on for as
+long: what is interrupted finds its objects cold. Who has to wait goes on in a later round, and callers take turns,
+however many operations they have: all else that is ready runs in between.
 
 A round for each piece would cost more than the pieces: the loop would read what the database sends in crumbs.
 """
@@ -28,10 +29,13 @@ class Turns:
         self._is_granting = False
         self._began_at: float | None = None
         """When the first large operation of this round began to work."""
+        self._last: Hashable = None
+        """The caller who works, or did last; and since when."""
+        self._last_since = 0.0
 
     async def next(self, caller: Hashable) -> None:
         """Return when it is this caller's turn, which may be at once."""
-        if self._may_go_on():
+        if self._may_go_on(caller):
             return
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
@@ -41,13 +45,17 @@ class Turns:
             loop.call_soon(self._grant, loop)
         await turn
 
-    def _may_go_on(self) -> bool:
+    def _may_go_on(self, caller: Hashable) -> bool:
         now = monotonic()
         if self._began_at is None:
             self._began_at = now
             asyncio.get_running_loop().call_soon(self._end_round)
-            return self._stretch_seconds > 0
-        return now - self._began_at < self._stretch_seconds
+        elif caller == self._last:
+            return now - self._last_since < self._stretch_seconds
+        elif now - self._began_at >= self._stretch_seconds:
+            return False
+        self._last, self._last_since = caller, now
+        return self._stretch_seconds > 0
 
     def _end_round(self) -> None:
         self._began_at = None

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway.data.meter import FREE_BYTES
+from gateway.execution.budget import FREE_BYTES
 from gateway.execution.shares import Held
 from gateway.http.socket_close import CloseCode, SocketClosedError
 

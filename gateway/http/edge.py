@@ -40,9 +40,12 @@ class Edge:
         try:
             context = self.contexts.open(identity, operation, client)
             try:
-                return await self.engine.run(operation, context)
+                answer = await self.engine.run(operation, context)
             finally:
                 await context.release()
+            if answer.held is not None:
+                await self.engine.write(answer, user)
+            return answer
         except Exception as error:  # noqa: BLE001 - the outer edge
             return failed(error, operation.name)
         finally:

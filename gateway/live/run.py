@@ -101,6 +101,9 @@ class Runner:
             return Ran([], _apart(error))
         finally:
             await context.release()
+        if ran.held is not None:
+            for answer in ran.answers:
+                await self._engine.write(answer, self._feed.user_id)
         self._counts.errors.update(error["extensions"]["code"] for answer in ran.answers for error in answer.errors)
         return ran
 

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from gateway.data.meter import Unlimited
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.stamp import Stamp
@@ -112,6 +113,25 @@ async def test_a_cancelled_statement_leaves_a_clean_connection(operations: Opera
     await operations.until_busy()
     await stop(task)
     await operations.check()
+
+
+async def test_bytes_count_for_the_operation_that_has_the_connection(operations: Operations) -> None:
+    large = "SELECT $1::uuid, repeat('x', 10000)"
+    mine, other = Unlimited(), Unlimited()
+    async with operations.begin() as tenant:
+        tenant.allowance = mine
+        await tenant.fetch(large)
+        await tenant.close()
+        await tenant.fetch(large)
+    assert 20_000 < mine.received < 21_000
+    async with operations.begin() as tenant:
+        tenant.allowance = other
+        async with tenant.autocommit() as statements:
+            await statements.rows(Query("large", large, ("user_id",)))
+    async with operations.begin() as tenant:
+        await tenant.fetch(large)
+    assert 10_000 < other.received < 11_000
+    assert mine.received < 21_000
 
 
 async def test_a_cancelled_transaction_is_rolled_back(operations: Operations) -> None:

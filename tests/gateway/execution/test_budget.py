@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.data.meter import FREE_BYTES, Meter
+from gateway.data.meter import Meter
 from gateway.errors import Overloaded, ParleyError, TooLarge
-from gateway.execution.budget import STEP_BYTES, Budget, Budgets
+from gateway.execution.budget import FREE_BYTES, STEP_BYTES, Budget, Budgets
 
 LIMIT = 4 * STEP_BYTES
 
@@ -16,8 +16,9 @@ LIMIT = 4 * STEP_BYTES
 class Noted(Budget):
     """Notes what its operation was ended with, and ends nothing."""
 
-    def __init__(self, of: Budgets) -> None:
-        super().__init__(of, 0, SimpleNamespace(cancelling=lambda: 0))
+    def __init__(self, of: Budgets, caller: str) -> None:
+        context = SimpleNamespace(identity=SimpleNamespace(user_id=caller))
+        super().__init__(of, 0, SimpleNamespace(cancelling=lambda: 0), context)
         self.ended: list[Exception] = []
 
     def end(self, reason: Exception) -> None:
@@ -56,8 +57,8 @@ def budget(budgets: Budgets, meter: Meter) -> Noted:
 
 
 def watching(budgets: Budgets, meter: Meter, caller: str = "caller") -> Noted:
-    made = Noted(budgets)
-    made.watch(meter, caller)
+    made = Noted(budgets, caller)
+    meter.allowance = made
     return made
 
 
@@ -99,7 +100,7 @@ def test_operation_is_ended_within_a_statement(budget: Noted, meter: Meter, size
     while not budget.ended:
         meter.data_received(bytes(size))
     assert isinstance(budget.ended[0], TooLarge)
-    assert LIMIT < meter.received <= LIMIT + size
+    assert LIMIT < budget.received <= LIMIT + size
 
 
 def test_what_comes_in_and_what_goes_out_count_together(budget: Noted, meter: Meter) -> None:
@@ -111,9 +112,9 @@ def test_what_comes_in_and_what_goes_out_count_together(budget: Noted, meter: Me
 
 def test_rows_that_come_with_those_of_others_count(budget: Noted) -> None:
     for _ in range(4):
-        budget.add_received(STEP_BYTES, "caller")
+        budget.add_received(STEP_BYTES)
     with pytest.raises(TooLarge):
-        budget.add_received(1, "caller")
+        budget.add_received(1)
 
 
 def test_operations_of_one_caller_share(budget: Noted, budgets: Budgets, meter: Meter) -> None:
@@ -133,13 +134,6 @@ def test_failure_stays(budget: Noted) -> None:
         with pytest.raises(ParleyError) as failure:
             budget.add_objects(LIMIT + 1, 1)
         assert failure.value is budget.failure
-
-
-def test_connection_that_is_given_back_is_counted_no_more(budget: Noted, meter: Meter) -> None:
-    meter.data_received(bytes(1000))
-    budget.unwatch()
-    meter.data_received(bytes(2 * LIMIT))
-    assert (budget.received, budget.ended) == (1000, [])
 
 
 @pytest.mark.parametrize(
