@@ -27,6 +27,7 @@ from graphql import (
     type_from_ast,
 )
 
+from gateway.data.meter import Meter
 from gateway.data.rows import Row
 from gateway.schema.entity import Entity
 from gateway.schema.scalars import JSON, BigInt
@@ -153,6 +154,7 @@ class SampleConnection:
         self._kinds = {entity.record: entity.kinds for entity in entities}
         self._likely = likely
         self._asked = asked
+        self.meter = Meter()
 
     async def fetch(
         self, text: str, *arguments: Any, record_class: type[Row] | None = None, stamp: Any = None

@@ -108,6 +108,7 @@ async def test_a_turn_that_nobody_waits_for_any_more_is_not_given() -> None:
 async def test_a_large_operation_works_in_bounded_pieces(engine: Engine) -> None:
     count = 10 * MANY
     answer = await engine.run(items(engine, count), None)
+    await engine.write(answer, None)
     assert len(answer.data["items"]) == count
     by_objects, by_bytes = count / PART, count * 100 / PIECE_BYTES
     assert given(engine) >= by_objects + by_bytes - 1
@@ -138,5 +139,6 @@ async def test_small_operations_end_while_a_large_one_runs(engine: Engine) -> No
 
 async def test_what_is_written_by_pieces_is_written_as_any_other(engine: Engine) -> None:
     answer = await engine.run(items(engine, MANY), None)
+    await engine.write(answer, None)
     expect = b'{"data":{"items":[' + b",".join([b'{"name":"%b"}' % (b"n" * 100)] * MANY) + b'],"small":1}}'
     assert answer.bytes() == expect
