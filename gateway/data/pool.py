@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from gateway.caller_counts import CallerCount, CallerCounts
 from gateway.data.connecting import SILENCE_SECONDS, connected
 from gateway.data.connection import StampedConnection
 from gateway.data.failure import ERRORS, told_clearly
@@ -28,7 +29,6 @@ from gateway.data.primary import Primary
 from gateway.errors import Overloaded, ParleyError, Unavailable
 from gateway.fair_queue import FairQueue
 from gateway.histogram import Histogram
-from gateway.tally import Tallies, Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -69,9 +69,9 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._open: set[StampedConnection] = set()
         self._opening = 0
-        self._held = Tallies()
+        self._held = CallerCounts()
         """How many connections each user has, those included that are being opened for them."""
-        self._for_many = Tally()
+        self._for_many = CallerCount()
         """Has those that are nobody's share, and may have all."""
         self._free: list[StampedConnection] = []
         """The longest unused first."""
@@ -168,7 +168,7 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._open) + self._opening < self._size
 
-    def _may_have(self, owner: Tally) -> bool:
+    def _may_have(self, owner: CallerCount) -> bool:
         """Whether this owner may have another connection, if there is one: no more than are left for others."""
         left = self._size - len(self._open) - self._opening + len(self._free)
         return owner.count < left or owner is self._for_many
@@ -287,15 +287,15 @@ class Pool:
         elif self._closed and not self._open and not self._opening:
             self._all_closed.set()
 
-    def _begin_opening(self, owner: Tally) -> None:
+    def _begin_opening(self, owner: CallerCount) -> None:
         self._opening += 1
         owner.count += 1
 
-    def _end_opening(self, owner: Tally) -> None:
+    def _end_opening(self, owner: CallerCount) -> None:
         self._opening -= 1
         owner.count -= 1
 
-    async def _opened(self, owner: Tally, deadline: float) -> StampedConnection:
+    async def _opened(self, owner: CallerCount, deadline: float) -> StampedConnection:
         """A new connection, in room that was left for it."""
         try:
             with told_clearly():
@@ -319,7 +319,7 @@ class Pool:
         self._open.add(connection)
         return connection
 
-    async def _wait(self, owner: Tally, deadline: float) -> StampedConnection | None:
+    async def _wait(self, owner: CallerCount, deadline: float) -> StampedConnection | None:
         """Wait for a connection, or for room to make one."""
         waiter: asyncio.Future[StampedConnection | None] = self._loop.create_future()
         self._waiting.add(owner, waiter)
@@ -392,7 +392,7 @@ class Pool:
             self._drop(connection)
 
 
-def _give(connection: StampedConnection, owner: Tally) -> None:
+def _give(connection: StampedConnection, owner: CallerCount) -> None:
     connection.owner = owner
     owner.count += 1
 

@@ -36,6 +36,7 @@ class Budgets:
         self.seconds = seconds
         self.limit = limit
         """Bytes of one operation."""
+        self.free = min(FREE_BYTES, limit)
         self.shares = Shares(OPERATIONS_OF_ONE * limit)
         """What callers take for large operations, until their answers are sent."""
         self.running: dict[Budget, None] = {}
@@ -102,12 +103,12 @@ class Budget:
         """Whether it took no step and shares no objects: only what it shows of each value can make it large."""
         self.objects = 0
         """Bytes of the objects of the response."""
-        self.objects_allowed = FREE_BYTES
+        self.objects_allowed = of.free
         self.at: tuple[str, ...] = ()
         """The path of the field that rows were last asked for."""
         self.received = 0
         """Bytes that the database has sent."""
-        self.received_allowed: float = FREE_BYTES
+        self.received_allowed: float = of.free
 
     def __enter__(self) -> Budget:
         self._of.running[self] = None
@@ -230,6 +231,8 @@ class Budget:
 
     def exceed(self) -> None:
         """More has come in than is allowed: allow more, or end the operation."""
+        if self not in self._of.running:
+            return  # it has ended, and its connection is about to be given back
         try:
             self.draw()
         except ParleyError as failure:

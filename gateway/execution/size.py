@@ -143,7 +143,7 @@ def check_counted(operation: Operation, results: Sequence[ExecutionResult], budg
 def check_size(results: Sequence[ExecutionResult], budget: Budget, *, writes: bool = False) -> None:
     """Raise why the operation had to end, or that its response is too large to be encoded.
 
-    If it `writes`, large data is measured by writing it, which is to be done anyway and takes a fifth of the time.
+    If it `writes`, large data is measured by writing it, which is to be done anyway and is quicker.
     """
     if budget.failure is not None:
         raise budget.failure

@@ -202,7 +202,7 @@ class Connection(web.RequestHandler):
             self._owed = len(self._messages)
 
     def _begin(self, head: PlainHead, body: bytes) -> None:
-        # Not by the loop, which would make a name first: that takes longer than all else about a task.
+        # Not by the loop, which would make up a name for it: a quarter of what a task costs.
         self._answering = asyncio.Task(self._answer(head, body), loop=self._loop, name="answer")
 
     async def _answer(self, head: PlainHead, body: bytes) -> None:

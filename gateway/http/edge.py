@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.auth.identity import Identity
+from gateway.caller_counts import CallerCounts
 from gateway.errors import Overloaded
 from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
@@ -15,7 +16,6 @@ from gateway.execution.operation import Operation
 from gateway.http.answer import JSON, respond
 from gateway.http.ports import Client, Contexts
 from gateway.live.live import Live
-from gateway.tally import Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Edge:
     live: Live
     """Runs the subscriptions."""
     max_operations_per_user: int = 100
-    _running: Tallies = field(default_factory=Tallies)
+    _running: CallerCounts = field(default_factory=CallerCounts)
     """Queries and mutations, by user."""
 
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:

@@ -58,6 +58,7 @@ def budget(budgets: Budgets, meter: Meter) -> Noted:
 
 def watching(budgets: Budgets, meter: Meter, caller: str = "caller") -> Noted:
     made = Noted(budgets, caller)
+    budgets.running[made] = None
     meter.allowance = made
     return made
 
@@ -154,6 +155,24 @@ def test_response_that_may_be_too_large_is_told(
     budget.add_objects(1, objects)
     budget.add_shared(shared, 0)
     assert budget.may_exceed(copies, 100) is expected
+
+
+def test_limit_below_what_is_free_holds() -> None:
+    budgets = Budgets(None, FREE_BYTES // 4)
+    came_in, made = passing(), watching(budgets, passing())
+    ended = watching(budgets, came_in)
+    came_in.data_received(bytes(FREE_BYTES // 4 + 1))
+    assert isinstance(ended.ended[0], TooLarge)
+    with pytest.raises(TooLarge):
+        made.add_objects(FREE_BYTES // 4 + 1, 1)
+
+
+def test_what_comes_in_after_the_end_takes_nothing(budget: Noted, budgets: Budgets, meter: Meter) -> None:
+    with budget:
+        meter.data_received(bytes(1000))
+    meter.data_received(bytes(2 * LIMIT))
+    assert budgets.shares.taken == {}
+    assert not budget.ended
 
 
 def test_error_names_the_field(budget: Noted) -> None:

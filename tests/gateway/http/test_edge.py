@@ -85,4 +85,4 @@ async def test_an_operation_that_has_ended_makes_room_however_it_ended(gate: Gat
         gate.through.set()
         assert (await second).data == (await third).data == {"wait": 1}
         gate.through.clear()
-    assert not any(tally.count for tally in gate.edge._running.values())
+    assert not any(each.count for each in gate.edge._running.values())

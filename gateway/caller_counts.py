@@ -8,7 +8,7 @@ from typing import Any
 MOST = 10_000
 
 
-class Tally:
+class CallerCount:
     """How many of something one caller has."""
 
     __slots__ = ("count",)
@@ -17,8 +17,8 @@ class Tally:
         self.count = 0
 
 
-class Tallies(dict[Any, Tally]):
-    """The tallies of all callers. Above `most`, each new one makes room by those who have nothing, the oldest first.
+class CallerCounts(dict[Any, CallerCount]):
+    """The counts of all callers. Above `most`, each new one makes room by those who have nothing, the oldest first.
 
     To make and drop one each time would cost more than the counting.
     """
@@ -27,11 +27,11 @@ class Tallies(dict[Any, Tally]):
         super().__init__()
         self.most = most
 
-    def __missing__(self, caller: Any) -> Tally:
+    def __missing__(self, caller: Any) -> CallerCount:
         if len(self) >= self.most:
             for old in list(islice(self, 2)):
-                tally = self.pop(old)
-                if tally.count:
-                    self[old] = tally  # behind the others
-        made = self[caller] = Tally()
+                kept = self.pop(old)
+                if kept.count:
+                    self[old] = kept  # behind the others
+        made = self[caller] = CallerCount()
         return made
