@@ -18,7 +18,7 @@ from gateway.errors import Overloaded, ParleyError, TooLarge
 from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
 from gateway.execution.turns import caller_of
 
-FREE_BYTES = 256 * 1024
+FREE_BYTES = 512 * 1024
 """What an operation may take without asking, of either kind."""
 STEP_BYTES = 1024 * 1024
 

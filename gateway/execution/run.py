@@ -24,8 +24,11 @@ from gateway.execution.operation import Document
 from gateway.execution.plan import Field, Selection
 from gateway.execution.turns import Turns, caller_of
 
-LARGE_BYTES = 32 * 1024
-"""Objects of so many bytes, as the budget counts them, make an operation a large one: about 300 of them."""
+LARGE_BYTES = 256 * 1024
+"""Objects of so many bytes, as the budget counts them, make an operation a large one.
+
+That is about 2,500 of them. What is done sooner than a stretch of `Turns` is better done in one go.
+"""
 
 MANY_KEYS = 50
 """What was found for so many keys is a piece of work by itself."""

@@ -8,9 +8,11 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from gateway.execution.budget import FREE_BYTES
 from gateway.execution.shares import Held
 from gateway.http.socket_close import CloseCode, SocketClosedError
+
+FREE_BYTES = 256 * 1024
+"""So much of each connection may be left unread without asking."""
 
 
 class Drain:

@@ -17,6 +17,7 @@ from gateway.execution.budget import unbounded
 from gateway.execution.operation import Operation, OperationRequest
 from gateway.execution.plan import Field, Inline, Selection
 from gateway.execution.run import LARGE_BYTES, Run
+from gateway.execution.size import OBJECT_BYTES
 from gateway.execution.subscribe import MOST_TOGETHER, Together
 from gateway.http.ports import Client
 from tests.gateway.execution.subscribing import subscribe
@@ -161,7 +162,7 @@ async def test_what_fails_in_the_middle_of_many_objects_is_null_by_itself() -> N
     selection.add("inverse", Inline(lambda: "-6 // r"), field)
     operation = prepared(Engine(schema), "{ items { inverse } }")
     run = Run(schema, operation.document, operation.variables, None, None, None, unbounded())
-    numbers = [*range(1, 2 * PART), 0, *range(1, PART)]
+    numbers = [*range(1, LARGE_BYTES // OBJECT_BYTES), 0, *range(1, PART)]
     top = run.open(selection, numbers)
     assert run.budget.objects > LARGE_BYTES
     results = await answers(run, top)
