@@ -35,7 +35,7 @@ from gateway.execution.subscribe import Ran
 from gateway.execution.text import check_literals, check_variables
 from gateway.execution.turns import Turns
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 512 * 1024
 """So much of a large answer is written at a time."""
 
 

@@ -24,11 +24,11 @@ from gateway.execution.operation import Document
 from gateway.execution.plan import Field, Selection
 from gateway.execution.turns import Turns, caller_of
 
-LARGE_BYTES = 256 * 1024
-"""Objects of so many bytes, as the budget counts them, make an operation a large one.
+LARGE_BYTES = 32 * 1024
+"""Objects of so many bytes, as the budget counts them, are built and written in parts: about 300 of them."""
 
-That is about 2,500 of them. What is done sooner than a stretch of `Turns` is better done in one go.
-"""
+LONG_BYTES = 256 * 1024
+"""Objects of so many bytes take about as long to build as a stretch of `Turns`, so their operation takes turns."""
 
 MANY_KEYS = 50
 """What was found for so many keys is a piece of work by itself."""
@@ -161,8 +161,8 @@ class Run:
         return scope
 
     async def turn(self) -> None:
-        """Let others run before another piece of a large operation."""
-        if self.turns is not None:
+        """Let others run before another piece of a long operation."""
+        if self.turns is not None and self.budget.objects >= LONG_BYTES:
             await self.turns.next(caller_of(self.context))
 
     def ask(

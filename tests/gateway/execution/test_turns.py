@@ -12,14 +12,14 @@ from graphql import GraphQLSchema, build_schema
 from gateway.execution import PIECE_BYTES, Engine
 from gateway.execution.breadth_first import PART
 from gateway.execution.operation import Operation, OperationRequest
-from gateway.execution.run import LARGE_BYTES
+from gateway.execution.run import LONG_BYTES
 from gateway.execution.size import OBJECT_BYTES
 from gateway.execution.turns import Turns
 
 SDL = "type Query { items(count: Int!): [Item!]! small: Int } type Item { name: String! }"
 
-MANY = LARGE_BYTES // OBJECT_BYTES
-"""So many objects make an operation a large one, whatever their fields are called."""
+MANY = LONG_BYTES // OBJECT_BYTES
+"""So many objects make an operation a long one, whatever their fields are called."""
 
 
 class Counted(Turns):
