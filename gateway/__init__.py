@@ -7,13 +7,9 @@ from gateway.context import Context, Info
 from gateway.data.queries import sql
 from gateway.data.statements import Through
 from gateway.errors import Conflict, Invalid, NotFound
-from gateway.schema.argument import After, ById, OfConversation
-from gateway.schema.entity import Node, computed, entity, id_of
-from gateway.schema.event import event
-from gateway.schema.link import many, maybe, one, page
-from gateway.schema.root import lookup, mutation, payload, query, subscription
-from gateway.schema.scalars import JSON, BigInt, Cursor
-from gateway.schema.standard import (
+from gateway.schema.fields.event import event
+from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
+from gateway.schema.fields.standard import (
     change,
     create,
     given,
@@ -23,7 +19,11 @@ from gateway.schema.standard import (
     standard,
     with_request_hash,
 )
-from gateway.schema.typing import enum_type, input_type, object_type
+from gateway.schema.objects.entity import Node, computed, entity, id_of
+from gateway.schema.types.argument import After, ById, OfConversation
+from gateway.schema.types.link import many, maybe, one, page
+from gateway.schema.types.scalars import JSON, BigInt, Cursor
+from gateway.schema.types.typing import enum_type, input_type, object_type
 
 __all__ = [
     "JSON",

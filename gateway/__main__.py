@@ -14,9 +14,9 @@ import structlog
 
 from gateway.config import Settings, read_settings, unknown_variables, wanted_log_format
 from gateway.event_loop import run
-from gateway.progress import tell, unless_quick
 from gateway.refusal import Refusal
-from gateway.telemetry import begin_logging, configure_logging, report_crashes
+from gateway.telemetry.log import begin_logging, configure_logging, report_crashes
+from gateway.telemetry.progress import tell, unless_quick
 
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended, by convention of the shell."""
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 def serve(settings: Settings, given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     with unless_quick("Loading Parley"):
-        from gateway.serve import serve as serve_until_told
+        from gateway.process.serve import serve as serve_until_told
 
     run(serve_until_told(settings))
     return 0
@@ -95,7 +95,7 @@ def serve(settings: Settings, given: argparse.Namespace) -> int:
 
 def migrate(settings: Settings, given: argparse.Namespace) -> int:
     """Bring the database up to date, and say what that took."""
-    from gateway.data.opening import bring_up_to_date, reached_database
+    from gateway.data.server.opening import bring_up_to_date, reached_database
 
     async def go() -> int:
         async with reached_database(settings) as database:
@@ -124,7 +124,7 @@ def schema(settings: Settings, given: argparse.Namespace) -> int:
 def demo(settings: Settings, given: argparse.Namespace) -> int:
     """Fill the database with demo data."""
     from gateway import demo as loader
-    from gateway.data.opening import open_database
+    from gateway.data.server.opening import open_database
 
     async def go() -> int:
         async with open_database(settings) as database:
@@ -152,7 +152,7 @@ def restore(settings: Settings, given: argparse.Namespace) -> int:
 
 def explain(settings: Settings, given: argparse.Namespace) -> int:
     """Print what an operation would ask the database."""
-    from gateway.execution.explain import explain as explanation
+    from gateway.explain.explain import explain as explanation
 
     sys.stdout.write(explanation(_text_of(given.operation)))
     return 0
@@ -182,7 +182,7 @@ def _sdl() -> str:
 
 
 def _sql() -> str:
-    from gateway.data.dump import schema_after_migrations
+    from gateway.data.server.dump import schema_after_migrations
 
     return run(schema_after_migrations())
 

@@ -24,12 +24,12 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
-from gateway.data.catalogue import Table, read_catalogue
 from gateway.data.lease import keep_ending_abandoned_work
-from gateway.data.opening import OpenDatabase
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
 from gateway.data.rules import Rules
+from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.errors import ParleyError
 from gateway.event_loop import measure_lag
 from gateway.execution import Engine
@@ -37,19 +37,18 @@ from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
-from gateway.histogram import Histogram
 from gateway.http import graphiql
-from gateway.http.admission import Admission
 from gateway.http.options import Options
-from gateway.http.ports import Ready
-from gateway.http.registry import SocketRegistry
-from gateway.http.server import OVER_HTTP, Runner, make_app, make_runner
+from gateway.http.seats.admission import Admission
+from gateway.http.seats.registry import SocketRegistry
+from gateway.http.server import OVER_HTTP, Ready, Runner, make_app, make_runner
+from gateway.http.shared_port import cannot_listen, reachable, site
 from gateway.live.live import Live
-from gateway.metrics import Instruments, MeasuredEngine
+from gateway.monitoring.metrics import Instruments, MeasuredEngine
+from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import graphql_schema
-from gateway.shared_port import cannot_listen, reachable, site
-from gateway.tracing import TracedEngine, Tracing, tracing
+from gateway.telemetry.histogram import Histogram
 
 log = structlog.stdlib.get_logger("gateway")
 

@@ -21,11 +21,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from gateway.data.account import ROOTS_DIRECTORY
-from gateway.data.primary import hosts
+from gateway.database_url import hosts
 from gateway.refusal import Refusal
 
 PREFIX = "PARLEY_"
+
+ROOTS_DIRECTORY = Path("/var/lib/parley")
+"""Where root's data goes by default: other accounts may not enter the home directory."""
 
 SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
 """What Kubernetes adds to each container's environment for a service that is called parley."""

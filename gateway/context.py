@@ -15,9 +15,11 @@ from aiodataloader import DataLoader
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.auth.account import Accounts
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.data import statements
 from gateway.data.batches import Batch, ByKey
+from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
@@ -25,17 +27,16 @@ from gateway.data.rules import Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
 from gateway.errors import Forbidden, NotFound, Unauthenticated
-from gateway.execution.info import FieldInfo
 from gateway.execution.operation import Operation
+from gateway.execution.run.info import FieldInfo
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
-from gateway.http.ports import Client
 from gateway.live.feed import Feed
-from gateway.schema.entity import Entity, entity_of, id_of
-from gateway.schema.scalars import Cursor
-from gateway.schema.selection import asks_for, columns
+from gateway.schema.objects.entity import id_of
+from gateway.schema.objects.selection import asks_for, columns
+from gateway.schema.types.scalars import Cursor
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncpg
 
 from gateway.auth.password import PasswordHasher
-from gateway.data.opening import CONNECT_SECONDS, OpenDatabase
-from gateway.data.primary import Primary
+from gateway.data.driver.primary import Primary
 from gateway.data.queries import SQL_DIRECTORY, sql
-from gateway.progress import step
+from gateway.data.server.opening import CONNECT_SECONDS, OpenDatabase
+from gateway.telemetry.progress import step
 
 EMAIL = "demo@parley.example"
 PASSWORD = "correct horse battery"  # noqa: S105 - published on purpose

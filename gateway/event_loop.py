@@ -7,7 +7,7 @@ import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from gateway.histogram import Histogram
+from gateway.telemetry.histogram import Histogram
 
 T = TypeVar("T")
 

@@ -16,11 +16,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.account import server_account
-from gateway.data.cluster import SUPERUSER, Cluster
-from gateway.data.embedded import DATABASE, EmbeddedDatabase
-from gateway.data.migrate import migrate
-from gateway.data.roles import LOGIN
+from gateway.data.server.cluster import SUPERUSER, Cluster
+from gateway.data.server.embedded import DATABASE, EmbeddedDatabase
+from gateway.data.server.system_account import server_account
+from gateway.data.setup.migrate import migrate
+from gateway.data.setup.roles import LOGIN
 
 PREFIX = "parley-tests-"
 IN_USE = "in-use"

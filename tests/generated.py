@@ -23,8 +23,8 @@ from graphql import (
     is_required_argument,
 )
 
+from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
-from gateway.schema.entity import Entity
 from tests.estate import Estate, types_of_rows
 
 VALUES: dict[str, Any] = {

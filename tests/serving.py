@@ -19,7 +19,7 @@ import pytest_asyncio
 from gateway.app import Gateway, running
 from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
 from tests.database import Database
 
 PASSWORD = "a password for tests"

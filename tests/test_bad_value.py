@@ -18,7 +18,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, get_named_type
 from strawberry.utils.str_converters import to_camel_case
 
-from gateway.data.migration import DIRECTORY
+from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.estate import Estate, make_estate, make_execution
 from tests.generated import GROWING, READY, Mutation, mutations, own, tables

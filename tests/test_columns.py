@@ -18,11 +18,10 @@ import asyncpg
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType
 
+from gateway.data.entity import Entity, Link
 from gateway.schema.build import graphql_schema
-from gateway.schema.entity import Entity
-from gateway.schema.level import definition_of
-from gateway.schema.link import Link
-from gateway.schema.scalars import JSON, BigInt
+from gateway.schema.objects.level import definition_of
+from gateway.schema.types.scalars import JSON, BigInt
 from tests.database import Database
 
 HELD_AS: dict[Any, set[str]] = {

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 from graphql import get_named_type
 
-from gateway.data.migrate import migrate
-from gateway.data.migration import DIRECTORY
+from gateway.data.setup.migrate import migrate
+from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
 from tests.database import Database

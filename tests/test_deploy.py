@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.config import Settings, variable
-from gateway.exposition import FAMILIES
 from gateway.http.options import Options
-from gateway.http.stopping import LONGEST_SPREAD_SECONDS
+from gateway.http.seats.stopping import LONGEST_SPREAD_SECONDS
+from gateway.monitoring.exposition import FAMILIES
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 ENDINGS = {"gauge": ("",), "counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}

@@ -30,7 +30,7 @@ from graphql import (
 from gateway.data import statements
 from gateway.data.queries import SQL_DIRECTORY, Query, sql
 from gateway.schema.build import graphql_schema
-from gateway.schema.connection import LARGEST_PAGE
+from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.database import Database
 from tests.plans import LINKED, MODES, Planner, Sent, planner_of

@@ -17,16 +17,16 @@ import pytest
 from gateway import demo
 from gateway.auth.password import LONGEST, SHORTEST
 from gateway.config import Settings, settings_table
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
 from gateway.errors import Conflict, ParleyError
-from gateway.execution import document, persisted
-from gateway.execution.document import MAX_CHARACTERS, MAX_TOKENS
-from gateway.execution.limits import Limits
+from gateway.execution.prepare import document, persisted
+from gateway.execution.prepare.document import MAX_CHARACTERS, MAX_TOKENS
+from gateway.execution.prepare.limits import Limits
 from gateway.http.options import Options
-from gateway.http.unreadable import MAX_LINE_BYTES
-from gateway.schema import containing
-from gateway.schema.connection import LARGEST_PAGE
-from gateway.schema.node import MOST_NODES
+from gateway.http.plain.unreadable import MAX_LINE_BYTES
+from gateway.schema.fields.connection import LARGEST_PAGE
+from gateway.schema.fields.node import MOST_NODES
+from gateway.schema.types import containing
 from tests.clients.node import NODES, OLDEST_NODE, SCRIPTS
 from tests.database import Database
 from tests.line import line_to

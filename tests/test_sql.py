@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.data.dump import dump_schema
+from gateway.data.server.dump import dump_schema
 from tests.database import Database
 
 SCHEMA = Path(__file__).parents[1] / "sql" / "schema.sql"

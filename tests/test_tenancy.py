@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLField, get_named_type, is_non_null_type
 
-from gateway.data.connection import StampedConnection
+from gateway.data.driver.connection import StampedConnection
 from gateway.schema.build import graphql_schema
 from tests.estate import Estate, Scene, codes, make_estate, types_of_rows
 from tests.generated import Mutation, asked, fields_of, forged, mutations, own, value

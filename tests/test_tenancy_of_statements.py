@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from gateway.data import statements
+from gateway.data.entity import Entity
 from gateway.data.statements import Source
 from gateway.schema.build import domain_modules
-from gateway.schema.entity import Entity
 from tests.estate import Estate, Scene
 from tests.runtime import REFUSALS, attempt, stamp, untouched
 

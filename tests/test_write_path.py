@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.migrate import migrate
-from gateway.data.migration import DIRECTORY
+from gateway.data.setup.migrate import migrate
+from gateway.data.setup.migration import DIRECTORY
 from tests.database import Database
 from tests.recount import differences
 

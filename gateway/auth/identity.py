@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from gateway.data.stamp import Stamp
+from gateway.data.driver.stamp import Stamp
 
 Actor = Literal["user", "agent"]
 

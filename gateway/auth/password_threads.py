@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from gateway.errors import Overloaded
-from gateway.fair_queue import FairQueue
+from gateway.fairness.fair_queue import FairQueue
 
 _Answer = TypeVar("_Answer")
 

@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from gateway.backup.tally import Tally, differences
-from gateway.data.migration import Applied
-from gateway.progress import bar
+from gateway.data.setup.migration import Applied
 from gateway.refusal import Refusal
+from gateway.telemetry.progress import bar
 
 FORMAT = 1
 MANIFEST, KEYS, DATABASE = "manifest.json", "signing-keys.json", "database.sql"

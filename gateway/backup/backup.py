@@ -18,11 +18,11 @@ from gateway.backup.archive import BackupError, Draft, Manifest, Role, new_archi
 from gateway.backup.program import Program
 from gateway.backup.tally import Tally
 from gateway.config import Settings
-from gateway.data.embedded import is_made
-from gateway.data.migrate import applied_migrations
-from gateway.data.opening import OpenDatabase, owner_connection, reached_database
-from gateway.data.roles import RUNTIME, SCHEMA, quoted
-from gateway.progress import bar, tell
+from gateway.data.server.embedded import is_made
+from gateway.data.server.opening import OpenDatabase, owner_connection, reached_database
+from gateway.data.setup.migrate import applied_migrations
+from gateway.data.setup.roles import RUNTIME, SCHEMA, quoted
+from gateway.telemetry.progress import bar, tell
 
 LOCK_WAIT_MS = 30_000
 """A backup gives way to a migration, and does not stand in the way of others for ever."""

@@ -15,7 +15,7 @@ from typing import IO
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from gateway.backup.archive import BackupError
-from gateway.data.programs import MAJOR, installation, without_defaults
+from gateway.data.server.programs import MAJOR, installation, without_defaults
 
 Pump = Callable[[IO[bytes]], None]
 """Reads what a program writes, or writes what it reads. It runs in a thread."""

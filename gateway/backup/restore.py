@@ -19,16 +19,16 @@ from gateway.backup.archive import Archive, BackupError, Manifest, opened
 from gateway.backup.program import Program
 from gateway.backup.tally import Tally
 from gateway.config import Settings
-from gateway.data.migrate import alone
-from gateway.data.migration import outstanding, read_migrations
-from gateway.data.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
-from gateway.data.powers import with_powers
 from gateway.data.queries import SQL_DIRECTORY
-from gateway.data.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
-from gateway.progress import bar, tell
+from gateway.data.server.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
+from gateway.data.setup.migrate import alone
+from gateway.data.setup.migration import outstanding, read_migrations
+from gateway.data.setup.powers import with_powers
+from gateway.data.setup.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
+from gateway.telemetry.progress import bar, tell
 
 CREATE_SCHEMA = f"CREATE SCHEMA {SCHEMA};\n".encode()
-"""It is there already, made as `gateway.data.roles` makes it."""
+"""It is there already, made as `gateway.data.setup.roles` makes it."""
 
 TOO_NEW = b"SET transaction_timeout = 0;\n"
 """Every dump says so since PostgreSQL 17, and earlier servers do not know it. It is the default."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.progress import Advance
+from gateway.telemetry.progress import Advance
 
 _COPY = re.compile(rb'COPY \w+\.(?:"((?:[^"]|"")+)"|(\w+)) +(?:\(.*\) )?FROM stdin;\n')
 _END = b"\\.\n"

@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from gateway.broker.remote import Line, RemoteBroker, Signal
-from gateway.data.primary import Primary
+from gateway.data.driver.primary import Primary
 
 _log = structlog.get_logger(__name__)
 

@@ -24,11 +24,11 @@ from uuid import UUID
 
 import asyncpg
 
-from gateway.data.connection import StampedConnection
-from gateway.data.failure import ERRORS, failed
+from gateway.data.driver.connection import StampedConnection
+from gateway.data.driver.failure import ERRORS, failed
+from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
 from gateway.data.rows import Row
-from gateway.data.stamp import Stamp
 from gateway.errors import ParleyError, Unavailable
 
 _AT_A_TIME = 2

@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 import structlog
 from asyncpg.connection import LoggedQuery
 
-from gateway.caller_counts import CallerCount, CallerCounts
-from gateway.data.connecting import SILENCE_SECONDS, connected
-from gateway.data.connection import StampedConnection
-from gateway.data.failure import ERRORS, told_clearly
-from gateway.data.primary import Primary
+from gateway.data.driver.connecting import SILENCE_SECONDS, connected
+from gateway.data.driver.connection import StampedConnection
+from gateway.data.driver.failure import ERRORS, told_clearly
+from gateway.data.driver.primary import Primary
 from gateway.errors import Overloaded, ParleyError, Unavailable
-from gateway.fair_queue import FairQueue
-from gateway.histogram import Histogram
+from gateway.fairness.caller_counts import CallerCount, CallerCounts
+from gateway.fairness.fair_queue import FairQueue
+from gateway.telemetry.histogram import Histogram
 
 _log = structlog.get_logger(__name__)
 

@@ -14,18 +14,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from gateway.data.connection import StampedConnection
-from gateway.data.failure import ERRORS, failed, is_lost, told_clearly
-from gateway.data.meter import Allowance
+from gateway.data.connection_lock import ConnectionLock
+from gateway.data.driver.connection import StampedConnection
+from gateway.data.driver.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.driver.meter import Allowance
+from gateway.data.driver.stamp import NOBODY, Stamp
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
 from gateway.data.rows import Row
-from gateway.data.stamp import NOBODY, Stamp
 from gateway.data.writing import Statements
 from gateway.errors import Unauthenticated, Unavailable
 
@@ -60,8 +61,7 @@ class Tenant:
         """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
         self.allowance: Allowance | None = None
         """Told what the database sends."""
-        self._turns: dict[asyncio.Task[Any], asyncio.Future[None] | None] = {}
-        """The tasks that use the connection, in the order in which they came: the first does, the others wait."""
+        self._lock = ConnectionLock()
 
     @property
     def stamp(self) -> Stamp:
@@ -93,7 +93,8 @@ class Tenant:
         if self._snapshot:
             # To cancel one statement would end the transaction of all. It runs on, at most to the operation's end.
             return await asyncio.shield(self._fetch_in_snapshot(text, arguments, record))
-        task = self._first_turn() or await self._begin_turn()
+        lock = self._lock
+        task = lock.acquire_now() or await lock.acquire()
         try:
             if is_one and (pipelines := self.open_pipelines()) is not None:
                 statement = RowStatement(self.stamp, text, (self.stamp.user_id, *arguments), record)
@@ -103,10 +104,10 @@ class Tenant:
                 return found
             return await self._fetch_surely(text, arguments, record)
         finally:
-            if self._closed or len(self._turns) > 1:
-                await self._end_turn(task)
+            if self._closed or len(lock.tasks) > 1:
+                await self.release_lock(task)
             else:
-                self._turns.clear()
+                lock.tasks.clear()
 
     def count(self, statement: RowStatement) -> None:
         """Count a large row that came together with those of others. Raises `TooLarge` and `Overloaded`."""
@@ -120,7 +121,7 @@ class Tenant:
         return None if self._connection is not None or self._snapshot else self._pipelines
 
     async def _fetch_in_snapshot(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
-        async with self._turn():
+        async with self._locked():
             return await self._fetch_surely(text, arguments, record)
 
     async def _fetch_surely(self, text: str, arguments: Sequence[Any], record: type[Row] | None) -> list[Any]:
@@ -158,7 +159,7 @@ class Tenant:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Statements that commit together. Nothing else of this operation may be awaited inside."""
-        async with self._turn():
+        async with self._locked():
             connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
             try:
@@ -178,7 +179,7 @@ class Tenant:
 
     async def anonymous(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a function that finds a login before the caller is known."""
-        async with self._turn():
+        async with self._locked():
             connection = await self.take_connection()
             with told_clearly(connection):
                 return await connection.fetch(text, *arguments)
@@ -186,11 +187,11 @@ class Tenant:
     async def close(self) -> None:
         """Give the connection back. What still runs on it is wanted by nobody any more, and is cancelled."""
         self._closed = True
-        if not self._turns:
+        if not self._lock.tasks:
             return await self._give_back()
         left: set[asyncio.Task[Any]] = set()
         try:
-            while left := self._turns.keys() - {asyncio.current_task()}:  # others may begin while these end
+            while left := self._lock.tasks.keys() - {asyncio.current_task()}:  # others may begin while these end
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
@@ -200,51 +201,21 @@ class Tenant:
             await self._give_back()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _locked(self) -> AsyncIterator[None]:
         """Wait until no other task uses the connection."""
-        task = await self._begin_turn()
+        task = await self._lock.acquire()
         try:
             yield
         finally:
-            await self._end_turn(task)
+            await self.release_lock(task)
 
-    def _first_turn(self) -> asyncio.Task[Any] | None:
-        """The turn of the present task, if no other uses the connection."""
-        if self._turns:
-            return None
-        task: Any = asyncio.current_task()
-        self._turns[task] = None
-        return task  # type: ignore[no-any-return]
-
-    async def _begin_turn(self) -> asyncio.Task[Any]:
-        if (first := self._first_turn()) is not None:
-            return first
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        if task in self._turns:
-            raise RuntimeError("Something else of the operation is awaited inside of its transaction.")
-        turn = self._turns[task] = asyncio.get_running_loop().create_future()
-        try:
-            await turn
-        except BaseException:
-            self._pass_on(task)
-            raise
-        return task
-
-    async def _end_turn(self, task: asyncio.Task[Any]) -> None:
+    async def release_lock(self, task: asyncio.Task[Any]) -> None:
+        """Let the next task use the connection. What is asked after the end gives it back at once."""
         try:
             if self._closed:
                 await self._give_back()
         finally:
-            self._pass_on(task)
-
-    def _pass_on(self, task: asyncio.Task[Any]) -> None:
-        was_first = next(iter(self._turns)) is task
-        del self._turns[task]
-        if was_first and self._turns:
-            turn = next(iter(self._turns.values()))
-            # One that has been cancelled passes on by itself.
-            if turn is not None and not turn.done():
-                turn.set_result(None)
+            self._lock.release(task)
 
     async def take_connection(self) -> StampedConnection:
         """The connection of this operation, taken from the pool if it has none yet, or none that lives."""
@@ -299,7 +270,7 @@ class _Autocommit:
         """Wait for the turn."""
         tenant, stamp = self._tenant, self._tenant.stamp
         self._user_id = stamp.user_id
-        self._task = tenant._first_turn() or await tenant._begin_turn()
+        self._task = tenant._lock.acquire_now() or await tenant._lock.acquire()
         return Statements(stamp, each_for=tenant)
 
     async def __aexit__(self, *_: object) -> None:
@@ -307,6 +278,6 @@ class _Autocommit:
         tenant = self._tenant
         tenant.committed(self._user_id)
         if tenant._closed:
-            await tenant._end_turn(self._task)
+            await tenant.release_lock(self._task)
         else:
-            tenant._pass_on(self._task)
+            tenant._lock.release(self._task)

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 
 from gateway.data import statements
-from gateway.data.connection import StampedConnection
-from gateway.data.failure import ERRORS, failed, told_clearly
-from gateway.data.pipeline import RowStatement
+from gateway.data.driver.connection import StampedConnection
+from gateway.data.driver.failure import ERRORS, failed, told_clearly
+from gateway.data.driver.stamp import Stamp
+from gateway.data.entity import entity_of
+from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.rules import Attempt
-from gateway.data.stamp import Stamp
-
-if TYPE_CHECKING:
-    from gateway.data.tenancy import Tenant
-    from gateway.schema.entity import Entity
 
 T = TypeVar("T")
+
+
+class Autocommitting(Protocol):
+    """What statements that each commit by themselves ask of their tenant."""
+
+    shown: Mapping[str, tuple[str, ...]]
+    committed: Callable[[UUID], None]
+
+    @property
+    def stamp(self) -> Stamp:
+        """The caller."""
+
+    def open_pipelines(self) -> Pipelines | None:
+        """Where the next statement may go with those of others, if it may."""
+
+    def count(self, statement: RowStatement) -> None:
+        """Count a large row that came together with those of others."""
+
+    async def take_connection(self) -> StampedConnection:
+        """The connection of the operation."""
 
 
 class Statements:
     """Statements of one caller on one connection, in a transaction, or each by itself."""
 
     def __init__(
-        self, stamp: Stamp, *, within: StampedConnection | None = None, each_for: Tenant | None = None
+        self, stamp: Stamp, *, within: StampedConnection | None = None, each_for: Autocommitting | None = None
     ) -> None:
         """In the transaction that has begun on a connection, or each with an effect of its own `each_for` the tenant.
 
@@ -52,7 +69,7 @@ class Statements:
 
     async def maybe(self, entity: type[T], query: Query, **values: Any) -> T | None:
         """The one object that a hand-written query returns with `:columns`, or None."""
-        described = _entity(entity)
+        described = entity_of(entity)
         encoded = described.encoded(values)
         arguments = query.arguments(self.user_id, encoded)
         try:
@@ -64,7 +81,7 @@ class Statements:
 
     async def get(self, entity: type[T], id: UUID, *also: str) -> T | None:
         """The caller's object with this id, deleted or not, or None. Its row has the columns in `also` besides."""
-        described = _entity(entity)
+        described = entity_of(entity)
         text = statements.by_key(described.table, "id", (*described.columns, *also))
         found = await self._row(text, [self.user_id, [id]], described.record)
         return cast("T | None", found)
@@ -74,7 +91,7 @@ class Statements:
 
         As the first statement of an operation that is in no transaction, it may commit together with those of others.
         """
-        described, tenant = _entity(entity), self._tenant
+        described, tenant = entity_of(entity), self._tenant
         columns = described.columns
         if for_show and tenant is not None:
             columns = tenant.shown.get(described.table, columns)
@@ -106,7 +123,7 @@ class Statements:
 
         The guard's parameters are numbered after the id and the values.
         """
-        described = _entity(entity)
+        described = entity_of(entity)
         text = statements.update(described.table, tuple(values), guard, described.columns)
         encoded = described.encoded(values)
         arguments = [self.user_id, id, *encoded.values(), *parameters]
@@ -131,14 +148,10 @@ class Statements:
         return found
 
     async def _connected(self) -> StampedConnection:
-        connection = self._connection = await cast("Tenant", self._tenant).take_connection()
+        connection = self._connection = await cast("Autocommitting", self._tenant).take_connection()
         return connection
 
 
 def _remember(error: asyncpg.PostgresError, table: str, values: Mapping[str, Any]) -> None:
     """Have an error know what was to be written."""
     error.attempt = Attempt(table, values)  # type: ignore[attr-defined]
-
-
-def _entity(cls: type) -> Entity:
-    return cls.__entity__  # type: ignore[attr-defined, no-any-return]

@@ -18,22 +18,24 @@ from graphql import ExecutionResult, GraphQLSchema, OperationType
 from gateway.errors import TimedOut, TooLarge
 from gateway.execution import breadth_first, depth_first
 from gateway.execution.budget import Budget, Budgets, fits_if_small
-from gateway.execution.cache import DocumentCache
-from gateway.execution.coerce import compile_coercion
 from gateway.execution.complete import Answer, Large, complete
-from gateway.execution.cost import plan_cost
-from gateway.execution.document import choose, field_names, fragments_of, parse, validate
 from gateway.execution.introspection import Introspection, asks_only_schema
-from gateway.execution.limits import INTROSPECTION, Limits, check_limits
-from gateway.execution.operation import Document, Operation, OperationRequest
-from gateway.execution.persisted import key_of, text_of
-from gateway.execution.plan import Plan
+from gateway.execution.operation import Document, Operation
 from gateway.execution.planner import Plans
-from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
-from gateway.execution.size import check_counted, check_size, shown
+from gateway.execution.prepare.cache import DocumentCache
+from gateway.execution.prepare.coerce import compile_coercion
+from gateway.execution.prepare.cost import plan_cost
+from gateway.execution.prepare.document import choose, field_names, fragments_of, parse, validate
+from gateway.execution.prepare.limits import INTROSPECTION, Limits, check_limits
+from gateway.execution.prepare.persisted import key_of, text_of
+from gateway.execution.prepare.request import OperationRequest
+from gateway.execution.prepare.shown import shown
+from gateway.execution.prepare.text import check_literals, check_variables
+from gateway.execution.run.plan import Plan
+from gateway.execution.size import check_counted, check_size
 from gateway.execution.subscribe import Ran
-from gateway.execution.text import check_literals, check_variables
-from gateway.execution.turns import Turns
+from gateway.fairness.shares import OPERATIONS_OF_ONE, Held, Shares
+from gateway.fairness.turns import Turns
 
 PIECE_BYTES = 512 * 1024
 """So much of a large answer is written at a time."""

@@ -13,10 +13,10 @@ from graphql import ExecutionResult, GraphQLSchema
 from gateway.execution.budget import Budget, unbounded
 from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
-from gateway.execution.plan import Plan
-from gateway.execution.run import LARGE_BYTES, OnField, Run, Scope
-from gateway.execution.settle import build_partials, settled
-from gateway.execution.turns import Turns
+from gateway.execution.run.plan import Plan
+from gateway.execution.run.run import LARGE_BYTES, OnField, Run, Scope
+from gateway.execution.run.settle import build_partials, settled
+from gateway.fairness.turns import Turns
 
 PART = 200
 """So many objects are built at a time. What they were made of takes as much room as they do."""

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from gateway.errors import Overloaded, ParleyError, TooLarge
-from gateway.execution.shares import OPERATIONS_OF_ONE, Held, Shares
-from gateway.execution.turns import caller_of
+from gateway.fairness.shares import OPERATIONS_OF_ONE, Held, Shares
+from gateway.fairness.turns import caller_of
 
 FREE_BYTES = 512 * 1024
 """What an operation may take without asking, of either kind."""

@@ -16,10 +16,10 @@ import structlog
 from graphql import ExecutionResult, GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from gateway.complaint import Faults
 from gateway.errors import BadRequest, ParleyError
-from gateway.execution.operation import NOTHING, RequestErrors
-from gateway.execution.shares import Held
+from gateway.execution.prepare.request import NOTHING, RequestErrors
+from gateway.fairness.shares import Held
+from gateway.telemetry.complaint import Faults
 
 INTERNAL = "INTERNAL"
 SHOWN_FRAMES = 8

@@ -27,7 +27,7 @@ from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingO
 from gateway.errors import TooLarge
 from gateway.execution.budget import Budget, unbounded
 from gateway.execution.operation import Operation
-from gateway.execution.size import OBJECT_BYTES, key_bytes
+from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
 
 
 async def run(

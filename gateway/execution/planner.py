@@ -1,7 +1,7 @@
 """Making plans: from the fields of an operation to levels and steps.
 
-What the schema tells of a field (`gateway.schema.level`) decides how its values are had. A field of which it tells
-nothing is a column, an attribute or an ordinary resolver.
+What the schema declares of a field (`gateway.schema.objects.level`) decides how it gets its values. A field without
+such a declaration is a column, an attribute or an ordinary resolver.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ from graphql import (
     is_leaf_type,
 )
 
-from gateway.execution.call import FieldArguments, caller, computed
+from gateway.data.entity import Entity
 from gateway.execution.collect import Collector, condition_variables
-from gateway.execution.leaf import TEXTS, column_inline
-from gateway.execution.limits import INTROSPECTION
-from gateway.execution.plan import Field, Inline, Plan, Reads, Selection, Step, Turn
-from gateway.execution.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.step import Found, Link, Mapped, PerParent, Placed, Resolved, Target, ToMany, ToOne, ToPages
-from gateway.execution.straight import straight
-from gateway.schema.entity import Entity
-from gateway.schema.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
+from gateway.execution.prepare.limits import INTROSPECTION
+from gateway.execution.run.call import FieldArguments, caller, computed
+from gateway.execution.run.field import Field, Inline
+from gateway.execution.run.leaf import TEXTS, column_inline
+from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
+from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
+from gateway.execution.run.step import Found, Link, Mapped, PerParent, Placed, Resolved, Target, ToMany, ToOne, ToPages
+from gateway.execution.run.straight import straight
+from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
 
 MOST_PLANS = 16
 """Kept of one operation: its conditions may be chosen in many ways."""

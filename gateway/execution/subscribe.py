@@ -11,7 +11,7 @@ from graphql import ExecutionResult
 from gateway.errors import Overloaded, TimedOut, TooLarge, Unavailable
 from gateway.execution.complete import Answer, complete, failed
 from gateway.execution.operation import Operation
-from gateway.execution.shares import Held
+from gateway.fairness.shares import Held
 
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from gateway.data.failure import told_clearly
+from gateway.data.driver.failure import told_clearly
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import BadRequest

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from gateway.errors import BadRequest, Forbidden, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.complete import ABSENT, INTERNAL, Answer
-from gateway.execution.persisted import NOT_FOUND
-from gateway.execution.shares import Held
+from gateway.execution.prepare.persisted import NOT_FOUND
+from gateway.fairness.shares import Held
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"

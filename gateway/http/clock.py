@@ -1,12 +1,30 @@
-"""The system's clock."""
+"""The time of day, and calls at a time of day."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 LONGEST_SLEEP_SECONDS = 30.0
+
+
+class Alarm(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """Let it not come."""
+
+
+class Clock(Protocol):
+    """The time of day, and calls at a time of day."""
+
+    def now(self) -> datetime:
+        """The time, aware."""
+
+    def at(self, moment: datetime, call: Callable[[], None]) -> Alarm:
+        """Have something called once the moment has come."""
 
 
 class SystemClock:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
-from gateway.caller_counts import CallerCounts
 from gateway.errors import Overloaded
 from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
+from gateway.execution.contexts import Contexts
 from gateway.execution.operation import Operation
+from gateway.fairness.caller_counts import CallerCounts
 from gateway.http.answer import JSON, respond
-from gateway.http.ports import Client, Contexts
 from gateway.live.live import Live
 
 

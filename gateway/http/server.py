@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.execution import Engine
-from gateway.free_port import SERVICE
-from gateway.http.admission import Admission
+from gateway.execution.contexts import Contexts
 from gateway.http.answer import Events, events_accepted
-from gateway.http.clock import SystemClock
+from gateway.http.clock import Clock, SystemClock
 from gateway.http.edge import Edge, catch_all
-from gateway.http.endpoint import Endpoint
+from gateway.http.free_port import SERVICE
 from gateway.http.options import Options
 from gateway.http.origin import cross_origin_headers
-from gateway.http.plain_server import Server
-from gateway.http.ports import Clock, Contexts, Ready, Verify
-from gateway.http.registry import SocketRegistry
-from gateway.http.room import Room
-from gateway.http.sse import EventStreamEndpoint
-from gateway.http.stopping import Stopping
-from gateway.http.unreadable import MAX_HEADERS, MAX_LINE_BYTES
-from gateway.http.websocket import WebsocketEndpoint
-from gateway.http.wire import COMMON_HEADERS
+from gateway.http.plain.endpoint import Endpoint
+from gateway.http.plain.server import Server
+from gateway.http.plain.unreadable import MAX_HEADERS, MAX_LINE_BYTES
+from gateway.http.plain.wire import COMMON_HEADERS
+from gateway.http.request.bearer import Verify
+from gateway.http.seats.admission import Admission
+from gateway.http.seats.registry import SocketRegistry
+from gateway.http.seats.room import Room
+from gateway.http.seats.stopping import Stopping
+from gateway.http.socket.websocket import WebsocketEndpoint
+from gateway.http.stream.sse import EventStreamEndpoint
 from gateway.live.live import Live
+
+Ready = Callable[[], Awaitable[str | None]]
+"""None when requests can be served, else the reason why not."""
 
 # How long a refused body is still read, so that its sender gets to see the refusal.
 LINGERING_SECONDS = 2.0

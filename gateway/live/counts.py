@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gateway.histogram import Histogram
+from gateway.telemetry.histogram import Histogram
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 from gateway.execution.subscribe import Together
 from gateway.feed.changes import Change, Place
 from gateway.feed.hub import Hub
-from gateway.schema.event import event_of, occurrence
+from gateway.schema.fields.event import event_of, occurrence
 
 
 class Feed:

@@ -13,15 +13,16 @@ from typing import Any
 
 import orjson
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.errors import BadRequest, Resync
 from gateway.execution import Engine
 from gateway.execution.complete import Answer, failed
+from gateway.execution.contexts import Contexts
 from gateway.execution.operation import Operation
 from gateway.execution.subscribe import respond
 from gateway.feed.changes import Place
 from gateway.feed.hub import Following
-from gateway.http.ports import Client, Contexts
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 from gateway.live.group import Group

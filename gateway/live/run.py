@@ -7,14 +7,15 @@ import datetime
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import NamedTuple
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.errors import Overloaded, TimedOut, TooLarge, Unavailable
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
+from gateway.execution.contexts import Contexts
 from gateway.execution.operation import Operation
 from gateway.execution.subscribe import Ran
 from gateway.feed.changes import Change
-from gateway.http.ports import Client, Contexts
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 

@@ -17,13 +17,12 @@ from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
 
-from gateway.data.catalogue import Index, Table
+from gateway.data.entity import Entity, Link
+from gateway.data.setup.catalogue import Index, Table
 from gateway.schema.declaration import orders
-from gateway.schema.entity import Entity
-from gateway.schema.event import Event
-from gateway.schema.link import Link
-from gateway.schema.scalars import JSON, BigInt
-from gateway.schema.wrong_declaration import WrongDeclaration
+from gateway.schema.fields.event import Event
+from gateway.schema.types.scalars import JSON, BigInt
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 HELD_AS: dict[Any, tuple[str, ...]] = {
     UUID: ("uuid",),

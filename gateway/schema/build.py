@@ -13,13 +13,14 @@ from graphql import GraphQLSchema
 from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
-from gateway.schema import describe, entity, event, root, standard
+from gateway.data.entity import Link, entity_of
 from gateway.schema.declaration import refuse_undescribed, refuse_wrong
-from gateway.schema.link import Link
-from gateway.schema.link_field import link_field
-from gateway.schema.node import node_queries
-from gateway.schema.scalars import SCALARS
-from gateway.schema.typing import object_type
+from gateway.schema.fields import event, root, standard
+from gateway.schema.fields.link_field import link_field
+from gateway.schema.fields.node import node_queries
+from gateway.schema.types import describe
+from gateway.schema.types.scalars import SCALARS
+from gateway.schema.types.typing import object_type
 
 DESCRIPTION = """\
 Parley: a user's conversations with AI models, with their messages, tool executions, context optimizations and usage.
@@ -48,13 +49,13 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     events = [cls for cls in declared if hasattr(cls, "__event__")]
     refuse_wrong(entities, events)
     for cls in filter(_is_unfinished, entities.values()):
-        _finish_links(cls, entity.entity_of(cls).links, entities)
+        _finish_links(cls, entity_of(cls).links, entities)
         object_type(cls)
     for cls in filter(_is_unfinished, events):
         _finish_links(cls, event.event_of(cls).links, entities)
         object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
-    functions.extend(node_queries(entity.entity_of(cls) for cls in entities.values()))
+    functions.extend(node_queries(entity_of(cls) for cls in entities.values()))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     schema = strawberry.Schema(

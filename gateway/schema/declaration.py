@@ -26,14 +26,14 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from gateway.schema import filter as filters
-from gateway.schema.cursor import can_hold
-from gateway.schema.entity import Entity, entity_of, is_optional, kind_of
-from gateway.schema.event import OF_CHANGE, event_of
-from gateway.schema.link import Link
-from gateway.schema.scalars import JSON, BigInt, Cursor
-from gateway.schema.standard import Standard
-from gateway.schema.wrong_declaration import WrongDeclaration
+from gateway.data.entity import Entity, Link, entity_of
+from gateway.schema.fields.event import OF_CHANGE, event_of
+from gateway.schema.fields.standard import Standard
+from gateway.schema.objects import filter as filters
+from gateway.schema.objects.entity import is_optional, kind_of
+from gateway.schema.types.cursor import can_hold
+from gateway.schema.types.scalars import JSON, BigInt, Cursor
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 _COMPARED = {int, BigInt, float, decimal.Decimal, datetime.datetime, datetime.date, str}
 """Kinds of columns that are compared as larger and smaller."""

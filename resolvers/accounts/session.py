@@ -18,7 +18,7 @@ from gateway.auth import refresh
 from gateway.auth.account import Attempt
 from gateway.auth.network import network_of
 from gateway.auth.password import Caller, check_password
-from gateway.data.stamp import Stamp
+from gateway.data.driver.stamp import Stamp
 from gateway.data.writing import Statements
 from gateway.errors import Unauthenticated
 from resolvers.accounts.user import User

@@ -18,9 +18,9 @@ import orjson
 
 from gateway.auth.keyring import load_or_create
 from gateway.auth.token import TokenAuthority
-from gateway.data.embedded import EmbeddedDatabase
-from gateway.data.migrate import migrate
-from gateway.progress import step
+from gateway.data.server.embedded import EmbeddedDatabase
+from gateway.data.setup.migrate import migrate
+from gateway.telemetry.progress import step
 from tests.bench.fill import fill
 
 SIZE = {"users": 200, "conversations": 50, "messages": 20}

@@ -18,7 +18,7 @@ from time import perf_counter
 
 import orjson
 
-from gateway.progress import tell
+from gateway.telemetry.progress import tell
 from tests.bench.client import Connection, WrongAnswer, connected, encoded
 from tests.bench.data import Caller, DataSet, data_set
 from tests.bench.linear import OPERATION, SIZES

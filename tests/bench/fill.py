@@ -18,11 +18,11 @@ import asyncpg
 import orjson
 
 from gateway.data import statements
-from gateway.data.embedded import EmbeddedDatabase, throw_away_directory
-from gateway.data.migrate import migrate
 from gateway.data.queries import sql
+from gateway.data.server.embedded import EmbeddedDatabase, throw_away_directory
+from gateway.data.setup.migrate import migrate
 from gateway.data.statements import Source
-from gateway.progress import tell
+from gateway.telemetry.progress import tell
 
 FILL = Path(__file__).with_name("fill.sql")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.client import connected, drive, encoded
 from tests.bench.data import DataSet
 from tests.bench.servers import Server

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.check import compare
 from tests.bench.client import connected, drive
 from tests.bench.data import DataSet
@@ -24,7 +24,7 @@ CONCURRENCY = 16
 WARM_UP = 5
 """Rounds that do not count: so long Node's servers become faster."""
 _REQUESTS = 100
-"""How many each caller makes before the first comes again: all together more than `gateway/http/recent.py` keeps."""
+"""How many each caller makes before the first comes again: together more than `gateway/http/plain/recent.py` keeps."""
 
 
 @dataclass(frozen=True, slots=True)

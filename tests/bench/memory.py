@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.client import Connection, WrongAnswer, check, connected
 from tests.bench.data import DataSet
 from tests.bench.servers import KINDS, Kind, Server, started

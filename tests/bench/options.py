@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.data.embedded import throw_away_directory
+from gateway.data.server.embedded import throw_away_directory
 
 Item = TypeVar("Item")
 

@@ -19,7 +19,7 @@ import uvloop
 
 from gateway.app import Gateway, running
 from gateway.config import Settings
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
 from gateway.event_loop import begin_to_serve
 
 

@@ -33,11 +33,11 @@ import asyncpg
 import psutil
 
 from gateway.data import statements
-from gateway.data.connection import _STAMP
-from gateway.data.embedded import EmbeddedDatabase, throw_away_directory
-from gateway.data.migrate import migrate
-from gateway.data.programs import run
-from gateway.progress import step
+from gateway.data.driver.connection import _STAMP
+from gateway.data.server.embedded import EmbeddedDatabase, throw_away_directory
+from gateway.data.server.programs import run
+from gateway.data.setup.migrate import migrate
+from gateway.telemetry.progress import step
 from tests.bench.fill import fill
 from tests.bench.report import processor, table
 from tests.bench.servers import cpu_seconds_with_ended

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway import demo
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
 from gateway.http import graphiql
 from tests.browser.chromium import EXECUTABLE, Page, open_page
 from tests.browser.graphiql_page import WATCH_SOCKETS

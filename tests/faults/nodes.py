@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from gateway.data.cluster import PORT, SUPERUSER
-from gateway.data.embedded import DATABASE
-from gateway.data.failure import ERRORS
+from gateway.data.driver.failure import ERRORS
+from gateway.data.server.cluster import PORT, SUPERUSER
+from gateway.data.server.embedded import DATABASE
 from tests.faults.process import GatewayProcess, signed_up
 from tests.line import Line, line_to
 from tests.serving import Client

@@ -17,9 +17,9 @@ import aiohttp
 import asyncpg
 import psutil
 
-from gateway.data.account import server_account
-from gateway.data.cluster import PORT, SUPERUSER, Cluster
-from gateway.data.embedded import DATABASE
+from gateway.data.server.cluster import PORT, SUPERUSER, Cluster
+from gateway.data.server.embedded import DATABASE
+from gateway.data.server.system_account import server_account
 from tests.ports import free_port
 from tests.serving import PASSWORD, Client, Statements
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from gateway.data.account import server_account
-from gateway.data.cluster import SUPERUSER, Cluster
-from gateway.data.embedded import DATABASE
-from gateway.data.programs import run
-from gateway.data.roles import LOGIN
+from gateway.data.server.cluster import SUPERUSER, Cluster
+from gateway.data.server.embedded import DATABASE
+from gateway.data.server.programs import run
+from gateway.data.server.system_account import server_account
+from gateway.data.setup.roles import LOGIN
 from tests.ports import free_port
 
 REPLICATES = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'"

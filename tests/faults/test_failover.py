@@ -12,8 +12,8 @@ import aiohttp
 import asyncpg
 import pytest_asyncio
 
-from gateway.data.connecting import connected
-from gateway.data.primary import Primary
+from gateway.data.driver.connecting import connected
+from gateway.data.driver.primary import Primary
 from tests.database import data_directory
 from tests.faults.chance import scaled
 from tests.faults.history import SOUND

@@ -15,12 +15,13 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
-from gateway.data.connection import StampedConnection
+from gateway.data.driver.connection import StampedConnection
 from gateway.data.pool import Pool
-from gateway.execution.operation import Operation, OperationRequest
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest
 from gateway.http.edge import Edge
-from gateway.http.ports import Client
 from tests import serving as kit
 from tests.database import Database
 from tests.giving_up import MOMENTS, Moment, at_every_await

@@ -13,14 +13,15 @@ from uuid import UUID
 from aiohttp import web
 from graphql import GraphQLResolveInfo, GraphQLSchema, build_schema
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.errors import Conflict, NotFound, Overloaded, Resync, Unauthenticated
 from gateway.execution import Engine
 from gateway.execution.operation import Operation
-from gateway.http.admission import Admission
+from gateway.http.clock import Clock
 from gateway.http.options import Options
-from gateway.http.ports import Client, Clock
-from gateway.http.registry import SocketRegistry
+from gateway.http.seats.admission import Admission
+from gateway.http.seats.registry import SocketRegistry
 from gateway.http.server import Runner, make_app, make_runner
 
 SDL = """

@@ -10,7 +10,7 @@ from graphql import ExecutionResult, Executor, GraphQLSchema, execute_root_selec
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.parity.comparison import Everything, Outcome, Possible
 
 

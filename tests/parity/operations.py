@@ -27,7 +27,7 @@ from graphql import (
 )
 from graphql.utilities.type_comparators import do_types_overlap
 
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.parity.choices import Choices
 from tests.parity.values import Leaf, Values, scalar
 

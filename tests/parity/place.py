@@ -10,11 +10,11 @@ import asyncpg
 import pytest_asyncio
 from graphql import GraphQLSchema
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.context import Context
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
-from gateway.http.ports import Client
+from gateway.execution.prepare.request import OperationRequest
 from gateway.schema.build import graphql_schema
 from tests.estate import Estate, furnish, make_estate, take_stock
 from tests.serving import Serving

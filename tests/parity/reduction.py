@@ -29,7 +29,7 @@ from graphql import (
 )
 from graphql.language.visitor import REMOVE
 
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 
 Attempt = Callable[[OperationRequest], Awaitable[Any]]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from gateway.execution.operation import OperationRequest
-from gateway.schema.scalars import Cursor
+from gateway.execution.prepare.request import OperationRequest
+from gateway.schema.types.scalars import Cursor
 from resolvers.chat.message import MessageAdded
 from resolvers.tools.execution import ToolExecutionChanged
 from tests.parity import execution

@@ -11,7 +11,7 @@ import pytest
 from graphql import GraphQLNamedType, GraphQLSchema
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.parity import execution
 from tests.parity.census import Census
 from tests.parity.choices import Choices

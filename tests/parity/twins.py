@@ -10,7 +10,7 @@ from typing import Any
 
 from graphql import GraphQLNamedType
 
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.parity.choices import Choices
 from tests.parity.comparison import Outcome
 from tests.parity.known import plain

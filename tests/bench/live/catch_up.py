@@ -10,7 +10,7 @@ from time import perf_counter
 
 import asyncpg
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.data import DataSet
 from tests.bench.live.contenders import parley
 from tests.bench.live.crowd import CONTENT, until

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psutil
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.client import connected
 from tests.bench.data import DataSet
 from tests.bench.live.contenders import SUBSCRIPTION, adding, parley

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.data import DataSet
 from tests.bench.live.crowd import Crowd, gathered
 from tests.bench.live.people import Person

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.data import DataSet
 from tests.bench.live.contenders import SUBSCRIPTION, parley
 from tests.bench.live.people import Person

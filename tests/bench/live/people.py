@@ -11,7 +11,7 @@ import asyncpg
 
 from gateway.auth.keyring import load_or_create
 from gateway.auth.token import TokenAuthority
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.data import DataSet
 
 COUNT = 2500

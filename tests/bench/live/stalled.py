@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.progress import step
+from gateway.telemetry.progress import step
 from tests.bench.client import connected
 from tests.bench.data import DataSet
 from tests.bench.live.contenders import SUBSCRIPTION, adding, parley

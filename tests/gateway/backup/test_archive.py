@@ -22,7 +22,7 @@ from gateway.backup.archive import (
     new_archive,
     opened,
 )
-from gateway.data.migration import Applied
+from gateway.data.setup.migration import Applied
 
 ROWS = b"COPY parley.users (id) FROM stdin;\n" + b"1\n" * 5000 + b"\\.\n"
 WRITTEN = Manifest("1", "now", 18, (), (Role("app", True, (), None),), {"users": 5000}).written()

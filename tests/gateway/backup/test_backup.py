@@ -23,12 +23,12 @@ from gateway import demo
 from gateway.auth.keyring import load_or_create
 from gateway.backup.archive import KEYS, BackupError, opened
 from gateway.backup.backup import TABLES
-from gateway.data.dump import dump_schema
-from gateway.data.embedded import EmbeddedDatabase
-from gateway.data.migrate import migrate
-from gateway.data.migration import DIRECTORY
-from gateway.data.opening import OpenDatabase
-from gateway.data.roles import RuntimeRole
+from gateway.data.server.dump import dump_schema
+from gateway.data.server.embedded import EmbeddedDatabase
+from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.migrate import migrate
+from gateway.data.setup.migration import DIRECTORY
+from gateway.data.setup.roles import RuntimeRole
 from tests.database import Database, data_directory, new_database
 from tests.serving import Client, Serving, Statements, serving_on
 

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.batches import Batch, ByKey, Children, Count, Page, PageRequest
+from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
 from gateway.data.rows import record_class
-from gateway.data.stamp import Stamp
 from gateway.data.statements import Condition, Source, Through
 from gateway.data.tenancy import Tenant
 from tests.database import Database

@@ -16,10 +16,10 @@ import pytest_asyncio
 
 from gateway.data import pipeline, statements
 from gateway.data.batches import ByKey
+from gateway.data.driver.stamp import Stamp
 from gateway.data.pipeline import Pipeline, Pipelines
 from gateway.data.pool import Pool
 from gateway.data.rows import Row
-from gateway.data.stamp import Stamp
 from gateway.data.tenancy import Tenant
 from gateway.errors import Overloaded, Unavailable
 from resolvers.chat.message import Message

@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.connecting import connected
-from gateway.data.connection import StampedConnection
+from gateway.data.driver.connecting import connected
+from gateway.data.driver.connection import StampedConnection
+from gateway.data.driver.primary import Primary
 from gateway.data.pool import Counts, Pool
-from gateway.data.primary import Primary
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
 

@@ -14,10 +14,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.meter import Unlimited
+from gateway.data.driver.meter import Unlimited
+from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
-from gateway.data.stamp import Stamp
 from gateway.data.tenancy import Tenant
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database

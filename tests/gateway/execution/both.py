@@ -11,7 +11,7 @@ from graphql import ExecutionResult, GraphQLSchema, build_schema
 
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 
 Errors = list[tuple[str, str]] | set[tuple[str, str]]
 """The path, with dots, and the message of each error. A set where the order depends on the turns of the event loop."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest, RequestErrors
+from gateway.execution.prepare.request import OperationRequest, RequestErrors
 
 
 def refusal(engine: Engine, query: str, name: str | None = None, **variables: Any) -> RequestErrors:

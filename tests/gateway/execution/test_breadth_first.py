@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, build_schema
 
+from gateway.auth.client import Client
 from gateway.errors import TimedOut
 from gateway.execution import Engine
 from gateway.execution.breadth_first import PART, answers
 from gateway.execution.budget import unbounded
-from gateway.execution.operation import Operation, OperationRequest
-from gateway.execution.plan import Field, Inline, Selection
-from gateway.execution.run import LARGE_BYTES, Run
-from gateway.execution.size import OBJECT_BYTES
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest
+from gateway.execution.prepare.shown import OBJECT_BYTES
+from gateway.execution.run.field import Field, Inline
+from gateway.execution.run.plan import Selection
+from gateway.execution.run.run import LARGE_BYTES, Run
 from gateway.execution.subscribe import MOST_TOGETHER, Together
-from gateway.http.ports import Client
 from tests.gateway.execution.subscribing import subscribe
 from tests.gateway.toy import Toy, ToyContext, toy_schema
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.data.meter import Meter
+from gateway.data.driver.meter import Meter
 from gateway.errors import Overloaded, ParleyError, TooLarge
 from gateway.execution.budget import FREE_BYTES, STEP_BYTES, Budget, Budgets
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from gateway.execution import Engine
 from gateway.execution.complete import Answer, Large, failed
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.gateway.execution.refusal import refusal
 from tests.gateway.toy import Toy, ToyContext
 

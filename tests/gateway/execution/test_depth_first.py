@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway.auth.client import Client
 from gateway.execution import Engine
-from gateway.execution.operation import Operation, OperationRequest
-from gateway.http.ports import Client
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest
 from tests.gateway.execution.subscribing import subscribe
 from tests.gateway.toy import Toy, ToyContext
 

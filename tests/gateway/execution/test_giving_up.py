@@ -10,7 +10,7 @@ import pytest
 from graphql import build_schema
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from tests.gateway.execution.both import check, later
 
 SCHEMA = build_schema("""

@@ -10,7 +10,7 @@ import pytest
 from graphql import get_introspection_query
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from gateway.schema.build import graphql_schema
 from tests.gateway.execution.hostile import DOCUMENTS, calls, peak_bytes, prepare
 

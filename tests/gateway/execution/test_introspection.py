@@ -11,7 +11,7 @@ from graphql import get_introspection_query, graphql_sync
 from gateway.errors import TooLarge
 from gateway.execution import Engine
 from gateway.execution.introspection import MOST_KEPT_BYTES
-from gateway.execution.operation import OperationRequest, RequestErrors
+from gateway.execution.prepare.request import OperationRequest, RequestErrors
 from gateway.schema.build import graphql_schema
 
 SCHEMA = graphql_schema()

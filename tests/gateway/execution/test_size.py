@@ -9,8 +9,9 @@ import pytest
 from graphql import OperationDefinitionNode, build_schema, parse
 
 from gateway.execution.complete import Large
-from gateway.execution.document import fragments_of
-from gateway.execution.size import shown, size_of
+from gateway.execution.prepare.document import fragments_of
+from gateway.execution.prepare.shown import shown
+from gateway.execution.size import size_of
 
 SCHEMA = build_schema("""
     type Query { node: Node, nodes: [Node!], text: String }

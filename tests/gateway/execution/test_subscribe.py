@@ -12,7 +12,7 @@ from graphql import GraphQLSchema
 
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from gateway.execution.subscribe import Together
 from tests.gateway.execution.both import later, schema_of
 from tests.gateway.execution.subscribing import subscribe

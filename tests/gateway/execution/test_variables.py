@@ -9,7 +9,7 @@ import pytest
 from graphql import GraphQLSchema
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest, RequestErrors
+from gateway.execution.prepare.request import OperationRequest, RequestErrors
 from tests.gateway.execution.both import check, schema_of
 
 SDL = """

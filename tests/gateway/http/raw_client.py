@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import orjson
 
-from gateway.http.connection import Connection
-from gateway.http.plain_server import Server
+from gateway.http.plain.connection import Connection
+from gateway.http.plain.server import Server
 from tests.gateway.toy import Served
 
 HELLO = b'{"query":"{ hello }"}'

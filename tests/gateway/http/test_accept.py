@@ -182,7 +182,9 @@ async def test_query_of_urql_takes_the_short_way(served: Served, monkeypatch: py
         request = post(orjson.dumps({"query": QUERY}), f"Accept: {CLIENTS['urql'][0]}")
         await idle(served)
         await raw.ask(request)
-        monkeypatch.setattr("gateway.http.connection.Connection._parse", lambda *_: pytest.fail("This was parsed."))
+        monkeypatch.setattr(
+            "gateway.http.plain.connection.Connection._parse", lambda *_: pytest.fail("This was parsed.")
+        )
         assert await raw.ask(request) == {"data": {"hello": "Hello, world!"}}
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.http.socket_operations import SocketOperations
+from gateway.http.socket.operations import SocketOperations
 
 pytestmark = pytest.mark.asyncio
 

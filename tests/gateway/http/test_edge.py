@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from graphql import build_schema
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.execution import Engine
-from gateway.execution.operation import Operation, OperationRequest
+from gateway.execution.contexts import Opened
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest
 from gateway.http.edge import Edge
-from gateway.http.ports import Client, Opened
 from gateway.live.live import Live
 
 

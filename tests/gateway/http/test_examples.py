@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway import demo
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
 from gateway.http import graphiql
 from tests.database import Database
 from tests.serving import Client, Serving, first, serving_on

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.http.connection import MAX_EARLY_BYTES, Connection
+from gateway.http.plain.connection import MAX_EARLY_BYTES, Connection
 from tests.gateway.http.raw_client import (
     HELLO,
     WAIT,

@@ -12,16 +12,17 @@ from uuid import UUID
 import orjson
 from graphql import GraphQLSchema, build_schema
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Actor, Identity
 from gateway.execution import Engine
 from gateway.execution.complete import Answer
-from gateway.execution.operation import Operation, OperationRequest
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest
 from gateway.feed.changes import Place
 from gateway.feed.hub import Hub
-from gateway.http.ports import Client
 from gateway.live.feed import Feed
 from gateway.live.live import Live
-from gateway.schema.event import Event
+from gateway.schema.fields.event import Event
 
 SDL = """
     type Query { none: Int }

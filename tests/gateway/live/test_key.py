@@ -9,7 +9,7 @@ import pytest
 from graphql import build_schema
 
 from gateway.execution import Engine
-from gateway.execution.operation import OperationRequest
+from gateway.execution.prepare.request import OperationRequest
 from gateway.live.feed import Feed
 from gateway.live.key import key_of
 from tests.gateway.live.audience import Added

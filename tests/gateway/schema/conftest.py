@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 
 from gateway.app import running
-from gateway.data.embedded import EmbeddedDatabase
-from gateway.data.migrate import migrate
-from gateway.data.migration import DIRECTORY
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.embedded import EmbeddedDatabase
+from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.migrate import migrate
+from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
 from tests.database import Database, new_database
 from tests.gateway.schema.plain_table import binder, note, notebook

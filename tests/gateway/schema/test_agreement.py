@@ -15,11 +15,11 @@ import strawberry
 
 from gateway import BigInt, Node, Through, entity, event, many, maybe, one, page
 from gateway.app import running
-from gateway.data.catalogue import Table, read_catalogue
-from gateway.data.opening import OpenDatabase
+from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
-from gateway.schema.wrong_declaration import WrongDeclaration
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.database import Database
 from tests.serving import settings_for
 

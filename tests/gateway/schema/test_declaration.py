@@ -12,26 +12,11 @@ from typing import Any
 import pytest
 import strawberry
 
-from gateway import (
-    JSON,
-    BigInt,
-    Info,
-    Node,
-    Through,
-    entity,
-    enum_type,
-    event,
-    many,
-    maybe,
-    one,
-    page,
-    query,
-    standard,
-)
+from gateway import JSON, BigInt, Info, Node, Through, entity, enum_type, event, many, maybe, one, page, query, standard
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
-from gateway.schema.standard import Standard, parent_of
-from gateway.schema.wrong_declaration import WrongDeclaration
+from gateway.schema.fields.standard import Standard, parent_of
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 ID = strawberry.ID
 

@@ -1,0 +1,131 @@
+"""What the database says of its own tables: their columns, indexes, foreign keys, and what the feed carries of them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from gateway.data.setup.roles import SCHEMA
+
+COLUMNS = """
+SELECT class.relname AS table, attribute.attname AS name, attribute.attnotnull AS required,
+       format_type(attribute.atttypid, NULL) AS type
+FROM pg_attribute AS attribute
+JOIN pg_class AS class ON class.oid = attribute.attrelid
+WHERE class.relnamespace = to_regnamespace($1)
+  AND class.relkind IN ('r', 'p')
+  AND attribute.attnum > 0
+  AND NOT attribute.attisdropped
+"""
+
+INDEXES = """
+SELECT class.relname AS table, index.indisunique AS is_unique,
+       pg_get_expr(index.indpred, index.indrelid) AS condition,
+       ARRAY(
+           SELECT pg_get_indexdef(index.indexrelid, position, false)
+           FROM generate_series(1, index.indnkeyatts) AS position
+           ORDER BY position
+       ) AS columns
+FROM pg_index AS index
+JOIN pg_class AS class ON class.oid = index.indrelid
+WHERE class.relnamespace = to_regnamespace($1) AND index.indisvalid
+"""
+
+KEYS = """
+SELECT class.relname AS table,
+       ARRAY(
+           SELECT attribute.attname::text
+           FROM unnest(con.conkey) WITH ORDINALITY AS held (number, position)
+           JOIN pg_attribute AS attribute ON attribute.attrelid = con.conrelid AND attribute.attnum = held.number
+           ORDER BY position
+       ) AS columns,
+       ARRAY(
+           SELECT attribute.attname::text
+           FROM unnest(con.confkey) WITH ORDINALITY AS named (number, position)
+           JOIN pg_attribute AS attribute ON attribute.attrelid = con.confrelid AND attribute.attnum = named.number
+           ORDER BY position
+       ) AS named
+FROM pg_constraint AS con
+JOIN pg_class AS class ON class.oid = con.conrelid
+WHERE con.contype = 'f' AND class.relnamespace = to_regnamespace($1)
+"""
+
+FEEDS = """
+SELECT proname AS name, prosrc AS source
+FROM pg_proc
+WHERE pronamespace = to_regnamespace($1) AND starts_with(proname, 'feed_') AND prorettype = 'trigger'::regtype
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    type: str
+    required: bool
+    """Whether it is never null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that may be used. An expression stands among its columns as its text."""
+
+    columns: tuple[str, ...]
+    unique: bool
+    condition: str | None
+    """What the rows in it meet; None for all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A foreign key: columns of the table, and those of the other table that they point to."""
+
+    columns: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is."""
+
+    columns: dict[str, Column] = field(default_factory=dict)
+    indexes: list[Index] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+    carried: set[str] = field(default_factory=set)
+    """The columns whose values the feed carries."""
+
+    def determined_by(self, column: str) -> set[str]:
+        """The columns that are the same in all of a user's rows with the same value of this one.
+
+        Where the column is part of a foreign key and points to an id there, the other columns of the key are that
+        row's.
+        """
+        found = {"user_id", column}
+        for key in self.keys:
+            if dict(zip(key.columns, key.named, strict=True)).get(column) == "id":
+                found.update(key.columns)
+        return found
+
+
+async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
+    """All tables of the schema, by name."""
+    tables: dict[str, Table] = defaultdict(Table)
+    for row in await connection.fetch(COLUMNS, SCHEMA):
+        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"])
+    for row in await connection.fetch(INDEXES, SCHEMA):
+        columns = tuple(name.strip('"') for name in row["columns"])
+        tables[row["table"]].indexes.append(Index(columns, row["is_unique"], row["condition"]))
+    for row in await connection.fetch(KEYS, SCHEMA):
+        tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
+    for row in await connection.fetch(FEEDS, SCHEMA):
+        if (name := row["name"].removeprefix("feed_")) in tables:
+            tables[name].carried.update(_CARRIED.findall(row["source"]))
+    return dict(tables)
+
+
+_CARRIED = re.compile(r"'(\w+)', NEW\.\"?\1\b")
+"""An argument of `jsonb_build_object`, as `carried()` writes it."""

@@ -1,0 +1,194 @@
+"""Refuses to serve on a role or a table that would let one user see another's rows.
+
+Row-level security binds neither superusers, nor roles with BYPASSRLS, nor, unless it is forced, a table's
+owner. Each of these turns it off without a word, so each is looked for before the first request.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from gateway.data.setup.roles import OWNER, SCHEMA, quoted
+from gateway.refusal import Refusal
+
+ROLE = """
+SELECT role.rolname AS name,
+       role.rolsuper AS superuser,
+       role.rolbypassrls AS bypasses,
+       role.rolcreaterole OR pg_has_role(role.oid, database.datdba, 'MEMBER') AS administers
+FROM pg_roles AS role, pg_database AS database
+WHERE role.rolname = current_user AND database.datname = current_database()
+"""
+
+POWERFUL = """
+SELECT oid, rolname AS name, CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'BYPASSRLS' END AS power
+FROM pg_roles
+WHERE (rolsuper OR rolbypassrls) AND rolname <> current_user AND pg_has_role(current_user, oid, 'MEMBER')
+ORDER BY rolname
+"""
+
+OWNERS = """
+SELECT DISTINCT owner.oid, owner.rolname AS name
+FROM (
+    SELECT nspowner AS role FROM pg_namespace WHERE nspname = $1
+    UNION SELECT relowner FROM pg_class WHERE relnamespace = to_regnamespace($1)
+    UNION SELECT proowner FROM pg_proc WHERE pronamespace = to_regnamespace($1)
+    UNION SELECT oid FROM pg_roles WHERE rolname = $2
+) AS found
+JOIN pg_roles AS owner ON owner.oid = found.role
+WHERE pg_has_role(current_user, owner.oid, 'MEMBER')
+ORDER BY owner.rolname
+"""
+
+MEMBERSHIPS = """
+SELECT above.rolname AS above, grantor.rolname AS grantor
+FROM pg_auth_members AS membership
+JOIN pg_roles AS member ON member.oid = membership.member
+JOIN pg_roles AS above ON above.oid = membership.roleid
+JOIN pg_roles AS grantor ON grantor.oid = membership.grantor
+WHERE member.rolname = current_user AND pg_has_role(above.oid, $1::oid, 'MEMBER')
+ORDER BY above.rolname, grantor.rolname
+"""
+"""The first steps on every way that leads from the role that serves to another one."""
+
+RIGHTS = """
+SELECT object.kind,
+       object.name,
+       acl.privilege_type AS privilege,
+       array_agg(DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END)
+           AS grantees
+FROM (
+    SELECT 'DATABASE' AS kind, quote_ident(datname) AS name, coalesce(datacl, acldefault('d', datdba)) AS acl
+    FROM pg_database
+    WHERE datname = current_database()
+    UNION ALL
+    SELECT 'SCHEMA', quote_ident(nspname), coalesce(nspacl, acldefault('n', nspowner))
+    FROM pg_namespace
+    WHERE nspname = $1
+    UNION ALL
+    SELECT CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
+           format('%s."%s"', $1::text, replace(relname, '"', '""')), acl
+    FROM pg_class AS class
+    CROSS JOIN LATERAL (
+        SELECT class.relacl
+        UNION ALL
+        SELECT attacl FROM pg_attribute WHERE attrelid = class.oid AND class.relkind = 'm'
+    ) AS granted (acl)
+    WHERE class.relnamespace = to_regnamespace($1) AND class.relkind IN ('r', 'p', 'm')
+) AS object
+CROSS JOIN LATERAL aclexplode(object.acl) AS acl
+WHERE (acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER'))
+  AND (object.kind, acl.privilege_type) IN (
+    ('DATABASE', 'TEMPORARY'), ('DATABASE', 'CREATE'), ('SCHEMA', 'CREATE'), ('TABLE', 'TRUNCATE'),
+    ('TABLE', 'TRIGGER'), ('MATERIALIZED VIEW', 'SELECT'))
+GROUP BY object.kind, object.name, acl.privilege_type
+ORDER BY object.kind, object.name, acl.privilege_type
+"""
+
+DANGERS = {
+    ("DATABASE", "TEMPORARY"): "lets this role make temporary tables, which could hide Parley's own",
+    ("DATABASE", "CREATE"): "lets this role make schemas",
+    ("SCHEMA", "CREATE"): "lets this role make tables and functions among Parley's own",
+    ("TABLE", "TRUNCATE"): "may be truncated, which no policy stops",
+    ("TABLE", "TRIGGER"): "lets this role make triggers, which no policy stops",
+    ("MATERIALIZED VIEW", "SELECT"): "is materialized, so no policy can guard it",
+}
+"""What each right that this role must not have would let it do."""
+
+TABLES = """
+SELECT class.relname AS name,
+       class.relrowsecurity AS enabled,
+       class.relforcerowsecurity AS forced,
+       EXISTS (SELECT FROM pg_policy AS policy WHERE policy.polrelid = class.oid) AS has_policy,
+       has_any_column_privilege(class.oid, 'SELECT') AS may_select,
+       class.relispartition AS partition
+FROM pg_class AS class
+WHERE class.relnamespace = to_regnamespace($1)
+  AND class.relkind IN ('r', 'p')
+  AND EXISTS (
+    SELECT FROM pg_attribute AS attribute
+    WHERE attribute.attrelid = class.oid
+      AND attribute.attname = 'user_id'
+      AND NOT attribute.attisdropped
+  )
+ORDER BY class.relname
+"""
+
+
+_ANOTHER_ROLE = (
+    "Serve as a role of its own: put the present URL into PARLEY_OWNER_URL and one with another role, such as "
+    "parley_app, into PARLEY_DATABASE_URL, and run: parley migrate"
+)
+
+
+class UnsafeDatabase(Refusal):
+    """Row-level security would not hold. Lists each problem, with what mends it."""
+
+
+async def refuse_unsafe(connection: asyncpg.Connection) -> None:
+    """Raise `UnsafeDatabase` unless row-level security binds this role on every table of users' rows.
+
+    What it advises can be pasted into the database as it is, and locks nobody out.
+    """
+    problems = await _role_problems(connection)
+    if not problems:
+        problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMA)]
+    problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
+    if problems:
+        raise UnsafeDatabase("Parley does not start, because users could see each other's data:", problems)
+
+
+async def _role_problems(connection: asyncpg.Connection) -> list[str]:
+    role = await connection.fetchrow(ROLE)
+    assert role is not None  # noqa: S101 - whoever is connected has a role
+    name = role["name"]
+    if role["superuser"]:
+        return [f"The role {name} is SUPERUSER. {_ANOTHER_ROLE}"]
+    owners = await connection.fetch(OWNERS, SCHEMA, OWNER)
+    if role["administers"] and (owners or role["bypasses"]):
+        return [f"The role {name} administers the database and owns objects in schema {SCHEMA}. {_ANOTHER_ROLE}"]
+    problems = [f"The role {name} is BYPASSRLS: ALTER ROLE {quoted(name)} NOBYPASSRLS;"] * role["bypasses"]
+    for other in await connection.fetch(POWERFUL):
+        why = f"The role {name} is a member of {other['name']}, which is {other['power']}"
+        problems += await _memberships(connection, name, other["oid"], why)
+    for owner in owners:
+        if owner["name"] == name:
+            statement = f"REASSIGN OWNED BY {quoted(name)} TO {OWNER};"
+            problems.append(f"The role {name} owns objects in schema {SCHEMA}: {statement}")
+        else:
+            why = f"The role {name} is a member of {owner['name']}, which owns objects"
+            problems += await _memberships(connection, name, owner["oid"], why)
+    return problems
+
+
+async def _memberships(connection: asyncpg.Connection, name: str, other: int, why: str) -> list[str]:
+    # Since 16, a grant is taken back from whoever made it.
+    names_grantor = connection.get_server_version().major >= 16
+    return [
+        f"{why}: REVOKE {quoted(step['above'])} FROM {quoted(name)}"
+        + (f" GRANTED BY {quoted(step['grantor'])};" if names_grantor else ";")
+        for step in await connection.fetch(MEMBERSHIPS, other)
+    ]
+
+
+def _right_problem(row: asyncpg.Record) -> str:
+    kind, name, privilege = row["kind"], row["name"], row["privilege"]
+    subject = name if kind in ("TABLE", "MATERIALIZED VIEW") else f"The {kind.lower()} {name}"
+    where = name if kind == "MATERIALIZED VIEW" else f"{kind} {name}"
+    statement = f"REVOKE {privilege} ON {where} FROM {', '.join(row['grantees'])};"
+    return f"{subject} {DANGERS[kind, privilege]}: {statement}"
+
+
+def _table_problems(row: asyncpg.Record) -> list[str]:
+    table = f"{SCHEMA}.{quoted(row['name'])}"
+    if row["partition"] and not row["may_select"]:
+        return []
+    faults = []
+    if not row["enabled"]:
+        faults.append(f"{table} has no row-level security: ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;")
+    if not row["forced"]:
+        faults.append(f"{table} does not force it on its owner: ALTER TABLE {table} FORCE ROW LEVEL SECURITY;")
+    if not row["has_policy"]:
+        condition = f"user_id = (SELECT {SCHEMA}.tenant())"
+        faults.append(f"{table} has no policy: CREATE POLICY tenant ON {table} USING ({condition});")
+    return faults

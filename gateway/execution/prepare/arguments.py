@@ -1,0 +1,233 @@
+"""The arguments of a field, compiled once for a document: what is written out is converted then and not per request.
+
+A compiled field gives what graphql-core's `get_argument_values` gives. Where there is any doubt, it is asked
+itself, so that what is refused is refused in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    ListValueNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    VariableValues,
+    coerce_input_literal,
+    get_argument_values,
+)
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+from gateway.execution.prepare.inputs import SHAREABLE
+
+Arguments = Callable[[VariableValues], dict[str, Any]]
+
+# `Undefined` stands for what cannot be converted, as it does in graphql-core.
+_Reader = Callable[[VariableValues], Any]
+
+_ABSENT: Any = object()
+
+
+def compile_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
+    """The function from a request's variables to the arguments of this field, which are the caller's to keep."""
+    template: dict[str, Any] = {}
+    readers: list[tuple[str, _Reader]] = []
+    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    for name, argument in field.args.items():
+        out_name = argument.out_name or name
+        reader, value = _argument(argument, given.get(name))
+        if value is not _ABSENT:
+            template[out_name] = value
+        if reader is not None:
+            readers.append((out_name, reader))
+    if not readers:
+        return lambda _: template.copy()
+    return _assemble(template, readers, lambda variables: get_argument_values(field, node, variables))
+
+
+def _assemble(template: dict[str, Any], readers: Iterable[tuple[str, _Reader]], by_the_book: Arguments) -> Arguments:
+    def arguments(variables: VariableValues) -> dict[str, Any]:
+        found = template.copy()
+        for name, read in readers:
+            value = read(variables)
+            if value is Undefined:
+                return by_the_book(variables)
+            if value is _ABSENT:
+                del found[name]
+            else:
+                found[name] = value
+        return found
+
+    return arguments
+
+
+def _argument(argument: GraphQLArgument, node: ValueNode | None) -> tuple[_Reader | None, Any]:
+    """What reads the argument, if anything must, and what stands in its place until then."""
+    if node is None:
+        value = _default(argument)
+        return (None, value) if value is not Undefined else (_constant(Undefined), None)
+    if isinstance(node, VariableNode):
+        return _variable(node, argument.type, _default(argument)), None
+    reader = _with_variables(node, argument.type)
+    if reader is None:
+        value = coerce_input_literal(node, argument.type)
+        if isinstance(value, SHAREABLE):
+            return None, value
+        reader = _written_out(node, argument.type, value)
+    return reader, None
+
+
+def _default(declared: GraphQLArgument | GraphQLInputField) -> Any:
+    """What stands for a value that is not given: `_ABSENT` if it may be left out, `Undefined` if it may not."""
+    try:
+        value = coerce_default_value(declared)
+    except TypeError:
+        return Undefined
+    if value is Undefined and not isinstance(declared.type, GraphQLNonNull):
+        return _ABSENT
+    return value
+
+
+def _variable(node: VariableNode, of: GraphQLInputType, missing: Any) -> _Reader:
+    name = node.name.value
+    null = Undefined if isinstance(of, GraphQLNonNull) else None
+
+    def read(variables: VariableValues) -> Any:
+        value = variables.coerced.get(name, Undefined)
+        if value is None:
+            return null
+        return missing if value is Undefined else value
+
+    return read
+
+
+def _with_variables(node: ValueNode | None, of: GraphQLInputType) -> _Reader | None:
+    """What reads a literal that has variables in it; None if it has none."""
+    if isinstance(of, GraphQLNonNull):
+        return _with_variables(node, of.of_type)
+    if not isinstance(node, ListValueNode | ObjectValueNode):
+        return None
+    if isinstance(of, GraphQLList):
+        items = node.values if isinstance(node, ListValueNode) else (node,)
+        return _list(items, of.of_type)
+    if isinstance(of, GraphQLInputObjectType) and isinstance(node, ObjectValueNode) and not of.is_one_of:
+        return _object(node, of)
+    return _by_literal(node, of) if mentions_variable(node) else None
+
+
+def _list(nodes: Iterable[ValueNode], of: GraphQLInputType) -> _Reader | None:
+    items = _readers((node, of, Undefined if isinstance(of, GraphQLNonNull) else None) for node in nodes)
+    if items is None:
+        return None
+
+    def read(variables: VariableValues) -> Any:
+        values = [item(variables) for item in items]
+        return Undefined if any(value is Undefined for value in values) else values
+
+    return read
+
+
+def _object(node: ObjectValueNode, of: GraphQLInputObjectType) -> _Reader | None:
+    given = {field.name.value: field.value for field in node.fields}
+    if not given.keys() <= of.fields.keys():
+        return _constant(Undefined)
+    names = [field.out_name or name for name, field in of.fields.items()]
+    values = _readers((given.get(name), field.type, _default(field)) for name, field in of.fields.items())
+    if values is None:
+        return None
+    fields = tuple((name, reader) for name, reader in zip(names, values, strict=True) if reader is not _absent)
+
+    def read(variables: VariableValues) -> Any:
+        found = {}
+        for name, field in fields:
+            value = field(variables)
+            if value is Undefined:
+                return Undefined
+            if value is not _ABSENT:
+                found[name] = value
+        return of.out_type(found)
+
+    return read
+
+
+def _readers(parts: Iterable[tuple[ValueNode | None, GraphQLInputType, Any]]) -> list[_Reader] | None:
+    """What reads the parts of a literal, each with its type and what stands for it when missing.
+
+    None if there is no variable in any of them: the literal is then converted as a whole.
+    """
+    listed = list(parts)
+    found: list[_Reader | None] = [
+        _variable(node, of, missing) if isinstance(node, VariableNode) else _with_variables(node, of)
+        for node, of, missing in listed
+    ]
+    if not any(found):
+        return None
+    return [
+        reader or (_written_out(node, of, coerce_input_literal(node, of)) if node else _constant(missing))
+        for reader, (node, of, missing) in zip(found, listed, strict=True)
+    ]
+
+
+def _written_out(node: ValueNode, of: GraphQLInputType, value: Any) -> _Reader:
+    """A literal without variables. Whoever gets a list or an object may change it, so each gets their own."""
+    if isinstance(value, SHAREABLE) or value is Undefined:
+        return _constant(value)
+    copy = _copier(value)
+    return (lambda _: copy()) if copy else _by_literal(node, of)
+
+
+def _copier(value: Any) -> Callable[[], Any] | None:
+    """What makes copies of the value, down to what nobody can change; None if it is not known how."""
+    if type(value) is not list and type(value) is not dict:
+        return None
+    copiers = []
+    for key, item in value.items() if type(value) is dict else enumerate(value):
+        if not isinstance(item, SHAREABLE):
+            copiers.append((key, _copier(item)))
+    if not copiers:
+        copy: Callable[[], Any] = value.copy
+        return copy
+    known = [(key, copier) for key, copier in copiers if copier]
+    return _deep(value, known) if len(known) == len(copiers) else None
+
+
+def _deep(value: Any, copiers: list[tuple[Any, Callable[[], Any]]]) -> Callable[[], Any]:
+    def copy() -> Any:
+        found = value.copy()
+        for key, copier in copiers:
+            found[key] = copier()
+        return found
+
+    return copy
+
+
+def _constant(value: Any) -> _Reader:
+    return _absent if value is _ABSENT else lambda _: value
+
+
+def _absent(_: VariableValues) -> Any:
+    return _ABSENT
+
+
+def _by_literal(node: ValueNode, of: GraphQLInputType) -> _Reader:
+    return lambda variables: coerce_input_literal(node, of, variables)
+
+
+def mentions_variable(node: ValueNode) -> bool:
+    """Whether a value in a document depends on the request's variables."""
+    if isinstance(node, ListValueNode):
+        return any(mentions_variable(item) for item in node.values)
+    if isinstance(node, ObjectValueNode):
+        return any(mentions_variable(field.value) for field in node.fields)
+    return isinstance(node, VariableNode)

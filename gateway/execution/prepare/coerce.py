@@ -1,0 +1,117 @@
+"""From the variables as they were sent to the values that resolvers get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    Undefined,
+    VariableDefinitionNode,
+    VariableValues,
+    coerce_input_literal,
+    get_variable_values,
+)
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValueSource
+
+from gateway.errors import BadRequest
+from gateway.execution.prepare.document import MAX_ERRORS, without_values
+from gateway.execution.prepare.inputs import SHAREABLE, Converter, Converters, doubt
+from gateway.execution.prepare.request import RequestErrors
+
+Coerce = Callable[[Mapping[str, Any]], VariableValues]
+
+_AS_SENT = GraphQLScalarType("AsSent")
+"""What the sources of variables are typed as, which are read where a variable stands in a literal of a scalar: by their
+own types, an ID "7" would be written there as the number 7."""
+
+
+def compile_coercion(schema: GraphQLSchema, definition: OperationDefinitionNode, *, suggestions: bool) -> Coerce:
+    """The function that checks variables and converts them to the types that the operation declares.
+
+    It gives what graphql-core's `get_variable_values` gives, which it asks where it does not know; but the types of the
+    sources are not told.
+    """
+    nodes = definition.variable_definitions or ()
+    usual = _usual(schema, nodes)
+
+    def coerce(variables: Mapping[str, Any]) -> VariableValues:
+        try:
+            return usual(variables)
+        except Exception:  # noqa: BLE001 - whatever a scalar raises, graphql-core words it
+            return by_the_book(variables)
+
+    def by_the_book(variables: Mapping[str, Any]) -> VariableValues:
+        values = get_variable_values(
+            schema, nodes, dict(variables), max_errors=MAX_ERRORS, hide_suggestions=not suggestions
+        )
+        if isinstance(values, list):
+            raise RequestErrors(without_values(values), BadRequest.code)
+        sources = {name: _source(source.signature, source.value) for name, source in values.sources.items()}
+        return VariableValues(sources, values.coerced)
+
+    return coerce
+
+
+def _source(signature: GraphQLVariableSignature, value: Any = Undefined) -> VariableValueSource:
+    return VariableValueSource(signature._replace(type=_AS_SENT), value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """A variable as it is declared."""
+
+    name: str
+    signature: GraphQLVariableSignature
+    convert: Converter
+    absent: VariableValueSource
+    default: Callable[[], Any]
+    """What it is when it is not given; raises where it must be given, gives `Undefined` where it has no value then."""
+
+
+def _usual(schema: GraphQLSchema, nodes: Iterable[VariableDefinitionNode]) -> Coerce:
+    converters = Converters()
+    declared = [_declared(schema, node, converters) for node in nodes]
+
+    def usual(variables: Mapping[str, Any]) -> VariableValues:
+        sources: dict[str, VariableValueSource] = {}
+        coerced: dict[str, Any] = {}
+        for each in declared:
+            name = each.name
+            if name in variables:
+                value = variables[name]
+                sources[name] = VariableValueSource(each.signature, value)
+                coerced[name] = each.convert(value)
+            else:
+                sources[name] = each.absent
+                if (value := each.default()) is not Undefined:
+                    coerced[name] = value
+        return VariableValues(sources, coerced)
+
+    return usual
+
+
+def _declared(schema: GraphQLSchema, node: VariableDefinitionNode, converters: Converters) -> _Variable:
+    signature = get_variable_signature(schema, node)
+    assert not isinstance(signature, GraphQLError), "the document is valid"  # noqa: S101
+    convert = converters.of(signature.type)
+    absent = _source(signature)
+    return _Variable(signature.name, absent.signature, convert, absent, _default(signature))
+
+
+def _default(signature: GraphQLVariableSignature) -> Callable[[], Any]:
+    if signature.default is None:
+        return doubt if isinstance(signature.type, GraphQLNonNull) else lambda: Undefined
+    literal = signature.default.literal
+    assert literal is not None, "a default in a document is written out"  # noqa: S101
+    value = coerce_input_literal(literal, signature.type)
+    if value is Undefined:
+        return doubt
+    return (lambda: value) if isinstance(value, SHAREABLE) else lambda: coerce_input_literal(literal, signature.type)

@@ -1,0 +1,1 @@
+"""Running a plan: its selections, their steps, and the run that joins them."""

@@ -1,0 +1,379 @@
+"""Running a plan: level by level, each link of a level asked once for all objects of it.
+
+What can be done at once is done at once. What must be waited for is collected, and waited for together: batches of
+rows, equal ones as one, and whatever resolvers have promised. Then what depended on it goes on, and may ask for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from graphql import GraphQLSchema, VariableValues
+from graphql.pyutils import is_awaitable
+
+from gateway.data.batches import Batch
+from gateway.data.tenancy import Tenant
+from gateway.execution.budget import Budget
+from gateway.execution.prepare.document import ParsedOperation
+from gateway.execution.run.fate import Fate
+from gateway.execution.run.field import Field
+from gateway.execution.run.info import FieldInfo
+from gateway.execution.run.plan import Selection
+from gateway.fairness.turns import Turns, caller_of
+
+LARGE_BYTES = 32 * 1024
+"""Objects of so many bytes, as the budget counts them, are built and written in parts: about 300 of them."""
+
+LONG_BYTES = 256 * 1024
+"""Objects of so many bytes take about as long to build as a stretch of `Turns`, so their operation takes turns."""
+
+MANY_KEYS = 50
+"""What was found for so many keys is a piece of work by itself."""
+
+MOST_AT_ONCE = 100
+"""How many resolvers of one operation are awaited at the same time."""
+
+OnField = Callable[[Field], None]
+"""Told the field before anything is asked of the database for it."""
+
+
+class Failure:
+    """Stands for the value of a field, or of an item of a list, that could not be had."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+ABANDONED = Failure(RuntimeError("given up, because what holds it has failed"))
+"""Stands for a value that was not waited for any more, because what holds it will be null."""
+
+
+class Scope:
+    """The objects of one selection, all at once, and what is known of their members so far."""
+
+    __slots__ = ("fate", "given", "keys", "results", "selection", "sources", "states")
+
+    def __init__(
+        self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID], fate: Fate | None
+    ) -> None:
+        self.selection = selection
+        self.sources = sources
+        self.given = given
+        """The `Page` batch that the objects came from, if they came from one."""
+        self.keys = keys
+        """The parents of pages, by their keys."""
+        self.states: list[Any] = [None] * len(selection.steps)
+        self.results: list[Any] = []
+        self.fate = fate
+        """Of the objects; None if nothing in them is awaited."""
+
+
+class _Ask(NamedTuple):
+    batch: Batch
+    keys: Sequence[Any]
+    field: Field
+    then: Callable[[Mapping[Any, Any]], None]
+    fail: Callable[[Exception], None]
+
+
+@dataclass(slots=True)
+class _Wait:
+    values: list[Any]
+    pending: list[int]
+    then: Callable[[], None]
+    fate: Fate | None
+    """Of what holds the values."""
+    fails: Callable[[Any], bool] | None
+    """Whether a value makes what holds it null."""
+
+    def is_unwanted(self, place: int) -> bool:
+        """Whether the value will not be shown."""
+        return self.fate is not None and self.fate.is_lost(place)
+
+
+@dataclass(slots=True)
+class _Loaded:
+    batch: Batch
+    found: Mapping[Any, Any] | Exception
+    asked: dict[Any, None]
+
+
+class Run:
+    """One operation while it runs, or one of its turns."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: ParsedOperation,
+        variables: VariableValues,
+        context: Any,
+        root: object,
+        turns: Turns | None,
+        budget: Budget,
+        on_field: OnField | None = None,
+    ) -> None:
+        self.schema = schema
+        self.document = document
+        self.variables = variables
+        self.context = context
+        self.failed = False
+        """Whether anything has failed, so that the answer needs the second pass."""
+        self.scopes: list[Scope] = []
+        self.turns = turns
+        self.root = root
+        self.given: dict[Any, Any] = {}
+        """What steps of a single object have given already, and must not be asked for again."""
+        self.on_field = on_field
+        self.budget = budget
+        self.objects_before = 0
+        """Bytes of the objects that were there before the batches of this level were asked."""
+        self._asks: list[_Ask] = []
+        self._waits: list[_Wait] = []
+        self._loaded: list[_Loaded] = []
+        self.tracked: list[asyncio.Future[Any]] = []
+        """What resolvers have begun and do not wait for."""
+
+    def open(
+        self,
+        selection: Selection,
+        sources: Sequence[Any],
+        given: Any = None,
+        keys: Sequence[UUID] = (),
+        fate: Fate | None = None,
+    ) -> Scope:
+        """Begin with the objects of a selection."""
+        if fate is None and selection.awaits:
+            fate = Fate()
+        scope = Scope(selection, sources, given, keys, fate)
+        self.scopes.append(scope)
+        if sources:
+            budget = self.budget  # as `add_objects`, without the call
+            budget.objects += len(sources) * selection.object_bytes
+            if budget.objects > budget.objects_allowed:
+                budget.draw()
+            for place, step in enumerate(selection.steps):
+                step.begin(self, scope, place)
+        return scope
+
+    async def turn(self) -> None:
+        """Let others run before another piece of a long operation."""
+        if self.turns is not None and self.budget.objects >= LONG_BYTES:
+            await self.turns.next(caller_of(self.context))
+
+    def ask(
+        self,
+        batch: Batch,
+        keys: Sequence[Any],
+        field: Field,
+        then: Callable[[Mapping[Any, Any]], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        """Ask a batch for keys. `then` is given what it found, perhaps for more keys than these; or `fail`, why not."""
+        self._asks.append(_Ask(batch, keys, field, then, fail))
+
+    def wait(
+        self,
+        values: list[Any],
+        then: Callable[[], None],
+        fate: Fate | None = None,
+        fails: Callable[[Any], bool] | None = None,
+    ) -> None:
+        """Put what awaitables among the values give in their places, then go on.
+
+        A value whose `fate` it is not to be shown is not waited for; one that `fails` makes what holds it null.
+        """
+        pending = [place for place, value in enumerate(values) if is_awaitable(value)]
+        if pending:
+            self._waits.append(_Wait(values, pending, then, fate, fails))
+        else:
+            then()
+
+    def watched(self, field: Field, value: Any) -> Any:
+        """The value of a field; if it is awaited and somebody wants to know, they are told the field first."""
+        return _told(self.on_field, field, value) if self.on_field is not None and is_awaitable(value) else value
+
+    def failure(self, error: Exception) -> Failure:
+        """What stands for a value that could not be had."""
+        self.failed = True
+        return Failure(error)
+
+    def info(self, field: Field) -> FieldInfo:
+        """What resolvers are told of the field."""
+        return FieldInfo(self, field)
+
+    def track(self, values: Sequence[Any]) -> None:
+        """Keep what a resolver has begun and does not wait for, to its end or to ours."""
+        for value in values:
+            if is_awaitable(value):
+                self.tracked.append(asyncio.ensure_future(value))
+
+    def keep(self, batch: Batch, key: Any, found: Mapping[Any, Any] | Exception) -> None:
+        """Remember what a batch has found for a key, or why it could not be asked."""
+        self._loaded.append(_Loaded(batch, found, {key: None}))
+
+    async def drain(self) -> None:
+        """Go on until nothing is waited for."""
+        waits: list[_Wait] = []
+        try:
+            while self._asks or self._waits:
+                self.objects_before = self.budget.objects
+                asks, self._asks = self._asks, []
+                waits, self._waits = self._waits, []
+                if not waits:
+                    await self._load(asks)
+                elif not asks:
+                    await self._await(waits)
+                else:
+                    await asyncio.gather(self._load(asks), self._await(waits))
+        except BaseException:
+            for wait in waits:
+                for place in wait.pending:
+                    self._drop(wait, place)  # a task that is cancelled before its first step has not seen to them
+            raise
+        finally:
+            self._loaded.clear()
+            if self.tracked:
+                await _end(self.tracked)
+
+    async def _load(self, asks: list[_Ask]) -> None:
+        """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
+        if len(asks) == 1:
+            (ask,) = asks
+            answer = await self._answer(ask, ask.keys)
+            if len(ask.keys) >= MANY_KEYS:
+                await self.turn()
+            return self._go_on(asks, answer)
+        together = _merged(asks)
+        answers = [await self._answer(equal[0], [key for ask in equal for key in ask.keys]) for equal in together]
+        for equal, answer in zip(together, answers, strict=True):
+            if sum(len(ask.keys) for ask in equal) >= MANY_KEYS:
+                await self.turn()
+            self._go_on(equal, answer)
+        return None
+
+    async def _answer(self, ask: _Ask, keys: Sequence[Any]) -> Mapping[Any, Any] | Exception:
+        """What the ask's batch finds for the keys, or why it could not be asked."""
+        if self.on_field is not None:
+            self.on_field(ask.field)
+        self.budget.at = ask.field.path
+        distinct = dict.fromkeys(keys)
+        if len(distinct) < len(keys) and (times := len(keys) - keys.count(None) - len(distinct)) > 0:
+            self.budget.add_shared(times, self.objects_before)
+        distinct.pop(None, None)
+        tenant: Tenant = self.context.tenant
+        try:
+            for known in self._loaded:
+                if known.batch == ask.batch:
+                    return await _found_more(known, tenant, distinct)
+            found = await ask.batch.load(tenant, list(distinct)) if distinct else {}
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            return error
+        self._loaded.append(_Loaded(ask.batch, found, distinct))
+        return found
+
+    def _go_on(self, asks: Iterable[_Ask], answer: Any) -> None:
+        for ask in asks:
+            (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
+
+    async def _await(self, waits: list[_Wait]) -> None:
+        work = [(wait, place) for wait in waits for place in wait.pending if not self._is_dropped(wait, place)]
+        if len(work) == 1:
+            await self._settle(*work[0])
+        else:
+            await self._settle_all(work)
+        for wait in waits:
+            wait.then()
+
+    async def _settle(self, wait: _Wait, place: int) -> None:
+        try:
+            wait.values[place] = await wait.values[place]
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            wait.values[place] = self.failure(error)
+        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[place]):
+            self.failed = True
+            wait.fate.lose(place)
+
+    async def _settle_all(self, work: list[tuple[_Wait, int]]) -> None:
+        """Await them side by side, so many at a time, and give those up that nobody wants any more."""
+        left = iter(work)
+        running: dict[asyncio.Task[None], tuple[_Wait, int]] = {}
+        try:
+            while True:
+                for wait, place in left:
+                    if self._is_dropped(wait, place):
+                        continue
+                    running[asyncio.create_task(self._settle(wait, place))] = wait, place
+                    if len(running) == MOST_AT_ONCE:
+                        break
+                if not running:
+                    return
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del running[task]
+                    task.result()
+                if self.failed:
+                    await self._give_up(running)
+        finally:
+            await _end(running)
+            for wait, place in left:
+                self._drop(wait, place)
+
+    def _is_dropped(self, wait: _Wait, place: int) -> bool:
+        """Whether nobody wants the value any more, which then is not waited for."""
+        if not wait.is_unwanted(place):
+            return False
+        self._drop(wait, place)
+        return True
+
+    def _drop(self, wait: _Wait, place: int) -> None:
+        value, wait.values[place] = wait.values[place], ABANDONED
+        if isinstance(value, asyncio.Future):
+            self.tracked.append(value)
+        elif (close := getattr(value, "close", None)) is not None:
+            close()  # a coroutine that was never begun would warn of it
+
+    async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
+        unwanted = {task: at for task, at in running.items() if at[0].is_unwanted(at[1])}
+        await _end(unwanted)
+        for task, (wait, place) in unwanted.items():
+            del running[task]
+            if task.cancelled():
+                wait.values[place] = ABANDONED
+
+
+async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
+    on_field(field)
+    return await value
+
+
+async def _found_more(known: _Loaded, tenant: Tenant, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
+    """What was found, once those keys are asked for that were not."""
+    found = known.found
+    missing = [key for key in keys if key not in known.asked]
+    if missing and not isinstance(found, Exception):
+        known.found = found = {**found, **await known.batch.load(tenant, missing)}
+        known.asked.update(dict.fromkeys(missing))
+    return found
+
+
+def _merged(asks: list[_Ask]) -> Collection[list[_Ask]]:
+    """The asks, those for equal batches together."""
+    by_batch: dict[Batch, list[_Ask]] = {}
+    for ask in asks:
+        by_batch.setdefault(ask.batch, []).append(ask)
+    return by_batch.values()
+
+
+async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel the tasks and wait until they have ended."""
+    left = [task for task in tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)

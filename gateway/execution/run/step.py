@@ -1,0 +1,380 @@
+"""The steps of a plan: the ways in which fields get their values for a whole level."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Protocol
+
+from gateway.data.batches import Batch, ByKey
+from gateway.execution.run.call import FieldArguments
+from gateway.execution.run.compile import compile_column
+from gateway.execution.run.field import Field
+from gateway.execution.run.plan import Reads, Selection
+from gateway.execution.run.run import Failure, Run, Scope
+from gateway.execution.run.shape import Objects, Shape, attempt, cut
+from gateway.schema.objects.level import Follows, Lookup, OfPage, PerPage
+
+
+class Mapped:
+    """A value worked out from each object by itself."""
+
+    def __init__(self, field: Field, function: Callable[[Any], Any], shape: Shape, *, safe: bool = False) -> None:
+        self._field = field
+        self.function = function
+        self.shape = shape
+        self.awaits = shape.awaits
+        self._safe = safe
+        """Whether the function never fails."""
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        if self._safe:
+            values = list(map(self.function, scope.sources))
+        else:
+            values = [attempt(run, self.function, source) for source in scope.sources]
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return self.shape.end(scope.states[place])
+
+
+class Placed:
+    """A value worked out from each object and the page it came from."""
+
+    def __init__(self, field: Field, told: OfPage, shape: Shape) -> None:
+        self._field = field
+        self.function = told.function
+        self.shape = shape
+        self.awaits = shape.awaits
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        values = [self.function(scope.given, source) for source in scope.sources]
+        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return self.shape.end(scope.states[place])
+
+
+class PerParent:
+    """What another batch says of the parents of the pages."""
+
+    awaits = False
+
+    def __init__(self, field: Field, told: PerPage, shape: Shape) -> None:
+        self._field = field
+        self.told = told
+        self.shape = shape
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        def answer(values: list[Any]) -> None:
+            scope.states[place] = self.shape.begin(run, self._field, values, scope)
+
+        batch = self.told.batch(scope.given)
+        if batch is None:
+            assert self.told.known is not None  # noqa: S101 - what asks nothing knows
+            answer([self.told.known(scope.given, source) for source in scope.sources])
+            return
+        run.ask(
+            batch,
+            scope.keys,
+            self._field,
+            lambda found: answer([found[key] if key in found else batch.missing() for key in scope.keys]),
+            lambda error: answer([run.failure(error)] * len(scope.keys)),
+        )
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return self.shape.end(scope.states[place])
+
+
+class Link:
+    """A link: one batch for all objects of the level."""
+
+    awaits = False
+
+    def __init__(
+        self,
+        field: Field,
+        follows: Follows,
+        keys: Callable[[], str],
+        arguments: FieldArguments,
+        reads: Reads,
+        target: Target,
+    ) -> None:
+        """`keys` gives the expression that reads the key off an object, once the columns of the level are known."""
+        self.field = field
+        self._follows = follows
+        self._keys = keys
+        self._arguments = arguments
+        self._reads = reads
+        self.target = target
+        self._constant: Batch | None = None
+
+    @property
+    def proves_parent(self) -> bool:
+        """Whether a row that it finds cannot be there without the object it belongs to."""
+        return self._follows.key == "id" and not isinstance(self.target, ToOne) and self.reads_rows
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether the rows themselves are asked for, and not only how many there are."""
+        return not isinstance(self.target, ToPages) or self.target.reads_rows
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        try:
+            batch = self._batch(run)
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            scope.states[place] = [run.failure(error)] * len(scope.sources)
+            return
+        keys = self.read_keys(scope.sources)
+        if self.reads_rows:
+            follow(run, scope, place, self.field, batch, keys, self.target)
+        else:
+            scope.states[place] = self.target.open(run, batch, keys, {})
+
+    def batch(self, run: Run) -> Batch | None:
+        """The batch that it would ask; None where its arguments make no sense."""
+        try:
+            return self._batch(run)
+        except Exception:  # noqa: BLE001 - it is told where the field begins
+            return None
+
+    @functools.cached_property
+    def read_keys(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """Reads the keys off the objects of a level."""
+        return compile_column(self._keys())
+
+    def asks(self, run: Run, row: Any) -> tuple[Batch, Any]:
+        """The batch, and the key of one object. Raises what is wrong with the arguments."""
+        return self._batch(run), self.read_keys((row,))[0]
+
+    def _batch(self, run: Run) -> Batch:
+        if self._constant is not None:
+            return self._constant
+        batch = self._follows.batch(self._arguments.of(run), self._reads.wanted, placed=self._reads.placed)
+        if self._arguments.constant:
+            self._constant = batch
+        return batch
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return ended(self.target, scope.states[place])
+
+
+class Found:
+    """A root field that finds one object by its key.
+
+    Where nothing is asked of the object but its id, its row is not read if it is known to be there anyway: by whoever
+    worked out the key, or because something that belongs to it was found.
+    """
+
+    awaits = False
+
+    def __init__(
+        self,
+        field: Field,
+        told: Lookup,
+        arguments: FieldArguments,
+        reads: Reads,
+        selection: Selection,
+        *,
+        required: bool,
+    ) -> None:
+        self.field = field
+        self.told = told
+        self.arguments = arguments
+        self._reads = reads
+        self.selection = selection
+        self.required = required
+        self._target = ToOne(selection, required=required)
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        try:
+            key = self.told.key(run.context, **self.arguments.of(run))
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            scope.states[place] = [run.failure(error)] * len(scope.sources)
+            return
+        keys = [key] * len(scope.sources)
+        if key is None or not self.needs_no_row:
+            self._read(run, scope, place, keys)
+        elif self.told.is_there:
+            self._presume(run, scope, place, keys)
+        elif (witness := self._witness) is None or (batch := witness.batch(run)) is None:
+            self._read(run, scope, place, keys)
+        else:
+            # What it finds is remembered by the run: the link below finds it there.
+            run.ask(
+                batch,
+                keys,
+                witness.field,
+                lambda found: (self._presume if found.get(key) else self._read)(run, scope, place, keys),
+                lambda _error: self._read(run, scope, place, keys),
+            )
+
+    @functools.cached_property
+    def needs_no_row(self) -> bool:
+        """Whether nothing is asked of the object but its id. To be asked once all columns are known."""
+        return self._reads.wanted == ("id",)
+
+    @functools.cached_property
+    def batch(self) -> ByKey:
+        """What reads its row."""
+        entity = self.told.entity
+        return ByKey(entity.table, "id", self._reads.wanted, entity.record)
+
+    @functools.cached_property
+    def _witness(self) -> Link | None:
+        """A link to what cannot be there without the object."""
+        return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
+
+    def _read(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
+        follow(run, scope, place, self.field, self.batch, keys, self._target)
+
+    def _presume(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
+        """Go on with what its row would hold."""
+        scope.states[place] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return ended(self._target, scope.states[place])
+
+
+class Target(Protocol):
+    """What becomes of the rows that a link has found."""
+
+    def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> Any:
+        """Go on with them. What is given back goes to `end`."""
+
+    def end(self, state: Any) -> list[Any]:
+        """The members, one for each key."""
+
+
+class ToOne:
+    """One object for each key, or none. Objects that several keys lead to are built once."""
+
+    def __init__(self, selection: Selection, *, required: bool) -> None:
+        self.selection = selection
+        self.required = required
+
+    def open(
+        self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
+    ) -> tuple[Sequence[Any], list[Any], Scope]:
+        used = [key for key in dict.fromkeys(keys) if key in found]
+        if self.required and any(key not in found for key in keys):
+            run.failed = True
+        return keys, used, run.open(self.selection, [found[key] for key in used])
+
+    def end(self, state: tuple[Sequence[Any], list[Any], Scope]) -> list[Any]:
+        keys, used, below = state
+        if len(used) == len(keys):
+            return below.results
+        built = dict(zip(used, below.results, strict=True))
+        return [built.get(key) for key in keys]
+
+
+class ToMany:
+    """A list of objects for each key."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+
+    def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> tuple[list[int], Scope]:
+        lists = [found.get(key, ()) for key in keys]
+        return [len(rows) for rows in lists], run.open(self.selection, list(chain.from_iterable(lists)))
+
+    def end(self, state: tuple[list[int], Scope]) -> list[Any]:
+        lengths, below = state
+        return cut(below.results, lengths)
+
+
+class ToPages:
+    """A connection for each key. Those that are empty are all alike, and built once, unless their parents are asked."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self._per_parent = list(_per_parent(selection))
+        self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
+        """Whether anything is asked of the rows, so that they must be had."""
+
+    def open(
+        self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
+    ) -> tuple[Sequence[Any], Sequence[Any], Scope]:
+        nothing = batch.missing()
+        if self._per_parent and any(step.told.batch(batch) is not None for step in self._per_parent):
+            return keys, keys, run.open(self.selection, [found.get(key, nothing) for key in keys], batch, keys)
+        used = [key for key in keys if key in found]
+        pages = [found[key] for key in used]
+        if len(used) < len(keys):
+            pages.append(nothing)
+        return keys, used, run.open(self.selection, pages, batch)
+
+    def end(self, state: tuple[Sequence[Any], Sequence[Any], Scope]) -> list[Any]:
+        keys, used, below = state
+        if len(used) == len(keys):
+            return below.results
+        *members, empty = below.results
+        built = dict(zip(used, members, strict=True))
+        return [built.get(key, empty) for key in keys]
+
+
+def _per_parent(selection: Selection) -> Iterator[PerParent]:
+    """What is asked of the parents of pages, by a page or by what it holds besides rows."""
+    for step in selection.steps:
+        match step:
+            case PerParent():
+                yield step
+            case Mapped(shape=Objects(selection=below)):
+                yield from _per_parent(below)
+
+
+def follow(run: Run, scope: Scope, place: int, field: Field, batch: Batch, keys: list[Any], target: Target) -> None:
+    """Ask the batch, and go on to the target with what it finds."""
+
+    def then(found: Mapping[Any, Any]) -> None:
+        scope.states[place] = target.open(run, batch, keys, found)
+
+    def fail(error: Exception) -> None:
+        scope.states[place] = [run.failure(error)] * len(keys)
+
+    run.ask(batch, keys, field, then, fail)
+
+
+def ended(target: Target, state: Any) -> list[Any]:
+    """The members that came of it, or the failures."""
+    return state if isinstance(state, list) else target.end(state)
+
+
+class Resolved:
+    """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
+
+    awaits = True
+
+    def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
+        self.field = field
+        self.caller = caller
+        """Makes the function of one object for this run. Raises what is wrong with the arguments."""
+        self.shape = shape
+
+    def begin(self, run: Run, scope: Scope, place: int) -> None:
+        values = self._values(run, scope.sources)
+        fate, fails = scope.fate, self.shape.fails if self.shape.required else None
+        if fails is not None and fate is not None:
+            for n, value in enumerate(values):
+                if value is None or isinstance(value, Failure):
+                    run.failed = True
+                    fate.lose(n)
+        run.wait(values, partial(self._complete, run, scope, place, values), fate, fails)
+
+    def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
+        if self in run.given:
+            return [run.given.pop(self)]
+        try:
+            call = self.caller(run)
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            return [run.failure(error)] * len(sources)
+        return [run.watched(self.field, attempt(run, call, source)) for source in sources]
+
+    def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
+        scope.states[place] = self.shape.begin(run, self.field, values, scope, scope.fate)
+
+    def end(self, scope: Scope, place: int) -> list[Any]:
+        return self.shape.end(scope.states[place])

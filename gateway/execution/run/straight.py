@@ -1,0 +1,243 @@
+"""The short way for the operations that are asked most: one root field, with at most one link below what it finds.
+
+There one thing follows the other, and nothing is left to gather or to merge: no levels, no asks, no second pass. What
+comes of the field is written by one function, generated for all that lies below it. It expects what nearly always
+comes, and raises for anything else. Nothing is lost then: the operation goes on level by level, with what was read or
+resolved so far, and finds out there what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from graphql.pyutils import is_awaitable
+
+from gateway.data.batches import Batch
+from gateway.execution.run.compile import compile_member
+from gateway.execution.run.leaf import is_ready
+from gateway.execution.run.plan import Selection, Straight
+from gateway.execution.run.run import Run
+from gateway.execution.run.shape import Leaf, List, Lists, Object, Objects, Shape
+from gateway.execution.run.step import Found, Link, Mapped, PerParent, Placed, Resolved, ToMany, ToOne, ToPages
+from gateway.schema.objects.level import PerPage
+
+Member = Callable[[Any, Any], Any]
+"""From a value, and the `Page` batch that it came from if any, to its member of the response."""
+
+
+class Unusual(Exception):
+    """A value is not what nearly always comes."""
+
+
+def straight(selection: Selection) -> Straight | None:
+    """The short way of a turn, if it is so simple."""
+    match selection.entries, selection.steps:
+        case [entry], [Found() as found]:
+            return _finding(entry.key, found)
+        case [entry], [Resolved() as resolved]:
+            return _resolving(entry.key, resolved)
+    return None
+
+
+def _resolving(key: str, resolved: Resolved) -> Straight | None:
+    member = _member(resolved.shape)
+    if member is None:
+        return None
+
+    async def resolve(run: Run) -> dict[str, Any] | None:
+        run.budget.at = resolved.field.path
+        try:
+            value = resolved.caller(run)(run.root)
+            if is_awaitable(value):
+                value = await value
+        except Exception as error:  # noqa: BLE001 - the boundary of a field
+            value = run.failure(error)
+        else:
+            try:
+                data = {key: member(value, None)}
+            except Exception:  # noqa: BLE001, S110 - what is wrong is found out level by level
+                pass
+            else:
+                if run.tracked:
+                    await run.drain()
+                return data
+        run.given[resolved] = value
+        return None
+
+    return resolve
+
+
+def _finding(key: str, found: Found) -> Straight | None:
+    if found.needs_no_row and not found.told.is_there:
+        return None
+    links = [step for step in found.selection.steps if isinstance(step, Link)]
+    follow = _following(*links) if len(links) == 1 else None
+    member = _object(found.selection, linked=follow is not None)
+    if member is None:
+        return None
+
+    async def find(run: Run) -> dict[str, Any] | None:
+        tenant = run.context.tenant
+        asked: list[tuple[Batch, Any]] = []
+        answers: list[Any] = []
+        try:
+            id = found.told.key(run.context, **found.arguments.of(run))
+            row: Any = None
+            if id is not None and found.needs_no_row:
+                row = (id,)
+            elif id is not None:
+                asked.append((found.batch, id))
+                run.budget.at = found.field.path
+                answers.append(await found.batch.load(tenant, (id,)))
+                row = answers[0].get(id)
+            if row is None:
+                return {key: _absent(required=found.required)}
+            if follow is None:
+                return {key: member(row, None)}
+            link, write = follow
+            batch, parent = link.asks(run, row)
+            linked = None
+            if parent is not None:
+                asked.append((batch, parent))
+                run.budget.at = link.field.path
+                answers.append(await batch.load(tenant, (parent,)))
+                linked = answers[-1].get(parent)
+            return {key: member(row, write(linked or batch.missing(), batch))}
+        except Exception as error:  # noqa: BLE001 - what is wrong is found out level by level
+            for (batch, id), answer in zip(asked, (*answers, error), strict=False):
+                run.keep(batch, id, answer)
+            return None
+
+    return find
+
+
+def _following(link: Link) -> tuple[Link, Member] | None:
+    """A link, and what writes that which it finds for one object."""
+    member: Member | None = None
+    match link.target:
+        case ToOne(required=required, selection=selection):
+            member = _object(selection)
+            if member is not None and not required:
+                return link, partial(_nullable, member)
+        case ToMany(selection=selection):
+            member = _rows(selection)
+        case ToPages(selection=selection) if link.reads_rows:
+            member = _object(selection)
+    return None if member is None else (link, member)
+
+
+def _member(shape: Shape) -> Member | None:
+    """What writes a value of this shape."""
+    match shape:
+        case Leaf():
+            return _leaf(shape)
+        case Objects(selection=selection):
+            return _object(selection)
+        case Object():
+            return _checked(shape)
+        case Lists(items=Objects(selection=selection)):
+            return _rows(selection)
+        case List():
+            return _list(shape)
+    return None
+
+
+def _leaf(shape: Leaf) -> Member:
+    write, required = shape.write, shape.required
+
+    def member(value: Any, _batch: Any) -> Any:
+        written = write(value)
+        return written if written is not None else _absent(required=required)
+
+    return member
+
+
+def _list(shape: List) -> Member | None:
+    items, required = shape.items, shape.required
+    # What a list holds may be awaitable. A scalar of our own might take that for its value.
+    if isinstance(items, Leaf) and not is_ready(items.of):
+        return None
+    item = _member(items)
+    if item is None:
+        return None
+
+    def member(values: Any, batch: Any) -> Any:
+        if type(values) is list:
+            return [item(value, batch) for value in values]
+        return _absent(required=required or values is not None)
+
+    return member
+
+
+def _checked(shape: Object) -> Member | None:
+    """What writes an object that must be of the class which its type was made of."""
+    of = shape.record
+    if of is None and shape.of.is_type_of is None:
+        definition = shape.of.extensions.get("strawberry-definition")
+        of = definition and definition.origin
+    if of is None:
+        return None
+    required = shape.required
+    names = {"of": of, "type": type, "other": lambda value: _absent(required=required or value is not None)}
+    return _compiled(shape.selection, names, after=" if type(r) is of else other(r)")
+
+
+def _object(selection: Selection, *, linked: bool = False) -> Member | None:
+    """What writes an object. If `linked`, it is given the member of its one link in the place of the batch."""
+    return _compiled(selection, {}, linked=linked)
+
+
+def _rows(selection: Selection) -> Member | None:
+    return _compiled(selection, {}, of="s", before="[", after=" for r in s]")
+
+
+def _compiled(
+    selection: Selection,
+    names: dict[str, Any],
+    *,
+    of: str = "r",
+    before: str = "",
+    after: str = "",
+    linked: bool = False,
+) -> Member | None:
+    values: list[str] = []
+    for n, step in enumerate(selection.steps):
+        match step:
+            case Link() if linked:
+                values.append("g")
+                continue
+            case Mapped(function=function, shape=shape):
+                read = f"f{n}(r)"
+            case Placed(function=function, shape=shape) if not linked:
+                read = f"f{n}(g, r)"
+            case PerParent(told=told, shape=shape) if told.known is not None and not linked:
+                function = partial(_known, told)
+                read = f"f{n}(g, r)"
+            case _:
+                return None
+        member = _member(shape)
+        if member is None:
+            return None
+        names |= {f"f{n}": function, f"m{n}": member}
+        values.append(f"m{n}({read}, {'None' if linked else 'g'})")
+    return compile_member(selection.entries, values, names, of=of, before=before, after=after)
+
+
+def _known(told: PerPage, batch: Any, page: Any) -> Any:
+    """What a page says by itself."""
+    if told.known is None or told.batch(batch) is not None:
+        raise Unusual
+    return told.known(batch, page)
+
+
+def _nullable(member: Member, value: Any, batch: Any) -> Any:
+    return None if value is None else member(value, batch)
+
+
+def _absent(*, required: bool) -> Any:
+    """What stands for a value that is not there."""
+    if required:
+        raise Unusual
+    return None

@@ -1,0 +1,1 @@
+"""What an operation would ask of the database, without one."""

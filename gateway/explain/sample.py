@@ -1,0 +1,218 @@
+"""One made-up value for each type, column and row: what an operation is run on when there is no database.
+
+Each statement finds one row for each key that it is asked for, and all ids of a row are that key: every link leads on.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_nullable_type,
+    type_from_ast,
+)
+
+from gateway.data.driver.meter import Meter
+from gateway.data.entity import Entity
+from gateway.data.rows import Row
+from gateway.schema.types.scalars import JSON, BigInt
+
+KEY = UUID("00000000-0000-7000-8000-000000000000")
+TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+_SCALARS: dict[str, Any] = {
+    "ID": str(KEY),
+    "Int": 1,
+    "Float": 1.0,
+    "Boolean": True,
+    "BigInt": 1,
+    "DateTime": TIME.isoformat(),
+    "Date": TIME.date().isoformat(),
+    "Decimal": "1",
+    "JSON": {},
+    "Cursor": "1.1",
+}
+_KINDS: dict[Any, Any] = {
+    UUID: KEY,
+    int: 1,
+    BigInt: 1,
+    float: 1.0,
+    bool: False,
+    str: "text",
+    JSON: "{}",
+    datetime.datetime: TIME,
+    datetime.date: TIME.date(),
+    decimal.Decimal: decimal.Decimal(1),
+}
+_ALIAS = re.compile(r"\bAS (\w+)")
+_SELECTED = re.compile(r"^SELECT (.*)$", re.MULTILINE)
+
+
+def variables(schema: GraphQLSchema, definition: OperationDefinitionNode) -> dict[str, Any]:
+    """A value for each variable that needs one."""
+    found = {}
+    for node in definition.variable_definitions or ():
+        of = type_from_ast(schema, node.type)
+        if isinstance(of, GraphQLNonNull) and node.default_value is None:
+            found[node.variable.name.value] = _input(of)
+    return found
+
+
+def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
+    match get_nullable_type(of):
+        case GraphQLList(of_type=item):
+            return [_input(item, within=within)]
+        case GraphQLEnumType(values=values):
+            return next(iter(values))
+        case GraphQLInputObjectType(fields=fields):
+            # Everything that can be given, but of what is nested only what must be.
+            return {
+                name: _input(field.type, within=True)
+                for name, field in fields.items()
+                if not within or isinstance(field.type, GraphQLNonNull)
+            }
+        case GraphQLScalarType(name=name):
+            return _SCALARS.get(name, "text")
+    raise TypeError(of)
+
+
+class SampleRow(dict[str, Any]):
+    """A row with whatever columns are read from it, that passes for a record of its entity."""
+
+    def __init__(self, key: UUID, record: type[Row] | None, kinds: Mapping[str, Any], columns: Sequence[str]) -> None:
+        super().__init__()
+        self._key = key
+        self._record = record
+        self._kinds = kinds
+        self._columns = columns
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        # A type of the API knows its rows by the class of their record.
+        return self._record or dict
+
+    def __missing__(self, column: str | int) -> Any:
+        if isinstance(column, int):
+            return self[self._columns[column]]
+        if column.endswith("::text"):
+            return str(self[column.removesuffix("::text")])
+        kind = self._kinds.get(column) or _likely_kind(column)
+        return self._key if kind is UUID else sample(kind)
+
+    def __getattr__(self, name: str) -> Any:
+        found = inspect.getattr_static(self._record, name) if self._record else None
+        return found.fget(self) if isinstance(found, property) and found.fget else getattr(self._record, name)
+
+
+def _likely_kind(column: str) -> type:
+    """What a column of no entity may be."""
+    if column == "id" or column.endswith("_id"):
+        return UUID
+    return str if column.endswith("name") else int
+
+
+def sample(kind: Any) -> Any:
+    """A value of a column of this kind."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return next(iter(kind)).value
+    return _KINDS.get(kind)
+
+
+def _keys(arguments: Sequence[Any]) -> Sequence[UUID]:
+    """The keys that a statement is asked for: they come behind the caller's id."""
+    given = arguments[1] if len(arguments) > 1 else None
+    return given if isinstance(given, list) and given and isinstance(given[0], UUID) else [KEY]
+
+
+def _selected(text: str) -> list[str]:
+    """The columns that a generated statement selects, in their order."""
+    lists = _SELECTED.findall(text)
+    names = [part.rpartition(" AS ")[2].rpartition(".")[2] for each in lists for part in each.split(", ")]
+    names = [name.replace(")", "") for name in names]  # of `trim_scale(t.cost)::text`
+    return [name for name in names if name != "*"]
+
+
+class SampleConnection:
+    """A connection that answers each statement with a row for each key, and tells what it was asked."""
+
+    def __init__(self, entities: Iterable[Entity], likely: str | None, asked: Callable[[str], None]) -> None:
+        self._kinds = {entity.record: entity.kinds for entity in entities}
+        self._likely = likely
+        self._asked = asked
+        self.meter = Meter()
+
+    async def fetch(
+        self, text: str, *arguments: Any, record_class: type[Row] | None = None, stamp: Any = None
+    ) -> list[Any]:
+        self._asked(text)
+        return [self._row(key, text, record_class) for key in _keys(arguments)]
+
+    def _row(self, key: UUID, text: str, record: type[Row] | None) -> SampleRow:
+        row = SampleRow(key, record, self._kinds.get(record, {}) if record else {}, _selected(text))
+        if record is None:
+            row.update((column, row[column]) for column in _ALIAS.findall(text))
+            if "entity" in row:
+                row["entity"] = self._likely
+        return row
+
+    async def fetchrow(
+        self, text: str, *arguments: Any, record_class: type[Row] | None = None, stamp: Any = None
+    ) -> Any:
+        return (await self.fetch(text, *arguments, record_class=record_class))[0]
+
+    async def execute(self, text: str) -> None:
+        self._asked(text)
+
+    async def stamp_with(self, _stamp: Any) -> None: ...
+
+    def at_rest(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def transaction(self) -> SampleTransaction:
+        return SampleTransaction(self._asked)
+
+    # As a pool of itself:
+    def pick(self, *_preferred: Any) -> SampleConnection:
+        return self
+
+    async def take(self, *_preferred: Any) -> SampleConnection:
+        return self
+
+    def take_back(self, _connection: Any) -> bool:
+        return True
+
+    async def release(self, _connection: Any) -> None: ...
+
+
+class SampleTransaction:
+    """A transaction that tells when it begins and how it ends."""
+
+    def __init__(self, asked: Callable[[str], None]) -> None:
+        self._asked = asked
+
+    async def start(self) -> None:
+        self._asked("BEGIN")
+
+    async def commit(self) -> None:
+        self._asked("COMMIT")
+
+    async def rollback(self) -> None:
+        self._asked("ROLLBACK")

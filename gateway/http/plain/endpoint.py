@@ -1,0 +1,164 @@
+"""GraphQL over HTTP: one request, one operation, one answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gateway.auth.client import Client
+from gateway.errors import BadRequest, ParleyError, Unauthenticated
+from gateway.execution.complete import failed
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import Kind, OperationRequest, RequestErrors
+from gateway.execution.prepare.text import are_exact, is_storable_json, may_hold_large_integers
+from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
+from gateway.http.edge import Edge
+from gateway.http.options import Options
+from gateway.http.origin import ALLOWED_METHODS, preflight
+from gateway.http.plain.body import read_body
+from gateway.http.plain.head import PlainHead
+from gateway.http.plain.recent import RecentQueries
+from gateway.http.request.bearer import Verify, identify
+from gateway.http.request.client import client_of
+from gateway.http.request.operation import operation_request, read_exact_json, read_json, read_object
+
+Stream = Callable[[web.Request, Operation], Awaitable[web.StreamResponse]]
+
+PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
+
+
+class NeedsStream(Exception):
+    """The request is a subscription whose client accepts an event stream: more than one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Answers the requests to the GraphQL path, apart from websockets."""
+
+    edge: Edge
+    verify: Verify
+    options: Options
+    refused: Counter[int] = field(default_factory=Counter)
+    """Requests that were refused before the engine saw them, by the status of their answer."""
+    _recent: RecentQueries = field(default_factory=RecentQueries)
+
+    async def handle(self, request: web.Request, stream: Stream | None = None) -> web.StreamResponse:
+        """Answer one request; what is wrong with it is an answer too.
+
+        With `stream`, which answers by an event stream, the client accepts one for a subscription.
+        """
+        if request.method == "OPTIONS":
+            return preflight(request, self.options)
+        media_type = JSON
+        try:
+            media_type = negotiate(request.headers.get("Accept"))
+            identity = identify(request.headers.getall("Authorization", []), self.verify)
+            asked = await self.read(request)
+            client = client_of(request.headers, request.remote, self.options)
+            operation = self.edge.engine.prepare(asked)
+            if stream is not None and operation.kind == "subscription":
+                return await stream(request, operation)
+            refuse_what_http_cannot(operation.kind, request.method)
+            return respond(await self.edge.answer(operation, identity, client), media_type).response()
+        except (HttpError, ParleyError, RequestErrors) as error:
+            return self.refuse(error, media_type).response()
+
+    async def handle_plain(self, head: PlainHead, body: bytes | web.BaseRequest, client: Client) -> Reply:
+        """Answer a plain request, whose body has come or is still to be read. Raises only `NeedsStream`."""
+        try:
+            identity = identify(head.authorizations, self.verify)
+            if not isinstance(body, bytes):
+                body = await read_body(body, self.options)
+            operation = self._recent.get(body)
+            if operation is None:
+                operation = self.edge.engine.prepare(read_request(body))
+                kind = operation.document.kind
+                if kind == "query":
+                    self._recent.keep(body, operation)
+                elif kind == "subscription" and head.takes_events:
+                    raise NeedsStream
+                else:
+                    refuse_what_http_cannot(kind, "POST")
+            else:
+                self.edge.engine.recalled += 1
+            return respond(await self.edge.answer(operation, identity, client), head.media_type)
+        except (HttpError, ParleyError, RequestErrors) as error:
+            return self.refuse(error, head.media_type)
+        except NeedsStream:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outer edge
+            return respond(failed(error), JSON)
+
+    def refuse(self, error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
+        """Answer what cannot be read or run, and count it, unless the engine has."""
+        reply = refuse(error, media_type)
+        if not isinstance(error, RequestErrors):
+            self.refused[reply.status] += 1
+        return reply
+
+    async def read(self, request: web.Request) -> OperationRequest:
+        """What a request asks for. Raises `HttpError` or `BadRequest` when that cannot be read."""
+        match request.method:
+            case "GET":
+                return read_parameters(request)
+            case "POST":
+                check_content_type(request)
+                return read_request(await read_body(request, self.options))
+        raise HttpError(405, f"{request.method} is not a way to ask.", headers={"Allow": ALLOWED_METHODS})
+
+
+def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
+    """The answer to a request that cannot be read or run, or whose token is not good."""
+    match error:
+        case HttpError():
+            return Reply(error.status, media_type, error.answer.bytes(), error.headers)
+        case RequestErrors():
+            return respond(failed(error), media_type)
+        case Unauthenticated():
+            return Reply(401, media_type, failed(error).bytes(), UNAUTHENTICATED_HEADERS)
+    return Reply(400, media_type, failed(error).bytes())
+
+
+def read_request(body: bytes) -> OperationRequest:
+    """The request in the body of a POST."""
+    members, storable = read_object(read_json(body, "The body"), "The body"), is_storable_json(body)
+    if not are_exact(members.get("variables")) and may_hold_large_integers(body):
+        members, storable = read_exact_json(body, "The body"), False
+    return operation_request(members, storable=storable)
+
+
+def read_parameters(request: web.Request) -> OperationRequest:
+    """The request in the parameters of a URL; an empty parameter is one that is not there."""
+    given = [(name, value) for name, value in request.query.items() if name in PARAMETERS and value]
+    members = dict(given)
+    if len(members) < len(given):
+        raise BadRequest("A parameter of the URL is given more than once.")
+    return operation_request(
+        {
+            name: read_exact_json(value, f"`{name}`") if name in ("variables", "extensions") else value
+            for name, value in members.items()
+        }
+    )
+
+
+def check_content_type(request: web.Request) -> None:
+    """Only JSON is read. Forms and plain text, which a foreign page can send unasked, are not."""
+    if request.content_type != JSON or "Content-Type" not in request.headers:
+        raise HttpError(415, f"The body must be JSON: send it with the header Content-Type: {JSON}.")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise HttpError(415, "The body must be encoded in UTF-8.")
+
+
+def refuse_what_http_cannot(kind: Kind, method: str) -> None:
+    """Subscriptions need a websocket, and what a GET does may happen twice or from a cache."""
+    if kind == "subscription":
+        raise HttpError(
+            400,
+            "Subscriptions run over a websocket: connect to this path and speak graphql-transport-ws, "
+            "or accept text/event-stream.",
+        )
+    if kind == "mutation" and method == "GET":
+        raise HttpError(405, "Mutations must be sent with POST.", headers={"Allow": "POST"})

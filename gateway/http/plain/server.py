@@ -1,0 +1,75 @@
+"""What makes the connections, and answers the plain requests that they leave to aiohttp: in pieces, or pipelined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+from aiohttp import web
+
+from gateway.http.plain.connection import Connection, PlainResponse
+from gateway.http.plain.endpoint import Endpoint
+from gateway.http.plain.head import PlainHeads
+from gateway.http.plain.service import PlainService
+from gateway.http.seats.room import Room
+from gateway.http.seats.stopping import Stopping
+
+_LOOK_SECONDS = 0.02
+
+
+class Server(web.Server):
+    """Makes the connections, and answers the plain requests that they leave to aiohttp."""
+
+    def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping, room: Room) -> None:
+        """In place of a server that has everything answered by the application."""
+        super().__init__(
+            self._handle,
+            request_factory=server.request_factory,
+            handler_cancellation=server.handler_cancellation,
+            loop=server._loop,
+            **server._kwargs,
+        )
+        self._application = server.request_handler
+        self.service = PlainService(
+            endpoint, stopping, room, PlainHeads(endpoint.options), lambda: self.plain_connections()
+        )
+
+    def __call__(self) -> Connection:
+        return Connection(self, self.service, loop=self._loop, **self._kwargs)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        head = self.service.heads.read(request._message)
+        if head is None or head.takes_events:
+            return await self._application(request)
+        connection = cast("Connection", request.protocol)
+        body = request.content.read_nowait() if request.content.is_eof() else request
+        endpoint = self.service.endpoint
+        reply = await endpoint.handle_plain(head, body, head.client(connection.address, endpoint.options))
+        keep_alive = not connection.closes_after(head)
+        return cast("web.StreamResponse", PlainResponse(connection, reply, head.cross_origin, keep_alive=keep_alive))
+
+    def plain_connections(self) -> list[Connection]:
+        """All that there are."""
+        return cast("list[Connection]", self.connections)
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests: what rests is closed now, the others once they have answered."""
+        self.service.stopping.begun = True
+        for connection in self.connections:
+            cast("Connection", connection).retire()
+
+    async def closed_but(self, others: Callable[[], int], within_seconds: float) -> None:
+        """Wait until no connection is open but so many others, which are not ours to wait for; not for ever."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                # Looked at again and again, but only at the end: nothing that serves has to tell of its own.
+                while len(self.connections) > others():  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_SECONDS)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
+        await super().shutdown(timeout)
+        # What they hold is given back before the stop goes on.
+        if self.service.left:
+            await asyncio.wait(self.service.left, timeout=timeout)

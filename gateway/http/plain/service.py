@@ -1,0 +1,28 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from gateway.http.plain.endpoint import Endpoint
+from gateway.http.plain.head import PlainHeads
+from gateway.http.plain.wire import ReplyHeads
+from gateway.http.seats.room import Plain, Room
+from gateway.http.seats.stopping import Stopping
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainService:
+    """What answers the plain requests of a server's connections."""
+
+    endpoint: Endpoint
+    stopping: Stopping
+    room: Room
+    heads: PlainHeads
+    connections: Callable[[], Iterable[Plain]]
+    """All that there are."""
+    reply_heads: ReplyHeads = field(default_factory=ReplyHeads)
+    left: set[asyncio.Task[None]] = field(default_factory=set)
+    """What still ends of answers whose client has gone."""

@@ -1,0 +1,89 @@
+"""The refusal of a request whose head cannot be read: what is wrong with it, and which page may see that.
+
+aiohttp gives up where a line becomes too long, and what its client sends behind that is read by nobody. So the text of
+the head is looked at here, for no more than whether its first line has ended and which origin it names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp.http_exceptions import LineTooLong
+
+from gateway.http.answer import HttpError
+from gateway.http.options import Options
+from gateway.http.origin import cross_origin_headers
+from gateway.http.plain.head import END_OF_HEAD
+
+MAX_LINE_BYTES = 16 * 1024
+"""Of the URL, and of each header with its name."""
+
+MAX_HEADERS = 128
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of a head that comes in pieces."""
+
+NOT_HTTP = HttpError(400, "The request is not HTTP as it should be.")
+LATE_HEAD = HttpError(408, "The head of the request did not arrive in time.")
+URL_TOO_LONG = HttpError(
+    414, f"The URL is too long: at most {MAX_LINE_BYTES:,} bytes are read. Send the operation by POST."
+)
+HEADER_TOO_LARGE = HttpError(431, f"A header is too large: at most {MAX_LINE_BYTES:,} bytes of each are read.")
+TOO_MANY_HEADERS = HttpError(
+    431,
+    f"The headers are too many or too large together: at most {MAX_HEADERS} with {MAX_HEAD_BYTES:,} bytes are read.",
+)
+
+_TOO_MANY = "Too many headers received"
+"""What aiohttp says."""
+
+_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+
+
+class Unreadable:
+    """A head that aiohttp gave up at.
+
+    One that is too long is read to its end before it is answered: only then is it known which page asks, and a client
+    that still sends when its connection is closed may never see the answer.
+    """
+
+    __slots__ = ("_is_whole", "error", "message", "text")
+
+    def __init__(self, message: Any) -> None:
+        """The message is what aiohttp would have queued."""
+        self.message = message
+        self.error: BaseException = message[0].exc
+        self.text = bytearray()
+        self._is_whole = False
+
+    def feed(self, data: bytes | bytearray) -> bool:
+        """Take more of it; says whether that was what it was waited for. What comes later is dropped."""
+        if self._is_whole:
+            return False
+        searched = max(0, len(self.text) - len(END_OF_HEAD))
+        self.text += data
+        self._is_whole = (
+            not (isinstance(self.error, LineTooLong) or self._has_too_many)
+            or len(self.text) > MAX_HEAD_BYTES
+            or self.text.find(END_OF_HEAD, searched) >= 0
+        )
+        return self._is_whole
+
+    def refusal(self) -> HttpError:
+        """What to answer."""
+        if isinstance(self.error, LineTooLong):
+            line_bytes = self.text.lstrip().find(b"\n")
+            return HEADER_TOO_LARGE if 0 <= line_bytes <= MAX_LINE_BYTES else URL_TOO_LONG
+        return TOO_MANY_HEADERS if self._has_too_many else NOT_HTTP
+
+    @property
+    def _has_too_many(self) -> bool:
+        return getattr(self.error, "message", None) == _TOO_MANY
+
+
+def headers_for(text: bytes | bytearray, options: Options) -> tuple[tuple[str, str], ...]:
+    """What lets the page read the refusal whose origin this text names, if it is trusted."""
+    found = _ORIGIN.search(text)
+    headers = {} if found is None else {"Origin": found[1].decode("latin-1")}
+    return tuple(cross_origin_headers(headers, options).items())

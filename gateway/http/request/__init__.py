@@ -1,0 +1,1 @@
+"""What plain requests, sockets and streams read alike: the token, the client, the GraphQL request."""

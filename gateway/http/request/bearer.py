@@ -1,0 +1,51 @@
+"""Who is calling, by the access token that came along: in a header, or in a websocket's first message.
+
+A token is the only credential. Cookies are never looked at, so a foreign page has nothing to ride on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from gateway.auth.identity import Identity
+from gateway.errors import Unauthenticated
+
+Verify = Callable[[str], Identity]
+"""The identity that an access token proves; raises `Unauthenticated`."""
+
+
+def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
+    """The caller of a request with these Authorization headers, None without one; raises `Unauthenticated`."""
+    if not authorizations:
+        return None
+    if len(authorizations) > 1:
+        raise Unauthenticated("The request has more than one Authorization header.")
+    return verify(_token_of(authorizations[0]))
+
+
+def bearer_token(authorization: object) -> str:
+    """The token of an authorization that reads `Bearer <token>`. Raises `Unauthenticated` for any other."""
+    return _token_of(authorization if isinstance(authorization, str) else "")
+
+
+@lru_cache(maxsize=1024)
+def _token_of(authorization: str) -> str:
+    scheme, _, token = authorization.strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The authorization must read: Bearer <access token>.")
+    return token.strip()
+
+
+def token_in(params: Mapping[str, Any]) -> str | None:
+    """The token in a websocket's connection parameters, wherever the client libraries put it."""
+    headers = params.get("headers")
+    for place in (params, headers if isinstance(headers, dict) else {}):
+        for name in ("Authorization", "authorization"):
+            if place.get(name) is not None:
+                return bearer_token(place[name])
+    token = params.get("accessToken")
+    if token is not None and not isinstance(token, str):
+        raise Unauthenticated("The accessToken must be a string.")
+    return token

@@ -1,0 +1,1 @@
+"""How many may connect, and who gives way: connections, sockets and streams."""

@@ -1,0 +1,1 @@
+"""GraphQL over a websocket, by the protocol graphql-transport-ws."""

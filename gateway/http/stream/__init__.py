@@ -1,0 +1,1 @@
+"""Subscriptions as event streams, by the protocol GraphQL over Server-Sent Events."""

@@ -1,0 +1,1 @@
+"""What an operator watches Parley with: metrics and traces."""

@@ -1,0 +1,217 @@
+"""What one process counts of its work, for an operator's graphs. Counted only where metrics are asked for.
+
+The work itself adds to plain numbers; what they come to is put together when somebody asks.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import accumulate
+from time import perf_counter
+from typing import Any
+
+import psutil
+
+from gateway.broker.protocol import Broker
+from gateway.data.pipeline import Pipelines
+from gateway.data.pool import Pool
+from gateway.errors import ParleyError
+from gateway.execution import Engine
+from gateway.execution.complete import Answer
+from gateway.execution.operation import Operation
+from gateway.execution.prepare.request import OperationRequest, RequestErrors
+from gateway.feed.hub import Hub
+from gateway.http.seats.admission import Admission
+from gateway.http.seats.registry import SocketRegistry
+from gateway.live.counts import Counts
+from gateway.live.live import Live
+from gateway.telemetry.histogram import BOUNDS, Histogram
+
+Sample = tuple[str, str, Mapping[str, str], float]
+"""A family of metrics, what its name ends with for this number, the labels, and the number."""
+
+BREADTH_FIRST = "breadth_first"
+
+MOST_NAMES = 50
+"""Clients choose the names of their operations: those that run most have a number of their own, and the rest one."""
+REST = "(other)"
+
+_BUILD = {"version": version("parley"), "python": platform.python_version()}
+
+
+@dataclass(slots=True)
+class Meter:
+    """The numbers of one process. They begin at zero with it."""
+
+    running: int = 0
+    prepared: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    durations: dict[str, Histogram] = field(default_factory=lambda: {"query": Histogram(), "mutation": Histogram()})
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of queries and mutations, by their kind."""
+
+    def answered(self, kind: str, answer: Answer) -> None:
+        """Count an answer, and its errors."""
+        self.outcomes[kind, "errors" if answer.errors else "ok"] += 1
+        for error in answer.errors:
+            self.errors[error["extensions"]["code"]] += 1
+
+
+class MeasuredEngine(Engine):
+    """An engine that counts. It is a class of its own so that one that is not asked to count does no more for it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.meter = Meter()
+
+    def prepare(self, request: OperationRequest) -> Operation:
+        self.meter.prepared += 1
+        try:
+            return super().prepare(request)
+        except RequestErrors as refused:
+            self.meter.errors[refused.code] += len(refused.errors)
+            raise
+
+    async def run(self, operation: Operation, context: object) -> Answer:
+        meter, began = self.meter, perf_counter()
+        meter.running += 1
+        try:
+            answer = await super().run(operation, context)
+        except ParleyError as ended:
+            meter.errors[ended.code] += 1
+            meter.outcomes[operation.kind, "errors"] += 1
+            raise
+        finally:
+            meter.running -= 1
+            meter.durations[operation.kind].add(perf_counter() - began)
+        meter.answered(operation.kind, answer)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """Where the numbers of one process are read."""
+
+    engine: Engine
+    pool: Pool
+    pipelines: Pipelines | None
+    hub: Hub
+    live: Live
+    broker: Broker
+    sockets: SocketRegistry
+    admission: Admission
+    refused: Mapping[int, int]
+    """Requests that the engine never saw, by the status of their answer."""
+    lags: Histogram
+    """Of the event loop."""
+
+    def samples(self) -> list[Sample]:
+        """All numbers as they are now."""
+        found: list[Sample] = [
+            ("parley_worker_up", "", {}, 1),
+            ("parley_build_info", "", _BUILD, 1),
+            *_of_process(psutil.Process()),
+            ("parley_sockets_open", "", {}, len(self.sockets)),
+            *_each("parley_sockets_refused", "cap", self.admission.refused),
+            *_each("parley_requests_refused", "status", self.refused),
+            ("parley_feeds_followed", "", {}, len(self.hub)),
+            ("parley_feed_lag_seconds", "", {}, self.hub.lag_seconds),
+            *_of_live(self.live.counts),
+            *_of_broker(self.broker),
+            *_of_pool(self.pool),
+            *_of_pipelines(self.pipelines),
+            *_of_ways(self.engine.ways),
+            *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
+        ]
+        if isinstance(self.engine, MeasuredEngine):
+            found += _of_meter(self.engine, self.engine.meter, self.live.counts)
+        return found
+
+
+def _of_process(process: psutil.Process) -> Iterator[Sample]:
+    """Under the names that Prometheus' own client libraries use, so that ready-made dashboards find them."""
+    with process.oneshot():
+        used, memory = process.cpu_times(), process.memory_info()
+        yield "process_cpu_seconds", "_total", {}, used.user + used.system
+        yield "process_resident_memory_bytes", "", {}, memory.rss
+        yield "process_virtual_memory_bytes", "", {}, memory.vms
+        yield "process_start_time_seconds", "", {}, process.create_time()
+        if hasattr(process, "num_fds"):  # Windows has no file descriptors
+            yield "process_open_fds", "", {}, process.num_fds()
+
+
+def _each(name: str, label: str, counts: Mapping[Any, int]) -> Iterator[Sample]:
+    for key, count in counts.items():
+        yield name, "_total", {label: str(key)}, count
+
+
+def _of_pipelines(pipelines: Pipelines | None) -> Iterator[Sample]:
+    for kind in Pipelines._fields:
+        pipeline = getattr(pipelines, kind, None)
+        yield "parley_pipelines", "_total", {"kind": kind}, pipeline.transactions if pipeline else 0
+        yield "parley_pipeline_statements", "_total", {"kind": kind}, pipeline.statements if pipeline else 0
+
+
+def _of_pool(pool: Pool) -> Iterator[Sample]:
+    counts = pool.counts()
+    yield "parley_pool_connections", "", {"state": "idle"}, counts.idle
+    yield "parley_pool_connections", "", {"state": "busy"}, counts.busy
+    yield "parley_pool_connections_allowed", "", {}, counts.size
+    yield "parley_pool_waiting", "", {}, counts.waiting
+    yield from _of_histogram("parley_pool_wait_seconds", {}, pool.waits)
+
+
+def _of_broker(broker: Broker) -> Iterator[Sample]:
+    yield "parley_hints", "_total", {"direction": "sent"}, broker.hints_sent
+    yield "parley_hints", "_total", {"direction": "received"}, broker.hints_received
+    yield "parley_signals_sent", "_total", {}, broker.signals_sent
+    yield "parley_broker_dropped", "_total", {}, broker.dropped
+    yield "parley_broker_reconnects", "_total", {}, broker.reconnects
+
+
+def _of_live(counts: Counts) -> Iterator[Sample]:
+    for name, running in by_name(counts.running).items():
+        yield "parley_subscriptions_running", "", {"operation": name}, running
+    yield "parley_subscription_groups", "", {}, counts.groups
+    yield "parley_subscription_drops", "_total", {}, counts.drops
+    yield "parley_resyncs", "_total", {}, counts.resyncs
+    yield "parley_events_sent", "_total", {}, counts.deliveries
+    yield "parley_event_runs", "_total", {}, counts.executions
+    yield from _of_histogram("parley_delivery_latency_seconds", {}, counts.latencies)
+
+
+def by_name(running: Counter[str]) -> dict[str, int]:
+    """How many subscriptions run by the name of their operation, for so many names; one number for all others."""
+    found = {"": 0, **dict(running.most_common(MOST_NAMES))}
+    rest = running.total() - sum(found.values())
+    return {**found, REST: rest} if rest else found
+
+
+def _of_meter(engine: Engine, meter: Meter, live: Counts) -> Iterator[Sample]:
+    misses = engine.documents.misses
+    yield "parley_operations_running", "", {}, meter.running
+    yield "parley_documents", "_total", {"cache": "hit"}, engine.recalled + meter.prepared - misses
+    yield "parley_documents", "_total", {"cache": "miss"}, misses
+    yield from _each("parley_errors", "code", meter.errors + live.errors)
+    for (kind, outcome), count in meter.outcomes.items():
+        yield "parley_operations_answered", "_total", {"kind": kind, "outcome": outcome}, count
+    for kind, durations in meter.durations.items():
+        yield from _of_histogram("parley_operation_duration_seconds", {"kind": kind}, durations)
+
+
+def _of_histogram(name: str, labels: Mapping[str, str], histogram: Histogram) -> Iterator[Sample]:
+    counts = list(accumulate(histogram.buckets))
+    for bound, count in zip((*map(str, BOUNDS), "+Inf"), counts, strict=True):
+        yield name, "_bucket", {**labels, "le": bound}, count
+    yield name, "_sum", labels, histogram.seconds
+    yield name, "_count", labels, counts[-1]
+
+
+def _of_ways(ways: Counter[tuple[str, str]]) -> Iterator[Sample]:
+    for (kind, reason), count in ways.items():
+        way, why = (BREADTH_FIRST, "") if reason == BREADTH_FIRST else ("depth_first", reason)
+        yield "parley_operations", "_total", {"kind": kind, "way": way, "reason": why}, count

@@ -1,0 +1,96 @@
+"""One of several processes that serve together. `gateway.process.workers` runs it, as
+`python -m gateway.process.worker <descriptor> <log format>`.
+
+What it is told comes over the socket of that descriptor, a line of JSON each: first what to serve, then questions for
+its counters. The end of that socket means to stop, whether the supervisor wants that or has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from gateway.config import Settings
+from gateway.data.driver.failure import ERRORS
+from gateway.event_loop import begin_to_serve, run
+from gateway.refusal import Refusal
+from gateway.telemetry.log import begin_logging, configure_logging, report_crashes
+from gateway.telemetry.progress import tell
+
+log = structlog.stdlib.get_logger(__name__)
+
+SERVES = b"serves\n"
+"""What a worker says once it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is to serve."""
+
+    number: int
+    settings: Mapping[str, Any]
+    database_url: str
+    sockets: tuple[int, ...]
+    """Descriptors, which it inherits."""
+
+    @classmethod
+    def of(cls, number: int, settings: Settings, database_url: str, sockets: list[socket.socket]) -> Order:
+        """The order to one worker. The owner's password stays behind, since only the supervisor migrates."""
+        given = settings.model_dump(mode="json", exclude={"database_url", "owner_url", "broker_url"})
+        given["broker_url"] = settings.chosen_broker
+        given["demo"] = settings.offers_demo
+        return cls(number, given, database_url, tuple(each.fileno() for each in sockets))
+
+    def line(self) -> bytes:
+        """The order as it is sent."""
+        return orjson.dumps(asdict(self)) + b"\n"
+
+
+def main() -> int:
+    """Serve until told otherwise, and return the exit status."""
+    # To stop is the supervisor's to say, who may have been sent the same signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    begin_logging(sys.argv[2] if len(sys.argv) > 2 else "auto")
+    report_crashes()
+    try:
+        run(work(socket.socket(fileno=int(sys.argv[1]))))
+    except Refusal as refusal:
+        tell(f"parley: {refusal}", logging.ERROR)
+        return refusal.exit_status
+    except ERRORS as error:
+        # At its start: one that serves bears that the database goes away.
+        log.error("worker_failed", error=type(error).__name__, reason=str(error))
+        return 1
+    return 0
+
+
+async def work(channel: socket.socket) -> None:
+    """Do what the channel's other end says."""
+    from gateway.app import running
+    from gateway.data.server.opening import OpenDatabase
+
+    orders, answers = await asyncio.open_unix_connection(sock=channel)
+    order = Order(**orjson.loads(await orders.readline()))
+    settings = Settings(_env_file=None, database_url=order.database_url, **order.settings)
+    configure_logging(settings)
+    structlog.contextvars.bind_contextvars(worker=order.number)
+    listeners = [socket.socket(fileno=each) for each in order.sockets]
+    async with running(settings, OpenDatabase(order.database_url, None), listeners=listeners) as gateway:
+        begin_to_serve()
+        answers.write(SERVES)
+        async for question in orders:
+            answers.write(orjson.dumps([int(question), gateway.instruments.samples()]) + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""Connections: the types of a paged list (Relay's cursor connections, with `nodes` and `totalCount`) and their
+arguments.
+
+https://relay.dev/graphql/connections.htm
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from gateway.data.batches import Beyond, Count, Page, PageRequest, PageRows
+from gateway.data.entity import Entity, Link
+from gateway.errors import BadRequest
+from gateway.schema.objects.filter import conditions
+from gateway.schema.objects.level import Computed, OfPage, PerPage, Told, telling
+from gateway.schema.types import cursor as cursors
+from gateway.schema.types import describe
+from gateway.schema.types.scalars import Cursor
+
+LARGEST_PAGE = 200
+USUAL_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A row with its place in the list."""
+
+    node: Any
+    batch: Page
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A page that was read, and what is needed to say more of it when asked."""
+
+    batch: Page
+    key: UUID
+    found: PageRows
+
+
+def cursor_of(batch: Page, row: Any) -> Cursor:
+    """Where a row stands in the list that the batch read from."""
+    request = batch.request
+    names = batch.source.position_names(request.order)
+    return Cursor(cursors.encode(request.sort, tuple(row[name] for name in names)))
+
+
+def start_cursor(batch: Page, page: PageRows) -> Cursor | None:
+    """The cursor of the first row of a page."""
+    return cursor_of(batch, page.rows[0]) if page.rows else None
+
+
+def end_cursor(batch: Page, page: PageRows) -> Cursor | None:
+    """The cursor of the last row of a page."""
+    return cursor_of(batch, page.rows[-1]) if page.rows else None
+
+
+def _around(*, after: bool) -> PerPage:
+    """Whether a list has rows after its page, or before it.
+
+    On the side that it was read towards, the page knows. On the other side there is nothing if it begins at the end of
+    the list. If it continues from a cursor, the database is asked: the cursor's row may be gone, or filtered out.
+    """
+
+    def batch(page: Page) -> Beyond | None:
+        request = page.request
+        is_near = request.backward is not after
+        return None if is_near or request.place is None else Beyond(page.source, request)
+
+    def known(page: Page, found: PageRows) -> bool:
+        return found.more and page.request.backward is not after
+
+    return PerPage(batch, known)
+
+
+def count_of(batch: Page) -> Count:
+    """The batch that counts the lists that this one reads a page of."""
+    request = batch.request
+    return Count(batch.source, request.conditions, request.values)
+
+
+def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> PageRequest:
+    """The page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
+    size, backward = _size(arguments)
+    order = _order(link.order or entity.order, arguments.get("order_by"))
+    columns = entity.total_order(order, through=link.through is not None)
+    argument = "before" if backward else "after"
+    place = None
+    if (text := arguments.get(argument)) is not None:
+        place = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
+    tests, values = conditions(entity, arguments.get("filter"))
+    return PageRequest(size, order, columns, order.startswith("-"), backward, place, tests, values)
+
+
+def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:
+    if isinstance(declared, str):
+        return declared
+    member = chosen if chosen is not None else next(iter(declared))
+    return str(member.value)
+
+
+def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
+    first, last = arguments.get("first"), arguments.get("last")
+    if first is not None and last is not None:
+        raise BadRequest("first, last: give one of them, not both.", argument="last")
+    backward = last is not None
+    name, size = ("last", last) if backward else ("first", first)
+    if size is None:
+        size = USUAL_PAGE
+    if not 0 <= size <= LARGEST_PAGE:
+        raise BadRequest(f"{name}: {size} is not between 0 and {LARGEST_PAGE}.", argument=name)
+    stray = "after" if backward else "before"
+    if arguments.get(stray) is not None:
+        raise BadRequest(f"{stray}: goes with {'first' if backward else 'last'}, not {name}.", argument=stray)
+    return size, backward
+
+
+@functools.cache
+def connection_type(node: type) -> type:
+    """The connection of an entity's class.
+
+    Each field is told twice: for one object that a resolver gave, a `Connection` or an `Edge`; and for a level of them,
+    where what came of the `Page` batch stands for a connection, and a row for its edge.
+    """
+    name = node.__name__
+    edge = _type(
+        f"{name}Edge",
+        f"{describe.sentence(describe.with_article(name))} with its place in the list.",
+        cursor=_field(
+            OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
+        ),
+        node=_field(Computed(_itself), lambda edge: edge.node, node, f"The {name} itself."),
+    )
+    return _type(
+        f"{name}Connection",
+        f"A page of a list of {name}.",
+        edges=_field(
+            Computed(_ROWS),
+            lambda page: [Edge(row, page.batch) for row in page.found.rows],
+            list[edge],  # type: ignore[valid-type]
+            "The rows with their cursors.",
+        ),
+        nodes=_field(Computed(_ROWS), lambda page: page.found.rows, list[node], "The rows."),  # type: ignore[valid-type]
+        page_info=_field(Computed(_itself), _itself, PageInfo, "Where this page stands in the list."),
+        total_count=_per_page(PerPage(count_of), int, "How many rows the whole list has. Counted only when asked for."),
+    )
+
+
+_ROWS = attrgetter("rows")
+
+
+def _itself(row: Any) -> Any:
+    return row
+
+
+def _per_page(told: PerPage, of: Any, description: str) -> Any:
+    async def resolve(root: Any, info: Any) -> Any:
+        batch = told.batch(root.batch)
+        if batch is None:
+            assert told.known is not None  # noqa: S101 - what asks nothing knows
+            return told.known(root.batch, root.found)
+        return await info.context.load(batch, root.key)
+
+    resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "return": of}
+    return telling(told, resolver=resolve, description=description)
+
+
+def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
+    def resolver(root: Any) -> Any:
+        return resolve(root)
+
+    resolver.__annotations__ = {"root": Any, "return": of}
+    return telling(told, resolver=resolver, description=description)
+
+
+def _type(name: str, description: str, **fields: Any) -> type:
+    return strawberry.type(type(name, (), dict(fields)), name=name, description=description)
+
+
+PageInfo = _type(
+    "PageInfo",
+    "Where a page stands in its list.",
+    has_next_page=_per_page(_around(after=True), bool, "Whether more follows this page."),
+    has_previous_page=_per_page(_around(after=False), bool, "Whether anything comes before this page."),
+    start_cursor=_field(
+        OfPage(start_cursor),
+        lambda page: start_cursor(page.batch, page.found),
+        Cursor | None,
+        "The cursor of the first row; null on an empty page.",
+    ),
+    end_cursor=_field(
+        OfPage(end_cursor),
+        lambda page: end_cursor(page.batch, page.found),
+        Cursor | None,
+        "The cursor of the last row; null on an empty page.",
+    ),
+)
+"""Relay's PageInfo. For one object that a resolver gave it is a `Connection`."""

@@ -1,0 +1,116 @@
+"""Events: what a subscription yields, made of a change of the feed.
+
+    @event("tool_transitions", op="insert")
+    class ToolExecutionChanged:
+        to_status: ToolStatus
+        tool_execution = one("ToolExecution", key="tool_execution_id")
+
+`cursor`, `op` and `at` are the change's own; any other attribute is one of the columns that the trigger carries.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import strawberry
+
+from gateway.data.entity import Link
+from gateway.feed.changes import Change
+from gateway.schema.objects.entity import kind_of
+from gateway.schema.types.scalars import Cursor
+from gateway.schema.types.typing import enum_type
+
+T = TypeVar("T")
+
+CURSOR = "Subscribe again with this as `after` to go on behind this event."
+"""What the API says of the cursor of each event."""
+
+
+@enum_type
+class ChangeOp(enum.Enum):
+    """What was done to an object."""
+
+    CREATED = "insert"
+    """It was made."""
+    UPDATED = "update"
+    """It was changed."""
+    DELETED = "delete"
+    """It was deleted, or removed for good: then it is null in the event."""
+    RESTORED = "restore"
+    """It was deleted, and was brought back."""
+
+
+OF_CHANGE = frozenset({"cursor", "op", "at"})
+"""The attributes of an event that are the change's own."""
+
+OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
+"""What each `changes.op` of the feed is called in the API."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """What the engine knows of an event's class."""
+
+    entity: str
+    ops: frozenset[str]
+    enums: Mapping[str, type[enum.Enum]]
+    links: Mapping[str, Link]
+    ids: frozenset[str] = frozenset()
+    """The carried columns that hold ids: in the feed they are texts."""
+    carried: frozenset[str] = frozenset()
+    """The columns that the feed must carry for it."""
+
+    def made_by(self, change: Change) -> bool:
+        """Whether a change of the feed is one of these events."""
+        return change.entity == self.entity and change.op in self.ops
+
+
+def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
+    """Declare the class of the events that one kind of change of a table makes."""
+
+    def declare(cls: type[T]) -> type[T]:
+        cls.__annotations__ = {"cursor": Cursor, **inspect.get_annotations(cls)}
+        cls.cursor = strawberry.field(description=CURSOR)  # type: ignore[attr-defined]
+        kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
+        enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
+        links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
+        ids = {name for name, kind in kinds.items() if kind is UUID} | {link.key for link in links.values()}
+        ids.discard("entity_id")
+        carried = ids | kinds.keys() - OF_CHANGE
+        cls.__event__ = Event(  # type: ignore[attr-defined]
+            entity, frozenset({op}), enums, links, frozenset(ids), frozenset(carried)
+        )
+        return cls
+
+    return declare
+
+
+def is_event(cls: type) -> bool:
+    """Whether a class is made of changes of the feed; what is not is told by other means."""
+    return hasattr(cls, "__event__")
+
+
+def event_of(cls: type) -> Event:
+    """The description of an event's class."""
+    return cls.__event__  # type: ignore[attr-defined, no-any-return]
+
+
+def occurrence(cls: type[T], change: Change) -> T:
+    """The event of a change."""
+    described = event_of(cls)
+    values: dict[str, Any] = dict(change.data)
+    for name in described.ids:
+        if values[name] is not None:
+            values[name] = UUID(values[name])
+    for name, members in described.enums.items():
+        if values[name] is not None:
+            values[name] = members(values[name])
+    made = object.__new__(cls)
+    vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at, entity_id=change.entity_id)
+    return made

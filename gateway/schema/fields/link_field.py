@@ -1,0 +1,115 @@
+"""Links as fields: what a declared link becomes when all types are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway.data.batches import Batch, ByKey, Children, Page
+from gateway.data.entity import Entity, Link, entity_of
+from gateway.data.statements import Columns, Shown, Source
+from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
+from gateway.schema.objects.level import telling
+from gateway.schema.types.scalars import Cursor
+from gateway.schema.types.signature import INFO, ROOT, optional, signed
+
+_ARGUMENTS: dict[str, tuple[Any, str]] = {
+    "first": (int, f"At most so many from the start, up to {LARGEST_PAGE}; {USUAL_PAGE} if neither is given."),
+    "after": (Cursor, "Only what follows this cursor; goes with `first`."),
+    "last": (int, f"At most so many from the end, up to {LARGEST_PAGE}."),
+    "before": (Cursor, "Only what comes before this cursor; goes with `last`."),
+}
+
+
+def link_field(link: Link, types: Mapping[str, type], description: str | None) -> Any:
+    """The field that follows a link. Raises `KeyError` when its target is no known type."""
+    target = types[link.target]
+    follows = Following(link, entity_of(target))
+    returns: Any = target
+    arguments: Mapping[str, Any] = {}
+    match link.shape:
+        case "maybe":
+            returns = target | None
+        case "many":
+            returns = list[target]  # type: ignore[valid-type]
+        case "page":
+            returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
+    resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
+    return telling(follows, resolver=resolve, description=description)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Following:
+    """A link and the entity it leads to."""
+
+    link: Link
+    entity: Entity
+
+    @property
+    def key(self) -> str:
+        """The column of the parent that holds the key."""
+        return self.link.key
+
+    @property
+    def by(self) -> str:
+        """The column of the target that holds the key."""
+        return self.link.by
+
+    @property
+    def first_column(self) -> int:
+        """Behind the parent's key, where rows of several parents come together."""
+        return 0 if self.link.shape in ("one", "maybe") else 1
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The fields between the link and its rows."""
+        return ("nodes", "edges.node") if self.link.shape == "page" else ()
+
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool = True) -> Batch:
+        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+
+        Raises `BadRequest` for arguments that make no sense.
+        """
+        link, entity = self.link, self.entity
+        if link.shape in ("one", "maybe"):
+            return ByKey(entity.table, link.by, _with(wanted, link.by), entity.record)
+        source = Source(entity.table, link.by, entity.deletable, link.through)
+        if link.shape == "many":
+            order = str(link.order)
+            return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
+        request = page_request(entity, link, arguments)
+        columns = _with(wanted, *source.position(request.order)) if placed else wanted
+        return Page(source, request, columns, entity.record)
+
+
+def _follow(follows: Following) -> Callable[..., Any]:
+    async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
+        key = getattr(root, follows.key)
+        if key is None:
+            return None
+        wanted = info.context.columns(info, follows.entity, *follows.below)
+        batch = follows.batch(arguments, wanted)
+        found = await info.context.load(batch, key)
+        return Connection(batch, key, found) if isinstance(batch, Page) else found
+
+    return resolve
+
+
+def _with(wanted: Columns, *needed: str | Shown) -> Columns:
+    return (*wanted, *(column for column in needed if column not in wanted))
+
+
+def _page_arguments(link: Link, entity: Entity) -> dict[str, Any]:
+    arguments = {name: _argument(of, text) for name, (of, text) in _ARGUMENTS.items()}
+    if entity.filter is not None:
+        arguments["filter"] = _argument(entity.filter, "Only what meets all of these.")
+    if isinstance(order := link.order or entity.order, type):
+        arguments["order_by"] = _argument(order, f"The order; `{next(iter(order)).name}` if none is given.")
+    return arguments
+
+
+def _argument(of: Any, description: str) -> Any:
+    return Annotated[of | None, strawberry.argument(description=description)]

@@ -1,0 +1,70 @@
+"""`node` and `nodes`: any row of the caller by its id alone.
+
+https://relay.dev/graphql/objectidentification.htm
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from gateway.data import statements
+from gateway.data.batches import ByKey
+from gateway.data.entity import Entity
+from gateway.errors import BadRequest
+from gateway.schema.fields.root import query
+from gateway.schema.objects.entity import Node, id_of
+
+MOST_NODES = 100
+
+
+def node_queries(entities: Iterable[Entity]) -> list[Callable[..., Any]]:
+    """The two root fields, which look in the tables of all entities."""
+    by_table = {entity.table: entity for entity in entities}
+    return [_node(by_table), _nodes(by_table)]
+
+
+def _node(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
+    async def node(info: Any, id: Any) -> Any:
+        (found,) = await _find(info, by_table, [id_of(id)])
+        return found
+
+    text = "Any object of the caller by its id, also a deleted one; null when there is none."
+    return _declared(node, text, Node | None, id=(strawberry.ID, "The object's id, a UUID."))
+
+
+def _nodes(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
+    async def nodes(info: Any, ids: Any) -> Any:
+        if len(ids) > MOST_NODES:
+            raise BadRequest(f"ids: {len(ids)} are more than {MOST_NODES}.", argument="ids")
+        return await _find(info, by_table, [id_of(id, "ids") for id in ids])
+
+    text = "Objects of the caller by their ids, in the order of the ids; null for an id that there is none for."
+    return _declared(nodes, text, list[Node | None], ids=(list[strawberry.ID], f"At most {MOST_NODES} ids."))
+
+
+async def _find(info: Any, by_table: Mapping[str, Entity], ids: list[UUID]) -> list[Any]:
+    context = info.context
+    places = await context.tenant.fetch(statements.which_table(tuple(by_table)), ids)
+    entities = {place["id"]: by_table[place["entity"]] for place in places}
+    return await asyncio.gather(*(_load(info, entities.get(id), id) for id in ids))
+
+
+async def _load(info: Any, entity: Entity | None, id: UUID) -> Any:
+    if entity is None:
+        return None
+    wanted = info.context.columns(info, entity)
+    return await info.context.load(ByKey(entity.table, "id", wanted, entity.record), id)
+
+
+def _declared(
+    function: Callable[..., Any], text: str, returns: Any, **arguments: tuple[Any, str]
+) -> Callable[..., Any]:
+    function.__doc__ = text
+    described = {name: Annotated[of, strawberry.argument(description=words)] for name, (of, words) in arguments.items()}
+    function.__annotations__ = {"info": strawberry.Info, **described, "return": returns}
+    return query(function)

@@ -1,0 +1,196 @@
+"""Root fields: the decorators that make a function a query, a mutation or a subscription of the API.
+
+A mutation takes one `input` and says what it returns; its payload type, with `userErrors`, is made here. What a form
+can show a person is raised (`Invalid`, `NotFound`, `Conflict`) and becomes a user error; a rule that the database
+holds becomes one too. Anything else stays a top-level error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
+from uuid import UUID
+
+import asyncpg
+import strawberry
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
+
+from gateway.data.entity import entity_of
+from gateway.errors import Conflict, Invalid, NotFound, ParleyError
+from gateway.schema.objects import mistakes
+from gateway.schema.objects.level import TOLD, Lookup
+from gateway.schema.types import describe
+from gateway.schema.types.signature import INFO, parameters_of, signed
+from gateway.schema.types.typing import enum_type, object_type
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+Kind = Literal["query", "mutation", "subscription"]
+
+
+@enum_type
+class UserErrorCode(enum.Enum):
+    """What kind of mistake it was."""
+
+    INVALID = "INVALID"
+    """A value breaks a rule; `field` says which."""
+
+    NOT_FOUND = "NOT_FOUND"
+    """There is no such object."""
+
+    CONFLICT = "CONFLICT"
+    """The object's present state does not allow this; the payload holds it as it now stands."""
+
+
+@object_type
+class UserError:
+    """Why a mutation did nothing, in words for the person who asked for it."""
+
+    code: UserErrorCode
+    """The kind of mistake, for a program."""
+    field: list[str] | None
+    """The path of the value at fault in `input`; null when it is no single value."""
+    message: str
+    """The reason, for a person."""
+
+    @classmethod
+    def of(cls, error: ParleyError) -> UserError:
+        path = [to_camel_case(step) for step in error.field]
+        return cls(code=UserErrorCode(error.code), field=path or None, message=error.message)
+
+
+def query(function: F) -> F:
+    """Make a function a field of Query."""
+    return _mark(function, "query")
+
+
+def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID | None]], Any]:
+    """Make a field of Query that finds one object of an entity by a key.
+
+    The function works the key out of the context and the field's arguments, without asking anything. Where the key is
+    None, and where nothing has it, the field is null. With `is_there`, every key that it gives is known to be one of an
+    object, which then need not be read when nothing is asked of it.
+    """
+
+    def declare(key: Callable[..., UUID | None]) -> Callable[..., Any]:
+        async def find(info: Any, **arguments: Any) -> Any:
+            found = key(info.context, **arguments)
+            return None if found is None else await info.context.find(info, cls, found)
+
+        find.__name__, find.__module__, find.__doc__ = key.__name__, key.__module__, key.__doc__
+        _context, *parameters = parameters_of(key)
+        signed(find, (INFO, *parameters), cls | None)
+        find.__lookup__ = Lookup(entity_of(cls), key, is_there)  # type: ignore[attr-defined]
+        return _mark(find, "query")
+
+    return declare
+
+
+def mutation(function: F) -> F:
+    """Make a function a field of Mutation. Its return annotation is an entity, a `payload` class or None."""
+    return _mark(function, "mutation")
+
+
+def subscription(function: F) -> F:
+    """Make a function a field of Subscription. It returns an asynchronous iterator of events."""
+    return _mark(function, "subscription")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def payload(cls: type[T]) -> type[T]:
+    """Declare what a mutation returns when that is more than one object. Its fields become those of the payload."""
+    cls.__payload__ = True  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+def root_kind(subject: object) -> Kind | None:
+    """Which root type a function belongs to, if any."""
+    return getattr(subject, "__root__", None)
+
+
+def root_field(function: Callable[..., Any]) -> Any:
+    """The Strawberry field of a marked function."""
+    match root_kind(function):
+        case "query":
+            told = {TOLD: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            return strawberry.field(resolver=function, description=describe.summary(function), metadata=told)
+        case "mutation":
+            return _mutation_field(function)
+        case _:
+            return _subscription_field(function)
+
+
+def _mark(function: F, kind: Kind) -> F:
+    function.__root__ = kind  # type: ignore[attr-defined]
+    return function
+
+
+def _mutation_field(function: Callable[..., Any]) -> Any:
+    hints = typing.get_type_hints(function)
+    payload_class, fill = _payload(function.__name__, hints["return"])
+    # The input's own words say what it is, wherever it is met with.
+    description = hints["input"].__strawberry_definition__.description
+    shown = getattr(hints["return"], "__entity__", None)
+    below = shown and to_camel_case(to_snake_case(shown.name))
+
+    async def resolve(info: Any, input: Any) -> Any:
+        if shown is not None:
+            info.context.show(info, shown, below)
+        try:
+            return fill(await function(info, input=input), [])
+        except (Invalid, NotFound, Conflict) as error:
+            found = await mistakes.of_error(info.context, error, shown)
+            return fill(getattr(error, "current", None), [UserError.of(each) for each in found])
+        except asyncpg.PostgresError as error:
+            found = await mistakes.of_refusal(info.context, error)
+            if not found:
+                raise
+            return fill(None, [UserError.of(each) for each in found])
+
+    resolve.__annotations__ = {
+        "info": strawberry.Info,
+        "input": Annotated[hints["input"], strawberry.argument(description=description)],
+        "return": payload_class,
+    }
+    return strawberry.field(resolver=resolve, description=describe.summary(function))
+
+
+def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
+    """The payload type of a mutation, and how to fill it."""
+    errors = strawberry.field(
+        description="Why the mutation did nothing: every mistake that was found. Empty when it succeeded."
+    )
+    if returns is type(None):
+        fields: dict[str, tuple[Any, str]] = {}
+    elif hasattr(returns, "__payload__"):
+        texts = describe.attributes(returns)
+        hints = typing.get_type_hints(returns)
+        fields = {step.name: (hints[step.name], texts[step.name]) for step in dataclasses.fields(returns)}
+    else:
+        text = "The object as it now stands; null when there is none to show."
+        fields = {to_snake_case(returns.__name__): (returns, text)}
+    title = name.title().replace("_", "")
+    body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
+    annotations = {key: of | None for key, (of, _) in fields.items()} | {"user_errors": list[UserError]}
+    cls = type(f"{title}Payload", (), {**body, "user_errors": errors, "__annotations__": annotations})
+    made = strawberry.type(cls, description=f"The result of `{to_camel_case(name)}`.")
+
+    def fill_with_object(result: Any, user_errors: list[UserError]) -> Any:
+        return made(**dict.fromkeys(fields, result), user_errors=user_errors)
+
+    def fill_from_payload(result: Any, user_errors: list[UserError]) -> Any:
+        return made(**{key: getattr(result, key, None) for key in fields}, user_errors=user_errors)
+
+    return made, fill_from_payload if hasattr(returns, "__payload__") else fill_with_object
+
+
+def _subscription_field(function: Callable[..., Any]) -> Any:
+    async def resolve(info: Any, **arguments: Any) -> Any:
+        # As it is: what follows the feed is recognised by its class.
+        return await function(info, **arguments)
+
+    signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])
+    return strawberry.subscription(resolver=resolve, description=describe.summary(function))

@@ -1,0 +1,1 @@
+"""Object types: entities, and what the engine needs to know of their fields."""

@@ -1,0 +1,157 @@
+"""Entities: a class that is at once a GraphQL type and the description of a table's rows.
+
+An annotated attribute is a column of the same name and a field of the API; `strawberry.Private[...]` makes it a column
+alone. Links (`gateway.schema.types.link`) and computed fields stand beside them. Nothing here knows any entity by name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import functools
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from asyncpg.pgproto import pgproto
+from strawberry.types.field import StrawberryField
+from strawberry.types.private import StrawberryPrivate
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data import statements
+from gateway.data.entity import Entity, Link
+from gateway.data.rows import record_class, type_of_json
+from gateway.errors import Invalid
+from gateway.schema.types import describe
+from gateway.schema.types.scalars import JSON, BigInt
+
+T = TypeVar("T")
+
+
+@strawberry.interface(description="Anything that a user owns, found again by its id.")
+class Node:
+    """What every entity has."""
+
+    id: strawberry.ID = strawberry.field(
+        description="A UUID, given by the client that made it or by the database. Accepted as RFC 9562 writes it, with "
+        "its four hyphens, in upper or lower case."
+    )
+    version: BigInt = strawberry.field(description="Raised by every change; `expectedVersion` compares it.")
+    created_at: datetime.datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime.datetime = strawberry.field(description="When it was last changed.")
+
+    @classmethod
+    def resolve_type(cls, row: Any, *_: Any) -> str:
+        """The name of the type of a row."""
+        return row.typename  # type: ignore[no-any-return]
+
+
+def entity(
+    table: str,
+    *,
+    order: str | type[enum.Enum] = "created_at",
+    filter: type | None = None,
+    unique: Collection[str] = (),
+    derived: Mapping[str, str] | None = None,
+) -> Callable[[type[T]], type[T]]:
+    """Declare a class as the type of a table's rows.
+
+    `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an
+    enumeration whose values are such texts and whose first member is the default; and an input, see
+    `gateway.schema.objects.filter`. The columns of an order are never null; the id breaks ties, but in columns that are
+    `unique` in every list, where an index then gives the order alone. Columns that are `derived` are read through a
+    function of the row, by its name in the database, where it says more than the column.
+    """
+    statements.derive(table, derived or {})
+
+    def declare(cls: type[T]) -> type[T]:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        kinds = {name: kind_of(hint) for name, hint in hints.items()}
+        links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
+        fields: dict[str, tuple[str, ...]] = {
+            to_camel_case(name): (name,) for name, hint in hints.items() if not _is_private(hint)
+        }
+        for name, link in links.items():
+            kinds.setdefault(link.key, UUID)
+            fields[to_camel_case(name)] = (link.key,)
+        for name, needs in _computed(cls).items():
+            fields[name] = needs
+            for column in needs:
+                kinds.setdefault(column, None)
+        record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
+        record.typename = cls.__name__  # type: ignore[attr-defined]
+        cls.__entity__ = Entity(  # type: ignore[attr-defined]
+            cls.__name__,
+            table,
+            kinds,
+            links,
+            order,
+            filter,
+            unique=frozenset(unique),
+            nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
+            fields=fields,
+            record=record,
+            json=frozenset(name for name, kind in kinds.items() if kind is JSON),
+            columns=tuple(kinds),
+        )
+        cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
+        return cls
+
+    return declare
+
+
+def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """A field worked out from columns of its row. Only those may be read from `self`."""
+
+    def declare(function: Callable[..., Any]) -> Any:
+        return strawberry.field(
+            resolver=function, name=name, description=describe.summary(function), metadata={"needs": columns}
+        )
+
+    return declare
+
+
+def id_of(text: str, field: str = "id") -> UUID:
+    """Read an id. Raises `Invalid` naming the field when it is not a UUID as RFC 9562 writes it."""
+    try:
+        # The driver's own kind of UUID is made, hashed and compared in C. It would take hyphens anywhere, and not only
+        # at 8, 13, 18 and 23.
+        if len(text) == 36 and text[8:24:5] == "----":
+            return pgproto.UUID(text)
+    except ValueError:
+        pass
+    raise Invalid(f"{to_camel_case(field)}: {text[:60]!r} is not a UUID.", field=field)
+
+
+def _computed(cls: type) -> dict[str, tuple[str, ...]]:
+    fields = {name: item for name, item in vars(cls).items() if isinstance(item, StrawberryField)}
+    return {item.graphql_name or to_camel_case(name): item.metadata["needs"] for name, item in fields.items()}
+
+
+def kind_of(hint: Any) -> Any:
+    """The type of the values of an annotation, without `None`, `Annotated` and `Private`; UUID for an id."""
+    if typing.get_origin(hint) is Annotated:
+        return kind_of(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return kind_of(next(part for part in typing.get_args(hint) if part is not type(None)))
+    return UUID if hint is strawberry.ID else hint
+
+
+def is_optional(hint: Any) -> bool:
+    """Whether an annotation allows `None`."""
+    if typing.get_origin(hint) is Annotated:
+        return is_optional(typing.get_args(hint)[0])
+    return type(None) in typing.get_args(hint)
+
+
+@functools.cache
+def ids_of(cls: type) -> frozenset[str]:
+    """The attributes of a class that are ids."""
+    return frozenset(name for name, hint in typing.get_type_hints(cls).items() if kind_of(hint) is UUID)
+
+
+def _is_private(hint: Any) -> bool:
+    return any(isinstance(part, StrawberryPrivate) for part in typing.get_args(hint))

@@ -1,0 +1,82 @@
+"""Filters: an input's attributes become conditions on the columns of their names.
+
+A list means any of its values, null among them: `[null]` finds the rows that have none. The endings `_after`,
+`_before`, `_from` and `_contains` compare, the last in any case and normal form (`containing`); `has_` in front asks
+whether a column has a value. A column that ends in `_at` is named without that: `created_from` compares `created_at`.
+An attribute with the name of a column is a value of it, whatever the name begins or ends with.
+
+An attribute that is left out asks nothing. A null asks nothing either, but for an attribute whose default is `UNSET`:
+there it finds the rows that have no value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from strawberry import UNSET
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data.entity import Entity
+from gateway.data.statements import Condition
+from gateway.schema.objects.entity import id_of
+from gateway.schema.types.containing import pattern
+
+CONTAINS = "~ {}"
+HAS = "IS NOT NULL = {}"
+IS = "= {}"
+_ENDINGS = {"_after": "> {}", "_before": "< {}", "_from": ">= {}", "_contains": CONTAINS}
+
+
+def conditions(entity: Entity, filter: Any) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
+    """The conditions of a filter on an entity and the values of their parameters."""
+    if filter is None:
+        return (), ()
+    given = [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
+    pairs = [_condition(entity, f.name, value) for f, value in given if _asks(f, value)]
+    return tuple(test for test, _ in pairs), tuple(chain.from_iterable(values for _, values in pairs))
+
+
+def tested(entity: Entity, name: str) -> tuple[str, str]:
+    """The column that an attribute of a filter is about, and the test of it."""
+    if name not in entity.kinds:
+        for ending, test in _ENDINGS.items():
+            if name.endswith(ending):
+                stem = name.removesuffix(ending)
+                return stem if stem in entity.kinds else f"{stem}_at", test
+        if name.startswith("has_"):
+            return name.removeprefix("has_"), HAS
+    return name, IS
+
+
+def _asks(attribute: dataclasses.Field[Any], value: Any) -> bool:
+    return value is not UNSET and (value is not None or attribute.default is UNSET)
+
+
+def _condition(entity: Entity, name: str, value: Any) -> tuple[Condition, tuple[Any, ...]]:
+    column, test = tested(entity, name)
+    if test == CONTAINS:
+        return Condition(column, test), (pattern(value, name),)
+    if test != IS:
+        return Condition(column, test), (value,)
+    plain = _plain_id if entity.kinds[column] is UUID else _plain
+    given = value if isinstance(value, list) else [value]
+    values = [plain(name, item) for item in given if item is not None]
+    or_null = len(values) < len(given)
+    if or_null and not values:
+        return Condition(column, "IS NULL"), ()
+    if len(values) == 1:
+        # As an equality, an index finds the rows and has them in order as well.
+        return Condition(column, IS, or_null), (values[0],)
+    return Condition(column, "= ANY({})", or_null), (tuple(values),)
+
+
+def _plain_id(name: str, value: Any) -> Any:
+    return id_of(value, f"filter.{to_camel_case(name)}")
+
+
+def _plain(_name: str, value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value

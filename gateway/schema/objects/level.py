@@ -1,0 +1,108 @@
+"""What the engine is told of a field, so that it can give the field's values for a whole level of objects at once.
+
+A field carries one of these in its metadata. One that carries none is a column of a table's row, an attribute of a
+plain object, or an ordinary resolver, called for one object after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import strawberry
+from graphql import GraphQLField
+from strawberry.types.field import StrawberryField
+
+from gateway.data.batches import Batch
+from gateway.data.entity import Entity
+from gateway.data.statements import Columns
+
+TOLD = "level"
+"""The key in a field's metadata."""
+
+
+class Follows(Protocol):
+    """A link's way from the objects of a level to what they link to: one batch for all of them."""
+
+    @property
+    def entity(self) -> Entity:
+        """What it leads to."""
+
+    @property
+    def key(self) -> str:
+        """The column of the parent that holds the key."""
+
+    @property
+    def by(self) -> str:
+        """The column of the rows that holds the key, where each key has one row at most."""
+
+    @property
+    def first_column(self) -> int:
+        """The position of the first wanted column in the rows of the batch."""
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The fields between the link and its rows, such as `edges.node`; none where it leads to the rows."""
+
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool) -> Batch:
+        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+
+        Raises `BadRequest` for arguments that make no sense.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """A root field that finds one object by a key, worked out without asking the database; None finds nothing."""
+
+    entity: Entity
+    key: Callable[..., Any]
+    """Called with the context and the field's arguments."""
+    is_there: bool = False
+    """Whether there is an object for every key that it gives."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """A value worked out from its object alone."""
+
+    function: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfPage:
+    """A value worked out from its object and the `Page` batch that the object came from."""
+
+    function: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerPage:
+    """What another batch says of the parents of the pages.
+
+    `batch` makes it of the `Page` batch. Where it makes none, nothing needs to be asked: `known` works the value out of
+    the `Page` batch and the page.
+    """
+
+    batch: Callable[[Any], Batch | None]
+    known: Callable[[Any, Any], Any] | None = None
+
+
+Told = Follows | Lookup | Computed | OfPage | PerPage
+
+
+def told(field: GraphQLField) -> Any:
+    """What the engine is told of a field, if anything."""
+    definition = definition_of(field)
+    return None if definition is None else definition.metadata.get(TOLD)
+
+
+def definition_of(field: GraphQLField) -> StrawberryField | None:
+    """The declaration that a field was made of, if it was made by Strawberry."""
+    return field.extensions.get("strawberry-definition")
+
+
+def telling(told: Told, **options: Any) -> Any:
+    """A Strawberry field that carries what the engine is told of it."""
+    return strawberry.field(metadata={TOLD: told}, **options)

@@ -1,0 +1,47 @@
+"""All that is wrong with an input, told at once.
+
+A mutation stops at the first mistake. Once there is one, what was to be written is held to the other rules of its
+table, by one statement that reads nothing; an input without a mistake never comes here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from gateway.data.entity import Entity, entity_of
+from gateway.data.rules import Attempt
+from gateway.errors import Invalid, ParleyError
+
+
+async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> list[ParleyError]:
+    """The mistakes of an input of which a mutation raised one. `shown` is the entity that the mutation returns."""
+    if not isinstance(error, Invalid):
+        return [error]
+    entity = shown if error.of is None else entity_of(error.of)
+    if error.values is None or entity is None:
+        return [error, *error.others]
+    attempt = Attempt(entity.table, entity.encoded(error.values))
+    return [error, *error.others, *await _besides(context, attempt, error)]
+
+
+async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyError]:
+    """The mistakes of an input that the database refused; none when the refusal is not the caller's mistake."""
+    first = context.rules.explain(error)
+    if first is None:
+        return []
+    attempt: Attempt | None = getattr(error, "attempt", None)
+    if attempt is None or not isinstance(first, Invalid):
+        return [first]
+    return [first, *await _besides(context, attempt, first)]
+
+
+async def _besides(context: Any, attempt: Attempt, first: ParleyError) -> list[ParleyError]:
+    try:
+        broken: list[ParleyError] = await context.rules.broken(attempt, context.tenant.anonymous)
+    except (ParleyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The first mistake is an answer by itself.
+        return []
+    known = (first.field, first.message)
+    return [each for each in broken if (each.field, each.message) != known]

@@ -1,0 +1,47 @@
+"""Which columns an operation needs: read off the selection set below a field, so that a statement selects no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
+
+from gateway.data.entity import Entity
+
+
+def columns(entity: Entity, nodes: Iterable[FieldNode], fragments: dict[str, Any], *below: str) -> tuple[str, ...]:
+    """The columns of `entity` that are read below these fields, with its id, in the order of the declaration.
+
+    `below` names the ways down to the entity, as `edges.node`; without it, the fields themselves are of the entity.
+    """
+    needed = {"id"}
+    starts = [node.selection_set for node in nodes]
+    for path in below or ("",):
+        sets = starts
+        for step in filter(None, path.split(".")):
+            sets = [field.selection_set for field in _fields(sets, fragments, None) if field.name.value == step]
+        for field in _fields(sets, fragments, entity.name):
+            needed.update(entity.fields.get(field.name.value, ()))
+    return tuple(column for column in entity.kinds if column in needed)
+
+
+def asks_for(name: str, nodes: Iterable[FieldNode], fragments: dict[str, Any]) -> bool:
+    """Whether a field is read below these fields."""
+    sets = [node.selection_set for node in nodes]
+    return any(field.name.value == name for field in _fields(sets, fragments, None))
+
+
+def _fields(sets: Iterable[SelectionSetNode | None], fragments: dict[str, Any], of: str | None) -> Iterator[FieldNode]:
+    for selection_set in sets:
+        for selection in selection_set.selections if selection_set else ():
+            match selection:
+                case FieldNode():
+                    yield selection
+                case InlineFragmentNode(type_condition=condition, selection_set=inner):
+                    if condition is None or of is None or condition.name.value in (of, "Node"):
+                        yield from _fields([inner], fragments, of)
+                case FragmentSpreadNode(name=name):
+                    fragment = fragments[name.value]
+                    if of is None or fragment.type_condition.name.value in (of, "Node"):
+                        yield from _fields([fragment.selection_set], fragments, of)

@@ -1,0 +1,1 @@
+"""What declarations are made of: scalars, cursors, links, arguments and descriptions."""

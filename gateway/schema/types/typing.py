@@ -1,0 +1,47 @@
+"""Enumerations, inputs and plain objects of the API, described by their docstrings."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from typing import Any, TypeVar, dataclass_transform
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from gateway.schema.types import describe
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+
+
+def enum_type(cls: type[E]) -> type[E]:
+    """Declare an enumeration of the API. Its values are what the database holds."""
+    described = strawberry.enum(cls, description=describe.summary(cls))
+    definition: StrawberryEnumDefinition = described.__strawberry_definition__  # type: ignore[attr-defined]
+    texts = describe.attributes(cls)
+    for value in definition.values:
+        value.description = texts.get(value.name)
+    return described
+
+
+@dataclass_transform(kw_only_default=True)
+def input_type(cls: type[T]) -> type[T]:
+    """Declare an input of the API. An attribute without a default is required."""
+    _describe_fields(cls)
+    return strawberry.input(cls, description=describe.summary(cls))
+
+
+@dataclass_transform(kw_only_default=True)
+def object_type(cls: type[T]) -> type[T]:
+    """Declare an object of the API. One that is a table's row or an event is declared as such, and made one at last."""
+    _describe_fields(cls)
+    return strawberry.type(cls, description=describe.summary(cls))
+
+
+def _describe_fields(cls: type) -> None:
+    for name, text in describe.attributes(cls).items():
+        if name in inspect.get_annotations(cls):
+            default: Any = vars(cls).get(name, strawberry.UNSET)
+            options = {} if name not in vars(cls) else {"default": default}
+            setattr(cls, name, strawberry.field(description=text, **options))
