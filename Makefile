@@ -43,10 +43,11 @@ nodes: $(NODES) ## install older versions of Node.js (90 MB), for the tests of t
 	@:
 
 .PHONY: lint
-lint: $(PROJECT) ## check style and types
+lint: $(PROJECT) ## check style, types, and which module may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 .PHONY: bench
 bench: install $(STOCK) $(PEERS) ## measure Parley next to others (a quarter of an hour), and write tests/bench/*.md
