@@ -67,8 +67,6 @@ class Engine:
         self.introspected = Introspection(schema)
         self.documents = DocumentCache[Document]()
         """What was read lately."""
-        self.recalled = 0
-        """How many operations the transport had still at hand, and did not have prepared again."""
 
     def prepare(self, request: OperationRequest) -> Operation:
         """Make the request ready to run, or raise `RequestErrors`."""

@@ -194,7 +194,7 @@ def by_name(running: Counter[str]) -> dict[str, int]:
 def _of_meter(engine: Engine, meter: Meter, live: Counts) -> Iterator[Sample]:
     misses = engine.documents.misses
     yield "parley_operations_running", "", {}, meter.running
-    yield "parley_documents", "_total", {"cache": "hit"}, engine.recalled + meter.prepared - misses
+    yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses
     yield "parley_documents", "_total", {"cache": "miss"}, misses
     yield from _each("parley_errors", "code", meter.errors + live.errors)
     for (kind, outcome), count in meter.outcomes.items():

@@ -24,7 +24,7 @@ CONCURRENCY = 16
 WARM_UP = 5
 """Rounds that do not count: so long Node's servers become faster."""
 _REQUESTS = 100
-"""How many each caller makes before the first comes again: together more than `gateway/http/plain/recent.py` keeps."""
+"""How many each caller makes before the first comes again."""
 
 
 @dataclass(frozen=True, slots=True)

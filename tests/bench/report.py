@@ -94,8 +94,7 @@ async def _setting(results: Results, data: DataSet) -> str:
             "Load",
             f"{CONCURRENCY} kept connections, 20 callers in turn (20 others write), {results.rounds} interleaved"
             f" rounds of {results.seconds:g} s after {WARM_UP} to warm up, medians; all answers are compared"
-            " beforehand; no request is like another, so that Parley knows none by its bytes"
-            " (`gateway/http/plain/recent.py`)",
+            " beforehand; no request is like another",
         ),
         ("CPU", "user and system time of the server's processes and threads, without PostgreSQL and the client"),
     ]

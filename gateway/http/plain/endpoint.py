@@ -20,7 +20,6 @@ from gateway.http.options import Options
 from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.plain.body import read_body
 from gateway.http.plain.head import PlainHead
-from gateway.http.plain.recent import RecentQueries
 from gateway.http.request.bearer import Verify, identify
 from gateway.http.request.client import client_of
 from gateway.http.request.operation import operation_request, read_exact_json, read_json, read_object
@@ -43,7 +42,6 @@ class Endpoint:
     options: Options
     refused: Counter[int] = field(default_factory=Counter)
     """Requests that were refused before the engine saw them, by the status of their answer."""
-    _recent: RecentQueries = field(default_factory=RecentQueries)
 
     async def handle(self, request: web.Request, stream: Stream | None = None) -> web.StreamResponse:
         """Answer one request; what is wrong with it is an answer too.
@@ -66,24 +64,15 @@ class Endpoint:
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, media_type).response()
 
-    async def handle_plain(self, head: PlainHead, body: bytes | web.BaseRequest, client: Client) -> Reply:
-        """Answer a plain request, whose body has come or is still to be read. Raises only `NeedsStream`."""
+    async def handle_plain(self, head: PlainHead, body: bytes, client: Client) -> Reply:
+        """Answer a plain request. Raises only `NeedsStream`."""
         try:
             identity = identify(head.authorizations, self.verify)
-            if not isinstance(body, bytes):
-                body = await read_body(body, self.options)
-            operation = self._recent.get(body)
-            if operation is None:
-                operation = self.edge.engine.prepare(read_request(body))
-                kind = operation.document.kind
-                if kind == "query":
-                    self._recent.keep(body, operation)
-                elif kind == "subscription" and head.takes_events:
+            operation = self.edge.engine.prepare(read_request(body))
+            if operation.document.kind == "subscription":
+                if head.takes_events:
                     raise NeedsStream
-                else:
-                    refuse_what_http_cannot(kind, "POST")
-            else:
-                self.edge.engine.recalled += 1
+                refuse_what_http_cannot("subscription", "POST")
             return respond(await self.edge.answer(operation, identity, client), head.media_type)
         except (HttpError, ParleyError, RequestErrors) as error:
             return self.refuse(error, head.media_type)

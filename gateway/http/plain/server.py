@@ -1,4 +1,4 @@
-"""What makes the connections, and answers the plain requests that they leave to aiohttp: in pieces, or pipelined."""
+"""What makes the connections, and ends them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 
 from aiohttp import web
 
-from gateway.http.plain.connection import Connection, PlainResponse
+from gateway.http.plain.connection import Connection
 from gateway.http.plain.endpoint import Endpoint
 from gateway.http.plain.head import PlainHeads
 from gateway.http.plain.service import PlainService
@@ -20,35 +20,23 @@ _LOOK_SECONDS = 0.02
 
 
 class Server(web.Server):
-    """Makes the connections, and answers the plain requests that they leave to aiohttp."""
+    """Makes the connections, and ends them."""
 
     def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping, room: Room) -> None:
-        """In place of a server that has everything answered by the application."""
+        """In place of a server whose connections leave everything to the application."""
         super().__init__(
-            self._handle,
+            server.request_handler,
             request_factory=server.request_factory,
             handler_cancellation=server.handler_cancellation,
             loop=server._loop,
             **server._kwargs,
         )
-        self._application = server.request_handler
         self.service = PlainService(
             endpoint, stopping, room, PlainHeads(endpoint.options), lambda: self.plain_connections()
         )
 
     def __call__(self) -> Connection:
         return Connection(self, self.service, loop=self._loop, **self._kwargs)
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        head = self.service.heads.read(request._message)
-        if head is None or head.takes_events:
-            return await self._application(request)
-        connection = cast("Connection", request.protocol)
-        body = request.content.read_nowait() if request.content.is_eof() else request
-        endpoint = self.service.endpoint
-        reply = await endpoint.handle_plain(head, body, head.client(connection.address, endpoint.options))
-        keep_alive = not connection.closes_after(head)
-        return cast("web.StreamResponse", PlainResponse(connection, reply, head.cross_origin, keep_alive=keep_alive))
 
     def plain_connections(self) -> list[Connection]:
         """All that there are."""

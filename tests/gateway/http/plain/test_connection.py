@@ -11,9 +11,6 @@ import orjson
 import pytest
 from aiohttp import web
 
-from gateway.execution import Engine
-from gateway.execution.operation import Operation
-from gateway.execution.prepare.request import OperationRequest
 from gateway.http.plain.connection import Connection
 from tests.gateway.http.raw_client import (
     GET_HELLO,
@@ -70,28 +67,7 @@ async def test_remembered_head_is_not_parsed_again(served: Served, monkeypatch: 
             assert "hullo" in (await client.ask(post(other)))["errors"][0]["message"]
 
 
-@pytest.mark.parametrize(("body", "prepared"), [(HELLO, 2), (b'{"query": "mutation { __typename }"}', 3)])
-async def test_query_that_comes_again_is_not_prepared_again_but_a_mutation_is(
-    served: Served, monkeypatch: pytest.MonkeyPatch, body: bytes, prepared: int
-) -> None:
-    requests: list[OperationRequest] = []
-
-    prepare = Engine.prepare
-
-    def watched(engine: Engine, request: OperationRequest) -> Operation:
-        requests.append(request)
-        return prepare(engine, request)
-
-    monkeypatch.setattr(Engine, "prepare", watched)
-    async with connected(served) as client:
-        answers = [await client.ask(post(body)) for _ in range(3)]
-    assert answers == [answers[0]] * 3
-    assert "errors" not in answers[0]
-    assert len(requests) == prepared, "what comes once is not kept"
-
-
-async def test_plain_request_in_pieces_does_not_need_the_application(served: Served) -> None:
-    server_of(served)._application = never
+async def test_plain_request_may_come_in_pieces(served: Served) -> None:
     async with connected(served) as client:
         request = post()
         for cut in (1, len(request) // 2, len(request) - len(HELLO), len(request) - 1):
