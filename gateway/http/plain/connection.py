@@ -2,7 +2,7 @@
 
 A `Connection` is aiohttp's own protocol, which parses, queues and serves requests one after the other. It steps in
 only while that rests between two requests. What is no plain request, or comes in pieces, or behind another, is left to
-aiohttp and answered by the application. A plain request costs a third of what it costs there, and `test_connection.py`
+aiohttp and answered by the application. A point read costs less than half of what it costs there; `test_connection.py`
 holds the two ways to the same answers.
 
 This leans on what is private in aiohttp, and `test_connection.py` fails if it changes: `start()` takes requests from
