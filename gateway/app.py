@@ -41,7 +41,7 @@ from gateway.http import graphiql
 from gateway.http.options import Options
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
-from gateway.http.server import OVER_HTTP, Ready, Runner, make_app, make_runner
+from gateway.http.server import OVER_HTTP, AppRunner, Ready, make_app, make_runner
 from gateway.http.shared_port import cannot_listen, reachable, site
 from gateway.live.live import Live
 from gateway.monitoring.metrics import Instruments, MeasuredEngine
@@ -150,7 +150,7 @@ def _runner(
     sockets: SocketRegistry,
     admission: Admission,
     ready: Ready,
-) -> Runner:
+) -> AppRunner:
     options = _options(settings)
     app = make_app(
         engine,
@@ -167,7 +167,7 @@ def _runner(
 
 
 @contextlib.asynccontextmanager
-async def _listening(settings: Settings, runner: Runner, listeners: Sequence[socket.socket]) -> AsyncIterator[str]:
+async def _listening(settings: Settings, runner: AppRunner, listeners: Sequence[socket.socket]) -> AsyncIterator[str]:
     await runner.setup()
     try:
         await _listen(settings, runner, listeners)

@@ -29,7 +29,7 @@ from gateway.data.writing import Statements
 from gateway.errors import Forbidden, NotFound, Unauthenticated
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
-from gateway.feed.changes import Place
+from gateway.feed.changes import FeedCursor
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
@@ -169,11 +169,11 @@ class Context:
         `where` compares columns that the change carries; None compares nothing. Following it raises `Resync` when the
         cursor cannot be continued from.
         """
-        place = Place.read(after) if after is not None else None
+        cursor = FeedCursor.read(after) if after is not None else None
         wanted = {name: str(value) for name, value in where.items() if value is not None}
         user_id = self.user_id
         await self.release()
-        return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, place))
+        return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, cursor))
 
     def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""

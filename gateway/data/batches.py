@@ -68,14 +68,14 @@ class Children:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page of a list: `size` rows in this order, after `place` if given. `sort` is the order as declared."""
+    """Which page of a list: `size` rows in this order, after `position` if given. `sort` is the order as declared."""
 
     size: int
     sort: str
     order: tuple[str, ...]
     descending: bool
     backward: bool = False
-    place: tuple[Any, ...] | None = None
+    position: tuple[Any, ...] | None = None
     conditions: tuple[Condition, ...] = ()
     values: tuple[Any, ...] = ()
 
@@ -106,11 +106,11 @@ class Page:
             request.order,
             request.descending is not request.backward,
             request.conditions,
-            request.place is not None,
+            request.position is not None,
             self.columns,
             one=one,
         )
-        arguments = (keys[0] if one else keys, request.size + 1, *request.values, *(request.place or ()))
+        arguments = (keys[0] if one else keys, request.size + 1, *request.values, *(request.position or ()))
         found = _by_parent(await tenant.fetch(text, *arguments, record=self.record), keys)
         return {key: self._trim(rows) for key, rows in found.items()}
 
@@ -138,7 +138,7 @@ class Count:
         one = len(keys) == 1
         text = statements.count(self.source, self.conditions, one=one)
         rows = await tenant.fetch(text, keys[0] if one else keys, *self.values)
-        return {keys[row["link_place"] - 1]: row["total"] for row in rows}
+        return {keys[row["link_ordinal"] - 1]: row["total"] for row in rows}
 
     def missing(self) -> int:
         return 0
@@ -155,8 +155,8 @@ class Beyond:
         request, one = self.request, len(keys) == 1
         descending = request.descending is not request.backward
         text = statements.beyond(self.source, request.order, descending, request.conditions, one=one)
-        arguments = (keys[0] if one else keys, *request.values, *(request.place or ()))
-        return {keys[row["link_place"] - 1]: True for row in await tenant.fetch(text, *arguments)}
+        arguments = (keys[0] if one else keys, *request.values, *(request.position or ()))
+        return {keys[row["link_ordinal"] - 1]: True for row in await tenant.fetch(text, *arguments)}
 
     def missing(self) -> bool:
         return False
@@ -170,8 +170,8 @@ def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:
     present: Any = None
     append: Callable[[Row], None]
     for row in rows:
-        if (place := row["link_place"]) != present:
-            append = found.setdefault(keys[place - 1], []).append
-            present = place
+        if (ordinal := row["link_ordinal"]) != present:
+            append = found.setdefault(keys[ordinal - 1], []).append
+            present = ordinal
         append(row)
     return found

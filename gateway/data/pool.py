@@ -148,11 +148,11 @@ class Pool:
         if owner.count and not self._may_have(owner):
             return None
         while free:
-            place = len(free) - 1
+            index = len(free) - 1
             if stamp is not None:
-                while place and free[place].stamped_for is not stamp:
-                    place -= 1
-            connection = free.pop(place)
+                while index and free[index].stamped_for is not stamp:
+                    index -= 1
+            connection = free.pop(index)
             if not connection.is_closed():
                 connection.owner = owner
                 owner.count += 1

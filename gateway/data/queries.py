@@ -43,12 +43,12 @@ def parse(name: str, text: str) -> Query:
     """Turn `:name` into positions. The tenant is `$1` where it is used."""
     positions = {"user_id": 1} if ":user_id" in text else {}
 
-    def place(match: re.Match[str]) -> str:
+    def numbered(match: re.Match[str]) -> str:
         if match[1] == "columns":
             return match[0]
         return f"${positions.setdefault(match[1], len(positions) + 1)}"
 
-    return Query(name, _PARAMETER.sub(place, text).strip().rstrip(";"), tuple(positions))
+    return Query(name, _PARAMETER.sub(numbered, text).strip().rstrip(";"), tuple(positions))
 
 
 class Folder:
@@ -73,8 +73,8 @@ class QueryFile:
     @functools.cached_property
     def _queries(self) -> dict[str, Query]:
         _, *parts = _NAME.split(self._path.read_text(encoding="utf-8"))
-        place = ".".join(self._path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts)
-        return {name: parse(f"{place}.{name}", text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+        where = ".".join(self._path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts)
+        return {name: parse(f"{where}.{name}", text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
     def __getattr__(self, name: str) -> Query:
         if name.startswith("__"):

@@ -102,7 +102,7 @@ def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> s
 
 @functools.lru_cache(maxsize=4096)
 def children(source: Source, order: tuple[str, ...], descending: bool, columns: Columns, *, one: bool = False) -> str:
-    """All children of each parent, in order. `link_place` is the place of the parent's key in `$2`, from 1."""
+    """All children of each parent, in order. `link_ordinal` is the number of the parent's key in `$2`, from 1."""
     return _per_parent(source, _list(source.table, columns, "t"), _order(source, order, descending), one)
 
 
@@ -197,10 +197,10 @@ def which_table(tables: tuple[str, ...]) -> str:
 
 def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
     if one:
-        return f"SELECT 1 AS link_place, {columns}\n{source.rows('$2')}{rest}"
+        return f"SELECT 1 AS link_ordinal, {columns}\n{source.rows('$2')}{rest}"
     # The nested loop that LATERAL asks for keeps the order of the inner query for each parent.
     return (
-        "SELECT k.place AS link_place, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, place)\n"
+        "SELECT k.ordinal AS link_ordinal, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, ordinal)\n"
         f"CROSS JOIN LATERAL (\nSELECT {columns}\n{source.rows('k.key')}{rest}\n) AS r"
     )
 

@@ -127,8 +127,8 @@ def _report(schema: GraphQLSchema, operation: Operation, asked: Asked, result: E
     count = sum(not text.startswith(("BEGIN", "COMMIT")) for _, text in asked.statements)
     lines.append(f"{count} statement{'s' * (count != 1)}, however many rows there are.")
     for error in result.errors or ():
-        place = ".".join(str(step) for step in error.path or ())
-        lines.append(f"Not told without a database: {place}: {error.message}")
+        path = ".".join(str(step) for step in error.path or ())
+        lines.append(f"Not told without a database: {path}: {error.message}")
     return lines
 
 

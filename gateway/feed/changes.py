@@ -21,8 +21,8 @@ from gateway.errors import BadRequest
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place in a user's feed: behind the change with this version."""
+class FeedCursor:
+    """A cursor in a user's feed: behind the change with this version."""
 
     epoch: int
     version: int
@@ -31,7 +31,7 @@ class Place:
         return f"{self.epoch}.{self.version}"
 
     @classmethod
-    def read(cls, cursor: str, argument: str = "after") -> Place:
+    def read(cls, cursor: str, argument: str = "after") -> FeedCursor:
         """Raises `BadRequest` naming the argument when this is no cursor of the feed."""
         epoch, dot, version = cursor.partition(".")
         if not dot or not _is_number(epoch) or not _is_number(version):
@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read found in a user's feed: its state, and the changes after the place asked for, oldest first."""
+    """What one read found in a user's feed: its state, and the changes after the cursor asked for, oldest first."""
 
     epoch: int
     head: int

@@ -22,7 +22,7 @@ import structlog
 from gateway.broker.protocol import Broker
 from gateway.data.pool import Pool
 from gateway.errors import Overloaded, Resync, Unavailable
-from gateway.feed.changes import MOST_CHANGES, Change, Place, Reading, read_waiting
+from gateway.feed.changes import MOST_CHANGES, Change, FeedCursor, Reading, read_waiting
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED = 1024
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 10
 """How long a new follower waits for a database that does not answer."""
 _MOST_USERS = 250
 """Users in one statement: row-level security looks for each row's user in the list of all of them."""
-_UNREAD = Place(epoch=0, version=2**62)
+_UNREAD = FeedCursor(epoch=0, version=2**62)
 """Before the first read: past the end of any feed, so that this read brings the feed's state and no changes."""
 
 
@@ -41,9 +41,9 @@ class Channel:
 
     user_id: UUID
     followers: int = 0
-    place: Place = _UNREAD
+    cursor: FeedCursor = _UNREAD
     """Behind the last change that the reader has brought."""
-    head: Place = _UNREAD
+    head: FeedCursor = _UNREAD
     """The furthest that the feed is known to reach: a follower that reads for itself may see more than the reader."""
     pruned: int = 0
     recent: deque[Change] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
@@ -53,16 +53,16 @@ class Channel:
 
     def take(self, reading: Reading, asked: int) -> None:
         """Go on with what the reader found, and wake the followers."""
-        found = Place(reading.epoch, reading.head)
-        if self.place.epoch != found.epoch or self.place.version > found.version:
+        found = FeedCursor(reading.epoch, reading.head)
+        if self.cursor.epoch != found.epoch or self.cursor.version > found.version:
             # New here, or not the feed that it was: restored from a backup, perhaps.
             self.recent.clear()
-            self.place = self.head = found
+            self.cursor = self.head = found
         elif reading.changes:
-            if reading.changes[0].version != self.place.version + 1:
+            if reading.changes[0].version != self.cursor.version + 1:
                 self.recent.clear()  # what lay between is no longer kept
             self.recent.extend(reading.changes)
-            self.place = Place(found.epoch, reading.changes[-1].version)
+            self.cursor = FeedCursor(found.epoch, reading.changes[-1].version)
         self.learn(reading)
         self.answered = max(self.answered, asked)
         self.moved.set()
@@ -71,17 +71,17 @@ class Channel:
     def learn(self, reading: Reading) -> None:
         """Note how far the feed reaches, forwards and back."""
         if reading.epoch == self.head.epoch:
-            self.head = max(self.head, Place(reading.epoch, reading.head))
+            self.head = max(self.head, FeedCursor(reading.epoch, reading.head))
             self.pruned = reading.pruned
 
-    def check(self, place: Place) -> None:
-        """Raise `Resync` when a place is of another epoch, from the future, or no longer kept."""
-        if place.epoch != self.head.epoch or not self.pruned <= place.version <= self.head.version:
-            raise resync(place)
+    def check(self, cursor: FeedCursor) -> None:
+        """Raise `Resync` when a cursor is of another epoch, from the future, or no longer kept."""
+        if cursor.epoch != self.head.epoch or not self.pruned <= cursor.version <= self.head.version:
+            raise resync(cursor)
 
     def after(self, version: int) -> list[Change] | None:
         """What is remembered after a version; None when the memory does not go back so far."""
-        if version >= self.place.version:
+        if version >= self.cursor.version:
             return []
         if not self.recent or self.recent[0].version > version + 1:
             return None
@@ -139,23 +139,23 @@ class Hub:
         """Any feed may have moved: hints may have been lost."""
         self.hint(list(self._channels))
 
-    def following(self, user_id: UUID, after: Place | None) -> Following:
-        """Register a reader of a user's feed behind a place; without one, it begins where the feed stands. Close it."""
-        return Following(self, user_id, after)
+    def reader(self, user_id: UUID, after: FeedCursor | None) -> FeedReader:
+        """Register a reader of a user's feed, from after a cursor or else from where the feed stands. Close it."""
+        return FeedReader(self, user_id, after)
 
-    async def follow(self, user_id: UUID, after: Place | None) -> AsyncGenerator[list[Change], None]:
-        """Every change of a user's rows after a place, once, in order, for ever; what waits at a time comes together.
+    async def follow(self, user_id: UUID, after: FeedCursor | None) -> AsyncGenerator[list[Change], None]:
+        """Every change of a user's rows after a cursor, once, in order, for ever; what waits at a time comes together.
 
-        Without a place, from now on. Raises `Resync` when the place cannot be continued from, and `Unavailable` when
+        Without a cursor, from now on. Raises `Resync` when the cursor cannot be continued from, and `Unavailable` when
         the database does not answer, so that it cannot be told.
         """
-        with closing(self.following(user_id, after)) as following:
-            await following.begin()
+        with closing(self.reader(user_id, after)) as reader:
+            await reader.begin()
             while True:
-                if changes := await following.read():
+                if changes := await reader.read():
                     yield changes
                 else:
-                    await following.moved()
+                    await reader.moved()
 
     def register(self, user_id: UUID) -> Channel:
         """The channel of a user, for one follower more."""
@@ -187,17 +187,17 @@ class Hub:
         except TimeoutError:
             raise Unavailable("The database does not answer at the moment. Subscribe again soon.") from None
 
-    async def read_behind(self, channel: Channel, place: Place) -> list[Change]:
-        """The next changes after a place, from the database. None while that is away, for as long as patience lasts."""
+    async def read_behind(self, channel: Channel, cursor: FeedCursor) -> list[Change]:
+        """The next changes after a cursor, from the database; none while it is away, as long as patience lasts."""
         try:
             async with self._catching_up:
-                found = await read_waiting(self._pool, {channel.user_id: place.version})
+                found = await read_waiting(self._pool, {channel.user_id: cursor.version})
         except (Overloaded, Unavailable):
             await self.read_afresh(channel)
             return []
         reading = found.get(channel.user_id)
-        if reading is None or reading.epoch != place.epoch or place.version < reading.pruned:
-            raise resync(place)
+        if reading is None or reading.epoch != cursor.epoch or cursor.version < reading.pruned:
+            raise resync(cursor)
         channel.learn(reading)
         return reading.changes
 
@@ -228,7 +228,7 @@ class Hub:
 
     async def _read_channels(self, channels: list[Channel]) -> None:
         asked = {channel.user_id: channel.asked for channel in channels}
-        readings = await read_waiting(self._pool, {channel.user_id: channel.place.version for channel in channels})
+        readings = await read_waiting(self._pool, {channel.user_id: channel.cursor.version for channel in channels})
         self._read_at = time.monotonic()
         for channel in channels:
             reading = readings.get(channel.user_id, _NO_FEED)
@@ -242,29 +242,29 @@ class Hub:
             self.hint_all()
 
 
-class Following:
+class FeedReader:
     """One reader's way through a user's feed: registered from the moment it is made until it is closed."""
 
-    __slots__ = ("_channel", "_closed", "_hub", "_place")
+    __slots__ = ("_channel", "_closed", "_cursor", "_hub")
 
-    def __init__(self, hub: Hub, user_id: UUID, after: Place | None) -> None:
+    def __init__(self, hub: Hub, user_id: UUID, after: FeedCursor | None) -> None:
         self._hub = hub
         self._channel = hub.register(user_id)
-        self._place = after
+        self._cursor = after
         self._closed = False
 
     async def begin(self) -> None:
         """Learn where the feed stands now. Raises `Unavailable` when the database does not answer."""
         await self._hub.read_afresh(self._channel)
-        if self._place is None:
-            self._place = self._channel.head
-        self._channel.check(self._place)
+        if self._cursor is None:
+            self._cursor = self._channel.head
+        self._channel.check(self._cursor)
 
     @property
-    def place(self) -> Place:
+    def cursor(self) -> FeedCursor:
         """Behind the last change that was read. Not before `begin`, unless it was given."""
-        assert self._place is not None  # noqa: S101 - a mistake of whoever asks
-        return self._place
+        assert self._cursor is not None  # noqa: S101 - a mistake of whoever asks
+        return self._cursor
 
     @property
     def is_open(self) -> bool:
@@ -279,29 +279,29 @@ class Following:
     @property
     def has_all(self) -> bool:
         """Whether all was read that the process knows of."""
-        known = self._channel.place
-        return known.epoch == self.place.epoch and known.version <= self.place.version
+        known = self._channel.cursor
+        return known.epoch == self.cursor.epoch and known.version <= self.cursor.version
 
     async def read(self) -> list[Change]:
         """The next changes, oldest first, of which there may be more behind; none when there are none now.
 
-        Raises `Resync` when the place cannot be continued from.
+        Raises `Resync` when the cursor cannot be continued from.
         """
         while True:
-            self._channel.check(self.place)
-            changes = self._channel.after(self.place.version)
+            self._channel.check(self.cursor)
+            changes = self._channel.after(self.cursor.version)
             if changes is None:
-                changes = await self._hub.read_behind(self._channel, self.place)
+                changes = await self._hub.read_behind(self._channel, self.cursor)
                 if not changes:
                     continue  # the database was away
             if changes:
-                self._place = Place(changes[-1].epoch, changes[-1].version)
+                self._cursor = FeedCursor(changes[-1].epoch, changes[-1].version)
             return changes
 
     async def moved(self) -> None:
         """Wait until the process knows more of the feed. To be called at once after a `read` that found nothing."""
         moved = self._channel.moved
-        if self._channel.head.version > self.place.version:
+        if self._channel.head.version > self.cursor.version:
             # Another follower, which reads for itself, has seen more than the reader.
             self._hub.hint([self._channel.user_id])
         await moved.wait()
@@ -316,9 +316,9 @@ class Following:
 _NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
 
 
-def resync(place: Place) -> Resync:
-    """What a follower is told who cannot go on from its place."""
+def resync(cursor: FeedCursor) -> Resync:
+    """What a follower is told who cannot go on from its cursor."""
     return Resync(
         "after: the feed cannot be continued from this cursor. Read the state anew and subscribe from its feedCursor.",
-        cursor=str(place),
+        cursor=str(cursor),
     )

@@ -1,4 +1,4 @@
-"""Presence: which of a user's sessions are at a place, and in which state. Told by signals, and never stored.
+"""Presence: which of a user's sessions watch a topic, and in which state. Told by signals, and never stored.
 
 What a session says lives for some seconds, so it says it again while it is true: that mends whatever was lost. Each
 process remembers what it has heard of the users that it has to do with, until it is no longer true. Whoever comes anew
@@ -27,7 +27,7 @@ from gateway.feed.signals import Listening, Signals
 MOST_USERS = 10_000
 """So many users are remembered by a process at most."""
 MOST_OF_A_USER = 64
-"""So many sessions at places are remembered of a user: those that will be true for longest."""
+"""So many sessions of topics are remembered of a user: those that will be true for longest."""
 _TOPIC = "presence"
 _ASK = b"[]"
 _TOGETHER = 6
@@ -38,7 +38,7 @@ _MOST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A session that is at a place."""
+    """A session that watches a topic."""
 
     session_id: UUID
     name: str | None
@@ -50,7 +50,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The last that was said of a session at a place."""
+    """The last that was said of a session and a topic."""
 
     present: Present
     """A session that has left is remembered in the state that is empty."""
@@ -61,7 +61,7 @@ class _Said:
 
 
 _Key = tuple[UUID, UUID]
-"""A place, and a session."""
+"""A topic, and a session."""
 
 
 class Presence:
@@ -86,29 +86,29 @@ class Presence:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def known(self, user_id: UUID, place: UUID, session_id: UUID) -> Present | None:
-        """What is remembered of a session at a place."""
+    def known(self, user_id: UUID, topic: UUID, session_id: UUID) -> Present | None:
+        """What is remembered of a session and a topic."""
         room = self._rooms.get(user_id)
-        said = room and room.said.get((place, session_id))
+        said = room and room.said.get((topic, session_id))
         return said.present if said else None
 
-    def tell(self, user_id: UUID, place: UUID, session_id: UUID, name: str | None, state: str, life: float) -> None:
+    def tell(self, user_id: UUID, topic: UUID, session_id: UUID, name: str | None, state: str, life: float) -> None:
         """A session is in a state for so many seconds, if it does not say otherwise. The empty state: it has left."""
         present = Present(session_id, name and name[:_MOST_NAME], state, datetime.datetime.now(datetime.UTC))
         with suppress(Overloaded):
             self._room(user_id)
-        told = _written([(place, present, time.time(), life)])
+        told = _written([(topic, present, time.time(), life)])
         self._signals.send(user_id, _TOPIC, seal(told, user_id.bytes, self._key))
 
-    async def watch(self, user_id: UUID, place: UUID) -> AsyncGenerator[list[Present], None]:
-        """Who is at a place: now, and at each change. Raises `Overloaded` when too many users are remembered."""
+    async def watch(self, user_id: UUID, topic: UUID) -> AsyncGenerator[list[Present], None]:
+        """Who watches a topic: now, and at each change. Raises `Overloaded` when too many users are remembered."""
         room = self._room(user_id)
         room.watchers += 1
         try:
             self._signals.send(user_id, _TOPIC, seal(_ASK, user_id.bytes, self._key))
             shown: list[Present] | None = None
             while True:
-                changed, present = room.changed, room.at(place)
+                changed, present = room.changed, room.at(topic)
                 if present != shown:
                     shown = present
                     yield present
@@ -140,9 +140,9 @@ class _Room:
         # From now on, and not only when the task has begun: somebody is about to speak.
         self.task = asyncio.create_task(self._listen(signals.listen(user_id, _TOPIC)))
 
-    def at(self, place: UUID) -> list[Present]:
-        """Who is at a place, in the order in which they came."""
-        found = (said.present for (where, _), said in self.said.items() if where == place and said.present.state)
+    def at(self, topic: UUID) -> list[Present]:
+        """Who watches a topic, in the order in which they came."""
+        found = (said.present for (where, _), said in self.said.items() if where == topic and said.present.state)
         return sorted(found, key=lambda present: (present.since, present.session_id))
 
     async def _listen(self, listening: Listening) -> None:
@@ -183,7 +183,7 @@ class _Room:
     def _repeat(self) -> None:
         """Say again what is known, with what is left of its life."""
         now = _clock()
-        known = ((place, said.present, said.origin, said.until - now) for (place, _), said in self.said.items())
+        known = ((topic, said.present, said.origin, said.until - now) for (topic, _), said in self.said.items())
         while some := list(islice(known, _TOGETHER)):
             self._signals.send(self._user_id, _TOPIC, seal(_written(some), self._user_id.bytes, self._key))
 
@@ -205,14 +205,14 @@ def _written(told: Iterable[tuple[UUID, Present, float, float]]) -> bytes:
     """The signal that says who is where, since when it was said, and for how many seconds it is true."""
     return orjson.dumps(
         [
-            (str(place), str(present.session_id), present.name, present.state, present.since, origin, life)
-            for place, present, origin, life in told
+            (str(topic), str(present.session_id), present.name, present.state, present.since, origin, life)
+            for topic, present, origin, life in told
         ]
     )
 
 
 def _read(told: bytes) -> Iterator[tuple[_Key, _Said]]:
-    for place, session, name, state, since, origin, life in orjson.loads(told):
-        key = UUID(place), UUID(session)
+    for topic, session, name, state, since, origin, life in orjson.loads(told):
+        key = UUID(topic), UUID(session)
         present = Present(key[1], name, state, datetime.datetime.fromisoformat(since))
         yield key, _Said(present, origin, _clock() + life)

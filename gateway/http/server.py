@@ -101,13 +101,13 @@ def make_app(
     return app
 
 
-def make_runner(app: web.Application, options: Options | None = None) -> Runner:
+def make_runner(app: web.Application, options: Options | None = None) -> AppRunner:
     """What serves the application, for `web.TCPSite` and its like; `cleanup()` stops it gracefully.
 
     A request whose client has gone is cancelled, so that it gives back what it holds.
     """
     options = options or Options()
-    return Runner(
+    return AppRunner(
         app,
         access_log=None,
         auto_decompress=False,
@@ -121,7 +121,7 @@ def make_runner(app: web.Application, options: Options | None = None) -> Runner:
     )
 
 
-class Runner(web.AppRunner):
+class AppRunner(web.AppRunner):
     """Serves the application, with plain requests answered before they get to it."""
 
     async def _make_server(self) -> web.Server:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.execution.subscribe import Together
-from gateway.feed.changes import Change, Place
+from gateway.feed.changes import Change, FeedCursor
 from gateway.feed.hub import Hub
 from gateway.schema.fields.event import event_of, occurrence
 
@@ -21,7 +21,7 @@ class Feed:
 
     __slots__ = ("_described", "_stream", "after", "cls", "hub", "user_id", "where")
 
-    def __init__(self, hub: Hub, cls: type, user_id: UUID, where: Mapping[str, str], after: Place | None) -> None:
+    def __init__(self, hub: Hub, cls: type, user_id: UUID, where: Mapping[str, str], after: FeedCursor | None) -> None:
         self.hub = hub
         self.cls = cls
         """The class of the events."""

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 
 from gateway.errors import Resync
 from gateway.execution.complete import Answer, failed
-from gateway.feed.changes import Place
+from gateway.feed.changes import FeedCursor
 from gateway.feed.hub import resync
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 from gateway.live.member import Ended, Member
-from gateway.live.run import Caller, Payload, Runner
+from gateway.live.run import Caller, EventRunner, Payload
 
 MOST_KEPT = 256
 """Answers that are kept for members who cannot take them."""
@@ -32,11 +32,11 @@ class Group:
     """Serves its members for as long as it has any."""
 
     def __init__(
-        self, feed: Feed, place: Place, runner: Runner, counts: Counts, retire: Callable[[Group], None]
+        self, feed: Feed, cursor: FeedCursor, runner: EventRunner, counts: Counts, retire: Callable[[Group], None]
     ) -> None:
-        """Begin behind a place that the hub's channel of the user knows. `retire` is called once nobody may join."""
-        self.epoch = place.epoch
-        self.version = place.version
+        """Begin behind a cursor that the hub's channel of the user knows. `retire` is called once nobody may join."""
+        self.epoch = cursor.epoch
+        self.version = cursor.version
         """Whoever is behind this has missed something."""
         self._runner = runner
         self._counts = counts
@@ -48,7 +48,7 @@ class Group:
         self._log_held = runner.unread.hold(feed.user_id)
         self._error: Exception | None = None
         self._last: Answer | None = None
-        self._following = feed.hub.following(feed.user_id, place)
+        self._reader = feed.hub.reader(feed.user_id, cursor)
         self._task = asyncio.create_task(self._run())
         counts.groups += 1
 
@@ -91,13 +91,13 @@ class Group:
         try:
             while self._has_members:
                 if not await self._serve():
-                    await self._following.moved()
+                    await self._reader.moved()
         except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
             self._end(error)
 
     async def _serve(self) -> bool:
         """Run what has come, and deliver it; False if nothing has. Apart, so that who waits holds none of it."""
-        changes = await self._following.read()
+        changes = await self._reader.read()
         if not changes:
             return False
         async with aclosing(self._runner.payloads(changes, self._caller)) as run:
@@ -105,7 +105,7 @@ class Group:
                 self._deliver(payloads)
                 if not self._has_members:
                     return True
-        self.version = self._following.place.version
+        self.version = self._reader.cursor.version
         return True
 
     def _caller(self) -> Caller:
@@ -187,8 +187,8 @@ class Group:
             self._log_held.take(0)
 
     def _stop(self) -> None:
-        if self._following.is_open:
-            self._following.close()
+        if self._reader.is_open:
+            self._reader.close()
             self._counts.groups -= 1
             self._task.cancel()
             self._retire(self)
@@ -205,4 +205,4 @@ class Group:
             raise member.failure
         if self._error is not None:
             # Whose feed cannot be continued is told from where.
-            raise Ended(self._last or failed(resync(member.place)))
+            raise Ended(self._last or failed(resync(member.cursor)))

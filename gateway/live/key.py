@@ -32,27 +32,27 @@ def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hasha
 
 def _variables(operation: Operation) -> object:
     """The values of the variables, but of those that only say where to begin. What is no JSON is shared by none."""
-    coerced, places = operation.variables.coerced, _only_places(operation.document)
+    coerced, cursors = operation.variables.coerced, _only_cursors(operation.document)
     try:
         # Decoded, because the encoder's bytes keep the room that it worked in: some kilobytes for each subscriber.
-        return orjson.dumps({name: value for name, value in coerced.items() if name not in places}).decode()
+        return orjson.dumps({name: value for name, value in coerced.items() if name not in cursors}).decode()
     except TypeError:
         return object()
 
 
-def _only_places(document: Document) -> set[str]:
+def _only_cursors(document: Document) -> set[str]:
     """The variables that stand nowhere but in the `after` of the root field."""
     definition = document.definition
-    places = {
+    cursors = {
         argument.value.name.value: argument
         for field in definition.selection_set.selections
         if isinstance(field, FieldNode)
         for argument in field.arguments or ()
         if argument.name.value == "after" and isinstance(argument.value, VariableNode)
     }
-    begun = set(map(id, places.values()))
+    begun = set(map(id, cursors.values()))
     elsewhere = set(_named((definition, *document.fragments.values()), begun))
-    return places.keys() - elsewhere
+    return cursors.keys() - elsewhere
 
 
 def _named(nodes: Iterable[Node], without: set[int]) -> Iterator[str]:

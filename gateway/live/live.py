@@ -21,14 +21,14 @@ from gateway.execution.complete import Answer, failed
 from gateway.execution.contexts import Contexts
 from gateway.execution.operation import Operation
 from gateway.execution.subscribe import respond
-from gateway.feed.changes import Place
-from gateway.feed.hub import Following
+from gateway.feed.changes import FeedCursor
+from gateway.feed.hub import FeedReader
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 from gateway.live.group import Group
 from gateway.live.key import key_of
 from gateway.live.member import Ended, Member
-from gateway.live.run import Caller, Payload, Runner
+from gateway.live.run import Caller, EventRunner, Payload
 from gateway.live.sink import Sink
 
 READY = "ready"
@@ -63,7 +63,7 @@ class Live:
         try:
             found = await self._begin(operation, caller, sink)
             if isinstance(found, Feed):
-                last = await self._follow(operation, caller, sink, found, _place(after) or found.after)
+                last = await self._follow(operation, caller, sink, found, _cursor(after) or found.after)
             else:
                 last = found
         except Ended as ended:
@@ -103,17 +103,17 @@ class Live:
         return None
 
     async def _follow(
-        self, operation: Operation, caller: Caller, sink: Sink, feed: Feed, place: Place | None
+        self, operation: Operation, caller: Caller, sink: Sink, feed: Feed, cursor: FeedCursor | None
     ) -> Answer | None:
         key, member = key_of(operation, feed, caller.identity()), None
         while True:
-            with closing(feed.hub.following(feed.user_id, place)) as following:
-                await _begun(following)
+            with closing(feed.hub.reader(feed.user_id, cursor)) as reader:
+                await _begun(reader)
                 if member is None:
-                    member = Member(sink, caller, following.place)
+                    member = Member(sink, caller, reader.cursor)
                     if operation.extensions.get(READY) is True:
                         await _tell_ready(member)
-                async with aclosing(self._missed(key, operation, feed, following, member)) as missed:
+                async with aclosing(self._missed(key, operation, feed, reader, member)) as missed:
                     async for payloads in missed:
                         self.counts.deliveries += len(payloads)
                         await member.take(payloads)
@@ -121,43 +121,43 @@ class Live:
                 group = self._group(key, operation, feed, member)
                 group.join(member)
             await group.carry(member)
-            place = member.place
+            cursor = member.cursor
 
     async def _missed(
-        self, key: Hashable, operation: Operation, feed: Feed, following: Following, member: Member
+        self, key: Hashable, operation: Operation, feed: Feed, reader: FeedReader, member: Member
     ) -> AsyncGenerator[list[Payload], None]:
         """What a member has missed, until it can join its group."""
-        runner = Runner(self._engine, self._contexts, operation, feed, self.counts)
+        runner = EventRunner(self._engine, self._contexts, operation, feed, self.counts)
         try:
-            while not self._may_join(key, following, member):
-                if changes := await following.read():
-                    member.check(following.channel, changes[0])
+            while not self._may_join(key, reader, member):
+                if changes := await reader.read():
+                    member.check(reader.channel, changes[0])
                     async with aclosing(runner.payloads(changes, lambda: member.caller)) as run:
                         async for payloads in run:
                             yield payloads
-                    member.version = following.place.version
+                    member.version = reader.cursor.version
                 else:
-                    await following.moved()
+                    await reader.moved()
         except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
             raise Ended(failed(error, operation.name)) from None
 
-    def _may_join(self, key: Hashable, following: Following, member: Member) -> bool:
+    def _may_join(self, key: Hashable, reader: FeedReader, member: Member) -> bool:
         group = self._groups.get(key)
         if group is None or group.epoch != member.epoch:
-            return following.has_all
+            return reader.has_all
         return member.version >= group.version
 
     def _group(self, key: Hashable, operation: Operation, feed: Feed, member: Member) -> Group:
         """The group that this member may join, begun if there is none."""
         group = self._groups.get(key)
         if group is None or group.epoch != member.epoch:
-            runner = Runner(self._engine, self._contexts, operation, feed, self.counts)
+            runner = EventRunner(self._engine, self._contexts, operation, feed, self.counts)
 
             def forget(ended: Group) -> None:
                 if self._groups.get(key) is ended:
                     del self._groups[key]
 
-            group = self._groups[key] = Group(feed, member.place, runner, self.counts, forget)
+            group = self._groups[key] = Group(feed, member.cursor, runner, self.counts, forget)
         return group
 
     @asynccontextmanager
@@ -172,23 +172,23 @@ class Live:
         self.counts.errors.update(error["extensions"]["code"] for error in answer.errors)
 
 
-def _place(after: str | None) -> Place | None:
+def _cursor(after: str | None) -> FeedCursor | None:
     try:
-        return None if after is None else Place.read(after, "Last-Event-ID")
+        return None if after is None else FeedCursor.read(after, "Last-Event-ID")
     except BadRequest as error:
         raise Ended(failed(error)) from None
 
 
-async def _begun(following: Following) -> None:
+async def _begun(reader: FeedReader) -> None:
     try:
-        await following.begin()
+        await reader.begin()
     except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
         raise Ended(failed(error)) from None
 
 
 async def _tell_ready(member: Member) -> None:
     """Say from where on nothing will be missed."""
-    cursor = str(member.place)
+    cursor = str(member.cursor)
     ready = orjson.dumps({"data": None, "extensions": {READY: {"cursor": cursor}}})
     if not member.sink.push(ready, cursor):
         await member.sink.drained()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gateway.errors import Resync
 from gateway.execution.complete import Answer
-from gateway.feed.changes import Change, Place
+from gateway.feed.changes import Change, FeedCursor
 from gateway.feed.hub import Channel
 from gateway.live.run import Caller, Payload
 from gateway.live.sink import Sink
@@ -32,11 +32,11 @@ class Member:
 
     __slots__ = ("caller", "epoch", "failure", "paused", "sink", "version", "was_live")
 
-    def __init__(self, sink: Sink, caller: Caller, place: Place) -> None:
+    def __init__(self, sink: Sink, caller: Caller, cursor: FeedCursor) -> None:
         self.sink = sink
         self.caller = caller
-        self.epoch = place.epoch
-        self.version = place.version
+        self.epoch = cursor.epoch
+        self.version = cursor.version
         self.was_live = False
         self.paused: asyncio.Future[None] | None = None
         """While a group pushes to it: done when its sink is full, or something has ended it."""
@@ -44,9 +44,9 @@ class Member:
         """What its sink raised when a group pushed to it."""
 
     @property
-    def place(self) -> Place:
-        """Its place in the feed."""
-        return Place(self.epoch, self.version)
+    def cursor(self) -> FeedCursor:
+        """Its cursor in the feed."""
+        return FeedCursor(self.epoch, self.version)
 
     def pause(self) -> None:
         """Wake its task, which knows how to go on."""
@@ -70,5 +70,5 @@ class Member:
         if self.was_live and (late or channel.head.version - self.version > MOST_BEHIND):
             raise Resync(
                 "This subscription has fallen too far behind. Read the state anew and subscribe from its feedCursor.",
-                cursor=str(self.place),
+                cursor=str(self.cursor),
             )

@@ -49,7 +49,7 @@ class Payload(NamedTuple):
     """The answer, encoded."""
 
 
-class Runner:
+class EventRunner:
     """Runs one operation on the changes of one feed, for whoever it is told."""
 
     def __init__(self, engine: Engine, contexts: Contexts, operation: Operation, feed: Feed, counts: Counts) -> None:

@@ -62,8 +62,8 @@ def refuse_undescribed(schema: GraphQLSchema) -> None:
     """Raise `WrongDeclaration` naming everything in the API that has no description."""
     _refuse(
         [
-            f"{place} has no description. Write a docstring under it, or give it a `description`."
-            for place, element in elements(schema)
+            f"{where} has no description. Write a docstring under it, or give it a `description`."
+            for where, element in elements(schema)
             if not element.description
         ]
     )

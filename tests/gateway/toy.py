@@ -22,7 +22,7 @@ from gateway.http.clock import Clock
 from gateway.http.options import Options
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
-from gateway.http.server import Runner, make_app, make_runner
+from gateway.http.server import AppRunner, make_app, make_runner
 
 SDL = """
     scalar JSON
@@ -335,7 +335,7 @@ class Served:
     tokens: Tokens
     sockets: SocketRegistry
     admission: Admission
-    runner: Runner
+    runner: AppRunner
     engine: Engine
 
 

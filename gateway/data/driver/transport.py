@@ -64,12 +64,12 @@ class JoiningTransport:
 
 def _each_with(before: Iterator[bytes], messages: bytes) -> Iterator[bytes]:
     """The messages of the client, with one of these before each that binds a statement."""
-    place = 0
-    while place < len(messages):
-        kind, length = _MESSAGE.unpack_from(messages, place)
+    offset = 0
+    while offset < len(messages):
+        kind, length = _MESSAGE.unpack_from(messages, offset)
         if kind == b"B":
             yield next(before)
-        yield messages[place : (place := place + 1 + length)]
+        yield messages[offset : (offset := offset + 1 + length)]
 
 
 class JoiningLoop:

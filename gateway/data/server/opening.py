@@ -50,7 +50,7 @@ class OpenDatabase:
     embedded: EmbeddedDatabase | None = None
 
     def __repr__(self) -> str:
-        return f"OpenDatabase({place(self.runtime_url)!r})"
+        return f"OpenDatabase({address(self.runtime_url)!r})"
 
 
 @asynccontextmanager
@@ -134,7 +134,7 @@ async def check(database: OpenDatabase) -> None:
 
 
 async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> list[Migration]:
-    where = place(database.runtime_url)
+    where = address(database.runtime_url)
     try:
         return await pending(connection)
     except asyncpg.UndefinedTableError as error:
@@ -172,22 +172,22 @@ def _reaching(url: str, advice: str = CHECK_OWNER) -> Iterator[None]:
     try:
         yield
     except asyncpg.TargetServerAttributeNotMatched as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} takes no writes: it is a standby, or read-only.") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} takes no writes: it is a standby, or read-only.") from error
     except (*LOST, asyncpg.InterfaceError) as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {error or 'timed out'}") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} does not answer: {error or 'timed out'}") from error
     except asyncpg.InvalidCatalogNameError as error:
-        raise Unreachable(f"PostgreSQL at {place(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
+        raise Unreachable(f"PostgreSQL at {address(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {advice}") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} does not let us in: {_said(error)}. {advice}") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Unreachable(f"PostgreSQL at {place(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
 
 
 def _said(error: asyncpg.PostgresError) -> str:
     return str(error).splitlines()[0]
 
 
-def place(url: str) -> str:
+def address(url: str) -> str:
     """Where `url` points and as whom, without its password."""
     each = [urlsplit(host) for host in hosts(url)]
     parts = each[0]

@@ -32,7 +32,7 @@ class EmbeddedDatabaseError(Refusal):
 
 
 def installation(account: Account | None = None) -> Path:
-    """The directory of PostgreSQL's programs and libraries, in a place that `account` can reach.
+    """The directory of PostgreSQL's programs and libraries, in a directory that `account` can reach.
 
     An account that root borrows may not get to where Parley is installed: below root's home, for one. For such a one
     there is a copy.
@@ -78,8 +78,8 @@ def _copied(directory: Path) -> Path:
     """A copy that everybody may read and run, made at first use. The libraries lie beside the package."""
     package = directory.parent
     copy = COPIES / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
-    place = copy / package.name / directory.name
-    if not place.exists():
+    target = copy / package.name / directory.name
+    if not target.exists():
         try:
             COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(dir=COPIES))
@@ -94,7 +94,7 @@ def _copied(directory: Path) -> Path:
                 f"PostgreSQL does not run as root, other accounts cannot run what is in {directory}, and it cannot be "
                 f"copied to {COPIES}: {error.strerror}. Install Parley where others may read it, such as /opt/parley."
             ) from error
-    return place
+    return target
 
 
 def _open_to_all(directory: Path) -> None:

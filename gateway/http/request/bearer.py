@@ -41,10 +41,10 @@ def _token_of(authorization: str) -> str:
 def token_in(params: Mapping[str, Any]) -> str | None:
     """The token in a websocket's connection parameters, wherever the client libraries put it."""
     headers = params.get("headers")
-    for place in (params, headers if isinstance(headers, dict) else {}):
+    for holder in (params, headers if isinstance(headers, dict) else {}):
         for name in ("Authorization", "authorization"):
-            if place.get(name) is not None:
-                return bearer_token(place[name])
+            if holder.get(name) is not None:
+                return bearer_token(holder[name])
     token = params.get("accessToken")
     if token is not None and not isinstance(token, str):
         raise Unauthenticated("The accessToken must be a string.")

@@ -43,7 +43,7 @@ class Cap:
     """Over HTTP: 429 where the caller holds too much, 503 where everybody together does."""
 
 
-Place = tuple[Cap, Hashable]
+Claim = tuple[Cap, Hashable]
 """One that counts towards a cap of this holder; None stands for the process."""
 
 
@@ -81,7 +81,7 @@ class Admission:
         self._subscriptions_of_user = Cap(
             "subscriptions_per_user", options.max_subscriptions_per_user, "subscriptions may be of one user", 429
         )
-        self._held: Counter[Place] = Counter()
+        self._held: Counter[Claim] = Counter()
         self._logged: dict[Cap, float] = {}
         self.refused: Counter[str] = Counter()
         """How often each cap kept somebody out, by its name."""
@@ -102,38 +102,38 @@ class Admission:
         try:
             yield seat
         finally:
-            self._give(*everybody, *seat.places)
+            self._give(*everybody, *seat.claims)
 
     def move(self, seat: Seat, user_id: UUID) -> None:
         """Make a seat one of a user's. Raises `NoRoom`."""
         own = ((self._of_user, user_id),)
         self._take(*own)
-        self._give(*seat.places)
-        seat.places, seat.user_id = own, user_id
+        self._give(*seat.claims)
+        seat.claims, seat.user_id = own, user_id
 
     @contextmanager
     def subscription(self, user_id: UUID | None) -> Iterator[None]:
         """Count a subscription for as long as this lasts. Raises `NoRoom`."""
-        places: tuple[Place, ...] = ((self._subscriptions, None),)
+        claims: tuple[Claim, ...] = ((self._subscriptions, None),)
         if user_id is not None:
-            places += ((self._subscriptions_of_user, user_id),)
-        self._take(*places)
+            claims += ((self._subscriptions_of_user, user_id),)
+        self._take(*claims)
         try:
             yield
         finally:
-            self._give(*places)
+            self._give(*claims)
 
-    def _take(self, *places: Place) -> None:
-        for cap, holder in places:
+    def _take(self, *claims: Claim) -> None:
+        for cap, holder in claims:
             if self._held[cap, holder] >= cap.most:
                 self.refuse(cap)
-        self._held.update(places)
+        self._held.update(claims)
 
-    def _give(self, *places: Place) -> None:
-        for place in places:
-            self._held[place] -= 1
-            if not self._held[place]:
-                del self._held[place]
+    def _give(self, *claims: Claim) -> None:
+        for claim in claims:
+            self._held[claim] -= 1
+            if not self._held[claim]:
+                del self._held[claim]
 
     def refuse(self, cap: Cap) -> NoReturn:
         """Count and log that a cap was reached. Raises `NoRoom`."""
@@ -147,13 +147,13 @@ class Admission:
 
 
 class Seat:
-    """The place of one socket or stream among all."""
+    """The seat of one socket or stream among all."""
 
-    __slots__ = ("_admission", "places", "user_id")
+    __slots__ = ("_admission", "claims", "user_id")
 
-    def __init__(self, admission: Admission, places: tuple[Place, ...]) -> None:
+    def __init__(self, admission: Admission, claims: tuple[Claim, ...]) -> None:
         self._admission = admission
-        self.places = places
+        self.claims = claims
         self.user_id: UUID | None = None
 
     def sign_in(self, user_id: UUID) -> None:

@@ -92,8 +92,8 @@ class EventStream:
 
         Raises `ConnectionError` when it is closed, and `SocketClosedError` when the user leaves too much unread.
         """
-        place = b"" if cursor is None else b"id: %b\n" % cursor.encode()
-        return self._write(b"event: next\n%bdata: %b\n\n" % (place, payload))
+        id_line = b"" if cursor is None else b"id: %b\n" % cursor.encode()
+        return self._write(b"event: next\n%bdata: %b\n\n" % (id_line, payload))
 
     async def drained(self) -> None:
         """Wait for room. Raises `SocketClosedError` when it takes too long."""

@@ -73,7 +73,7 @@ def _around(*, after: bool) -> PerPage:
     def batch(page: Page) -> Beyond | None:
         request = page.request
         is_near = request.backward is not after
-        return None if is_near or request.place is None else Beyond(page.source, request)
+        return None if is_near or request.position is None else Beyond(page.source, request)
 
     def known(page: Page, found: PageRows) -> bool:
         return found.more and page.request.backward is not after
@@ -93,11 +93,11 @@ def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> Pa
     order = _order(link.order or entity.order, arguments.get("order_by"))
     columns = entity.total_order(order, through=link.through is not None)
     argument = "before" if backward else "after"
-    place = None
+    position = None
     if (text := arguments.get(argument)) is not None:
-        place = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
+        position = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
     tests, values = conditions(entity, arguments.get("filter"))
-    return PageRequest(size, order, columns, order.startswith("-"), backward, place, tests, values)
+    return PageRequest(size, order, columns, order.startswith("-"), backward, position, tests, values)
 
 
 def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:

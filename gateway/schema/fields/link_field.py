@@ -27,7 +27,7 @@ _ARGUMENTS: dict[str, tuple[Any, str]] = {
 def link_field(link: Link, types: Mapping[str, type], description: str | None) -> Any:
     """The field that follows a link. Raises `KeyError` when its target is no known type."""
     target = types[link.target]
-    follows = Following(link, entity_of(target))
+    follows = LinkTarget(link, entity_of(target))
     returns: Any = target
     arguments: Mapping[str, Any] = {}
     match link.shape:
@@ -42,7 +42,7 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Following:
+class LinkTarget:
     """A link and the entity it leads to."""
 
     link: Link
@@ -85,7 +85,7 @@ class Following:
         return Page(source, request, columns, entity.record)
 
 
-def _follow(follows: Following) -> Callable[..., Any]:
+def _follow(follows: LinkTarget) -> Callable[..., Any]:
     async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
         key = getattr(root, follows.key)
         if key is None:

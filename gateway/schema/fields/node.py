@@ -49,8 +49,8 @@ def _nodes(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
 
 async def _find(info: Any, by_table: Mapping[str, Entity], ids: list[UUID]) -> list[Any]:
     context = info.context
-    places = await context.tenant.fetch(statements.which_table(tuple(by_table)), ids)
-    entities = {place["id"]: by_table[place["entity"]] for place in places}
+    rows = await context.tenant.fetch(statements.which_table(tuple(by_table)), ids)
+    entities = {row["id"]: by_table[row["entity"]] for row in rows}
     return await asyncio.gather(*(_load(info, entities.get(id), id) for id in ids))
 
 

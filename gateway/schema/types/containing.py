@@ -44,7 +44,7 @@ def pattern(text: str, name: str) -> str:
         return ""
     *others, last = [piece for part in _joined(clusters) for piece in _pieces(part)]
     end = _end(clusters[-1])
-    parts = [_spelled(part, is_first=not place) for place, part in enumerate(others)]
+    parts = [_spelled(part, is_first=index == 0) for index, part in enumerate(others)]
     return "".join([*parts, _spelled(last, is_first=not others, is_last=True, end=end)])
 
 
@@ -115,8 +115,8 @@ def _joined(clusters: Iterable[str]) -> Iterator[str]:
 
 
 def _pieces(part: str) -> Iterator[str]:
-    for place in range(0, len(part), _MOST_TOGETHER):
-        yield part[place : place + _MOST_TOGETHER]
+    for start in range(0, len(part), _MOST_TOGETHER):
+        yield part[start : start + _MOST_TOGETHER]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -113,7 +113,7 @@ async def test_children_are_found_through_another_table(tree: Tree) -> None:
         (page(2), {0: ([0, 1], True), 2: ([20], False), 3: ([30, 31], True)}),
         (page(3), {0: ([0, 1, 2], False), 2: ([20], False), 3: ([30, 31, 32], True)}),
         (page(2, backward=True), {0: ([1, 2], True), 2: ([20], False), 3: ([33, 34], True)}),
-        (page(3, place=(1,)), {0: ([2], False), 2: ([20], False), 3: ([30, 31, 32], True)}),
+        (page(3, position=(1,)), {0: ([2], False), 2: ([20], False), 3: ([30, 31, 32], True)}),
         (
             page(9, conditions=(Condition("seq", "> {}"), Condition("seq", "< {}")), values=(0, 32)),
             {0: ([1, 2], False), 2: ([20], False), 3: ([30, 31], False)},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from gateway.feed.changes import Change, Place
+from gateway.feed.changes import Change, FeedCursor
 from gateway.feed.hub import Hub
 
 _APPEND = """
@@ -22,7 +22,7 @@ FROM moved, generate_series(moved.version - $2 + 1, moved.version) AS number
 """
 
 
-async def followed(hub: Hub, user_id: uuid.UUID, after: Place | None) -> AsyncGenerator[Change, None]:
+async def followed(hub: Hub, user_id: uuid.UUID, after: FeedCursor | None) -> AsyncGenerator[Change, None]:
     """What a follower hears, change by change."""
     async with aclosing(hub.follow(user_id, after)) as together:
         async for changes in together:

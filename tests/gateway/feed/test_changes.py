@@ -9,17 +9,17 @@ import pytest
 
 from gateway.data.pool import Pool
 from gateway.errors import BadRequest
-from gateway.feed.changes import MOST_CHANGES, Place, read_waiting
+from gateway.feed.changes import MOST_CHANGES, FeedCursor, read_waiting
 from tests.gateway.feed.feeds import Feed
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    assert Place.read("3.14") == Place(epoch=3, version=14)
-    assert str(Place(3, 14)) == "3.14"
+    assert FeedCursor.read("3.14") == FeedCursor(epoch=3, version=14)
+    assert str(FeedCursor(3, 14)) == "3.14"
 
 
 def test_places_go_up_by_epoch_then_by_version() -> None:
-    assert Place(1, 9) < Place(1, 10) < Place(2, 0)
+    assert FeedCursor(1, 9) < FeedCursor(1, 10) < FeedCursor(2, 0)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_places_go_up_by_epoch_then_by_version() -> None:
 )
 def test_what_is_no_cursor_is_refused_by_the_arguments_name(cursor: str) -> None:
     with pytest.raises(BadRequest, match=r"^after: "):
-        Place.read(cursor)
+        FeedCursor.read(cursor)
 
 
 async def test_each_user_gets_what_follows_the_users_own_place(pool: Pool, superuser: asyncpg.Connection) -> None:

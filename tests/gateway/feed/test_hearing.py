@@ -17,7 +17,7 @@ from gateway.broker.protocol import Broker
 from gateway.data.pool import Pool
 from gateway.feed import changes
 from gateway.feed import hub as hub_module
-from gateway.feed.changes import Place
+from gateway.feed.changes import FeedCursor
 from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
 from gateway.feed.signals import Signals
@@ -42,7 +42,7 @@ async def test_what_one_process_commits_the_followers_of_another_get(
     async with (
         process(pool, here, poll_seconds=NEVER) as writes,
         process(pool, there, poll_seconds=NEVER) as hub,
-        aclosing(followed(hub, feed.user_id, Place(1, 0))) as events,
+        aclosing(followed(hub, feed.user_id, FeedCursor(1, 0))) as events,
     ):
         for version in range(1, 11):
             await feed.append()
@@ -57,7 +57,7 @@ async def test_what_was_written_while_a_process_heard_nothing_reaches_its_follow
     monkeypatch.setattr(remote, "RECONNECT_SECONDS", 0)
     async with (
         process(pool, postgres_broker(database.runtime_url), poll_seconds=NEVER) as hub,
-        aclosing(followed(hub, feed.user_id, Place(1, 0))) as events,
+        aclosing(followed(hub, feed.user_id, FeedCursor(1, 0))) as events,
     ):
         for version in range(1, 11):
             await feed.append()  # nobody is told, and the new line may be open before another statement is sent
@@ -69,7 +69,7 @@ async def test_what_was_written_while_a_process_heard_nothing_reaches_its_follow
 async def test_without_a_broker_the_clock_finds_what_others_write(pool: Pool, feed: Feed) -> None:
     async with (
         process(pool, ProcessBroker(), poll_seconds=0.05) as hub,
-        aclosing(followed(hub, feed.user_id, Place(1, 0))) as events,
+        aclosing(followed(hub, feed.user_id, FeedCursor(1, 0))) as events,
     ):
         for version in range(1, 4):
             await feed.append()
@@ -102,9 +102,9 @@ async def test_a_user_is_watched_before_the_first_read_and_until_the_last_follow
     monkeypatch.setattr(hub_module, "read_waiting", told)
     await feed.append(2)
     async with Hub(pool, broker, poll_seconds=NEVER) as hub:
-        async with aclosing(followed(hub, feed.user_id, Place(1, 0))) as one:
+        async with aclosing(followed(hub, feed.user_id, FeedCursor(1, 0))) as one:
             await anext(one)
-            async with aclosing(followed(hub, feed.user_id, Place(1, 1))) as two:
+            async with aclosing(followed(hub, feed.user_id, FeedCursor(1, 1))) as two:
                 await anext(two)
             assert broker.asked[:2] == ["watch", "read"]
             assert "unwatch" not in broker.asked

@@ -17,11 +17,11 @@ from gateway.data.pool import Pool
 from gateway.errors import Resync, Unavailable
 from gateway.feed import changes
 from gateway.feed import hub as hub_module
-from gateway.feed.changes import Change, Place, Reading
+from gateway.feed.changes import Change, FeedCursor, Reading
 from gateway.feed.hub import Hub
 from tests.gateway.feed.feeds import Feed, followed
 
-BEGINNING = Place(1, 0)
+BEGINNING = FeedCursor(1, 0)
 NEVER = 3600.0
 
 Read = Callable[[Pool, Mapping[UUID, int]], Awaitable[dict[UUID, Reading]]]
@@ -91,21 +91,21 @@ async def test_what_is_committed_while_a_follower_registers_is_not_missed(hub: H
         hub.committed(feed.user_id)
 
     for count in range(200):
-        async with aclosing(followed(hub, feed.user_id, Place(1, count))) as events:
+        async with aclosing(followed(hub, feed.user_id, FeedCursor(1, count))) as events:
             taken, _ = await asyncio.gather(take(events, 1), commit())
             assert taken == [count + 1]
 
 
-@pytest.mark.parametrize("place", [Place(1, 11), Place(2, 1), Place(1, 2), Place(0, 5)])
+@pytest.mark.parametrize("cursor", [FeedCursor(1, 11), FeedCursor(2, 1), FeedCursor(1, 2), FeedCursor(0, 5)])
 async def test_a_place_in_the_future_of_another_epoch_or_no_longer_kept_is_refused(
-    hub: Hub, feed: Feed, place: Place
+    hub: Hub, feed: Feed, cursor: FeedCursor
 ) -> None:
     await feed.append(10)
     await feed.prune(3)
     with pytest.raises(Resync) as refused:
-        await take(followed(hub, feed.user_id, place), 1)
-    assert refused.value.extensions["cursor"] == str(place)
-    assert await take(followed(hub, feed.user_id, Place(1, 3)), 7) == list(range(4, 11))
+        await take(followed(hub, feed.user_id, cursor), 1)
+    assert refused.value.extensions["cursor"] == str(cursor)
+    assert await take(followed(hub, feed.user_id, FeedCursor(1, 3)), 7) == list(range(4, 11))
 
 
 async def test_an_epoch_that_is_raised_ends_those_who_follow(hub: Hub, feed: Feed) -> None:
@@ -151,7 +151,7 @@ async def test_each_of_many_users_gets_their_own(
     for feed in feeds:
         await feed.begin()
         await feed.append(3)
-    streams = [followed(hub, feed.user_id, Place(1, number % 3)) for number, feed in enumerate(feeds)]
+    streams = [followed(hub, feed.user_id, FeedCursor(1, number % 3)) for number, feed in enumerate(feeds)]
     found = await asyncio.gather(*(take(each, 3 - number % 3) for number, each in enumerate(streams)))
     assert found == [list(range(1 + number % 3, 4)) for number in range(5)]
     for each in streams:

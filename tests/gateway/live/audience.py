@@ -18,7 +18,7 @@ from gateway.execution import Engine
 from gateway.execution.complete import Answer
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.request import OperationRequest
-from gateway.feed.changes import Place
+from gateway.feed.changes import FeedCursor
 from gateway.feed.hub import Hub
 from gateway.live.feed import Feed
 from gateway.live.live import Live
@@ -140,8 +140,8 @@ class Audience:
         return schema
 
     def _source(self, _root: Any, info: Any, after: str | None = None) -> Feed:
-        place = None if after is None else Place.read(after)
-        return Feed(self.hub, Added, info.context.identity.user_id, {}, place)
+        cursor = None if after is None else FeedCursor.read(after)
+        return Feed(self.hub, Added, info.context.identity.user_id, {}, cursor)
 
     def _event(self, event: Any, _info: Any, **_: Any) -> Any:
         if self.errors:

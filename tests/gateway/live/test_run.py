@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import Overloaded
 from gateway.live.counts import Counts
-from gateway.live.run import Caller, Runner
+from gateway.live.run import Caller, EventRunner
 
 pytestmark = pytest.mark.asyncio
 
@@ -45,7 +45,7 @@ async def test_error_that_is_tried_again_holds_nothing_of_what_was_read() -> Non
     engine = Engine()
     contexts = SimpleNamespace(open=lambda *arguments: Context())
     feed = SimpleNamespace(event=lambda change: change)
-    runner = Runner(cast("Any", engine), cast("Any", contexts), cast("Any", None), cast("Any", feed), Counts())
+    runner = EventRunner(cast("Any", engine), cast("Any", contexts), cast("Any", None), cast("Any", feed), Counts())
     gc.disable()
     try:
         ran = await runner._run([], Caller(lambda: None, cast("Any", None)))

@@ -17,9 +17,9 @@ from gateway.data.server.opening import (
     Behind,
     OpenDatabase,
     Unreachable,
+    address,
     bring_up_to_date,
     open_database,
-    place,
     reached_database,
 )
 from gateway.data.setup.guard import UnsafeDatabase
@@ -166,8 +166,8 @@ async def test_migrating_without_a_role_that_may_is_a_question_of_settings(datab
 
 
 def test_place_of_several_hosts_is_all_of_them() -> None:
-    assert place("postgresql://app:secret@one:1,[::2]:2/parley") == "one:1,[::2]:2/parley (role app)"
+    assert address("postgresql://app:secret@one:1,[::2]:2/parley") == "one:1,[::2]:2/parley (role app)"
 
 
 def test_place_of_a_socket_is_its_directory() -> None:
-    assert place("postgresql://app@/parley?host=/run/db&port=5432") == "/run/db/parley (role app)"
+    assert address("postgresql://app@/parley?host=/run/db&port=5432") == "/run/db/parley (role app)"

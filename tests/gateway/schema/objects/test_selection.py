@@ -14,7 +14,7 @@ async def _columns(user: Client, table: str, operation: str, **variables: Any) -
     """The columns that an operation selects from a table, of all its statements."""
     user.statements.texts.clear()
     await user.data(operation, **variables)
-    selects = rf"SELECT (?:1 AS link_place, )?(t\.[^*]*?)\nFROM {table} AS t\n"
+    selects = rf"SELECT (?:1 AS link_ordinal, )?(t\.[^*]*?)\nFROM {table} AS t\n"
     lists = [re.search(selects, text, re.DOTALL) for text in user.statements.texts]
     found = [set(re.findall(r"t\.(\w+)", match[1])) for match in lists if match]
     assert found, "\n\n".join(user.statements.texts)
