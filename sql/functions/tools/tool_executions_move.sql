@@ -1,9 +1,3 @@
--- An execution may take longer than the 24 days whose milliseconds an integer holds, and its times never go back, even if
--- the clock does.
---
--- Rewrites `tool_executions`, which is locked meanwhile.
-ALTER TABLE tool_executions ALTER COLUMN execution_time_ms TYPE bigint;
-
 CREATE OR REPLACE FUNCTION tool_executions_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

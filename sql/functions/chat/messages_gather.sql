@@ -1,0 +1,32 @@
+-- However a message ends, what has grown goes into its row, and its lease goes. One that is deleted while it grows is
+-- cancelled by that. One whose text is replaced while it grows shows that somebody works on it.
+CREATE OR REPLACE FUNCTION messages_gather() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    IF NEW.deleted_at IS NOT NULL AND NEW.status = 'streaming' THEN
+        NEW.status := 'cancelled';
+    END IF;
+    -- Waits for an append that is under way, so that what follows sees all of it.
+    PERFORM FROM message_growths AS g
+    WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id
+    FOR UPDATE;
+    IF FOUND THEN
+        IF NEW.content <> OLD.content THEN
+            RAISE check_violation USING CONSTRAINT = 'messages_content_growing', TABLE = 'messages',
+                MESSAGE = 'this message grows by what is appended: its content can be changed when it has ended';
+        END IF;
+        IF NEW.status <> 'streaming' THEN
+            NEW.content := content_so_far(OLD);
+            DELETE FROM message_growths AS g WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id;
+        END IF;
+    END IF;
+    IF NEW.status = 'streaming' THEN
+        UPDATE leases AS l SET until = clock_timestamp() + l.length
+        WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id AND l.kind = 'messages';
+    ELSE
+        DELETE FROM leases AS l WHERE l.user_id = OLD.user_id AND l.work_id = OLD.id AND l.kind = 'messages';
+    END IF;
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,61 @@
+-- Gives a new table what every table of users' rows has. The table brings `user_id uuid`, `id uuid DEFAULT uuid7()` and
+-- its own columns. It gets
+--
+-- * the columns created_at, updated_at, deleted_at, version and request_hash, but for those that it has and those `without`
+--   which it is to be;
+-- * the primary key (user_id, id);
+-- * forced row-level security, and `privileges` for the role that serves requests;
+-- * the triggers that lock the feed and append each change to it; `carry` names the columns whose values go into
+--   `changes.data`: those that subscribers filter by;
+-- * the trigger that keeps its links (see keep_links), where it has foreign keys already.
+--
+-- The row trigger runs BEFORE, and stamps a version even for an insert that ON CONFLICT then drops: do not use
+-- ON CONFLICT on these tables; let the unique violation roll the version back.
+CREATE OR REPLACE FUNCTION tenant_table(
+    table_name text, carry text[] DEFAULT '{}', without text[] DEFAULT '{}',
+    privileges text DEFAULT 'SELECT, INSERT, UPDATE'
+) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM add_usual_columns(table_name, without);
+    PERFORM secure_rows(table_name);
+    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    PERFORM feed_function(table_name, carry);
+    EXECUTE format(
+        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM keep_links(table_name);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION add_usual_columns(table_name text, without text[]) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    usual text[];
+BEGIN
+    FOREACH usual SLICE 1 IN ARRAY ARRAY[
+        ['created_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
+        ['updated_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
+        ['deleted_at', 'timestamptz'],
+        ['version', 'bigint NOT NULL'],
+        -- Tells a create that a client sends again from another one with the same id. The row cannot: what the request
+        -- left out is unknown, and the row may have changed since.
+        ['request_hash', 'bigint']
+    ] LOOP
+        CONTINUE WHEN usual[1] = ANY (without) OR EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = usual[1]);
+        EXECUTE format('ALTER TABLE %I ADD COLUMN %I %s', table_name, usual[1], usual[2]);
+        IF usual[1] = 'request_hash' THEN
+            EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
+                'Hash of the values in the request that created the row; null if the request named no id.');
+        END IF;
+    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = table_name::regclass AND contype = 'p') THEN
+        EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
+    END IF;
+END
+$$;
