@@ -75,4 +75,4 @@ def test_a_file_has_the_name_of_its_first_function() -> None:
 
 def test_no_migration_makes_a_function() -> None:
     for path in sorted((SCHEMA.parent / "migrations").glob("*.sql")):
-        assert not re.search(r"CREATE (OR REPLACE )?FUNCTION", path.read_text(encoding="utf-8")), f"{path.name}: move it"
+        assert not re.search(r"CREATE (OR REPLACE )?FUNCTION", path.read_text(encoding="utf-8")), path.name

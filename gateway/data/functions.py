@@ -21,7 +21,7 @@ VERSION = importlib.metadata.version("parley")
 
 @dataclass(frozen=True, slots=True)
 class FunctionFile:
-    """A file of `CREATE OR REPLACE FUNCTION`, and of the rights to what it makes. `name` is its path, without `.sql`."""
+    """A file that makes functions and grants the rights to them. `name` is its path, without `.sql`."""
 
     name: str
     text: str

@@ -22,9 +22,9 @@ STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|.)+?(?:;[ \t]*(?=\n|$)|$)", re.DO
 
 
 FROM_BEFORE = (
-    "The database was made by a version before 0.1.0, whose migrations have been rewritten since: it cannot be brought up "
-    "to date. Serve it with the version that made it, or begin with an empty one: set PARLEY_DATA_DIR to a new directory, "
-    "or name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
+    "The database was made by a version before 0.1.0, whose migrations have been rewritten since: it cannot be brought "
+    "up to date. Serve it with the version that made it, or begin with an empty one: set PARLEY_DATA_DIR to a new "
+    "directory, or name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
 )
 """From 0.1.0 on, no migration changes its name."""
 
