@@ -1,6 +1,6 @@
 -- Users, the directory that finds them at sign-in, and their sessions.
 
--- A user owns itself: `id` equals `user_id`, so users take the same fences and links as every other table.
+-- A user owns itself: `id` equals `user_id`, so that users have the same policies and links as every other table.
 CREATE TABLE users (
     user_id uuid CONSTRAINT users_user_id_key UNIQUE,
     id uuid CONSTRAINT users_id_self CHECK (id = user_id),
@@ -31,8 +31,8 @@ FROM (VALUES
 ) AS r (name, condition, reason);
 
 
--- Finds a user before the tenant is known. Not a tenant's table: the runtime role reaches it through login_find(),
--- login_create() and login_rehash() alone, and on a sharded server it is the one table that every node holds.
+-- Finds a user before the tenant is known, so it is no tenant's table. The runtime role reaches it only through login_find(),
+-- login_create() and login_rehash(). On a sharded server, it is the one table that every node holds.
 CREATE TABLE logins (
     email text PRIMARY KEY,
     username text CONSTRAINT logins_username_key UNIQUE,
@@ -73,8 +73,8 @@ FROM (VALUES
 CREATE INDEX sessions_by_last_used ON sessions (user_id, last_used_at, id);
 
 
--- Ids of sessions that ended early: what each gateway process polls to refuse their access tokens. It holds nothing that
--- tells whose they are, and a row is of no use once the last access token of the session has expired.
+-- Ids of sessions that ended early. Each gateway process polls them, to refuse the access tokens of these sessions. Nothing
+-- here tells whose they are.
 CREATE TABLE revocations (
     session_id uuid PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp()

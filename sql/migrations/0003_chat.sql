@@ -1,10 +1,10 @@
 -- Conversations and their messages.
 --
--- To add a message is what Parley does most, so both tables depart from tenant_table() where that saves work:
--- messages_enter() writes the conversation's sums and tells the feed of both rows at once, one trigger evaluates the rules
--- of each table (rules_at_once), and another message of the conversation that was active last changes no indexed column.
+-- Adding messages is what Parley does most, so both tables depart from what tenant_table() makes where that saves work:
+-- messages_enter() updates the conversation and appends both changes to the feed, one trigger evaluates all rules of a
+-- table, and a further message in the conversation that was active last changes no indexed column.
 
--- 15 % of each page are left free, so that the next version of a row fits beside it.
+-- Some of each page stays free for the next versions of its rows.
 CREATE TABLE conversations (
     user_id uuid REFERENCES users (user_id),
     id uuid DEFAULT uuid7(),
@@ -66,29 +66,28 @@ FROM (VALUES
 CREATE INDEX conversations_latest ON conversations (user_id, active_since, id) WHERE deleted_at IS NULL;
 CREATE INDEX conversations_latest_pinned ON conversations (user_id, active_since, id)
     WHERE is_pinned AND deleted_at IS NULL;
--- A conversation has no entry here unless it lies in a folder.
+-- Without the conversations that are in no folder: a write to those need not touch this index.
 CREATE INDEX conversations_latest_in_folder ON conversations (user_id, folder, active_since, id)
     WHERE folder IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id) WHERE deleted_at IS NULL;
 
--- For the triggers, which write one row at a time. Put as an equation, the planner would prove it before it reads anything,
--- which pays where many rows are read, and here costs more than the row.
+-- For the triggers, which write one row at a time. An equation would be evaluated by the planner beforehand. That pays where
+-- many rows are read, but costs more than reading one.
 ALTER POLICY tenant ON conversations TO parley_runtime;
 CREATE POLICY tenant_of_trigger ON conversations TO parley_owner USING (user_id IS NOT DISTINCT FROM tenant());
 
--- A new conversation is the one active last.
 CREATE TRIGGER enter BEFORE INSERT ON conversations FOR EACH ROW EXECUTE FUNCTION conversations_enter();
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON conversations
     FOR EACH ROW EXECUTE FUNCTION conversations_change();
--- The key of a conversation with messages stays: see messages_conversation_id_exists.
+-- They stand for the foreign key of messages, which is not enforced: see the end of this file.
 CREATE TRIGGER leave AFTER DELETE ON conversations FOR EACH ROW EXECUTE FUNCTION conversations_leave();
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON conversations
     FOR EACH ROW WHEN ((OLD.user_id, OLD.id) <> (NEW.user_id, NEW.id)) EXECUTE FUNCTION conversations_leave();
--- A new message writes these columns, and tells the feed by itself. Clients write request_hash once, in a new row.
+-- messages_enter() writes these columns and appends the change to the feed itself. request_hash is written once, by INSERT.
 SELECT feed_spares('conversations', '{
     last_seq, message_count, last_message_id, last_message_at, active_at, active_since, message_tokens, response_count,
     response_ms, updated_at, version, request_hash}');
--- Each new message changes sums of its conversation, and none of what a client may set there.
+-- A new message changes sums of its conversation, to which no rule applies.
 SELECT rules_at_once('conversations', spare_others => true);
 
 
@@ -111,7 +110,7 @@ CREATE TABLE messages (
     files jsonb NOT NULL DEFAULT '[]',
     provider_metadata jsonb NOT NULL DEFAULT '{}',
     CONSTRAINT messages_seq_key UNIQUE (user_id, conversation_id, seq),
-    -- What branches and tool executions point to, so that they cannot leave the conversation.
+    -- For the links of branches and tool executions, which must stay in the conversation.
     CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id)
 );
 SELECT tenant_table('messages', carry => '{conversation_id}');
@@ -138,17 +137,15 @@ SELECT add_link('messages', 'conversation_id', 'conversations', order_by => NULL
 SELECT add_link('messages', 'parent_id', 'messages', 'There is no such %s in this conversation.',
     sharing => 'conversation_id', order_by => NULL);
 CREATE INDEX messages_by_parent ON messages (user_id, parent_id, seq) WHERE parent_id IS NOT NULL;
--- They are reached through their conversation alone, so they are not marked when it is deleted. messages_enter() proves the
--- links of a new one.
+-- Messages are reached only through their conversation, so they need no mark when it is deleted. messages_enter() proves the
+-- links of new ones.
 SELECT keep_links('messages', within => '{conversation_id}', marked => false, on_insert => false);
 
--- Numbers a message, counts it in its conversation, and takes the feed's lock and tells the feed itself: so a new message
--- fires neither trigger of the feed.
+-- messages_enter() takes the feed's lock and appends to the feed itself, so both triggers of the feed leave INSERT out.
 CREATE TRIGGER enter BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION messages_enter();
 CREATE OR REPLACE TRIGGER feed_lock BEFORE UPDATE OR DELETE ON messages
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock();
 CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON messages FOR EACH ROW EXECUTE FUNCTION feed_messages();
--- A message that has ended stays as it ended: a late write of a stream cannot bring it back.
 CREATE TRIGGER guard BEFORE UPDATE ON messages FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND OLD.status <> 'streaming') EXECUTE FUNCTION messages_guard();
 CREATE TRIGGER gather BEFORE UPDATE ON messages FOR EACH ROW
@@ -162,9 +159,9 @@ CREATE TRIGGER recount AFTER UPDATE ON messages FOR EACH ROW
     EXECUTE FUNCTION messages_recount();
 SELECT rules_at_once('messages');
 
--- `messages_enter` has proven the conversation of a new message, and holds its lock to the commit, which keeps it from
--- being deleted and its key from changing. So the server need not look for it once more; since PostgreSQL 18 it can be
--- told so. What else the foreign key promises, the triggers `links`, `leave` and `leave_key` keep on any version.
+-- messages_enter() has proven that the conversation of a new message exists, and holds its lock to the commit, so it can
+-- neither be deleted nor change its key. The server need not look for it again; since PostgreSQL 18 it can be told so. The
+-- triggers `links`, `leave` and `leave_key` enforce the rest of the foreign key, on every version.
 DO $$
 BEGIN
     IF current_setting('server_version_num')::integer >= 180000 THEN

@@ -1,10 +1,11 @@
--- Messages that grow: what has been said so far of an answer that is still being written.
+-- Growing messages: the text so far of an answer that is still being written.
 --
--- To append is to write one narrow row under its own lock: neither the row of the message, which is wide, nor the feed's
--- counter, which all writers of a user wait for. Now and then its text is put down as a piece. However a message ends,
--- messages_gather() moves what has grown into its row, in the statement that ends it, which takes the feed version.
+-- Each append updates one narrow row under a lock of its own. It touches neither the row of the message, which is wide, nor
+-- the feed's counter, for which all writers of a user wait. Now and then the text of the row is moved into a piece. When the
+-- message ends, in whatever way, messages_gather() moves all of it into the message, in the statement that ends it and
+-- takes a version of the feed.
 --
--- Places are counted in code points, as char_length counts them.
+-- Offsets and lengths are counted in code points, as char_length counts them.
 
 CREATE TABLE message_growths (
     user_id uuid NOT NULL,
@@ -35,6 +36,6 @@ COMMENT ON TABLE message_pieces IS 'What has grown before the tail, in pieces.';
 COMMENT ON COLUMN message_pieces.until IS 'The place behind its last character.';
 SELECT add_rule('message_pieces', 'text_size', 'octet_length(text) <= 16384', 'A text to append has at most 16 KiB.');
 
--- As tenant_table() would, but for the feed: what grows is told by other means. message_append() does all writing.
+-- Not tenant_table(), because the feed does not carry what grows. Only functions write here.
 SELECT secure_rows('message_growths'), secure_rows('message_pieces');
 GRANT SELECT ON message_growths, message_pieces TO parley_runtime;

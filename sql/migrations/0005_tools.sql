@@ -34,7 +34,7 @@ FROM (VALUES
 SELECT add_link('tool_executions', 'conversation_id', 'conversations');
 SELECT add_link('tool_executions', 'message_id', 'messages', 'There is no such %s in this conversation.',
     sharing => 'conversation_id');
--- They are deleted and restored with their conversation or message, which finds them by the time of the deletion.
+-- They are deleted and restored together with their conversation or message, which finds them by the time of the deletion.
 SELECT keep_links('tool_executions', within => '{conversation_id,message_id}');
 CREATE INDEX tool_executions_deleted ON tool_executions (user_id, deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX tool_executions_by_status ON tool_executions (user_id, status, created_at, id) WHERE deleted_at IS NULL;
@@ -63,9 +63,8 @@ CREATE INDEX tool_transitions_by_execution ON tool_transitions (user_id, tool_ex
 
 CREATE TRIGGER move BEFORE INSERT OR UPDATE ON tool_executions
     FOR EACH ROW EXECUTE FUNCTION tool_executions_move();
--- Its name has `move` see what it does.
+-- Triggers fire in the order of their names, so `move` sees what it has done.
 CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON tool_executions
     FOR EACH ROW EXECUTE FUNCTION tool_executions_delete();
--- A tool has a lease from its start to its end.
 CREATE TRIGGER lease AFTER UPDATE ON tool_executions
     FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tool_executions_lease();

@@ -1,7 +1,7 @@
--- Leases: work that a worker has begun, a message that grows or a tool that runs, ends as failed when nobody renews it.
+-- Leases: a growing message or a running tool ends as failed unless its worker renews its lease.
 --
--- A lease is a narrow row of its own, so that renewing one takes no version of the feed, and waits for no other writer of
--- the user. Locks are taken in one order: the feed, the message, what has grown of it, the lease.
+-- A lease is a narrow row of its own, so renewing it takes no version of the feed and waits for no other writer of the user.
+-- Locks are taken in one order: the feed, the message, what has grown of it, the lease.
 
 CREATE TABLE leases (
     user_id uuid NOT NULL,
@@ -16,10 +16,10 @@ COMMENT ON TABLE leases IS 'Work in progress. Each row goes when its work ends.'
 COMMENT ON COLUMN leases.kind IS 'The table of the work.';
 COMMENT ON COLUMN leases.length IS 'How long the work may go on without being renewed.';
 COMMENT ON COLUMN leases.until IS 'When the work counts as abandoned, unless it is renewed before.';
--- Without the user, since it is looked for across users.
+-- It does not begin with the user, because end_abandoned_work() looks across users.
 CREATE INDEX leases_by_end ON leases (until);
 SELECT secure_rows('leases');
 ALTER POLICY tenant ON leases TO parley_runtime;
--- For the functions of leases, which name the user.
+-- For functions of the owner, each of which names the user.
 CREATE POLICY keeping ON leases TO parley_owner USING (true);
 GRANT SELECT ON leases TO parley_runtime;

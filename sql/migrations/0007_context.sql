@@ -1,4 +1,4 @@
--- Context optimizations: how a conversation was made to fit its model's window, and which messages it touched.
+-- Context optimizations: how a conversation was made to fit its model's context window, and which messages were affected.
 
 CREATE TABLE context_optimizations (
     user_id uuid,

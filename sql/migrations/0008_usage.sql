@@ -1,4 +1,4 @@
--- Usage: an immutable log, and its sums per day and per conversation, kept in the same transaction.
+-- Usage: an immutable log, and its sums by day and by conversation, updated in the same transaction.
 
 CREATE TABLE usage_logs (
     user_id uuid REFERENCES users (user_id),

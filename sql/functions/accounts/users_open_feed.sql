@@ -1,4 +1,4 @@
--- A user's feed begins with the user.
+-- Trigger: a user's feed begins with the user.
 CREATE OR REPLACE FUNCTION users_open_feed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN

@@ -1,5 +1,6 @@
--- A conversation that is deleted cancels the messages that grow in it. One that is taken back out of the archive is no
--- longer archived by itself, and loses the limit that its next message would break, unless it is given another.
+-- Trigger: deleting a conversation cancels the messages that still grow in it. Unarchiving one clears
+-- `is_auto_archived`, and removes a limit that its next message would exceed, unless the same update sets another
+-- limit.
 CREATE OR REPLACE FUNCTION conversations_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

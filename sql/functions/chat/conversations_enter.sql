@@ -1,4 +1,4 @@
--- A new conversation is the one active last.
+-- Trigger: a new conversation becomes the one that was active last.
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

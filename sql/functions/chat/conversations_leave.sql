@@ -1,3 +1,7 @@
+-- Trigger: refuses to delete a conversation that has messages, or to change its key, as the foreign key of messages
+-- would. Writers of a user come one after the other by the lock of their feed, so the second sees what the first has
+-- done, or is refused because its snapshot is older. Runs as the caller: row-level security shows the rows of each
+-- user whose rows may be written.
 CREATE OR REPLACE FUNCTION conversations_leave() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 BEGIN

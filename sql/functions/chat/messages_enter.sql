@@ -1,6 +1,9 @@
--- Numbers a new message under the lock of its conversation, counts it there, and tells the feed of both. What it answers
--- is there before it, so it never answers itself.
--- It takes the feed's lock before any other, so that an INSERT needs no feed_lock.
+-- Trigger: numbers a new message under the lock of its conversation, adds it to the conversation's sums, and appends
+-- both changes to the feed.
+--
+-- Its first statement takes the feed's lock, so an INSERT needs no feed_lock. It also proves the message's links:
+-- the conversation and the parent exist and are not deleted. The parent exists before the message, so no message can
+-- be its own ancestor.
 CREATE OR REPLACE FUNCTION messages_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

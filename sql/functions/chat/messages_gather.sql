@@ -1,5 +1,6 @@
--- However a message ends, what has grown goes into its row, and its lease goes. One that is deleted while it grows is
--- cancelled by that. One whose text is replaced while it grows shows that somebody works on it.
+-- Trigger: when a message ends, in whatever way, moves the text that has grown into its row and removes its lease.
+-- Deleting a growing message cancels it. Replacing the text of a growing message renews its lease, since it shows
+-- that a worker is alive.
 CREATE OR REPLACE FUNCTION messages_gather() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- A message that has ended stays as it ended: a late write of a stream cannot bring it back.
+-- Trigger: a message that has ended keeps its status, so a late write of a stream cannot revive it.
 CREATE OR REPLACE FUNCTION messages_guard() RETURNS trigger LANGUAGE plpgsql
 AS $$
 BEGIN

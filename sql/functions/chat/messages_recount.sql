@@ -1,4 +1,4 @@
--- Keeps the conversation's sums true when a message is edited, deleted or restored.
+-- Trigger: keeps the conversation's sums correct when a message is edited, deleted or restored.
 CREATE OR REPLACE FUNCTION messages_recount() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- A write of rows whose owner has no feed, because the owner is no user.
+-- Refuses rows whose owner has no feed, because the owner is not a user.
 CREATE OR REPLACE FUNCTION feed_missing(owner_id uuid) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,4 +1,5 @@
--- Deletes and restores what lies within a row together with it. The arguments name tables and their keys.
+-- Trigger: deletes and restores the rows that lie within a row together with it. The trigger's arguments are
+-- `<table>.<key>`; keep_links() writes them.
 CREATE OR REPLACE FUNCTION mark_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE

@@ -1,4 +1,5 @@
--- The content of a message, whole while it grows. It is inlined, and costs others the look at their status.
+-- The content of a message, including what has grown so far. PostgreSQL inlines it, so for other messages it costs
+-- only the test of their status.
 CREATE OR REPLACE FUNCTION content_so_far(message messages) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE

@@ -1,6 +1,11 @@
--- Appends a text at a place. `outcome` is 'appended', also for a text that is there already; 'gap' when the message does
--- not reach to the place; 'differs' when another text is there; 'closed' when there is no message that grows. `length`
--- is the place behind the text or, where nothing was done, behind the message.
+-- Appends a text at an offset. `outcome` is
+--
+-- * 'appended', also if the same text is already there;
+-- * 'gap' if the message does not reach the offset;
+-- * 'differs' if another text is there;
+-- * 'closed' if no such message is growing.
+--
+-- `length` is the offset of the end of the text or, where nothing was appended, of the message.
 CREATE OR REPLACE FUNCTION message_append(
     owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp

@@ -1,5 +1,5 @@
--- What has grown behind a place. In plpgsql, so that it is not inlined: a statement that finds no message that grows must
--- not open these tables.
+-- The text that has grown behind an offset. Written in plpgsql so that it is not inlined: a statement that finds no
+-- growing message must not open these tables.
 CREATE OR REPLACE FUNCTION message_grown(owner_id uuid, growing_id uuid, place integer) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$

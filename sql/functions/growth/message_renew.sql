@@ -1,4 +1,4 @@
--- Renews the lease of a message whose growth the caller has locked, unless it has been lately.
+-- Renews the lease of a message whose growth the caller has locked, unless it was renewed recently.
 CREATE OR REPLACE FUNCTION message_renew(owner_id uuid, growing_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$

@@ -1,5 +1,5 @@
--- Ends the abandoned work of one user as failed, and says what it ended: nothing when there is none, or none whose user
--- is not writing at this moment. Any number of processes may call it at once: each takes another user.
+-- Ends the abandoned work of one user as failed, and returns what it ended. Returns nothing if there is none, or if
+-- its user is writing at the moment. Any number of processes may call it at once: each takes another user.
 CREATE OR REPLACE FUNCTION end_abandoned_work() RETURNS TABLE (ended_user_id uuid, ended_kind text, ended_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$

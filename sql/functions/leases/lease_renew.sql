@@ -1,4 +1,4 @@
--- Renews the lease of the caller's tool execution, and says whether it is still in progress.
+-- Renews the lease of the caller's tool execution, and returns whether it is still in progress.
 CREATE OR REPLACE FUNCTION lease_renew(owner_id uuid, working_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$

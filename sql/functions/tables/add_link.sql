@@ -1,10 +1,13 @@
--- Makes a column of a table the id of a row in another table of the same user: a foreign key named `<table>_<key>_exists`,
--- what a person reads when there is no such row, and an index named `<table>_by_<key without _id>` for the list at the
--- other end. Rows cannot begin to name a deleted one (see keep_links). For a new table, after tenant_table().
+-- Declares that a column holds the id of another row of the same user. Call it on a new table, after tenant_table().
+-- It makes
 --
--- * `reason`: the text, where %s is the name of what `parent` holds.
--- * `order_by`: the order of that list. Null makes no index, where another one serves or there is no list.
--- * `sharing`: another link of the table that the row named must share, such as the conversation of a message.
+-- * the foreign key `<table>_<key>_exists`, with the text that a person reads when there is no such row;
+-- * the index `<table>_by_<key without _id>`, for the list at the other end of the link;
+-- * the trigger that refuses links to deleted rows (see keep_links).
+--
+-- `reason` is the text; %s stands for the name of what `parent` holds. `order_by` is the order of the list; null
+-- makes no index, for a link without a list or with another index. `sharing` is another link of the table that both
+-- rows must have in common, such as the conversation of a message.
 CREATE OR REPLACE FUNCTION add_link(
     table_name text, key text, parent text, reason text DEFAULT 'There is no such %s.',
     order_by text DEFAULT 'created_at, id', sharing text DEFAULT NULL

@@ -1,7 +1,9 @@
--- Adds a CHECK to a table, named `<table>_<name>`. `name` is `<column>_<kind of rule>`, which tells the gateway the field
--- that is at fault, and `reason` is what the person reads. Without a reason, only a developer can break the rule.
+-- Adds the CHECK `<table>_<name>`. `name` is `<column>_<kind of rule>`, from which the gateway knows the field that
+-- is wrong; `reason` is the text that a person reads. Leave it out where only a programming error can break the
+-- rule.
 --
--- It reads the whole table, so it is for a new one. Where there are rows, write ADD CONSTRAINT … NOT VALID and VALIDATE.
+-- Adding a CHECK reads the whole table under a lock. On a table that has rows, write ADD CONSTRAINT … NOT VALID, and
+-- then VALIDATE CONSTRAINT.
 CREATE OR REPLACE FUNCTION add_rule(table_name text, name text, condition text, reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 AS $$

@@ -1,5 +1,5 @@
--- Makes the trigger's function that tells the feed of a table's rows. Written out for each table, instead of one
--- function over to_jsonb(NEW): a row can be large, and is not copied here.
+-- Generates the trigger function `feed_<table>`, which appends each change of a row to the feed. One function over
+-- to_jsonb(NEW) for all tables would copy each row, and rows can be large.
 CREATE OR REPLACE FUNCTION feed_function(table_name text, carry text[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -65,7 +65,7 @@ BEGIN
 END
 $$;
 
--- The arguments of jsonb_build_object for columns of a trigger's row.
+-- The arguments of jsonb_build_object for columns of OLD or NEW.
 CREATE OR REPLACE FUNCTION carried(subject text, names text[]) RETURNS text LANGUAGE sql IMMUTABLE
 AS $$
     SELECT coalesce(string_agg(format('%L, %s.%I', name, subject, name), ', ' ORDER BY position), '')

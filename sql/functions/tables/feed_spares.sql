@@ -1,8 +1,8 @@
--- Has the feed's triggers of a table leave alone what sets nothing but `sums`: columns that triggers alone write, and
--- tell the feed of by themselves. No condition is as cheap as a trigger's list of columns, which is not evaluated.
--- Nobody else may write them: the runtime role loses the privilege. Call it again after adding a column.
+-- Spares the feed's triggers for updates that set nothing but `sums`: columns that only triggers write, which append
+-- to the feed themselves. A trigger's list of columns is cheaper than any condition, since it is not evaluated. The
+-- runtime role loses the privilege to update these columns. Call it again after adding a column.
 --
--- Whoever mends a sum by hand names another column too, or the feed is not told.
+-- To correct a sum by hand, set another column in the same statement too, or the feed will not have the change.
 CREATE OR REPLACE FUNCTION feed_spares(table_name text, sums text[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE

@@ -1,13 +1,13 @@
--- Keeps the links of a table, which its foreign keys declare, beyond what these promise:
+-- Generates the trigger `links`, which enforces more than the foreign keys of a table do:
 --
--- * A row cannot begin to name one that is deleted.
--- * A row cannot lie below itself, where the foreign key is one to its own table.
--- * A row that lies `within` others does not change while one of these is deleted. With `marked`, it is deleted and
---   restored with them, and has the same `deleted_at`: that, with `user_id`, needs an index.
+-- * A row cannot begin to name a deleted one.
+-- * A row cannot become its own ancestor, through a foreign key to its own table.
+-- * A row that lies `within` others cannot change while one of these is deleted. With `marked`, it is deleted and
+--   restored together with them, under the same `deleted_at`; this needs an index on (user_id, deleted_at).
 --
--- Writers of a user come one after the other, by the lock of their feed, so what is read here is so until the commit.
--- tenant_table() calls it. Call it again after adding a foreign key, or to say what the rows lie within.
--- Without `on_insert`, another trigger of the table proves the links of new rows.
+-- Writers of a user come one after the other by the lock of their feed, so what the trigger reads stays true until
+-- the commit. tenant_table() and add_link() call it. Call it yourself after adding a foreign key in another way, and
+-- to declare what rows lie within. With `on_insert => false`, another trigger must prove the links of new rows.
 CREATE OR REPLACE FUNCTION keep_links(
     table_name text, within text[] DEFAULT '{}', marked boolean DEFAULT true, on_insert boolean DEFAULT true
 ) RETURNS void LANGUAGE plpgsql
@@ -116,7 +116,7 @@ BEGIN
 END
 $$;
 
--- Has a table's rows take along, when they are deleted or restored, what lies within them: `child` is a table and its key.
+-- Has the rows of a table delete and restore the rows of `child`, given as `<table>.<key>`, that lie within them.
 CREATE OR REPLACE FUNCTION mark_with(parent text, child text) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -132,8 +132,8 @@ BEGIN
 END
 $$;
 
--- The foreign keys of a table, each with the texts that a trigger needs to prove it. `key` is the column that holds the
--- id of the other row.
+-- The foreign keys of a table, each with the SQL texts that its trigger is made of. `key` is the column that holds the id
+-- of the other row.
 CREATE OR REPLACE FUNCTION links_of(table_name text) RETURNS TABLE (
     constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean,
     given text, new_key text, old_key text, is_there text

@@ -1,6 +1,13 @@
--- Has one trigger evaluate all rules of a table, which stay where they are: constraints, with their names and their
--- wording. Call it again after adding one; until then the server evaluates that one itself. Rules of columns that hold
+-- Generates one trigger that evaluates all rules of a table. They remain constraints, with their names and texts,
+-- but are not enforced by the server: it would parse each CHECK anew for every statement that writes a row, which
+-- costs several times what writing the row does. A connection prepares a trigger once. Rules of columns that hold
 -- their defaults are not evaluated.
+--
+-- Constraints that are not enforced came with PostgreSQL 18; on older servers this does nothing. Call it again after
+-- adding a rule, which the server enforces until then, and after an upgrade to 18.
+--
+-- With `spare_others`, an UPDATE that sets no column of a rule is not looked at, so long texts that stay as they are
+-- need not be read. Only for tables whose other triggers set no such column either.
 CREATE OR REPLACE FUNCTION rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -100,8 +107,8 @@ BEGIN
 END
 $$;
 
--- A rule of a table, as an expression over the row NEW of a trigger. The server itself says which words of the text are
--- columns: where a query reads a table besides another, it writes the table's name before them.
+-- A rule of a table as an expression over NEW. The server itself tells which words of the text are columns: in a query over
+-- two tables it qualifies each with the name of its table.
 CREATE OR REPLACE FUNCTION rule_of_new(table_name text, condition text) RETURNS text LANGUAGE plpgsql
 AS $$
 DECLARE

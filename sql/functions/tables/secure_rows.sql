@@ -1,4 +1,4 @@
--- Shows the rows of a table to their owner alone, and binds the table's owner by that too.
+-- Shows the rows of a table to their owner alone. FORCE binds the role that owns the table as well.
 CREATE OR REPLACE FUNCTION secure_rows(table_name text) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN

@@ -1,16 +1,16 @@
--- Gives a new table what every table of users' rows has. The table brings `user_id uuid`, `id uuid DEFAULT uuid7()` and
--- its own columns. It gets
+-- Gives a new table everything that a table of users' rows needs. The table itself declares `user_id uuid`, `id uuid
+-- DEFAULT uuid7()` and its own columns. This adds
 --
--- * the columns created_at, updated_at, deleted_at, version and request_hash, but for those that it has and those `without`
---   which it is to be;
+-- * the columns created_at, updated_at, deleted_at, version and request_hash, unless the table has them or they are
+--   listed in `without`;
 -- * the primary key (user_id, id);
--- * forced row-level security, and `privileges` for the role that serves requests;
--- * the triggers that lock the feed and append each change to it; `carry` names the columns whose values go into
---   `changes.data`: those that subscribers filter by;
--- * the trigger that keeps its links (see keep_links), where it has foreign keys already.
+-- * forced row-level security, and `privileges` for the runtime role;
+-- * the triggers that lock the feed and append each change to it. `carry` lists the columns whose values are put
+--   into `changes.data`, for subscribers to filter by;
+-- * the trigger that keeps the links of foreign keys which the table already has (see keep_links).
 --
--- The row trigger runs BEFORE, and stamps a version even for an insert that ON CONFLICT then drops: do not use
--- ON CONFLICT on these tables; let the unique violation roll the version back.
+-- Do not use ON CONFLICT on these tables: the row trigger runs BEFORE and takes a version even for an insert that ON
+-- CONFLICT then drops. Let the unique violation roll the version back.
 CREATE OR REPLACE FUNCTION tenant_table(
     table_name text, carry text[] DEFAULT '{}', without text[] DEFAULT '{}',
     privileges text DEFAULT 'SELECT, INSERT, UPDATE'

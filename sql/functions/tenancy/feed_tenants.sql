@@ -1,5 +1,5 @@
--- Whose feeds may be read: the caller's, and those of the users for whose waiting subscribers the gateway reads together.
--- These are named in the reading statement itself.
+-- Whose feeds may be read: the caller's, and those of the users for whose waiting subscribers the gateway reads in
+-- one statement, which names them.
 CREATE OR REPLACE FUNCTION feed_tenants() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT string_to_array(concat_ws(',',

@@ -1,5 +1,5 @@
--- A new time-ordered id: UUIDv7 (RFC 9562 §5.7), which is 48 bits of milliseconds and then randomness. PostgreSQL 18 has it
--- built in. This file makes the function anew for the server that it runs on.
+-- A new time-ordered id: UUIDv7 (RFC 9562 §5.7), 48 bits of milliseconds followed by randomness. PostgreSQL 18 has
+-- it built in.
 DO $$
 BEGIN
     IF to_regprocedure('pg_catalog.uuidv7()') IS NOT NULL THEN

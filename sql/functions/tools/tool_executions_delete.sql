@@ -1,4 +1,4 @@
--- A tool that is deleted before it has ended is cancelled by that, since nothing may come into it any more.
+-- Trigger: deleting an execution that has not ended cancels it, since nothing could end it any more.
 CREATE OR REPLACE FUNCTION tool_executions_delete() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- A tool has a lease from its start to its end.
+-- Trigger: an execution has a lease from its start to its end.
 CREATE OR REPLACE FUNCTION tool_executions_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

@@ -1,3 +1,6 @@
+-- Trigger: lets an execution in as pending, allows legal moves only, and writes each move into the history. What was
+-- proposed is what is approved and run, so it never changes. The times are those of the moves, whatever a client
+-- writes there.
 CREATE OR REPLACE FUNCTION tool_executions_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

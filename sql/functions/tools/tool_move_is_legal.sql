@@ -1,4 +1,4 @@
--- The legal moves, written here alone.
+-- The legal moves of a tool execution. They are written here alone.
 CREATE OR REPLACE FUNCTION tool_move_is_legal(from_status text, to_status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

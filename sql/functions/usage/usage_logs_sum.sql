@@ -1,4 +1,5 @@
--- Adds a new line of the log to its day and its conversation. The feed's lock makes look-then-insert safe.
+-- Trigger: adds a new line of the log to the sums of its day and its conversation. The lock of the feed makes it
+-- safe to look for the day and then insert it.
 CREATE OR REPLACE FUNCTION usage_logs_sum() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
