@@ -92,7 +92,12 @@ BEGIN
                 'Hash of the values in the request that created the row; null if the request named no id.');
         END IF;
     END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = table_name::regclass AND contype = 'p') THEN
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary) THEN
+        -- Of several unique indexes that a row violates, the server names the oldest. A create that is sent again is known by
+        -- the violation of the primary key.
+        IF EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisunique) THEN
+            RAISE EXCEPTION '% has UNIQUE: write PRIMARY KEY (user_id, id) in its CREATE TABLE too', table_name;
+        END IF;
         EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
     END IF;
 END

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from gateway.data.dump import dump_schema
@@ -76,3 +77,21 @@ def test_a_file_has_the_name_of_its_first_function() -> None:
 def test_no_migration_makes_a_function() -> None:
     for path in sorted((SCHEMA.parent / "migrations").glob("*.sql")):
         assert not re.search(r"CREATE (OR REPLACE )?FUNCTION", path.read_text(encoding="utf-8")), path.name
+
+
+async def test_a_row_that_exists_violates_the_primary_key_first(owner: asyncpg.Connection) -> None:
+    """By that, a create that is sent again is told from one that breaks a rule. The oldest index is checked first."""
+    oldest = """
+        SELECT DISTINCT ON (indrelid) indrelid::regclass::text AS name, indisprimary
+        FROM pg_index
+        JOIN pg_class AS t ON t.oid = indrelid
+        WHERE t.relnamespace = 'parley'::regnamespace AND indisunique
+        ORDER BY indrelid, indexrelid
+    """
+    assert [row["name"] for row in await owner.fetch(oldest) if not row["indisprimary"]] == []
+
+
+async def test_a_table_whose_primary_key_would_come_too_late_is_refused(owner: asyncpg.Connection) -> None:
+    await owner.execute("CREATE TABLE late (user_id uuid, id uuid DEFAULT uuid7(), name text UNIQUE)")
+    with pytest.raises(asyncpg.RaiseError, match="late has UNIQUE: write PRIMARY KEY"):
+        await owner.execute("SELECT tenant_table('late')")

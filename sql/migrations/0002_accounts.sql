@@ -2,7 +2,7 @@
 
 -- A user owns itself: `id` equals `user_id`, so that users have the same policies and links as every other table.
 CREATE TABLE users (
-    user_id uuid CONSTRAINT users_user_id_key UNIQUE,
+    user_id uuid,
     id uuid CONSTRAINT users_id_self CHECK (id = user_id),
     email text NOT NULL,
     username text,
@@ -14,7 +14,9 @@ CREATE TABLE users (
         CONSTRAINT users_plan_status_known CHECK (plan_status IN ('active', 'past_due', 'cancelled')),
     default_provider text NOT NULL DEFAULT 'openai',
     uses_own_api_key boolean NOT NULL DEFAULT false,
-    last_login_at timestamptz
+    last_login_at timestamptz,
+    PRIMARY KEY (user_id, id),
+    CONSTRAINT users_user_id_key UNIQUE (user_id)
 );
 -- A user's feed begins with the user.
 CREATE TRIGGER open_feed BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_open_feed();

@@ -63,13 +63,13 @@ FROM (VALUES
         $$jsonb_typeof(auto_approval_settings) = 'object' AND pg_column_size(auto_approval_settings) <= 65536$$,
         'Auto-approval settings are an object of at most 64 KiB.')
 ) AS r (name, condition, reason);
+CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX conversations_latest ON conversations (user_id, active_since, id) WHERE deleted_at IS NULL;
 CREATE INDEX conversations_latest_pinned ON conversations (user_id, active_since, id)
     WHERE is_pinned AND deleted_at IS NULL;
 -- Without the conversations that are in no folder: a write to those need not touch this index.
 CREATE INDEX conversations_latest_in_folder ON conversations (user_id, folder, active_since, id)
     WHERE folder IS NOT NULL AND deleted_at IS NULL;
-CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id) WHERE deleted_at IS NULL;
 
 -- For the triggers, which write one row at a time. An equation would be evaluated by the planner beforehand. That pays where
 -- many rows are read, but costs more than reading one.
@@ -109,6 +109,7 @@ CREATE TABLE messages (
     images jsonb NOT NULL DEFAULT '[]',
     files jsonb NOT NULL DEFAULT '[]',
     provider_metadata jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (user_id, id),
     CONSTRAINT messages_seq_key UNIQUE (user_id, conversation_id, seq),
     -- For the links of branches and tool executions, which must stay in the conversation.
     CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id)

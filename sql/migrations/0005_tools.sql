@@ -31,14 +31,14 @@ FROM (VALUES
     ('cost_usd_range', 'cost_usd BETWEEN 0 AND 1000000', 'A cost lies between 0 and 1000000.'),
     ('error_message_length', 'char_length(error_message) <= 20000', 'An error message has at most 20000 characters.')
 ) AS r (name, condition, reason);
+CREATE INDEX tool_executions_by_status ON tool_executions (user_id, status, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX tool_executions_by_creation ON tool_executions (user_id, created_at, id) WHERE deleted_at IS NULL;
 SELECT add_link('tool_executions', 'conversation_id', 'conversations');
 SELECT add_link('tool_executions', 'message_id', 'messages', 'There is no such %s in this conversation.',
     sharing => 'conversation_id');
 -- They are deleted and restored together with their conversation or message, which finds them by the time of the deletion.
 SELECT keep_links('tool_executions', within => '{conversation_id,message_id}');
 CREATE INDEX tool_executions_deleted ON tool_executions (user_id, deleted_at) WHERE deleted_at IS NOT NULL;
-CREATE INDEX tool_executions_by_status ON tool_executions (user_id, status, created_at, id) WHERE deleted_at IS NULL;
-CREATE INDEX tool_executions_by_creation ON tool_executions (user_id, created_at, id) WHERE deleted_at IS NULL;
 
 -- The history, written by tool_executions_move() alone.
 CREATE TABLE tool_transitions (

@@ -30,6 +30,7 @@ CREATE TABLE context_optimization_messages (
     context_optimization_id uuid NOT NULL,
     message_id uuid NOT NULL,
     seq integer NOT NULL,
+    PRIMARY KEY (user_id, id),
     CONSTRAINT context_optimization_messages_key UNIQUE (user_id, context_optimization_id, message_id),
     CONSTRAINT context_optimization_messages_optimization_exists FOREIGN KEY (user_id, context_optimization_id)
         REFERENCES context_optimizations,

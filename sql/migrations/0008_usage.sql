@@ -32,11 +32,11 @@ FROM (VALUES
     ('automation_length', 'char_length(automation) BETWEEN 1 AND 100', 'An automation has 1 to 100 characters.'),
     ('purpose_length', 'char_length(purpose) BETWEEN 1 AND 100', 'A purpose has 1 to 100 characters.')
 ) AS r (name, condition, reason);
+CREATE INDEX usage_logs_by_creation ON usage_logs (user_id, created_at, id);
 SELECT add_link('usage_logs', 'conversation_id', 'conversations');
 -- There is no list of the usage of a message.
 SELECT add_link('usage_logs', 'message_id', 'messages', 'There is no such %s in this conversation.',
     sharing => 'conversation_id', order_by => NULL);
-CREATE INDEX usage_logs_by_creation ON usage_logs (user_id, created_at, id);
 
 -- The sums of each day, written by usage_logs_sum() alone.
 CREATE TABLE usage_days (
@@ -49,6 +49,7 @@ CREATE TABLE usage_days (
     output_tokens bigint NOT NULL,
     total_tokens bigint NOT NULL GENERATED ALWAYS AS (input_tokens + output_tokens) STORED,
     cost_usd numeric NOT NULL,
+    PRIMARY KEY (user_id, id),
     CONSTRAINT usage_days_day_key UNIQUE (user_id, day)
 );
 COMMENT ON COLUMN usage_days.day IS 'A calendar day of UTC.';

@@ -3,7 +3,7 @@
 --
 -- * the columns created_at, updated_at, deleted_at, version and request_hash, unless the table has them or they are
 --   listed in `without`;
--- * the primary key (user_id, id);
+-- * the primary key (user_id, id), which a table with UNIQUE constraints has to declare itself;
 -- * forced row-level security, and `privileges` for the runtime role;
 -- * the triggers that lock the feed and append each change to it. `carry` lists the columns whose values are put
 --   into `changes.data`, for subscribers to filter by;
@@ -54,7 +54,12 @@ BEGIN
                 'Hash of the values in the request that created the row; null if the request named no id.');
         END IF;
     END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = table_name::regclass AND contype = 'p') THEN
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary) THEN
+        -- Of several unique indexes that a row violates, the server names the oldest. A create that is sent again is known by
+        -- the violation of the primary key.
+        IF EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisunique) THEN
+            RAISE EXCEPTION '% has UNIQUE: write PRIMARY KEY (user_id, id) in its CREATE TABLE too', table_name;
+        END IF;
         EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
     END IF;
 END
