@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, NoReturn
@@ -100,7 +101,9 @@ def migrate(settings: Settings, given: argparse.Namespace) -> int:
     async def go() -> int:
         async with reached_database(settings) as database:
             applied = await bring_up_to_date(database)
-        tell(f"Applied {len(applied)} migrations." if applied else "The database is up to date.")
+        kinds = Counter("functions" if file.name.startswith("functions/") else "migrations" for file in applied)
+        said = " and ".join(f"{number} {kind}" for kind, number in kinds.items())
+        tell(f"Applied {said}." if applied else "The database is up to date.")
         return 0
 
     return run(go())

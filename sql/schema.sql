@@ -22,19 +22,88 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
--- function add_request_hash(text)
+-- function add_link(text, text, text, text, text, text)
 
-CREATE FUNCTION parley.add_request_hash(table_name text) RETURNS void
+CREATE FUNCTION parley.add_link(table_name text, key text, parent text, reason text DEFAULT 'There is no such %s.'::text, order_by text DEFAULT 'created_at, id'::text, sharing text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    constraint_name text := format('%s_%s_exists', table_name, key);
+    has_deleted_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
+BEGIN
+    EXECUTE format(
+        'ALTER TABLE %I ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %I (%s)', table_name, constraint_name,
+        concat_ws(', ', 'user_id', quote_ident(sharing), quote_ident(key)), parent,
+        concat_ws(', ', 'user_id', quote_ident(sharing), 'id'));
+    EXECUTE format(
+        'COMMENT ON CONSTRAINT %I ON %I IS %L', constraint_name, table_name,
+        format(reason, replace(rtrim(parent, 's'), '_', ' ')));
+    IF order_by IS NOT NULL THEN
+        EXECUTE format(
+            'CREATE INDEX %I ON %I (user_id, %I, %s) %s', table_name || '_by_' || regexp_replace(key, '_id$', ''),
+            table_name, key, order_by, CASE WHEN has_deleted_at THEN 'WHERE deleted_at IS NULL' END);
+    END IF;
+    -- As it was called for this table before, if it was.
+    EXECUTE coalesce(
+        substring(
+            obj_description(to_regprocedure(quote_ident(table_name || '_links') || '()'), 'pg_proc') FROM 'Made by (.*)'),
+        format('SELECT keep_links(%L)', table_name));
+END
+$_$;
+
+ALTER FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) OWNER TO parley_owner;
+
+-- function add_rule(text, text, text, text)
+
+CREATE FUNCTION parley.add_rule(table_name text, name text, condition text, reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    EXECUTE format('ALTER TABLE %I ADD COLUMN IF NOT EXISTS request_hash bigint', table_name);
-    EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
-        'Hash of the values in the request that created the row; null if the request named no id.');
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s)', table_name, table_name || '_' || name, condition);
+    EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', table_name || '_' || name, table_name, reason);
 END
 $$;
 
-ALTER FUNCTION parley.add_request_hash(table_name text) OWNER TO parley_owner;
+ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) OWNER TO parley_owner;
+
+-- function add_usual_columns(text, text[])
+
+CREATE FUNCTION parley.add_usual_columns(table_name text, without text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    usual text[];
+BEGIN
+    FOREACH usual SLICE 1 IN ARRAY ARRAY[
+        ['created_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
+        ['updated_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
+        ['deleted_at', 'timestamptz'],
+        ['version', 'bigint NOT NULL'],
+        -- Tells a create that a client sends again from another one with the same id. The row cannot: what the request
+        -- left out is unknown, and the row may have changed since.
+        ['request_hash', 'bigint']
+    ] LOOP
+        CONTINUE WHEN usual[1] = ANY (without) OR EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = usual[1]);
+        EXECUTE format('ALTER TABLE %I ADD COLUMN %I %s', table_name, usual[1], usual[2]);
+        IF usual[1] = 'request_hash' THEN
+            EXECUTE format('COMMENT ON COLUMN %I.request_hash IS %L', table_name,
+                'Hash of the values in the request that created the row; null if the request named no id.');
+        END IF;
+    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary) THEN
+        -- Of several unique indexes that a row violates, the server names the oldest. A create that is sent again is known by
+        -- the violation of the primary key.
+        IF EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisunique) THEN
+            RAISE EXCEPTION '% has UNIQUE: write PRIMARY KEY (user_id, id) in its CREATE TABLE too', table_name;
+        END IF;
+        EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
 
 -- function carried(text, text[])
 
@@ -139,6 +208,10 @@ CREATE FUNCTION parley.context_optimization_messages_links() RETURNS trigger
 
 ALTER FUNCTION parley.context_optimization_messages_links() OWNER TO parley_owner;
 
+-- comment FUNCTION context_optimization_messages_links()
+
+COMMENT ON FUNCTION parley.context_optimization_messages_links() IS 'Made by SELECT keep_links(''context_optimization_messages'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
+
 -- function context_optimizations_links()
 
 CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
@@ -171,6 +244,10 @@ CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
+
+-- comment FUNCTION context_optimizations_links()
+
+COMMENT ON FUNCTION parley.context_optimizations_links() IS 'Made by SELECT keep_links(''context_optimizations'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
 -- function conversations_change()
 
@@ -293,6 +370,10 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
 
 ALTER FUNCTION parley.conversations_rules() OWNER TO parley_owner;
 
+-- comment FUNCTION conversations_rules()
+
+COMMENT ON FUNCTION parley.conversations_rules() IS 'Made by SELECT rules_at_once(''conversations'', spare_others => ''t'');';
+
 -- function end_abandoned_work()
 
 CREATE FUNCTION parley.end_abandoned_work() RETURNS TABLE(ended_user_id uuid, ended_kind text, ended_id uuid)
@@ -393,6 +474,10 @@ CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
 
 ALTER FUNCTION parley.feed_context_optimization_messages() OWNER TO parley_owner;
 
+-- comment FUNCTION feed_context_optimization_messages()
+
+COMMENT ON FUNCTION parley.feed_context_optimization_messages() IS 'Made by SELECT feed_function(''context_optimization_messages'', ''{context_optimization_id,message_id}'');';
+
 -- function feed_context_optimizations()
 
 CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
@@ -425,6 +510,10 @@ CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_context_optimizations() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_context_optimizations()
+
+COMMENT ON FUNCTION parley.feed_context_optimizations() IS 'Made by SELECT feed_function(''context_optimizations'', ''{conversation_id}'');';
 
 -- function feed_conversations()
 
@@ -460,6 +549,10 @@ CREATE FUNCTION parley.feed_conversations() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_conversations() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_conversations()
+
+COMMENT ON FUNCTION parley.feed_conversations() IS 'Made by SELECT feed_function(''conversations'', ''{}'');';
 
 -- function feed_function(text, text[])
 
@@ -523,6 +616,9 @@ BEGIN
                     THEN jsonb_build_object(%s) END$old$,
             (SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', id), ' OR ') FROM unnest(ids) AS id),
             carried('OLD', ids)) END);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', 'feed_' || table_name,
+        format('Made by SELECT feed_function(%L, %L);', table_name, carry));
 END
 $_$;
 
@@ -579,6 +675,10 @@ CREATE FUNCTION parley.feed_messages() RETURNS trigger
 
 ALTER FUNCTION parley.feed_messages() OWNER TO parley_owner;
 
+-- comment FUNCTION feed_messages()
+
+COMMENT ON FUNCTION parley.feed_messages() IS 'Made by SELECT feed_function(''messages'', ''{conversation_id}'');';
+
 -- function feed_missing(uuid)
 
 CREATE FUNCTION parley.feed_missing(owner_id uuid) RETURNS void
@@ -621,6 +721,10 @@ CREATE FUNCTION parley.feed_sessions() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_sessions() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_sessions()
+
+COMMENT ON FUNCTION parley.feed_sessions() IS 'Made by SELECT feed_function(''sessions'', ''{}'');';
 
 -- function feed_spares(text, text[])
 
@@ -694,6 +798,10 @@ CREATE FUNCTION parley.feed_tool_executions() RETURNS trigger
 
 ALTER FUNCTION parley.feed_tool_executions() OWNER TO parley_owner;
 
+-- comment FUNCTION feed_tool_executions()
+
+COMMENT ON FUNCTION parley.feed_tool_executions() IS 'Made by SELECT feed_function(''tool_executions'', ''{conversation_id,status}'');';
+
 -- function feed_tool_transitions()
 
 CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
@@ -727,6 +835,10 @@ CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
 
 ALTER FUNCTION parley.feed_tool_transitions() OWNER TO parley_owner;
 
+-- comment FUNCTION feed_tool_transitions()
+
+COMMENT ON FUNCTION parley.feed_tool_transitions() IS 'Made by SELECT feed_function(''tool_transitions'', ''{tool_execution_id,conversation_id,from_status,to_status}'');';
+
 -- function feed_usage_days()
 
 CREATE FUNCTION parley.feed_usage_days() RETURNS trigger
@@ -757,6 +869,10 @@ CREATE FUNCTION parley.feed_usage_days() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_usage_days() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_usage_days()
+
+COMMENT ON FUNCTION parley.feed_usage_days() IS 'Made by SELECT feed_function(''usage_days'', ''{}'');';
 
 -- function feed_usage_logs()
 
@@ -790,6 +906,10 @@ CREATE FUNCTION parley.feed_usage_logs() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_usage_logs() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_usage_logs()
+
+COMMENT ON FUNCTION parley.feed_usage_logs() IS 'Made by SELECT feed_function(''usage_logs'', ''{conversation_id}'');';
 
 -- function feed_users()
 
@@ -825,6 +945,10 @@ CREATE FUNCTION parley.feed_users() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_users()
+
+COMMENT ON FUNCTION parley.feed_users() IS 'Made by SELECT feed_function(''users'', ''{}'');';
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -924,6 +1048,11 @@ BEGIN
         $function$,
         table_name || '_links', of_new, table_name, array_to_string(new_keys, ', '), array_to_string(old_keys, ', '),
         of_changed, of_any);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_links',
+        format(
+            'Made by SELECT keep_links(%L, within => %L, marked => %L, on_insert => %L);',
+            table_name, within, marked, on_insert));
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER links BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         CASE WHEN on_insert THEN 'INSERT OR UPDATE' ELSE 'UPDATE' END, table_name, table_name || '_links');
@@ -1381,6 +1510,10 @@ CREATE FUNCTION parley.messages_links() RETURNS trigger
 
 ALTER FUNCTION parley.messages_links() OWNER TO parley_owner;
 
+-- comment FUNCTION messages_links()
+
+COMMENT ON FUNCTION parley.messages_links() IS 'Made by SELECT keep_links(''messages'', within => ''{conversation_id}'', marked => ''f'', on_insert => ''f'');';
+
 -- function messages_recount()
 
 CREATE FUNCTION parley.messages_recount() RETURNS trigger
@@ -1471,6 +1604,10 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
+
+-- comment FUNCTION messages_rules()
+
+COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
 -- function raise_epoch()
 
@@ -1586,6 +1723,9 @@ BEGIN
         array_to_string(optional, E'\n                    AND '),
         table_name,
         array_to_string(broken, E'\n            '));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_rules',
+        format('Made by SELECT rules_at_once(%L, spare_others => %L);', table_name, spare_others));
     SELECT string_agg(DISTINCT quote_ident(attname), ', ') INTO columns
     FROM pg_constraint
     JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
@@ -1598,6 +1738,20 @@ END
 $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
+
+-- function secure_rows(text)
+
+CREATE FUNCTION parley.secure_rows(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
+END
+$$;
+
+ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
 
 -- function sessions_revoke()
 
@@ -1622,16 +1776,14 @@ CREATE FUNCTION parley.tenant() RETURNS uuid
 
 ALTER FUNCTION parley.tenant() OWNER TO parley_owner;
 
--- function tenant_table(text, text[], text)
+-- function tenant_table(text, text[], text[], text)
 
-CREATE FUNCTION parley.tenant_table(table_name text, carry text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
+CREATE FUNCTION parley.tenant_table(table_name text, carry text[] DEFAULT '{}'::text[], without text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    PERFORM add_request_hash(table_name);
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', table_name);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', table_name);
-    EXECUTE format('CREATE POLICY tenant ON %I USING (user_id = (SELECT tenant()))', table_name);
+    PERFORM add_usual_columns(table_name, without);
+    PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
     PERFORM feed_function(table_name, carry);
     EXECUTE format(
@@ -1645,7 +1797,7 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) OWNER TO parley_owner;
+ALTER FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) OWNER TO parley_owner;
 
 -- function tool_executions_delete()
 
@@ -1737,6 +1889,10 @@ CREATE FUNCTION parley.tool_executions_links() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.tool_executions_links() OWNER TO parley_owner;
+
+-- comment FUNCTION tool_executions_links()
+
+COMMENT ON FUNCTION parley.tool_executions_links() IS 'Made by SELECT keep_links(''tool_executions'', within => ''{conversation_id,message_id}'', marked => ''t'', on_insert => ''t'');';
 
 -- function tool_executions_move()
 
@@ -1856,6 +2012,10 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
         $$;
 
 ALTER FUNCTION parley.usage_logs_links() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_logs_links()
+
+COMMENT ON FUNCTION parley.usage_logs_links() IS 'Made by SELECT keep_links(''usage_logs'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
 -- function usage_logs_sum()
 
@@ -2023,6 +2183,7 @@ CREATE TABLE parley.conversations (
     last_message_id uuid,
     last_message_at timestamp with time zone,
     active_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    active_since timestamp with time zone NOT NULL,
     message_tokens bigint DEFAULT 0 NOT NULL,
     response_count integer DEFAULT 0 NOT NULL,
     response_ms bigint DEFAULT 0 NOT NULL,
@@ -2034,7 +2195,6 @@ CREATE TABLE parley.conversations (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
-    active_since timestamp with time zone NOT NULL,
     request_hash bigint
 )
 WITH (fillfactor='85');
@@ -2090,6 +2250,25 @@ COMMENT ON COLUMN parley.feeds.latest_conversation_id IS 'The conversation that 
 -- comment COLUMN feeds.latest_since
 
 COMMENT ON COLUMN parley.feeds.latest_since IS 'Since when it has been that; never earlier than that of another before.';
+
+-- table functions
+
+CREATE TABLE parley.functions (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    parley text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE parley.functions OWNER TO parley_owner;
+
+-- comment TABLE functions
+
+COMMENT ON TABLE parley.functions IS 'The files of functions as they were applied last.';
+
+-- comment COLUMN functions.parley
+
+COMMENT ON COLUMN parley.functions.parley IS 'The version that applied it.';
 
 -- table leases
 
@@ -2645,6 +2824,11 @@ COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A t
 
 ALTER TABLE ONLY parley.feeds
     ADD CONSTRAINT feeds_pkey PRIMARY KEY (user_id);
+
+-- constraint functions functions_pkey
+
+ALTER TABLE ONLY parley.functions
+    ADD CONSTRAINT functions_pkey PRIMARY KEY (name);
 
 -- constraint leases leases_pkey
 
@@ -3345,17 +3529,45 @@ ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
--- acl FUNCTION add_request_hash(table_name text)
+-- acl FUNCTION actor()
 
-REVOKE ALL ON FUNCTION parley.add_request_hash(table_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.actor() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.actor() TO parley_runtime;
+
+-- acl FUNCTION actor_session()
+
+REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
+
+-- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
+
+REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
+
+-- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
+
+REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
+
+-- acl FUNCTION add_usual_columns(table_name text, without text[])
+
+REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
 
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 
+-- acl FUNCTION uuid7()
+
+REVOKE ALL ON FUNCTION parley.uuid7() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.uuid7() TO parley_runtime;
+
 -- acl TABLE messages
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+
+-- acl FUNCTION content_so_far(message parley.messages)
+
+REVOKE ALL ON FUNCTION parley.content_so_far(message parley.messages) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.content_so_far(message parley.messages) TO parley_runtime;
 
 -- acl FUNCTION context_optimization_messages_links()
 
@@ -3410,6 +3622,10 @@ REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 
+-- acl FUNCTION feed_missing(owner_id uuid)
+
+REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
+
 -- acl FUNCTION feed_sessions()
 
 REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
@@ -3417,6 +3633,11 @@ REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
 -- acl FUNCTION feed_spares(table_name text, sums text[])
 
 REVOKE ALL ON FUNCTION parley.feed_spares(table_name text, sums text[]) FROM PUBLIC;
+
+-- acl FUNCTION feed_tenants()
+
+REVOKE ALL ON FUNCTION parley.feed_tenants() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.feed_tenants() TO parley_runtime;
 
 -- acl FUNCTION feed_tool_executions()
 
@@ -3478,6 +3699,16 @@ REVOKE ALL ON FUNCTION parley.mark_deleted() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.mark_with(parent text, child text) FROM PUBLIC;
 
+-- acl FUNCTION message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer)
+
+REVOKE ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) TO parley_runtime;
+
+-- acl FUNCTION message_grown(owner_id uuid, growing_id uuid, place integer)
+
+REVOKE ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) TO parley_runtime;
+
 -- acl FUNCTION message_renew(owner_id uuid, growing_id uuid)
 
 REVOKE ALL ON FUNCTION parley.message_renew(owner_id uuid, growing_id uuid) FROM PUBLIC;
@@ -3518,13 +3749,22 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
 
+-- acl FUNCTION secure_rows(table_name text)
+
+REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 
--- acl FUNCTION tenant_table(table_name text, carry text[], privileges text)
+-- acl FUNCTION tenant()
 
-REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], privileges text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.tenant() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.tenant() TO parley_runtime;
+
+-- acl FUNCTION tenant_table(table_name text, carry text[], without text[], privileges text)
+
+REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) FROM PUBLIC;
 
 -- acl FUNCTION tool_executions_delete()
 
@@ -3541,6 +3781,11 @@ REVOKE ALL ON FUNCTION parley.tool_executions_links() FROM PUBLIC;
 -- acl FUNCTION tool_executions_move()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION tool_move_is_legal(from_status text, to_status text)
+
+REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
 -- acl FUNCTION usage_logs_links()
 
@@ -3665,6 +3910,10 @@ GRANT UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
 -- acl TABLE feeds
 
 GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
+
+-- acl TABLE functions
+
+GRANT SELECT ON TABLE parley.functions TO parley_runtime;
 
 -- acl TABLE leases
 

@@ -1,6 +1,6 @@
 """Every rule that the database has on a value can be met with, and answers with its field and its own words.
 
-The rules are read from the migrations, the mutations from the schema: a new rule is tried without being listed.
+The rules are read from `sql/schema.sql`, the mutations from the schema: a new rule is tried without being listed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, get_named_type
 from strawberry.utils.str_converters import to_camel_case
 
-from gateway.data.setup.migration import DIRECTORY
+from gateway.data.queries import SQL_DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.estate import Estate, make_estate, make_execution
 from tests.generated import GROWING, READY, Mutation, mutations, own, tables
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWar
 
 SCHEMA = graphql_schema()
 TABLES = tables()
-COMMENT = re.compile(r"^COMMENT ON CONSTRAINT (\w+) ON (\w+) IS '((?:[^']|'')*)';$", re.MULTILINE)
+COMMENT = re.compile(r"^COMMENT ON CONSTRAINT (\w+) ON parley\.(\w+) IS '((?:[^']|'')*)';$", re.MULTILINE)
 
 ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_pieces": "Message"}
 """The object of the mutations that write a table whose rows they do not give."""
@@ -62,14 +62,10 @@ class Rule:
         return max(numbers) * (1024 if "KiB" in self.reason else 1024 * 1024 if "MiB" in self.reason else 1)
 
 
-RULES = list(
-    {
-        name: Rule(name, table, reason.replace("''", "'"))
-        for path in sorted(DIRECTORY.glob("*.sql"))
-        for name, table, reason in COMMENT.findall(path.read_text(encoding="utf-8"))
-    }.values()
-)
-"""In the words of the last migration that has some."""
+RULES = [
+    Rule(name, table, reason.replace("''", "'"))
+    for name, table, reason in COMMENT.findall((SQL_DIRECTORY / "schema.sql").read_text(encoding="utf-8"))
+]
 
 
 def reached_by(rule: Rule) -> Iterator[Mutation]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import uuid
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from graphql import get_named_type
 
-from gateway.data.setup.migrate import migrate
-from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
-from tests.database import Database
 from tests.estate import MOVES, Estate, make_estate, make_execution, types_of_rows
 from tests.generated import Mutation, fields_of, mutations, own
 from tests.recount import differences
@@ -174,52 +169,6 @@ async def test_usage_stays(serving: Serving, superuser: asyncpg.Connection) -> N
     before = (await rows_of(superuser, estate.user_id))["usage_logs"]
     await estate.client.make("deleteConversation", "conversation", id=estate.ids["Conversation"][0])
     assert (await rows_of(superuser, estate.user_id))["usage_logs"] == before
-
-
-BEFORE = """
-INSERT INTO users (user_id, id, email) SELECT id, id, 'before@example.org' FROM (SELECT uuid7() AS id) AS a;
-SELECT set_config('app.user_id', (SELECT user_id::text FROM users), false);
-INSERT INTO conversations (user_id, title) SELECT user_id, title FROM users, unnest('{gone,kept}'::text[]) AS c (title);
-INSERT INTO messages (user_id, conversation_id, role, content, status)
-SELECT c.user_id, c.id, 'assistant', title || ' ' || status, status
-FROM conversations AS c, unnest('{streaming,complete,failed}'::text[]) AS s (status);
-INSERT INTO tool_executions (user_id, conversation_id, message_id, tool_name)
-SELECT m.user_id, m.conversation_id, m.id, m.content FROM messages AS m;
-UPDATE tool_executions SET status = 'approved';
-UPDATE tool_executions SET status = 'executing' WHERE tool_name LIKE '%streaming';
-UPDATE messages SET deleted_at = clock_timestamp() WHERE content IN ('gone failed', 'kept complete');
-UPDATE conversations SET deleted_at = clock_timestamp() WHERE title = 'gone';
-"""
-AFTER = """
-SELECT m.content, m.status, t.status AS tool,
-    coalesce(t.deleted_at = coalesce(m.deleted_at, c.deleted_at), false) AS gone
-FROM messages AS m
-JOIN conversations AS c ON c.id = m.conversation_id
-JOIN tool_executions AS t ON t.message_id = m.id
-ORDER BY m.content
-"""
-
-
-async def test_what_was_deleted_before_takes_along_what_belongs_to_it(empty_database: Database, tmp_path: Path) -> None:
-    for path in sorted(DIRECTORY.glob("*.sql"))[:12]:
-        shutil.copy(path, tmp_path)
-    await migrate(empty_database.owner_url, directory=tmp_path)
-    connection = await asyncpg.connect(empty_database.owner_url, server_settings={"search_path": "parley"})
-    try:
-        await connection.execute(BEFORE)
-        await migrate(empty_database.owner_url)
-        assert [tuple(row) for row in await connection.fetch(AFTER)] == [
-            ("gone complete", "complete", "cancelled", True),
-            ("gone failed", "failed", "cancelled", True),
-            ("gone streaming", "cancelled", "cancelled", True),
-            ("kept complete", "complete", "cancelled", True),
-            ("kept failed", "failed", "approved", False),
-            ("kept streaming", "streaming", "executing", False),
-        ]
-        assert await connection.fetchval("SELECT count(*) FROM leases") == 2
-        assert await differences(connection) == []
-    finally:
-        await connection.close()
 
 
 # --- at the same moment

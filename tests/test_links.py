@@ -32,33 +32,18 @@ NOT_MARKED = {"messages": "they are reached through their conversation"}
 """Tables whose rows lie within others that can be deleted, and are not deleted with them."""
 
 TABLES = """
-CREATE TABLE folders (
-    user_id uuid NOT NULL REFERENCES users (user_id),
-    id uuid NOT NULL DEFAULT uuid7(),
-    parent_id uuid,
-    deleted_at timestamptz,
-    version bigint NOT NULL,
-    PRIMARY KEY (user_id, id),
-    CONSTRAINT folders_parent_id_exists FOREIGN KEY (user_id, parent_id) REFERENCES folders
-);
+CREATE TABLE folders (user_id uuid REFERENCES users (user_id), id uuid DEFAULT uuid7(), parent_id uuid);
 SELECT tenant_table('folders');
-CREATE TABLE steps (LIKE folders INCLUDING DEFAULTS INCLUDING INDEXES);
-ALTER TABLE steps DROP COLUMN deleted_at;
-ALTER TABLE steps ADD CONSTRAINT steps_parent_id_exists FOREIGN KEY (user_id, parent_id) REFERENCES steps;
-SELECT tenant_table('steps');
+SELECT add_link('folders', 'parent_id', 'folders');
+CREATE TABLE steps (user_id uuid REFERENCES users (user_id), id uuid DEFAULT uuid7(), parent_id uuid);
+SELECT tenant_table('steps', without => '{deleted_at}');
+SELECT add_link('steps', 'parent_id', 'steps');
 CREATE TABLE attachments (
-    user_id uuid NOT NULL,
-    id uuid NOT NULL DEFAULT uuid7(),
-    conversation_id uuid NOT NULL,
-    message_id uuid,
-    deleted_at timestamptz,
-    version bigint NOT NULL,
-    PRIMARY KEY (user_id, id),
-    CONSTRAINT attachments_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES conversations,
-    CONSTRAINT attachments_message_id_exists FOREIGN KEY (user_id, conversation_id, message_id)
-        REFERENCES messages (user_id, conversation_id, id)
+    user_id uuid, id uuid DEFAULT uuid7(), conversation_id uuid NOT NULL, message_id uuid
 );
 SELECT tenant_table('attachments');
+SELECT add_link('attachments', 'conversation_id', 'conversations');
+SELECT add_link('attachments', 'message_id', 'messages', sharing => 'conversation_id');
 SELECT keep_links('attachments', within => '{conversation_id,message_id}');
 """
 """As a later migration would make them."""

@@ -37,7 +37,6 @@ FUNCTIONS = {
     "content_so_far": "reads as its caller",
     # It gives ids of users whose work it has ended, and of that work. It ends nothing whose own lease has not run out.
     "end_abandoned_work": "ends what the system would end at its next look",
-    "feed_missing": "raises an error",
     "feed_tenants": "says whose feeds the connection has named",
     "lease_renew": "writes for the stamped user alone",
     "login_create": "makes the stamped user findable, once",
@@ -221,7 +220,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
             arguments = [known[kind]() for kind in row["takes"]]
             places = ", ".join(f"${number}::text::{kind}" for number, kind in enumerate(row["takes"], start=1))
             shown = await call(runtime, f"SELECT {row['name']}({places})::text", *arguments)
-            assert scene.victim.user_id not in shown or row["name"] in ("login_find", "feed_missing"), row["name"]
+            assert scene.victim.user_id not in shown or row["name"] == "login_find", row["name"]
             assert password_hash not in shown or row["name"] == "login_find"
             assert scene.victim.canary * 100 not in shown, row["name"]
 
@@ -304,8 +303,8 @@ async def test_every_table_of_the_schema_is_a_users_or_known(superuser: asyncpg.
         " AND has_any_column_privilege('parley_app', oid, 'SELECT')"
     )
     others = {row["relname"] for row in tables} - set(await user_tables(superuser))
-    # The first tells which version the schema has; the second holds ids of ended sessions, not whose they are.
-    assert others == {"migrations", "revocations"}
+    # The first two tell which version the schema has; the third holds ids of ended sessions, not whose they are.
+    assert others == {"functions", "migrations", "revocations"}
 
 
 async def test_statistics_tell_nothing(

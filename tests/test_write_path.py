@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.setup.migrate import migrate
-from gateway.data.setup.migration import DIRECTORY
 from tests.database import Database
 from tests.recount import differences
 
@@ -235,24 +231,6 @@ async def test_another_message_of_the_latest_conversation_is_in_no_index_of_conv
             await writer.connection.execute(ADD, writer.user_id, conversation_id)
             assert await writer.connection.fetchval(updated.format("hot_")) == before + is_latest
         assert await writer.connection.fetchval(updated.format("")) == 3
-
-
-async def test_conversations_that_were_there_keep_their_order(empty_database: Database, tmp_path: Path) -> None:
-    for path in sorted(DIRECTORY.glob("*.sql"))[:10]:
-        shutil.copy(path, tmp_path)
-    await migrate(empty_database.owner_url, directory=tmp_path)
-    connection = await asyncpg.connect(empty_database.owner_url, server_settings={"search_path": "parley"})
-    try:
-        for _ in range(2):
-            await connection.execute("""
-                INSERT INTO users (user_id, id, email)
-                SELECT id, id, id || '@example.org' FROM (SELECT uuid7() AS id) AS a;
-                INSERT INTO conversations (user_id) SELECT user_id FROM users;
-            """)
-        await migrate(empty_database.owner_url)
-        assert await connection.fetchval("SELECT count(*) FROM conversations WHERE active_since = active_at") == 3
-    finally:
-        await connection.close()
 
 
 TOLD = """

@@ -37,7 +37,18 @@ from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.leaf import TEXTS, column_inline
 from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.run.step import Found, Link, Mapped, PerParent, Placed, Resolved, Target, ToMany, ToOne, ToPages
+from gateway.execution.run.step import (
+    Found,
+    Link,
+    Mapped,
+    PerParent,
+    Placed,
+    Resolved,
+    Target,
+    ToMany,
+    ToOne,
+    ToPages,
+)
 from gateway.execution.run.straight import straight
 from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
 

@@ -41,7 +41,7 @@ HELD_AS: dict[Any, tuple[str, ...]] = {
 
 def refuse_disagreement(schema: GraphQLSchema, tables: Mapping[str, Table]) -> None:
     """Raise `WrongDeclaration` with all that the database does not bear out, and with what to write instead."""
-    if problems := list(disagreements(*_declared(schema), tables)):
+    if problems := list(disagreements(*declared(schema), tables)):
         raise WrongDeclaration("Parley does not start, because the database does not hold what is declared:", problems)
 
 
@@ -61,7 +61,7 @@ def disagreements(
         yield from _event_problems(name, event, tables)
 
 
-def _declared(schema: GraphQLSchema) -> tuple[dict[str, Entity], dict[str, Event]]:
+def declared(schema: GraphQLSchema) -> tuple[dict[str, Entity], dict[str, Event]]:
     types = [of for of in schema.type_map.values() if isinstance(of, GraphQLObjectType)]
     made = [(of.name, of.extensions.get("strawberry-definition")) for of in types]
     origins = {name: definition.origin for name, definition in made if definition is not None}

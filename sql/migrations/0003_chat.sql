@@ -1,8 +1,13 @@
 -- Conversations and their messages.
+--
+-- Adding messages is what Parley does most, so both tables depart from what tenant_table() makes where that saves work:
+-- messages_enter() updates the conversation and appends both changes to the feed, one trigger evaluates all rules of a
+-- table, and a further message in the conversation that was active last changes no indexed column.
 
+-- Some of each page stays free for the next versions of its rows.
 CREATE TABLE conversations (
-    user_id uuid NOT NULL REFERENCES users (user_id),
-    id uuid NOT NULL DEFAULT uuid7(),
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7(),
     title text,
     provider text NOT NULL DEFAULT 'openai',
     model text NOT NULL DEFAULT 'gpt-4o-mini',
@@ -24,64 +29,78 @@ CREATE TABLE conversations (
     last_message_id uuid,
     last_message_at timestamptz,
     active_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    active_since timestamptz NOT NULL,
     message_tokens bigint NOT NULL DEFAULT 0,
     response_count integer NOT NULL DEFAULT 0,
     response_ms bigint NOT NULL DEFAULT 0,
     usage_requests integer NOT NULL DEFAULT 0,
     usage_input_tokens bigint NOT NULL DEFAULT 0,
     usage_output_tokens bigint NOT NULL DEFAULT 0,
-    usage_cost_usd numeric NOT NULL DEFAULT 0,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    deleted_at timestamptz,
-    version bigint NOT NULL,
-    PRIMARY KEY (user_id, id),
-    CONSTRAINT conversations_title_length CHECK (char_length(title) <= 500),
-    CONSTRAINT conversations_provider_length CHECK (char_length(provider) BETWEEN 1 AND 50),
-    CONSTRAINT conversations_model_length CHECK (char_length(model) BETWEEN 1 AND 100),
-    CONSTRAINT conversations_system_prompt_length CHECK (char_length(system_prompt) <= 100000),
-    CONSTRAINT conversations_temperature_range CHECK (temperature BETWEEN 0 AND 2),
-    CONSTRAINT conversations_max_tokens_range CHECK (max_tokens > 0),
-    CONSTRAINT conversations_context_window_range CHECK (context_window > 0),
-    CONSTRAINT conversations_max_messages_range CHECK (max_messages > 0),
-    CONSTRAINT conversations_folder_length CHECK (char_length(folder) BETWEEN 1 AND 255),
-    CONSTRAINT conversations_client_session_length CHECK (char_length(client_session) <= 255),
-    CONSTRAINT conversations_metadata_size CHECK (
-        jsonb_typeof(metadata) = 'object' AND pg_column_size(metadata) <= 65536),
-    CONSTRAINT conversations_auto_approval_settings_size CHECK (
-        jsonb_typeof(auto_approval_settings) = 'object' AND pg_column_size(auto_approval_settings) <= 65536)
-);
+    usage_cost_usd numeric NOT NULL DEFAULT 0
+) WITH (fillfactor = 85);
 COMMENT ON COLUMN conversations.last_message_id IS
     'Without a foreign key: it is written before the message that it names, by that message''s own trigger.';
-COMMENT ON COLUMN conversations.active_at IS 'Of the last message, or of the creation: the order of an inbox.';
-COMMENT ON CONSTRAINT conversations_title_length ON conversations IS 'A title has at most 500 characters.';
-COMMENT ON CONSTRAINT conversations_provider_length ON conversations IS 'A provider has 1 to 50 characters.';
-COMMENT ON CONSTRAINT conversations_model_length ON conversations IS 'A model has 1 to 100 characters.';
-COMMENT ON CONSTRAINT conversations_system_prompt_length ON conversations IS 'A system prompt has at most 100000 characters.';
-COMMENT ON CONSTRAINT conversations_temperature_range ON conversations IS 'A temperature lies between 0 and 2.';
-COMMENT ON CONSTRAINT conversations_max_tokens_range ON conversations IS 'A number of tokens is greater than 0.';
-COMMENT ON CONSTRAINT conversations_context_window_range ON conversations IS 'A context window is greater than 0.';
-COMMENT ON CONSTRAINT conversations_max_messages_range ON conversations IS 'A number of messages is greater than 0.';
-COMMENT ON CONSTRAINT conversations_folder_length ON conversations IS 'A folder has 1 to 255 characters.';
-COMMENT ON CONSTRAINT conversations_client_session_length ON conversations IS 'A client session has at most 255 characters.';
-COMMENT ON CONSTRAINT conversations_metadata_size ON conversations IS 'Metadata is an object of at most 64 KiB.';
-COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON conversations IS 'Auto-approval settings are an object of at most 64 KiB.';
-CREATE INDEX conversations_by_activity ON conversations (user_id, active_at, id) WHERE deleted_at IS NULL;
-CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id) WHERE deleted_at IS NULL;
-CREATE INDEX conversations_pinned ON conversations (user_id, active_at, id) WHERE is_pinned AND deleted_at IS NULL;
-CREATE INDEX conversations_by_folder ON conversations (user_id, folder, active_at, id) WHERE deleted_at IS NULL;
+COMMENT ON COLUMN conversations.active_at IS 'Of the last message, or of the creation.';
+COMMENT ON COLUMN conversations.active_since IS
+    'When it became the one active last, which it then was until another did: the order of an inbox. It goes by when '
+    'something was written: whoever imports rows of the past sets it to active_at afterwards.';
 SELECT tenant_table('conversations');
+SELECT add_rule('conversations', name, condition, reason)
+FROM (VALUES
+    ('title_length', 'char_length(title) <= 500', 'A title has at most 500 characters.'),
+    ('provider_length', 'char_length(provider) BETWEEN 1 AND 50', 'A provider has 1 to 50 characters.'),
+    ('model_length', 'char_length(model) BETWEEN 1 AND 100', 'A model has 1 to 100 characters.'),
+    ('system_prompt_length', 'char_length(system_prompt) <= 100000', 'A system prompt has at most 100000 characters.'),
+    ('temperature_range', 'temperature BETWEEN 0 AND 2', 'A temperature lies between 0 and 2.'),
+    ('max_tokens_range', 'max_tokens > 0', 'A number of tokens is greater than 0.'),
+    ('context_window_range', 'context_window > 0', 'A context window is greater than 0.'),
+    ('max_messages_range', 'max_messages > 0', 'A number of messages is greater than 0.'),
+    ('folder_length', 'char_length(folder) BETWEEN 1 AND 255', 'A folder has 1 to 255 characters.'),
+    ('client_session_length', 'char_length(client_session) <= 255', 'A client session has at most 255 characters.'),
+    ('metadata_size', $$jsonb_typeof(metadata) = 'object' AND pg_column_size(metadata) <= 65536$$,
+        'Metadata is an object of at most 64 KiB.'),
+    ('auto_approval_settings_size',
+        $$jsonb_typeof(auto_approval_settings) = 'object' AND pg_column_size(auto_approval_settings) <= 65536$$,
+        'Auto-approval settings are an object of at most 64 KiB.')
+) AS r (name, condition, reason);
+CREATE INDEX conversations_by_creation ON conversations (user_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversations_latest ON conversations (user_id, active_since, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversations_latest_pinned ON conversations (user_id, active_since, id)
+    WHERE is_pinned AND deleted_at IS NULL;
+-- Without the conversations that are in no folder: a write to those need not touch this index.
+CREATE INDEX conversations_latest_in_folder ON conversations (user_id, folder, active_since, id)
+    WHERE folder IS NOT NULL AND deleted_at IS NULL;
+
+-- For the triggers, which write one row at a time. An equation would be evaluated by the planner beforehand. That pays where
+-- many rows are read, but costs more than reading one.
+ALTER POLICY tenant ON conversations TO parley_runtime;
+CREATE POLICY tenant_of_trigger ON conversations TO parley_owner USING (user_id IS NOT DISTINCT FROM tenant());
+
+CREATE TRIGGER enter BEFORE INSERT ON conversations FOR EACH ROW EXECUTE FUNCTION conversations_enter();
+CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON conversations
+    FOR EACH ROW EXECUTE FUNCTION conversations_change();
+-- They stand for the foreign key of messages, which is not enforced: see the end of this file.
+CREATE TRIGGER leave AFTER DELETE ON conversations FOR EACH ROW EXECUTE FUNCTION conversations_leave();
+CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON conversations
+    FOR EACH ROW WHEN ((OLD.user_id, OLD.id) <> (NEW.user_id, NEW.id)) EXECUTE FUNCTION conversations_leave();
+-- messages_enter() writes these columns and appends the change to the feed itself. request_hash is written once, by INSERT.
+SELECT feed_spares('conversations', '{
+    last_seq, message_count, last_message_id, last_message_at, active_at, active_since, message_tokens, response_count,
+    response_ms, updated_at, version, request_hash}');
+-- A new message changes sums of its conversation, to which no rule applies.
+SELECT rules_at_once('conversations', spare_others => true);
 
 
 CREATE TABLE messages (
-    user_id uuid NOT NULL,
-    id uuid NOT NULL DEFAULT uuid7(),
+    user_id uuid,
+    id uuid DEFAULT uuid7(),
     conversation_id uuid NOT NULL,
     seq integer NOT NULL,
     parent_id uuid,
-    role text NOT NULL,
+    role text NOT NULL CONSTRAINT messages_role_known CHECK (role IN ('user', 'assistant', 'system', 'tool')),
     content text NOT NULL,
-    status text NOT NULL DEFAULT 'complete',
+    status text NOT NULL DEFAULT 'complete'
+        CONSTRAINT messages_status_known CHECK (status IN ('complete', 'streaming', 'failed', 'cancelled')),
     token_count integer,
     model text,
     finish_reason text,
@@ -90,110 +109,64 @@ CREATE TABLE messages (
     images jsonb NOT NULL DEFAULT '[]',
     files jsonb NOT NULL DEFAULT '[]',
     provider_metadata jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    deleted_at timestamptz,
-    version bigint NOT NULL,
     PRIMARY KEY (user_id, id),
     CONSTRAINT messages_seq_key UNIQUE (user_id, conversation_id, seq),
-    -- What branches and tool executions point to, so that they cannot leave the conversation.
-    CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id),
-    CONSTRAINT messages_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES conversations,
-    CONSTRAINT messages_parent_id_exists FOREIGN KEY (user_id, conversation_id, parent_id)
-        REFERENCES messages (user_id, conversation_id, id),
-    CONSTRAINT messages_role_known CHECK (role IN ('user', 'assistant', 'system', 'tool')),
-    CONSTRAINT messages_status_known CHECK (status IN ('complete', 'streaming', 'failed', 'cancelled')),
-    CONSTRAINT messages_content_length CHECK (char_length(content) <= 262144),
-    CONSTRAINT messages_content_blank CHECK (role NOT IN ('user', 'system') OR content ~ '[^[:space:]]'),
-    CONSTRAINT messages_token_count_range CHECK (token_count >= 0),
-    CONSTRAINT messages_model_length CHECK (char_length(model) BETWEEN 1 AND 100),
-    CONSTRAINT messages_finish_reason_length CHECK (char_length(finish_reason) BETWEEN 1 AND 50),
-    CONSTRAINT messages_processing_ms_range CHECK (processing_ms >= 0),
-    CONSTRAINT messages_relevance_score_range CHECK (relevance_score BETWEEN 0 AND 1),
-    CONSTRAINT messages_images_size CHECK (jsonb_typeof(images) = 'array' AND pg_column_size(images) <= 65536),
-    CONSTRAINT messages_files_size CHECK (jsonb_typeof(files) = 'array' AND pg_column_size(files) <= 65536),
-    CONSTRAINT messages_provider_metadata_size CHECK (
-        jsonb_typeof(provider_metadata) = 'object' AND pg_column_size(provider_metadata) <= 65536)
+    -- For the links of branches and tool executions, which must stay in the conversation.
+    CONSTRAINT messages_conversation_key UNIQUE (user_id, conversation_id, id)
 );
-COMMENT ON CONSTRAINT messages_conversation_id_exists ON messages IS 'There is no such conversation.';
-COMMENT ON CONSTRAINT messages_parent_id_exists ON messages IS 'There is no such message in this conversation.';
-COMMENT ON CONSTRAINT messages_content_length ON messages IS 'Content has at most 262144 characters.';
-COMMENT ON CONSTRAINT messages_content_blank ON messages IS 'The content of a user''s or system message is not empty.';
-COMMENT ON CONSTRAINT messages_token_count_range ON messages IS 'A number of tokens is not negative.';
-COMMENT ON CONSTRAINT messages_model_length ON messages IS 'A model has 1 to 100 characters.';
-COMMENT ON CONSTRAINT messages_finish_reason_length ON messages IS 'A finish reason has 1 to 50 characters.';
-COMMENT ON CONSTRAINT messages_processing_ms_range ON messages IS 'A time is not negative.';
-COMMENT ON CONSTRAINT messages_relevance_score_range ON messages IS 'A relevance score lies between 0 and 1.';
-COMMENT ON CONSTRAINT messages_images_size ON messages IS 'Images are a list of at most 64 KiB.';
-COMMENT ON CONSTRAINT messages_files_size ON messages IS 'Files are a list of at most 64 KiB.';
-COMMENT ON CONSTRAINT messages_provider_metadata_size ON messages IS 'Provider metadata is an object of at most 64 KiB.';
+SELECT tenant_table('messages', carry => '{conversation_id}');
+SELECT add_rule('messages', name, condition, reason)
+FROM (VALUES
+    ('content_length', 'char_length(content) <= 262144', 'Content has at most 262144 characters.'),
+    ('content_blank', $$role NOT IN ('user', 'system') OR content ~ '[^[:space:]]' OR images || files <> '[]'$$,
+        'A user''s or system message has content, images or files.'),
+    ('token_count_range', 'token_count >= 0', 'A number of tokens is not negative.'),
+    ('model_length', 'char_length(model) BETWEEN 1 AND 100', 'A model has 1 to 100 characters.'),
+    ('finish_reason_length', 'char_length(finish_reason) BETWEEN 1 AND 50', 'A finish reason has 1 to 50 characters.'),
+    ('processing_ms_range', 'processing_ms >= 0', 'A time is not negative.'),
+    ('relevance_score_range', 'relevance_score BETWEEN 0 AND 1', 'A relevance score lies between 0 and 1.'),
+    ('images_size', $$jsonb_typeof(images) = 'array' AND pg_column_size(images) <= 65536$$,
+        'Images are a list of at most 64 KiB.'),
+    ('files_size', $$jsonb_typeof(files) = 'array' AND pg_column_size(files) <= 65536$$,
+        'Files are a list of at most 64 KiB.'),
+    ('provider_metadata_size',
+        $$jsonb_typeof(provider_metadata) = 'object' AND pg_column_size(provider_metadata) <= 65536$$,
+        'Provider metadata is an object of at most 64 KiB.')
+) AS r (name, condition, reason);
+-- messages_seq_key serves the list of a conversation's messages.
+SELECT add_link('messages', 'conversation_id', 'conversations', order_by => NULL);
+SELECT add_link('messages', 'parent_id', 'messages', 'There is no such %s in this conversation.',
+    sharing => 'conversation_id', order_by => NULL);
 CREATE INDEX messages_by_parent ON messages (user_id, parent_id, seq) WHERE parent_id IS NOT NULL;
+-- Messages are reached only through their conversation, so they need no mark when it is deleted. messages_enter() proves the
+-- links of new ones.
+SELECT keep_links('messages', within => '{conversation_id}', marked => false, on_insert => false);
 
--- Numbers a new message under the lock of its conversation, and counts it there.
-CREATE FUNCTION messages_enter() RETURNS trigger LANGUAGE plpgsql
-AS $$
-BEGIN
-    UPDATE conversations
-    SET last_seq = last_seq + 1,
-        message_count = message_count + 1,
-        last_message_id = NEW.id,
-        last_message_at = NEW.created_at,
-        active_at = NEW.created_at,
-        message_tokens = message_tokens + coalesce(NEW.token_count, 0),
-        response_count = response_count + (NEW.processing_ms IS NOT NULL)::integer,
-        response_ms = response_ms + coalesce(NEW.processing_ms, 0),
-        is_archived = is_archived OR coalesce(message_count >= max_messages, false),
-        is_auto_archived = is_auto_archived OR (NOT is_archived AND coalesce(message_count >= max_messages, false))
-    WHERE user_id = NEW.user_id AND id = NEW.conversation_id AND deleted_at IS NULL
-    RETURNING last_seq INTO NEW.seq;
-    IF NOT FOUND THEN
-        RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
-            MESSAGE = 'the conversation does not exist or is deleted';
-    END IF;
-    RETURN NEW;
-END
-$$;
+-- messages_enter() takes the feed's lock and appends to the feed itself, so both triggers of the feed leave INSERT out.
 CREATE TRIGGER enter BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION messages_enter();
-
--- A message that has ended stays as it ended: a late write of a stream cannot bring it back.
-CREATE FUNCTION messages_guard() RETURNS trigger LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE check_violation USING CONSTRAINT = 'messages_status_final', TABLE = 'messages',
-        MESSAGE = format('a message cannot go from %s to %s', OLD.status, NEW.status);
-END
-$$;
+CREATE OR REPLACE TRIGGER feed_lock BEFORE UPDATE OR DELETE ON messages
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock();
+CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON messages FOR EACH ROW EXECUTE FUNCTION feed_messages();
 CREATE TRIGGER guard BEFORE UPDATE ON messages FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND OLD.status <> 'streaming') EXECUTE FUNCTION messages_guard();
-
--- Keeps the conversation's sums true when a message is edited, deleted or restored.
-CREATE FUNCTION messages_recount() RETURNS trigger LANGUAGE plpgsql
-AS $$
-DECLARE
-    was integer := (OLD.deleted_at IS NULL)::integer;
-    is_now integer := (NEW.deleted_at IS NULL)::integer;
-BEGIN
-    UPDATE conversations AS c
-    SET message_count = c.message_count + is_now - was,
-        message_tokens = c.message_tokens
-            + is_now * coalesce(NEW.token_count, 0) - was * coalesce(OLD.token_count, 0),
-        response_count = c.response_count
-            + is_now * (NEW.processing_ms IS NOT NULL)::integer - was * (OLD.processing_ms IS NOT NULL)::integer,
-        response_ms = c.response_ms
-            + is_now * coalesce(NEW.processing_ms, 0) - was * coalesce(OLD.processing_ms, 0),
-        (last_message_id, last_message_at) = (
-            SELECT m.id, m.created_at
-            FROM messages AS m
-            WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.deleted_at IS NULL
-            ORDER BY m.seq DESC
-            LIMIT 1)
-    WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
-    RETURN NULL;
-END
-$$;
+CREATE TRIGGER gather BEFORE UPDATE ON messages FOR EACH ROW
+    WHEN (OLD.status = 'streaming'
+        AND (NEW.status <> 'streaming' OR NEW.deleted_at IS NOT NULL OR NEW.content <> OLD.content))
+    EXECUTE FUNCTION messages_gather();
 CREATE TRIGGER recount AFTER UPDATE ON messages FOR EACH ROW
     WHEN ((OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
         OR OLD.token_count IS DISTINCT FROM NEW.token_count
         OR OLD.processing_ms IS DISTINCT FROM NEW.processing_ms)
     EXECUTE FUNCTION messages_recount();
-SELECT tenant_table('messages', carry => '{conversation_id}');
+SELECT rules_at_once('messages');
+
+-- messages_enter() has proven that the conversation of a new message exists, and holds its lock to the commit, so it can
+-- neither be deleted nor change its key. The server need not look for it again; since PostgreSQL 18 it can be told so. The
+-- triggers `links`, `leave` and `leave_key` enforce the rest of the foreign key, on every version.
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::integer >= 180000 THEN
+        EXECUTE 'ALTER TABLE messages ALTER CONSTRAINT messages_conversation_id_exists NOT ENFORCED';
+    END IF;
+END
+$$;

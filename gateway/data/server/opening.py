@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from gateway.data.driver.primary import Primary
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.setup.guard import refuse_unsafe
 from gateway.data.setup.migrate import migrate, pending
-from gateway.data.setup.migration import Migration
+from gateway.data.setup.migration import File
 from gateway.data.setup.roles import RuntimeRole, quoted
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
@@ -95,8 +95,8 @@ async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
         yield OpenDatabase(settings.database_url.get_secret_value(), owner_url)
 
 
-async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> list[Migration]:
-    """Apply the migrations that the database lacks, and say which."""
+async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> Sequence[File]:
+    """Apply the migrations and functions that the database lacks, and say which."""
     owner_url = _owner_url(database)
     with _reaching(owner_url), unless_quick("Bringing the database up to date"):
         return await migrate(
@@ -126,14 +126,14 @@ async def check(database: OpenDatabase) -> None:
         connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
             if missing := await _missing(connection, database):
-                names = ", ".join(migration.name for migration in missing)
+                names = ", ".join(file.name for file in missing)
                 raise Behind(f"The database lacks {names}. {_migrate_it(database)}")
             await refuse_unsafe(connection)
         finally:
             await connection.close()
 
 
-async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> list[Migration]:
+async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> Sequence[File]:
     where = address(database.runtime_url)
     try:
         return await pending(connection)

@@ -1,10 +1,14 @@
 """Brings a database to the schema that this Parley was written for: `sql/migrations/NNNN_name.sql`, forward
-only.
+only, and `sql/functions/`, each file again whenever its text has changed.
 
-Each file is one transaction as `parley_owner`, together with the note that it was applied; a file that cannot
+Each migration is one transaction as `parley_owner`, together with the note that it was applied; a file that cannot
 run in a transaction starts with the line `-- no transaction`. Any number of processes may start at once: one
 migrates and the others wait for it. A migration that cannot get a lock gives way to the requests that hold
 it, and tries again.
+
+Functions that are new are made before the migrations, whose tables need them, without a look at their bodies, which
+need the tables. All that have changed are replaced after the migrations, in one transaction: until then those that
+run now go on, on tables that migrations leave fit for them.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from pathlib import Path
 import asyncpg
 
 from gateway.data.driver.primary import Primary
+from gateway.data.setup.functions import VERSION, AppliedFunction, FunctionFile, outdated, read_functions
 from gateway.data.setup.migration import (
     Applied,
     Migration,
@@ -44,11 +49,26 @@ CREATE TABLE parley.migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE parley.migrations IS 'The migrations that this database has been through.';
-GRANT SELECT ON parley.migrations TO parley_runtime;
+CREATE TABLE parley.functions (
+    name text PRIMARY KEY,
+    checksum text NOT NULL,
+    parley text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE parley.functions IS 'The files of functions as they were applied last.';
+COMMENT ON COLUMN parley.functions.parley IS 'The version that applied it.';
+GRANT SELECT ON parley.migrations, parley.functions TO parley_runtime;
 """
 TAKE_LOCK = "SELECT pg_try_advisory_lock($1)"
 APPLIED = "SELECT number, name, checksum FROM parley.migrations ORDER BY number"
 NOTE = "INSERT INTO parley.migrations (number, name, checksum) VALUES ($1, $2, $3)"
+APPLIED_FUNCTIONS = "SELECT name, checksum, parley FROM parley.functions"
+NOTE_FUNCTION = """
+INSERT INTO parley.functions (name, checksum, parley) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, parley = excluded.parley, applied_at = now()
+"""
+NOT_FOR_ALL = "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+"""A function that the role that serves is to call is granted to it, one by one."""
 
 Report = Callable[[str], None]
 
@@ -63,15 +83,16 @@ async def migrate(
     *,
     report: Report = silent,
     directory: Path | None = None,
+    functions: Path | None = None,
     lock_attempts: int = LOCK_ATTEMPTS,
-) -> list[Migration]:
-    """Apply what `directory` (by default Parley's own migrations) holds and the database lacks. Returns what
-    it applied.
+) -> list[Migration | FunctionFile]:
+    """Apply what `directory` (by default Parley's own migrations) and `functions` (by default Parley's own, for its
+    own migrations) hold and the database lacks. Returns what it applied.
 
     `report` is told the name of each migration before it runs. Raises `MigrationError` and applies nothing
     further when one fails, or when files and database do not tell the same story.
     """
-    migrations = read_migrations(directory)
+    migrations, files = read_migrations(directory), _functions_of(directory, functions)
     connection: asyncpg.Connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS)
     try:
         async with alone(connection):
@@ -80,21 +101,35 @@ async def migrate(
             await _as_owner(connection)
             await _prepare_record(connection)
             wanted = outstanding(migrations, await applied_migrations(connection))
-            for migration in wanted:
-                report(migration.name)
-                await _apply(connection, migration, lock_attempts)
-            return wanted
+            known = await _applied_functions(connection)
+            changed = outdated(files, known)
+            if wanted or changed:
+                names = {one.name for one in known}
+                await _make_new(connection, [file for file in changed if file.name not in names])
+                for migration in wanted:
+                    report(migration.name)
+                    await _apply(connection, migration, lock_attempts)
+                await _replace(connection, changed)
+            return [*wanted, *changed]
     finally:
         await connection.close()
 
 
-async def pending(connection: asyncpg.Connection, directory: Path | None = None) -> list[Migration]:
+async def pending(
+    connection: asyncpg.Connection, directory: Path | None = None, functions: Path | None = None
+) -> list[Migration | FunctionFile]:
     """What the database of `connection` lacks. The role that serves requests may ask.
 
     A database that is ahead lacks nothing: while a new version is rolled out, old processes go on beside it. Raises
     what PostgreSQL says of one that was never migrated, or to a role that was given no rights.
     """
-    return outstanding(read_migrations(directory), await applied_migrations(connection), ahead_is_fine=True)
+    migrations, files = read_migrations(directory), _functions_of(directory, functions)
+    wanted = outstanding(migrations, await applied_migrations(connection), ahead_is_fine=True)
+    return [*wanted, *outdated(files, await _applied_functions(connection), ahead_is_fine=True)]
+
+
+def _functions_of(directory: Path | None, functions: Path | None) -> list[FunctionFile]:
+    return [] if directory is not None and functions is None else read_functions(functions)
 
 
 @asynccontextmanager
@@ -127,6 +162,34 @@ async def applied_migrations(connection: asyncpg.Connection) -> list[Applied]:
     """The migrations that the database has been through, in order."""
     rows = await connection.fetch(APPLIED)
     return [Applied(row["number"], row["name"], row["checksum"]) for row in rows]
+
+
+async def _applied_functions(connection: asyncpg.Connection) -> list[AppliedFunction]:
+    return [AppliedFunction(*row.values()) for row in await connection.fetch(APPLIED_FUNCTIONS)]
+
+
+async def _make_new(connection: asyncpg.Connection, files: Sequence[FunctionFile]) -> None:
+    async with connection.transaction():
+        await connection.execute(f"{NOT_FOR_ALL}; SET LOCAL check_function_bodies = off")
+        for file in files:
+            try:
+                async with connection.transaction():
+                    await connection.execute(file.text)
+            except (asyncpg.UndefinedObjectError, asyncpg.UndefinedTableError):
+                # It takes a row of a table that is still to be made, so no table needs it: _replace() makes it.
+                continue
+            except asyncpg.PostgresError as error:
+                raise failure(file, error) from error
+
+
+async def _replace(connection: asyncpg.Connection, files: Sequence[FunctionFile]) -> None:
+    async with connection.transaction():
+        for file in files:
+            try:
+                await connection.execute(file.text)
+            except asyncpg.PostgresError as error:
+                raise failure(file, error) from error
+            await connection.execute(NOTE_FUNCTION, file.name, file.checksum, VERSION)
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration, attempts: int) -> None:

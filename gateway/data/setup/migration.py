@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 
@@ -20,8 +21,32 @@ NO_TRANSACTION = "-- no transaction"
 STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|.)+?(?:;[ \t]*(?=\n|$)|$)", re.DOTALL)
 
 
+FROM_BEFORE = (
+    "The database was made by a version before 0.1.0, whose migrations have been rewritten since: it cannot be brought "
+    "up to date. Serve it with the version that made it, or begin with an empty one: set PARLEY_DATA_DIR to a new "
+    "directory, or name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
+)
+"""From 0.1.0 on, no migration changes its name."""
+
+
 class MigrationError(Refusal):
     """The database cannot be brought to the schema of this Parley."""
+
+
+class File(Protocol):
+    """A file of SQL that a database has or lacks."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its path, without `.sql`."""
+
+    @property
+    def text(self) -> str:
+        """What it holds."""
+
+    @property
+    def transactional(self) -> bool:
+        """Whether it runs in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +59,8 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """Tells whether the file is what was applied; ends of lines do not count."""
-        return hashlib.sha256("\n".join(self.text.splitlines()).encode()).hexdigest()
+        """Tells whether the file is what was applied."""
+        return checksum_of(self.text)
 
     @property
     def transactional(self) -> bool:
@@ -60,6 +85,11 @@ class Applied:
     checksum: str
 
 
+def checksum_of(text: str) -> str:
+    """The same for the same text, however its lines end."""
+    return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()
+
+
 def read_migrations(directory: Path | None = None) -> list[Migration]:
     """The migrations of a directory, in order."""
     paths = sorted((directory or DIRECTORY).glob("*.sql"))
@@ -77,13 +107,13 @@ def outstanding(
 ) -> list[Migration]:
     """The migrations still to be applied. Raises `MigrationError` if the database has been through others."""
     known = {migration.number: migration for migration in migrations}
+    if any(past.number in known and past.name != known[past.number].name for past in applied):
+        raise MigrationError(FROM_BEFORE)
     problems = []
     for past in applied:
         migration = known.get(past.number)
         if migration is None and not ahead_is_fine:
             problems.append(f"{past.name} is not known here: the database belongs to a newer Parley.")
-        elif migration is not None and migration.name != past.name:
-            problems.append(f"{past.name} is called {migration.name} here.")
         elif migration is not None and migration.checksum != past.checksum:
             problems.append(f"{past.name} was changed after it was applied. Undo that, and add a new migration.")
     if problems:
@@ -92,12 +122,10 @@ def outstanding(
     return [migration for migration in migrations if migration.number not in done]
 
 
-def failure(migration: Migration, error: asyncpg.PostgresError) -> MigrationError:
+def failure(file: File, error: asyncpg.PostgresError) -> MigrationError:
     """What to tell about a statement that PostgreSQL refused."""
     position = getattr(error, "position", None)
-    line = (
-        f" in line {migration.text[: int(position)].count(chr(10)) + 1}" if position and migration.transactional else ""
-    )
+    line = f" in line {file.text[: int(position)].count(chr(10)) + 1}" if position and file.transactional else ""
     detail = "".join(f" {text}" for text in (getattr(error, "detail", None), getattr(error, "hint", None)) if text)
-    kept = "It changed nothing." if migration.transactional else "Its earlier statements are applied."
-    return MigrationError(f"Migration {migration.name} failed{line}: {error}.{detail} {kept}")
+    kept = "It changed nothing." if file.transactional else "Its earlier statements are applied."
+    return MigrationError(f"Migration {file.name} failed{line}: {error}.{detail} {kept}")

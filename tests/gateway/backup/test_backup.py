@@ -26,6 +26,7 @@ from gateway.backup.backup import TABLES
 from gateway.data.server.dump import dump_schema
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.functions import DIRECTORY as FUNCTIONS
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.data.setup.roles import RuntimeRole
@@ -221,13 +222,19 @@ async def test_backup_of_an_earlier_version_is_migrated_when_it_is_restored(
     earlier = tmp_path / "migrations"
     shutil.copytree(DIRECTORY, earlier)
     max(earlier.iterdir()).unlink()
+    functions = tmp_path / "functions"
+    shutil.copytree(FUNCTIONS, functions)
+    with (functions / "tenancy" / "actor.sql").open("a") as actor:
+        actor.write("COMMENT ON FUNCTION actor() IS 'As it was.';")
     file, role = tmp_path / "parley.backup", f"app_{uuid4().hex}"
     async with new_database(cluster, "template0") as old, new_database(cluster, "template0") as new:
-        await migrate(old.owner_url, RuntimeRole(role), directory=earlier)
+        await migrate(old.owner_url, RuntimeRole(role), directory=earlier, functions=functions)
         for command, database in (("backup", old), ("restore", new)):
             own = at(database, directory) | {"PARLEY_DATABASE_URL": cluster.url(role, database.name)}
             status, said = await parley(command, str(file), **own)
             assert status == 0, said
+        changed = "SELECT checksum FROM parley.functions WHERE name LIKE '%/actor'"
+        assert await value(new.owner_url, changed) != await value(old.owner_url, changed)
         migrations = "SELECT count(*) FROM parley.migrations"
         assert await value(new.owner_url, migrations) == int(str(await value(old.owner_url, migrations))) + 1
 

@@ -58,9 +58,9 @@ CREATE TABLE box_things (
     PRIMARY KEY (user_id, id)
 );
 CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
-SELECT tenant_table('boxes');
+SELECT tenant_table('boxes', without => '{{deleted_at}}');
 SELECT tenant_table('things', carry => '{{first_box_id}}');
-SELECT tenant_table('box_things');
+SELECT tenant_table('box_things', without => '{{updated_at,deleted_at}}');
 """
 
 

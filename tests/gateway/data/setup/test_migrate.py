@@ -88,6 +88,18 @@ async def test_database_of_a_newer_parley_is_not_migrated_but_may_be_served(
         assert await pending(connection, directory) == []
 
 
+async def test_database_of_the_migrations_before_the_first_release_is_refused(
+    empty_database: Database, directory: Path
+) -> None:
+    (directory / "0001_things.sql").rename(directory / "0001_foundation.sql")
+    await migrate(empty_database.owner_url, directory=directory)
+    with pytest.raises(MigrationError, match=r"made by a version before 0\.1\.0.* set PARLEY_DATA_DIR"):
+        await migrate(empty_database.owner_url)
+    async with connected(empty_database.runtime_url) as connection:
+        with pytest.raises(MigrationError, match=r"made by a version before 0\.1\.0"):
+            await pending(connection)
+
+
 async def test_failing_migration_leaves_nothing_and_names_its_line(empty_database: Database, directory: Path) -> None:
     (directory / "0002_more.sql").write_text("CREATE TABLE half ();\n\nALTER TABLE nothing ADD COLUMN name text;\n")
     with pytest.raises(MigrationError, match=r'0002_more failed: relation "nothing" does not exist'):

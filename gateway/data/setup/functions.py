@@ -1,0 +1,77 @@
+"""The functions of the database, each in one file of `sql/functions/`, and which of them a database lacks. Nothing here
+talks to a database.
+
+A file is applied again whenever its text has changed, so to change a function is to edit its file. Versions of Parley
+are told apart by their number: an older one that starts beside a newer one puts nothing back.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.data.setup.migration import MigrationError, checksum_of
+
+DIRECTORY = Path(__file__).parents[3] / "sql" / "functions"
+VERSION = importlib.metadata.version("parley")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFile:
+    """A file that makes functions and grants the rights to them. `name` is its path, without `.sql`."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """Tells whether the file is what was applied."""
+        return checksum_of(self.text)
+
+    @property
+    def transactional(self) -> bool:
+        """All files are applied in one transaction."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFunction:
+    """A file as the database has it, and the version of Parley that applied it."""
+
+    name: str
+    checksum: str
+    parley: str
+
+
+def read_functions(directory: Path | None = None) -> list[FunctionFile]:
+    """The files of a directory and those below, in the order of their paths."""
+    root = directory or DIRECTORY
+    return [
+        FunctionFile(f"functions/{path.relative_to(root).with_suffix('').as_posix()}", path.read_text(encoding="utf-8"))
+        for path in sorted(root.rglob("*.sql"))
+    ]
+
+
+def outdated(
+    files: Iterable[FunctionFile],
+    applied: Sequence[AppliedFunction],
+    *,
+    ahead_is_fine: bool = False,
+    version: str = VERSION,
+) -> list[FunctionFile]:
+    """The files that the database lacks, or has with another text. Raises `MigrationError` if it has newer ones."""
+    if newer := {one.parley for one in applied if _number(one.parley) > _number(version)}:
+        if ahead_is_fine:
+            return []
+        raise MigrationError(
+            f"The functions of the database are those of Parley {max(newer, key=_number)}, and this is {version}."
+        )
+    checksums = {one.name: one.checksum for one in applied}
+    return [file for file in files if checksums.get(file.name) != file.checksum]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))

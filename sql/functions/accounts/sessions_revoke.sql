@@ -1,0 +1,10 @@
+-- Trigger: publishes the id of a session that ends early, so that every process refuses its access tokens. A row is
+-- useless once the last of these tokens has expired, so old rows are removed here as well.
+CREATE OR REPLACE FUNCTION sessions_revoke() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    INSERT INTO revocations (session_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
+    DELETE FROM revocations WHERE at < clock_timestamp() - interval '2 days';
+    RETURN NULL;
+END
+$$;

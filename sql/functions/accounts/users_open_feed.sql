@@ -1,0 +1,8 @@
+-- Trigger: a user's feed begins with the user.
+CREATE OR REPLACE FUNCTION users_open_feed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    INSERT INTO feeds (user_id) VALUES (NEW.user_id);
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,13 @@
+-- Trigger: a new conversation becomes the one that was active last.
+CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    UPDATE feeds
+    SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
+        latest_conversation_id = NEW.id
+    WHERE user_id = NEW.user_id
+    RETURNING latest_since INTO NEW.active_since;
+    RETURN NEW;
+END
+$$;

@@ -1,0 +1,64 @@
+-- Ends the abandoned work of one user as failed, and returns what it ended. Returns nothing if there is none, or if
+-- its user is writing at the moment. Any number of processes may call it at once: each takes another user.
+CREATE OR REPLACE FUNCTION end_abandoned_work() RETURNS TABLE (ended_user_id uuid, ended_kind text, ended_id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    at timestamptz := clock_timestamp();
+    lease leases;
+    reason text;
+BEGIN
+    SELECT f.user_id INTO ended_user_id
+    FROM leases AS l
+    JOIN feeds AS f ON f.user_id = l.user_id
+    WHERE l.until < at
+    ORDER BY l.until
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Nobody's device and nobody's agent: the system does this.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    FOR lease IN
+        SELECT l.* FROM leases AS l
+        WHERE l.user_id = ended_user_id AND l.until < at
+        ORDER BY l.work_id, l.kind
+        LIMIT 100
+    LOOP
+        -- An append may be under way. What it renews is not ended.
+        PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
+        PERFORM FROM message_growths AS g
+        WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
+        FOR UPDATE;
+        BEGIN
+            DELETE FROM leases AS l
+            WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind AND l.until < at;
+            CONTINUE WHEN NOT FOUND;
+            ended_kind := lease.kind;
+            ended_id := lease.work_id;
+            IF ended_kind = 'messages' THEN
+                UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
+                WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+            ELSE
+                reason := format(
+                    'The worker did not renew this execution within %s seconds.',
+                    trim_scale(extract(epoch FROM lease.length)));
+                UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
+                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+            END IF;
+            RETURN NEXT;
+        EXCEPTION WHEN integrity_constraint_violation THEN
+            -- A rule is younger than the row. It must not hold up what others have abandoned.
+            RAISE WARNING 'abandoned work cannot be ended: % %: %', lease.kind, lease.work_id, SQLERRM;
+            UPDATE leases AS l SET until = at + l.length
+            WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
+        END;
+    END LOOP;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+END
+$$;
+GRANT EXECUTE ON FUNCTION end_abandoned_work TO parley_runtime;

@@ -1,0 +1,14 @@
+-- Adds the CHECK `<table>_<name>`. `name` is `<column>_<kind of rule>`, from which the gateway knows the field that
+-- is wrong; `reason` is the text that a person reads. Leave it out where only a programming error can break the
+-- rule.
+--
+-- Adding a CHECK reads the whole table under a lock. On a table that has rows, write ADD CONSTRAINT … NOT VALID, and
+-- then VALIDATE CONSTRAINT.
+CREATE OR REPLACE FUNCTION add_rule(table_name text, name text, condition text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s)', table_name, table_name || '_' || name, condition);
+    EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', table_name || '_' || name, table_name, reason);
+END
+$$;

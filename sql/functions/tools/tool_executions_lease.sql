@@ -1,0 +1,15 @@
+-- Trigger: an execution has a lease from its start to its end.
+CREATE OR REPLACE FUNCTION tool_executions_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    IF NEW.status = 'executing' THEN
+        INSERT INTO leases (user_id, work_id, kind, length, until)
+        VALUES (NEW.user_id, NEW.id, 'tool_executions', lease_length(), clock_timestamp() + lease_length());
+    ELSIF OLD.status = 'executing' THEN
+        DELETE FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_executions';
+    END IF;
+    RETURN NULL;
+END
+$$;

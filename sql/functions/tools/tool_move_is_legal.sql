@@ -1,0 +1,10 @@
+-- The legal moves of a tool execution. They are written here alone.
+CREATE OR REPLACE FUNCTION tool_move_is_legal(from_status text, to_status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT (from_status, to_status) IN (
+        ('pending', 'approved'), ('pending', 'cancelled'),
+        ('approved', 'executing'), ('approved', 'cancelled'),
+        ('executing', 'completed'), ('executing', 'failed'), ('executing', 'cancelled'))
+$$;
+GRANT EXECUTE ON FUNCTION tool_move_is_legal TO parley_runtime;
