@@ -58,9 +58,10 @@ live: install $(STOCK) $(PEERS) ## the part of it about subscriptions, and tests
 	@$(BIN)/python -m tests.bench.live $(ARGS)
 
 .PHONY: schema
-schema: $(PROJECT) ## write schema.graphql and sql/schema.sql anew
+schema: $(PROJECT) ## regenerate schema.graphql, sql/schema.sql and the tables in the documentation
 	@$(BIN)/parley schema --write
 	@$(BIN)/parley schema --sql --write
+	@$(BIN)/python -m tests.pages
 
 .PHONY: wheel
 wheel: install ## build dist/parley-*.whl, the page included
