@@ -30,7 +30,8 @@ async def _signed_in(serving: Serving) -> Client:
     return client
 
 
-async def _at_work(page: Page, serving: Serving) -> bytes:
+async def at_work(page: Page, serving: Serving) -> bytes:
+    """GraphiQL with a subscription that has received messages, beside a query and its response."""
     agent = await _signed_in(serving)
     await page.screenshot(WIDTH, HEIGHT)
     await visit(page, serving.url)
@@ -61,7 +62,7 @@ async def main() -> None:
                 serving_on(database, directory, demo=True) as serving,
                 open_page(directory / "profile") as page,
             ):
-                picture = await _at_work(page, serving)
+                picture = await at_work(page, serving)
     if len(picture) > LARGEST_BYTES:
         raise SystemExit(f"The picture has {len(picture):,} bytes, more than {LARGEST_BYTES:,}.")
     PICTURE.write_bytes(picture)
