@@ -13,7 +13,18 @@ from gateway import demo
 from gateway.config import Settings
 from gateway.data.opening import open_database
 from tests.browser.chromium import Page, open_page
-from tests.browser.graphiql_page import EVENTS, STATES, choose_tab, listed, ready, run, send, sign_in, visit
+from tests.browser.graphiql_page import (
+    EVENTS,
+    STATES,
+    choose_tab,
+    feed_cursor,
+    listed,
+    run,
+    send,
+    sign_in,
+    visit,
+    watch,
+)
 from tests.database import Database, data_directory
 from tests.serving import Client, Serving, serving_on
 
@@ -36,8 +47,7 @@ async def at_work(page: Page, serving: Serving) -> bytes:
     await page.screenshot(WIDTH, HEIGHT)
     await visit(page, serving.url)
     await sign_in(page)
-    await choose_tab(page, "WatchLive")
-    await run(page)
+    await watch(page, await feed_cursor(agent))
     await page.until(f"{STATES}.join() === 'listening'")
     for content in CONTENTS:
         await send(agent, content)
@@ -45,7 +55,6 @@ async def at_work(page: Page, serving: Serving) -> bytes:
     await page.evaluate(f"{EVENTS}[0].querySelector('details').open = true")
     await choose_tab(page, "Inbox")
     await run(page)
-    await ready(page, "Inbox")
     await page.until("document.querySelector('.result-window').innerText.includes('totalCount')")
     return await page.screenshot(WIDTH, HEIGHT)
 
