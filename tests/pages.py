@@ -78,7 +78,7 @@ TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
 def with_tables(page: Path) -> str:
     """The text of a page with its tables as the code says."""
     tables = TABLES[page]
-    return GENERATED.sub(lambda found: f"{found[1]}{found[2]}{tables[found[1]]()}\n", page.read_text("utf-8"))
+    return GENERATED.sub(lambda found: f"{found[1]}{found[2]}\n{tables[found[1]]()}\n\n", page.read_text("utf-8"))
 
 
 if __name__ == "__main__":
