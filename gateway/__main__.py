@@ -54,34 +54,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line may say."""
+    """The commands and their options."""
     top = _Parser(prog="parley", description="A GraphQL gateway for AI conversations.")
     top.add_argument("--version", action="version", version=f"parley {importlib.metadata.version('parley')}")
     commands = top.add_subparsers(title="commands", metavar="command", required=True)
 
-    one = _command(commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, on an embedded database.")
+    one = _command(commands, "serve", serve, "Serve the API. Without PARLEY_DATABASE_URL, use an embedded database.")
     one.add_argument("--host", help="address to listen on")
-    one.add_argument("--port", type=int, help="TCP port to listen on; 0 takes any free one")
-    one.add_argument("--workers", type=int, help="processes that serve on the port")
+    one.add_argument("--port", type=int, help="TCP port to listen on; 0 picks a free one")
+    one.add_argument("--workers", type=int, help="number of processes that serve the port")
 
-    _command(commands, "migrate", migrate, "Bring the database up to date.")
+    _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
-    one.add_argument("--sql", action="store_true", help="the schema of the database instead, as its migrations make it")
+    one.add_argument("--sql", action="store_true", help="print the database schema that the migrations produce instead")
     end = one.add_mutually_exclusive_group()
-    end.add_argument("--check", action="store_true", help=f"fail if {SDL_FILE} (or {SQL_FILE}) differs")
-    end.add_argument("--write", action="store_true", help=f"write it to {SDL_FILE} (or {SQL_FILE})")
+    end.add_argument("--check", action="store_true", help=f"fail if {SDL_FILE} (with --sql, {SQL_FILE}) is out of date")
+    end.add_argument("--write", action="store_true", help=f"write {SDL_FILE} (with --sql, {SQL_FILE})")
 
     _command(commands, "demo", demo, "Fill the database with demo data.")
 
     one = _command(commands, "backup", backup, "Write the database, its roles and the signing keys to one file.")
-    one.add_argument("file", type=Path, metavar="FILE", help="the file; one of that name is replaced")
+    one.add_argument("file", type=Path, metavar="FILE", help="the file to write; an existing one is replaced")
 
-    one = _command(commands, "restore", restore, "Bring a backup into an empty database.")
-    one.add_argument("file", type=Path, metavar="FILE", help="a file that `parley backup` has written")
+    one = _command(commands, "restore", restore, "Restore a backup into an empty database.")
+    one.add_argument("file", type=Path, metavar="FILE", help="a file written by `parley backup`")
 
-    one = _command(commands, "explain", explain, "Print what an operation would ask the database.")
-    one.add_argument("operation", nargs="?", type=Path, help="file of the operation; standard input without it")
+    one = _command(commands, "explain", explain, "Print how an operation would run, and the SQL it would send.")
+    one.add_argument("operation", nargs="?", type=Path, help="file with the operation; default: standard input")
     return top
 
 
@@ -95,7 +95,7 @@ def serve(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def migrate(settings: Settings, given: argparse.Namespace) -> int:
-    """Bring the database up to date, and say what that took."""
+    """Apply the migrations that the database does not have yet, and report how many."""
     from gateway.data.server.opening import bring_up_to_date, reached_database
 
     async def go() -> int:
@@ -117,7 +117,7 @@ def schema(settings: Settings, given: argparse.Namespace) -> int:
         _write(file, text)
     elif given.check:
         if not file.exists() or _text_of(file) != text:
-            raise Refusal(f"{file} is not what the code makes. Run: make schema")
+            raise Refusal(f"{file} is out of date. Run: make schema")
     else:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -146,7 +146,7 @@ def backup(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def restore(settings: Settings, given: argparse.Namespace) -> int:
-    """Bring a backup into an empty database."""
+    """Restore a backup into an empty database."""
     from gateway.backup.restore import restore as bring_back
 
     run(bring_back(settings, given.file))
@@ -154,7 +154,7 @@ def restore(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def explain(settings: Settings, given: argparse.Namespace) -> int:
-    """Print what an operation would ask the database."""
+    """Print how an operation would run, and the SQL it would send."""
     from gateway.explain.explain import explain as explanation
 
     sys.stdout.write(explanation(_text_of(given.operation)))

@@ -1,7 +1,7 @@
 """Parley's settings: environment variables that start with `PARLEY_`, or the same names in a `.env` file.
 
-They are read once, by the command line, and passed on. A description here is the text of the README's
-settings table.
+They are read once, by the command line, and passed on. The descriptions here are the settings table of
+deploy/README.md, which `make schema` writes.
 """
 
 from __future__ import annotations
@@ -66,76 +66,92 @@ class Settings(BaseSettings):
 
     host: str = Field(
         default="127.0.0.1",
-        description="Address to listen on; `0.0.0.0` for every IPv4 interface, `::` for those and every IPv6 one.",
+        description="Address to listen on. `0.0.0.0` is every IPv4 interface; `::` is every IPv4 and IPv6 interface.",
     )
-    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
     database_url: SecretStr | None = Field(
         default=None,
-        description="PostgreSQL 14 or newer, as the role that serves requests. Of several hosts, as in "
-        "`postgresql://app@one:5432,two:5432/parley`, the one that takes writes. None: Parley runs its own.",
+        description="PostgreSQL 14 or newer, as the role that serves requests. With several hosts, as in "
+        "`postgresql://app@one:5432,two:5432/parley`, Parley uses the primary. If unset, Parley runs an embedded "
+        "PostgreSQL.",
     )
     owner_url: SecretStr | None = Field(
         default=None,
-        description="The same database, as a role that may migrate it. "
-        "`parley migrate` needs it, and `parley serve` migrates at start when it is given.",
+        description="The same database, as a role that may migrate it. `parley migrate` requires it. If set, `parley "
+        "serve` migrates at startup.",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        description="Directory of the embedded database and of the signing keys. Root's own home is closed to the "
-        "account that runs the database for root.",
+        description="Directory of the embedded database and the signing keys. If Parley runs as root, the account "
+        "that runs the database must be able to enter it; it cannot enter root's home.",
         json_schema_extra={"shown": f"the user's data directory, `{ROOTS_DIRECTORY}` for root"},
     )
     broker_url: SecretStr | None = Field(
         default=None,
-        description="How processes tell each other of changes: `process:` (not at all), `postgres:`, or "
-        "`nats://user:password@host:4222`, several separated by commas, `tls://` for TLS.",
+        description="How processes notify each other of changes: `process:` (not at all), `postgres:`, or NATS as "
+        "`nats://user:password@host:4222`. Separate several NATS servers with commas; use `tls://` for TLS.",
         json_schema_extra={"shown": "`postgres:`, or `process:` for one process with the embedded database"},
     )
     workers: int = Field(
-        default=1, ge=1, le=64, description="Processes that serve on the port. More than one needs Linux."
+        default=1, ge=1, le=64, description="Number of processes that serve the port. More than one requires Linux."
     )
     pool_size: int = Field(
-        default=10, ge=1, le=500, description="Most database connections that requests use, in each process."
+        default=10, ge=1, le=500, description="Maximum database connections for requests, per process."
     )
     pool_wait_seconds: float = Field(
-        default=2, gt=0, le=60, description="Seconds that a request waits for a database connection before a 503."
+        default=2,
+        gt=0,
+        le=60,
+        description="Maximum wait for a database connection, in seconds. Then the request fails with `OVERLOADED` "
+        "(HTTP 503).",
     )
     pipelining: bool = Field(
         default=True,
-        description="When many ask at once, send statements of different users together, as one transaction. Not for a "
-        "database that is sharded by user.",
+        description="Under load, send statements of different users to PostgreSQL in one transaction. Turn it off for "
+        "a database that is sharded by user.",
     )
     signing_keys: Path = Field(
         default_factory=lambda given: given["data_dir"] / "signing-keys.json",
-        description="File of the private keys that sign access tokens; made at first start.",
+        description="File of the private keys that sign access tokens. Created at first start.",
         json_schema_extra={"shown": "`signing-keys.json` in the data directory"},
     )
-    access_token_seconds: int = Field(default=900, ge=30, le=86_400, description="Life of an access token, in seconds.")
-    refresh_token_days: int = Field(default=30, ge=1, le=365, description="Life of an unused refresh token, in days.")
-    session_days: int = Field(default=90, ge=1, le=3650, description="Days after which a device must sign in again.")
+    access_token_seconds: int = Field(
+        default=900, ge=30, le=86_400, description="Lifetime of an access token, in seconds."
+    )
+    refresh_token_days: int = Field(
+        default=30, ge=1, le=365, description="Lifetime of an unused refresh token, in days."
+    )
+    session_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Maximum lifetime of a session, in days. Then the device must sign in again.",
+    )
     sign_ups_per_address: int = Field(
         default=20,
         ge=1,
-        description="Sign-ups from one address (of IPv6: one network of 64 bits) in an hour before each further one "
-        "must wait, up to a minute.",
+        description="Sign-ups per hour from one IPv4 address or IPv6 /64 network without a delay. Further ones are "
+        "delayed by up to a minute.",
     )
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Other origins whose pages may call Parley, separated by commas: `https://app.example.com`, or of "
-        "an app `tauri://localhost`, `capacitor://localhost`, `chrome-extension://…`. Empty: the same origin.",
+        description="Other origins whose pages may call Parley, separated by commas: `https://app.example.com`, or "
+        "for apps `tauri://localhost`, `capacitor://localhost`, `chrome-extension://…`. If empty, only pages of "
+        "Parley's own origin may.",
         json_schema_extra={"shown": "none"},
     )
     allowed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Request headers that pages of trusted origins may send, separated by commas, besides those of "
-        "tracing and of Apollo's clients.",
+        description="Additional request headers that pages of trusted origins may send, separated by commas. Headers "
+        "of tracing and of Apollo's clients are always allowed.",
         json_schema_extra={"shown": "none"},
     )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
         le=10,
-        description="Proxies in front that each add to `X-Forwarded-For` the address they were called from.",
+        description="Number of reverse proxies in front of Parley. Each must append the address of its caller to "
+        "`X-Forwarded-For`.",
     )
     graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers.")
     introspection: bool = Field(default=True, description="Answer introspection queries.")
@@ -147,104 +163,125 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         default=10_000,
         ge=1,
-        description="Connections in each process, without websockets and event streams. At the limit a new one takes "
-        "the place of the one that has been idle for longest.",
+        description="Maximum connections per process, excluding websockets and event streams. At the limit, a new "
+        "connection replaces the one that has been idle longest.",
     )
     max_connections_per_address: int = Field(
         default=1_000,
         ge=1,
-        description="Of those, the ones from one address. Not counted with `PARLEY_TRUSTED_PROXIES`.",
+        description="Maximum of those connections from one address. Ignored if `PARLEY_TRUSTED_PROXIES` is set.",
     )
-    max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    max_body_bytes: int = Field(
+        default=2 * 1024 * 1024, ge=1024, description="Maximum size of a request body, in bytes."
+    )
     max_operations_per_user: int = Field(
         default=100,
         ge=1,
-        description="Queries and mutations of one user that run at the same time, in each process. "
-        "More are answered `OVERLOADED`.",
+        description="Maximum concurrent queries and mutations of one user, per process. Further ones fail with "
+        "`OVERLOADED`.",
     )
     max_subscriptions_per_socket: int = Field(
-        default=20, ge=1, le=10_000, description="Subscriptions on one websocket."
+        default=20, ge=1, le=10_000, description="Maximum subscriptions on one websocket."
     )
     max_subscriptions_per_user: int = Field(
-        default=500, ge=1, description="Subscriptions of one user, in each process."
+        default=500, ge=1, description="Maximum subscriptions of one user, per process."
     )
-    max_subscriptions: int = Field(default=50_000, ge=1, description="Subscriptions in each process.")
+    max_subscriptions: int = Field(default=50_000, ge=1, description="Maximum subscriptions per process.")
     max_sockets_per_user: int = Field(
-        default=100, ge=1, description="Websockets and event streams of one user, in each process."
+        default=100, ge=1, description="Maximum websockets and event streams of one user, per process."
     )
     max_sockets_per_address: int = Field(
         default=1_000,
         ge=1,
-        description="Websockets and event streams from one address, in each process. "
-        "Behind proxies that are not in `PARLEY_TRUSTED_PROXIES`, all seem to come from theirs.",
+        description="Maximum websockets and event streams from one address, per process. Behind proxies, set "
+        "`PARLEY_TRUSTED_PROXIES`; otherwise all clients share the proxy's address.",
     )
-    max_sockets: int = Field(default=10_000, ge=1, description="Websockets and event streams in each process.")
+    max_sockets: int = Field(default=10_000, ge=1, description="Maximum websockets and event streams per process.")
     max_anonymous_sockets_per_address: int = Field(
-        default=100, ge=1, description="Of those from one address, the ones that have sent no access token."
+        default=100,
+        ge=1,
+        description="Maximum websockets and event streams from one address that have not sent an access token, per "
+        "process.",
     )
     max_anonymous_sockets: int = Field(
-        default=1_000, ge=1, description="Of those in each process, the ones that have sent no access token."
+        default=1_000,
+        ge=1,
+        description="Maximum websockets and event streams that have not sent an access token, per process.",
     )
     max_messages_per_second: int = Field(
-        default=200, ge=1, description="Messages that are read from one websocket in a second; more have to wait."
+        default=200, ge=1, description="Messages read from one websocket per second. Further messages wait."
     )
     init_timeout_seconds: float = Field(
-        default=10, gt=0, le=300, description="Seconds that a new websocket has to send `connection_init`."
+        default=10, gt=0, le=300, description="Seconds within which a new websocket must send `connection_init`."
     )
-    heartbeat_seconds: float = Field(default=20, gt=0, le=300, description="Seconds between pings on a websocket.")
+    heartbeat_seconds: float = Field(
+        default=20,
+        gt=0,
+        le=300,
+        description="Seconds between pings on a websocket, and between comments on an event stream.",
+    )
     feed_poll_seconds: float = Field(
-        default=1.5, gt=0, le=60, description="Seconds between looks at the change feed, for hints that were lost."
+        default=1.5,
+        gt=0,
+        le=60,
+        description="Seconds between polls of the change feed, which find changes whose notification was lost.",
     )
     lease_seconds: float = Field(
         default=120,
         ge=5,
         le=86_400,
-        description="Seconds that a growing message or a running tool execution may go on without an append or a "
-        "`renewToolExecution`. Then it ends as FAILED.",
+        description="Lease of a streamed message or a running tool execution, in seconds. Without an append or a "
+        "`renewToolExecution` in that time, it ends as `FAILED`.",
     )
     drain_seconds: float = Field(
         default=0,
         ge=0,
         le=600,
-        description="Seconds to go on serving after SIGTERM, while `/readyz` says no: as long as load balancers take "
-        "to look. 5 for Kubernetes.",
+        description="Seconds to keep serving after SIGTERM while `/readyz` fails, so that load balancers notice. Use "
+        "5 on Kubernetes.",
     )
     shutdown_seconds: float = Field(
         default=15, ge=0, le=600, description="Seconds that running requests have to finish after SIGTERM."
     )
     operation_seconds: float = Field(
-        default=20, gt=0, le=600, description="Seconds that a query, a mutation or an event of a subscription may take."
+        default=20,
+        gt=0,
+        le=600,
+        description="Maximum duration of a query, a mutation or one event of a subscription, in seconds.",
     )
     max_operation_bytes: int = Field(
         default=16 * 1024 * 1024,
         ge=64 * 1024,
-        description="Bytes that an operation may read from the database and answer. "
-        "One user may have four times as many at a time, in each process.",
+        description="Maximum bytes that an operation reads from the database and returns. All operations of one user "
+        "together may use four times as many, per process.",
     )
     executor: Literal["breadth_first", "depth_first"] = Field(
         default="breadth_first",
-        description="How operations run: level by level, or `depth_first`, object by object and slower, "
-        "should the first ever answer wrongly.",
+        description="Execution strategy: `breadth_first` (level by level) or `depth_first` (object by object). The "
+        "second is slower; use it only if the first returns a wrong result.",
     )
     metrics_port: int | None = Field(
-        default=None, ge=0, le=65535, description="TCP port of `GET /metrics` for Prometheus. None: no metrics."
+        default=None,
+        ge=0,
+        le=65535,
+        description="TCP port of `GET /metrics` for Prometheus. If unset, metrics are off.",
     )
     metrics_host: str = Field(
-        default="127.0.0.1", description="Address to listen on for metrics, which anybody who gets there may read."
+        default="127.0.0.1", description="Address to listen on for metrics. Anyone who can reach it can read them."
     )
     metrics_names: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Names of hosts, separated by commas, under which metrics are served besides addresses, "
-        "`localhost` and the machine's own name.",
+        description="Additional host names under which metrics are served, separated by commas. IP addresses, "
+        "`localhost` and the machine's own name always work.",
         json_schema_extra={"shown": "none"},
     )
     traces: bool = Field(
         default=False,
-        description="Send traces by OpenTelemetry, where the `OTEL_*` variables say. Needs `parley[otel]`.",
+        description="Export OpenTelemetry traces, configured by the `OTEL_*` variables. Requires `parley[otel]`.",
     )
-    log_level: LogLevel = Field(default="info", description="Least severe log lines to write.")
+    log_level: LogLevel = Field(default="info", description="Minimum severity of log lines.")
     log_format: Literal["auto", "text", "json"] = Field(
-        default="auto", description="`text`, `json`, or `auto`: text in a terminal and JSON elsewhere."
+        default="auto", description="`text`, `json`, or `auto`: text in a terminal, JSON elsewhere."
     )
 
     @property

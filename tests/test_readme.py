@@ -1,4 +1,4 @@
-"""What the README promises, done: its commands run as they are pasted, and its tables are what the code says."""
+"""What the README and its two companions promise: commands run as pasted, tables are what the code says."""
 
 from __future__ import annotations
 
@@ -15,24 +15,16 @@ import asyncpg
 import pytest
 
 from gateway import demo
-from gateway.auth.password import LONGEST, SHORTEST
-from gateway.config import Settings, settings_table
 from gateway.data.server.opening import OpenDatabase
 from gateway.errors import Conflict, ParleyError
 from gateway.execution.prepare import document, persisted
-from gateway.execution.prepare.document import MAX_CHARACTERS, MAX_TOKENS
-from gateway.execution.prepare.limits import Limits
-from gateway.http.options import Options
-from gateway.http.plain.unreadable import MAX_LINE_BYTES
-from gateway.schema.fields.connection import LARGEST_PAGE
-from gateway.schema.fields.node import MOST_NODES
-from gateway.schema.types import containing
 from tests.clients.node import NODES, OLDEST_NODE, SCRIPTS
 from tests.database import Database
 from tests.line import line_to
+from tests.pages import API, DEPLOYING, README, ROOT, TABLES, blocks, with_tables
 from tests.serving import PATIENCE_SECONDS, Client, Serving, first, serving_on
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+PAGES = (README, API, DEPLOYING)
 ADDRESS = "http://127.0.0.1:8000"
 RELEASE = "01980000-0000-7000-8000-000000000001"
 
@@ -49,42 +41,10 @@ def node_of(version: int) -> str:
     return NODES[version]
 
 
-def blocks(language: str) -> list[str]:
-    """The code blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def limits_table() -> str:
-    """The limits as the README has them."""
-    limits, given = Limits(), Settings.model_fields
-    rows = [
-        ("characters, and words and signs, of an operation", f"{MAX_CHARACTERS:,} and {MAX_TOKENS:,}"),
-        ("levels of an operation, and lists within lists", f"{limits.depth} and {limits.list_depth}"),
-        ("fields of an operation, its fragments expanded", f"{limits.fields:,}"),
-        ("root fields, and aliases, of an operation", f"{limits.root_fields} and {limits.aliases}"),
-        ("objects that an operation may ask for, by the sizes of its pages", f"{limits.objects:,}"),
-        ("bytes that an operation reads from the database and answers", f"{given['max_operation_bytes'].default:,}"),
-        ("queries and mutations of one user at a time", f"{given['max_operations_per_user'].default}"),
-        ("rows of a page (`first`, `last`), and ids of `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
-        ("body of a request or message of a socket", f"{given['max_body_bytes'].default:,} bytes"),
-        ("a URL, and each header, of a request", f"{MAX_LINE_BYTES:,} bytes"),
-        (
-            "subscriptions on one socket, and queries and mutations at a time",
-            f"{given['max_subscriptions_per_socket'].default} and {Options().max_answers_per_socket}",
-        ),
-        (
-            "sockets and event streams of one user, and of one address",
-            f"{given['max_sockets_per_user'].default} and {given['max_sockets_per_address'].default:,}",
-        ),
-        ("subscriptions of one user", str(given["max_subscriptions_per_user"].default)),
-        ("messages that are read from one socket in a second", str(given["max_messages_per_second"].default)),
-        ("characters of a message", "262,144"),
-        ("text of one `appendMessage`", "16 KiB"),
-        ("metadata, images, files of one object, each", "64 KiB"),
-        ("characters of a text that a filter looks for (`titleContains`)", f"{containing.LONGEST}"),
-        ("characters of a password", f"{SHORTEST} to {LONGEST:,}"),
-    ]
-    return "\n".join(["| what | at most |", "| --- | --- |", *(f"| {what} | {most} |" for what, most in rows)])
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of a page may name."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.fixture(scope="module")
@@ -105,29 +65,46 @@ async def reader(serving: Serving) -> Client:
     return client
 
 
-def test_settings_are_those_of_the_code() -> None:
-    assert settings_table() in README
+def test_readme_is_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) < 250
 
 
-def test_limits_are_those_of_the_code() -> None:
-    assert limits_table() in README
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.parent.name)
+def test_tables_are_what_the_code_says(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert re.findall(r"<!-- generated: ([\w ]+) -->\n", text) == list(TABLES[page])
+    assert all(table() in with_tables(page) for table in TABLES[page].values())
+    assert text == with_tables(page), "Run: make schema"
 
 
-def test_commands_are_those_of_the_makefile() -> None:
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text("utf-8")
-    named = set(re.findall(r"`make (\w+)", README)) | set(re.findall(r"^make (\w+)$", README, re.MULTILINE))
-    assert named
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_commands_are_those_of_the_makefile(page: Path) -> None:
+    text = page.read_text("utf-8")
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    named = set(re.findall(r"`make\s(\w+)", text)) | set(re.findall(r"^make (\w+)$", text, re.MULTILINE))
+    assert named or page is API
     assert named <= set(re.findall(r"^(\w+):.* ## ", makefile, re.MULTILINE))
 
 
-def test_linked_files_exist() -> None:
-    paths = re.findall(r"\]\((\w[\w./]*)\)", README) + re.findall(r"`(deploy/[\w./]+)`", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_linked_files_and_headings_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\(((?!\w+:)[^#)]*)(?:#([^)]*))?\)", text)
     generated = {"deploy/.env"}
-    assert [path for path in paths if path not in generated and not (Path(__file__).parents[1] / path).exists()] == []
+    assert links
+    assert [path for path, _ in links if not (page.parent / path).exists()] == []
+    assert [
+        path for path in re.findall(r"`(deploy/[\w./]+)`", text) if path not in generated and not (ROOT / path).exists()
+    ] == []
+    assert [
+        (path, heading)
+        for path, heading in links
+        if heading and heading not in anchors(page.parent / path if path else page)
+    ] == []
 
 
 async def test_curl_commands_run_as_pasted(serving: Serving) -> None:
-    sign_in, query, mutation = (block for block in blocks("sh") if "curl" in block)
+    sign_in, query, mutation = (block for block in blocks(API, "sh") if "curl" in block)
     script = "\n".join(["set -eu", sign_in, query, "echo", mutation]).replace(ADDRESS, serving.url)
     shell = await asyncio.create_subprocess_exec("bash", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
     output, _ = await shell.communicate(script.encode())
@@ -138,7 +115,8 @@ async def test_curl_commands_run_as_pasted(serving: Serving) -> None:
 
 
 async def test_operations_run_in_graphiql(reader: Client) -> None:
-    query, mutation, subscription, follow = blocks("graphql")
+    query, mutation, subscription = blocks(README, "graphql")
+    (follow,) = blocks(API, "graphql")
     inbox = await reader.data(query)
     assert inbox["viewer"]["conversations"]["nodes"][0]["lastMessage"]["content"]
     # From a cursor, so that it does not matter when the gateway gets to it.
@@ -158,7 +136,7 @@ async def test_operations_run_in_graphiql(reader: Client) -> None:
 
 @asynccontextmanager
 async def pasted(script: str, url: str, node: str) -> AsyncIterator[asyncio.StreamReader]:
-    """What a script of the README prints, run as a module where its packages are."""
+    """What a script of a page prints, run as a module where its packages are."""
     process = await asyncio.create_subprocess_exec(
         *(node, "--input-type=module", "--eval", script.replace(ADDRESS, url)),
         cwd=SCRIPTS,
@@ -180,7 +158,7 @@ async def say(reader: Client, content: str) -> None:
 @needs_clients
 @pytest.mark.parametrize("version", NODE_VERSIONS)
 async def test_script_that_resumes_runs_as_pasted(serving: Serving, reader: Client, version: int) -> None:
-    script, _ = blocks("js")
+    (script,) = blocks(README, "js")
     async with pasted(script, serving.url, node_of(version)) as printed:
         assert await printed.readline() == b"Ada Demo\n"
         await say(reader, "Seen live")
@@ -190,7 +168,7 @@ async def test_script_that_resumes_runs_as_pasted(serving: Serving, reader: Clie
 @needs_clients
 @pytest.mark.parametrize("version", NODE_VERSIONS)
 async def test_apollo_resumes_with_the_link_as_pasted(serving: Serving, reader: Client, version: int) -> None:
-    script, apollo = blocks("js")
+    (script,), (apollo,) = blocks(README, "js"), blocks(API, "js")
     start, _, _ = script.partition("const watch = ")
     async with (
         line_to(serving.url) as line,
@@ -209,23 +187,23 @@ async def test_apollo_resumes_with_the_link_as_pasted(serving: Serving, reader: 
 
 
 def test_versions_of_node_are_those_of_the_tests() -> None:
-    (oldest,) = set(re.findall(r"Node\.js (\d+) or newer", README))
+    (oldest,) = {each for page in PAGES for each in re.findall(r"Node\.js (\d+) or newer", page.read_text("utf-8"))}
     assert int(oldest) == min(NODE_VERSIONS) == OLDEST_NODE
 
 
 def test_every_code_of_an_error_is_in_the_table() -> None:
-    rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", API.read_text("utf-8"), re.MULTILINE)
     named = [code for row in rows for code in re.findall(r"`([A-Z_]+)`", row)]
     # What is only ever a user error has no row here.
     codes = {error.code for error in ParleyError.__subclasses__()} - {Conflict.code}
     expected = {ParleyError.code, *codes, document.PARSE_FAILED, document.VALIDATION_FAILED, persisted.NOT_FOUND}
-    assert sorted(code for code in named if not code.startswith("PARLEY_")) == sorted(expected)
+    assert sorted(named) == sorted(expected)
 
 
 async def test_after_a_restore_old_cursors_are_answered_with_resync(
     database: Database, serving: Serving, reader: Client
 ) -> None:
-    (raise_epochs,) = (block for block in blocks("sql") if "raise_epoch" in block)
+    (raise_epochs,) = (block for block in blocks(DEPLOYING, "sql") if "raise_epoch" in block)
     before = (await reader.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     owner: asyncpg.Connection[Any] = await asyncpg.connect(database.owner_url)
     try:
@@ -238,9 +216,9 @@ async def test_after_a_restore_old_cursors_are_answered_with_resync(
 
 def test_backup_and_restore_are_the_commands_that_are_tested() -> None:
     """By `tests/gateway/backup`, which does them."""
-    assert "parley backup parley.backup\nparley restore parley.backup\n" in blocks("sh")
+    assert "parley backup parley.backup\nparley restore parley.backup\n" in blocks(DEPLOYING, "sh")
 
 
 def test_database_of_ones_own_is_made_by_two_statements() -> None:
-    made, _ = blocks("sql")
+    made, _ = blocks(DEPLOYING, "sql")
     assert [line.split()[:2] for line in made.splitlines()] == [["CREATE", "ROLE"], ["CREATE", "DATABASE"]]

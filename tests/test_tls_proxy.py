@@ -1,4 +1,4 @@
-"""The README's nginx does for Parley what it says, where nginx is installed."""
+"""The nginx of deploy/README.md does for Parley what the page says, where nginx is installed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import aiohttp
 import pytest
 
 from tests.database import Database
+from tests.pages import DEPLOYING, blocks
 from tests.ports import free_port
 from tests.serving import PATIENCE_SECONDS, Client, serving_on
-from tests.test_readme import ADDRESS, blocks
+from tests.test_readme import ADDRESS
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 WATCH = "subscription { messageAdded { message { content } } }"
@@ -30,12 +31,12 @@ pytestmark = pytest.mark.skipif(not NGINX or not shutil.which("openssl"), reason
 
 
 def configured(url: str, directory: Path, port: int) -> Path:
-    """The README's server in a file, with a certificate made for it, on this port and in front of this gateway."""
+    """The server of the page in a file, with a certificate made for it, on this port and in front of this gateway."""
     key, certificate = directory / "parley.key", directory / "parley.pem"
     named = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
     made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *named)
     subprocess.run(made, check=True, capture_output=True)
-    (server,) = blocks("nginx")
+    (server,) = blocks(DEPLOYING, "nginx")
     for pasted, here in {
         ADDRESS: url,
         "listen 443": f"listen 127.0.0.1:{port}",
@@ -56,7 +57,7 @@ def configured(url: str, directory: Path, port: int) -> Path:
 
 @asynccontextmanager
 async def proxied(url: str, directory: Path) -> AsyncIterator[str]:
-    """The address of nginx in front of a gateway, with the README's configuration."""
+    """The address of nginx in front of a gateway, with the page's configuration."""
     assert NGINX
     port = free_port()
     process = await asyncio.create_subprocess_exec(NGINX, "-p", directory, "-c", configured(url, directory, port))

@@ -1,6 +1,7 @@
 """Why a socket is closed: the codes of graphql-transport-ws and of websockets, and what a client makes of each.
 
-The table in the README is this one. An event stream that is cut short says the same in a comment, as it has no codes.
+The table in resolvers/README.md is generated from these. An event stream that is cut short says the same in a comment,
+as it has no codes.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ class CloseCode(IntEnum):
         code.remedy = remedy
         return code
 
-    RESTARTING = 1012, "the gateway restarts", "connect again, resume"
-    TOO_SLOW = 1013, "messages were not read in time", "connect again, resume"
+    RESTARTING = 1012, "the gateway is restarting", "reconnect and resume"
+    TOO_SLOW = 1013, "the client read too slowly", "reconnect and resume"
     # Stock clients connect again after this one, and ask their `connectionParams` for a new token first.
     FORBIDDEN = (
         4403,
-        "the token ended or is not valid, or its session was ended",
-        "get a new token, connect again, resume",
+        "the token is invalid or has expired, or its session has ended",
+        "get a new token, reconnect and resume",
     )
-    NO_ROOM = 4503, "the user has too many sockets open", "close some, connect again after some seconds, resume"
-    INIT_TIMEOUT = 4408, "no `connection_init` came in time", "connect again and send it at once"
-    INTERNAL = 1011, "a fault of ours, with a reference for our log", "connect again, resume"
-    BROKEN_FRAME = 1002, "a frame broke the websocket protocol", "mend the client"
-    NOT_UTF8 = 1007, "a message was not UTF-8", "mend the client"
-    TOO_LARGE = 1009, "a message was too large, or in too many pieces", "send less at a time"
-    INVALID_MESSAGE = 4400, "a message broke the protocol; the reason says how", "mend the client"
-    UNAUTHORIZED = 4401, "an operation came before `connection_init`", "mend the client"
-    SUBPROTOCOL_NOT_ACCEPTABLE = 4406, "the client does not speak graphql-transport-ws", "mend the client"
-    DUPLICATE_SUBSCRIBER = 4409, "the id of an operation was in use", "mend the client"
-    TOO_MANY_INITS = 4429, "a second `connection_init`", "mend the client"
+    NO_ROOM = 4503, "the user has too many open sockets", "close some, reconnect after a few seconds and resume"
+    INIT_TIMEOUT = 4408, "no `connection_init` arrived in time", "reconnect and send it immediately"
+    INTERNAL = 1011, "internal error; the reason has a reference to the server's log", "reconnect and resume"
+    BROKEN_FRAME = 1002, "a frame violated the websocket protocol", "fix the client"
+    NOT_UTF8 = 1007, "a message was not valid UTF-8", "fix the client"
+    TOO_LARGE = 1009, "a message was too large or had too many fragments", "send smaller messages"
+    INVALID_MESSAGE = 4400, "a message violated the protocol; the reason says how", "fix the client"
+    UNAUTHORIZED = 4401, "an operation arrived before `connection_init`", "fix the client"
+    SUBPROTOCOL_NOT_ACCEPTABLE = 4406, "the client does not speak graphql-transport-ws", "fix the client"
+    DUPLICATE_SUBSCRIBER = 4409, "the operation id was already in use", "fix the client"
+    TOO_MANY_INITS = 4429, "a second `connection_init` arrived", "fix the client"
 
 
 class SocketClosedError(Exception):
@@ -66,4 +67,4 @@ def encode_reason(reason: str) -> bytes:
 def close_code_table() -> str:
     """The codes as a Markdown table."""
     rows = [f"| {code.value} | {code.happened} | {code.remedy} |" for code in CloseCode]
-    return "\n".join(["| close code | what happened | what to do |", "| --- | --- | --- |", *rows])
+    return "\n".join(["| code | what happened | what to do |", "| --- | --- | --- |", *rows])

@@ -350,9 +350,9 @@ async def test_directory_without_a_database_is_no_reason_to_make_one(command: st
     assert not fresh.exists()
 
 
-async def test_administrator_of_the_readme_backs_up_and_restores_without_being_a_superuser(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    statements = re.findall(r"^CREATE (?:ROLE|DATABASE) .*;$", readme, re.MULTILINE)
+async def test_administrator_of_the_page_backs_up_and_restores_without_being_a_superuser(tmp_path: Path) -> None:
+    page = (ROOT / "deploy" / "README.md").read_text("utf-8")
+    statements = re.findall(r"^CREATE (?:ROLE|DATABASE) .*;$", page, re.MULTILINE)
     file = str(tmp_path / "parley.backup")
     with data_directory() as fresh:
         embedded = await EmbeddedDatabase.start(fresh)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from aiohttp import WSCloseCode
 
-from gateway.http.close import MAX_REASON_BYTES, CloseCode, close_code_table, encode_reason
-
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-
-
-def test_readme_has_the_codes_as_they_are() -> None:
-    assert close_code_table() in README
+from gateway.http.close import MAX_REASON_BYTES, CloseCode, encode_reason
 
 
 def test_codes_below_4000_are_those_of_websockets() -> None:
