@@ -19,6 +19,7 @@ from gateway.backup.archive import Archive, BackupError, Manifest, opened
 from gateway.backup.program import Program
 from gateway.backup.tally import Tally
 from gateway.config import Settings
+from gateway.data.functions import refuse_newer
 from gateway.data.migrate import alone
 from gateway.data.migration import outstanding, read_migrations
 from gateway.data.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
@@ -50,6 +51,7 @@ async def restore(settings: Settings, path: Path) -> None:
     with opened(path) as archive:
         manifest = archive.manifest
         outstanding(read_migrations(), manifest.migrations)
+        refuse_newer([manifest.parley])
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)
