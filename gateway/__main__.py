@@ -13,7 +13,8 @@ from typing import ClassVar, NoReturn
 
 import structlog
 
-from gateway.config import Settings, read_settings, unknown_variables, wanted_log_format
+from gateway.config import Settings
+from gateway.environment import read_settings, unknown_variables, wanted_log_format
 from gateway.event_loop import run
 from gateway.refusal import Refusal
 from gateway.telemetry.log import begin_logging, configure_logging, report_crashes

@@ -6,20 +6,15 @@ deploy/README.md, which `make schema` writes.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
@@ -28,13 +23,6 @@ PREFIX = "PARLEY_"
 
 ROOTS_DIRECTORY = Path("/var/lib/parley")
 """Where root's data goes by default: other accounts may not enter the home directory."""
-
-SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
-"""What Kubernetes adds to each container's environment for a service that is called parley."""
-
-SERVICE_LINK_HINT = (
-    " Kubernetes sets this one for a service called parley: switch that off with enableServiceLinks: false."
-)
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
 
@@ -348,49 +336,6 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
 
-def read_settings(**given: Any) -> Settings:
-    """The settings of this process; `given` (from the command line) comes before the environment.
-
-    Raises `ConfigError`, which names all unusable settings at once.
-    """
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = [_problem(each) for each in error.errors(include_url=False) if "default_factory" not in each["type"]]
-    except SettingsError as error:
-        problems = [str(error)]
-    raise ConfigError("These settings cannot be used:", problems)
-
-
-def wanted_log_format() -> str:
-    """The format of the log as it is set, before the settings are known to be usable."""
-    name = variable("log_format")
-    given = {key.upper(): value for key, value in {**_dotenv(), **os.environ}.items()}
-    return given.get(name, "").strip().lower() or "auto"
-
-
-def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each `PARLEY_` variable that names no setting, with the one that was perhaps meant."""
-    if environment is None:
-        environment = {**_dotenv(), **os.environ}
-    known = [variable(name) for name in Settings.model_fields]
-    unknown = [
-        name.upper()
-        for name in environment
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not SERVICE_LINK.search(name.upper())
-    ]
-    return [_not_a_setting(name, known) for name in sorted(unknown)]
-
-
-def _dotenv() -> dict[str, str]:
-    return {name: value or "" for name, value in dotenv_values(".env").items()}
-
-
-def _not_a_setting(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1, cutoff=0.75)
-    return f"{name} is not a setting." + (f" Did you mean {near[0]}?" if near else "")
-
-
 def _is_a_broker(text: str) -> bool:
     return text in ("process:", "postgres:") or all(map(_is_a_nats_server, text.split(",")))
 
@@ -401,33 +346,3 @@ def _is_a_nats_server(text: str) -> bool:
         return bool(NATS_SERVER.fullmatch(text)) and bool(url.hostname) and url.port != 0
     except ValueError:
         return False
-
-
-def settings_table() -> str:
-    """The settings as a Markdown table, in the order of their declaration."""
-    rows = [
-        f"| `{variable(name)}` | {_shown_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
-
-
-def variable(field: str) -> str:
-    """The environment variable of a setting."""
-    return PREFIX + field.upper()
-
-
-def _shown_default(field: FieldInfo) -> str:
-    shown = field.json_schema_extra.get("shown") if isinstance(field.json_schema_extra, dict) else None
-    if shown is None:
-        shown = "none" if field.default is None else f"`{str(field.default).lower()}`"
-    return str(shown)
-
-
-def _problem(error: ErrorDetails) -> str:
-    name = str(error["loc"][0])
-    reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    linked = name.endswith("port") and str(error["input"]).startswith("tcp://")
-    value = "the value" if "url" in name else repr(error["input"])
-    meaning = Settings.model_fields[name].description
-    return f"{variable(name)}: {value} {reason}. ({meaning})" + (SERVICE_LINK_HINT if linked else "")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gateway.auth.password import LONGEST, SHORTEST
-from gateway.config import Settings, settings_table
+from gateway.config import Settings
+from gateway.environment import settings_table
 from gateway.execution.prepare.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.prepare.limits import Limits
 from gateway.http.close import close_code_table

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Settings, variable
+from gateway.config import Settings
+from gateway.environment import variable
 from gateway.http.options import Options
 from gateway.http.seats.stopping import LONGEST_SPREAD_SECONDS
 from gateway.monitoring.exposition import FAMILIES

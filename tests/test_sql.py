@@ -53,7 +53,7 @@ async def test_each_function_is_what_its_file_says(owner: asyncpg.Connection) ->
 
 
 async def test_each_function_that_is_made_for_a_table_is_what_would_be_made_now(owner: asyncpg.Connection) -> None:
-    """After a change of what makes them, a migration calls it again for each table: the comment says how."""
+    """A rule, a column or a foreign key that comes later needs another call: the comment says which."""
     before = await owner.fetch(FUNCTIONS)
     made = [found[1] for row in before if (found := MADE_BY.fullmatch(row["comment"] or ""))]
     assert len(made) > 10

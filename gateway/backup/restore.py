@@ -21,6 +21,7 @@ from gateway.backup.tally import Tally
 from gateway.config import Settings
 from gateway.data.queries import SQL_DIRECTORY
 from gateway.data.server.opening import OpenDatabase, bring_up_to_date, check, owner_connection, reached_database
+from gateway.data.setup.functions import refuse_newer
 from gateway.data.setup.migrate import alone
 from gateway.data.setup.migration import outstanding, read_migrations
 from gateway.data.setup.powers import with_powers
@@ -50,6 +51,7 @@ async def restore(settings: Settings, path: Path) -> None:
     with opened(path) as archive:
         manifest = archive.manifest
         outstanding(read_migrations(), manifest.migrations)
+        refuse_newer([manifest.parley])
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.config import ConfigError, Settings, read_settings, settings_table, unknown_variables
+from gateway.config import ConfigError, Settings
+from gateway.environment import read_settings, settings_table, unknown_variables
 
 
 @pytest.fixture(autouse=True)

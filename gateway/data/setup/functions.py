@@ -63,14 +63,24 @@ def outdated(
     version: str = VERSION,
 ) -> list[FunctionFile]:
     """The files that the database lacks, or has with another text. Raises `MigrationError` if it has newer ones."""
-    if newer := {one.parley for one in applied if _number(one.parley) > _number(version)}:
-        if ahead_is_fine:
-            return []
+    versions = [one.parley for one in applied]
+    if ahead_is_fine and _newer(versions, version):
+        return []
+    refuse_newer(versions, version)
+    checksums = {one.name: one.checksum for one in applied}
+    return [file for file in files if checksums.get(file.name) != file.checksum]
+
+
+def refuse_newer(versions: Iterable[str], version: str = VERSION) -> None:
+    """Raise `MigrationError` if the functions of a database are those of a newer Parley."""
+    if newer := _newer(versions, version):
         raise MigrationError(
             f"The functions of the database are those of Parley {max(newer, key=_number)}, and this is {version}."
         )
-    checksums = {one.name: one.checksum for one in applied}
-    return [file for file in files if checksums.get(file.name) != file.checksum]
+
+
+def _newer(versions: Iterable[str], version: str) -> list[str]:
+    return [one for one in versions if _number(one) > _number(version)]
 
 
 def _number(version: str) -> tuple[int, ...]:

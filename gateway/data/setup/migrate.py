@@ -8,14 +8,15 @@ it, and tries again.
 
 Functions that are new are made before the migrations, whose tables need them, without a look at their bodies, which
 need the tables. All that have changed are replaced after the migrations, in one transaction: until then those that
-run now go on, on tables that migrations leave fit for them.
+run now go on, on tables that migrations leave fit for them. If a function that makes triggers has changed, all that it
+has made are made anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -67,6 +68,16 @@ NOTE_FUNCTION = """
 INSERT INTO parley.functions (name, checksum, parley) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, parley = excluded.parley, applied_at = now()
 """
+MAKERS = "functions/tables/"
+"""Where the functions are that make triggers for tables."""
+MADE = """
+SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by (SELECT .*;)$') AS call
+FROM pg_proc
+WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT %;'
+ORDER BY proname
+"""
+"""The calls that made the triggers' functions: each function has its own as its comment."""
+REFUSED_A_LOCK = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 NOT_FOR_ALL = "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
 """A function that the role that serves is to call is granted to it, one by one."""
 
@@ -109,7 +120,7 @@ async def migrate(
                 for migration in wanted:
                     report(migration.name)
                     await _apply(connection, migration, lock_attempts)
-                await _replace(connection, changed)
+                await _replace(connection, changed, lock_attempts)
             return [*wanted, *changed]
     finally:
         await connection.close()
@@ -182,34 +193,50 @@ async def _make_new(connection: asyncpg.Connection, files: Sequence[FunctionFile
                 raise failure(file, error) from error
 
 
-async def _replace(connection: asyncpg.Connection, files: Sequence[FunctionFile]) -> None:
-    async with connection.transaction():
-        for file in files:
-            try:
-                await connection.execute(file.text)
-            except asyncpg.PostgresError as error:
-                raise failure(file, error) from error
-            await connection.execute(NOTE_FUNCTION, file.name, file.checksum, VERSION)
+async def _replace(connection: asyncpg.Connection, files: Sequence[FunctionFile], attempts: int) -> None:
+    async def replace() -> None:
+        async with connection.transaction():
+            for file in files:
+                try:
+                    await connection.execute(file.text)
+                except asyncpg.PostgresError as error:
+                    raise failure(file, error) from error
+                await connection.execute(NOTE_FUNCTION, file.name, file.checksum, VERSION)
+            if any(file.name.startswith(MAKERS) for file in files):
+                for row in await connection.fetch(MADE):
+                    await connection.execute(row["call"])
+
+    await _patiently("of functions", attempts, replace)
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration, attempts: int) -> None:
-    for attempt in range(1, attempts + 1):
+    async def apply() -> None:
         try:
             if migration.transactional:
                 async with connection.transaction():
                     await _run(connection, migration, [migration.text])
             else:
                 await _run(connection, migration, migration.statements())
+        except REFUSED_A_LOCK:
+            raise
+        except asyncpg.PostgresError as error:
+            raise failure(migration, error) from error
+
+    await _patiently(migration.name, attempts, apply)
+
+
+async def _patiently(name: str, attempts: int, run: Callable[[], Awaitable[None]]) -> None:
+    for attempt in range(1, attempts + 1):
+        try:
+            await run()
             return
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        except REFUSED_A_LOCK as error:
             if attempt == attempts:
                 raise MigrationError(
-                    f"Migration {migration.name} was refused a lock {attempts} times: "
+                    f"Migration {name} was refused a lock {attempts} times: "
                     f"other sessions are in its way. It changed nothing. ({error})"
                 ) from error
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))  # noqa: S311
-        except asyncpg.PostgresError as error:
-            raise failure(migration, error) from error
 
 
 async def _run(connection: asyncpg.Connection, migration: Migration, statements: Sequence[str]) -> None:

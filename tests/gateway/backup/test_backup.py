@@ -282,6 +282,17 @@ async def test_rows_that_are_missing_from_a_backup_are_noticed_at_both_ends(
     assert "logins has" in await refused_restore(emptied, tmp_path / "other", cluster)
 
 
+async def test_backup_of_a_newer_version_is_refused_before_anything_is_restored(
+    serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
+) -> None:
+    file, newer = tmp_path / "parley.backup", tmp_path / "newer.backup"
+    await parley("backup", str(file), **at(database, directory))
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(newer, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, re.sub(rb'"parley": "[\d.]+"', b'"parley": "99.1.0"', source.read(name)))
+    assert "those of Parley 99.1.0" in await refused_restore(newer, tmp_path / "other", cluster)
+
+
 async def test_backup_that_was_edited_runs_no_program(
     serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
 ) -> None:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.config import read_settings
+from gateway.environment import read_settings
 from tests.gateway.http.raw_client import GET_HELLO, HEALTH, HELLO, chunked, connected, post
 from tests.gateway.http.raw_socket import upgrade
 from tests.gateway.toy import serving

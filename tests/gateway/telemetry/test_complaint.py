@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.config import read_settings
+from gateway.environment import read_settings
 from gateway.telemetry.complaint import (
     LONGEST_TEXT,
     MOST_ADDRESSES,

@@ -8,7 +8,7 @@ import logging
 import pytest
 import structlog
 
-from gateway.config import read_settings
+from gateway.environment import read_settings
 from gateway.telemetry.log import REDACTED, configure_logging, redacted
 
 pytestmark = pytest.mark.usefixtures("restored_logging")

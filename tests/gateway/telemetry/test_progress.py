@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from gateway.config import read_settings
+from gateway.environment import read_settings
 from gateway.telemetry import progress
 from gateway.telemetry.log import configure_logging
 

@@ -92,6 +92,30 @@ async def test_a_migration_runs_before_the_functions_that_it_changes(empty_datab
     assert await value(empty_database, "SELECT pg_typeof(answer())::text") == "bigint"
 
 
+MAKER = """
+CREATE OR REPLACE FUNCTION make(result integer) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION made() RETURNS text LANGUAGE sql AS $b$ SELECT %L $b$', 'one ' || result);
+    EXECUTE format('COMMENT ON FUNCTION made() IS %L', format('Made by SELECT make(%s);', result));
+END
+$$;
+"""
+
+
+async def test_what_a_changed_function_has_made_is_made_anew(empty_database: Database, files: Files) -> None:
+    path = files.functions / "tables" / "make.sql"
+    path.parent.mkdir()
+    path.write_text(MAKER)
+    (files.directory / "0002_made.sql").write_text("SELECT make(7);\n")
+    await files.migrate(empty_database)
+    assert await value(empty_database, "SELECT made()") == "one 7"
+    path.write_text(MAKER.replace("'one '", "'two '"))
+    await files.migrate(empty_database)
+    assert await value(empty_database, "SELECT made()") == "two 7"
+
+
 async def test_an_older_parley_puts_nothing_back(empty_database: Database, files: Files) -> None:
     await files.migrate(empty_database)
     await value(empty_database, "UPDATE functions SET parley = '99.1.0' WHERE name LIKE '%answer'")
