@@ -4,9 +4,8 @@ A caller gets the free connection that is stamped for it already, and otherwise 
 longest, so that the stamps of those who come often stay. What is done for nobody or for many gets the one used last,
 whose server process has the most at hand. Whoever finds none waits.
 
-Users share the pool. One may have as many connections as are left for others, so the first takes half at most, and
-whoever comes finds some free. Each user has a line of their own to wait in, and what is given back goes to the lines in
-turn.
+Users share the pool. One may have as many connections as are left for others, so whoever comes finds some free. Each
+user waits in a queue of their own, and the queues are served in turn.
 """
 
 from __future__ import annotations

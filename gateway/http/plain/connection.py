@@ -23,7 +23,7 @@ from gateway.http.answer import JSON, HttpError, Reply, respond
 from gateway.http.flow.intake import Intake
 from gateway.http.plain.endpoint import NeedsStream
 from gateway.http.plain.head import END_OF_HEAD, PlainHead, request_bytes
-from gateway.http.plain.service import PlainService
+from gateway.http.plain.serving import Serving
 from gateway.http.plain.unreadable import (
     LATE_HEAD,
     MAX_HEAD_BYTES,
@@ -52,16 +52,16 @@ class Connection(web.RequestHandler):
         "_has_begun_head",
         "_next_look",
         "_owed",
-        "_service",
+        "_serving",
         "_unread",
         "_unreadable",
         "address",
         "network",
     )
 
-    def __init__(self, server: web.Server, service: PlainService, **settings: Any) -> None:
+    def __init__(self, server: web.Server, serving: Serving, **settings: Any) -> None:
         super().__init__(server, **settings)
-        self._service = service
+        self._serving = serving
         self._answering: asyncio.Task[None] | None = None
         self._early = b""
         self.address: str | None = None
@@ -83,7 +83,7 @@ class Connection(web.RequestHandler):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else peer
         try:
-            self._service.room.enter(self, as_address(self.address), self._service.connections)
+            self._serving.room.enter(self, as_address(self.address), self._serving.connections)
         except NoRoom as error:
             self._turn_away(cast("asyncio.Transport", transport), error.reply())
             return
@@ -92,7 +92,7 @@ class Connection(web.RequestHandler):
 
     def _turn_away(self, transport: asyncio.Transport, reply: Reply) -> None:
         """Answer without a request, and let aiohttp know nothing of it."""
-        transport.write(self._service.reply_heads.write(reply, (), closes=True) + reply.body)
+        transport.write(self._serving.reply_heads.write(reply, (), closes=True) + reply.body)
         transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -103,7 +103,7 @@ class Connection(web.RequestHandler):
             return
         if self._unread == 0 and not (self._owed or self._close or self._force_close):
             end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
-            head = self._service.heads.known(data[:end])
+            head = self._serving.heads.known(data[:end])
             if head is not None and len(data) - end == head.body_bytes:
                 self._begin(head, data[end:])
                 return
@@ -175,14 +175,14 @@ class Connection(web.RequestHandler):
         message, payload = self._messages[0]
         if len(self._messages) > 1 or not payload.is_eof() or not isinstance(message, RawRequestMessage):
             return False
-        head = self._service.heads.read(message)
+        head = self._serving.heads.read(message)
         if head is None or self._parser is None:
             return False
         self._messages.clear()
         self._owed = 0
         self._parser.message_consumed()
         if self._unread == 0:
-            self._service.heads.keep(data[: len(data) - head.body_bytes], head)
+            self._serving.heads.keep(data[: len(data) - head.body_bytes], head)
         self._begin(head, payload.read_nowait())
         return True
 
@@ -207,8 +207,8 @@ class Connection(web.RequestHandler):
     async def _answer(self, head: PlainHead, body: bytes) -> None:
         closes = True
         try:
-            client = head.client(self.address, self._service.endpoint.options)
-            reply = await self._service.endpoint.handle_plain(head, body, client)
+            client = head.client(self.address, self._serving.endpoint.options)
+            reply = await self._serving.endpoint.handle_plain(head, body, client)
             await self.send(reply, head.cross_origin, closes=self.closes_after(head))
             closes = self.closes_after(head)
         except NeedsStream:
@@ -221,14 +221,14 @@ class Connection(web.RequestHandler):
 
     def _leave_to_aiohttp(self, head: PlainHead, body: bytes) -> None:
         """Queue a request as if it had just been parsed."""
-        payload = StreamReader(self, self._service.endpoint.options.max_body_bytes, loop=self._loop)
+        payload = StreamReader(self, self._serving.endpoint.options.max_body_bytes, loop=self._loop)
         payload.feed_data(body)
         payload.feed_eof()
         self._queue((head.message, payload))
 
     def closes_after(self, head: PlainHead) -> bool:
         """Whether the connection is closed after the answer to this request, which then says so."""
-        return head.closes or self._service.stopping.begun
+        return head.closes or self._serving.stopping.begun
 
     @property
     def rests(self) -> tuple[bool, float] | None:
@@ -239,7 +239,7 @@ class Connection(web.RequestHandler):
 
     def leave_room(self) -> None:
         """Be a plain connection no more, which makes room for another."""
-        self._service.room.leave(self)
+        self._serving.room.leave(self)
 
     def retire(self) -> None:
         """Take no more requests. aiohttp leaves a connection that rests open, and never answers on it again."""
@@ -252,7 +252,7 @@ class Connection(web.RequestHandler):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
-        text = self._service.reply_heads.write(reply, cross_origin, closes=closes)
+        text = self._serving.reply_heads.write(reply, cross_origin, closes=closes)
         if len(reply.body) <= MAX_JOINED_BYTES:
             transport.write(text + reply.body)
         else:
@@ -292,7 +292,7 @@ class Connection(web.RequestHandler):
         """Have the connection's timer go off before long; each answer puts it off again, without touching it."""
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
-        late = self._loop.time() + self._service.endpoint.options.head_timeout_seconds
+        late = self._loop.time() + self._serving.endpoint.options.head_timeout_seconds
         self._next_keepalive_close_time = min(self._next_keepalive_close_time, late)
         self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
@@ -307,10 +307,10 @@ class Connection(web.RequestHandler):
     def _refuse_at_once(self, error: HttpError) -> None:
         """Answer a head that is not whole, and close. Nothing else is to be answered."""
         if self.transport is not None:
-            reply = self._service.endpoint.refuse(error, JSON)
+            reply = self._serving.endpoint.refuse(error, JSON)
             text = self._begun if self._unreadable is None else self._unreadable.text
-            cross_origin = headers_for(text, self._service.endpoint.options)
-            self.transport.write(self._service.reply_heads.write(reply, cross_origin, closes=True) + reply.body)
+            cross_origin = headers_for(text, self._serving.endpoint.options)
+            self.transport.write(self._serving.reply_heads.write(reply, cross_origin, closes=True) + reply.body)
         self.force_close()
 
     def pause_writing(self) -> None:
@@ -322,7 +322,7 @@ class Connection(web.RequestHandler):
         self._look_no_more()
 
     def _look_again(self, left: int | None) -> None:
-        self._next_look = self._loop.call_later(self._service.endpoint.options.send_timeout_seconds, self._look, left)
+        self._next_look = self._loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._look, left)
 
     def _look(self, left_before: int | None) -> None:
         """Let go of a client that takes nothing from one look to the next. Sockets and streams have said so by then."""
@@ -348,7 +348,7 @@ class Connection(web.RequestHandler):
         """Answer what cannot be read, or a fault. aiohttp would quote all of it, in its answer and in the log."""
         if request.writer.output_size:
             raise ConnectionError("The answer has begun already.")
-        endpoint, text = self._service.endpoint, b""
+        endpoint, text = self._serving.endpoint, b""
         if status == 400:
             # aiohttp itself reads what follows an upgrade that was declined, and says nothing of it before.
             unreadable = self._unreadable
@@ -364,8 +364,8 @@ class Connection(web.RequestHandler):
         self.leave_room()
         self._look_no_more()
         if (task := self._answering) is not None:
-            self._service.left.add(task)
-            task.add_done_callback(self._service.left.discard)
+            self._serving.left.add(task)
+            task.add_done_callback(self._serving.left.discard)
             task.cancel()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.http.plain.connection import Connection
 from gateway.http.plain.endpoint import Endpoint
 from gateway.http.plain.head import PlainHeads
-from gateway.http.plain.service import PlainService
+from gateway.http.plain.serving import Serving
 from gateway.http.seats.room import Room
 from gateway.http.seats.stopping import Stopping
 
@@ -31,12 +31,10 @@ class Server(web.Server):
             loop=server._loop,
             **server._kwargs,
         )
-        self.service = PlainService(
-            endpoint, stopping, room, PlainHeads(endpoint.options), lambda: self.plain_connections()
-        )
+        self.serving = Serving(endpoint, stopping, room, PlainHeads(endpoint.options), lambda: self.plain_connections())
 
     def __call__(self) -> Connection:
-        return Connection(self, self.service, loop=self._loop, **self._kwargs)
+        return Connection(self, self.serving, loop=self._loop, **self._kwargs)
 
     def plain_connections(self) -> list[Connection]:
         """All that there are."""
@@ -44,7 +42,7 @@ class Server(web.Server):
 
     def pre_shutdown(self) -> None:
         """Take no more requests: what rests is closed now, the others once they have answered."""
-        self.service.stopping.begun = True
+        self.serving.stopping.begun = True
         for connection in self.connections:
             cast("Connection", connection).retire()
 
@@ -59,5 +57,5 @@ class Server(web.Server):
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
         await super().shutdown(timeout)
         # What they hold is given back before the stop goes on.
-        if self.service.left:
-            await asyncio.wait(self.service.left, timeout=timeout)
+        if self.serving.left:
+            await asyncio.wait(self.serving.left, timeout=timeout)

@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.data.driver.connecting import connected
-from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.primary import Primary
 from gateway.data.pool import Counts, Pool
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
+from tests.gateway.data.pools import NOWHERE, Server, stamp, waiting
 
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'"
-
-
-@dataclass(slots=True)
-class Server:
-    """Where new connections lead to, and how often they were made."""
-
-    url: str
-    made: int = 0
-
-    async def connect(self) -> StampedConnection:
-        self.made += 1
-        return await connected(Primary(self.url), 10)
-
-
-@pytest.fixture
-def server(database: Database) -> Server:
-    return Server(database.runtime_url)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def pool(server: Server) -> AsyncIterator[Pool]:
-    made = Pool(server.connect, size=2, wait_seconds=0.1)
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def patient(server: Server) -> AsyncIterator[Pool]:
-    """A pool of one connection, for which one waits long."""
-    made = Pool(server.connect, size=1, wait_seconds=30)
-    yield made
-    await made.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -60,17 +22,6 @@ async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.owner_url)
     yield connection
     await connection.close()
-
-
-async def waiting(pool: Pool, *names: str) -> dict[str, asyncio.Task[StampedConnection]]:
-    """Tasks that wait for a connection, in this order."""
-    tasks = {name: asyncio.create_task(pool.take()) for name in names}
-    await asyncio.sleep(0)
-    return tasks
-
-
-def stamp() -> tuple[Any, ...]:
-    return uuid.uuid4(), None, "user"
 
 
 # --- who gets one
@@ -118,92 +69,6 @@ async def test_one_who_gives_up_waiting_is_passed_over(patient: Pool) -> None:
     await patient.release(connection)
     assert await tasks["second"] is connection
     await patient.release(connection)
-
-
-async def test_users_who_wait_are_served_in_turn_however_many_connections_each_wants(patient: Pool) -> None:
-    connection = await patient.take()
-    heavy, one, another = stamp(), stamp(), stamp()
-    served: list[str] = []
-
-    async def use(name: str, of: tuple[Any, ...]) -> None:
-        taken = await patient.take(of)
-        served.append(name)
-        await patient.release(taken)
-
-    tasks = [asyncio.create_task(use(f"heavy {n}", heavy)) for n in range(4)]
-    tasks += [asyncio.create_task(use("one", one)), asyncio.create_task(use("another", another))]
-    await asyncio.sleep(0)
-    await patient.release(connection)
-    await asyncio.gather(*tasks)
-    assert served == ["heavy 0", "one", "another", "heavy 1", "heavy 2", "heavy 3"]
-
-
-async def test_a_user_may_have_as_many_connections_as_are_left_for_others(server: Server) -> None:
-    pool = Pool(server.connect, size=8, wait_seconds=30)
-    heavy, second, third = stamp(), stamp(), stamp()
-    held = [await pool.take(heavy) for _ in range(4)]
-    more = asyncio.create_task(pool.take(heavy))
-    others = [await pool.take(second) for _ in range(2)]
-    assert pool.counts().waiting == 1, "half of them is the most that one user gets"
-    others.append(await pool.take(third))
-    late = asyncio.create_task(pool.take(second))
-    await asyncio.sleep(0)
-    assert pool.counts().waiting == 2, "with two users less is left for each"
-    for_many = await pool.take()
-    assert not more.done(), "what is done for many is nobody's share"
-    await pool.release(for_many)
-    for connection in others:
-        await pool.release(connection)
-    assert await late in others, "the heavy one still has too many"
-    await pool.release(held.pop())
-    assert await more
-    await pool.release(await more)
-    await pool.release(await late)
-    for connection in held:
-        await pool.release(connection)
-    assert pool.counts().busy == 0
-    await pool.close()
-
-
-async def test_a_user_who_has_too_many_is_told_to_try_again(server: Server) -> None:
-    pool = Pool(server.connect, size=2, wait_seconds=30)
-    heavy = stamp()
-    held = await pool.take(heavy)
-    await pool.release(await pool.take(stamp()))
-    pool._wait_seconds = 0
-    with pytest.raises(Overloaded) as refused:
-        await pool.take(heavy)
-    assert refused.value.extensions["retryAfter"] == 1
-    await pool.release(await pool.take(stamp()))
-    await pool.release(held)
-    await pool.close()
-
-
-async def test_connections_that_could_not_be_made_are_nobodys(server: Server) -> None:
-    nowhere = Server(NOWHERE)
-    pool = Pool(nowhere.connect, size=2, wait_seconds=5)
-    of = stamp()
-    for _ in range(3):
-        with pytest.raises(Unavailable):
-            await pool.take(of)
-    nowhere.url = server.url
-    await pool.release(await pool.take(of))
-    assert not pool._opening
-    await pool.close()
-
-
-async def test_what_is_in_use_is_counted(pool: Pool) -> None:
-    assert pool.counts() == Counts(idle=0, busy=0, size=2, waiting=0)
-    taken = [await pool.take() for _ in range(2)]
-    tasks = await waiting(pool, "first", "second")
-    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=2)
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.wait(tasks.values())
-    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=0)
-    for connection in taken:
-        await pool.release(connection)
-    assert pool.counts() == Counts(idle=2, busy=0, size=2, waiting=0)
 
 
 async def test_one_who_is_cancelled_when_served_leaves_the_connection_to_the_next(patient: Pool) -> None:

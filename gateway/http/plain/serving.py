@@ -14,7 +14,7 @@ from gateway.http.seats.stopping import Stopping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlainService:
+class Serving:
     """What answers the plain requests of a server's connections."""
 
     endpoint: Endpoint
