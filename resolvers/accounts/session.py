@@ -13,14 +13,28 @@ from uuid import UUID
 import asyncpg
 import strawberry
 
-from gateway import Conflict, Info, Invalid, Node, NotFound, computed, entity, id_of, input_type, mutation, payload, sql
-from gateway.auth import refresh
-from gateway.auth.account import Attempt
-from gateway.auth.network import network_of
-from gateway.auth.password import Caller, check_password
-from gateway.data.driver.stamp import Stamp
-from gateway.data.writing import Statements
-from gateway.errors import Unauthenticated
+from gateway import (
+    Attempt,
+    Caller,
+    Conflict,
+    Info,
+    Invalid,
+    Node,
+    NotFound,
+    Stamp,
+    Statements,
+    Unauthenticated,
+    check_password,
+    computed,
+    entity,
+    id_of,
+    input_type,
+    mutation,
+    network_of,
+    payload,
+    refresh,
+    sql,
+)
 from resolvers.accounts.user import User
 
 _WRONG = "The e-mail address or the password is wrong."

@@ -17,25 +17,29 @@ import strawberry
 
 from gateway import (
     JSON,
+    MOST_PAYLOAD_BYTES,
+    SEAL_BYTES,
+    BadRequest,
     Conflict,
     Context,
     Info,
     Invalid,
     NotFound,
+    Overloaded,
+    Unavailable,
     create,
+    gathered,
     given,
     id_of,
     input_type,
     mutation,
     object_type,
     payload,
+    seal,
     sql,
     subscription,
+    unseal,
 )
-from gateway.errors import BadRequest, Overloaded, Unavailable
-from gateway.feed.gathered import gathered
-from gateway.feed.sealed import SEAL_BYTES, seal, unseal
-from gateway.feed.signals import MOST_PAYLOAD_BYTES
 from resolvers.chat.message import Message, MessageRole, MessageStatus
 
 _GATHER_SECONDS = 0.005

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import strawberry
 
@@ -13,7 +14,6 @@ from gateway import (
     After,
     Info,
     Node,
-    OfConversation,
     create,
     entity,
     enum_type,
@@ -23,6 +23,7 @@ from gateway import (
     maybe,
     mutation,
     one,
+    only_of,
     page,
     standard,
     subscription,
@@ -190,7 +191,7 @@ class MessageAdded:
 @subscription
 async def message_added(
     info: Info,
-    conversation_id: OfConversation = None,
+    conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,
     after: After = None,
 ) -> AsyncIterator[MessageAdded]:
     """Each message that is added to the caller's conversations, once, in order, without gaps."""

@@ -15,6 +15,7 @@ from gateway import (
     Context,
     Info,
     NotFound,
+    Present,
     enum_type,
     id_of,
     input_type,
@@ -24,7 +25,6 @@ from gateway import (
     sql,
     subscription,
 )
-from gateway.feed.presence import Present
 
 
 @enum_type

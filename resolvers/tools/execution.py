@@ -9,7 +9,7 @@ import datetime
 import enum
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -25,7 +25,6 @@ from gateway import (
     Invalid,
     Node,
     NotFound,
-    OfConversation,
     computed,
     create,
     entity,
@@ -39,6 +38,7 @@ from gateway import (
     maybe,
     mutation,
     one,
+    only_of,
     require_version,
     sql,
     subscription,
@@ -368,7 +368,7 @@ class ToolExecutionChanged:
 @subscription
 async def tool_execution_changed(
     info: Info,
-    conversation_id: OfConversation = None,
+    conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,
     after: After = None,
 ) -> AsyncIterator[ToolExecutionChanged]:
     """Each change of status of the caller's tool executions, once, in order, without gaps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
@@ -13,6 +13,8 @@ After: TypeAlias = Annotated[
     strawberry.argument(description="The last cursor seen: what came after it is sent first, then what comes."),
 ]
 ById: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The object's id, a UUID.")]
-OfConversation: TypeAlias = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only of this conversation; of all if left out.")
-]
+
+
+def only_of(noun: str) -> Any:
+    """Describes the optional id of a parent, to which a list or a subscription is narrowed."""
+    return strawberry.argument(description=f"Only of this {noun}; of all if left out.")
