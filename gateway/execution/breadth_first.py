@@ -13,7 +13,7 @@ from graphql import ExecutionResult, GraphQLSchema
 from gateway.execution.budget import Budget, unbounded
 from gateway.execution.complete import Large
 from gateway.execution.operation import Operation
-from gateway.execution.run.plan import Plan
+from gateway.execution.run.plan import Plan, numbered
 from gateway.execution.run.run import LARGE_BYTES, OnField, Run, Scope
 from gateway.execution.run.settle import build_partials, settled
 from gateway.fairness.turns import Turns
@@ -89,22 +89,22 @@ def _let_go(run: Run) -> None:
 def _build(scope: Scope) -> None:
     """Build the objects of a scope."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
+    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
     scope.results = selection.build(scope.sources, *ends)
-    scope.sources, scope.states = (), []
+    scope.sources, scope.states = (), []  # type: ignore[assignment]
 
 
 async def _build_parts(run: Run, scope: Scope) -> None:
     """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in enumerate(selection.steps)]
+    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
     scope.sources = sources = list(scope.sources)
     for first in range(0, len(sources), PART):
         await run.turn()
         part = slice(first, first + PART)
         scope.results += selection.build(sources[part], *(end[part] for end in ends))
         sources[part] = [None] * len(sources[part])
-    scope.sources, scope.states = (), []
+    scope.sources, scope.states = (), []  # type: ignore[assignment]
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:

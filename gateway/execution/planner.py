@@ -141,7 +141,7 @@ class _Planner:
         field = Field(key, name, nodes, of, of.fields[name], (*path, key))
         to.add(key, self._how(field, reads), field)
 
-    def _how(self, field: Field, reads: Reads | None) -> Inline | Step:
+    def _how(self, field: Field, reads: Reads | None) -> Inline | Step[Any]:
         match told(field.definition):
             case Lookup() as lookup:
                 inner = Reads(lookup.entity, first=0)
@@ -161,10 +161,10 @@ class _Planner:
             case follows:
                 return self._link(field, follows, reads)
 
-    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> Link:
+    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> Link[Any]:
         inner = Reads(follows.entity, first=follows.first_column)
         below = self._below(field, inner)
-        target: Target
+        target: Target[Any]
         match get_nullable_type(field.type):
             case GraphQLList():
                 target = ToMany(below)
@@ -186,7 +186,7 @@ class _Planner:
         known.columns.add(column)
         return lambda: known.code(column)
 
-    def _ordinary(self, field: Field, reads: Reads | None) -> Inline | Step:
+    def _ordinary(self, field: Field, reads: Reads | None) -> Inline | Step[Any]:
         definition = definition_of(field.definition)
         of = self._entity(field.parent)
         if of is not None:
@@ -201,7 +201,7 @@ class _Planner:
         function = computed(definition)
         return self._resolved(field) if function is None else Mapped(field, function, self._shape(field, field.type))
 
-    def _column(self, field: Field, of: Entity, reads: Reads) -> Inline | Step:
+    def _column(self, field: Field, of: Entity, reads: Reads) -> Inline | Step[Any]:
         (column,) = of.fields[field.name]
         leaf: Any = get_nullable_type(field.type)
         if reads.first is not None and (text := TEXTS.get(of.kinds[column])) is not None:
@@ -213,7 +213,7 @@ class _Planner:
         required = isinstance(field.type, GraphQLNonNull)
         return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)
 
-    def _resolved(self, field: Field) -> Resolved:
+    def _resolved(self, field: Field) -> Resolved[Any]:
         return Resolved(field, caller(self._schema, field), self._shape(field, field.type))
 
     def _below(self, field: Field, reads: Reads | None) -> Selection:
@@ -221,14 +221,14 @@ class _Planner:
         of: Any = get_named_type(field.type)
         return self.selection(of, [node.selection_set for node in field.nodes], reads, field.path)
 
-    def _shape_of_rows(self, field: Field, of: GraphQLOutputType, reads: Reads | None) -> Shape:
+    def _shape_of_rows(self, field: Field, of: GraphQLOutputType, reads: Reads | None) -> Shape[Any]:
         """The shape of rows, or of what stands for them, where none is null."""
         inner: Any = get_nullable_type(of)
         if isinstance(inner, GraphQLList):
             return Lists(self._shape_of_rows(field, inner.of_type, reads))
         return Objects(self._below(field, reads))
 
-    def _shape(self, field: Field, of: GraphQLOutputType) -> Shape:
+    def _shape(self, field: Field, of: GraphQLOutputType) -> Shape[Any]:
         """The shape of what a resolver gives."""
         required = isinstance(of, GraphQLNonNull)
         inner: Any = get_nullable_type(of)
@@ -245,9 +245,9 @@ class _Planner:
         return Object(of, selection, required=required, record=entity.record if entity else None)
 
     def _abstract(self, field: Field, of: GraphQLAbstractType, *, required: bool) -> Abstract:
-        known: dict[GraphQLObjectType, Shape] = {}
+        known: dict[GraphQLObjectType, Shape[Any]] = {}
 
-        def select(runtime: GraphQLObjectType) -> Shape:
+        def select(runtime: GraphQLObjectType) -> Shape[Any]:
             if runtime not in known:
                 sets = [node.selection_set for node in field.nodes]
                 known[runtime] = self._object(runtime, self.selection(runtime, sets, None, field.path), required=True)

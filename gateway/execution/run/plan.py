@@ -7,9 +7,9 @@ once and shared. It is made without a context and awaits nothing; `run.py` runs 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from graphql import GraphQLObjectType
 
@@ -22,18 +22,45 @@ from gateway.execution.run.field import Entry, Field, Inline
 if TYPE_CHECKING:
     from gateway.execution.run.run import Run, Scope
 
+State = TypeVar("State")
+"""What a step leaves between `begin` and `end`."""
 
-class Step(Protocol):
+if TYPE_CHECKING:
+
+    class Place(int, Generic[State]):
+        """The index of a step among those of its selection, and the type of its state. An `int` at run time."""
+
+
+class States(Protocol):
+    """The states of the steps of a selection. A list at run time."""
+
+    def __getitem__(self, place: Place[State], /) -> State:
+        """The state of a step."""
+
+    def __setitem__(self, place: Place[State], state: State, /) -> None:
+        """Keep the state of a step."""
+
+
+class Step(Protocol[State]):
     """What gives a field its values for all objects of a level."""
 
     awaits: bool
     """Whether it may await something for an object by itself, which is given up when the object is lost."""
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
         """Do what can be done at once, and ask for the rest. `scope.states[place]` is this step's own."""
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
         """The values, one for each object, once everything below them is built."""
+
+
+if TYPE_CHECKING:
+
+    def numbered(steps: list[Step[Any]], /) -> Iterable[tuple[Place[Any], Step[Any]]]:
+        """The steps of a selection, each with its place."""
+
+else:
+    numbered = enumerate
 
 
 @dataclass(eq=False)
@@ -78,7 +105,7 @@ class Selection:
 
     type: GraphQLObjectType
     entries: list[Entry] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Step[Any]] = field(default_factory=list)
     reads_objects: bool = False
     """Whether building its members reads anything off the objects, besides what the steps give."""
     awaits: bool = False
@@ -86,7 +113,7 @@ class Selection:
     object_bytes: int = OBJECT_BYTES
     """What one of its objects counts in the operation's budget, besides the values of its members."""
 
-    def add(self, key: str, how: Inline | Step, of: Field | None = None) -> None:
+    def add(self, key: str, how: Inline | Step[Any], of: Field | None = None) -> None:
         """Add a member."""
         self.object_bytes += key_bytes(key)
         if isinstance(how, Inline):

@@ -22,7 +22,7 @@ from gateway.execution.prepare.document import ParsedOperation
 from gateway.execution.run.fate import Fate
 from gateway.execution.run.field import Field
 from gateway.execution.run.info import FieldInfo
-from gateway.execution.run.plan import Selection
+from gateway.execution.run.plan import Selection, States, numbered
 from gateway.fairness.turns import Turns, caller_of
 
 LARGE_BYTES = 32 * 1024
@@ -36,6 +36,8 @@ MANY_KEYS = 50
 
 MOST_AT_ONCE = 100
 """How many resolvers of one operation are awaited at the same time."""
+
+_NO_STATE: list[Any] = [None]
 
 OnField = Callable[[Field], None]
 """Told the field before anything is asked of the database for it."""
@@ -68,7 +70,7 @@ class Scope:
         """The `Page` batch that the objects came from, if they came from one."""
         self.keys = keys
         """The parents of pages, by their keys."""
-        self.states: list[Any] = [None] * len(selection.steps)
+        self.states: States = _NO_STATE * len(selection.steps)
         self.results: list[Any] = []
         self.fate = fate
         """Of the objects; None if nothing in them is awaited."""
@@ -157,7 +159,7 @@ class Run:
             budget.objects += len(sources) * selection.object_bytes
             if budget.objects > budget.objects_allowed:
                 budget.draw()
-            for place, step in enumerate(selection.steps):
+            for place, step in numbered(selection.steps):
                 step.begin(self, scope, place)
         return scope
 

@@ -44,7 +44,7 @@ def build_partials(scope: Scope) -> list[Any]:
 
 def _column(scope: Scope, entry: Entry) -> list[Any]:
     if entry.step is not None:
-        return scope.selection.steps[entry.step].end(scope, entry.step)
+        return scope.selection.steps[entry.step].end(scope, entry.step)  # type: ignore[arg-type]
     assert entry.inline is not None  # noqa: S101 - an entry is one or the other
     read = compile_read(entry.inline)
     return [_attempt(read, source) for source in scope.sources]

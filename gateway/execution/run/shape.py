@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from graphql import (
     GraphQLAbstractType,
@@ -25,11 +25,11 @@ from gateway.execution.run.fate import Fate
 from gateway.execution.run.field import Field
 from gateway.execution.run.leaf import checked, writer
 from gateway.execution.run.lists import Broken, Spoilt, collected, collected_from
-from gateway.execution.run.plan import Selection
+from gateway.execution.run.plan import Selection, State
 from gateway.execution.run.run import Failure, Run, Scope
 
 
-class Shape(Protocol):
+class Shape(Protocol[State]):
     """A type as it is completed."""
 
     required: bool
@@ -37,13 +37,13 @@ class Shape(Protocol):
     awaits: bool
     """Whether something in the values may be awaited, which is given up when what holds it is lost."""
 
-    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Any:
+    def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> State:
         """Take the values in. What is given back goes to `end`. `fate` is that of what holds each value."""
 
     def fails(self, value: Any) -> bool:
         """Whether a value of a required shape makes what holds it null, as far as that is seen at once."""
 
-    def end(self, state: Any) -> list[Any]:
+    def end(self, state: State) -> list[Any]:
         """The members, one for each value."""
 
 
@@ -107,22 +107,22 @@ class Objects:
         return False
 
 
-class Lists:
+class Lists(Generic[State]):
     """Lists of which none is null and none has failed."""
 
     required = True
     awaits = False
 
-    def __init__(self, items: Shape) -> None:
+    def __init__(self, items: Shape[State]) -> None:
         self.items = items
 
     def begin(
         self, run: Run, field: Field, values: list[list[Any]], above: Scope, fate: Fate | None = None
-    ) -> tuple[list[int], Any]:
+    ) -> tuple[list[int], State]:
         items = list(chain.from_iterable(values))
         return [len(value) for value in values], self.items.begin(run, field, items, above)
 
-    def end(self, state: tuple[list[int], Any]) -> list[Any]:
+    def end(self, state: tuple[list[int], State]) -> list[Any]:
         lengths, below = state
         return cut(self.items.end(below), lengths)
 
@@ -229,7 +229,7 @@ class Abstract:
     def __init__(
         self,
         of: GraphQLAbstractType,
-        select: Callable[[GraphQLObjectType], Shape],
+        select: Callable[[GraphQLObjectType], Shape[Any]],
         *,
         required: bool,
     ) -> None:
@@ -305,7 +305,7 @@ class List:
 
     awaits = True
 
-    def __init__(self, items: Shape, *, required: bool) -> None:
+    def __init__(self, items: Shape[Any], *, required: bool) -> None:
         self.required = required
         self.items = items
 

@@ -6,22 +6,30 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from gateway.data.batches import Batch, ByKey
 from gateway.execution.run.call import FieldArguments
 from gateway.execution.run.compile import compile_column
 from gateway.execution.run.field import Field
-from gateway.execution.run.plan import Reads, Selection
+from gateway.execution.run.plan import Reads, Selection, State
 from gateway.execution.run.run import Failure, Run, Scope
 from gateway.execution.run.shape import Objects, Shape, attempt, cut
 from gateway.schema.objects.level import Follows, Lookup, OfPage, PerPage
 
+if TYPE_CHECKING:
+    from gateway.execution.run.plan import Place
 
-class Mapped:
+_One = tuple[Sequence[Any], list[Any], Scope]
+"""What `ToOne` leaves: the keys, those that were found, and the objects."""
+
+
+class Mapped(Generic[State]):
     """A value worked out from each object by itself."""
 
-    def __init__(self, field: Field, function: Callable[[Any], Any], shape: Shape, *, safe: bool = False) -> None:
+    def __init__(
+        self, field: Field, function: Callable[[Any], Any], shape: Shape[State], *, safe: bool = False
+    ) -> None:
         self._field = field
         self.function = function
         self.shape = shape
@@ -29,45 +37,45 @@ class Mapped:
         self._safe = safe
         """Whether the function never fails."""
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
         if self._safe:
             values = list(map(self.function, scope.sources))
         else:
             values = [attempt(run, self.function, source) for source in scope.sources]
         scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
         return self.shape.end(scope.states[place])
 
 
-class Placed:
+class Placed(Generic[State]):
     """A value worked out from each object and the page it came from."""
 
-    def __init__(self, field: Field, told: OfPage, shape: Shape) -> None:
+    def __init__(self, field: Field, told: OfPage, shape: Shape[State]) -> None:
         self._field = field
         self.function = told.function
         self.shape = shape
         self.awaits = shape.awaits
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
         values = [self.function(scope.given, source) for source in scope.sources]
         scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
         return self.shape.end(scope.states[place])
 
 
-class PerParent:
+class PerParent(Generic[State]):
     """What another batch says of the parents of the pages."""
 
     awaits = False
 
-    def __init__(self, field: Field, told: PerPage, shape: Shape) -> None:
+    def __init__(self, field: Field, told: PerPage, shape: Shape[State]) -> None:
         self._field = field
         self.told = told
         self.shape = shape
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
         def answer(values: list[Any]) -> None:
             scope.states[place] = self.shape.begin(run, self._field, values, scope)
 
@@ -84,11 +92,11 @@ class PerParent:
             lambda error: answer([run.failure(error)] * len(scope.keys)),
         )
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
         return self.shape.end(scope.states[place])
 
 
-class Link:
+class Link(Generic[State]):
     """A link: one batch for all objects of the level."""
 
     awaits = False
@@ -100,7 +108,7 @@ class Link:
         keys: Callable[[], str],
         arguments: FieldArguments,
         reads: Reads,
-        target: Target,
+        target: Target[State],
     ) -> None:
         """`keys` gives the expression that reads the key off an object, once the columns of the level are known."""
         self.field = field
@@ -121,7 +129,7 @@ class Link:
         """Whether the rows themselves are asked for, and not only how many there are."""
         return not isinstance(self.target, ToPages) or self.target.reads_rows
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[list[Failure] | State]) -> None:
         try:
             batch = self._batch(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
@@ -157,7 +165,7 @@ class Link:
             self._constant = batch
         return batch
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[list[Failure] | State]) -> list[Any]:
         return ended(self.target, scope.states[place])
 
 
@@ -188,7 +196,7 @@ class Found:
         self.required = required
         self._target = ToOne(selection, required=required)
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[list[Failure] | _One]) -> None:
         try:
             key = self.told.key(run.context, **self.arguments.of(run))
         except Exception as error:  # noqa: BLE001 - the boundary of a field
@@ -223,28 +231,28 @@ class Found:
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
-    def _witness(self) -> Link | None:
+    def _witness(self) -> Link[Any] | None:
         """A link to what cannot be there without the object."""
         return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
-    def _read(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
+    def _read(self, run: Run, scope: Scope, place: Place[list[Failure] | _One], keys: list[Any]) -> None:
         follow(run, scope, place, self.field, self.batch, keys, self._target)
 
-    def _presume(self, run: Run, scope: Scope, place: int, keys: list[Any]) -> None:
+    def _presume(self, run: Run, scope: Scope, place: Place[list[Failure] | _One], keys: list[Any]) -> None:
         """Go on with what its row would hold."""
         scope.states[place] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[list[Failure] | _One]) -> list[Any]:
         return ended(self._target, scope.states[place])
 
 
-class Target(Protocol):
+class Target(Protocol[State]):
     """What becomes of the rows that a link has found."""
 
-    def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> Any:
+    def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> State:
         """Go on with them. What is given back goes to `end`."""
 
-    def end(self, state: Any) -> list[Any]:
+    def end(self, state: State) -> list[Any]:
         """The members, one for each key."""
 
 
@@ -255,15 +263,13 @@ class ToOne:
         self.selection = selection
         self.required = required
 
-    def open(
-        self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
-    ) -> tuple[Sequence[Any], list[Any], Scope]:
+    def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> _One:
         used = [key for key in dict.fromkeys(keys) if key in found]
         if self.required and any(key not in found for key in keys):
             run.failed = True
         return keys, used, run.open(self.selection, [found[key] for key in used])
 
-    def end(self, state: tuple[Sequence[Any], list[Any], Scope]) -> list[Any]:
+    def end(self, state: _One) -> list[Any]:
         keys, used, below = state
         if len(used) == len(keys):
             return below.results
@@ -316,7 +322,7 @@ class ToPages:
         return [built.get(key, empty) for key in keys]
 
 
-def _per_parent(selection: Selection) -> Iterator[PerParent]:
+def _per_parent(selection: Selection) -> Iterator[PerParent[Any]]:
     """What is asked of the parents of pages, by a page or by what it holds besides rows."""
     for step in selection.steps:
         match step:
@@ -326,7 +332,15 @@ def _per_parent(selection: Selection) -> Iterator[PerParent]:
                 yield from _per_parent(below)
 
 
-def follow(run: Run, scope: Scope, place: int, field: Field, batch: Batch, keys: list[Any], target: Target) -> None:
+def follow(
+    run: Run,
+    scope: Scope,
+    place: Place[list[Failure] | State],
+    field: Field,
+    batch: Batch,
+    keys: list[Any],
+    target: Target[State],
+) -> None:
     """Ask the batch, and go on to the target with what it finds."""
 
     def then(found: Mapping[Any, Any]) -> None:
@@ -338,23 +352,23 @@ def follow(run: Run, scope: Scope, place: int, field: Field, batch: Batch, keys:
     run.ask(batch, keys, field, then, fail)
 
 
-def ended(target: Target, state: Any) -> list[Any]:
+def ended(target: Target[State], state: list[Failure] | State) -> list[Any]:
     """The members that came of it, or the failures."""
     return state if isinstance(state, list) else target.end(state)
 
 
-class Resolved:
+class Resolved(Generic[State]):
     """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
 
     awaits = True
 
-    def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape) -> None:
+    def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
         self.field = field
         self.caller = caller
         """Makes the function of one object for this run. Raises what is wrong with the arguments."""
         self.shape = shape
 
-    def begin(self, run: Run, scope: Scope, place: int) -> None:
+    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
         values = self._values(run, scope.sources)
         fate, fails = scope.fate, self.shape.fails if self.shape.required else None
         if fails is not None and fate is not None:
@@ -373,8 +387,8 @@ class Resolved:
             return [run.failure(error)] * len(sources)
         return [run.watched(self.field, attempt(run, call, source)) for source in sources]
 
-    def _complete(self, run: Run, scope: Scope, place: int, values: list[Any]) -> None:
+    def _complete(self, run: Run, scope: Scope, place: Place[State], values: list[Any]) -> None:
         scope.states[place] = self.shape.begin(run, self.field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: int) -> list[Any]:
+    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
         return self.shape.end(scope.states[place])

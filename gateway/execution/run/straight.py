@@ -41,7 +41,7 @@ def straight(selection: Selection) -> Straight | None:
     return None
 
 
-def _resolving(key: str, resolved: Resolved) -> Straight | None:
+def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
     member = _member(resolved.shape)
     if member is None:
         return None
@@ -113,7 +113,7 @@ def _finding(key: str, found: Found) -> Straight | None:
     return find
 
 
-def _following(link: Link) -> tuple[Link, Member] | None:
+def _following(link: Link[Any]) -> tuple[Link[Any], Member] | None:
     """A link, and what writes that which it finds for one object."""
     member: Member | None = None
     match link.target:
@@ -128,7 +128,7 @@ def _following(link: Link) -> tuple[Link, Member] | None:
     return None if member is None else (link, member)
 
 
-def _member(shape: Shape) -> Member | None:
+def _member(shape: Shape[Any]) -> Member | None:
     """What writes a value of this shape."""
     match shape:
         case Leaf():
