@@ -36,6 +36,7 @@ from gateway.feed.signals import Signals
 from gateway.live.feed import Feed
 from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
+from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
 
 T = TypeVar("T")
@@ -120,7 +121,7 @@ class Context:
 
     def columns(self, info: Info, entity: Entity, *below: str) -> tuple[str, ...]:
         """The columns of an entity that the operation reads below the present field."""
-        raw = info._raw_info
+        raw = core_info(info)
         memo, key = self._columns, (entity.name, below, *map(id, raw.field_nodes))
         if isinstance(raw, FieldInfo):
             memo, key = raw.memo, (entity.name, below)
@@ -140,7 +141,7 @@ class Context:
 
     def asks_for(self, info: Info, name: str) -> bool:
         """Whether the operation reads this field below the present one."""
-        raw = info._raw_info
+        raw = core_info(info)
         return asks_for(name, raw.field_nodes, cast("Any", raw.fragments))
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:

@@ -21,6 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 from nats.protocol.parser import PERMISSIONS_ERR
 
+from gateway.broker.nats_private import abort
 from gateway.broker.remote import Line, RemoteBroker, Signal
 
 _log = structlog.get_logger(__name__)
@@ -138,9 +139,7 @@ class _Client(Client):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.close()
         except OSError:  # or a timeout, which is one
-            writer = getattr(self._transport, "_io_writer", None)
-            if writer is not None:
-                writer.transport.abort()
+            abort(self)
 
     def _connect_command(self) -> bytes:
         server = self._current_server

@@ -21,13 +21,12 @@ from graphql import (
     execute_root_selection_set,
     is_introspection_type,
 )
-from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 
 from gateway.errors import TooLarge
 from gateway.execution.budget import Budget, unbounded
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
+from gateway.schema.graphql_private import ExecutorThrowingOnIncremental, FragmentDetails
 
 
 async def run(

@@ -6,6 +6,7 @@ which is what Prometheus expects of a process, and the label keeps the others' c
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.http.aiohttp_private import connection_settings
 from gateway.http.shared_port import site
 from gateway.monitoring.metrics import Sample
 from gateway.refusal import Refusal
@@ -92,13 +94,13 @@ class _Connection(web.RequestHandler):
 
 class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self, loop=asyncio.get_running_loop(), **connection_settings(self))
 
 
 class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(made.request_handler, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
+        return _Server(made.request_handler, request_factory=made.request_factory, **connection_settings(made))
 
 
 class _Collector(Collector):

@@ -10,7 +10,6 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLSchema
-from graphql.utilities.print_schema import print_schema_definition
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.data.entity import Link, entity_of
@@ -18,6 +17,8 @@ from gateway.schema.declaration import refuse_undescribed, refuse_wrong
 from gateway.schema.fields import event, root, standard
 from gateway.schema.fields.link_field import link_field
 from gateway.schema.fields.node import node_queries
+from gateway.schema.graphql_private import print_schema_definition
+from gateway.schema.strawberry_private import core_of
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import SCALARS
 from gateway.schema.types.typing import object_type
@@ -71,22 +72,22 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
         types=[*entities.values(), *events],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    schema._schema.description = describe.unwrapped(DESCRIPTION)
-    refuse_undescribed(schema._schema)
+    core = core_of(schema)
+    core.description = describe.unwrapped(DESCRIPTION)
+    refuse_undescribed(core)
     return schema
 
 
 def graphql_schema() -> GraphQLSchema:
     """The schema as graphql-core runs it."""
-    schema: GraphQLSchema = build_schema()._schema
-    return schema
+    return core_of(build_schema())
 
 
 def sdl() -> str:
     """The schema in the language that clients and reviewers read."""
     schema = build_schema()
     # Strawberry does not print it.
-    return f"{print_schema_definition(schema._schema)}\n\n{schema.as_str()}\n"
+    return f"{print_schema_definition(core_of(schema))}\n\n{schema.as_str()}\n"
 
 
 def _own(module: ModuleType) -> list[Any]:

@@ -1,8 +1,9 @@
 """A connection of the runtime role: whom it is stamped for, and the shortest way to the server and back.
 
-This is the only module that reaches into the driver. What the driver does around sending a statement that it knows
-costs more than half as much as the sending, so `fetch` and `fetchrow` go straight to its protocol, and a new caller's
-stamp goes with the first statement instead of before it. A statement that is not known yet goes the driver's usual way.
+This is the only module that reaches into the driver, by the names in `asyncpg_private.py`. What the driver does around
+sending a statement that it knows costs more than half as much as the sending, so `fetch` and `fetchrow` go straight to
+its protocol, and a new caller's stamp goes with the first statement instead of before it. A statement that is not known
+yet goes the driver's usual way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import asyncpg
 from asyncpg import protocol
 
+from gateway.data.driver.asyncpg_private import DriverConnection
 from gateway.data.driver.meter import Meter
 from gateway.data.driver.transport import JoiningTransport
 
@@ -39,7 +41,7 @@ _GONE_MS = 5000
 so one that does not has gone."""
 
 
-class StampedConnection(asyncpg.Connection):
+class StampedConnection(DriverConnection):
     """A connection that knows whom it is stamped for."""
 
     __slots__ = (
@@ -52,16 +54,6 @@ class StampedConnection(asyncpg.Connection):
         "siblings",
         "stamped_for",
     )
-
-    # Of the driver, which does not declare them.
-    _aborted: bool
-    _loop: asyncio.AbstractEventLoop
-    _protocol: Any
-    _query_loggers: set[Any]
-    _stmt_cache: Any
-    _time_and_log: Any
-    _top_xact: Any
-    _transport: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -27,9 +27,9 @@ from graphql import (
     coerce_input_literal,
     get_argument_values,
 )
-from graphql.utilities.coerce_input_value import coerce_default_value
 
 from gateway.execution.prepare.inputs import SHAREABLE
+from gateway.schema.graphql_private import coerce_default_value
 
 Arguments = Callable[[VariableValues], dict[str, Any]]
 

@@ -18,13 +18,12 @@ from graphql import (
     coerce_input_literal,
     get_variable_values,
 )
-from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
-from graphql.execution.values import VariableValueSource
 
 from gateway.errors import BadRequest
 from gateway.execution.prepare.document import MAX_ERRORS, without_values
 from gateway.execution.prepare.inputs import SHAREABLE, Converter, Converters, doubt
 from gateway.execution.prepare.request import RequestErrors
+from gateway.schema.graphql_private import GraphQLVariableSignature, VariableValueSource, get_variable_signature
 
 Coerce = Callable[[Mapping[str, Any]], VariableValues]
 

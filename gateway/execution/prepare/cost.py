@@ -38,12 +38,12 @@ from graphql import (
     is_introspection_type,
     is_list_type,
 )
-from graphql.utilities.coerce_input_value import coerce_default_value
 
 from gateway.execution.prepare.document import VALIDATION_FAILED
 from gateway.execution.prepare.limits import Limits
 from gateway.execution.prepare.request import RequestErrors
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE
+from gateway.schema.graphql_private import coerce_default_value
 
 Variables = Mapping[str, Any]
 Size = int | Callable[[Variables], int]

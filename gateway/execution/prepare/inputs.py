@@ -25,7 +25,8 @@ from graphql import (
     GraphQLScalarType,
     Undefined,
 )
-from graphql.utilities.coerce_input_value import coerce_default_value
+
+from gateway.schema.graphql_private import coerce_default_value
 
 Converter = Callable[[Any], Any]
 

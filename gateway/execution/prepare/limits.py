@@ -27,10 +27,10 @@ from graphql import (
     is_composite_type,
     is_list_type,
 )
-from graphql.language.ast import QUERY_DOCUMENT_KEYS
 
 from gateway.execution.prepare.document import VALIDATION_FAILED, fragments_of
 from gateway.execution.prepare.request import RequestErrors
+from gateway.schema.graphql_private import QUERY_DOCUMENT_KEYS
 
 SCHEMA = "__schema"
 INTROSPECTION = frozenset({SCHEMA, "__type"})

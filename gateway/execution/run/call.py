@@ -23,6 +23,7 @@ from gateway.execution.run.field import Field
 from gateway.execution.run.info import FieldInfo
 from gateway.execution.run.run import Run
 from gateway.schema.objects.level import definition_of
+from gateway.schema.strawberry_private import made_by
 
 Convert = Callable[[Any], Any]
 Call = Callable[[Any], Any]
@@ -65,7 +66,7 @@ def converter(schema: GraphQLSchema, definition: StrawberryField) -> Convert:
 
 
 def _argument(schema: GraphQLSchema, argument: StrawberryArgument) -> tuple[str, str, Convert | None]:
-    name = _made_by(schema).config.name_converter.from_argument(argument)
+    name = made_by(schema).config.name_converter.from_argument(argument)
     return name, argument.python_name, _value(schema, argument.type)
 
 
@@ -88,7 +89,7 @@ def _value(schema: GraphQLSchema, of: Any) -> Convert | None:
 
 def _input(schema: GraphQLSchema, of: type) -> Convert:
     described: Any = of.__strawberry_definition__  # type: ignore[attr-defined]
-    name_of = _made_by(schema).config.name_converter.from_field
+    name_of = made_by(schema).config.name_converter.from_field
     nothing = {
         field.python_name: None
         for field in described.fields
@@ -113,8 +114,8 @@ def _input(schema: GraphQLSchema, of: type) -> Convert:
 
 
 def _by_strawberry(schema: GraphQLSchema, of: Any) -> Convert:
-    made_by = _made_by(schema)
-    return lambda value: convert_argument(value, of, made_by.schema_converter.scalar_registry, made_by.config)
+    made = made_by(schema)
+    return lambda value: convert_argument(value, of, made.schema_converter.scalar_registry, made.config)
 
 
 def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
@@ -166,8 +167,3 @@ def computed(definition: StrawberryField) -> Call | None:
         return None
     function: Any = resolver.wrapped_func
     return function if resolver.self_parameter and not inspect.isasyncgenfunction(function) else None
-
-
-def _made_by(schema: GraphQLSchema) -> strawberry.Schema:
-    made_by: strawberry.Schema = schema._strawberry_schema  # type: ignore[attr-defined]
-    return made_by

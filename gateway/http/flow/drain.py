@@ -9,6 +9,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from gateway.fairness.shares import Held
+from gateway.http.aiohttp_private import drained
 from gateway.http.close import CloseCode, SocketClosedError
 
 FREE_BYTES = 256 * 1024
@@ -80,4 +81,4 @@ class Drain:
 
     async def _wait(self) -> None:
         with suppress(ConnectionError):
-            await self._protocol._drain_helper()
+            await drained(self._protocol)

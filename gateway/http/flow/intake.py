@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from gateway.http.aiohttp_private import frame_reader
 from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.flow.framing import Framing
 
@@ -36,7 +37,7 @@ class Intake:
     @classmethod
     def of(cls, request: web.BaseRequest) -> Intake:
         """That of a socket which has just been opened."""
-        return cast("Intake", request.protocol._payload_parser)
+        return cast("Intake", frame_reader(request.protocol))
 
     def attach(self, end: Callable[[SocketClosedError], None]) -> None:
         """Have `end` called when the socket must be closed, at once if that is so already."""

@@ -5,8 +5,8 @@ only while that rests between two requests. What is no plain request, or comes i
 aiohttp and answered by the application. A point read costs less than half of what it costs there; `test_connection.py`
 holds the two ways to the same answers.
 
-This leans on what is private in aiohttp, and `test_connection.py` fails if it changes: `start()` takes requests from
-`_messages`, one at a time, waits for them on `_waiter`, and finishes each of them with `finish_response`.
+This leans on what `aiohttp_private.py` names, and `test_connection.py` fails if it changes: `start()` takes requests
+from `_messages`, one at a time, waits for them on `_waiter`, and finishes each of them with `finish_response`.
 """
 
 from __future__ import annotations
@@ -56,12 +56,14 @@ class Connection(web.RequestHandler):
         "_unread",
         "_unreadable",
         "address",
+        "loop",
         "network",
     )
 
     def __init__(self, server: web.Server, serving: Serving, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._serving = serving
+        self.loop = asyncio.get_running_loop()
         self._answering: asyncio.Task[None] | None = None
         self._early = b""
         self.address: str | None = None
@@ -202,7 +204,7 @@ class Connection(web.RequestHandler):
 
     def _begin(self, head: PlainHead, body: bytes) -> None:
         # Not by the loop, which would make up a name for it: a quarter of what a task costs.
-        self._answering = asyncio.Task(self._answer(head, body), loop=self._loop, name="answer")
+        self._answering = asyncio.Task(self._answer(head, body), loop=self.loop, name="answer")
 
     async def _answer(self, head: PlainHead, body: bytes) -> None:
         closes = True
@@ -221,7 +223,7 @@ class Connection(web.RequestHandler):
 
     def _leave_to_aiohttp(self, head: PlainHead, body: bytes) -> None:
         """Queue a request as if it had just been parsed."""
-        payload = StreamReader(self, self._serving.endpoint.options.max_body_bytes, loop=self._loop)
+        payload = StreamReader(self, self._serving.endpoint.options.max_body_bytes, loop=self.loop)
         payload.feed_data(body)
         payload.feed_eof()
         self._queue((head.message, payload))
@@ -270,9 +272,9 @@ class Connection(web.RequestHandler):
             self.close()
             self.transport.close()
             return
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = self.loop.time() + self.keepalive_timeout
         if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+            self._keepalive_handle = self.loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
         if self._early:
             early, self._early = self._early, b""
             if len(early) > MAX_EARLY_BYTES:
@@ -292,14 +294,14 @@ class Connection(web.RequestHandler):
         """Have the connection's timer go off before long; each answer puts it off again, without touching it."""
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
-        late = self._loop.time() + self._serving.endpoint.options.head_timeout_seconds
+        late = self.loop.time() + self._serving.endpoint.options.head_timeout_seconds
         self._next_keepalive_close_time = min(self._next_keepalive_close_time, late)
-        self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        self._keepalive_handle = self.loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
     def _process_keepalive(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         if self._answering is not None:
-            self._next_keepalive_close_time = now + self._keepalive_timeout
+            self._next_keepalive_close_time = now + self.keepalive_timeout
         elif self._has_begun_head and self._next_keepalive_close_time <= now and not self._close:
             self._refuse_at_once(LATE_HEAD)
         super()._process_keepalive()
@@ -322,7 +324,7 @@ class Connection(web.RequestHandler):
         self._look_no_more()
 
     def _look_again(self, left: int | None) -> None:
-        self._next_look = self._loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._look, left)
+        self._next_look = self.loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._look, left)
 
     def _look(self, left_before: int | None) -> None:
         """Let go of a client that takes nothing from one look to the next. Sockets and streams have said so by then."""

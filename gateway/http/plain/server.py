@@ -9,6 +9,7 @@ from typing import cast
 
 from aiohttp import web
 
+from gateway.http.aiohttp_private import connection_settings
 from gateway.http.plain.connection import Connection
 from gateway.http.plain.endpoint import Endpoint
 from gateway.http.plain.head import PlainHeads
@@ -28,13 +29,12 @@ class Server(web.Server):
             server.request_handler,
             request_factory=server.request_factory,
             handler_cancellation=server.handler_cancellation,
-            loop=server._loop,
-            **server._kwargs,
+            **connection_settings(server),
         )
         self.serving = Serving(endpoint, stopping, room, PlainHeads(endpoint.options), lambda: self.plain_connections())
 
     def __call__(self) -> Connection:
-        return Connection(self, self.serving, loop=self._loop, **self._kwargs)
+        return Connection(self, self.serving, loop=asyncio.get_running_loop(), **connection_settings(self))
 
     def plain_connections(self) -> list[Connection]:
         """All that there are."""
