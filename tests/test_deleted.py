@@ -17,8 +17,8 @@ from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
 from tests.database import Database
-from tests.estate import MOVES, Estate, make_estate, make_execution, types_of_rows
-from tests.generated import Mutation, fields_of, mutations, own
+from tests.estate import MOVES, Estate, make_estate, make_execution
+from tests.generated import Mutation, fields_of, mutations, own, types_of_rows
 from tests.recount import differences
 from tests.refused import refusals
 from tests.rows import rows_of, unchanged
