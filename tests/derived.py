@@ -6,7 +6,9 @@ A type whose values the schema does not give says so where `VALUES` and `VALUES_
 from __future__ import annotations
 
 import functools
+import uuid
 
+import asyncpg
 from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
@@ -26,13 +28,13 @@ def creates() -> tuple[generated.Mutation, ...]:
 
 
 async def furnish(client: Client, known: dict[str, str], word: str) -> None:
-    """Make one object by each of them, parents first, with `word` in each text. `known` has an id for each type."""
+    """Make two objects by each of them, parents first, with `word` in each text. `known` has an id for each type."""
     left = list(creates())
     while left:
         ready = [each for each in left if known.keys() >= set(each.ids.values()) - {each.kind}]
         assert ready, f"no order in which to make {', '.join(each.kind for each in left)}"
         for mutation in ready:
-            known.setdefault(mutation.kind, await make(client, mutation, known, word))
+            known[mutation.kind], _ = [await make(client, mutation, known, word) for _ in range(2)]
             left.remove(mutation)
 
 
@@ -70,15 +72,9 @@ async def multiply(database: Database, user_id: uuid.UUID) -> None:
         tables = {kind: table for table, kind in generated.tables().items()}
         for table in dict.fromkeys(tables[mutation.kind] for mutation in creates()):
             keys = {row["held"]: row["parent"] for row in await owner.fetch(FOREIGN_KEYS, table)}
-            parents = "".join(
-                f", '{held}', "
-                + (
-                    "c.id"
-                    if parent == "conversations"
-                    else f"(SELECT p.id FROM {parent} AS p WHERE p.user_id = c.user_id LIMIT 1)"  # noqa: S608
-                )
-                for held, parent in keys.items()
-            )
+            a_parent = "(SELECT p.id FROM {} AS p WHERE p.user_id = c.user_id LIMIT 1)"
+            of_the_copy = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
+            parents = "".join(f", '{key}', {parent}" for key, parent in of_the_copy.items())
             await owner.execute(
                 f"INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object("  # noqa: S608
                 f"'id', uuid7(), 'user_id', c.user_id{parents}))).*"
