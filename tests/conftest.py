@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
 import signal
 
 import pytest
 
-DOMAINS = ("accounts", "chat", "context", "tools", "usage")
+import resolvers
+
+DOMAINS = {found.name for found in pkgutil.iter_modules(resolvers.__path__)}
 
 pytest_plugins = [
     "tests.database",

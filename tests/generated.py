@@ -6,7 +6,7 @@ import base64
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     GraphQLArgument,
@@ -14,6 +14,7 @@ from graphql import (
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
@@ -25,7 +26,9 @@ from graphql import (
 
 from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
-from tests.estate import Estate, types_of_rows
+
+if TYPE_CHECKING:
+    from tests.estate import Estate
 
 VALUES: dict[str, Any] = {
     "email": "generated@example.org",
@@ -146,6 +149,13 @@ class Mutation:
 
     def __str__(self) -> str:
         return self.name
+
+
+def types_of_rows(schema: GraphQLSchema) -> set[str]:
+    """The names of all types that a user can own a row of."""
+    node = schema.type_map["Node"]
+    assert isinstance(node, GraphQLInterfaceType)
+    return {each.name for each in schema.get_possible_types(node)}
 
 
 def tables() -> dict[str, str]:

@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from graphql import get_named_type
+from graphql import get_named_type, is_non_null_type
 
 from gateway.schema.build import graphql_schema
 from tests.estate import MOVES, Estate, make_estate, make_execution
-from tests.generated import Mutation, mutations, own
+from tests.generated import Mutation, fields_of, mutations, own
 from tests.refused import Refusal, only_refusal, refusals
 from tests.rows import differences, rows_of, unchanged
 from tests.runtime import stamp
@@ -255,14 +255,12 @@ async def test_an_update_of_nothing_is_refused(estate: Estate, superuser: asyncp
 
 
 async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superuser: asyncpg.Connection) -> None:
-    nullable = {"title", "systemPrompt", "maxTokens", "maxMessages", "folder", "clientSession"} | {
-        *("tokenCount", "finishReason", "processingMs", "relevanceScore")
-    }
     for mutation in ALL:
         if not mutation.name.startswith("update"):
             continue
-        for name in set(mutation.inputs) - {"id", "expectedVersion"} - nullable:
-            if (mutation.name, name) == ("updateMessage", "model"):
+        shown = fields_of(mutation.payload[mutation.object].type)
+        for name in set(mutation.inputs) - {"id", "expectedVersion"}:
+            if not is_non_null_type(shown[name.removesuffix("Id") if name in mutation.ids else name].type):
                 continue
             given = {"id": own(estate)(mutation.ids["id"]), name: None}
             async with unchanged(superuser, estate.user_id):

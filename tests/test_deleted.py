@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
-from tests.estate import MOVES, Estate, make_estate, make_execution, types_of_rows
-from tests.generated import Mutation, fields_of, mutations, own
+from tests.estate import MOVES, Estate, make_estate, make_execution
+from tests.generated import Mutation, fields_of, mutations, own, tables, types_of_rows
 from tests.recount import differences
 from tests.refused import refusals
 from tests.rows import rows_of, unchanged
@@ -23,6 +24,7 @@ from tests.test_write_path import Writer, until_waiting, writer
 __all__ = ["writer"]
 
 SCHEMA = graphql_schema()
+SQL = Path(__file__).parents[1] / "sql" / "schema.sql"
 UNDOES = {"Conversation": "restoreConversation", "Message": "restoreMessage"}
 AS_ASKED = {
     "Conversation": {"deleteConversation", "cancelMessage", "restoreMessage"},
@@ -39,20 +41,31 @@ subscription($in: ID!, $after: Cursor!) {
 """
 
 
+MARKED = re.compile(r"^CREATE TRIGGER mark .* ON parley\.(\w+) .*EXECUTE FUNCTION parley\.\w+\((.*)\);$", re.MULTILINE)
+"""The triggers that delete what belongs to a row along with it."""
+
+
+def marked_with(kind: str) -> set[str]:
+    """The types whose objects are deleted along with one of this type."""
+    of = tables()
+    found = MARKED.findall(SQL.read_text(encoding="utf-8"))
+    return {of[child] for parent, told in found if of[parent] == kind for child in re.findall(r"(\w+)\.\w+", told)}
+
+
 def within(kind: str) -> set[str]:
     """The types whose objects belong to one of this type, and this type."""
-    found = {kind}
+    found = {kind, *marked_with(kind)}
     for name in types_of_rows(SCHEMA):
         fields = fields_of(SCHEMA.type_map[name])
         owner = fields.get(kind[0].lower() + kind[1:])
-        if owner is not None and str(get_named_type(owner.type)) == kind:
+        if owner is not None and str(owner.type) == f"{kind}!":
             found.add(name)
     return found
 
 
 def naming(kind: str) -> list[Mutation]:
     """The mutations that name an object of this type, or one that belongs to it."""
-    kinds = within(kind) - {"UsageLog"}
+    kinds = within(kind)
     named = [each for each in mutations(SCHEMA) if kinds & set(each.ids.values())]
     return [each for each in named if each.name != UNDOES[kind]]
 

@@ -31,6 +31,7 @@ from gateway.data import statements
 from gateway.data.queries import SQL_DIRECTORY, Query, sql
 from gateway.schema.build import graphql_schema
 from gateway.schema.fields.connection import LARGEST_PAGE
+from tests import derived
 from tests.bench.fill import fill
 from tests.database import Database
 from tests.plans import LINKED, MODES, Planner, Sent, planner_of
@@ -146,6 +147,8 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
         ):
             client = serving.anonymous()
             client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).token
+            await derived.furnish(client, ids, "word")
+            await derived.multiply(database, user_id)
             yield Filled(serving, client, planner, user_id, tables, ids)
 
 

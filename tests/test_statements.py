@@ -10,7 +10,9 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type
 
 from gateway.schema.build import graphql_schema
+from tests import derived
 from tests.database import Database
+from tests.generated import Mutation
 from tests.plans import LINKED
 from tests.serving import Client, Serving, first
 
@@ -172,7 +174,23 @@ async def _made(user: Client, mutation: str) -> dict[str, Any]:
         case "recordContextOptimization":
             given = {"triggerReason": "AUTO", "optimizationType": "TRUNCATION", "tokensBefore": 2, "tokensAfter": 1}
             return {**given, "conversationId": await _conversation(user)}
-    raise LookupError(f"{mutation} needs a line here")
+    return await _derived(user, mutation)
+
+
+async def _derived(user: Client, name: str) -> dict[str, Any]:
+    """The same for a type that has no line above: what creates it, and then what changes it."""
+    asked = Mutation(graphql_schema(), name)
+    known = {"Conversation": await _conversation(user)}
+    known["Message"] = (
+        await user.make("addMessage", "message", conversationId=known["Conversation"], role="USER", content="Hello")
+    )["id"]
+    if asked.makes:
+        return asked.least(known.__getitem__)
+    (create,) = (each for each in derived.creates() if each.kind == asked.kind)
+    known[asked.kind] = await derived.make(user, create, known, "word")
+    if name.startswith("restore"):
+        await user.make(f"delete{asked.kind}", asked.object, id=known[asked.kind])
+    return asked.values(known.__getitem__)
 
 
 ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}

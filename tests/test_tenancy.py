@@ -1,7 +1,7 @@
 """Nobody sees or changes another's rows through the API: every field of the schema is tried as a stranger.
 
-What is tried is made from the schema. A type that is new must be made in `tests/estate.py`; a field that is new is
-tried here without being named. The stranger knows every id and every cursor of the victim, and no secret.
+What is tried is made from the schema. A type or field that is new is made by `tests/derived.py` and tried here
+without being named. The stranger knows every id and every cursor of the victim, and no secret.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from graphql import GraphQLField, get_named_type, is_non_null_type
 
 from gateway.data.driver.connection import StampedConnection
 from gateway.schema.build import graphql_schema
-from tests.estate import Estate, Scene, codes, make_estate, types_of_rows
-from tests.generated import Mutation, asked, fields_of, forged, mutations, own, value
+from tests.estate import Estate, Scene, codes, make_estate
+from tests.generated import Mutation, asked, fields_of, forged, mutations, own, types_of_rows, value
 from tests.rows import ids_in, rows_of, texts_in, unchanged
 from tests.serving import PASSWORD
 
@@ -38,7 +38,9 @@ PREDICATE = re.compile(r"(?<![\w.])(\w+\.)?user_id = \$1(?!\d)")
 
 async def test_the_victim_owns_something_of_every_type(scene: Scene) -> None:
     missing = types_of_rows(SCHEMA) - set(scene.victim.ids)
-    assert not missing, f"make at least one {', '.join(sorted(missing))} in furnish(), in tests/estate.py"
+    assert not missing, (
+        f"make at least one {', '.join(sorted(missing))} in tests/estate.py, or give it a mutation that creates it"
+    )
 
 
 async def test_the_victim_can_be_told_by_every_text(scene: Scene) -> None:
