@@ -12,7 +12,7 @@ from gateway.fairness.shares import Held
 from gateway.http.aiohttp_private import drained
 from gateway.http.close import CloseCode, SocketClosedError
 
-FREE_BYTES = 256 * 1024
+UNREAD_BYTES = 256 * 1024
 """So much of each connection may be left unread without asking."""
 
 
@@ -43,7 +43,7 @@ class Drain:
             return True
         transport = self._protocol.transport
         size = 0 if transport is None else transport.get_write_buffer_size()
-        if size > FREE_BYTES:
+        if size > UNREAD_BYTES:
             self._unread = self._unread or self._hold()
             if not self._unread.take(size):
                 raise SocketClosedError(CloseCode.TOO_SLOW, "Too much was not read: connect again and read faster")

@@ -1,4 +1,4 @@
-"""Opening and closing a websocket; `socket_session.py` has what happens in between."""
+"""Opening and closing a websocket; `session.py` has what happens in between."""
 
 from __future__ import annotations
 

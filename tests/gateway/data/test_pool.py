@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from gateway.data.pool import Counts, Pool
 from gateway.errors import Overloaded, Unavailable
@@ -15,13 +13,6 @@ from tests.database import Database
 from tests.gateway.data.pools import NOWHERE, Server, stamp, waiting
 
 OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'"
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database.owner_url)
-    yield connection
-    await connection.close()
 
 
 # --- who gets one
