@@ -299,6 +299,6 @@ def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_h
 
 
 async def _new_id(info: Info) -> UUID:
-    (row,) = await info.context.tenant.anonymous("SELECT uuid7() AS id")
+    (row,) = await info.context.tenant.anonymous(sql.accounts.session.new_id.text)
     made: UUID = row["id"]
     return made

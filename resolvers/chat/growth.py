@@ -195,7 +195,7 @@ async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Mess
     """End a message that grows. Raises `Conflict` where it has ended otherwise before."""
     id, context = id_of(named), info.context
     async with context.autocommit() as db:
-        message = await db.update(Message, id, values, guard="status = 'streaming'")
+        message = await db.update(Message, id, values, guard={"status": MessageStatus.STREAMING})
         before = None if message else await db.get(Message, id)
     if message is not None:
         _tell(context, id, _LOOK)
