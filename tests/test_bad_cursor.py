@@ -111,7 +111,7 @@ GARBAGE = [
 async def test_a_text_that_is_no_cursor_is_refused_by_its_argument(estate: Estate, cursor: str) -> None:
     for size, argument in (("first", "after"), ("last", "before")):
         refusal = only_refusal(await page(estate.client, f"{size}: 1, {argument}: $cursor", cursor=cursor))
-        reason = f"{argument}: this is not a cursor of this list in this order."
+        reason = f"{argument}: this cursor does not belong to this list in this order."
         assert refusal == Refusal("BAD_REQUEST", argument, reason)
 
 

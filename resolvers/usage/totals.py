@@ -9,15 +9,15 @@ from gateway import BigInt, object_type
 
 @object_type
 class UsageTotals:
-    """What a number of model calls came to."""
+    """The totals of a set of model calls."""
 
     requests: int
-    """How many calls."""
+    """The number of model calls."""
     input_tokens: BigInt
-    """Tokens sent to models."""
+    """The number of tokens sent to models."""
     output_tokens: BigInt
-    """Tokens that models gave."""
+    """The number of tokens that models generated."""
     total_tokens: BigInt
-    """Both together."""
+    """The sum of input and output tokens."""
     cost_usd: Decimal
-    """Their price in US dollars."""
+    """The total cost in US dollars."""
