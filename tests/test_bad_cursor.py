@@ -15,7 +15,7 @@ from tests.refused import Refusal, only_refusal, refusals
 from tests.serving import Client, Ended, Serving, first
 
 ADDED = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
-RESYNC = "the feed cannot be continued from this cursor. Read the state anew and subscribe from its feedCursor."
+RESYNC = "the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -176,7 +176,7 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
 )
 async def test_a_text_that_is_no_cursor_of_the_feed_is_refused(estate: Estate, cursor: str) -> None:
     refusal = await how_it_ends(estate.client, cursor)
-    assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a cursor of the feed.")
+    assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a feed cursor.")
 
 
 async def test_a_cursor_of_a_list_is_none_of_the_feed(estate: Estate) -> None:

@@ -1,7 +1,7 @@
 """Sessions: a signed-in device, its refresh token, and the mutations that begin, continue and end one.
 
-A refresh token is used once. One that was used already ends the session, because then two parties hold it; only the
-very last one is answered again for some seconds, for a client whose answer was lost.
+A refresh token works once. If it is used twice, the session ends, because two parties then hold it. For some seconds,
+the last token may be used again, by a client that lost the response.
 """
 
 from __future__ import annotations
@@ -208,8 +208,8 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
 
 
 async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.ParsedRefresh) -> None:
-    """Let the last token pass once more for a moment. Raises `Invalid` otherwise, and ends a session that is still
-    on."""
+    """Accept the last token again for some seconds. Otherwise raises `Invalid`, and ends the session if it has not
+    ended."""
     id = presented.session_id
     if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented.hash) is not None:
         return
@@ -219,7 +219,7 @@ async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.Pa
 
 
 async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
-    """The user with this address or name and this password. An unknown one takes as long as a wrong password."""
+    """The user with this address or name and this password. An unknown user takes as long as a wrong password."""
     address, account = info.context.client.address, name.lower()
     with info.context.accounts.attempt(account, address) as attempt:
         found = await _find(info, account)
@@ -227,7 +227,7 @@ async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
 
 
 async def _signed_up_before(info: Info, input: SignUpInput, caller: Caller) -> UUID | None:
-    """The user who has this account already, with this password. Only trying one that exists is a guess."""
+    """The user who already has this account and this password. Only an attempt on an existing account counts."""
     account = input.email.lower()
     if not (found := await _find(info, account)):
         return None
@@ -255,7 +255,7 @@ async def _verify(
 
 
 async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:
-    """Begin a session, with the account in the same transaction when it is new."""
+    """Start a session. A new account is created in the same transaction."""
     accounts = info.context.accounts
     session_id = await _new_id(info)
     token = accounts.issue(user_id, session_id)

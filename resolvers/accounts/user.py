@@ -1,4 +1,4 @@
-"""Users: the caller, from whom everything else hangs."""
+"""Users: the caller is the root of all other data."""
 
 from __future__ import annotations
 

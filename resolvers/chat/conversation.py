@@ -1,4 +1,4 @@
-"""Conversations: a thread of messages, its model settings, and where the user keeps it."""
+"""Conversations: threads of messages, with their model settings and folders."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Growing messages: an answer that is streamed, appended to in pieces and watched while it is written.
+"""Streamed messages: written in pieces, and watched by subscribers while they are written.
 
-What is appended is safe when that is answered, and is no change of the feed: those who watch are told by signals, which
-may be lost, repeated or out of order. Whoever watches therefore knows the place up to which it has sent, and reads what
-it lacks from the database when a signal leaves a gap, and when there has been none for a while.
+An append is stored before it is acknowledged, but is no change of the feed. Subscribers get signals instead, which may
+be lost, repeated or out of order. Each subscription therefore keeps the offset up to which it has sent. It reads what it
+lacks from the database after a gap between signals, and after a while without signals.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _GATHER_SECONDS = 0.005
 _QUIET_SECONDS = 2.0
 _MOST_TOLD = MOST_PAYLOAD_BYTES - SEAL_BYTES
 _LOOK = b"[]"
-"""The signal to look into the database: for an end, and for a text that is too long to be carried."""
+"""The signal to read the database: at the end, and for a text that is too long for a signal."""
 
 
 @input_type
@@ -126,7 +126,7 @@ _REFUSALS = {
 
 
 async def _closed(context: Context, id: UUID) -> Conflict:
-    """Why a message takes no text. Raises `NotFound` when there is no such message."""
+    """The error for a message that accepts no text. Raises `NotFound` if there is no such message."""
     message = await _present(context, id)
     if message is None:
         raise NotFound("There is no such message.", field="id")
@@ -192,7 +192,7 @@ async def cancel_message(info: Info, input: CancelMessageInput) -> Message:
 
 
 async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Message:
-    """End a message that grows. Raises `Conflict` where it has ended otherwise before."""
+    """End a message that is being written. Raises `Conflict` if it has already ended differently."""
     id, context = id_of(named), info.context
     async with context.autocommit() as db:
         message = await db.update(Message, id, values, guard={"status": MessageStatus.STREAMING})
@@ -298,7 +298,7 @@ def _topic(id: UUID) -> str:
 
 
 def _tell(context: Context, id: UUID, told: bytes) -> None:
-    """Signal to those who watch a message."""
+    """Signal to the subscribers of a message."""
     sealed = seal(told, context.user_id.bytes + id.bytes, context.accounts.keys.refresh_key)
     context.signals.send(context.user_id, _topic(id), sealed)
 

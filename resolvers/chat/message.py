@@ -1,4 +1,4 @@
-"""Messages: the turns of a conversation, numbered without gaps, with branches."""
+"""Messages: numbered without gaps in each conversation, with branches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence: which of the user's devices look at a conversation, and on which somebody types. It is never stored."""
+"""Presence: which of the user's devices show a conversation, and on which somebody is typing. It is never stored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PresenceState(enum.Enum):
 
 
 _LIVES = {PresenceState.LOOKING: 30.0, PresenceState.TYPING: 6.0, PresenceState.AWAY: 30.0}
-"""Seconds for which each is true. That a device is away is remembered as long as what it may have said before."""
+"""How long each state lasts, in seconds. `AWAY` is kept as long as the state that it may replace."""
 
 
 @input_type
@@ -73,7 +73,7 @@ async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPr
 
 
 async def _device_name(context: Context, id: UUID) -> str | None:
-    """What the caller's device is called. Raises `NotFound` when there is no such conversation."""
+    """The name of the caller's device. Raises `NotFound` if there is no such conversation."""
     found = await context.rows(sql.chat.presence.device, id=id, session_id=context.session_id)
     if not found:
         raise NotFound("There is no such conversation.", field="conversation_id")

@@ -1,6 +1,6 @@
-"""Context optimizations: how a conversation was made to fit its model's window.
+"""Context optimizations: how the context of a conversation was shortened to fit the model's context window.
 
-The originals stay; a record names the messages that were dropped or replaced by its summary.
+The messages stay. A record names those that were dropped or that its summary replaces.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Tool executions: what an agent asks leave to run in a conversation, and what came of it.
+"""Tool executions: calls of tools by agents, from the proposal and its approval to the result.
 
-The database makes each change of status, so of two devices that answer at once only the first is heard.
+The database makes each change of status. If two devices decide at the same time, only the first decision counts.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -
 
 @input_type
 class ToolMove:
-    """What every move of the state machine takes."""
+    """The input of every move of the state machine."""
 
     id: strawberry.ID
     """The id of the execution, a UUID."""
@@ -305,7 +305,7 @@ async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> To
 
 
 async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecution:
-    """Make one move of the state machine. Raises `Conflict` that says what the last move was."""
+    """Make one move of the state machine. Raises a `Conflict` that names the last move."""
     id = id_of(input.id)
     async with info.context.autocommit() as db:
         moved = await db.maybe(
@@ -330,11 +330,11 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
 _DONE = {"pending": "proposed", "executing": "started"}
 
 _NOT_YET = {"proposed": "approved", "approved": "started"}
-"""The move that an execution needs next before it can go on, by its last one."""
+"""The next move that an execution needs, by its last one."""
 
 
 async def _refused(context: Context, id: UUID, current: ToolExecution | None, asked: str) -> NotFound | Conflict:
-    """Why something that was asked of an execution is not done."""
+    """The error for a move that an execution does not allow."""
     if current is None:
         return NotFound("There is no such tool execution.", field="id")
     (last,) = await context.rows(sql.tools.execution.last_move, id=id)

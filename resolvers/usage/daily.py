@@ -1,4 +1,4 @@
-"""Usage by calendar day of UTC, equal to the log at every commit."""
+"""Usage per calendar day in UTC, consistent with the log at every commit."""
 
 from __future__ import annotations
 

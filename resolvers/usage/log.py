@@ -1,6 +1,6 @@
-"""The usage log: one line per model call, never changed.
+"""The usage log: one immutable entry per model call.
 
-The sums per day and per conversation are kept by the database in the transaction that writes the line.
+The database updates the totals per day and per conversation in the transaction that adds the entry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Sums of usage, as a conversation and a user show them."""
+"""Totals of usage, as a conversation and a user show them.
+
+The only module that other domains may import: both show totals of the same type, and a type of the API has one home.
+"""
 
 from __future__ import annotations
 
