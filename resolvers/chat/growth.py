@@ -1,8 +1,8 @@
 """Streamed messages: written in pieces, and watched by subscribers while they are written.
 
-An append is stored before it is acknowledged, but is no change of the feed. Subscribers get signals instead, which may
-be lost, repeated or out of order. Each subscription therefore keeps the offset up to which it has sent. It reads what it
-lacks from the database after a gap between signals, and after a while without signals.
+An append is stored before it is acknowledged, but is no change of the feed. Subscribers get signals instead, which
+may be lost, repeated or out of order. Each subscription therefore keeps the offset up to which it has sent. It reads
+what it lacks from the database after a gap between signals, and after a while without signals.
 """
 
 from __future__ import annotations
