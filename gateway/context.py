@@ -91,7 +91,7 @@ class Context:
     def session_id(self) -> UUID:
         """The caller's signed-in device. Raises `Unauthenticated` when there is none."""
         if self.identity is None:
-            raise Unauthenticated("This needs an access token: sign in first.")
+            raise Unauthenticated("An access token is required: sign in first.")
         return self.identity.session_id
 
     def require_person(self, what: str) -> None:

@@ -48,13 +48,13 @@ class Invalid(ParleyError):
 
 
 class NotFound(ParleyError):
-    """No such object, or not the caller's: the two are never told apart."""
+    """The object does not exist or is not the caller's: the two are never distinguished."""
 
     code = "NOT_FOUND"
 
 
 class Conflict(ParleyError):
-    """The object is not in a state that allows this: somebody was first, or it has changed since it was read.
+    """The state of the object does not allow this: another request was first, or it has changed since it was read.
 
     `current` is the object as it now stands, for the payload.
     """
@@ -67,13 +67,13 @@ class Conflict(ParleyError):
 
 
 class BadRequest(ParleyError):
-    """The request cannot be read as GraphQL, or asks for a page or a place in the feed that there cannot be."""
+    """The request cannot be read as GraphQL, or an argument such as a page size or a cursor is unusable."""
 
     code = "BAD_REQUEST"
 
 
 class Unauthenticated(ParleyError):
-    """There is no valid access token where one is needed."""
+    """A valid access token is required, and there is none."""
 
     code = "UNAUTHENTICATED"
 
@@ -85,40 +85,40 @@ class Forbidden(ParleyError):
 
 
 class Resync(ParleyError):
-    """The cursor cannot be continued from. Read the state anew, and subscribe from its `feedCursor`."""
+    """The feed cannot resume from the cursor. Read the current state and subscribe from its `feedCursor`."""
 
     code = "RESYNC"
 
 
 class Overloaded(ParleyError):
-    """No capacity at the moment. Nothing was done, and the same request may be sent again."""
+    """There is no capacity at the moment. Nothing was done; the same request may be retried."""
 
     code = "OVERLOADED"
 
 
 class Unavailable(ParleyError):
-    """The database cannot be reached at the moment. The same request may be sent again.
+    """The database cannot be reached at the moment. The same request may be retried.
 
-    With `outcome: "unknown"` the connection was lost while something was being written, which may or may not have been
-    done: sent again with the same id, it is done once.
+    With `outcome: "unknown"`, the connection was lost during a write, which may or may not have been done: sent again
+    with the same id, it is done once.
     """
 
     code = "UNAVAILABLE"
 
 
 class TooLarge(ParleyError):
-    """The operation takes more bytes than one may, and was ended. It must ask for less.
+    """The operation exceeded the limit of bytes and was ended. It must request less.
 
-    What a mutation was to write may have been written: sent again with the same id, it is done once.
+    A mutation may have been done: sent again with the same id, it is done once.
     """
 
     code = "TOO_LARGE"
 
 
 class TimedOut(ParleyError):
-    """The operation took longer than one may, and was ended.
+    """The operation exceeded the time limit and was ended.
 
-    What a mutation was to write may have been written: sent again with the same id, it is done once.
+    A mutation may have been done: sent again with the same id, it is done once.
     """
 
     code = "TIMED_OUT"

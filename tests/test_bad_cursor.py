@@ -15,7 +15,7 @@ from tests.refused import Refusal, only_refusal, refusals
 from tests.serving import Client, Ended, Serving, first
 
 ADDED = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
-RESYNC = "the feed cannot be continued from this cursor. Read the state anew and subscribe from its feedCursor."
+RESYNC = "the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -111,7 +111,7 @@ GARBAGE = [
 async def test_a_text_that_is_no_cursor_is_refused_by_its_argument(estate: Estate, cursor: str) -> None:
     for size, argument in (("first", "after"), ("last", "before")):
         refusal = only_refusal(await page(estate.client, f"{size}: 1, {argument}: $cursor", cursor=cursor))
-        reason = f"{argument}: this is not a cursor of this list in this order."
+        reason = f"{argument}: this cursor does not belong to this list in this order."
         assert refusal == Refusal("BAD_REQUEST", argument, reason)
 
 
@@ -176,7 +176,7 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
 )
 async def test_a_text_that_is_no_cursor_of_the_feed_is_refused(estate: Estate, cursor: str) -> None:
     refusal = await how_it_ends(estate.client, cursor)
-    assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a cursor of the feed.")
+    assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a feed cursor.")
 
 
 async def test_a_cursor_of_a_list_is_none_of_the_feed(estate: Estate) -> None:

@@ -234,7 +234,7 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_pl
                 await send_on_a_socket(estate.client, mutation.operation, variables),
             ):
                 refusal = only_refusal(answer)
-                message = f"{place} holds a whole number of more than 64 bits"
+                message = f"{place} contains an integer of more than 64 bits"
                 assert (refusal.code, refusal.message) == ("BAD_REQUEST", message)
 
 
@@ -254,7 +254,7 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_in_a_url(
     url = f"{estate.client.url}/graphql"
     async with estate.client.http.get(url, params=parameters, headers=estate.client.headers) as response:
         refusal = only_refusal(await response.json(content_type=None))
-    assert refusal.message == "variables.after holds a whole number of more than 64 bits"
+    assert refusal.message == "variables.after contains an integer of more than 64 bits"
 
 
 async def test_numbers_of_64_bits_and_long_digits_in_texts_come_back_as_they_were(estate: Estate) -> None:

@@ -251,7 +251,7 @@ async def test_an_update_of_nothing_is_refused(estate: Estate, superuser: asyncp
     async with unchanged(superuser, estate.user_id):
         for kind in ("Conversation", "Message"):
             refusal = reason_in(await estate.client.mutate(f"update{kind}", id=estate.ids[kind][0]))
-            assert refusal == Refusal("INVALID", None, "Give at least one value to change.")
+            assert refusal == Refusal("INVALID", None, "Set at least one value to change.")
 
 
 async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superuser: asyncpg.Connection) -> None:

@@ -23,7 +23,7 @@ from tests.serving import Serving
 SCHEMA = graphql_schema()
 CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.makes and "id" in mutation.inputs]
 
-TAKEN = Refusal("CONFLICT", "id", "This id is already taken by an object with other values.")
+TAKEN = Refusal("CONFLICT", "id", "This id already belongs to an object with different values.")
 
 OTHER: dict[str, Any] = {
     "String": "other text",

@@ -90,7 +90,7 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = _claim(claims, name)
     if not isinstance(value, str):
-        raise ValueError(f"The claim {name!r} is not a text.")
+        raise ValueError(f"The claim {name!r} is not a string.")
     return value
 
 
@@ -105,7 +105,7 @@ def _date(seconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError) as error:  # depending on the platform
-        raise ValueError("The claim 'exp' is no date.") from error
+        raise ValueError("The claim 'exp' is not a valid time.") from error
 
 
 def _uuid(claims: Mapping[str, Any], name: str) -> UUID:
@@ -122,7 +122,7 @@ def _actor(claims: Mapping[str, Any]) -> Actor:
             return "user"
         case {"sub": "agent", **rest} if not rest:
             return "agent"
-    raise ValueError("The claim 'act' names no actor that we know.")
+    raise ValueError("The claim 'act' names an unknown actor.")
 
 
 def _checked_scope(scope: str) -> str:

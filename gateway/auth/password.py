@@ -47,7 +47,7 @@ def check_password(password: str, *, email: str) -> str | None:
     if folded in _names(email):
         return "The password is your email address."
     if folded in COMMON_PASSWORDS or len(set(folded)) < 4:
-        return "The password is one of the first that others would guess."
+        return "The password is too easy to guess."
     return None
 
 

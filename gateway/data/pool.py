@@ -216,7 +216,7 @@ class Pool:
             with told_clearly(connection):
                 if await connection.fetchval("SHOW transaction_read_only", timeout=self._wait_seconds) == "on":
                     connection.terminate()
-                    raise Unavailable("The database takes no writes.")
+                    raise Unavailable("The database accepts no writes.")
 
     async def close(self) -> None:
         """Close every connection once it is given back; at once if this task is being cancelled."""
@@ -397,4 +397,4 @@ def _give(connection: StampedConnection, owner: CallerCount) -> None:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
+    return Unavailable("The database is unavailable. Try again soon.", retryAfter=1)

@@ -188,6 +188,11 @@ def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> 
     )
 
 
+def equal(names: tuple[str, ...], first: int) -> str:
+    """The condition that columns have the values in the parameters from `first` on."""
+    return " AND ".join(f"{name} = ${first + n}" for n, name in enumerate(names))
+
+
 @functools.lru_cache(maxsize=16)
 def which_table(tables: tuple[str, ...]) -> str:
     """In which of the tables each id of `$2` is."""

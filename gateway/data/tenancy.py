@@ -67,7 +67,7 @@ class Tenant:
     def stamp(self) -> Stamp:
         """The caller. Raises `Unauthenticated` when there is none."""
         if self._stamp is None:
-            raise Unauthenticated("This needs an access token: sign in first.")
+            raise Unauthenticated("An access token is required: sign in first.")
         return self._stamp
 
     @contextmanager
@@ -221,7 +221,7 @@ class Tenant:
         """The connection of this operation, taken from the pool if it has none yet, or none that lives."""
         if self._connection is not None and is_lost(self._connection):
             if self._in_snapshot:
-                raise Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
+                raise Unavailable("The database is unavailable. Try again soon.", retryAfter=1)
             await self._give_back()
         if self._connection is None:
             self._connection = await self._pool.take(self._stamp or NOBODY)

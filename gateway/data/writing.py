@@ -117,13 +117,23 @@ class Statements:
         return made  # type: ignore[no-any-return]
 
     async def update(
-        self, entity: type[T], id: UUID, values: dict[str, Any], *, guard: str = "", parameters: Sequence[Any] = ()
+        self,
+        entity: type[T],
+        id: UUID,
+        values: dict[str, Any],
+        *,
+        guard: str | Mapping[str, Any] = "",
+        parameters: Sequence[Any] = (),
     ) -> T | None:
         """Change the caller's object where `guard` holds; None when there is no such object.
 
-        The guard's parameters are numbered after the id and the values.
+        A guard is a mapping of columns to the values that they must have, or a condition whose `parameters` are
+        numbered after the id and the values.
         """
         described = entity_of(entity)
+        if not isinstance(guard, str):
+            parameters = tuple(described.encoded(guard).values())
+            guard = statements.equal(tuple(guard), 3 + len(values))
         text = statements.update(described.table, tuple(values), guard, described.columns)
         encoded = described.encoded(values)
         arguments = [self.user_id, id, *encoded.values(), *parameters]

@@ -205,7 +205,7 @@ class Budget:
 
     def overdrawn(self) -> Overloaded:
         """The error of an operation that its caller's share has no room for."""
-        return Overloaded("Your other large operations must end before this one can run.", retryAfter=1)
+        return Overloaded("Your other large operations must finish before this one can run.", retryAfter=1)
 
     def may_exceed(self, copies: int, keys: int) -> bool:
         """Whether the response may be larger than the limit, by what it was made of.
@@ -224,8 +224,8 @@ class Budget:
         """The error of an operation that is beyond the limit."""
         where = f" It was reading `{'.'.join(self.at)}`." if self.at else ""
         return TooLarge(
-            f"The operation comes to more than {_in_units(self.limit)}, the most that one may take.{where} "
-            "Ask for smaller pages with `first` or `last`, for fewer fields, or for less in one operation.",
+            f"The operation exceeds {_in_units(self.limit)}, the limit for one operation.{where} "
+            "Ask for smaller pages with `first` or `last`, for fewer fields, or split the operation.",
             path=list(self.at),
         )
 

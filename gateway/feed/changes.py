@@ -35,7 +35,7 @@ class FeedCursor:
         """Raises `BadRequest` naming the argument when this is no cursor of the feed."""
         epoch, dot, version = cursor.partition(".")
         if not dot or not _is_number(epoch) or not _is_number(version):
-            raise BadRequest(f"{argument}: this is not a cursor of the feed.", argument=argument)
+            raise BadRequest(f"{argument}: this is not a feed cursor.", argument=argument)
         return cls(int(epoch), int(version))
 
 

@@ -185,7 +185,7 @@ class Hub:
                 while channel.answered < asked:
                     await channel.moved.wait()
         except TimeoutError:
-            raise Unavailable("The database does not answer at the moment. Subscribe again soon.") from None
+            raise Unavailable("The database is unavailable. Subscribe again soon.") from None
 
     async def read_behind(self, channel: Channel, cursor: FeedCursor) -> list[Change]:
         """The next changes after a cursor, from the database; none while it is away, as long as patience lasts."""
@@ -319,6 +319,6 @@ _NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
 def resync(cursor: FeedCursor) -> Resync:
     """What a follower is told who cannot go on from its cursor."""
     return Resync(
-        "after: the feed cannot be continued from this cursor. Read the state anew and subscribe from its feedCursor.",
+        "after: the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor.",
         cursor=str(cursor),
     )

@@ -121,7 +121,7 @@ class Presence:
         room = self._rooms.get(user_id)
         if room is None:
             if len(self._rooms) >= MOST_USERS:
-                raise Overloaded("Too many are present at the moment. Subscribe again soon.", retryAfter=1)
+                raise Overloaded("Too many devices are present. Subscribe again soon.", retryAfter=1)
             room = self._rooms[user_id] = _Room(self._signals, user_id, self._key, lambda: self._rooms.pop(user_id))
         return room
 

@@ -101,7 +101,7 @@ def negotiate(accept: str | None) -> str:
     wishes = [_wish(part) for part in accept.lower().split(",")]
     graphql, json = _quality(wishes, GRAPHQL_JSON), _quality(wishes, JSON)
     if not graphql and not json:
-        raise HttpError(406, f"Nothing that Accept names can be had: ask for {GRAPHQL_JSON} or {JSON}.")
+        raise HttpError(406, f"None of the media types in Accept is available: ask for {GRAPHQL_JSON} or {JSON}.")
     named = any(media_type == GRAPHQL_JSON for media_type, _ in wishes)
     return GRAPHQL_JSON if graphql > json or (graphql == json and named) else JSON
 

@@ -54,7 +54,7 @@ class Edge:
 
     def _too_many(self) -> Overloaded:
         most = self.max_operations_per_user
-        return Overloaded(f"{most} operations of yours are running. Wait until one has ended.", retryAfter=1)
+        return Overloaded(f"{most} of your operations are already running. Wait until one has finished.", retryAfter=1)
 
 
 @web.middleware

@@ -37,7 +37,7 @@ ALLOWED_HEADERS = (
 )
 """Request headers that trusted pages may send: those that we read, and those that stock clients add."""
 PREFLIGHT_SECONDS = "600"
-NOT_ALLOWED = HttpError(403, "Pages of this origin may not connect.", code=Forbidden.code)
+NOT_ALLOWED = HttpError(403, "This origin is not allowed.", code=Forbidden.code)
 
 
 def may_connect(request: web.Request, options: Options) -> bool:

@@ -26,11 +26,15 @@ from gateway.schema.types.typing import object_type
 DESCRIPTION = """\
 Parley: a user's conversations with AI models, with their messages, tool executions, context optimizations and usage.
 
-`signIn` gives an access token, which goes into the header `Authorization: Bearer <token>`; callers see only their own
-data. Ids are UUIDs, which clients may choose: a mutation that is sent again with the same id and values is done
-once. A mutation answers with what it changed, or in `userErrors` with every mistake that a person can mend. Lists are
-pages, forwards by `first` and `after` or backwards by `last` and `before`. Each event of a subscription has a `cursor`,
-from which a later one resumes as `after`."""
+`signIn` returns an access token. Send it in the header `Authorization: Bearer <token>`. Callers see only their own
+data.
+
+Ids are UUIDs. A client may choose the id of a new object, which makes the mutation idempotent: sent again with the same
+id and values, it creates nothing new. A mutation returns the object it changed, or `userErrors` with every error that a
+person can correct.
+
+Lists are paginated: forwards with `first` and `after`, backwards with `last` and `before`. Events of the change feed
+have a `cursor`; pass it as `after` to resume a subscription."""
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
@@ -60,14 +64,14 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     schema = strawberry.Schema(
-        query=_root("Query", "Reads. Nothing here changes data.", functions),
+        query=_root("Query", "Queries. They never change data.", functions),
         mutation=_root(
             "Mutation",
-            "Changes. Each takes one `input` and answers what it changed, or in `userErrors` why it did nothing.",
+            "Mutations. Each takes one `input` and returns what it changed, or `userErrors` if it changed nothing.",
             functions,
         ),
         subscription=_root(
-            "Subscription", "Events, over a websocket (graphql-transport-ws) or as server-sent events.", functions
+            "Subscription", "Subscriptions, over a websocket (graphql-transport-ws) or server-sent events.", functions
         ),
         types=[*entities.values(), *events],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -1,7 +1,7 @@
 """Sessions: a signed-in device, its refresh token, and the mutations that begin, continue and end one.
 
-A refresh token is used once. One that was used already ends the session, because then two parties hold it; only the
-very last one is answered again for some seconds, for a client whose answer was lost.
+A refresh token works once. If it is used twice, the session ends, because two parties then hold it. For some seconds,
+the last token may be used again, by a client that lost the response.
 """
 
 from __future__ import annotations
@@ -43,99 +43,99 @@ _ENDED = "This session has ended: sign in again."
 
 @entity("sessions", order="-last_used_at")
 class Session(Node):
-    """A device that is or was signed in."""
+    """A session: a device that is or was signed in."""
 
     device_id: str
-    """The client's id of the device."""
+    """The client's identifier for the device."""
     device_name: str | None
-    """What the device is called."""
+    """The name of the device; null if unknown."""
     user_agent: str | None
-    """How its client described itself."""
+    """The `User-Agent` header of the client at sign-in."""
     last_used_at: datetime.datetime
-    """When it was last signed in or refreshed."""
+    """When the session was last refreshed, or signed in."""
     expires_at: datetime.datetime
-    """When it ends if it is not refreshed before."""
+    """When the session ends unless it is refreshed."""
     ends_at: datetime.datetime
-    """When it ends however often it is refreshed."""
+    """When the session ends even if it is refreshed."""
     revoked_at: datetime.datetime | None
-    """When it was ended early; null if it was not."""
+    """When the session was ended early; null if it was not."""
     revoked_reason: str | None
-    """Why it was ended early: `signed_out`, or `refresh_reused` when a used refresh token came again."""
+    """Why the session was ended early: `signed_out`, or `refresh_reused` if a refresh token was used twice."""
 
     @computed("ip_address")
     def ip_address(self) -> str | None:
-        """The address it was signed in from."""
+        """The IP address of the client at sign-in."""
         return None if self.ip_address is None else str(self.ip_address)
 
     @computed("id")
     def is_current(self, info: Info) -> bool:
-        """Whether it is the caller's own."""
+        """Whether this is the session of the request."""
         return info.context.identity is not None and info.context.identity.session_id == self.id
 
 
 @payload
 class SignedIn:
     user: User
-    """The user who is signed in."""
+    """The signed-in user."""
     access_token: str
-    """Goes into the `Authorization` header as `Bearer …`, and into a websocket's `connectionParams`."""
+    """The access token. Send it as `Authorization: Bearer <token>`, or in `connectionParams` on a websocket."""
     refresh_token: str
-    """Gives the next access token, once. Keep it secret."""
+    """The refresh token for `refreshSession`. It works once. Keep it secret."""
     expires_at: datetime.datetime
-    """When the access token ends."""
+    """When the access token expires."""
 
 
 @input_type
 class SignUpInput:
-    """A new account, and the device to sign in."""
+    """A new account, and the device to sign in on."""
 
     email: str
-    """The address to sign in with. Spaces around it are ignored."""
+    """The e-mail address to sign in with. Surrounding spaces are ignored."""
     password: str
-    """At least 10 characters."""
+    """The password, at least 10 characters. Easily guessed passwords are refused."""
     full_name: str | None = None
-    """The person's name."""
+    """The full name of the person, up to 255 characters."""
     username: str | None = None
-    """A name to sign in with besides the address."""
+    """An alternative name to sign in with: 2 to 50 letters, digits, dots, hyphens or underscores."""
     device_id: str | None = None
-    """The client's id of the device; a new one if left out."""
+    """The client's identifier for the device. Defaults to a new one."""
     device_name: str | None = None
-    """What the device is called."""
+    """The name of the device, up to 255 characters."""
 
 
 @input_type
 class SignInInput:
-    """An account's address and password, and the device that signs in."""
+    """The credentials of an account, and the device to sign in on."""
 
     email: str
-    """The address or the user name of the account. Spaces around it are ignored."""
+    """The e-mail address or the user name. Surrounding spaces are ignored."""
     password: str
-    """The account's password."""
+    """The password of the account."""
     device_id: str | None = None
-    """The client's id of the device; a new one if left out."""
+    """The client's identifier for the device. Defaults to a new one."""
     device_name: str | None = None
-    """What the device is called."""
+    """The name of the device, up to 255 characters."""
 
 
 @input_type
 class RefreshSessionInput:
-    """A refresh token that has not been used yet. It works once."""
+    """The refresh token to exchange for new tokens."""
 
     refresh_token: str
-    """The one that came with the last access token."""
+    """The refresh token that was returned with the last access token."""
 
 
 @input_type
 class SignOutInput:
-    """Names the session to end."""
+    """The session to end."""
 
     session_id: strawberry.ID | None = None
-    """Another one of the caller's sessions; the caller's own if left out."""
+    """The id of one of the caller's sessions. Defaults to the session of the request."""
 
 
 @mutation
 async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
-    """Make an account and sign in. Where the account exists already and the password is its own, this only signs in."""
+    """Create an account and sign in. If the account already exists and the password is correct, this only signs in."""
     input.email = input.email.strip()
     refused = check_password(input.password, email=input.email)
     if refused is not None:
@@ -151,13 +151,13 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
         return await _begin(info, user_id, input, new=(hashed, input))
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "logins_username_key":
-            raise Conflict("This user name is taken.", field="username") from None
-        raise Conflict("There is an account with this e-mail address: sign in.", field="email") from None
+            raise Conflict("This user name is already taken.", field="username") from None
+        raise Conflict("An account with this e-mail address already exists: sign in.", field="email") from None
 
 
 @mutation
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
-    """Sign in on a device, which begins a session."""
+    """Sign in on a device and start a session."""
     user_id = await _authenticate(info, input.email.strip(), input.password)
     if user_id is None:
         raise Invalid(_WRONG)
@@ -166,7 +166,7 @@ async def sign_in(info: Info, input: SignInInput) -> SignedIn:
 
 @mutation
 async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
-    """Use a refresh token up for a new access token and a new refresh token."""
+    """Exchange a refresh token for a new access token and a new refresh token."""
     accounts = info.context.accounts
     try:
         presented = refresh.parse(input.refresh_token, accounts.keys.refresh_key)
@@ -194,7 +194,7 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
 
 @mutation
 async def sign_out(info: Info, input: SignOutInput) -> Session:
-    """End a session: its tokens stop working and its sockets are closed."""
+    """End a session. Its tokens stop working and its websockets are closed."""
     own = info.context.session_id
     id = own if input.session_id is None else id_of(input.session_id, "session_id")
     async with info.context.autocommit() as db:
@@ -208,8 +208,8 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
 
 
 async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.ParsedRefresh) -> None:
-    """Let the last token pass once more for a moment. Raises `Invalid` otherwise, and ends a session that is still
-    on."""
+    """Accept the last token again for some seconds. Otherwise raises `Invalid`, and ends the session if it has not
+    ended."""
     id = presented.session_id
     if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented.hash) is not None:
         return
@@ -219,7 +219,7 @@ async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.Pa
 
 
 async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
-    """The user with this address or name and this password. An unknown one takes as long as a wrong password."""
+    """The user with this address or name and this password. An unknown user takes as long as a wrong password."""
     address, account = info.context.client.address, name.lower()
     with info.context.accounts.attempt(account, address) as attempt:
         found = await _find(info, account)
@@ -227,7 +227,7 @@ async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
 
 
 async def _signed_up_before(info: Info, input: SignUpInput, caller: Caller) -> UUID | None:
-    """The user who has this account already, with this password. Only trying one that exists is a guess."""
+    """The user who already has this account and this password. Only an attempt on an existing account counts."""
     account = input.email.lower()
     if not (found := await _find(info, account)):
         return None
@@ -255,7 +255,7 @@ async def _verify(
 
 
 async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:
-    """Begin a session, with the account in the same transaction when it is new."""
+    """Start a session. A new account is created in the same transaction."""
     accounts = info.context.accounts
     session_id = await _new_id(info)
     token = accounts.issue(user_id, session_id)
@@ -299,6 +299,6 @@ def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_h
 
 
 async def _new_id(info: Info) -> UUID:
-    (row,) = await info.context.tenant.anonymous("SELECT uuid7() AS id")
+    (row,) = await info.context.tenant.anonymous(sql.accounts.session.new_id.text)
     made: UUID = row["id"]
     return made

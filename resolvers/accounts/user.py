@@ -1,4 +1,4 @@
-"""Users: the caller, from whom everything else hangs."""
+"""Users: the caller is the root of all other data."""
 
 from __future__ import annotations
 
@@ -15,68 +15,68 @@ from resolvers.usage.totals import UsageTotals
 
 @enum_type
 class PlanType(enum.Enum):
-    """What a user subscribes to."""
+    """The plan of a user."""
 
     FREE = "free"
     """The free plan."""
     PRO = "pro"
-    """The paid plan of a person."""
+    """The paid plan for individuals."""
     ENTERPRISE = "enterprise"
-    """The plan of an organisation."""
+    """The plan for organizations."""
 
 
 @enum_type
 class PlanStatus(enum.Enum):
-    """Whether a plan is in force."""
+    """The status of a plan."""
 
     ACTIVE = "active"
-    """It is."""
+    """The plan is active."""
     PAST_DUE = "past_due"
     """A payment is late."""
     CANCELLED = "cancelled"
-    """It has ended."""
+    """The plan has ended."""
 
 
 @entity("users")
 class User(Node):
-    """A person with an account."""
+    """A user with an account."""
 
     email: str
-    """The address to sign in with."""
+    """The e-mail address, used to sign in."""
     username: str | None
-    """A name to sign in with."""
+    """An alternative name to sign in with; null if none is set."""
     full_name: str | None
-    """The person's name."""
+    """The full name."""
     avatar_url: str | None
-    """Where the person's picture is."""
+    """The URL of the profile picture."""
     plan_type: PlanType
-    """What the user subscribes to."""
+    """The plan of the user."""
     plan_status: PlanStatus
-    """Whether that is in force."""
+    """The status of the plan."""
     default_provider: str
-    """Who runs the model of a new conversation."""
+    """The preferred model provider for new conversations, such as `openai`."""
     uses_own_api_key: bool
-    """Whether calls are paid with the user's own keys."""
+    """Whether model calls use the user's own API keys."""
     last_login_at: datetime.datetime | None
     """When the user last signed in."""
     deleted_at: datetime.datetime | None
-    """When the account was deleted; null while it is not."""
+    """When the account was deleted; null if it is not deleted."""
 
     conversations = page("Conversation", by="user_id")
     """The user's conversations."""
     tool_executions = page("ToolExecution", by="user_id", order="-created_at")
-    """The tool calls of all conversations, the last first. With `status: [PENDING]`, what waits for approval."""
+    """The tool executions of all conversations, newest first. Those with `status: [PENDING]` await approval."""
     usage_logs = page("UsageLog", by="user_id")
-    """The user's model calls, the last first."""
+    """The user's model calls, newest first."""
     usage_days = page("UsageDay", by="user_id")
-    """The user's model calls by day, the last first."""
+    """The totals of the user's model calls per day, latest day first."""
     sessions = page("Session", by="user_id")
-    """The devices that are or were signed in, the last used first."""
+    """The devices that are or were signed in, most recently used first."""
 
     @computed()
     async def feed_cursor(self, info: Info) -> Cursor:
-        """Where the feed of changes stands. An operation that asks for it reads everything else as of the same moment,
-        so a subscription from this cursor continues what was read, without a gap or an overlap.
+        """The current position in the change feed. All data of the operation is read at the same moment, so a
+        subscription with this cursor as `after` continues without gaps or duplicates.
         """
         (head,) = await info.context.tenant.fetch(sql.feed.changes.head.text)
         return Cursor(f"{head['epoch']}.{head['version']}")
@@ -86,16 +86,18 @@ class User(Node):
         self,
         info: Info,
         day_from: Annotated[
-            datetime.date | None, strawberry.argument(name="from", description="From this day of UTC on.")
+            datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
         ] = None,
-        before: Annotated[datetime.date | None, strawberry.argument(description="Before this day of UTC.")] = None,
+        before: Annotated[
+            datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")
+        ] = None,
     ) -> UsageTotals:
-        """What the user's model calls came to, of all days or of some."""
+        """The totals of the user's model calls, over all days or a range of days."""
         (totals,) = await info.context.tenant.fetch(sql.usage.daily.totals.text, day_from, before)
         return UsageTotals(**totals)
 
 
 @lookup(User, is_there=True)
 def viewer(context: Context) -> UUID | None:
-    """The caller; null without an access token."""
+    """The signed-in user; null without an access token."""
     return None if context.identity is None else context.user_id

@@ -1,4 +1,4 @@
-"""Conversations: a thread of messages, its model settings, and where the user keeps it."""
+"""Conversations: threads of messages, with their model settings and folders."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from resolvers.usage.totals import UsageTotals
 
 @enum_type
 class ConversationOrder(enum.Enum):
-    """The order of a list of conversations."""
+    """How a list of conversations is sorted."""
 
     LAST_ACTIVITY = "-active_since"
-    """The conversation with the newest message first."""
+    """Most recently active first."""
     NEWEST = "-created_at"
     """Newest first."""
     OLDEST = "created_at"
@@ -26,68 +26,68 @@ class ConversationOrder(enum.Enum):
 
 @input_type
 class ConversationFilter:
-    """Conditions on a list of conversations. All that are given must hold."""
+    """Conditions for a list of conversations. Each item meets all that are set."""
 
     is_pinned: bool | None = None
-    """Pinned or not."""
+    """Whether the conversation is pinned."""
     is_archived: bool | None = None
-    """Archived or not."""
+    """Whether the conversation is archived."""
     folder: list[str | None] | None = None
-    """In any of these folders; null stands for none."""
+    """In one of these folders. A null in the list stands for no folder."""
     provider: list[str] | None = None
-    """Of any of these providers."""
+    """With one of these model providers."""
     model: list[str] | None = None
-    """With any of these models."""
+    """With one of these models."""
     title_contains: str | None = None
-    """With this text of at most 500 characters in the title, in any case (`ß` is `ss`) and any Unicode normal form."""
+    """Text that the title contains, up to 500 characters. Ignores case (`ß` equals `ss`) and Unicode normal form."""
     active_from: datetime.datetime | None = None
-    """Active at this time or later."""
+    """Last active at or after this time."""
 
 
 @entity("conversations", order=ConversationOrder, filter=ConversationFilter)
 class Conversation(Node):
-    """A thread of messages between a user and a model."""
+    """A thread of messages between a user and an AI model."""
 
     title: str | None
-    """Its title, given by the user or made from its first message."""
+    """The title that lists show; null if it has none."""
     provider: str
-    """Who runs its model."""
+    """The model provider, such as `openai`."""
     model: str
-    """The model that answers."""
+    """The model that answers, such as `gpt-4o-mini`."""
     system_prompt: str | None
-    """What the model is told before anything else."""
+    """Instructions that the model receives before the messages."""
     temperature: float
-    """How freely the model answers, from 0 to 2."""
+    """The sampling temperature of the model, from 0 to 2."""
     max_tokens: int | None
-    """At most so many tokens in an answer."""
+    """The maximum number of tokens in an answer; null for no limit."""
     context_window: int
-    """How many tokens the model takes in."""
+    """The size of the context window of the model, in tokens."""
     is_pinned: bool
-    """Whether it is kept on top."""
+    """Whether the user has pinned the conversation."""
     is_archived: bool
-    """Whether it is put away."""
+    """Whether the conversation is archived."""
     is_auto_archived: bool
-    """Whether it was put away because it reached `maxMessages`."""
+    """Whether it was archived automatically, because it exceeded `maxMessages`."""
     max_messages: int | None
-    """It is archived when it has more messages than this; null for never."""
+    """The conversation is archived when it has more messages than this; null for no limit."""
     folder: str | None
-    """The folder it lies in."""
+    """The folder that contains the conversation; null for none."""
     client_session: str | None
-    """The client's own name for the sitting that it belongs to."""
+    """The client's identifier for the working session that the conversation belongs to."""
     metadata: JSON
-    """Whatever the client keeps with it."""
+    """Data that clients store with the conversation, an object."""
     auto_approval_settings: JSON
-    """Which tools may run in it without asking."""
+    """The client's rules for tools that run without approval, an object. Parley does not apply them."""
     message_count: int
-    """How many messages it has."""
+    """The number of messages, without deleted ones."""
     last_message_at: datetime.datetime | None
-    """When its last message was made."""
+    """When the last message was created; null if there is none."""
     active_at: datetime.datetime
-    """When something last happened in it: its last message, or that it was made."""
+    """When the last message was added, or when the conversation was created."""
     message_tokens: BigInt
-    """Tokens of all its messages."""
+    """The sum of the `tokenCount` of all messages."""
     deleted_at: datetime.datetime | None
-    """When it was deleted; null while it is not."""
+    """When it was deleted; null if it is not deleted."""
     active_since: strawberry.Private[datetime.datetime]
     response_count: strawberry.Private[int]
     response_ms: strawberry.Private[int]
@@ -97,24 +97,24 @@ class Conversation(Node):
     usage_cost_usd: strawberry.Private[Decimal]
 
     last_message = maybe("Message", key="last_message_id")
-    """Its last message."""
+    """The last message; null if there is none."""
     messages = page("Message", by="conversation_id")
-    """Its messages, from the first."""
+    """The messages, oldest first."""
     tool_executions = page("ToolExecution", by="conversation_id")
-    """The tool calls of its agent, from the first."""
+    """The tool executions in this conversation, oldest first."""
     context_optimizations = page("ContextOptimization", by="conversation_id")
-    """How it was made to fit its model's window, from the first."""
+    """The optimizations of the context, oldest first."""
     usage_logs = page("UsageLog", by="conversation_id")
-    """The model calls made for it, the last first."""
+    """The model calls for this conversation, newest first."""
 
     @computed("response_count", "response_ms")
     def average_response_ms(self) -> int | None:
-        """How long an answer took on average, in milliseconds."""
+        """The average `processingMs` of its messages, in milliseconds; null if none has one."""
         return round(self.response_ms / self.response_count) if self.response_count else None
 
     @computed("usage_requests", "usage_input_tokens", "usage_output_tokens", "usage_cost_usd")
     def usage(self) -> UsageTotals:
-        """What its model calls came to."""
+        """The totals of the model calls for this conversation."""
         return UsageTotals(
             requests=self.usage_requests,
             input_tokens=BigInt(self.usage_input_tokens),
@@ -125,37 +125,37 @@ class Conversation(Node):
 
 
 class ConversationInput:
-    """What a client may set in a conversation."""
+    """The fields of a conversation that a client may set."""
 
     title: str | None = None
     """The title that lists show, up to 500 characters."""
     provider: str | None = None
-    """Who runs its model."""
+    """The model provider, such as `openai`."""
     model: str | None = None
-    """The model that answers."""
+    """The model that answers, such as `gpt-4o-mini`."""
     system_prompt: str | None = None
-    """What the model is told before anything else."""
+    """Instructions that the model receives before the messages."""
     temperature: float | None = None
-    """How freely the model answers, from 0 to 2."""
+    """The sampling temperature of the model, from 0 to 2."""
     max_tokens: int | None = None
-    """At most so many tokens in an answer."""
+    """The maximum number of tokens in an answer; null for no limit."""
     context_window: int | None = None
-    """How many tokens the model takes in."""
+    """The size of the context window of the model, in tokens."""
     is_pinned: bool | None = None
-    """Whether it is kept on top."""
+    """Whether the user has pinned the conversation."""
     is_archived: bool | None = None
-    """Whether it is put away. Taken back out of the archive, it is no longer auto-archived, and loses a `maxMessages`
-    that its next message would exceed."""
+    """Whether the conversation is archived. Unarchiving clears `isAutoArchived`. It also clears `maxMessages` if the
+    limit has archived the conversation, or if the next message would exceed it."""
     max_messages: int | None = None
-    """Archive it when it has more messages than this."""
+    """Archive the conversation when it has more messages than this. Null for no limit."""
     folder: str | None = None
-    """The folder it lies in."""
+    """The folder that contains the conversation; null for none."""
     client_session: str | None = None
-    """The client's own name for the sitting that it belongs to."""
+    """The client's identifier for the working session that the conversation belongs to."""
     metadata: JSON | None = None
-    """Whatever the client keeps with it: an object."""
+    """Data to store with the conversation, an object of up to 64 KiB."""
     auto_approval_settings: JSON | None = None
-    """Which tools may run in it without asking: an object."""
+    """Rules for tools that run without approval, an object of up to 64 KiB. Parley does not apply them."""
 
 
 standard(Conversation, input=ConversationInput)

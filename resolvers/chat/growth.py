@@ -1,8 +1,8 @@
-"""Growing messages: an answer that is streamed, appended to in pieces and watched while it is written.
+"""Streamed messages: written in pieces, and watched by subscribers while they are written.
 
-What is appended is safe when that is answered, and is no change of the feed: those who watch are told by signals, which
-may be lost, repeated or out of order. Whoever watches therefore knows the place up to which it has sent, and reads what
-it lacks from the database when a signal leaves a gap, and when there has been none for a while.
+An append is stored before it is acknowledged, but is no change of the feed. Subscribers get signals instead, which
+may be lost, repeated or out of order. Each subscription therefore keeps the offset up to which it has sent. It reads
+what it lacks from the database after a gap between signals, and after a while without signals.
 """
 
 from __future__ import annotations
@@ -46,30 +46,30 @@ _GATHER_SECONDS = 0.005
 _QUIET_SECONDS = 2.0
 _MOST_TOLD = MOST_PAYLOAD_BYTES - SEAL_BYTES
 _LOOK = b"[]"
-"""The signal to look into the database: for an end, and for a text that is too long to be carried."""
+"""The signal to read the database: at the end, and for a text that is too long for a signal."""
 
 
 @input_type
 class StartMessageInput:
-    """A message of the model that is about to be written."""
+    """A new message that the model is about to write."""
 
     conversation_id: strawberry.ID
-    """The conversation it belongs to."""
+    """The conversation that contains the message."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The new message's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
+    """The id of the new message, a UUID. Sent again with the same values, nothing new is created."""
     parent_id: strawberry.ID | None = strawberry.UNSET
-    """The message of the same conversation that it answers or branches from."""
+    """The message of the same conversation that this one answers or branches from."""
     model: str | None = strawberry.UNSET
-    """The model that writes it."""
+    """The model that writes the message."""
 
 
 @mutation
 async def start_message(info: Info, input: StartMessageInput) -> Message:
-    """Begin a message that grows by `appendMessage` until `finishMessage` or `cancelMessage`.
+    """Start a message that is written in pieces: with `appendMessage`, until `finishMessage` or `cancelMessage`.
 
-    If nothing is appended for two minutes (a setting of the server), it ends as FAILED with the finish reason
-    `lease_expired`; it keeps its text and takes no more. Appending an empty text at its end keeps it alive.
-    Sent again with the same id and values, it gives the same message, however far that has come.
+    If nothing is appended for two minutes (a setting of the server), the message ends as `FAILED` with the finish
+    reason `lease_expired`. It keeps its text and accepts no more. To keep it alive, append an empty text at its end.
+    Sent again with the same id and values, it returns the same message in its current state.
     """
     begins_with = {"content": "", "status": MessageStatus.STREAMING}
     async with info.context.autocommit() as db:
@@ -78,33 +78,33 @@ async def start_message(info: Info, input: StartMessageInput) -> Message:
 
 @input_type
 class AppendMessageInput:
-    """The next text of a message that grows."""
+    """The next piece of text of a message that is being written."""
 
     id: strawberry.ID
-    """The message's id."""
+    """The id of the message, a UUID."""
     offset: int
-    """Where the text goes: how long the message is before it, in Unicode code points, not bytes or UTF-16 units."""
+    """Where the text begins: the length of the message so far, in Unicode code points (not bytes or UTF-16 units)."""
     text: str
-    """What follows, at most 16 KiB in UTF-8."""
+    """The text to append, up to 16 KiB in UTF-8."""
 
 
 @payload
 class AppendedMessage:
     length: int
-    """The offset of what comes next, in code points; where nothing was done, how long the message is."""
+    """The length of the message in code points, which is the next offset. Also set on a conflict."""
     message: Message | None
-    """The message as it stands. Reading it takes the time of a query: ask for it where it is needed."""
+    """The message in its current state. Requesting it costs an extra query."""
 
 
 @mutation
 async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessage:
-    """Append a text to a message that grows. Once this is answered, the text is safe.
+    """Append text to a message that is being written. When this returns, the text is stored.
 
-    Sent again with the same offset and text, it has the same answer and appends nothing twice. An offset behind the end
-    of the message is refused, and so is another text where there is one already: `length` says where to go on.
+    Sent again with the same offset and text, it returns the same result and appends nothing twice. It is refused if
+    the offset is beyond the end of the message, or if the message has different text there. Continue from `length`.
     """
     if input.offset < 0:
-        raise Invalid("An offset is not negative.", field="offset")
+        raise Invalid("An offset cannot be negative.", field="offset")
     id, context = id_of(input.id), info.context
     # Not as a write, which would be told to those who follow the feed. A repeat after a lost connection does no harm.
     (came,) = await context.rows(sql.chat.growth.append, id=id, place=input.offset, text=input.text)
@@ -121,16 +121,16 @@ async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessa
 
 _REFUSALS = {
     "gap": "There is a gap before this text: the message ends at {}.",
-    "differs": "There is another text at this offset: the message ends at {}.",
+    "differs": "The message has different text at this offset: it ends at {}.",
 }
 
 
 async def _closed(context: Context, id: UUID) -> Conflict:
-    """Why a message takes no text. Raises `NotFound` when there is no such message."""
+    """The error for a message that accepts no text. Raises `NotFound` if there is no such message."""
     message = await _present(context, id)
     if message is None:
         raise NotFound("There is no such message.", field="id")
-    reason = f"This message is {_as_it_is(message)} and takes no more text."
+    reason = f"This message is {_as_it_is(message)} and accepts no more text."
     return Conflict(reason, field="id", current=AppendedMessage(length=len(message.content), message=message))
 
 
@@ -147,27 +147,27 @@ async def _present(context: Context, id: UUID) -> Message | None:
 
 @input_type
 class FinishMessageInput:
-    """How a message that grew has ended."""
+    """The end of a message that was being written."""
 
     id: strawberry.ID
-    """The message's id."""
+    """The id of the message, a UUID."""
     failed: bool | None = strawberry.UNSET
-    """Whether it broke off with an error; it is whole, if left out."""
+    """Whether writing ended with an error. Defaults to false."""
     token_count: int | None = strawberry.UNSET
-    """How many tokens it has."""
+    """The number of tokens of the message."""
     model: str | None = strawberry.UNSET
-    """The model that wrote it."""
+    """The model that wrote the message."""
     finish_reason: str | None = strawberry.UNSET
-    """Why the model stopped."""
+    """Why the model stopped, such as `stop` or `length`."""
     processing_ms: int | None = strawberry.UNSET
-    """How long the model took, in milliseconds."""
+    """How long the model took to answer, in milliseconds."""
     provider_metadata: JSON | None = strawberry.UNSET
-    """What the provider said besides, an object."""
+    """Further data from the model provider, an object of up to 64 KiB."""
 
 
 @mutation
 async def finish_message(info: Info, input: FinishMessageInput) -> Message:
-    """End a message that grew: it keeps what was appended. Sent again with the same values, it does no harm."""
+    """Finish a message that is being written. It keeps its text. Can be sent again with the same values."""
     values = given(input, without=("id", "failed"))
     return await _end(
         info, input.id, {**values, "status": MessageStatus.FAILED if input.failed else MessageStatus.COMPLETE}
@@ -176,26 +176,26 @@ async def finish_message(info: Info, input: FinishMessageInput) -> Message:
 
 @input_type
 class CancelMessageInput:
-    """Names the message to stop."""
+    """The message to cancel, which is being written."""
 
     id: strawberry.ID
-    """The message's id."""
+    """The id of the message, a UUID."""
 
 
 @mutation
 async def cancel_message(info: Info, input: CancelMessageInput) -> Message:
-    """Stop a message that grows: it keeps the text that was appended, and takes no more. Asking twice does no harm.
+    """Cancel a message that is being written. It keeps its text and accepts no more. Can be sent again.
 
-    To leave a subscription stops nothing.
+    Ending a subscription to `messageGrowth` does not cancel the message.
     """
     return await _end(info, input.id, {"status": MessageStatus.CANCELLED})
 
 
 async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Message:
-    """End a message that grows. Raises `Conflict` where it has ended otherwise before."""
+    """End a message that is being written. Raises `Conflict` if it has already ended differently."""
     id, context = id_of(named), info.context
     async with context.autocommit() as db:
-        message = await db.update(Message, id, values, guard="status = 'streaming'")
+        message = await db.update(Message, id, values, guard={"status": MessageStatus.STREAMING})
         before = None if message else await db.get(Message, id)
     if message is not None:
         _tell(context, id, _LOOK)
@@ -203,41 +203,41 @@ async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Mess
     if before is None:
         raise NotFound("There is no such message.", field="id")
     if any(getattr(before, name) != value for name, value in values.items()):
-        raise Conflict(f"This message has ended already: it is {_as_it_is(before)}.", field="id", current=before)
+        raise Conflict(f"This message has already ended: it is {_as_it_is(before)}.", field="id", current=before)
     return before
 
 
 @object_type
 class MessageGrowth:
-    """What a message has grown by; or, at last, how it has ended."""
+    """A piece of text of a message that is being written. The last event contains the finished message instead."""
 
     offset: int
-    """Where the text goes, in code points: all that was sent before, and what was skipped, is so long."""
+    """Where the text begins in the message, in code points."""
     length: int
-    """How long the message is with the text: the `fromOffset` to come back with."""
+    """The length of the message with this text, in code points. Pass it as `fromOffset` to resume."""
     text: str
-    """What follows there; empty in the last event."""
+    """The text at this offset; empty in the last event."""
     status: MessageStatus
-    """Whether it still grows; anything but STREAMING in the last event."""
+    """The status of the message: `STREAMING`, or another one in the last event."""
     message: Message | None
-    """The message as it has ended; null while it grows."""
+    """The finished message, in the last event; null before."""
 
 
 @subscription
 async def message_growth(
     info: Info,
-    message_id: Annotated[strawberry.ID, strawberry.argument(description="The message's id.")],
+    message_id: Annotated[strawberry.ID, strawberry.argument(description="The id of the message, a UUID.")],
     from_offset: Annotated[
-        int, strawberry.argument(description="How much of the text to skip, in code points: what is there already.")
+        int, strawberry.argument(description="The length of the text to skip, in code points. Defaults to 0.")
     ] = 0,
 ) -> AsyncIterator[MessageGrowth]:
-    """The text of a message from an offset on, once, in order, as it grows; then how it ended. Then this completes.
+    """The text of a message from an offset on, exactly once and in order, then the finished message.
 
-    Whoever comes late, or comes back with the offset up to which they have the text, gets the rest at once.
+    Late subscribers receive the text so far at once. To resume, pass the last `length` as `fromOffset`.
     """
     id = id_of(message_id, "message_id")
     if from_offset < 0:
-        raise BadRequest("fromOffset: an offset is not negative.", argument="fromOffset")
+        raise BadRequest("fromOffset: an offset cannot be negative.", argument="fromOffset")
     return _watch(info, id, from_offset)
 
 
@@ -298,7 +298,7 @@ def _topic(id: UUID) -> str:
 
 
 def _tell(context: Context, id: UUID, told: bytes) -> None:
-    """Signal to those who watch a message."""
+    """Signal to the subscribers of a message."""
     sealed = seal(told, context.user_id.bytes + id.bytes, context.accounts.keys.refresh_key)
     context.signals.send(context.user_id, _topic(id), sealed)
 

@@ -1,4 +1,4 @@
-"""Messages: the turns of a conversation, numbered without gaps, with branches."""
+"""Messages: numbered without gaps in each conversation, with branches."""
 
 from __future__ import annotations
 
@@ -32,149 +32,149 @@ from gateway import (
 
 @enum_type
 class MessageRole(enum.Enum):
-    """Who speaks."""
+    """Who wrote a message."""
 
     USER = "user"
-    """The user."""
+    """Written by the user."""
     ASSISTANT = "assistant"
-    """The model."""
+    """Written by the model."""
     SYSTEM = "system"
-    """The application, to the model."""
+    """An instruction from the application to the model."""
     TOOL = "tool"
-    """A tool, with what it gave."""
+    """The output of a tool."""
 
 
 @enum_type
 class MessageStatus(enum.Enum):
-    """Whether a message is whole."""
+    """The status of a message."""
 
     COMPLETE = "complete"
-    """It is whole."""
+    """The message is complete."""
     STREAMING = "streaming"
-    """It is still growing."""
+    """The message is being written."""
     FAILED = "failed"
-    """It broke off with an error."""
+    """Writing ended with an error."""
     CANCELLED = "cancelled"
-    """It was stopped."""
+    """Writing was cancelled."""
 
 
 @input_type
 class MessageFilter:
-    """Conditions on a list of messages. All that are given must hold."""
+    """Conditions for a list of messages. Each item meets all that are set."""
 
     role: list[MessageRole] | None = None
-    """By any of these speakers."""
+    """With one of these roles."""
     status: list[MessageStatus] | None = None
-    """With any of these statuses."""
+    """With one of these statuses."""
     created_from: datetime.datetime | None = None
-    """Made at this time or later."""
+    """Created at or after this time."""
     created_before: datetime.datetime | None = None
-    """Made before this time."""
+    """Created before this time."""
 
 
 @entity("messages", order="seq", filter=MessageFilter, unique=("seq",), derived={"content": "content_so_far"})
 class Message(Node):
-    """One turn of a conversation."""
+    """One message of a conversation."""
 
     seq: int
-    """Its number in the conversation, from 1, without gaps."""
+    """The number of the message in the conversation: 1, 2, 3 and so on, without gaps."""
     role: MessageRole
-    """Who speaks."""
+    """Who wrote the message."""
     content: str
-    """What is said; while it grows, what has been said so far."""
+    """The text of the message. While it is being written, the text so far."""
     status: MessageStatus
-    """Whether it is whole."""
+    """Whether the message is complete, being written, failed or cancelled."""
     token_count: int | None
-    """How many tokens it has."""
+    """The number of tokens of the message."""
     model: str | None
-    """The model that wrote it, which may not be the conversation's."""
+    """The model that wrote the message, which may differ from the conversation's."""
     finish_reason: str | None
     """Why the model stopped, such as `stop` or `length`; `lease_expired` if nothing was appended in time."""
     processing_ms: int | None
-    """How long the model took, in milliseconds."""
+    """How long the model took to answer, in milliseconds."""
     relevance_score: float | None
-    """How well it answers, from 0 to 1."""
+    """How relevant the message is, from 0 to 1."""
     images: JSON
-    """References to images, a list."""
+    """References to images, a list of up to 64 KiB."""
     files: JSON
-    """References to files, a list."""
+    """References to files, a list of up to 64 KiB."""
     provider_metadata: JSON
-    """What the provider said besides."""
+    """Further data from the model provider, an object."""
     deleted_at: datetime.datetime | None
-    """When it was deleted; null while it is not."""
+    """When it was deleted; null if it is not deleted."""
     conversation_id: strawberry.Private[strawberry.ID]
     parent_id: strawberry.Private[strawberry.ID | None]
 
     conversation = one("Conversation", key="conversation_id")
-    """The conversation it belongs to."""
+    """The conversation that contains the message."""
     parent = maybe("Message", key="parent_id")
-    """The message it answers or branches from."""
+    """The message that this one answers or branches from; null if it has no parent."""
     replies = page("Message", by="parent_id")
-    """The messages that branch from it."""
+    """The messages that have this one as their parent, oldest first."""
     tool_executions = page("ToolExecution", by="message_id")
-    """The tool calls that it asks for."""
+    """The tool executions that this message requested, oldest first."""
 
 
 @input_type
 class AddMessageInput:
-    """A new message at the end of a conversation."""
+    """A new message to add to the end of a conversation."""
 
     conversation_id: strawberry.ID
-    """The conversation it belongs to."""
+    """The conversation that contains the message."""
     role: MessageRole
-    """Who speaks."""
+    """Who wrote the message."""
     content: str
-    """The text, up to 262144 characters. A user's or system message must have text, images or files."""
+    """The text, up to 262,144 characters. A message from `USER` or `SYSTEM` needs text, images or files."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The new message's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
+    """The id of the new message, a UUID. Sent again with the same values, nothing new is created."""
     parent_id: strawberry.ID | None = strawberry.UNSET
-    """The message of the same conversation that it answers or branches from."""
+    """The message of the same conversation that this one answers or branches from."""
     status: MessageStatus | None = strawberry.UNSET
-    """Whether it is whole; it is, if left out."""
+    """The status of the message. Defaults to `COMPLETE`."""
     token_count: int | None = strawberry.UNSET
-    """How many tokens it has."""
+    """The number of tokens of the message."""
     model: str | None = strawberry.UNSET
-    """The model that wrote it."""
+    """The model that wrote the message."""
     finish_reason: str | None = strawberry.UNSET
-    """Why the model stopped."""
+    """Why the model stopped, such as `stop` or `length`."""
     processing_ms: int | None = strawberry.UNSET
-    """How long the model took, in milliseconds."""
+    """How long the model took to answer, in milliseconds."""
     relevance_score: float | None = strawberry.UNSET
-    """How well it answers, from 0 to 1."""
+    """How relevant the message is, from 0 to 1."""
     images: JSON | None = strawberry.UNSET
-    """References to images, a list."""
+    """References to images, a list of up to 64 KiB."""
     files: JSON | None = strawberry.UNSET
-    """References to files, a list."""
+    """References to files, a list of up to 64 KiB."""
     provider_metadata: JSON | None = strawberry.UNSET
-    """What the provider said besides, an object."""
+    """Further data from the model provider, an object of up to 64 KiB."""
 
 
 @mutation
 async def add_message(info: Info, input: AddMessageInput) -> Message:
-    """Add a message to a conversation. Sent again with the same id and values, it gives the same message."""
+    """Add a message to a conversation. Sent again with the same id and values, it returns the same message."""
     async with info.context.autocommit() as db:
         return await create(db, Message, given(input))
 
 
 class MessageInput:
-    """What may change in a message."""
+    """The fields of a message that a client may update."""
 
     content: str | None = None
-    """What is said."""
+    """The text, up to 262,144 characters."""
     status: MessageStatus | None = None
-    """Whether it is whole. Only one that is still growing changes."""
+    """The new status. It can change only while the message is `STREAMING`."""
     token_count: int | None = None
-    """How many tokens it has."""
+    """The number of tokens of the message."""
     model: str | None = None
-    """The model that wrote it."""
+    """The model that wrote the message."""
     finish_reason: str | None = None
-    """Why the model stopped."""
+    """Why the model stopped, such as `stop` or `length`."""
     processing_ms: int | None = None
-    """How long the model took, in milliseconds."""
+    """How long the model took to answer, in milliseconds."""
     relevance_score: float | None = None
-    """How well it answers, from 0 to 1."""
+    """How relevant the message is, from 0 to 1."""
     provider_metadata: JSON | None = None
-    """What the provider said besides, an object."""
+    """Further data from the model provider, an object of up to 64 KiB."""
 
 
 standard(Message, input=MessageInput, without=("create",), within="conversations")
@@ -182,10 +182,10 @@ standard(Message, input=MessageInput, without=("create",), within="conversations
 
 @event("messages", op="insert")
 class MessageAdded:
-    """A message was added."""
+    """A message was added to a conversation."""
 
     message = one("Message", key="entity_id")
-    """The message as it stands now."""
+    """The message in its current state."""
 
 
 @subscription
@@ -194,6 +194,6 @@ async def message_added(
     conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,
     after: After = None,
 ) -> AsyncIterator[MessageAdded]:
-    """Each message that is added to the caller's conversations, once, in order, without gaps."""
+    """Every message added to the caller's conversations, exactly once and in order."""
     conversation = await info.context.require("conversations", conversation_id, "conversation_id")
     return await info.context.changes(MessageAdded, where={"conversation_id": conversation}, after=after)

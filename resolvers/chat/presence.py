@@ -1,4 +1,4 @@
-"""Presence: which of the user's devices look at a conversation, and on which somebody types. It is never stored."""
+"""Presence: which of the user's devices show a conversation, and on which somebody is typing. It is never stored."""
 
 from __future__ import annotations
 
@@ -29,42 +29,41 @@ from gateway import (
 
 @enum_type
 class PresenceState(enum.Enum):
-    """What a device does with a conversation."""
+    """What a device is doing with a conversation."""
 
     LOOKING = "looking"
-    """It shows the conversation. True for 30 seconds, unless it is said again."""
+    """The device shows the conversation. Lasts 30 seconds unless signalled again."""
     TYPING = "typing"
-    """Somebody types into it. True for 6 seconds, unless it is said again."""
+    """Somebody is typing on the device. Lasts 6 seconds unless signalled again."""
     AWAY = ""
-    """It shows something else. Devices that are away are not listed."""
+    """The device no longer shows the conversation. It is not listed."""
 
 
 _LIVES = {PresenceState.LOOKING: 30.0, PresenceState.TYPING: 6.0, PresenceState.AWAY: 30.0}
-"""Seconds for which each is true. That a device is away is remembered as long as what it may have said before."""
+"""How long each state lasts, in seconds. `AWAY` is kept as long as the state that it may replace."""
 
 
 @input_type
 class SignalPresenceInput:
-    """What the caller's device does."""
+    """What the caller's device is doing."""
 
     conversation_id: strawberry.ID
-    """The conversation that it does this with."""
+    """The conversation that the device shows, or has left."""
     state: PresenceState
-    """What it does. Say it again every 10 seconds while it looks, every 2 seconds while somebody types, and at each
-    change."""
+    """The new state. Signal every change, and repeat `LOOKING` every 10 seconds and `TYPING` every 2 seconds."""
 
 
 @payload
 class SignalledPresence:
     state: PresenceState
-    """What was said."""
+    """The state that was signalled."""
     seconds: float
-    """For how long it is true, unless it is said again."""
+    """How long the state lasts unless signalled again, in seconds."""
 
 
 @mutation
 async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPresence:
-    """Say what the caller's device does with a conversation, for those who watch `presence`. Nothing is stored."""
+    """Signal what the caller's device is doing with a conversation to subscribers of `presence`. It is not stored."""
     context, id = info.context, id_of(input.conversation_id, "conversation_id")
     known = context.presence.known(context.user_id, id, context.session_id)
     name = known.name if known else await _device_name(context, id)
@@ -74,7 +73,7 @@ async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPr
 
 
 async def _device_name(context: Context, id: UUID) -> str | None:
-    """What the caller's device is called. Raises `NotFound` when there is no such conversation."""
+    """The name of the caller's device. Raises `NotFound` if there is no such conversation."""
     found = await context.rows(sql.chat.presence.device, id=id, session_id=context.session_id)
     if not found:
         raise NotFound("There is no such conversation.", field="conversation_id")
@@ -84,16 +83,16 @@ async def _device_name(context: Context, id: UUID) -> str | None:
 
 @object_type
 class PresentDevice:
-    """A device of the user that looks at a conversation, or on which somebody types into it."""
+    """A device of the user that shows a conversation."""
 
     session_id: strawberry.ID
-    """The signed-in session of the device."""
+    """The id of the session of the device."""
     device_name: str | None
-    """What the device is called."""
+    """The name of the device; null if it has none."""
     state: PresenceState
-    """What it does."""
+    """What the device is doing."""
     since: datetime.datetime
-    """Since when it does that."""
+    """When the device entered this state."""
 
     @classmethod
     def of(cls, present: Present) -> PresentDevice:
@@ -107,10 +106,10 @@ class PresentDevice:
 
 @object_type
 class ConversationPresence:
-    """Who is at a conversation."""
+    """The devices that show a conversation."""
 
     devices: list[PresentDevice]
-    """All devices that are there, in the order in which they came. The caller's own is one of them."""
+    """The devices, including the caller's own, in the order of their arrival."""
 
 
 @subscription
@@ -118,9 +117,9 @@ async def presence(
     info: Info,
     conversation_id: Annotated[strawberry.ID, strawberry.argument(description="The conversation to watch.")],
 ) -> AsyncIterator[ConversationPresence]:
-    """Which of the user's devices are at a conversation: now, and at each change.
+    """The devices of the user that show a conversation: now, and after each change.
 
-    What is lost on the way is mended when a device says again what it does, so a list may be wrong for some seconds.
+    If a signal is lost, the list is wrong for some seconds, until the device repeats it.
     """
     id = await info.context.require("conversations", conversation_id, "conversation_id")
     await info.context.release()

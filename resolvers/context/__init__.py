@@ -1,1 +1,1 @@
-"""How conversations are made to fit a context window."""
+"""Optimizations of the context of conversations."""

@@ -1,6 +1,6 @@
-"""Context optimizations: how a conversation was made to fit its model's window.
+"""Context optimizations: how the context of a conversation was shortened to fit the model's context window.
 
-The originals stay; a record names the messages that were dropped or replaced by its summary.
+The messages stay. A record names those that were dropped or that its summary replaces.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class OptimizationTrigger(enum.Enum):
     """Why a context was optimized."""
 
     TOKEN_LIMIT = "token_limit"  # noqa: S105
-    """The model's window was full."""
+    """The context window of the model was full."""
     USER_REQUEST = "user_request"
-    """The user asked for it."""
+    """The user requested it."""
     AUTO = "auto"
-    """The agent's own policy."""
+    """The agent's own policy required it."""
 
 
 @enum_type
@@ -50,71 +50,71 @@ class OptimizationType(enum.Enum):
     """How a context was optimized."""
 
     TRUNCATION = "truncation"
-    """Old parts were left out."""
+    """Old messages were dropped."""
     SUMMARIZATION = "summarization"
-    """Parts were replaced by a summary."""
+    """Messages were replaced by a summary."""
     COMPRESSION = "compression"
-    """Repetitions were shortened."""
+    """Repetitive content was shortened."""
 
 
 @entity("context_optimizations")
 class ContextOptimization(Node):
-    """One time that a conversation was made to fit its model's window."""
+    """A record that the context of a conversation was shortened to fit the model's context window."""
 
     trigger_reason: OptimizationTrigger
-    """Why it was done."""
+    """Why the context was optimized."""
     optimization_type: OptimizationType
-    """How it was done."""
+    """How the context was optimized."""
     tokens_before: int
-    """How many tokens the context had before it was shortened."""
+    """The number of tokens before the optimization."""
     tokens_after: int
-    """How many tokens the context had once it was shortened."""
+    """The number of tokens after the optimization."""
     summary: str | None
-    """The text that stands for the affected messages."""
+    """The text that replaces the affected messages; null if there is none."""
     conversation_id: strawberry.Private[strawberry.ID]
 
     conversation = one("Conversation", key="conversation_id")
-    """The conversation that was made to fit."""
+    """The conversation that was optimized."""
     affected_messages = page(
         "Message",
         through=Through("context_optimization_messages", "context_optimization_id", "message_id"),
     )
-    """The messages that were dropped or replaced, in their order."""
+    """The messages that were dropped or replaced, oldest first."""
 
     @computed("tokens_before", "tokens_after")
     def tokens_saved(self) -> int:
-        """How many tokens it saved."""
+        """The number of tokens saved: `tokensBefore` minus `tokensAfter`."""
         return self.tokens_before - self.tokens_after
 
 
 @input_type
 class RecordContextOptimizationInput:
-    """What was done to a conversation's context."""
+    """An optimization of a conversation's context."""
 
     conversation_id: strawberry.ID
-    """The conversation that was made to fit."""
+    """The conversation that was optimized."""
     trigger_reason: OptimizationTrigger
-    """Why it was done."""
+    """Why the context was optimized."""
     optimization_type: OptimizationType
-    """How it was done."""
+    """How the context was optimized."""
     tokens_before: int
-    """How many tokens the context had before it was shortened."""
+    """The number of tokens before the optimization."""
     tokens_after: int
-    """How many tokens the context had once it was shortened."""
+    """The number of tokens after the optimization."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The new record's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
+    """The id of the new record, a UUID. Sent again with the same values, nothing new is created."""
     summary: str | None = strawberry.UNSET
-    """The text that stands for the affected messages."""
+    """The text that replaces the affected messages; null if there is none."""
     affected_message_ids: list[strawberry.ID] | None = strawberry.UNSET
-    """The messages of the conversation that were dropped or replaced."""
+    """The ids of the messages that were dropped or replaced, at most 10,000. All must belong to the conversation."""
 
 
 @mutation
 async def record_context_optimization(info: Info, input: RecordContextOptimizationInput) -> ContextOptimization:
-    """Record how a context was optimized. Sent again with the same id and values, it gives the same record."""
+    """Record an optimization of a context. Sent again with the same id and values, it returns the same record."""
     ids = input.affected_message_ids or []
     if len(ids) > MOST_MESSAGES:
-        raise Invalid(f"At most {MOST_MESSAGES} messages can be named.", field="affected_message_ids")
+        raise Invalid(f"At most {MOST_MESSAGES} messages are allowed.", field="affected_message_ids")
     message_ids = sorted({id_of(id, "affected_message_ids") for id in ids})
     row = with_request_hash(given(input, without=("affected_message_ids",)), *message_ids)
     try:
@@ -127,7 +127,9 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
                 message_ids=message_ids,
             )
             if len(linked) != len(message_ids):
-                raise Invalid("Not all of these are messages of this conversation.", field="affected_message_ids")
+                raise Invalid(
+                    "Some of these messages do not belong to this conversation.", field="affected_message_ids"
+                )
             return made
     except asyncpg.UniqueViolationError as error:
         if not is_taken(ContextOptimization, error):

@@ -1,6 +1,6 @@
-"""Tool executions: what an agent asks leave to run in a conversation, and what came of it.
+"""Tool executions: calls of tools by agents, from the proposal and its approval to the result.
 
-The database makes each change of status, so of two devices that answer at once only the first is heard.
+The database makes each change of status. If two devices decide at the same time, only the first decision counts.
 """
 
 from __future__ import annotations
@@ -47,44 +47,44 @@ from gateway import (
 
 @enum_type
 class ToolStatus(enum.Enum):
-    """Where a tool execution stands."""
+    """The status of a tool execution."""
 
     PENDING = "pending"
-    """It waits for approval."""
+    """Awaits approval."""
     APPROVED = "approved"
-    """It may run."""
+    """Approved, not started yet."""
     EXECUTING = "executing"
-    """It runs."""
+    """Running."""
     COMPLETED = "completed"
-    """It ended well."""
+    """Succeeded."""
     FAILED = "failed"
-    """It ended with an error."""
+    """Ended with an error."""
     CANCELLED = "cancelled"
-    """It was refused or stopped."""
+    """Refused or cancelled."""
 
 
 @enum_type
 class Actor(enum.Enum):
-    """Who did it."""
+    """Who made a change."""
 
     USER = "user"
     """The user, on one of their devices."""
     AGENT = "agent"
-    """An agent that acts for the user."""
+    """An agent that acts on behalf of the user."""
     SYSTEM = "system"
-    """Neither: the database or its operator."""
+    """The system, or its operator."""
 
 
 @input_type
 class ToolExecutionFilter:
-    """Conditions on a list of tool executions. All that are given must hold."""
+    """Conditions for a list of tool executions. Each item meets all that are set."""
 
     status: list[ToolStatus] | None = None
-    """With any of these statuses."""
+    """With one of these statuses."""
     tool_name: list[str] | None = None
-    """Of any of these tools."""
+    """Of one of these tools."""
     created_from: datetime.datetime | None = None
-    """Proposed at this time or later."""
+    """Proposed at or after this time."""
     created_before: datetime.datetime | None = None
     """Proposed before this time."""
 
@@ -94,38 +94,38 @@ class ToolExecution(Node):
     """One call of a tool by an agent, with its approval, timing, cost and outcome."""
 
     tool_name: str
-    """The tool to call."""
+    """The name of the tool, up to 100 characters."""
     parameters: JSON
     """The arguments of the call, as the tool defines them."""
     result: JSON | None
-    """What it gave."""
+    """The output of the tool; null if there is none."""
     status: ToolStatus
-    """Where it stands."""
+    """The current status."""
     approval_requested_at: datetime.datetime
-    """When leave was asked."""
+    """When approval was requested."""
     approved_at: datetime.datetime | None
-    """When leave was given."""
+    """When it was approved; null if it was not."""
     executed_at: datetime.datetime | None
-    """When it began to run."""
+    """When it started to run; null if it has not started."""
     completed_at: datetime.datetime | None
-    """When it ended, well or not."""
+    """When it ended, in whatever way; null before."""
     execution_time_ms: BigInt | None
-    """Milliseconds from its start to its end, never negative; null while it has not run or not ended."""
+    """The time from start to end in milliseconds; null if it has not started or not ended."""
     cost_usd: Decimal | None
-    """Its price in US dollars."""
+    """The cost in US dollars."""
     error_message: str | None
-    """Why it failed."""
+    """The error message of a failed execution; null otherwise."""
     deleted_at: datetime.datetime | None
-    """When it was deleted; null while it is not."""
+    """When it was deleted; null if it is not deleted."""
     conversation_id: strawberry.Private[strawberry.ID]
     message_id: strawberry.Private[strawberry.ID | None]
 
     conversation = one("Conversation", key="conversation_id")
-    """The conversation it belongs to."""
+    """The conversation that contains the execution."""
     message = maybe("Message", key="message_id")
-    """The message that asked for it."""
+    """The message that requested the execution; null if there is none."""
     transitions = many("ToolTransition", by="tool_execution_id")
-    """Every change of its status, from the first."""
+    """The changes of status, oldest first."""
 
 
 @entity("tool_transitions")
@@ -133,64 +133,64 @@ class ToolTransition(Node):
     """One change of status of a tool execution."""
 
     actor: Actor
-    """Who made it."""
+    """Who made the change."""
     reason: str | None
-    """Why, in the actor's words."""
+    """The reason that the actor gave; null if none."""
 
     tool_execution = one("ToolExecution", key="tool_execution_id")
-    """The execution whose status it is."""
+    """The tool execution that changed."""
     session = maybe("Session", key="session_id")
-    """The signed-in device it came from."""
+    """The session in which the change was made; null if there was none."""
     from_status: strawberry.Private[ToolStatus | None]
     to_status: strawberry.Private[ToolStatus]
 
     @computed("from_status", name="from")
     def was(self) -> ToolStatus | None:
-        """The status before; null for the first."""
+        """The previous status; null for the first one."""
         return self.from_status
 
     @computed("to_status", name="to")
     def became(self) -> ToolStatus:
-        """The status after."""
+        """The new status."""
         return self.to_status
 
     @computed("created_at")
     def at(self) -> datetime.datetime:
-        """When it was made."""
+        """When the status changed."""
         return self.created_at
 
 
 @lookup(ToolExecution)
 def tool_execution(context: Context, id: ById) -> UUID:
-    """One of the caller's tool executions by its id; null when there is none."""
+    """One of the caller's tool executions, by id. Includes deleted ones; null if there is none."""
     return id_of(id)
 
 
 @input_type
 class ProposeToolExecutionInput:
-    """A call of a tool that waits for approval. Name its message, its conversation or both."""
+    """A tool execution to propose. Set its message, its conversation or both."""
 
     tool_name: str
-    """The tool to call."""
+    """The name of the tool, up to 100 characters."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The new execution's id, a UUID made by the client; sent again with the same values, it makes nothing new."""
+    """The id of the new execution, a UUID. Sent again with the same values, nothing new is created."""
     message_id: strawberry.ID | None = strawberry.UNSET
-    """The message that asks for it."""
+    """The message that requests the execution."""
     conversation_id: strawberry.ID | None = strawberry.UNSET
-    """The conversation it belongs to; its message's if left out."""
+    """The conversation that contains the execution. Defaults to the conversation of the message."""
     parameters: JSON | None = strawberry.UNSET
     """The arguments of the call, as the tool defines them."""
 
 
 @mutation
 async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -> ToolExecution:
-    """Ask leave to run a tool. It runs once it is approved."""
+    """Request approval to run a tool. Sent again with the same id and values, it returns the same execution."""
     values = given(input)
     async with info.context.autocommit() as db:
         if "conversation_id" in values:
             return await create(db, ToolExecution, values)
         if "message_id" not in values:
-            raise Invalid("Name the message or the conversation it belongs to.", field="message_id")
+            raise Invalid("Set the message or the conversation.", field="message_id")
         found = await db.row(sql.tools.execution.conversation_of_message, message_id=values["message_id"])
         if found is None:
             raise NotFound("There is no such message.", field="message_id")
@@ -199,101 +199,101 @@ async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -
 
 @input_type
 class ToolMove:
-    """What every move of the state machine takes."""
+    """The input of every move of the state machine."""
 
     id: strawberry.ID
-    """The execution's id."""
+    """The id of the execution, a UUID."""
     reason: str | None = None
-    """Why, for the history."""
+    """The reason, recorded in `transitions`. Up to 2,000 characters."""
     expected_version: BigInt | None = None
-    """Change nothing unless the execution still has this `version`."""
+    """The `version` that the execution must have; otherwise nothing changes. Defaults to any version."""
 
 
 @input_type
 class ApproveToolExecutionInput(ToolMove):
-    """Approval of a pending execution."""
+    """The pending execution to approve."""
 
 
 @input_type
 class StartToolExecutionInput(ToolMove):
-    """The start of an approved execution."""
+    """The approved execution to start."""
 
 
 @input_type
 class CompleteToolExecutionInput(ToolMove):
-    """The outcome of an execution that succeeded."""
+    """The result of a successful execution."""
 
     result: JSON | None = None
-    """What the tool gave."""
+    """The output of the tool, up to 1 MiB."""
     cost_usd: Decimal | None = None
-    """Its price in US dollars."""
+    """The cost in US dollars."""
 
 
 @input_type
 class FailToolExecutionInput(ToolMove):
-    """The outcome of an execution that failed."""
+    """The error of a failed execution."""
 
     error_message: str
-    """What went wrong."""
+    """The error message, up to 20,000 characters."""
     result: JSON | None = None
-    """What the tool gave before it failed."""
+    """The output of the tool before it failed, up to 1 MiB."""
     cost_usd: Decimal | None = None
-    """Its price in US dollars."""
+    """The cost in US dollars."""
 
 
 @input_type
 class CancelToolExecutionInput(ToolMove):
-    """Refusal of a pending execution, or the end of one that was approved."""
+    """The execution to refuse or cancel."""
 
 
 @mutation
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Let a pending execution run. Only a person can approve: agents' tokens are refused. The first decision stands."""
+    """Approve a pending execution. Only a person can approve: agents' tokens are refused. The first decision stands."""
     info.context.require_person("approve tool executions")
     return await _move(info, input, ToolStatus.APPROVED)
 
 
 @mutation
 async def start_tool_execution(info: Info, input: StartToolExecutionInput) -> ToolExecution:
-    """Begin to run an approved execution. Of two agents that begin at once, one is told so.
+    """Start an approved execution. If two agents start it at the same time, one of them gets a conflict.
 
-    End it, or renew it with `renewToolExecution`, within two minutes.
+    Finish it within two minutes, or renew its lease with `renewToolExecution`.
     """
     return await _move(info, input, ToolStatus.EXECUTING)
 
 
 @mutation
 async def complete_tool_execution(info: Info, input: CompleteToolExecutionInput) -> ToolExecution:
-    """End an execution well, with its result."""
+    """Complete a running execution with its result."""
     return await _move(info, input, ToolStatus.COMPLETED)
 
 
 @mutation
 async def fail_tool_execution(info: Info, input: FailToolExecutionInput) -> ToolExecution:
-    """End an execution with an error."""
+    """Fail a running execution with an error."""
     return await _move(info, input, ToolStatus.FAILED)
 
 
 @mutation
 async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> ToolExecution:
-    """Refuse a pending execution, or stop one that was let run."""
+    """Refuse a pending execution, or cancel one that was approved or started."""
     return await _move(info, input, ToolStatus.CANCELLED)
 
 
 @input_type
 class RenewToolExecutionInput:
-    """The running execution whose lease is renewed."""
+    """The running execution whose lease to renew."""
 
     id: strawberry.ID
-    """The execution's id."""
+    """The id of the execution, a UUID."""
 
 
 @mutation
 async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
-    """Renew the lease of a running execution. No field of it changes, and you can send this as often as you like.
+    """Renew the lease of a running execution. No field of the execution changes. Renew it every 30 seconds.
 
-    An execution that is neither renewed nor ended within two minutes of its start or its last renewal (a setting of the
-    server) ends as FAILED, and its worker is refused from then on. Renew it every 30 seconds.
+    The lease lasts two minutes (a setting of the server). If it expires, the execution ends as `FAILED`, and later
+    reports about it are refused with a conflict.
     """
     id = id_of(input.id)
     async with info.context.autocommit() as db:
@@ -305,7 +305,7 @@ async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> To
 
 
 async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecution:
-    """Make one move of the state machine. Raises `Conflict` that says what the last move was."""
+    """Make one move of the state machine. Raises a `Conflict` that names the last move."""
     id = id_of(input.id)
     async with info.context.autocommit() as db:
         moved = await db.maybe(
@@ -330,11 +330,11 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
 _DONE = {"pending": "proposed", "executing": "started"}
 
 _NOT_YET = {"proposed": "approved", "approved": "started"}
-"""The move that an execution needs next before it can go on, by its last one."""
+"""The next move that an execution needs, by its last one."""
 
 
 async def _refused(context: Context, id: UUID, current: ToolExecution | None, asked: str) -> NotFound | Conflict:
-    """Why something that was asked of an execution is not done."""
+    """The error for a move that an execution does not allow."""
     if current is None:
         return NotFound("There is no such tool execution.", field="id")
     (last,) = await context.rows(sql.tools.execution.last_move, id=id)
@@ -352,17 +352,17 @@ def _as_it_is(last: Any, asked: str) -> str:
 
 @event("tool_transitions", op="insert")
 class ToolExecutionChanged:
-    """A tool execution changed its status."""
+    """The status of a tool execution changed."""
 
     from_status: ToolStatus | None
-    """The status before; null when it was proposed."""
+    """The previous status; null if it was just proposed."""
     to_status: ToolStatus
-    """The status after."""
+    """The new status."""
     at: datetime.datetime
-    """When it was changed."""
+    """When the status changed."""
 
     tool_execution = one("ToolExecution", key="tool_execution_id")
-    """The execution as it stands now, which may be further on."""
+    """The execution in its current state, which may be newer than this event."""
 
 
 @subscription
@@ -371,6 +371,6 @@ async def tool_execution_changed(
     conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,
     after: After = None,
 ) -> AsyncIterator[ToolExecutionChanged]:
-    """Each change of status of the caller's tool executions, once, in order, without gaps."""
+    """Every change of status of the caller's tool executions, exactly once and in order."""
     conversation = await info.context.require("conversations", conversation_id, "conversation_id")
     return await info.context.changes(ToolExecutionChanged, where={"conversation_id": conversation}, after=after)

@@ -1,1 +1,1 @@
-"""What the use of models cost."""
+"""Usage of models and its cost."""

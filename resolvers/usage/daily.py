@@ -1,4 +1,4 @@
-"""Usage by calendar day of UTC, equal to the log at every commit."""
+"""Usage per calendar day in UTC, consistent with the log at every commit."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from gateway import BigInt, Node, entity, input_type
 
 @input_type
 class UsageDayFilter:
-    """Conditions on a list of days. All that are given must hold."""
+    """Conditions for a list of days. Each item meets all that are set."""
 
     day_from: datetime.date | None = None
-    """This day or a later one."""
+    """The first day to include."""
     day_before: datetime.date | None = None
-    """Earlier than this day, which is left out."""
+    """The first day to exclude."""
 
 
 @entity("usage_days", order="-day", filter=UsageDayFilter, unique=("day",))
 class UsageDay(Node):
-    """What the model calls of one day came to."""
+    """The totals of the model calls of one day."""
 
     day: datetime.date
-    """The calendar day, of UTC."""
+    """The calendar day, in UTC."""
     requests: int
-    """How many calls."""
+    """The number of model calls."""
     conversations: int
-    """In how many conversations."""
+    """The number of conversations with model calls on this day."""
     input_tokens: BigInt
-    """Tokens sent to models."""
+    """The number of tokens sent to models."""
     output_tokens: BigInt
-    """Tokens that models gave."""
+    """The number of tokens that models generated."""
     total_tokens: BigInt
-    """Both together."""
+    """The sum of input and output tokens."""
     cost_usd: Decimal
-    """Their price in US dollars."""
+    """The total cost in US dollars."""

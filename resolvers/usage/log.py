@@ -1,6 +1,6 @@
-"""The usage log: one line per model call, never changed.
+"""The usage log: one immutable entry per model call.
 
-The sums per day and per conversation are kept by the database in the transaction that writes the line.
+The database updates the totals per day and per conversation in the transaction that adds the entry.
 """
 
 from __future__ import annotations
@@ -15,81 +15,81 @@ from gateway import Info, Node, create, entity, given, input_type, maybe, mutati
 
 @input_type
 class UsageLogFilter:
-    """Conditions on the usage log. All that are given must hold."""
+    """Conditions for the usage log. Each entry meets all that are set."""
 
     provider: list[str] | None = None
-    """Of any of these providers."""
+    """Of one of these model providers."""
     model: list[str] | None = None
-    """Of any of these models."""
+    """Of one of these models."""
     created_from: datetime.datetime | None = None
-    """Made at this time or later."""
+    """Logged at or after this time."""
     created_before: datetime.datetime | None = None
-    """Made before this time."""
+    """Logged before this time."""
 
 
 @entity("usage_logs", order="-created_at", filter=UsageLogFilter)
 class UsageLog(Node):
-    """One call of a model, with its tokens and its price."""
+    """An entry of the usage log: one call of a model, with its tokens and cost."""
 
     provider: str
-    """Who ran the model."""
+    """The model provider, such as `openai`."""
     model: str
-    """The model that was called."""
+    """The model that was called, such as `gpt-4o-mini`."""
     input_tokens: int
-    """Tokens sent to the model."""
+    """The number of tokens sent to the model."""
     output_tokens: int
-    """Tokens that the model gave."""
+    """The number of tokens that the model generated."""
     total_tokens: int
-    """Both together."""
+    """The sum of input and output tokens."""
     cost_usd: Decimal
-    """Its price in US dollars."""
+    """The cost in US dollars."""
     used_own_api_key: bool
-    """Whether it was paid with the user's own key."""
+    """Whether the call used the user's own API key."""
     api_key_id: strawberry.ID | None
-    """The user's key that paid for it."""
+    """The id of the user's API key; null if unknown."""
     automation: str | None
-    """What made the call when it was not a person."""
+    """The automation that made the call; null if a person did."""
     purpose: str | None
-    """What the call was for, such as `classification`."""
+    """The purpose of the call, such as `classification`; null if unknown."""
     conversation_id: strawberry.Private[strawberry.ID | None]
     message_id: strawberry.Private[strawberry.ID | None]
 
     conversation = maybe("Conversation", key="conversation_id")
-    """The conversation it was made for."""
+    """The conversation that the call was made for."""
     message = maybe("Message", key="message_id")
-    """The message it made."""
+    """The message that the call produced."""
 
 
 @input_type
 class RecordUsageInput:
-    """A line for the usage log."""
+    """A new entry for the usage log."""
 
     provider: str
-    """Who ran the model."""
+    """The model provider, such as `openai`."""
     model: str
-    """The model that was called."""
+    """The model that was called, such as `gpt-4o-mini`."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The new line's id, a UUID made by the client; sent again with the same values, it is counted once."""
+    """The id of the new entry, a UUID. Sent again with the same values, it is counted once."""
     conversation_id: strawberry.ID | None = strawberry.UNSET
-    """The conversation it was made for."""
+    """The conversation that the call was made for."""
     message_id: strawberry.ID | None = strawberry.UNSET
-    """The message it made; given together with its conversation."""
+    """The message that the call produced. Requires `conversationId`."""
     input_tokens: int | None = strawberry.UNSET
-    """Tokens sent to the model."""
+    """The number of tokens sent to the model."""
     output_tokens: int | None = strawberry.UNSET
-    """Tokens that the model gave."""
+    """The number of tokens that the model generated."""
     cost_usd: Decimal | None = strawberry.UNSET
-    """Its price in US dollars."""
+    """The cost in US dollars."""
     used_own_api_key: bool | None = strawberry.UNSET
-    """Whether it was paid with the user's own key."""
+    """Whether the call used the user's own API key."""
     automation: str | None = strawberry.UNSET
-    """What made the call when it was not a person."""
+    """The automation that made the call; null if a person did."""
     purpose: str | None = strawberry.UNSET
-    """What the call was for."""
+    """The purpose of the call, such as `classification`."""
 
 
 @mutation
 async def record_usage(info: Info, input: RecordUsageInput) -> UsageLog:
-    """Write a line into the usage log. Sent again with the same id and values, it is counted once."""
+    """Add an entry to the usage log. Sent again with the same id and values, it is counted once."""
     async with info.context.autocommit() as db:
         return await create(db, UsageLog, given(input))

@@ -1,4 +1,7 @@
-"""Sums of usage, as a conversation and a user show them."""
+"""Totals of usage, as a conversation and a user show them.
+
+The only module that other domains may import: both show totals of the same type, and a type of the API has one home.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from gateway import BigInt, object_type
 
 @object_type
 class UsageTotals:
-    """What a number of model calls came to."""
+    """The totals of a set of model calls."""
 
     requests: int
-    """How many calls."""
+    """The number of model calls."""
     input_tokens: BigInt
-    """Tokens sent to models."""
+    """The number of tokens sent to models."""
     output_tokens: BigInt
-    """Tokens that models gave."""
+    """The number of tokens that models generated."""
     total_tokens: BigInt
-    """Both together."""
+    """The sum of input and output tokens."""
     cost_usd: Decimal
-    """Their price in US dollars."""
+    """The total cost in US dollars."""

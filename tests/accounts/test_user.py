@@ -108,7 +108,7 @@ async def test_signing_up_with_a_taken_address_is_refused(serving: Serving, supe
     async with unchanged(superuser, owner.user_id):
         for spelling in (email, email.upper()):
             payload = await sign_up(serving.anonymous(), spelling, "not the same password")
-            reason = "There is an account with this e-mail address: sign in."
+            reason = "An account with this e-mail address already exists: sign in."
             check_nothing_given(payload, Refusal("CONFLICT", "email", reason))
     assert await count_users(superuser) == users
 
@@ -119,7 +119,7 @@ async def test_a_taken_user_name_is_refused(serving: Serving, superuser: asyncpg
     users = await count_users(superuser)
     for spelling in (name, name.upper()):
         payload = await sign_up(serving.anonymous(), address(), username=spelling)
-        check_nothing_given(payload, Refusal("CONFLICT", "username", "This user name is taken."))
+        check_nothing_given(payload, Refusal("CONFLICT", "username", "This user name is already taken."))
     assert await count_users(superuser) == users
 
 

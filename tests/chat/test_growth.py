@@ -75,14 +75,14 @@ async def test_another_text_at_an_offset_is_refused(user: Client, offset: int, t
     await appended(user, id, "one two" + "y" * 2000)
     payload = await append(user, id, offset, text)
     assert payload["length"] == 2007
-    reason = "There is another text at this offset: the message ends at 2007."
+    reason = "The message has different text at this offset: it ends at 2007."
     assert refusal_in(payload) == Refusal("CONFLICT", "offset", reason)
     assert await content(user, id) == "one two" + "y" * 2000
 
 
 async def test_a_negative_offset_is_refused(user: Client) -> None:
     id = await started(user)
-    assert refusal_in(await append(user, id, -1, "x")) == Refusal("INVALID", "offset", "An offset is not negative.")
+    assert refusal_in(await append(user, id, -1, "x")) == Refusal("INVALID", "offset", "An offset cannot be negative.")
 
 
 @pytest.mark.parametrize("text", ["x" * 16385, "é" * 8193, "x" * 300_000], ids=["x", "é", "many"])
@@ -128,7 +128,7 @@ async def test_what_has_ended_keeps_what_has_grown_and_takes_no_more(user: Clien
         payload = await append(user, id, offset, text, "length message { status content }")
         assert payload["length"] == 3009
         assert payload["message"] == {"status": status.upper(), "content": whole}
-        reason = f"This message is {status} and takes no more text."
+        reason = f"This message is {status} and accepts no more text."
         assert refusal_in(payload) == Refusal("CONFLICT", "id", reason)
     assert await content(user, id) == whole
 
@@ -152,7 +152,7 @@ async def test_an_end_sent_again_does_no_harm_and_another_is_refused(user: Clien
     ]
     for field, values in others:
         payload = await user.mutate(field, "message { version status }", **values)
-        assert refusal_in(payload) == Refusal("CONFLICT", "id", "This message has ended already: it is complete.")
+        assert refusal_in(payload) == Refusal("CONFLICT", "id", "This message has already ended: it is complete.")
         assert payload["message"] == made
 
 

@@ -146,7 +146,7 @@ async def check_clean(serving: Serving, user: Client) -> None:
 
 async def test_error_says_what_to_ask_less_of(serving: Serving, rich: Client, large: dict[str, Any]) -> None:
     (error,) = (await rich.run(IN_LONG % PAGE, id=large["id"]))["errors"]
-    assert error["message"].startswith("The operation comes to more than 2 MiB")
+    assert error["message"].startswith("The operation exceeds 2 MiB")
     if executor_of(serving) == "breadth_first":
         assert error["extensions"]["path"] == ["conversation", "messages"]
 

@@ -85,7 +85,7 @@ def is_lost(connection: asyncpg.Connection) -> bool:
 
 def _failure(error: Exception, connection: asyncpg.Connection | None, commits: bool) -> ParleyError | None:
     if isinstance(error, _NO_TIME_OR_ROOM):
-        return Overloaded("The database is too busy for this. Send it again in a moment.", retryAfter=1)
+        return Overloaded("The database is too busy. Try again in a moment.", retryAfter=1)
     if isinstance(error, asyncpg.InterfaceError):
         # The driver's word for a mistake of ours, and for the use of a connection that is gone.
         if connection is not None and not is_lost(connection):
@@ -96,8 +96,8 @@ def _failure(error: Exception, connection: asyncpg.Connection | None, commits: b
         connection.terminate()
     if commits and not isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return Unavailable(
-            "The database went away in the middle. This may or may not have been done: send it again with the same id.",
+            "The database connection was lost. The operation may have been done: send it again with the same id.",
             retryAfter=1,
             outcome="unknown",
         )
-    return Unavailable("The database does not answer at the moment. Send this again soon.", retryAfter=1)
+    return Unavailable("The database is unavailable. Try again soon.", retryAfter=1)

@@ -132,7 +132,7 @@ def _refusal(cost: Cost, variables: Variables) -> RequestErrors:
     multiplying = [(node, times) for node, times in way if times > 1]
     product = " x ".join(f"{node.name.value} ({times})" for node, times in multiplying)
     message = (
-        f"The operation asks for up to {cost.count(variables):,} objects; {cost.limit:,} are allowed. "
+        f"The operation requests up to {cost.count(variables):,} objects; the limit is {cost.limit:,}. "
         f"Most of them are {product}: ask for smaller pages with `first` or `last`."
     )
     largest = max(multiplying, key=lambda each: each[1], default=(None, 0))[0]

@@ -57,7 +57,7 @@ class ParsedOperation:
 def parse(text: str) -> DocumentNode:
     """Read the text as GraphQL."""
     if len(text) > MAX_CHARACTERS:  # graphql-core would count the lines of it
-        message = f"The document has more than {MAX_CHARACTERS:,} characters. Long values go into variables."
+        message = f"The document has more than {MAX_CHARACTERS:,} characters. Pass long values as variables."
         raise RequestErrors([GraphQLError(message)], PARSE_FAILED)
     try:
         return parse_document(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
@@ -72,9 +72,9 @@ def choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     if named and (name is not None or len(named) == 1):
         return named[0]
     if not operations:
-        message = "The document holds no operation."
+        message = "The document contains no operation."
     elif name is None:
-        message = "The document holds several operations: say which one to run with `operationName`."
+        message = "The document contains several operations: choose one with `operationName`."
     else:
         message = f"Unknown operation named '{name[:100]}'."
     raise RequestErrors([GraphQLError(message)], BadRequest.code)

@@ -137,7 +137,7 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
     _check_widths(document)
     operations = sum(isinstance(node, OperationDefinitionNode) for node in document.definitions)
     if operations > limits.operations:
-        raise _refusal(f"The document holds more than {limits.operations} operations.")
+        raise _refusal(f"The document contains more than {limits.operations} operations.")
     sizes = list(_sizes(schema, document))
     excesses = {
         f"asks for more than {limits.fields:,} fields": any(size.fields > limits.fields for size in sizes),
@@ -154,7 +154,7 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
         "repeats the same fields too often": sum(size.pairs for size in sizes) > limits.pairs,
     }
     if found := [reason for reason, exceeded in excesses.items() if exceeded]:
-        raise _refusal(f"The operation {' and '.join(found)}, its fragments expanded.")
+        raise _refusal(f"The operation {' and '.join(found)}, with its fragments expanded.")
 
 
 def _check_widths(document: DocumentNode) -> None:

@@ -28,7 +28,7 @@ SHORT = frozenset({"Int", "Float", "Boolean", "BigInt", "DateTime", "Date"})
 
 
 class Shown(NamedTuple):
-    """What a document shows, its fragments expanded."""
+    """What a document shows, with its fragments expanded."""
 
     copies: int
     """How often at most it shows the same field of the same type, which may be the same value."""

@@ -113,7 +113,7 @@ def _find_fault(variables: Mapping[str, Any]) -> None:
                 raise _refusal(f"{_dotted(path[:4])}… is nested more than {MAX_NESTING} levels deep")
             pending.extend(_members(value, path))
         elif isinstance(value, OversizedInteger):
-            raise _refusal(f"{_dotted(path)} holds a whole number of more than 64 bits")
+            raise _refusal(f"{_dotted(path)} contains an integer of more than 64 bits")
 
 
 def _members(value: Mapping[str, Any] | list[Any], path: Path) -> list[tuple[Path, Any]]:

@@ -46,7 +46,7 @@ class Drain:
         if size > UNREAD_BYTES:
             self._unread = self._unread or self._hold()
             if not self._unread.take(size):
-                raise SocketClosedError(CloseCode.TOO_SLOW, "Too much was not read: connect again and read faster")
+                raise SocketClosedError(CloseCode.TOO_SLOW, "The client reads too slowly: reconnect and read faster")
         return False
 
     def leave(self) -> None:

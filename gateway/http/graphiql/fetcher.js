@@ -1,6 +1,6 @@
 /* How GraphiQL reaches the gateway: queries and mutations over HTTP, subscriptions through the panel below it. */
 
-const SIGN_IN_FIRST = "Sign in first: with the form above, or with the tab “SignIn”.";
+const SIGN_IN_FIRST = "Sign in first, with the form above or the tab “SignIn”.";
 
 /* `report` shows a sentence to the person. */
 export function createFetcher(url, session, live, report) {
@@ -9,7 +9,7 @@ export function createFetcher(url, session, live, report) {
     if (operation?.operation === "subscription") {
       if (!session.isSignedIn(headers)) return signInFirst({}, report);
       live.start(params, headers, operation);
-      return { extensions: { note: "Its events are listed below, also while other tabs run." } };
+      return { extensions: { note: "Its events are listed below, even while you use other tabs." } };
     }
     const ask = () => post(url, params, session, headers);
     if (params.operationName === "IntrospectionQuery") return whenAllowed(ask, session);
@@ -36,7 +36,7 @@ async function post(url, params, session, own) {
   const headers = { "Content-Type": "application/json", ...(await session.headers(own)) };
   const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(params) });
   const answer = await response.json().catch(() => null);
-  if (!answer) throw new Error(`The gateway answered with status ${response.status}.`);
+  if (!answer) throw new Error(`The gateway responded with status ${response.status}.`);
   await session.notice(answer.data);
   return answer;
 }

@@ -52,7 +52,7 @@ export class Entry {
   }
 
   #tell() {
-    const left = this.#events > MOST_EVENTS ? `, the last ${MOST_EVENTS} shown` : "";
+    const left = this.#events > MOST_EVENTS ? `, showing the last ${MOST_EVENTS}` : "";
     this.#count.textContent = `${this.#events} ${this.#events === 1 ? "event" : "events"}${left}`;
   }
 }

@@ -111,7 +111,7 @@ export class Session extends EventTarget {
     const response = await fetch(this.#url, { method: "POST", headers, body: JSON.stringify({ query, variables }) });
     const { data, errors } = await response.json().catch(() => ({}));
     if (errors) throw new Error(errors.map(({ message }) => message).join(" "));
-    if (!data) throw new Error(`The gateway answered with status ${response.status}.`);
+    if (!data) throw new Error(`The gateway responded with status ${response.status}.`);
     return data;
   }
 }

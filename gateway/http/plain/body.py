@@ -28,7 +28,7 @@ async def read_body(request: web.BaseRequest, options: Options) -> bytes:
     except TimeoutError:
         raise HttpError(408, "The body did not arrive in time.") from None
     except (web.RequestPayloadError, ConnectionError):
-        raise HttpError(400, "The body did not arrive as a whole.") from None
+        raise HttpError(400, "The body is incomplete.") from None
     if len(body) > limit:
         raise too_large(limit)
     return decompress(body, request.headers.get("Content-Encoding", ""), limit)
@@ -64,14 +64,14 @@ def _inflate(body: bytes, window: int, limit: int) -> bytes:
     try:
         inflated = stream.decompress(body, limit + 1)
     except zlib.error:
-        raise HttpError(400, "The body is not what its Content-Encoding says: it cannot be decompressed.") from None
+        raise HttpError(400, "The body cannot be decompressed: it does not match its Content-Encoding.") from None
     if len(inflated) > limit:
         raise too_large(limit)
     if not stream.eof or stream.unused_data:
-        raise HttpError(400, "The compressed body is cut off, or something follows it.")
+        raise HttpError(400, "The compressed body is truncated, or has trailing data.")
     return inflated
 
 
 def too_large(limit: int) -> HttpError:
     """The refusal of a body that is too large."""
-    return HttpError(413, f"The body is too large: at most {limit:,} bytes are read, decompressed or not.")
+    return HttpError(413, f"The body is too large: the limit is {limit:,} bytes, before and after decompression.")

@@ -96,7 +96,7 @@ class Endpoint:
             case "POST":
                 check_content_type(request)
                 return read_request(await read_body(request, self.options))
-        raise HttpError(405, f"{request.method} is not a way to ask.", headers={"Allow": ALLOWED_METHODS})
+        raise HttpError(405, f"The method {request.method} is not allowed.", headers={"Allow": ALLOWED_METHODS})
 
 
 def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
@@ -124,7 +124,7 @@ def read_parameters(request: web.Request) -> OperationRequest:
     given = [(name, value) for name, value in request.query.items() if name in PARAMETERS and value]
     members = dict(given)
     if len(members) < len(given):
-        raise BadRequest("A parameter of the URL is given more than once.")
+        raise BadRequest("A URL parameter occurs more than once.")
     return operation_request(
         {
             name: read_exact_json(value, f"`{name}`") if name in ("variables", "extensions") else value
@@ -146,7 +146,7 @@ def refuse_what_http_cannot(kind: Kind, method: str) -> None:
     if kind == "subscription":
         raise HttpError(
             400,
-            "Subscriptions run over a websocket: connect to this path and speak graphql-transport-ws, "
+            "Subscriptions need a websocket: connect to this path with the subprotocol graphql-transport-ws, "
             "or accept text/event-stream.",
         )
     if kind == "mutation" and method == "GET":

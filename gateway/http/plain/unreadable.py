@@ -24,15 +24,15 @@ MAX_HEADERS = 128
 MAX_HEAD_BYTES = 64 * 1024
 """Of a head that comes in pieces."""
 
-NOT_HTTP = HttpError(400, "The request is not HTTP as it should be.")
-LATE_HEAD = HttpError(408, "The head of the request did not arrive in time.")
+NOT_HTTP = HttpError(400, "The request is not valid HTTP.")
+LATE_HEAD = HttpError(408, "The request headers did not arrive in time.")
 URL_TOO_LONG = HttpError(
-    414, f"The URL is too long: at most {MAX_LINE_BYTES:,} bytes are read. Send the operation by POST."
+    414, f"The URL is too long: the limit is {MAX_LINE_BYTES:,} bytes. Send the operation by POST."
 )
-HEADER_TOO_LARGE = HttpError(431, f"A header is too large: at most {MAX_LINE_BYTES:,} bytes of each are read.")
+HEADER_TOO_LARGE = HttpError(431, f"A header is too large: the limit is {MAX_LINE_BYTES:,} bytes.")
 TOO_MANY_HEADERS = HttpError(
     431,
-    f"The headers are too many or too large together: at most {MAX_HEADERS} with {MAX_HEAD_BYTES:,} bytes are read.",
+    f"The headers are too many or too large: the limit is {MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes.",
 )
 
 _TOO_MANY = "Too many headers received"

@@ -95,7 +95,7 @@ def _payload(members: dict[str, Any]) -> dict[str, Any]:
 def _id(members: dict[str, Any]) -> str:
     given = members.get("id")
     if not isinstance(given, str) or not given:
-        raise BadRequest(f"The message's id must be a string with something in it, not {kind(given)}.")
+        raise BadRequest(f"The message's id must be a non-empty string, not {kind(given)}.")
     if len(given) > MAX_ID_LENGTH:
         raise BadRequest(f"The message's id is longer than {MAX_ID_LENGTH} characters.")
     return given

@@ -61,7 +61,7 @@ class Outbox:
         """
         if not await self._drain.room(self._timeout_seconds):
             raise SocketClosedError(
-                CloseCode.TOO_SLOW, "Messages are not being read: connect again and resume from the last cursor"
+                CloseCode.TOO_SLOW, "The client reads too slowly: reconnect and resume from the last cursor"
             )
 
 

@@ -157,7 +157,7 @@ class SocketSession:
                 case WSMsgType.PONG:
                     pass
                 case WSMsgType.BINARY:
-                    raise SocketClosedError(CloseCode.INVALID_MESSAGE, "The message is binary: send text.")
+                    raise SocketClosedError(CloseCode.INVALID_MESSAGE, "The message is binary: send text messages.")
                 case WSMsgType.CLOSE:
                     return await self._answer_close(frame.data)
                 case _:

@@ -37,9 +37,9 @@ class TokenLife:
         """Go on with a new token, which must be of the same user and session."""
         before = self.identity
         if before is None:
-            raise Unauthenticated("This socket has no token to renew: connect again with one.")
+            raise Unauthenticated("This socket was opened without a token: reconnect with one.")
         if (identity.user_id, identity.session_id) != (before.user_id, before.session_id):
-            raise Unauthenticated("The new token is of another user or session: connect again with it.")
+            raise Unauthenticated("The new token belongs to another user or session: reconnect with it.")
         self.begin(identity)
 
     def stop(self) -> None:

@@ -23,9 +23,7 @@ from gateway.http.socket.session import SocketSession
 
 PROTOCOL = "graphql-transport-ws"
 
-WRONG_PROTOCOL = SocketClosedError(
-    CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Subprotocol not acceptable: {PROTOCOL} is spoken here"
-)
+WRONG_PROTOCOL = SocketClosedError(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Subprotocol not acceptable: use {PROTOCOL}")
 
 
 @dataclass(frozen=True, slots=True)

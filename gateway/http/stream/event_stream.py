@@ -98,7 +98,7 @@ class EventStream:
     async def drained(self) -> None:
         """Wait for room. Raises `SocketClosedError` when it takes too long."""
         if not await self._drain.room(self._drain_seconds):
-            raise SocketClosedError(CloseCode.TOO_SLOW, "events are not being read: come back for the rest")
+            raise SocketClosedError(CloseCode.TOO_SLOW, "the client reads too slowly: reconnect to resume")
 
     def complete(self, last: Answer | None) -> None:
         """The operation has ended, with this as its last answer if there is one."""

@@ -32,7 +32,7 @@ from gateway.http.seats.registry import SocketRegistry
 from gateway.http.socket.websocket import drop
 from gateway.http.stream.event_stream import EventStream
 
-EXPIRED = SocketClosedError(CloseCode.FORBIDDEN, "token expired: come back for the rest with a new one")
+EXPIRED = SocketClosedError(CloseCode.FORBIDDEN, "token expired: reconnect with a new one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
     if parent is not None:
         link, to = parent
         table, noun = entity_of(to).table, describe.words(to)
-        narrowed = f"Only changes of this {noun}, those that move something out of it included; of all if left out."
+        narrowed = f"Only changes in this {noun}, including objects that move out of it. Defaults to all."
         narrowing = {link.key: Annotated[strawberry.ID | None, strawberry.argument(description=narrowed)]}
 
     async def watch(info: Any, after: Any = None, **named: Any) -> Any:
@@ -42,7 +42,7 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
 
     taken: dict[str, Any] = {**narrowing, "after": After}
     watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
-    watch.__doc__ = f"Each change of the caller's {describe.plural(words)}, once, in order, without gaps."
+    watch.__doc__ = f"Every change of the caller's {describe.plural(words)}, exactly once and in order."
     return subscription(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
 
 
@@ -52,13 +52,14 @@ def _event_type(cls: type, carried: Iterable[str]) -> type:
     link = maybe(cls.__name__, key="entity_id")
     fields = {
         "cursor": (Cursor, CURSOR),
-        "op": (ChangeOp, "What was done."),
-        "at": (datetime.datetime, "When it was done."),
+        "op": (ChangeOp, "The kind of change."),
+        "at": (datetime.datetime, "When it changed."),
     }
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
-    body[name] = link_field(link, {cls.__name__: cls}, f"The {words} as it stands now; null when it is gone for good.")
+    described = f"The {words} in its current state; null if it was permanently removed."
+    body[name] = link_field(link, {cls.__name__: cls}, described)
     body["__annotations__"] = {key: of for key, (of, _) in fields.items()}
     body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link}, carried=frozenset(carried))
     made = type(f"{cls.__name__}Changed", (), body)
     noun = describe.sentence(describe.with_article(words))
-    return strawberry.type(made, description=f"{noun} was made, changed, deleted or restored.")
+    return strawberry.type(made, description=f"{noun} was created, updated, deleted or restored.")

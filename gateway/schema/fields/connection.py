@@ -110,7 +110,7 @@ def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:
 def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
-        raise BadRequest("first, last: give one of them, not both.", argument="last")
+        raise BadRequest("first, last: use one of them, not both.", argument="last")
     backward = last is not None
     name, size = ("last", last) if backward else ("first", first)
     if size is None:
@@ -119,7 +119,7 @@ def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
         raise BadRequest(f"{name}: {size} is not between 0 and {LARGEST_PAGE}.", argument=name)
     stray = "after" if backward else "before"
     if arguments.get(stray) is not None:
-        raise BadRequest(f"{stray}: goes with {'first' if backward else 'last'}, not {name}.", argument=stray)
+        raise BadRequest(f"{stray}: use it with {'first' if backward else 'last'}, not {name}.", argument=stray)
     return size, backward
 
 
@@ -130,27 +130,37 @@ def connection_type(node: type) -> type:
     Each field is told twice: for one object that a resolver gave, a `Connection` or an `Edge`; and for a level of them,
     where what came of the `Page` batch stands for a connection, and a row for its edge.
     """
-    name = node.__name__
+    name, noun = node.__name__, describe.words(node)
     edge = _type(
         f"{name}Edge",
-        f"{describe.sentence(describe.with_article(name))} with its place in the list.",
+        f"{describe.sentence(describe.with_article(noun))} in a list, with its cursor.",
         cursor=_field(
-            OfPage(cursor_of), lambda edge: cursor_of(edge.batch, edge.node), Cursor, "Continues a list from this row."
+            OfPage(cursor_of),
+            lambda edge: cursor_of(edge.batch, edge.node),
+            Cursor,
+            "The position of the item. Pass it as `after` or `before`.",
         ),
-        node=_field(Computed(_itself), lambda edge: edge.node, node, f"The {name} itself."),
+        node=_field(Computed(_itself), lambda edge: edge.node, node, "The object at this position."),
     )
     return _type(
         f"{name}Connection",
-        f"A page of a list of {name}.",
+        f"One page of a list of {describe.plural(noun)}.",
         edges=_field(
             Computed(_ROWS),
             lambda page: [Edge(row, page.batch) for row in page.found.rows],
             list[edge],  # type: ignore[valid-type]
-            "The rows with their cursors.",
+            "The items of this page, each with its cursor.",
         ),
-        nodes=_field(Computed(_ROWS), lambda page: page.found.rows, list[node], "The rows."),  # type: ignore[valid-type]
-        page_info=_field(Computed(_itself), _itself, PageInfo, "Where this page stands in the list."),
-        total_count=_per_page(PerPage(count_of), int, "How many rows the whole list has. Counted only when asked for."),
+        nodes=_field(
+            Computed(_ROWS),
+            lambda page: page.found.rows,
+            list[node],  # type: ignore[valid-type]
+            "The items of this page, without cursors.",
+        ),
+        page_info=_field(
+            Computed(_itself), _itself, PageInfo, "Whether there are more pages, and the cursors of this one."
+        ),
+        total_count=_per_page(PerPage(count_of), int, "The number of items on all pages. Counted only if requested."),
     )
 
 
@@ -187,20 +197,20 @@ def _type(name: str, description: str, **fields: Any) -> type:
 
 PageInfo = _type(
     "PageInfo",
-    "Where a page stands in its list.",
-    has_next_page=_per_page(_around(after=True), bool, "Whether more follows this page."),
-    has_previous_page=_per_page(_around(after=False), bool, "Whether anything comes before this page."),
+    "The position of a page within its list.",
+    has_next_page=_per_page(_around(after=True), bool, "Whether there are items after this page."),
+    has_previous_page=_per_page(_around(after=False), bool, "Whether there are items before this page."),
     start_cursor=_field(
         OfPage(start_cursor),
         lambda page: start_cursor(page.batch, page.found),
         Cursor | None,
-        "The cursor of the first row; null on an empty page.",
+        "The cursor of the first item; null if the page is empty.",
     ),
     end_cursor=_field(
         OfPage(end_cursor),
         lambda page: end_cursor(page.batch, page.found),
         Cursor | None,
-        "The cursor of the last row; null on an empty page.",
+        "The cursor of the last item; null if the page is empty.",
     ),
 )
 """Relay's PageInfo. For one object that a resolver gave it is a `Connection`."""

@@ -28,22 +28,22 @@ from gateway.schema.types.typing import enum_type
 
 T = TypeVar("T")
 
-CURSOR = "Subscribe again with this as `after` to go on behind this event."
+CURSOR = "To resume after this event, subscribe with this cursor as `after`."
 """What the API says of the cursor of each event."""
 
 
 @enum_type
 class ChangeOp(enum.Enum):
-    """What was done to an object."""
+    """How an object changed."""
 
     CREATED = "insert"
-    """It was made."""
+    """It was created."""
     UPDATED = "update"
-    """It was changed."""
+    """It was updated."""
     DELETED = "delete"
-    """It was deleted, or removed for good: then it is null in the event."""
+    """It was deleted, or permanently removed. A removed object is null in the event."""
     RESTORED = "restore"
-    """It was deleted, and was brought back."""
+    """It was restored after a deletion."""
 
 
 OF_CHANGE = frozenset({"cursor", "op", "at"})

@@ -17,10 +17,13 @@ from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.signature import INFO, ROOT, optional, signed
 
 _ARGUMENTS: dict[str, tuple[Any, str]] = {
-    "first": (int, f"At most so many from the start, up to {LARGEST_PAGE}; {USUAL_PAGE} if neither is given."),
-    "after": (Cursor, "Only what follows this cursor; goes with `first`."),
-    "last": (int, f"At most so many from the end, up to {LARGEST_PAGE}."),
-    "before": (Cursor, "Only what comes before this cursor; goes with `last`."),
+    "first": (
+        int,
+        f"How many items to return from the start, up to {LARGEST_PAGE}; {USUAL_PAGE} if `last` is not set.",
+    ),
+    "after": (Cursor, "Return the items after this cursor. Use with `first`."),
+    "last": (int, f"How many items to return from the end, up to {LARGEST_PAGE}."),
+    "before": (Cursor, "Return the items before this cursor. Use with `last`."),
 }
 
 
@@ -105,9 +108,9 @@ def _with(wanted: Columns, *needed: str | Shown) -> Columns:
 def _page_arguments(link: Link, entity: Entity) -> dict[str, Any]:
     arguments = {name: _argument(of, text) for name, (of, text) in _ARGUMENTS.items()}
     if entity.filter is not None:
-        arguments["filter"] = _argument(entity.filter, "Only what meets all of these.")
+        arguments["filter"] = _argument(entity.filter, "Return only the items that meet these conditions.")
     if isinstance(order := link.order or entity.order, type):
-        arguments["order_by"] = _argument(order, f"The order; `{next(iter(order)).name}` if none is given.")
+        arguments["order_by"] = _argument(order, f"The order of the items. Defaults to `{next(iter(order)).name}`.")
     return arguments
 
 

@@ -33,18 +33,20 @@ def _node(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
         (found,) = await _find(info, by_table, [id_of(id)])
         return found
 
-    text = "Any object of the caller by its id, also a deleted one; null when there is none."
+    text = "One of the caller's objects of any type, by id. Includes deleted objects; null if there is none."
     return _declared(node, text, Node | None, id=(strawberry.ID, "The object's id, a UUID."))
 
 
 def _nodes(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
     async def nodes(info: Any, ids: Any) -> Any:
         if len(ids) > MOST_NODES:
-            raise BadRequest(f"ids: {len(ids)} are more than {MOST_NODES}.", argument="ids")
+            raise BadRequest(f"ids: at most {MOST_NODES} are allowed, not {len(ids)}.", argument="ids")
         return await _find(info, by_table, [id_of(id, "ids") for id in ids])
 
-    text = "Objects of the caller by their ids, in the order of the ids; null for an id that there is none for."
-    return _declared(nodes, text, list[Node | None], ids=(list[strawberry.ID], f"At most {MOST_NODES} ids."))
+    text = "The caller's objects with these ids, in the same order. An item is null if there is no such object."
+    return _declared(
+        nodes, text, list[Node | None], ids=(list[strawberry.ID], f"At most {MOST_NODES} ids, each a UUID.")
+    )
 
 
 async def _find(info: Any, by_table: Mapping[str, Entity], ids: list[UUID]) -> list[Any]:

@@ -33,28 +33,28 @@ Kind = Literal["query", "mutation", "subscription"]
 
 @enum_type
 class UserErrorCode(enum.Enum):
-    """What kind of mistake it was."""
+    """The kind of a user error."""
 
     INVALID = "INVALID"
-    """A value breaks a rule; `field` says which."""
+    """A value is invalid. `field` names it."""
 
     NOT_FOUND = "NOT_FOUND"
-    """There is no such object."""
+    """The object does not exist, or belongs to another user."""
 
     CONFLICT = "CONFLICT"
-    """The object's present state does not allow this; the payload holds it as it now stands."""
+    """The current state of the object does not allow this. The payload contains that state if it is known."""
 
 
 @object_type
 class UserError:
-    """Why a mutation did nothing, in words for the person who asked for it."""
+    """Why a mutation changed nothing, in a form that can be shown to a person."""
 
     code: UserErrorCode
-    """The kind of mistake, for a program."""
+    """The kind of error, for programs."""
     field: list[str] | None
-    """The path of the value at fault in `input`; null when it is no single value."""
+    """The path of the invalid value in `input`, such as `["email"]`; null if no single value is at fault."""
     message: str
-    """The reason, for a person."""
+    """The reason, to be shown to a person."""
 
     @classmethod
     def of(cls, error: ParleyError) -> UserError:
@@ -160,9 +160,7 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
 
 def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
     """The payload type of a mutation, and how to fill it."""
-    errors = strawberry.field(
-        description="Why the mutation did nothing: every mistake that was found. Empty when it succeeded."
-    )
+    errors = strawberry.field(description="Every error that a person can correct. Empty if the mutation succeeded.")
     if returns is type(None):
         fields: dict[str, tuple[Any, str]] = {}
     elif hasattr(returns, "__payload__"):
@@ -170,7 +168,7 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
         hints = typing.get_type_hints(returns)
         fields = {step.name: (hints[step.name], texts[step.name]) for step in dataclasses.fields(returns)}
     else:
-        text = "The object as it now stands; null when there is none to show."
+        text = "The object in its current state; null if there is none to return."
         fields = {to_snake_case(returns.__name__): (returns, text)}
     title = name.title().replace("_", "")
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}

@@ -35,8 +35,8 @@ from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 T = TypeVar("T")
 
-_ID = "The new object's id, a UUID made by the client; sent again with the same values, it makes nothing new."
-_EXPECTED = "Change nothing unless the object still has this `version`."
+_ID = "The id of the new object, a UUID. Sent again with the same values, nothing new is created."
+_EXPECTED = "The `version` that the object must have; otherwise nothing changes. Defaults to any version."
 
 
 def standard(cls: type, *, input: type, without: Collection[str] = (), within: str = "") -> None:
@@ -122,7 +122,7 @@ async def made_before(db: Statements, cls: type[T], row: Mapping[str, Any]) -> T
     """The object with the id of a row that could not be inserted. Raises `Conflict` if another request made it."""
     existing: Any = await db.get(cls, row["id"], COLUMN)
     if existing is None or existing[COLUMN] != row[COLUMN]:
-        raise Conflict("This id is already taken by an object with other values.", field="id", current=existing)
+        raise Conflict("This id already belongs to an object with different values.", field="id", current=existing)
     return cast("T", existing)
 
 
@@ -200,7 +200,7 @@ def _one(cls: type, input: type) -> Callable[..., Any]:
         return id_of(id)
 
     several = describe.plural(describe.words(cls))
-    text = f"One of the caller's {several} by its id, also a deleted one; null when there is none."
+    text = f"One of the caller's {several}, by id. Includes deleted ones; null if there is none."
     return lookup(cls)(_function(key, to_snake_case(cls.__name__), text, id=ById, returns=UUID))  # type: ignore[no-any-return]
 
 
@@ -211,11 +211,11 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
 
     taken = _input(
         f"Create{cls.__name__}Input",
-        f"The values of a new {describe.words(cls)}. What is left out takes its default.",
+        f"The values of a new {describe.words(cls)}. Omitted fields take their defaults.",
         input,
         {"id": (strawberry.ID | None, _ID)},
     )
-    text = f"Make {_a(cls)}. Sent again with the same id and values, it gives the same object."
+    text = f"Create {_a(cls)}. Sent again with the same id and values, it returns the same object."
     return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
@@ -226,27 +226,29 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
         values = given(input, without=("expected_version",), nulls=True)
         id = values.pop("id")
         if not values:
-            raise Invalid("Give at least one value to change.")
+            raise Invalid("Set at least one value to change.")
         async with info.context.autocommit() as db:
             return await change(db, cls, id, values, expected=_expected(input), guard=guard)
 
     taken = _input(
         f"Update{cls.__name__}Input",
-        f"Changes to one {describe.words(cls)}. Fields that are left out keep their values.",
+        f"Changes to {_a(cls)}. Omitted fields keep their values.",
         input,
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
-    text = f"Change {_a(cls)}."
+    text = f"Update {_a(cls)}.{' A deleted one must be restored first.' if entity_of(cls).deletable else ''}"
     return mutation(_function(edit, f"update_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
 
 
 def _delete(cls: type, input: type) -> Callable[..., Any]:
-    return _mark_deleted(cls, "delete", f"Delete {_a(cls)}. It can be restored.")
+    text = f"Delete {_a(cls)}. It can be restored. If it is already deleted, it is returned unchanged."
+    return _mark_deleted(cls, "delete", text)
 
 
 def _restore(cls: type, input: type) -> Callable[..., Any]:
-    return _mark_deleted(cls, "restore", f"Bring a deleted {describe.words(cls)} back.")
+    text = f"Restore a deleted {describe.words(cls)}. If it is not deleted, it is returned unchanged."
+    return _mark_deleted(cls, "restore", text)
 
 
 def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
@@ -258,7 +260,7 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
 
     taken = _input(
         f"{verb.title()}{cls.__name__}Input",
-        f"Names the {describe.words(cls)} to {verb}, and the version that it is expected to have.",
+        f"The {describe.words(cls)} to {verb}, and optionally the version it must have.",
         object,
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
@@ -278,7 +280,7 @@ async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool
 
 
 def _named(cls: type) -> str:
-    return f"The {describe.words(cls)}'s id, a UUID."
+    return f"The id of the {describe.words(cls)}, a UUID."
 
 
 def _function(body: Callable[..., Any], name: str, text: str, *, returns: Any, **arguments: Any) -> Callable[..., Any]:

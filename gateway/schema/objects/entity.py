@@ -31,17 +31,19 @@ from gateway.schema.types.scalars import JSON, BigInt
 T = TypeVar("T")
 
 
-@strawberry.interface(description="Anything that a user owns, found again by its id.")
+@strawberry.interface(description="An object that belongs to a user and can be read by its id.")
 class Node:
     """What every entity has."""
 
     id: strawberry.ID = strawberry.field(
-        description="A UUID, given by the client that made it or by the database. Accepted as RFC 9562 writes it, with "
-        "its four hyphens, in upper or lower case."
+        description="The id, a UUID such as `01980000-0000-7000-8000-000000000001`. In input, upper and lower case are "
+        "accepted, and the four hyphens are required."
     )
-    version: BigInt = strawberry.field(description="Raised by every change; `expectedVersion` compares it.")
-    created_at: datetime.datetime = strawberry.field(description="When it was made.")
-    updated_at: datetime.datetime = strawberry.field(description="When it was last changed.")
+    version: BigInt = strawberry.field(
+        description="Increases with every change. Pass it as `expectedVersion` to detect a conflicting change."
+    )
+    created_at: datetime.datetime = strawberry.field(description="When the object was created.")
+    updated_at: datetime.datetime = strawberry.field(description="When the object was last updated.")
 
     @classmethod
     def resolve_type(cls, row: Any, *_: Any) -> str:

@@ -10,11 +10,11 @@ from gateway.schema.types.scalars import Cursor
 
 After: TypeAlias = Annotated[
     Cursor | None,
-    strawberry.argument(description="The last cursor seen: what came after it is sent first, then what comes."),
+    strawberry.argument(description="Resume after this cursor: missed events come first, then new ones."),
 ]
 ById: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The object's id, a UUID.")]
 
 
 def only_of(noun: str) -> Any:
-    """Describes the optional id of a parent, to which a list or a subscription is narrowed."""
-    return strawberry.argument(description=f"Only of this {noun}; of all if left out.")
+    """Describe the optional id of a parent to which a list or a subscription is limited."""
+    return strawberry.argument(description=f"Only events of this {noun}. Defaults to all.")

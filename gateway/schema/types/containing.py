@@ -38,7 +38,7 @@ def pattern(text: str, name: str) -> str:
     """The regular expression that finds the text. Raises `Invalid` naming the filter's attribute if it is too long."""
     if len(text) > LONGEST:
         field = f"filter.{to_camel_case(name)}"
-        raise Invalid(f"{field}: a text to look for has at most {LONGEST} characters.", field=field)
+        raise Invalid(f"{field}: the text to search for has at most {LONGEST} characters.", field=field)
     clusters = list(_clusters(_key(text)))
     if not clusters:
         return ""

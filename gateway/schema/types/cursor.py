@@ -54,7 +54,7 @@ def decode(text: str, order: str, kinds: tuple[Any, ...], argument: str) -> tupl
             return tuple(_read(kind, value) for kind, value in zip(kinds, values, strict=True))
     except (binascii.Error, ValueError, TypeError, ArithmeticError):
         pass
-    raise BadRequest(f"{argument}: this is not a cursor of this list in this order.", argument=argument)
+    raise BadRequest(f"{argument}: this cursor does not belong to this list in this order.", argument=argument)
 
 
 def _read(kind: Any, value: Any) -> Any:

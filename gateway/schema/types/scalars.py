@@ -55,7 +55,7 @@ def _parse_big_int(value: Any) -> int:
     if type(value) is float and value.is_integer() and abs(value) < _MOST_EXACT_FLOAT:
         return int(value)
     if type(value) is not int and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
-        raise GraphQLError('A BigInt is a whole number of at most 64 bits, such as 28 or "28".')
+        raise GraphQLError('A BigInt is an integer of at most 64 bits, such as 28 or "28".')
     number = int(value)
     if not -(2**63) <= number < 2**63:
         raise GraphQLError("A BigInt has at most 64 bits.")
@@ -63,7 +63,7 @@ def _parse_big_int(value: Any) -> int:
 
 
 def _parse_decimal(value: Any) -> decimal.Decimal:
-    problem = 'A Decimal is a number or its text, such as "0.0125".'
+    problem = 'A Decimal is a number, or a string that holds one, such as "0.0125".'
     text = str(value) if type(value) in (int, float, str) else ""
     if len(text) > _LONGEST_DECIMAL or not _NUMBER.fullmatch(text):
         raise GraphQLError(problem)
@@ -84,7 +84,7 @@ def _serialize_decimal(value: decimal.Decimal) -> str:
 
 
 def _parse_time(value: Any) -> datetime.datetime:
-    problem = 'A DateTime is an RFC 3339 time with its zone, such as "2026-01-31T12:00:00Z".'
+    problem = 'A DateTime is an RFC 3339 date-time with an offset, such as "2026-01-31T12:00:00Z".'
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise GraphQLError(problem)
@@ -109,7 +109,7 @@ def _parse_date(value: Any) -> datetime.date:
             return datetime.date.fromisoformat(value)
     except ValueError:
         pass
-    raise GraphQLError('A Date looks like "2026-01-31".')
+    raise GraphQLError('A Date has the form YYYY-MM-DD, such as "2026-01-31".')
 
 
 def _parse_json(value: Any) -> Any:
@@ -118,7 +118,7 @@ def _parse_json(value: Any) -> Any:
     while pending:
         item, depth = pending.pop()
         if isinstance(item, int) and not -(2**63) <= item < 2**64:
-            raise GraphQLError("A whole number in a JSON value has at most 64 bits.")
+            raise GraphQLError("An integer in a JSON value has at most 64 bits.")
         if isinstance(item, float) and not math.isfinite(item):
             raise GraphQLError("A number in a JSON value is too large.")
         if isinstance(item, dict | list):
@@ -130,7 +130,7 @@ def _parse_json(value: Any) -> Any:
 
 def _parse_cursor(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 1024:
-        raise GraphQLError("A Cursor is a text that this API has given out.")
+        raise GraphQLError("A Cursor is a string that this API has returned.")
     return value
 
 
@@ -197,25 +197,24 @@ def _scalar(
 SCALARS: dict[object, ScalarDefinition] = {
     BigInt: _scalar(
         "BigInt",
-        "A whole number of up to 64 bits, written as a JSON number. Accepted as a number, also as `28.0` below 2^53, "
-        'or as its decimal digits in a string, such as "-28", with no plus sign, spaces, separators or leading zeros.',
+        "A signed 64-bit integer, returned as a JSON number. Input is a number (below 2^53 also `28.0`) or a string "
+        'of decimal digits, such as "-28", without plus sign, spaces, separators or leading zeros.',
         _parse_big_int,
         int,
         _text_or_number,
     ),
     Cursor: _scalar(
         "Cursor",
-        "A position in a list or in the feed of changes, as a string of 1 to 1,024 characters. Opaque: pass it back "
-        "unchanged.",
+        "A position in a list or in the change feed: an opaque string of 1 to 1,024 characters. Return it unchanged.",
         _parse_cursor,
         str,
         _text,
     ),
     JSON: _scalar(
         "JSON",
-        "Any JSON value of at most 64 levels, whose whole numbers have at most 64 bits. A variable inside a literal "
-        "stands for the value that was sent for it, whatever its type. If none was sent and it has no default, a "
-        "member of an object is left out and an item of a list is null.",
+        "Any JSON value, with at most 64 levels of nesting and integers of at most 64 bits. A literal may contain "
+        "variables of any type. For a variable without a value and without a default, a member of an object is omitted "
+        "and an item of a list is null.",
         _parse_json,
         lambda value: value,
         value_from_ast_untyped,
@@ -223,9 +222,9 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     datetime.datetime: _scalar(
         "DateTime",
-        'A point in time in UTC with microseconds, such as "2026-01-31T12:00:00.000000Z". Accepted as any RFC 3339 '
-        "date-time from year 1 to 9999: with `T` or `t`, and `Z`, `z` or an offset such as `+01:00`. Digits beyond "
-        "microseconds are dropped, and a leap second (`:60`) is the first second of the next minute.",
+        'A point in time, returned in UTC with microseconds, such as "2026-01-31T12:00:00.000000Z". Input may be any '
+        "RFC 3339 date-time from year 1 to 9999, with `Z` or an offset such as `+01:00`; `t` and `z` are accepted too. "
+        "Digits beyond microseconds are dropped. A leap second (`:60`) becomes the first second of the next minute.",
         _parse_time,
         _serialize_time,
         _text,
@@ -241,10 +240,9 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     decimal.Decimal: _scalar(
         "Decimal",
-        "An exact decimal number, such as an amount in US dollars, written as a string without trailing zeros. "
-        'Accepted as a JSON number, or as one in a string, such as "0.0125" or "1.25e-6", which keeps digits that a '
-        "float would lose. It has at most 12 digits before the point. Digits beyond the 12th after the point are "
-        "rounded, half to even.",
+        "An exact decimal number, such as an amount in US dollars, returned as a string without trailing zeros. Input "
+        'may be a number, or a string such as "0.0125" or "1.25e-6", which keeps digits that a float would lose. At '
+        "most 12 digits before the decimal point; after it, the number is rounded half to even to 12 digits.",
         _parse_decimal,
         _serialize_decimal,
         _text_or_digits,

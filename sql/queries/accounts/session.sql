@@ -38,6 +38,10 @@ SET revoked_at = clock_timestamp(), revoked_reason = 'refresh_reused'
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL AND refresh_hash <> :presented
 RETURNING id;
 
+-- name: new_id
+-- An id for a new user or session, before anybody is signed in.
+SELECT uuid7() AS id;
+
 -- name: revoked
 -- The sessions that were ended since a time, whoever's they are: ids alone, for the list each gateway process keeps.
 SELECT session_id FROM revocations WHERE at > clock_timestamp() - :within::interval;

@@ -119,9 +119,9 @@ async def test_the_late_worker_is_refused(
     state = "failed (nothing was appended to it in time)"
     refusal = refusal_in(await append(worker, message, 6, " late"))
     assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-    assert refusal.message == f"This message is {state} and takes no more text."
+    assert refusal.message == f"This message is {state} and accepts no more text."
     refusal = refusal_in(await worker.mutate("finishMessage", "message { id }", id=message))
-    assert (refusal.code, refusal.message) == ("CONFLICT", f"This message has ended already: it is {state}.")
+    assert (refusal.code, refusal.message) == ("CONFLICT", f"This message has already ended: it is {state}.")
     for move, asked in {"complete": "completed", "renew": "renewed", "fail": "failed"}.items():
         values = {"errorMessage": "It broke."} if move == "fail" else {}
         refusal = refusal_in(await worker.mutate(f"{move}ToolExecution", "toolExecution { id }", id=tool, **values))

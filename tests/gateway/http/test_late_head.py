@@ -60,7 +60,7 @@ async def limit_has_passed(served: Served) -> None:
 async def is_refused_as_late(client: RawClient) -> None:
     status, headers, body = await client.answer()
     assert (status, headers["Connection"]) == (408, "close")
-    assert orjson.loads(body)["errors"][0]["message"] == "The head of the request did not arrive in time."
+    assert orjson.loads(body)["errors"][0]["message"] == "The request headers did not arrive in time."
     assert await client.closed()
 
 

@@ -32,7 +32,7 @@ class Engine:
     async def run_events(self, *arguments: object) -> Any:
         rows = Rows()
         self.read.append(weakref.ref(rows))
-        self.failure = Overloaded("Your other large operations must end before this one can run.", retryAfter=1)
+        self.failure = Overloaded("Your other large operations must finish before this one can run.", retryAfter=1)
         raise self.failure
 
 

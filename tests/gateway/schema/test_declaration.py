@@ -299,13 +299,13 @@ standard(Attachment, input=NameInput, within="categories")
 def test_conventional_fields_are_worded_as_a_person_would() -> None:
     sdl = _built(Category, Attachment)
     for said in (
-        "Make an attachment.",
-        "Changes to one attachment.",
-        "An attachment was made, changed, deleted or restored.",
-        "One of the caller's categories by its id",
-        "Each change of the caller's categories",
-        "An Attachment with its place in the list.",
-        "Only changes of this category,",
+        "Create an attachment.",
+        "Changes to an attachment.",
+        "An attachment was created, updated, deleted or restored.",
+        "One of the caller's categories, by id",
+        "Every change of the caller's categories",
+        "An attachment in a list, with its cursor.",
+        "Only changes in this category,",
         "categoryId: ID",
     ):
         assert said in sdl

@@ -72,7 +72,7 @@ def test_pages_of_two_hundred_three_deep_are_refused() -> None:
         cost_of(conversations(pages))
     assert refused.value.code == "GRAPHQL_VALIDATION_FAILED"
     assert str(refused.value) == (
-        "The operation asks for up to 8,040,201 objects; 500,000 are allowed. Most of them are conversations (200) x "
+        "The operation requests up to 8,040,201 objects; the limit is 500,000. Most of them are conversations (200) x "
         "messages (200) x toolExecutions (200): ask for smaller pages with `first` or `last`."
     )
     assert refused.value.errors[0].locations

@@ -132,7 +132,7 @@ async def test_what_is_no_http_is_refused_counted_and_not_logged(
             raw.send(request_)
             status, headers, body = await raw.answer()
             assert status == 400
-            assert orjson.loads(body)["errors"][0]["message"] == "The request is not HTTP as it should be."
+            assert orjson.loads(body)["errors"][0]["message"] == "The request is not valid HTTP."
             assert ("Access-Control-Allow-Origin" in headers) == (ORIGIN.encode() in request_)
     assert caplog.records == []
     assert refused[400] == before + 3
@@ -149,7 +149,7 @@ async def test_what_is_no_http_behind_a_declined_upgrade_is_refused_and_not_logg
         assert status == 404
         status, _, body = await raw.answer()
         assert status == 400
-        assert orjson.loads(body)["errors"][0]["message"] == "The request is not HTTP as it should be."
+        assert orjson.loads(body)["errors"][0]["message"] == "The request is not valid HTTP."
         assert await raw.closed()
     assert caplog.records == []
 

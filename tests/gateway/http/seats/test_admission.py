@@ -310,7 +310,7 @@ class TestHostile:
             raw.send(frame(b"", PING) * 4_000)
             status, _, body = await raw.answer()
             (error,) = orjson.loads(body)["errors"]
-            assert (status, error["message"]) == (400, "The request is not HTTP as it should be.")
+            assert (status, error["message"]) == (400, "The request is not valid HTTP.")
 
     async def test_memory_stays_bounded_under_all_of_it(self) -> None:
         process = psutil.Process()

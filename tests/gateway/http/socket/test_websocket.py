@@ -120,14 +120,14 @@ async def test_subscribe_before_ack_closes_with_4401(served: Served) -> None:
         ('{"type": "connection_init", "payload": "x"}', "payload must be an object"),
         ('{"type": "ping", "payload": 1}', "payload must be an object"),
         ('{"type": "pong", "payload": true}', "payload must be an object"),
-        ('{"type": "subscribe", "payload": {"query": "{ hello }"}}', "id must be a string"),
-        ('{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}', "id must be a string"),
-        ('{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}', "id must be a string"),
+        ('{"type": "subscribe", "payload": {"query": "{ hello }"}}', "id must be a non-empty string"),
+        ('{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}', "id must be a non-empty string"),
+        ('{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}', "id must be a non-empty string"),
         ('{"type": "subscribe", "id": "' + "x" * 257 + '"}', "longer than 256 characters"),
         ('{"type": "subscribe", "id": "1"}', "payload must be an object"),
         ('{"type": "subscribe", "id": "1", "payload": []}', "payload must be an object"),
-        ('{"type": "complete"}', "id must be a string"),
-        ('{"type": "complete", "id": {}}', "id must be a string"),
+        ('{"type": "complete"}', "id must be a non-empty string"),
+        ('{"type": "complete", "id": {}}', "id must be a non-empty string"),
         ("[" * 60_000, "not valid JSON"),
         ('{"type": "ping", "payload": {"n": ' + "1" * 5000 + "}}", "not valid JSON"),
         ('{"type": "ping", "payload": {"s": "\\ud800"}}', "not valid JSON"),
@@ -152,7 +152,7 @@ async def test_byte_order_mark_before_a_message_is_ignored(served: Served) -> No
 async def test_binary_message_closes_with_4400(served: Served) -> None:
     async with connected(served) as client:
         await client.socket.send_bytes(b'{"type":"ping"}')
-        assert await client.closed() == (4400, "The message is binary: send text.")
+        assert await client.closed() == (4400, "The message is binary: send text messages.")
 
 
 @pytest.mark.parametrize("protocols", [(), ("graphql-ws",), ("chat", "soap")])

@@ -151,7 +151,7 @@ async def test_stream_ends_with_its_token_and_says_so(served: Served, clock: Man
     async with asking(served, SILENCE, ALICES) as client:
         await client.event()
         clock.advance(10 * 60)
-        assert await client.comment() == "4403 token expired: come back for the rest with a new one"
+        assert await client.comment() == "4403 token expired: reconnect with a new one"
         # No `complete`: it is not over.
         assert await client.comment() is None
         await served.toy.listeners(0)
