@@ -89,7 +89,7 @@ def _let_go(run: Run) -> None:
 def _build(scope: Scope) -> None:
     """Build the objects of a scope."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
+    ends = [step.end(scope, slot) for slot, step in numbered(selection.steps)]
     scope.results = selection.build(scope.sources, *ends)
     scope.sources, scope.states = (), []  # type: ignore[assignment]
 
@@ -97,7 +97,7 @@ def _build(scope: Scope) -> None:
 async def _build_parts(run: Run, scope: Scope) -> None:
     """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
+    ends = [step.end(scope, slot) for slot, step in numbered(selection.steps)]
     scope.sources = sources = list(scope.sources)
     for first in range(0, len(sources), PART):
         await run.turn()

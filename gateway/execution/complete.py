@@ -55,9 +55,9 @@ class Large(dict[str, Any]):
                 if type(value) is dict:
                     inner.append(value)
                 elif type(value) is list:
-                    for place, item in enumerate(value):
+                    for index, item in enumerate(value):
                         text = orjson.dumps(item)
-                        value[place] = orjson.Fragment(text)
+                        value[index] = orjson.Fragment(text)
                         yield len(text)
         self._is_text = True
 

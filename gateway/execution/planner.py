@@ -38,11 +38,11 @@ from gateway.execution.run.leaf import TEXTS, column_inline
 from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
-    Found,
     Link,
+    LookedUp,
     Mapped,
+    Paged,
     PerParent,
-    Placed,
     Resolved,
     Target,
     ToMany,
@@ -50,7 +50,7 @@ from gateway.execution.run.step import (
     ToPages,
 )
 from gateway.execution.run.straight import straight
-from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
+from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, level_resolver_of
 
 MOST_PLANS = 16
 """Kept of one operation: its conditions may be chosen in many ways."""
@@ -142,18 +142,18 @@ class _Planner:
         to.add(key, self._how(field, reads), field)
 
     def _how(self, field: Field, reads: Reads | None) -> Inline | Step[Any]:
-        match told(field.definition):
+        match level_resolver_of(field.definition):
             case Lookup() as lookup:
                 inner = Reads(lookup.entity, first=0)
                 inner.columns.add("id")
                 below, required = self._below(field, inner), isinstance(field.type, GraphQLNonNull)
-                return Found(field, lookup, FieldArguments(self._schema, field), inner, below, required=required)
+                return LookedUp(field, lookup, FieldArguments(self._schema, field), inner, below, required=required)
             case Computed(function=function):
                 return Mapped(field, function, self._shape_of_rows(field, field.type, reads), safe=True)
             case OfPage() as of_page:
                 if reads is not None:
-                    reads.placed = True
-                return Placed(field, of_page, self._shape(field, field.type))
+                    reads.positioned = True
+                return Paged(field, of_page, self._shape(field, field.type))
             case PerPage() as per_page:
                 return PerParent(field, per_page, self._shape(field, field.type))
             case None:

@@ -27,17 +27,17 @@ State = TypeVar("State")
 
 if TYPE_CHECKING:
 
-    class Place(int, Generic[State]):
+    class Slot(int, Generic[State]):
         """The index of a step among those of its selection, and the type of its state. An `int` at run time."""
 
 
 class States(Protocol):
     """The states of the steps of a selection. A list at run time."""
 
-    def __getitem__(self, place: Place[State], /) -> State:
+    def __getitem__(self, slot: Slot[State], /) -> State:
         """The state of a step."""
 
-    def __setitem__(self, place: Place[State], state: State, /) -> None:
+    def __setitem__(self, slot: Slot[State], state: State, /) -> None:
         """Keep the state of a step."""
 
 
@@ -47,17 +47,17 @@ class Step(Protocol[State]):
     awaits: bool
     """Whether it may await something for an object by itself, which is given up when the object is lost."""
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
-        """Do what can be done at once, and ask for the rest. `scope.states[place]` is this step's own."""
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
+        """Do what can be done at once, and ask for the rest. `scope.states[slot]` is this step's own."""
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
         """The values, one for each object, once everything below them is built."""
 
 
 if TYPE_CHECKING:
 
-    def numbered(steps: list[Step[Any]], /) -> Iterable[tuple[Place[Any], Step[Any]]]:
-        """The steps of a selection, each with its place."""
+    def numbered(steps: list[Step[Any]], /) -> Iterable[tuple[Slot[Any], Step[Any]]]:
+        """The steps of a selection, each with its slot."""
 
 else:
     numbered = enumerate
@@ -76,8 +76,8 @@ class Reads:
     columns: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
     """Columns that are only shown and therefore selected as text, and how: with `{}` for the column."""
-    placed: bool = False
-    """Whether it is told where rows stand in their list."""
+    positioned: bool = False
+    """Whether the positions of rows in their list are read too, for their cursors."""
 
     @functools.cached_property
     def wanted(self) -> Columns:
@@ -101,7 +101,7 @@ class Reads:
 
 @dataclass(eq=False)
 class Selection:
-    """What is asked of the objects of one type at one place of the operation."""
+    """What is asked of the objects of one type at one point of the operation."""
 
     type: GraphQLObjectType
     entries: list[Entry] = field(default_factory=list)

@@ -59,14 +59,14 @@ ABANDONED = Failure(RuntimeError("given up, because what holds it has failed"))
 class Scope:
     """The objects of one selection, all at once, and what is known of their members so far."""
 
-    __slots__ = ("fate", "given", "keys", "results", "selection", "sources", "states")
+    __slots__ = ("batch", "fate", "keys", "results", "selection", "sources", "states")
 
     def __init__(
-        self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID], fate: Fate | None
+        self, selection: Selection, sources: Sequence[Any], batch: Any, keys: Sequence[UUID], fate: Fate | None
     ) -> None:
         self.selection = selection
         self.sources = sources
-        self.given = given
+        self.batch = batch
         """The `Page` batch that the objects came from, if they came from one."""
         self.keys = keys
         """The parents of pages, by their keys."""
@@ -94,9 +94,9 @@ class _Wait:
     fails: Callable[[Any], bool] | None
     """Whether a value makes what holds it null."""
 
-    def is_unwanted(self, place: int) -> bool:
+    def is_unwanted(self, index: int) -> bool:
         """Whether the value will not be shown."""
-        return self.fate is not None and self.fate.is_lost(place)
+        return self.fate is not None and self.fate.is_lost(index)
 
 
 @dataclass(slots=True)
@@ -129,8 +129,8 @@ class Run:
         self.scopes: list[Scope] = []
         self.turns = turns
         self.root = root
-        self.given: dict[Any, Any] = {}
-        """What steps of a single object have given already, and must not be asked for again."""
+        self.resolved: dict[Any, Any] = {}
+        """Values that the short path has resolved already, by their steps: their resolvers are not called again."""
         self.on_field = on_field
         self.budget = budget
         self.objects_before = 0
@@ -145,22 +145,22 @@ class Run:
         self,
         selection: Selection,
         sources: Sequence[Any],
-        given: Any = None,
+        batch: Any = None,
         keys: Sequence[UUID] = (),
         fate: Fate | None = None,
     ) -> Scope:
         """Begin with the objects of a selection."""
         if fate is None and selection.awaits:
             fate = Fate()
-        scope = Scope(selection, sources, given, keys, fate)
+        scope = Scope(selection, sources, batch, keys, fate)
         self.scopes.append(scope)
         if sources:
             budget = self.budget  # as `add_objects`, without the call
             budget.objects += len(sources) * selection.object_bytes
             if budget.objects > budget.objects_allowed:
                 budget.draw()
-            for place, step in numbered(selection.steps):
-                step.begin(self, scope, place)
+            for slot, step in numbered(selection.steps):
+                step.begin(self, scope, slot)
         return scope
 
     async def turn(self) -> None:
@@ -186,11 +186,11 @@ class Run:
         fate: Fate | None = None,
         fails: Callable[[Any], bool] | None = None,
     ) -> None:
-        """Put what awaitables among the values give in their places, then go on.
+        """Put what awaitables among the values give in their indexes, then go on.
 
         A value whose `fate` it is not to be shown is not waited for; one that `fails` makes what holds it null.
         """
-        pending = [place for place, value in enumerate(values) if is_awaitable(value)]
+        pending = [index for index, value in enumerate(values) if is_awaitable(value)]
         if pending:
             self._waits.append(_Wait(values, pending, then, fate, fails))
         else:
@@ -235,8 +235,8 @@ class Run:
                     await asyncio.gather(self._load(asks), self._await(waits))
         except BaseException:
             for wait in waits:
-                for place in wait.pending:
-                    self._drop(wait, place)  # a task that is cancelled before its first step has not seen to them
+                for index in wait.pending:
+                    self._drop(wait, index)  # a task that is cancelled before its first step has not seen to them
             raise
         finally:
             self._loaded.clear()
@@ -284,7 +284,7 @@ class Run:
             (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
 
     async def _await(self, waits: list[_Wait]) -> None:
-        work = [(wait, place) for wait in waits for place in wait.pending if not self._is_dropped(wait, place)]
+        work = [(wait, index) for wait in waits for index in wait.pending if not self._is_dropped(wait, index)]
         if len(work) == 1:
             await self._settle(*work[0])
         else:
@@ -292,14 +292,14 @@ class Run:
         for wait in waits:
             wait.then()
 
-    async def _settle(self, wait: _Wait, place: int) -> None:
+    async def _settle(self, wait: _Wait, index: int) -> None:
         try:
-            wait.values[place] = await wait.values[place]
+            wait.values[index] = await wait.values[index]
         except Exception as error:  # noqa: BLE001 - the boundary of a field
-            wait.values[place] = self.failure(error)
-        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[place]):
+            wait.values[index] = self.failure(error)
+        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[index]):
             self.failed = True
-            wait.fate.lose(place)
+            wait.fate.lose(index)
 
     async def _settle_all(self, work: list[tuple[_Wait, int]]) -> None:
         """Await them side by side, so many at a time, and give those up that nobody wants any more."""
@@ -307,10 +307,10 @@ class Run:
         running: dict[asyncio.Task[None], tuple[_Wait, int]] = {}
         try:
             while True:
-                for wait, place in left:
-                    if self._is_dropped(wait, place):
+                for wait, index in left:
+                    if self._is_dropped(wait, index):
                         continue
-                    running[asyncio.create_task(self._settle(wait, place))] = wait, place
+                    running[asyncio.create_task(self._settle(wait, index))] = wait, index
                     if len(running) == MOST_AT_ONCE:
                         break
                 if not running:
@@ -323,18 +323,18 @@ class Run:
                     await self._give_up(running)
         finally:
             await _end(running)
-            for wait, place in left:
-                self._drop(wait, place)
+            for wait, index in left:
+                self._drop(wait, index)
 
-    def _is_dropped(self, wait: _Wait, place: int) -> bool:
+    def _is_dropped(self, wait: _Wait, index: int) -> bool:
         """Whether nobody wants the value any more, which then is not waited for."""
-        if not wait.is_unwanted(place):
+        if not wait.is_unwanted(index):
             return False
-        self._drop(wait, place)
+        self._drop(wait, index)
         return True
 
-    def _drop(self, wait: _Wait, place: int) -> None:
-        value, wait.values[place] = wait.values[place], ABANDONED
+    def _drop(self, wait: _Wait, index: int) -> None:
+        value, wait.values[index] = wait.values[index], ABANDONED
         if isinstance(value, asyncio.Future):
             self.tracked.append(value)
         elif (close := getattr(value, "close", None)) is not None:
@@ -343,10 +343,10 @@ class Run:
     async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
         unwanted = {task: at for task, at in running.items() if at[0].is_unwanted(at[1])}
         await _end(unwanted)
-        for task, (wait, place) in unwanted.items():
+        for task, (wait, index) in unwanted.items():
             del running[task]
             if task.cancelled():
-                wait.values[place] = ABANDONED
+                wait.values[index] = ABANDONED
 
 
 async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:

@@ -108,8 +108,8 @@ class _Settler:
         if isinstance(returned, GraphQLList):
             item = returned.of_type
             items = [
-                self._guarded(of, item, each, (*path, place))
-                for place, each in enumerate(member)
+                self._guarded(of, item, each, (*path, index))
+                for index, each in enumerate(member)
                 if each is not ABANDONED
             ]
             if isinstance(member, Broken):

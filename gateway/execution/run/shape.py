@@ -76,7 +76,7 @@ class Leaf:
     def fails(self, value: Any) -> bool:
         try:
             return is_lost(value) or self.write(value) is None
-        except Exception:  # noqa: BLE001 - it is told where the value is written
+        except Exception:  # noqa: BLE001 - it is reported where the value is written
             return True
 
     def _one(self, run: Run, value: Any) -> Any:
@@ -98,7 +98,7 @@ class Objects:
         self.selection = selection
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Scope:
-        return run.open(self.selection, values, above.given, above.keys)
+        return run.open(self.selection, values, above.batch, above.keys)
 
     def end(self, state: Scope) -> list[Any]:
         return state.results
@@ -149,29 +149,29 @@ class _Sorted:
     def __init__(self, values: list[Any]) -> None:
         self.values = values
         self.going_on: list[int] = []
-        """The places of the values that go on."""
+        """The indexes of the values that go on."""
         self.state: Any = None
 
     def merged(self, members: list[Any]) -> list[Any]:
-        """The members in the places of what they became of; elsewhere null, or what failed."""
+        """The members in the indexes of what they became of; elsewhere null, or what failed."""
         if len(members) == len(self.values):
             return members
         merged = [value if isinstance(value, Failure) else None for value in self.values]
-        for place, member in zip(self.going_on, members, strict=True):
-            merged[place] = member
+        for index, member in zip(self.going_on, members, strict=True):
+            merged[index] = member
         return merged
 
 
 def sort(run: Run, values: list[Any], *, required: bool) -> _Sorted:
     """Tell values that go on from nulls, and from failures that a resolver has returned instead of raising them."""
     found = _Sorted(values)
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if value is None or value is Undefined:
             run.failed = run.failed or required
         elif isinstance(value, Exception):
-            values[place] = run.failure(value)
+            values[index] = run.failure(value)
         elif not isinstance(value, Failure):
-            found.going_on.append(place)
+            found.going_on.append(index)
     return found
 
 
@@ -191,11 +191,11 @@ class Object:
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
-        if self.of.is_type_of is None or all(type(values[place]) is self.record for place in state.going_on):
+        if self.of.is_type_of is None or all(type(values[index]) is self.record for index in state.going_on):
             self._open(run, state, fate)
             return state
         info: Any = run.info(field)
-        answers = [attempt(run, self.of.is_type_of, values[place], info) for place in state.going_on]
+        answers = [attempt(run, self.of.is_type_of, values[index], info) for index in state.going_on]
         of_answers = Fate(fate, state.going_on, required=self.required)
         run.wait(answers, lambda: self._check(run, field, state, answers, fate), of_answers, _is_no)
         return state
@@ -204,18 +204,18 @@ class Object:
         return is_lost(value)
 
     def _check(self, run: Run, field: Field, state: _Sorted, answers: list[Any], fate: Fate | None) -> None:
-        for place, answer in zip(state.going_on, answers, strict=True):
+        for index, answer in zip(state.going_on, answers, strict=True):
             if isinstance(answer, Failure):
-                state.values[place] = answer
+                state.values[index] = answer
             elif not answer:
-                message = f"Expected value of type '{self.of}' but got: {inspect(state.values[place])}."
-                state.values[place] = run.failure(GraphQLError(message, field.nodes))
-        state.going_on = [place for place in state.going_on if not isinstance(state.values[place], Failure)]
+                message = f"Expected value of type '{self.of}' but got: {inspect(state.values[index])}."
+                state.values[index] = run.failure(GraphQLError(message, field.nodes))
+        state.going_on = [index for index in state.going_on if not isinstance(state.values[index], Failure)]
         self._open(run, state, fate)
 
     def _open(self, run: Run, state: _Sorted, fate: Fate | None) -> None:
         of_objects = Fate(fate, state.going_on, required=self.required)
-        state.state = run.open(self.selection, [state.values[place] for place in state.going_on], fate=of_objects)
+        state.state = run.open(self.selection, [state.values[index] for index in state.going_on], fate=of_objects)
 
     def end(self, state: _Sorted) -> list[Any]:
         return state.merged(state.state.results)
@@ -242,7 +242,7 @@ class Abstract:
         state = sort(run, values, required=self.required)
         resolve: Any = self._of.resolve_type or default_type_resolver
         info = run.info(field)
-        types = [attempt(run, resolve, values[place], info, self._of) for place in state.going_on]
+        types = [attempt(run, resolve, values[index], info, self._of) for index in state.going_on]
         of_types = Fate(fate, state.going_on, required=self.required)
         run.wait(types, lambda: self._group(run, field, state, types, above, fate), of_types, is_lost)
         return state
@@ -251,17 +251,17 @@ class Abstract:
         return is_lost(value)
 
     def _group(self, run: Run, field: Field, state: _Sorted, types: list[Any], above: Scope, fate: Fate | None) -> None:
-        places: dict[GraphQLObjectType, list[int]] = {}
-        for place, name in zip(state.going_on, types, strict=True):
+        indexes: dict[GraphQLObjectType, list[int]] = {}
+        for index, name in zip(state.going_on, types, strict=True):
             if isinstance(name, Failure):
-                state.values[place] = name
+                state.values[index] = name
                 continue
             try:
-                places.setdefault(self._type(run, field, name, state.values[place]), []).append(place)
+                indexes.setdefault(self._type(run, field, name, state.values[index]), []).append(index)
             except Exception as error:  # noqa: BLE001 - the boundary of a field
-                state.values[place] = run.failure(error)
+                state.values[index] = run.failure(error)
         state.state = []
-        for of, group in places.items():
+        for of, group in indexes.items():
             shape = self._select(of)
             members, of_members = [state.values[n] for n in group], Fate(fate, group, required=self.required)
             state.state.append((group, shape, shape.begin(run, field, members, above, of_members)))
@@ -294,9 +294,9 @@ class Abstract:
 
     def end(self, state: _Sorted) -> list[Any]:
         merged = [value if isinstance(value, Failure) else None for value in state.values]
-        for places, shape, below in state.state:
-            for place, member in zip(places, shape.end(below), strict=True):
-                merged[place] = member
+        for indexes, shape, below in state.state:
+            for index, member in zip(indexes, shape.end(below), strict=True):
+                merged[index] = member
         return merged
 
 
@@ -313,7 +313,7 @@ class List:
         if all(type(value) is list and not value for value in values):
             return _Sorted(values)
         state = sort(run, values, required=self.required)
-        lists = [attempt(run, self._items_of, values[place], field) for place in state.going_on]
+        lists = [attempt(run, self._items_of, values[index], field) for index in state.going_on]
         of_lists = Fate(fate, state.going_on, required=self.required)
         run.wait(lists, lambda: self._lay_out(run, field, state, lists, above, fate), of_lists, _is_broken)
         return state
@@ -332,13 +332,13 @@ class List:
     def _lay_out(
         self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope, fate: Fate | None
     ) -> None:
-        for place, found in zip(state.going_on, lists, strict=True):
+        for index, found in zip(state.going_on, lists, strict=True):
             if isinstance(found, Failure):
-                state.values[place] = found
+                state.values[index] = found
         kept = [
-            (place, found) for place, found in zip(state.going_on, lists, strict=True) if type(found) is not Failure
+            (index, found) for index, found in zip(state.going_on, lists, strict=True) if type(found) is not Failure
         ]
-        state.going_on = [place for place, _ in kept]
+        state.going_on = [index for index, _ in kept]
         broken = {n: found for n, (_, found) in enumerate(kept) if type(found) is Broken}
         run.failed = run.failed or bool(broken)
         items = list(chain.from_iterable(found for _, found in kept))
@@ -360,8 +360,8 @@ class List:
             return state.values
         lengths, broken, below = state.state
         members = cut(self.items.end(below), lengths)
-        for place, found in broken.items():
-            members[place] = Broken(members[place], found.error)
+        for index, found in broken.items():
+            members[index] = Broken(members[index], found.error)
         return state.merged(members)
 
 

@@ -20,7 +20,7 @@ from gateway.execution.run.leaf import is_ready
 from gateway.execution.run.plan import Selection, Straight
 from gateway.execution.run.run import Run
 from gateway.execution.run.shape import Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.run.step import Found, Link, Mapped, PerParent, Placed, Resolved, ToMany, ToOne, ToPages
+from gateway.execution.run.step import Link, LookedUp, Mapped, Paged, PerParent, Resolved, ToMany, ToOne, ToPages
 from gateway.schema.objects.level import PerPage
 
 Member = Callable[[Any, Any], Any]
@@ -34,8 +34,8 @@ class Unusual(Exception):
 def straight(selection: Selection) -> Straight | None:
     """The short way of a turn, if it is so simple."""
     match selection.entries, selection.steps:
-        case [entry], [Found() as found]:
-            return _finding(entry.key, found)
+        case [entry], [LookedUp() as looked_up]:
+            return _finding(entry.key, looked_up)
         case [entry], [Resolved() as resolved]:
             return _resolving(entry.key, resolved)
     return None
@@ -63,18 +63,18 @@ def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
                 if run.tracked:
                     await run.drain()
                 return data
-        run.given[resolved] = value
+        run.resolved[resolved] = value
         return None
 
     return resolve
 
 
-def _finding(key: str, found: Found) -> Straight | None:
-    if found.needs_no_row and not found.told.is_there:
+def _finding(key: str, looked_up: LookedUp) -> Straight | None:
+    if looked_up.needs_no_row and not looked_up.lookup.is_there:
         return None
-    links = [step for step in found.selection.steps if isinstance(step, Link)]
+    links = [step for step in looked_up.selection.steps if isinstance(step, Link)]
     follow = _following(*links) if len(links) == 1 else None
-    member = _object(found.selection, linked=follow is not None)
+    member = _object(looked_up.selection, linked=follow is not None)
     if member is None:
         return None
 
@@ -83,17 +83,17 @@ def _finding(key: str, found: Found) -> Straight | None:
         asked: list[tuple[Batch, Any]] = []
         answers: list[Any] = []
         try:
-            id = found.told.key(run.context, **found.arguments.of(run))
+            id = looked_up.lookup.key(run.context, **looked_up.arguments.of(run))
             row: Any = None
-            if id is not None and found.needs_no_row:
+            if id is not None and looked_up.needs_no_row:
                 row = (id,)
             elif id is not None:
-                asked.append((found.batch, id))
-                run.budget.at = found.field.path
-                answers.append(await found.batch.load(tenant, (id,)))
+                asked.append((looked_up.batch, id))
+                run.budget.at = looked_up.field.path
+                answers.append(await looked_up.batch.load(tenant, (id,)))
                 row = answers[0].get(id)
             if row is None:
-                return {key: _absent(required=found.required)}
+                return {key: _absent(required=looked_up.required)}
             if follow is None:
                 return {key: member(row, None)}
             link, write = follow
@@ -210,10 +210,10 @@ def _compiled(
                 continue
             case Mapped(function=function, shape=shape):
                 read = f"f{n}(r)"
-            case Placed(function=function, shape=shape) if not linked:
+            case Paged(function=function, shape=shape) if not linked:
                 read = f"f{n}(g, r)"
-            case PerParent(told=told, shape=shape) if told.known is not None and not linked:
-                function = partial(_known, told)
+            case PerParent(per_page=per_page, shape=shape) if per_page.known is not None and not linked:
+                function = partial(_known, per_page)
                 read = f"f{n}(g, r)"
             case _:
                 return None
@@ -225,11 +225,11 @@ def _compiled(
     return compile_member(selection.entries, values, names, of=of, before=before, after=after)
 
 
-def _known(told: PerPage, batch: Any, page: Any) -> Any:
+def _known(per_page: PerPage, batch: Any, page: Any) -> Any:
     """What a page says by itself."""
-    if told.known is None or told.batch(batch) is not None:
+    if per_page.known is None or per_page.batch(batch) is not None:
         raise Unusual
-    return told.known(batch, page)
+    return per_page.known(batch, page)
 
 
 def _nullable(member: Member, value: Any, batch: Any) -> Any:

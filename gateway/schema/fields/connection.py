@@ -20,7 +20,7 @@ from gateway.data.batches import Beyond, Count, Page, PageRequest, PageRows
 from gateway.data.entity import Entity, Link
 from gateway.errors import BadRequest
 from gateway.schema.objects.filter import conditions
-from gateway.schema.objects.level import Computed, OfPage, PerPage, Told, telling
+from gateway.schema.objects.level import Computed, LevelResolver, OfPage, PerPage, level_field
 from gateway.schema.types import cursor as cursors
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import Cursor
@@ -127,8 +127,8 @@ def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
 def connection_type(node: type) -> type:
     """The connection of an entity's class.
 
-    Each field is told twice: for one object that a resolver gave, a `Connection` or an `Edge`; and for a level of them,
-    where what came of the `Page` batch stands for a connection, and a row for its edge.
+    Each field is declared twice: for one `Connection` or `Edge` that a resolver returned, and for a whole level of
+    them, where the result of the `Page` batch stands for a connection and a row for its edge.
     """
     name, noun = node.__name__, describe.words(node)
     edge = _type(
@@ -171,24 +171,24 @@ def _itself(row: Any) -> Any:
     return row
 
 
-def _per_page(told: PerPage, of: Any, description: str) -> Any:
+def _per_page(per_page: PerPage, of: Any, description: str) -> Any:
     async def resolve(root: Any, info: Any) -> Any:
-        batch = told.batch(root.batch)
+        batch = per_page.batch(root.batch)
         if batch is None:
-            assert told.known is not None  # noqa: S101 - what asks nothing knows
-            return told.known(root.batch, root.found)
+            assert per_page.known is not None  # noqa: S101 - what asks nothing knows
+            return per_page.known(root.batch, root.found)
         return await info.context.load(batch, root.key)
 
     resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "return": of}
-    return telling(told, resolver=resolve, description=description)
+    return level_field(per_page, resolver=resolve, description=description)
 
 
-def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
+def _field(level_resolver: LevelResolver, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
     def resolver(root: Any) -> Any:
         return resolve(root)
 
     resolver.__annotations__ = {"root": Any, "return": of}
-    return telling(told, resolver=resolver, description=description)
+    return level_field(level_resolver, resolver=resolver, description=description)
 
 
 def _type(name: str, description: str, **fields: Any) -> type:

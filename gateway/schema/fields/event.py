@@ -92,7 +92,7 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
 
 
 def is_event(cls: type) -> bool:
-    """Whether a class is made of changes of the feed; what is not is told by other means."""
+    """Whether the events of a class are changes in the feed; other events come from signals."""
     return hasattr(cls, "__event__")
 
 

@@ -12,7 +12,7 @@ from gateway.data.batches import Batch, ByKey, Children, Page
 from gateway.data.entity import Entity, Link, entity_of
 from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
-from gateway.schema.objects.level import telling
+from gateway.schema.objects.level import level_field
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.signature import INFO, ROOT, optional, signed
 
@@ -41,7 +41,7 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
         case "page":
             returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
     resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
-    return telling(follows, resolver=resolve, description=description)
+    return level_field(follows, resolver=resolve, description=description)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +71,8 @@ class LinkTarget:
         """The fields between the link and its rows."""
         return ("nodes", "edges.node") if self.link.shape == "page" else ()
 
-    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool = True) -> Batch:
-        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, positioned: bool = True) -> Batch:
+        """The batch for these arguments and columns; if `positioned`, also for those of a row's position in the list.
 
         Raises `BadRequest` for arguments that make no sense.
         """
@@ -84,7 +84,7 @@ class LinkTarget:
             order = str(link.order)
             return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
         request = page_request(entity, link, arguments)
-        columns = _with(wanted, *source.position(request.order)) if placed else wanted
+        columns = _with(wanted, *source.position(request.order)) if positioned else wanted
         return Page(source, request, columns, entity.record)
 
 

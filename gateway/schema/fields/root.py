@@ -21,7 +21,7 @@ from strawberry.utils.str_converters import to_camel_case, to_snake_case
 from gateway.data.entity import entity_of
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 from gateway.schema.objects import mistakes
-from gateway.schema.objects.level import TOLD, Lookup
+from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
 from gateway.schema.types.signature import INFO, parameters_of, signed
 from gateway.schema.types.typing import enum_type, object_type
@@ -115,8 +115,8 @@ def root_field(function: Callable[..., Any]) -> Any:
     """The Strawberry field of a marked function."""
     match root_kind(function):
         case "query":
-            told = {TOLD: function.__lookup__} if hasattr(function, "__lookup__") else {}
-            return strawberry.field(resolver=function, description=describe.summary(function), metadata=told)
+            metadata = {LEVEL_RESOLVER: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            return strawberry.field(resolver=function, description=describe.summary(function), metadata=metadata)
         case "mutation":
             return _mutation_field(function)
         case _:

@@ -1,7 +1,7 @@
-"""What the engine is told of a field, so that it can give the field's values for a whole level of objects at once.
+"""Level resolvers: how a field gets its values for all objects of a level at once.
 
-A field carries one of these in its metadata. One that carries none is a column of a table's row, an attribute of a
-plain object, or an ordinary resolver, called for one object after the other.
+A field carries its level resolver in its metadata. A field without one is a column of a row, an attribute of a plain
+object, or an ordinary resolver, which is called for each object.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.data.batches import Batch
 from gateway.data.entity import Entity
 from gateway.data.statements import Columns
 
-TOLD = "level"
+LEVEL_RESOLVER = "level"
 """The key in a field's metadata."""
 
 
@@ -45,8 +45,8 @@ class Follows(Protocol):
     def below(self) -> tuple[str, ...]:
         """The fields between the link and its rows, such as `edges.node`; none where it leads to the rows."""
 
-    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool) -> Batch:
-        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, positioned: bool) -> Batch:
+        """The batch for these arguments and columns; if `positioned`, also for those of a row's position in the list.
 
         Raises `BadRequest` for arguments that make no sense.
         """
@@ -89,13 +89,13 @@ class PerPage:
     known: Callable[[Any, Any], Any] | None = None
 
 
-Told = Follows | Lookup | Computed | OfPage | PerPage
+LevelResolver = Follows | Lookup | Computed | OfPage | PerPage
 
 
-def told(field: GraphQLField) -> Any:
-    """What the engine is told of a field, if anything."""
+def level_resolver_of(field: GraphQLField) -> LevelResolver | None:
+    """The level resolver of a field; None if it has none."""
     definition = definition_of(field)
-    return None if definition is None else definition.metadata.get(TOLD)
+    return None if definition is None else definition.metadata.get(LEVEL_RESOLVER)
 
 
 def definition_of(field: GraphQLField) -> StrawberryField | None:
@@ -103,6 +103,6 @@ def definition_of(field: GraphQLField) -> StrawberryField | None:
     return field.extensions.get("strawberry-definition")
 
 
-def telling(told: Told, **options: Any) -> Any:
-    """A Strawberry field that carries what the engine is told of it."""
-    return strawberry.field(metadata={TOLD: told}, **options)
+def level_field(level_resolver: LevelResolver, **options: Any) -> Any:
+    """A Strawberry field with a level resolver."""
+    return strawberry.field(metadata={LEVEL_RESOLVER: level_resolver}, **options)
