@@ -25,10 +25,13 @@ LONGEST = 1024
 """In characters. Normalising and hashing anything much longer would be a way to keep us busy."""
 
 
+Purpose = Literal["sign-in", "sign-up"]
+
+
 class Caller(NamedTuple):
     """Whose turn it is: what a password is for, and the network that it comes from."""
 
-    purpose: Literal["sign-in", "sign-up"]
+    purpose: Purpose
     network: str
 
 
