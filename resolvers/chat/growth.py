@@ -107,7 +107,7 @@ async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessa
         raise Invalid("An offset cannot be negative.", field="offset")
     id, context = id_of(input.id), info.context
     # Not as a write, which would be told to those who follow the feed. A repeat after a lost connection does no harm.
-    (came,) = await context.rows(sql.chat.growth.append, id=id, place=input.offset, text=input.text)
+    (came,) = await context.rows(sql.chat.growth.append, id=id, offset=input.offset, text=input.text)
     if came["outcome"] == "closed":
         raise await _closed(context, id)
     message = await _present(context, id) if context.asks_for(info, "message") else None
@@ -268,7 +268,7 @@ async def _watch(info: Info, id: UUID, place: int) -> AsyncIterator[MessageGrowt
 async def _read(context: Context, id: UUID, place: int) -> tuple[str, MessageStatus]:
     """What is stored behind a place. Raises `NotFound`, and `BadRequest` when the message does not reach there."""
     try:
-        found = await context.rows(sql.chat.growth.read, id=id, place=place)
+        found = await context.rows(sql.chat.growth.read, id=id, offset=place)
     finally:
         await context.release()
     if not found:
