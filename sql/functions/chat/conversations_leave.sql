@@ -1,7 +1,7 @@
 -- Trigger: refuses to delete a conversation that has messages, or to change its key, as the foreign key of messages
--- would. The feed's lock makes the writers of a user take turns, so the second one sees what the first has done, or
--- fails because its snapshot is older. Runs as the role that writes: row-level security shows that role the rows of
--- every user whose rows it may write.
+-- would. The feed's lock serialises the writers of a user, so the second one sees what the first has done, or fails
+-- because its snapshot is older. Runs as the role that writes: row-level security shows that role the rows of every
+-- user whose rows it may write.
 CREATE OR REPLACE FUNCTION conversations_leave() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 BEGIN

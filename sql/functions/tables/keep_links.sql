@@ -5,7 +5,7 @@
 -- * A row that lies `within` others cannot change while one of these is deleted. With `marked`, it is deleted and
 --   restored together with them, under the same `deleted_at`; this needs an index on (user_id, deleted_at).
 --
--- The feed's lock makes the writers of a user take turns, so what the trigger reads stays true until the commit.
+-- The feed's lock serialises the writers of a user, so what the trigger reads stays true until the commit.
 -- tenant_table() and add_link() call this function. Call it yourself after adding a foreign key in another way, and to
 -- declare what rows lie within. With `on_insert => false`, another trigger must check the links of new rows.
 CREATE OR REPLACE FUNCTION keep_links(

@@ -32,7 +32,7 @@ WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL
 RETURNING :columns;
 
 -- name: end_reused
--- Ends a session whose refresh token was used twice. The current token of an expired session was not, so it ends nothing.
+-- Ends a session if the token presented was used before. The current token was not, even if the session has expired.
 UPDATE sessions
 SET revoked_at = clock_timestamp(), revoked_reason = 'refresh_reused'
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL AND refresh_hash <> :presented
