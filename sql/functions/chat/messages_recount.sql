@@ -25,7 +25,7 @@ BEGIN
     WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
     IF NOT FOUND THEN
         RAISE insufficient_privilege USING
-            MESSAGE = format('app.user_id must be %s to change messages of this user', NEW.user_id);
+            MESSAGE = format('to change messages of user %s, set app.user_id to this user', NEW.user_id);
     END IF;
     RETURN NULL;
 END
