@@ -67,7 +67,7 @@ SAMPLES: dict[str, Any] = {
     "token_id": "token",
     "life": datetime.timedelta(days=30),
     "within": datetime.timedelta(days=1),
-    "place": 7,
+    "offset": 7,
     "text": "more",
     "session_id": uuid.UUID(int=1),
 }

@@ -93,5 +93,5 @@ async def test_a_row_that_exists_violates_the_primary_key_first(owner: asyncpg.C
 
 async def test_a_table_whose_primary_key_would_come_too_late_is_refused(owner: asyncpg.Connection) -> None:
     await owner.execute("CREATE TABLE late (user_id uuid, id uuid DEFAULT uuid7(), name text UNIQUE)")
-    with pytest.raises(asyncpg.RaiseError, match="late has UNIQUE: write PRIMARY KEY"):
+    with pytest.raises(asyncpg.RaiseError, match="late has a UNIQUE constraint: also declare PRIMARY KEY"):
         await owner.execute("SELECT tenant_table('late')")

@@ -100,7 +100,7 @@ async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessa
         raise Invalid("An offset cannot be negative.", field="offset")
     id, context = id_of(input.id), info.context
     # Not as a write, which would wake the followers of the feed. A repeat after a lost connection does no harm.
-    (came,) = await context.rows(sql.chat.growth.append, id=id, place=input.offset, text=input.text)
+    (came,) = await context.rows(sql.chat.growth.append, id=id, offset=input.offset, text=input.text)
     if came["outcome"] == "closed":
         raise await _closed(context, id)
     message = await _present(context, id) if context.asks_for(info, "message") else None
@@ -259,7 +259,7 @@ async def _watch(info: Info, id: UUID, offset: int) -> AsyncIterator[MessageGrow
 async def _read(context: Context, id: UUID, offset: int) -> tuple[str, MessageStatus]:
     """The stored text from an offset on. Raises `NotFound`, and `BadRequest` if the message is shorter."""
     try:
-        rows = await context.rows(sql.chat.growth.read, id=id, place=offset)
+        rows = await context.rows(sql.chat.growth.read, id=id, offset=offset)
     finally:
         await context.release()
     if not rows:
