@@ -42,7 +42,7 @@ class Connection:
 
     batch: Page
     key: UUID
-    found: PageRows
+    result: PageRows
 
 
 def cursor_of(batch: Page, row: Any) -> Cursor:
@@ -75,8 +75,8 @@ def _around(*, after: bool) -> PerPage:
         is_near = request.backward is not after
         return None if is_near or request.position is None else Beyond(page.source, request)
 
-    def known(page: Page, found: PageRows) -> bool:
-        return found.more and page.request.backward is not after
+    def known(page: Page, result: PageRows) -> bool:
+        return result.more and page.request.backward is not after
 
     return PerPage(batch, known)
 
@@ -147,13 +147,13 @@ def connection_type(node: type) -> type:
         f"One page of a list of {describe.plural(noun)}.",
         edges=_field(
             Computed(_ROWS),
-            lambda page: [Edge(row, page.batch) for row in page.found.rows],
+            lambda page: [Edge(row, page.batch) for row in page.result.rows],
             list[edge],  # type: ignore[valid-type]
             "The items of this page, each with its cursor.",
         ),
         nodes=_field(
             Computed(_ROWS),
-            lambda page: page.found.rows,
+            lambda page: page.result.rows,
             list[node],  # type: ignore[valid-type]
             "The items of this page, without cursors.",
         ),
@@ -176,7 +176,7 @@ def _per_page(per_page: PerPage, of: Any, description: str) -> Any:
         batch = per_page.batch(root.batch)
         if batch is None:
             assert per_page.known is not None  # noqa: S101 - without a batch, it knows the value
-            return per_page.known(root.batch, root.found)
+            return per_page.known(root.batch, root.result)
         return await info.context.load(batch, root.key)
 
     resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "return": of}
@@ -202,13 +202,13 @@ PageInfo = _type(
     has_previous_page=_per_page(_around(after=False), bool, "Whether there are items before this page."),
     start_cursor=_field(
         OfPage(start_cursor),
-        lambda page: start_cursor(page.batch, page.found),
+        lambda page: start_cursor(page.batch, page.result),
         Cursor | None,
         "The cursor of the first item; null if the page is empty.",
     ),
     end_cursor=_field(
         OfPage(end_cursor),
-        lambda page: end_cursor(page.batch, page.found),
+        lambda page: end_cursor(page.batch, page.result),
         Cursor | None,
         "The cursor of the last item; null if the page is empty.",
     ),

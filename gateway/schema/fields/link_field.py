@@ -95,8 +95,8 @@ def _follow(follows: LinkTarget) -> Callable[..., Any]:
             return None
         wanted = info.context.columns(info, follows.entity, *follows.below)
         batch = follows.batch(arguments, wanted)
-        found = await info.context.load(batch, key)
-        return Connection(batch, key, found) if isinstance(batch, Page) else found
+        result = await info.context.load(batch, key)
+        return Connection(batch, key, result) if isinstance(batch, Page) else result
 
     return resolve
 

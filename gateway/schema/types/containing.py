@@ -31,7 +31,7 @@ _IOTA_BELOW = "\u0345"
 _MARKS = "[\u0300-\u036f]*"
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _MOST_TOGETHER = 4
-"""The longest run of letters, such as those of `ffi`, of which all combinations into single characters are tried."""
+"""Letters in a row, such as `ffi`, for which all ways to combine them into single characters are tried."""
 
 
 def pattern(text: str, name: str) -> str:
