@@ -40,8 +40,11 @@ FormattedError = Mapping[str, Any]
 
 
 class Large(dict[str, Any]):
-    """The data of an answer with many objects. They take far more memory than their JSON text, so they are encoded part
-    by part, and each part is replaced by its text."""
+    """The data of an answer with many objects.
+
+    Objects take far more memory than their JSON text, so they are encoded part by part, and each part is replaced by
+    its text.
+    """
 
     __slots__ = ("_is_text",)
 

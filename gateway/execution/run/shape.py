@@ -1,8 +1,8 @@
-"""Complete the values of a field into members of the response: leaves are serialized, lists are concatenated and split
-again, objects become the level below.
+"""Complete the values of a field, so that they become members of the response.
 
-Each shape begins with the values of a whole level and ends, once everything below is built, with as many members. A
-null in a non-null position is only noted here; `settle.py` propagates it.
+Leaves are serialized, lists are concatenated and split again, objects become the level below. Each shape begins with
+the values of a whole level and ends, once everything below is built, with as many members. A null in a non-null
+position is only noted here; `settle.py` propagates it.
 """
 
 from __future__ import annotations
