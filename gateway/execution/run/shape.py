@@ -1,8 +1,8 @@
-"""How the values of a field become members of the response: leaves are written, lists are laid end to end and cut up
-again, objects become the level below.
+"""Complete the values of a field, so that they become members of the response.
 
-Each shape begins with the values of a whole level and ends, once everything below is built, with as many members. What
-is required and null is only noticed here; `settle.py` finds out what it means.
+Leaves are serialized, lists are concatenated and split again, objects become the level below. Each shape begins with
+the values of a whole level and ends, once everything below is built, with as many members. A null in a non-null
+position is only noted here; `settle.py` propagates it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from gateway.execution.run.run import Failure, Run, Scope
 
 
 class Shape(Protocol[State]):
-    """A type as it is completed."""
+    """How values of one type are completed."""
 
     required: bool
-    """Whether null is not allowed."""
+    """Whether the type is non-null."""
     awaits: bool
-    """Whether something in the values may be awaited, which is given up when what holds it is lost."""
+    """Whether anything in the values may be awaited. It is abandoned when its parent is lost."""
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> State:
-        """Take the values in. What is given back goes to `end`. `fate` is that of what holds each value."""
+        """Take the values in. Returns the state that `end` takes. `fate` is the fate of the values' parents."""
 
     def fails(self, value: Any) -> bool:
-        """Whether a value of a required shape makes what holds it null, as far as that is seen at once."""
+        """Whether a value of a required shape makes its parent null, as far as that shows without awaiting anything."""
 
     def end(self, state: State) -> list[Any]:
         """The members, one for each value."""
@@ -64,7 +64,7 @@ class Leaf:
         else:
             try:
                 written = self._write_all(values)
-            except Exception:  # noqa: BLE001 - the boundary of a field: which one it was is found out one by one
+            except Exception:  # noqa: BLE001 - the boundary of a field: writing one by one shows which value failed
                 written = [self._one(run, value) for value in values]
         if self.required and any(value is None for value in written):
             run.failed = True
@@ -76,7 +76,7 @@ class Leaf:
     def fails(self, value: Any) -> bool:
         try:
             return is_lost(value) or self.write(value) is None
-        except Exception:  # noqa: BLE001 - it is reported where the value is written
+        except Exception:  # noqa: BLE001 - the error is reported when the value is written
             return True
 
     def _one(self, run: Run, value: Any) -> Any:
@@ -89,7 +89,7 @@ class Leaf:
 
 
 class Objects:
-    """Objects of which none is null and none has failed: rows, and what is read off them."""
+    """Objects of which none is null or failed: rows, and objects made from them."""
 
     required = True
     awaits = False
@@ -108,7 +108,7 @@ class Objects:
 
 
 class Lists(Generic[State]):
-    """Lists of which none is null and none has failed."""
+    """Lists of which none is null or failed."""
 
     required = True
     awaits = False
@@ -131,18 +131,18 @@ class Lists(Generic[State]):
 
 
 def is_lost(value: Any) -> bool:
-    """Whether a value is null, or could not be had."""
+    """Whether a value is null or failed."""
     return value is None or value is Undefined or isinstance(value, Failure | Exception)
 
 
 def cut(members: list[Any], lengths: Sequence[int]) -> list[Any]:
-    """The members in lists of these lengths."""
+    """Split the members into lists of these lengths."""
     left = iter(members)
     return [list(islice(left, length)) for length in lengths]
 
 
 class _Sorted:
-    """Values, and what became of those among them that go on below."""
+    """Values, and the state of those among them that go on below."""
 
     __slots__ = ("going_on", "state", "values")
 
@@ -153,7 +153,7 @@ class _Sorted:
         self.state: Any = None
 
     def merged(self, members: list[Any]) -> list[Any]:
-        """The members in the indexes of what they became of; elsewhere null, or what failed."""
+        """Put each member at the index of its value; the other values become null, or stay failures."""
         if len(members) == len(self.values):
             return members
         merged = [value if isinstance(value, Failure) else None for value in self.values]
@@ -163,27 +163,27 @@ class _Sorted:
 
 
 def sort(run: Run, values: list[Any], *, required: bool) -> _Sorted:
-    """Tell values that go on from nulls, and from failures that a resolver has returned instead of raising them."""
-    found = _Sorted(values)
+    """Separate the values that go on from nulls and failures. An exception that a resolver returned is a failure."""
+    state = _Sorted(values)
     for index, value in enumerate(values):
         if value is None or value is Undefined:
             run.failed = run.failed or required
         elif isinstance(value, Exception):
             values[index] = run.failure(value)
         elif not isinstance(value, Failure):
-            found.going_on.append(index)
-    return found
+            state.going_on.append(index)
+    return state
 
 
 class Object:
-    """Objects of one type, as a resolver gave them."""
+    """Objects of one type, as a resolver returned them."""
 
     awaits = True
 
     def __init__(
         self, of: GraphQLObjectType, selection: Selection, *, required: bool, record: type[Any] | None = None
     ) -> None:
-        """`record` is the class of the type's rows, which need no other proof that they are of the type."""
+        """`record` is the class of the type's rows, for which `is_type_of` is not called."""
         self.required = required
         self.of = of
         self.selection = selection
@@ -222,7 +222,7 @@ class Object:
 
 
 class Abstract:
-    """Objects of an interface or a union: each goes on with those of its own type."""
+    """Objects of an interface or a union, grouped by their runtime types."""
 
     awaits = True
 
@@ -236,7 +236,7 @@ class Abstract:
         self.required = required
         self._of = of
         self._select = select
-        """The shape of objects of a type. It is planned when the first of them is met."""
+        """Returns the shape of a type's objects, which is planned when the first of them is met."""
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
@@ -273,7 +273,7 @@ class Abstract:
         raise GraphQLError(self._refusal(field, name, of, value), field.nodes)
 
     def _refusal(self, field: Field, name: Any, of: Any, value: Any) -> str:
-        """In the words of graphql-core."""
+        """The message, in graphql-core's words."""
         must = (
             f"Abstract type '{self._of}' must resolve to an Object type at runtime"
             f" for field '{field.parent}.{field.name}'"
@@ -301,7 +301,7 @@ class Abstract:
 
 
 class List:
-    """Lists as a resolver gave them."""
+    """Lists as a resolver returned them."""
 
     awaits = True
 
@@ -332,17 +332,15 @@ class List:
     def _lay_out(
         self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope, fate: Fate | None
     ) -> None:
-        for index, found in zip(state.going_on, lists, strict=True):
-            if isinstance(found, Failure):
-                state.values[index] = found
-        kept = [
-            (index, found) for index, found in zip(state.going_on, lists, strict=True) if type(found) is not Failure
-        ]
+        for index, each in zip(state.going_on, lists, strict=True):
+            if isinstance(each, Failure):
+                state.values[index] = each
+        kept = [(index, each) for index, each in zip(state.going_on, lists, strict=True) if type(each) is not Failure]
         state.going_on = [index for index, _ in kept]
-        broken = {n: found for n, (_, found) in enumerate(kept) if type(found) is Broken}
+        broken = {n: each for n, (_, each) in enumerate(kept) if type(each) is Broken}
         run.failed = run.failed or bool(broken)
-        items = list(chain.from_iterable(found for _, found in kept))
-        lengths = [len(found) for _, found in kept]
+        items = list(chain.from_iterable(each for _, each in kept))
+        lengths = [len(each) for _, each in kept]
         state.state = [lengths, broken, None]
         lists_of_items = [n for n, length in enumerate(lengths) for _ in range(length)]
         of_items = Fate(Fate(fate, state.going_on, required=self.required), lists_of_items, required=True)
@@ -351,7 +349,7 @@ class List:
 
     def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope, of_items: Fate) -> None:
         if len(items) > 1 and not isinstance(self.items, Leaf):
-            # `nodes(ids:)` may be given the same id again and again.
+            # A client may pass the same id to `nodes(ids:)` many times.
             run.budget.add_shared(len(items) - len(set(map(id, items))), 0)
         state.state[2] = self.items.begin(run, field, items, above, of_items)
 
@@ -360,8 +358,8 @@ class List:
             return state.values
         lengths, broken, below = state.state
         members = cut(self.items.end(below), lengths)
-        for index, found in broken.items():
-            members[index] = Broken(members[index], found.error)
+        for index, each in broken.items():
+            members[index] = Broken(members[index], each.error)
         return state.merged(members)
 
 
@@ -369,12 +367,12 @@ def _is_no(answer: Any) -> bool:
     return isinstance(answer, Failure) or not answer
 
 
-def _is_broken(found: Any) -> bool:
-    return isinstance(found, Failure | Broken | Spoilt)
+def _is_broken(items: Any) -> bool:
+    return isinstance(items, Failure | Broken | Spoilt)
 
 
 def attempt(run: Run, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, or the failure it ended in."""
+    """Call the function. Returns its result, or a failure if it raises."""
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001 - the boundary of a field

@@ -1,4 +1,4 @@
-"""The steps of a plan: the ways in which fields get their values for a whole level."""
+"""The steps of a plan: how fields get their values for a whole level."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from gateway.execution.run.plan import Slot
 
 _One = tuple[Sequence[Any], list[Any], Scope]
-"""What `ToOne` leaves: the keys, those that were found, and the objects."""
+"""The state of `ToOne`: the keys, those that were found, and the objects."""
 
 
 class Mapped(Generic[State]):
-    """A value worked out from each object by itself."""
+    """A value computed from each object by itself."""
 
     def __init__(
         self, field: Field, function: Callable[[Any], Any], shape: Shape[State], *, safe: bool = False
@@ -49,7 +49,7 @@ class Mapped(Generic[State]):
 
 
 class Paged(Generic[State]):
-    """A value worked out from each object and the page it came from."""
+    """A value computed from each object and the page that it came from."""
 
     def __init__(self, field: Field, of_page: OfPage, shape: Shape[State]) -> None:
         self._field = field
@@ -66,7 +66,7 @@ class Paged(Generic[State]):
 
 
 class PerParent(Generic[State]):
-    """What another batch says of the parents of the pages."""
+    """A value of each page, from another batch that is asked for the pages' parents."""
 
     awaits = False
 
@@ -81,7 +81,7 @@ class PerParent(Generic[State]):
 
         batch = self.per_page.batch(scope.batch)
         if batch is None:
-            assert self.per_page.known is not None  # noqa: S101 - what asks nothing knows
+            assert self.per_page.known is not None  # noqa: S101 - without a batch, it knows the value
             answer([self.per_page.known(scope.batch, source) for source in scope.sources])
             return
         run.ask(
@@ -110,7 +110,7 @@ class Link(Generic[State]):
         reads: Reads,
         target: Target[State],
     ) -> None:
-        """`keys` gives the expression that reads the key off an object, once the columns of the level are known."""
+        """`keys` returns the expression that reads the key off an object, once the columns of the level are known."""
         self.field = field
         self._follows = follows
         self._keys = keys
@@ -121,12 +121,12 @@ class Link(Generic[State]):
 
     @property
     def proves_parent(self) -> bool:
-        """Whether a row that it finds cannot be there without the object it belongs to."""
+        """Whether a row found by the link cannot exist without the object that it belongs to."""
         return self._follows.key == "id" and not isinstance(self.target, ToOne) and self.reads_rows
 
     @property
     def reads_rows(self) -> bool:
-        """Whether the rows themselves are asked for, and not only how many there are."""
+        """Whether it reads the rows themselves, and not only their number."""
         return not isinstance(self.target, ToPages) or self.target.reads_rows
 
     def begin(self, run: Run, scope: Scope, slot: Slot[list[Failure] | State]) -> None:
@@ -142,10 +142,10 @@ class Link(Generic[State]):
             scope.states[slot] = self.target.open(run, batch, keys, {})
 
     def batch(self, run: Run) -> Batch | None:
-        """The batch that it would ask; None where its arguments make no sense."""
+        """The batch that the link would ask; None if its arguments are invalid."""
         try:
             return self._batch(run)
-        except Exception:  # noqa: BLE001 - it is reported where the field begins
+        except Exception:  # noqa: BLE001 - the error is reported when the field begins
             return None
 
     @functools.cached_property
@@ -154,7 +154,7 @@ class Link(Generic[State]):
         return compile_column(self._keys())
 
     def asks(self, run: Run, row: Any) -> tuple[Batch, Any]:
-        """The batch, and the key of one object. Raises what is wrong with the arguments."""
+        """The batch, and the key of one object. Raises if the arguments are invalid."""
         return self._batch(run), self.read_keys((row,))[0]
 
     def _batch(self, run: Run) -> Batch:
@@ -172,8 +172,8 @@ class Link(Generic[State]):
 class LookedUp:
     """A root field that finds one object by its key.
 
-    Where nothing is asked of the object but its id, its row is not read if it is known to be there anyway: by whoever
-    worked out the key, or because something that belongs to it was found.
+    If only the object's id is selected, its row is not read when the object is known to exist: because the lookup
+    guarantees it, or because a link found something that belongs to it.
     """
 
     awaits = False
@@ -210,7 +210,7 @@ class LookedUp:
         elif (witness := self._witness) is None or (batch := witness.batch(run)) is None:
             self._read(run, scope, slot, keys)
         else:
-            # What it finds is remembered by the run: the link below finds it there.
+            # The run remembers the result, so the link below does not ask again.
             run.ask(
                 batch,
                 keys,
@@ -221,25 +221,25 @@ class LookedUp:
 
     @functools.cached_property
     def needs_no_row(self) -> bool:
-        """Whether nothing is asked of the object but its id. To be asked once all columns are known."""
+        """Whether only the object's id is selected. To be read once all columns are known."""
         return self._reads.wanted == ("id",)
 
     @functools.cached_property
     def batch(self) -> ByKey:
-        """What reads its row."""
+        """The batch that reads the object's row."""
         entity = self.lookup.entity
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
     def _witness(self) -> Link[Any] | None:
-        """A link to what cannot be there without the object."""
+        """A link to rows that cannot exist without the object."""
         return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
         follow(run, scope, slot, self.field, self.batch, keys, self._target)
 
     def _presume(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
-        """Go on with what its row would hold."""
+        """Go on without reading the row: its only column is the key."""
         scope.states[slot] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
 
     def end(self, scope: Scope, slot: Slot[list[Failure] | _One]) -> list[Any]:
@@ -247,17 +247,17 @@ class LookedUp:
 
 
 class Target(Protocol[State]):
-    """What becomes of the rows that a link has found."""
+    """How the rows found by a link become members of the response."""
 
     def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> State:
-        """Go on with them. What is given back goes to `end`."""
+        """Open the level below with the rows. Returns the state that `end` takes."""
 
     def end(self, state: State) -> list[Any]:
         """The members, one for each key."""
 
 
 class ToOne:
-    """One object for each key, or none. Objects that several keys lead to are built once."""
+    """One object for each key, or none. An object that several keys lead to is built once."""
 
     def __init__(self, selection: Selection, *, required: bool) -> None:
         self.selection = selection
@@ -293,13 +293,13 @@ class ToMany:
 
 
 class ToPages:
-    """A connection for each key. Those that are empty are all alike, and built once, unless their parents are asked."""
+    """A connection for each key. All empty ones are built as one, unless a step asks about their parents."""
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self._per_parent = list(_per_parent(selection))
         self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
-        """Whether anything is asked of the rows, so that they must be had."""
+        """Whether anything is selected of the rows, so that they must be read."""
 
     def open(
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
@@ -323,7 +323,7 @@ class ToPages:
 
 
 def _per_parent(selection: Selection) -> Iterator[PerParent[Any]]:
-    """What is asked of the parents of pages, by a page or by what it holds besides rows."""
+    """The steps that ask about the parents of pages, in a page's selection or in objects that it holds besides rows."""
     for step in selection.steps:
         match step:
             case PerParent():
@@ -341,7 +341,7 @@ def follow(
     keys: list[Any],
     target: Target[State],
 ) -> None:
-    """Ask the batch, and go on to the target with what it finds."""
+    """Ask the batch, then open the target with what it finds."""
 
     def then(found: Mapping[Any, Any]) -> None:
         scope.states[slot] = target.open(run, batch, keys, found)
@@ -353,19 +353,19 @@ def follow(
 
 
 def ended(target: Target[State], state: list[Failure] | State) -> list[Any]:
-    """The members that came of it, or the failures."""
+    """The members that the target built, or the failures."""
     return state if isinstance(state, list) else target.end(state)
 
 
 class Resolved(Generic[State]):
-    """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
+    """A value from a resolver, which is called for one object after the other. Awaitables are awaited together."""
 
     awaits = True
 
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
         self.field = field
         self.caller = caller
-        """Makes the function of one object for this run. Raises what is wrong with the arguments."""
+        """Returns the function from an object to its value in this run. Raises if the arguments are invalid."""
         self.shape = shape
 
     def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:

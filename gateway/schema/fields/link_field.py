@@ -1,4 +1,4 @@
-"""Links as fields: what a declared link becomes when all types are known."""
+"""Links as fields: turn a declared link into a field, once all types are known."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ARGUMENTS: dict[str, tuple[Any, str]] = {
 
 
 def link_field(link: Link, types: Mapping[str, type], description: str | None) -> Any:
-    """The field that follows a link. Raises `KeyError` when its target is no known type."""
+    """Make the field that follows a link. Raises `KeyError` if the target is not a known type."""
     target = types[link.target]
     follows = LinkTarget(link, entity_of(target))
     returns: Any = target
@@ -46,7 +46,7 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinkTarget:
-    """A link and the entity it leads to."""
+    """A link and its target entity."""
 
     link: Link
     entity: Entity
@@ -63,18 +63,18 @@ class LinkTarget:
 
     @property
     def first_column(self) -> int:
-        """Behind the parent's key, where rows of several parents come together."""
+        """The position of the first wanted column: after the parent's key, if rows of several parents come together."""
         return 0 if self.link.shape in ("one", "maybe") else 1
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The fields between the link and its rows."""
+        """The fields between the link and its rows; empty if it returns the rows themselves."""
         return ("nodes", "edges.node") if self.link.shape == "page" else ()
 
     def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, positioned: bool = True) -> Batch:
-        """The batch for these arguments and columns; if `positioned`, also for those of a row's position in the list.
+        """The batch for these arguments and columns; if `positioned`, also for those of a row's keyset position.
 
-        Raises `BadRequest` for arguments that make no sense.
+        Raises `BadRequest` if the arguments are invalid.
         """
         link, entity = self.link, self.entity
         if link.shape in ("one", "maybe"):
@@ -95,8 +95,8 @@ def _follow(follows: LinkTarget) -> Callable[..., Any]:
             return None
         wanted = info.context.columns(info, follows.entity, *follows.below)
         batch = follows.batch(arguments, wanted)
-        found = await info.context.load(batch, key)
-        return Connection(batch, key, found) if isinstance(batch, Page) else found
+        result = await info.context.load(batch, key)
+        return Connection(batch, key, result) if isinstance(batch, Page) else result
 
     return resolve
 
