@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -30,7 +30,8 @@ class OtherServer:
     """Another server, as the tests see the embedded one."""
 
     superuser: str
-    address: str
+    host: str
+    port: int
     database: str
 
     @property
@@ -42,14 +43,17 @@ class OtherServer:
         return self.url(LOGIN)
 
     def url(self, role: str, database: str = "") -> str:
-        return f"postgresql://{role}@{self.address}/{database or self.database}"
+        """Written as for the embedded one."""
+        return f"postgresql://{role}@/{database or self.database}?host={quote(self.host)}&port={self.port}"
 
 
 @asynccontextmanager
 async def other_server(url: str) -> AsyncIterator[OtherServer]:
     """The server at a URL, with a database that is dropped at the end."""
     parts = urlsplit(url)
-    server = OtherServer(parts.username or "postgres", parts.netloc.rpartition("@")[2], f"test_{uuid4().hex}")
+    query = dict(parse_qsl(parts.query))
+    host, port = query.get("host", parts.hostname or "127.0.0.1"), int(query.get("port", parts.port or 5432))
+    server = OtherServer(parts.username or "postgres", host, port, f"test_{uuid4().hex}")
     await _execute(server, f"CREATE DATABASE {server.database} TEMPLATE template0")
     yield server
     await _execute(server, f"DROP DATABASE {server.database} WITH (FORCE)")

@@ -169,13 +169,17 @@ def test_crash_is_a_line_of_json_like_everything_else() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "json"},
+        env={**_without_settings(), "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "json"},
     )
     lines = [json.loads(line) for line in result.stderr.splitlines()]
     told = [next((name for name in SAID if name in json.dumps(line)), line) for line in lines]
     assert told == list(SAID)
     assert "hunter2" not in result.stderr
     assert result.returncode == 1
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
 
 
 SAID = ("a warning", "finalizer", "ZeroDivisionError", "RuntimeError")

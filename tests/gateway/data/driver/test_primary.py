@@ -43,8 +43,8 @@ async def silent() -> AsyncIterator[Silence]:
 
 def behind(first: int, database: Database) -> Primary:
     """The database, named after a host on this port."""
-    (socket,) = parse_qs(urlsplit(database.runtime_url).query)["host"]
-    return Primary(f"postgresql://parley_app@/{database.name}?host=127.0.0.1,{socket}&port={first},5432")
+    (host,), (port,) = parse_qs(urlsplit(database.runtime_url).query).values()
+    return Primary(f"postgresql://parley_app@/{database.name}?host=127.0.0.1,{host}&port={first},{port}")
 
 
 async def test_host_that_is_down_is_passed_over(database: Database) -> None:
