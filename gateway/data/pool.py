@@ -22,7 +22,7 @@ from asyncpg.connection import LoggedQuery
 
 from gateway.data.driver.connecting import SILENCE_SECONDS, connected
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, told_clearly
+from gateway.data.driver.failure import ERRORS, translated_errors
 from gateway.data.driver.primary import Primary
 from gateway.errors import Overloaded, ParleyError, Unavailable
 from gateway.fairness.caller_counts import CallerCount, CallerCounts
@@ -213,7 +213,7 @@ class Pool:
     async def check(self) -> None:
         """Raise `Unavailable` or `Overloaded` unless the database answers."""
         async with self.connection() as connection:
-            with told_clearly(connection):
+            with translated_errors(connection):
                 if await connection.fetchval("SHOW transaction_read_only", timeout=self._wait_seconds) == "on":
                     connection.terminate()
                     raise Unavailable("The database accepts no writes.")
@@ -297,7 +297,7 @@ class Pool:
     async def _opened(self, owner: CallerCount, deadline: float) -> StampedConnection:
         """A new connection, in room that was left for it."""
         try:
-            with told_clearly():
+            with translated_errors():
                 async with asyncio.timeout_at(deadline):
                     connection = await self._connect()
         except BaseException:

@@ -21,7 +21,7 @@ import asyncpg
 
 from gateway.data.connection_lock import ConnectionLock
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.driver.failure import ERRORS, failed, is_lost, translated_errors
 from gateway.data.driver.meter import Allowance
 from gateway.data.driver.stamp import NOBODY, Stamp
 from gateway.data.pipeline import Pipelines, RowStatement
@@ -149,7 +149,7 @@ class Tenant:
             raise error
         if not isinstance(failure, Unavailable) or connection is None or self._in_snapshot or not is_lost(connection):
             raise failure from error
-        with told_clearly(await self.take_connection()):
+        with translated_errors(await self.take_connection()):
             return await self._fetch(text, arguments, record)
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:
@@ -163,7 +163,7 @@ class Tenant:
             connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
             try:
-                with told_clearly(connection):
+                with translated_errors(connection):
                     await transaction.start()
                 yield Statements(stamp, within=connection)
             except BaseException:
@@ -172,7 +172,7 @@ class Tenant:
                     await connection.clean_up()
                 raise
             try:
-                with told_clearly(connection, commits=True):
+                with translated_errors(connection, commits=True):
                     await transaction.commit()
             finally:
                 self.committed(stamp.user_id)
@@ -181,7 +181,7 @@ class Tenant:
         """Rows of a function that finds a login before the caller is known."""
         async with self._locked():
             connection = await self.take_connection()
-            with told_clearly(connection):
+            with translated_errors(connection):
                 return await connection.fetch(text, *arguments)
 
     async def close(self) -> None:
@@ -232,7 +232,7 @@ class Tenant:
     async def _stamped(self) -> StampedConnection:
         stamp = self.stamp
         connection = await self.take_connection()
-        with told_clearly(connection):
+        with translated_errors(connection):
             if not connection.at_rest():
                 await connection.clean_up()
             await connection.stamp_with(stamp)

@@ -10,7 +10,7 @@ import asyncpg
 
 from gateway.data import statements
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, failed, told_clearly
+from gateway.data.driver.failure import ERRORS, failed, translated_errors
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import entity_of
 from gateway.data.pipeline import Pipelines, RowStatement
@@ -60,7 +60,7 @@ class Statements:
         """All rows that a hand-written query gives."""
         arguments = query.arguments(self.user_id, values)
         connection = self._connection or await self._connected()
-        with told_clearly(connection, commits=self._stamp is not None):
+        with translated_errors(connection, commits=self._stamp is not None):
             return await connection.fetch(query.text, *arguments, stamp=self._stamp)
 
     async def row(self, query: Query, **values: Any) -> asyncpg.Record | None:

@@ -31,8 +31,11 @@ REFUSED_BY_CODE: Mapping[str | None, tuple[int, Mapping[str, str]]] = {
     # Like Apollo Server: a client that treats other statuses as failures would not send the text.
     NOT_FOUND: (200, NO_HEADERS),
 }
-"""Statuses that do not depend on the media type: failures that a client or a proxy should recognise without reading
-the body, and `NOT_FOUND`, which is not a failure to them."""
+"""Statuses that do not depend on the media type.
+
+They are for failures that a client or a proxy should recognise without reading the body, and for `NOT_FOUND`, which is
+not a failure to them.
+"""
 
 
 class HttpError(Exception):
@@ -63,8 +66,7 @@ class Reply(NamedTuple):
     body: bytes
     headers: Mapping[str, str] = NO_HEADERS
     held: Held | None = None
-    """A large answer's claim on its caller's share, released when the reply has been sent and is no longer
-    referenced."""
+    """A large answer's claim on its caller's share, held until the reply is sent and no longer referenced."""
 
     @property
     def content_type(self) -> str:

@@ -49,7 +49,7 @@ _NO_TIME_OR_ROOM = (
 )
 
 
-class told_clearly:  # noqa: N801 - it is used as a function is
+class translated_errors:  # noqa: N801 - it is used as a function is
     """Raise `Unavailable` or `Overloaded` where the database fails in this block. What it refuses passes as it is.
 
     `commits` says that what is sent takes effect by itself, so that a lost connection leaves its outcome unknown.
@@ -71,7 +71,7 @@ class told_clearly:  # noqa: N801 - it is used as a function is
 
 
 def failed(error: Exception, connection: asyncpg.Connection | None, *, commits: bool = False) -> ParleyError | None:
-    """What to raise from an error of the database, None if it is no failure: `told_clearly` where one is caught."""
+    """What `translated_errors` raises for a database error, or None if it is not a failure."""
     failure = _failure(error, connection, commits)
     if failure is not None:
         _log.warning("database.failed", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))

@@ -14,7 +14,6 @@ class Pace:
         self._used_until = float("-inf")
 
     def wait_seconds(self, now: float) -> float:
-        """Count a message that arrived `now`. Returns how long to wait before reading the next; negative for no
-        wait."""
+        """Count a message that arrived `now`. Returns how long to wait before the next; negative for no wait."""
         self._used_until = max(self._used_until, now) + self._each_seconds
         return self._used_until - self._ahead_seconds - now

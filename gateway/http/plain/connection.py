@@ -330,8 +330,7 @@ class Connection(web.RequestHandler):
         )
 
     def _check_progress(self, left_before: int | None) -> None:
-        """Abort if the client has read nothing since the last check. Sockets and streams report a slow client
-        earlier."""
+        """Abort if the client has read nothing since the last check. Sockets and streams act earlier."""
         if self.transport is None:
             return
         left = self.transport.get_write_buffer_size()

@@ -53,6 +53,5 @@ def as_address(text: str | None) -> str | None:
 
 
 def _as_text(header: str) -> str:
-    """A header value with bytes that are not UTF-8 replaced. aiohttp reads them as lone surrogates, which cannot be
-    stored."""
+    """A header value without the lone surrogates by which aiohttp represents non-UTF-8 bytes; none can be stored."""
     return header.encode(errors="surrogateescape").decode(errors="replace")
