@@ -4,7 +4,7 @@ What stands here is the vocabulary of `resolvers/`; the rest of the gateway is i
 """
 
 from gateway.auth import refresh
-from gateway.auth.account import Attempt
+from gateway.auth.authenticator import Attempt
 from gateway.auth.network import network_of
 from gateway.auth.password import Caller, check_password
 from gateway.context import Context, Info

@@ -15,7 +15,7 @@ from aiohttp import web
 from graphql import GraphQLSchema
 
 from gateway import demo
-from gateway.auth.account import Accounts
+from gateway.auth.authenticator import Authenticator
 from gateway.auth.keyring import load_or_create
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
@@ -104,9 +104,9 @@ async def running(
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         sockets = SocketRegistry()
-        accounts = _accounts(settings, sockets)
-        stack.callback(accounts.passwords.close)
-        await stack.enter_async_context(_supervised(lambda: accounts.revocations.keep_reading(feed_pool)))
+        authenticator = _authenticator(settings, sockets)
+        stack.callback(authenticator.passwords.close)
+        await stack.enter_async_context(_supervised(lambda: authenticator.revocations.keep_reading(feed_pool)))
         broker = broker_for(settings, database.runtime_url)
         signals = Signals(broker)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
@@ -114,8 +114,8 @@ async def running(
         await stack.enter_async_context(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
-        presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
-        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), accounts)
+        presence = await stack.enter_async_context(Presence(signals, authenticator.keys.refresh_key))
+        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), authenticator)
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
@@ -207,11 +207,11 @@ def url_of(host: str, port: int, *_: object) -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
+def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator:
     keys = load_or_create(settings.signing_keys)
     tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
     token_life = datetime.timedelta(seconds=settings.access_token_seconds)
-    return Accounts(
+    return Authenticator(
         keys,
         tokens,
         PasswordHasher(),

@@ -14,7 +14,7 @@ from typing import IO
 import asyncpg
 import orjson
 
-from gateway.auth.keyring import placed
+from gateway.auth.keyring import installed
 from gateway.backup.archive import Archive, BackupError, Manifest, opened
 from gateway.backup.program import Program
 from gateway.backup.tally import Tally
@@ -55,7 +55,7 @@ async def restore(settings: Settings, path: Path) -> None:
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)
-                with placed(settings.signing_keys, archive.keys):
+                with installed(settings.signing_keys, archive.keys):
                     await _make_room(connection)
                     await _make_roles(connection, database, manifest)
                     await _load(database, archive, connection.get_server_version().major)

@@ -146,7 +146,7 @@ def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:
 
 def _report(error: Exception, operation_name: str | None, path: list[str | int] | None) -> str:
     causes = list(_causes(error))
-    reference, untold = _faults.come(repr(causes))
+    reference, untold = _faults.record(repr(causes))
     if untold is not None:
         more = {"repeated": untold} if untold else {}
         name = operation_name and operation_name[:LONGEST_NAME]

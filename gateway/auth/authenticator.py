@@ -1,4 +1,4 @@
-"""What signing in needs besides the database: the hasher, the tokens, and the brake on guessing."""
+"""Authentication without the database: the password hasher, the tokens, and throttling of guesses."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from gateway.errors import Overloaded
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at a password."""
+    """One attempt at a password."""
 
     outcome: str = "abandoned"
 
     def failed(self) -> None:
-        """The password was wrong."""
+        """Record that the password was wrong."""
         self.outcome = "failed"
 
     def succeeded(self) -> None:
-        """The password was right."""
+        """Record that the password was right."""
         self.outcome = "succeeded"
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
-    """The parts of sign-in that one process shares."""
+class Authenticator:
+    """The shared parts of authentication in one process."""
 
     keys: KeyRing
     tokens: TokenAuthority
@@ -46,36 +46,36 @@ class Accounts:
     by_account: Throttle = field(default_factory=lambda: Throttle(ACCOUNT))
     by_address: Throttle = field(default_factory=lambda: Throttle(ADDRESS))
     sign_ups: Throttle = field(default_factory=lambda: Throttle(SIGN_UPS))
-    """By address."""
+    """By network."""
 
     def issue(self, user_id: UUID, session_id: UUID) -> IssuedToken:
-        """An access token of a session."""
+        """Issue an access token of a session."""
         return self.tokens.issue(user_id, session_id)
 
     def verify(self, token: str) -> Identity:
-        """The caller that a token proves. Raises `Unauthenticated` also when its session has been ended."""
+        """The identity that a token proves. Raises `Unauthenticated`, also if its session has been ended."""
         identity = self.tokens.verify(token)
         self.revocations.check(identity.session_id)
         return identity
 
     @contextmanager
     def attempt(self, account: str, address: str | None) -> Iterator[Attempt]:
-        """Let one try pass, slowed down after many failures for the account or from the address.
+        """Admit one attempt at a password, throttled after many failures for the account or from the address.
 
-        Raises `Overloaded` with the seconds to wait. A try that ends without an outcome does not count.
+        Raises `Overloaded` with the seconds to wait. An attempt without an outcome does not count.
         """
-        tried = Attempt()
+        attempt = Attempt()
         with (
-            self._counted(self.by_address, network_of(address), tried),
-            self._counted(self.by_account, account[:254], tried),
+            self._counted(self.by_address, network_of(address), attempt),
+            self._counted(self.by_account, account[:254], attempt),
         ):
-            yield tried
+            yield attempt
 
     @contextmanager
     def sign_up(self, address: str | None) -> Iterator[None]:
-        """Let one sign-up pass, slowed down after many from the address.
+        """Admit one sign-up, throttled after many from the address.
 
-        Raises `Overloaded` with the seconds to wait. One that meets another `Overloaded` does not count.
+        Raises `Overloaded` with the seconds to wait. A sign-up that fails with `Overloaded` itself does not count.
         """
         network = network_of(address)
         self.sign_ups.check(network)
@@ -86,9 +86,9 @@ class Accounts:
             raise
 
     @contextmanager
-    def _counted(self, throttle: Throttle, key: str, tried: Attempt) -> Iterator[None]:
+    def _counted(self, throttle: Throttle, key: str, attempt: Attempt) -> Iterator[None]:
         throttle.check(key)
         try:
             yield
         finally:
-            getattr(throttle, tried.outcome)(key)
+            getattr(throttle, attempt.outcome)(key)
