@@ -176,10 +176,10 @@ class Pool:
         """As `release`, if there is nothing to clean up; False otherwise."""
         if connection.owner is None:
             raise RuntimeError("The connection is given back twice.")
-        at_rest = connection.at_rest()
-        if at_rest:
+        is_clean = connection.is_clean()
+        if is_clean:
             self._put_back(connection)
-        return at_rest
+        return is_clean
 
     async def release(self, connection: StampedConnection) -> None:
         """Give a connection back. An open transaction is rolled back; a connection that fails at that is dropped."""
@@ -258,7 +258,7 @@ class Pool:
         except ERRORS as error:
             _log.warning("database.connection_dropped", error=type(error).__name__)
         finally:
-            if connection.at_rest():
+            if connection.is_clean():
                 self._put_back(connection)
             else:
                 self._drop(connection)

@@ -233,7 +233,7 @@ class Tenant:
         stamp = self.stamp
         connection = await self.take_connection()
         with translated_errors(connection):
-            if not connection.at_rest():
+            if not connection.is_clean():
                 await connection.clean_up()
             await connection.stamp_with(stamp)
             if self._snapshot and not self._in_snapshot:

@@ -180,7 +180,7 @@ class SampleConnection:
 
     async def stamp_with(self, _stamp: Any) -> None: ...
 
-    def at_rest(self) -> bool:
+    def is_clean(self) -> bool:
         return True
 
     def is_closed(self) -> bool:
