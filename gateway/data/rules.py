@@ -41,7 +41,7 @@ Ask = Callable[..., Awaitable[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ProposedRow:
     """Values that were to be written into a table, by column, as the driver takes them."""
 
     table: str
@@ -102,7 +102,7 @@ class Rules:
             case _:
                 return None
 
-    async def broken(self, attempt: Attempt, ask: Ask) -> list[ParleyError]:
+    async def broken(self, attempt: ProposedRow, ask: Ask) -> list[ParleyError]:
         """Each rule that the values of an attempt break, of those that can be told by these values alone."""
         table, values = attempt.table, attempt.values
         null = {column for column in self._needed.get(table, ()) if values.get(column, "") is None}

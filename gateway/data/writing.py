@@ -16,7 +16,7 @@ from gateway.data.entity import entity_of
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
 from gateway.data.rows import Row
-from gateway.data.rules import Attempt
+from gateway.data.rules import ProposedRow
 
 T = TypeVar("T")
 
@@ -164,4 +164,4 @@ class Statements:
 
 def _remember(error: asyncpg.PostgresError, table: str, values: Mapping[str, Any]) -> None:
     """Have an error know what was to be written."""
-    error.attempt = Attempt(table, values)  # type: ignore[attr-defined]
+    error.attempt = ProposedRow(table, values)  # type: ignore[attr-defined]

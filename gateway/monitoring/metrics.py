@@ -44,7 +44,7 @@ _BUILD = {"version": version("parley"), "python": platform.python_version()}
 
 
 @dataclass(slots=True)
-class Meter:
+class OperationCounts:
     """The numbers of one process. They begin at zero with it."""
 
     running: int = 0
@@ -66,7 +66,7 @@ class MeasuredEngine(Engine):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.meter = Meter()
+        self.meter = OperationCounts()
 
     def prepare(self, request: OperationRequest) -> Operation:
         self.meter.prepared += 1
@@ -191,7 +191,7 @@ def by_name(running: Counter[str]) -> dict[str, int]:
     return {**found, REST: rest} if rest else found
 
 
-def _of_meter(engine: Engine, meter: Meter, live: Counts) -> Iterator[Sample]:
+def _of_meter(engine: Engine, meter: OperationCounts, live: Counts) -> Iterator[Sample]:
     misses = engine.documents.misses
     yield "parley_operations_running", "", {}, meter.running
     yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses
