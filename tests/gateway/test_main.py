@@ -116,7 +116,7 @@ def test_version_is_told() -> None:
         (("explain", "."), ". cannot be read: Is a directory."),
         (("explain", "latin.graphql"), "latin.graphql is not UTF-8."),
         (("restore", "nowhere.backup"), "nowhere.backup cannot be read: No such file or directory."),
-        (("restore", "latin.graphql"), "latin.graphql is not a backup of Parley, or it is damaged"),
+        (("restore", "latin.graphql"), "latin.graphql is not a Parley backup, or it is damaged"),
         (("backup", "nowhere/file"), "There is no database in "),
         (("schema", "--write"), "schema.graphql cannot be written: Is a directory."),
         (("schema", "--check"), "schema.graphql cannot be read: Is a directory."),

@@ -37,10 +37,10 @@ def installation(user: OsUser | None = None) -> Path:
     If Parley runs as root, PostgreSQL's user may have no access to where Parley is installed, for example below root's
     home. In that case this is a copy.
     """
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
         raise EmbeddedDatabaseError("There is no embedded PostgreSQL for this platform. Set PARLEY_DATABASE_URL.")
-    directory = Path(found.origin).parent / f"pginstall{MAJOR}"
+    directory = Path(spec.origin).parent / f"pginstall{MAJOR}"
     if user is None or not user.borrowed or _can_run(user, directory):
         return directory
     return _copied(directory)
