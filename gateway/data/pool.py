@@ -43,7 +43,7 @@ OnStatement = Callable[[str], None]
 """Called with the text of each statement sent."""
 
 OnQuery = Callable[[LoggedQuery], None]
-"""Called for each finished statement, with its duration and error."""
+"""Called for each finished statement, with its duration and error, in the context of its sender."""
 
 
 class PoolCounts(NamedTuple):
@@ -97,11 +97,7 @@ class Pool:
         on_query: OnQuery | None = None,
         server_settings: Mapping[str, str] | None = None,
     ) -> Pool:
-        """Open a pool, whose connections have these additional `server_settings`.
-
-        `on_statement` is called with the text of each statement sent, and `on_query` with the record of each finished
-        statement, in the context of its sender.
-        """
+        """Open a pool whose connections have these additional `server_settings`."""
         primary = Primary(url)
 
         async def connect() -> StampedConnection:

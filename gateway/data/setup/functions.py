@@ -75,7 +75,7 @@ def refuse_newer(versions: Iterable[str], version: str = VERSION) -> None:
     """Raise `MigrationError` if the functions of a database are those of a newer Parley."""
     if newer := _newer(versions, version):
         raise MigrationError(
-            f"The database has the functions of Parley {max(newer, key=_number)}, but this is version {version}."
+            f"The database functions are from Parley {max(newer, key=_number)}, but this is version {version}."
         )
 
 

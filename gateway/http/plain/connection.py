@@ -325,11 +325,9 @@ class Connection(web.RequestHandler):
         self._cancel_check()
 
     def _schedule_check(self, left: int | None) -> None:
-        self._next_check = self.loop.call_later(
-            self._serving.endpoint.options.send_timeout_seconds, self._check_progress, left
-        )
+        self._next_check = self.loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._check, left)
 
-    def _check_progress(self, left_before: int | None) -> None:
+    def _check(self, left_before: int | None) -> None:
         """Abort if the client has read nothing since the last check. Sockets and streams act earlier."""
         if self.transport is None:
             return
