@@ -175,7 +175,7 @@ async def test_role_that_serves_learns_what_is_pending(empty_database: Database,
         assert [migration.name for migration in await pending(connection, directory)] == ["0003_last"]
 
 
-@pytest.mark.parametrize(("name", "complaint"), [("0004_gap.sql", "without gaps"), ("3_short.sql", "must be named like")])
+@pytest.mark.parametrize(("name", "complaint"), [("0004_gap.sql", "without gaps"), ("3_short.sql", "be named like")])
 async def test_misnamed_migrations_are_refused_before_anything_runs(
     empty_database: Database, directory: Path, name: str, complaint: str
 ) -> None:
