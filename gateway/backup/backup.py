@@ -43,7 +43,7 @@ WITH RECURSIVE memberships AS (
     SELECT m.roleid, m.member
     FROM pg_auth_members AS m
     JOIN pg_roles AS member ON member.oid = m.member
-    -- Since 16, whoever has made a role is a member of it, without its rights.
+    -- Since 16, the creator of a role is a member of it, without its privileges.
     WHERE coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
       AND NOT (member.rolsuper OR member.rolcreaterole OR member.rolbypassrls)
 ), serving AS (
@@ -53,7 +53,7 @@ WITH RECURSIVE memberships AS (
 ), wanted AS (
     SELECT oid FROM serving
     UNION
-    -- Whoever is named where rights are granted, or in a policy.
+    -- Roles in grants and policies.
     SELECT refobjid FROM pg_shdepend
     WHERE refclassid = 'pg_authid'::regclass
       AND deptype IN ('a', 'r')
