@@ -55,7 +55,7 @@ bench: install $(STOCK) $(PEERS) ## compare Parley with other servers (15 minute
 	@$(if $(ARGS),,$(MAKE) --no-print-directory live)
 
 .PHONY: live
-live: install $(STOCK) $(PEERS) ## run only its part about subscriptions, and write tests/bench/LIVE.md
+live: install $(STOCK) $(PEERS) ## run only the part about subscriptions, and write tests/bench/LIVE.md
 	@$(BIN)/python -m tests.bench.live $(ARGS)
 
 .PHONY: schema
@@ -110,7 +110,7 @@ $(BIN)/python:
 	echo "Creating $(VENV) with $$("$$found" --version), $$(command -v "$$found")"; \
 	$(ALIVE); "$$found" -m venv $(VENV)
 
-# Of pip's output, show only large downloads and errors.
+# Shows only large downloads and errors of pip's output.
 $(PACKAGES): requirements.lock | $(BIN)/python
 	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) packages (only after requirements.lock changes)"
 	@$(ALIVE); { $(PIP) install --require-hashes --requirement requirements.lock --progress-bar off \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -19,6 +19,7 @@ from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.data import statements
 from gateway.data.batches import Batch, ByKey
+from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
@@ -33,6 +34,7 @@ from gateway.feed.changes import FeedCursor
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
+from gateway.feed.topic import Topic
 from gateway.live.feed import Feed
 from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
@@ -71,9 +73,9 @@ class Context:
         self.client = client
         self.accounts = shared.accounts
         self.rules = shared.rules
-        self.signals = shared.signals
         self.presence = shared.presence
         self._hub = shared.hub
+        self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
             shared.pool, stamp, pipelines=shared.pipelines, snapshot=snapshot, committed=shared.hub.committed
@@ -93,6 +95,10 @@ class Context:
         if self.identity is None:
             raise Unauthenticated("An access token is required: sign in first.")
         return self.identity.session_id
+
+    def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
+        """Go on as this user to the end of the operation, unless the block fails: until it ends, nothing is proven."""
+        return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
 
     def require_person(self, what: str) -> None:
         """Raise `Forbidden` when the caller is an agent that acts for the user."""
@@ -139,6 +145,10 @@ class Context:
         _, *arguments = query.arguments(self.user_id, values)
         return await self.tenant.fetch(query.text, *arguments)
 
+    async def anonymous(self, query: Query, **values: Any) -> list[Any]:
+        """All rows of a hand-written query that needs no caller: of a function that is open to anyone."""
+        return await self.tenant.anonymous(query.text, *query.arguments(None, values))
+
     def asks_for(self, info: Info, name: str) -> bool:
         """Whether the operation reads this field below the present one."""
         raw = core_info(info)
@@ -175,6 +185,10 @@ class Context:
         user_id = self.user_id
         await self.release()
         return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, cursor))
+
+    def topic(self, kind: str, id: UUID) -> Topic:
+        """The signals about one of the caller's objects. `kind` tells apart what they are for."""
+        return Topic(self._signals, kind, self.user_id, id, self.accounts.keys.refresh_key)
 
     def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""

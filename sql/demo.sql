@@ -1,5 +1,5 @@
--- Demo data: what GraphiQL's examples show. Runs as the runtime role in one transaction, with app.user_id and
--- app.password_hash set by `parley demo`. The ids are fixed, so that the examples can name them.
+-- Demo data for GraphiQL's examples. `parley demo` sets app.user_id and app.password_hash, and runs this file as the runtime
+-- role in one transaction. The ids are fixed, so that the examples can name them.
 
 INSERT INTO users (user_id, id, email, full_name)
 VALUES (tenant(), tenant(), 'demo@parley.example', 'Ada Demo');

@@ -1,7 +1,7 @@
--- The end of a restore, in its transaction, as parley_owner: each table has the rows that were backed up, or nothing is
--- restored; every cursor that was given out before is answered with RESYNC.
+-- The end of a restore, in the same transaction, as parley_owner. It fails, so that nothing is restored, unless each table
+-- has as many rows as were backed up. It invalidates every cursor issued before: the gateway answers it with RESYNC.
 --
--- `parley.rows` is set to the number of rows by table, as JSON.
+-- `parley.rows` holds the number of rows per table, as JSON.
 DO $$
 DECLARE
     expected record;
@@ -9,7 +9,7 @@ DECLARE
     found bigint;
 BEGIN
     FOR expected IN SELECT key AS name, value::bigint AS rows FROM jsonb_each_text(current_setting('parley.rows')::jsonb) LOOP
-        -- Forced row-level security would hide the rows from the owner as well. Nobody else sees the table yet.
+        -- Forced row-level security would also hide the rows from the owner. Nobody else can see the table yet.
         SELECT relforcerowsecurity INTO STRICT is_forced
         FROM pg_catalog.pg_class
         WHERE oid = format('parley.%I', expected.name)::regclass;
@@ -26,6 +26,6 @@ BEGIN
 END
 $$;
 
--- A dump switches it off, so that hidden rows are an error. The policies of feeds show the owner all of them.
+-- A dump turns it off, so that hidden rows are an error. The policies of feeds show the owner every row.
 SET LOCAL row_security = on;
 UPDATE parley.feeds SET epoch = epoch + 1;

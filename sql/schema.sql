@@ -38,13 +38,13 @@ BEGIN
         concat_ws(', ', 'user_id', quote_ident(sharing), 'id'));
     EXECUTE format(
         'COMMENT ON CONSTRAINT %I ON %I IS %L', constraint_name, table_name,
-        format(reason, replace(rtrim(parent, 's'), '_', ' ')));
+        format(reason, singular(parent)));
     IF order_by IS NOT NULL THEN
         EXECUTE format(
             'CREATE INDEX %I ON %I (user_id, %I, %s) %s', table_name || '_by_' || regexp_replace(key, '_id$', ''),
             table_name, key, order_by, CASE WHEN has_deleted_at THEN 'WHERE deleted_at IS NULL' END);
     END IF;
-    -- As it was called for this table before, if it was.
+    -- With the arguments of the last call for this table, if there was one.
     EXECUTE coalesce(
         substring(
             obj_description(to_regprocedure(quote_ident(table_name || '_links') || '()'), 'pg_proc') FROM 'Made by (.*)'),
@@ -80,8 +80,8 @@ BEGIN
         ['updated_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
         ['deleted_at', 'timestamptz'],
         ['version', 'bigint NOT NULL'],
-        -- Tells a create that a client sends again from another one with the same id. The row cannot: what the request
-        -- left out is unknown, and the row may have changed since.
+        -- Distinguishes a repeated create from a different one with the same id. The row itself cannot: it does not show
+        -- what the request omitted, and it may have changed since.
         ['request_hash', 'bigint']
     ] LOOP
         CONTINUE WHEN usual[1] = ANY (without) OR EXISTS (
@@ -93,10 +93,10 @@ BEGIN
         END IF;
     END LOOP;
     IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary) THEN
-        -- Of several unique indexes that a row violates, the server names the oldest. A create that is sent again is known by
-        -- the violation of the primary key.
+        -- A repeated create is recognised by its violation of the primary key. If a row violates several unique indexes, the
+        -- server reports the oldest, so that must be the primary key.
         IF EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisunique) THEN
-            RAISE EXCEPTION '% has UNIQUE: write PRIMARY KEY (user_id, id) in its CREATE TABLE too', table_name;
+            RAISE EXCEPTION '% has a UNIQUE constraint: also declare PRIMARY KEY (user_id, id) in its CREATE TABLE', table_name;
         END IF;
         EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
     END IF;
@@ -191,14 +191,14 @@ CREATE FUNCTION parley.context_optimization_messages_links() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimization_messages',
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
                 IF true AND (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'context_optimization_messages_message_id_exists', TABLE = 'context_optimization_messages',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
             END IF;
@@ -228,14 +228,14 @@ CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'context_optimizations',
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                 IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'context_optimizations_conversation_id_exists', TABLE = 'context_optimizations',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
             END IF;
@@ -302,7 +302,7 @@ CREATE FUNCTION parley.conversations_leave() RETURNS trigger
     AS $$
 BEGIN
     IF EXISTS (SELECT FROM messages AS m WHERE m.user_id = OLD.user_id AND m.conversation_id = OLD.id)
-        -- Another may have taken its place in the same statement.
+        -- The same statement may have given the key to another row.
         AND NOT EXISTS (SELECT FROM conversations AS c WHERE c.user_id = OLD.user_id AND c.id = OLD.id) THEN
         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
             MESSAGE = 'the conversation still has messages';
@@ -351,7 +351,7 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
                     RETURN NEW;
                 END IF;
             END IF;
-            RAISE check_violation USING TABLE = 'conversations', MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            RAISE check_violation USING TABLE = 'conversations', MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
             WHEN NOT ((jsonb_typeof(new.auto_approval_settings) = 'object'::text) AND (pg_column_size(new.auto_approval_settings) <= 65536)) THEN 'conversations_auto_approval_settings_size'
             WHEN NOT (char_length(new.client_session) <= 255) THEN 'conversations_client_session_length'
             WHEN NOT (new.context_window > 0) THEN 'conversations_context_window_range'
@@ -397,7 +397,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- Nobody's device and nobody's agent: the system does this.
+    -- The system does this, not a session or an agent.
     PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
     FROM jsonb_object_keys(caller) AS name;
     FOR lease IN
@@ -406,7 +406,7 @@ BEGIN
         ORDER BY l.work_id, l.kind
         LIMIT 100
     LOOP
-        -- An append may be under way. What it renews is not ended.
+        -- Waits for an append in progress. If it renews the lease, the message goes on.
         PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
         PERFORM FROM message_growths AS g
         WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
@@ -429,8 +429,8 @@ BEGIN
             END IF;
             RETURN NEXT;
         EXCEPTION WHEN integrity_constraint_violation THEN
-            -- A rule is younger than the row. It must not hold up what others have abandoned.
-            RAISE WARNING 'abandoned work cannot be ended: % %: %', lease.kind, lease.work_id, SQLERRM;
+            -- The row breaks a rule that was added later. It must not block other abandoned work.
+            RAISE WARNING 'cannot end abandoned work: % %: %', lease.kind, lease.work_id, SQLERRM;
             UPDATE leases AS l SET until = at + l.length
             WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
         END;
@@ -963,7 +963,7 @@ DECLARE
     new_keys text[] := '{}';
     old_keys text[] := '{}';
 BEGIN
-    -- What only triggers write, they write as it should be.
+    -- Rows that only triggers write need no check.
     IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
         RETURN;
     END IF;
@@ -974,20 +974,20 @@ BEGIN
             of_new := of_new || format(
                 $test$
                     WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
-                link.given, link.parent_table, link.is_there, link.constraint_name);
+                link.is_set, link.parent_table, link.is_there, link.constraint_name);
             of_changed := of_changed || format(
                 $test$
                 IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
                     PERFORM FROM %4$s AS p WHERE %5$s;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;$test$,
-                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
+                link.is_set, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
                 table_name);
         END IF;
-        -- What a new row names is there before it, so a new row closes no circle.
+        -- A new row can only be linked to rows that exist before it, so it closes no cycle.
         IF link.is_circular THEN
             of_changed := of_changed || format(
                 $test$
@@ -998,10 +998,10 @@ BEGIN
                         SELECT t.%1$I FROM above JOIN %2$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
-                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L,
-                        MESSAGE = 'nothing can lie below itself';
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L, MESSAGE = %5$L;
                 END IF;$test$,
-                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name);
+                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name,
+                format('this %s would be its own ancestor', singular(table_name)));
         END IF;
         IF link.key = ANY (within) THEN
             of_any := of_any || format(
@@ -1012,9 +1012,9 @@ BEGIN
                     RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
                 END IF;
             END IF;$test$,
-                link.given, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
+                link.is_set, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
                 link.parent_table, link.is_there, table_name || '_id_within', table_name,
-                format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
+                format('this %s cannot be changed while its %s is deleted', singular(table_name), singular(link.parent)));
             IF marked THEN
                 PERFORM mark_with(link.parent, format('%s.%s', table_name, link.key));
             END IF;
@@ -1023,7 +1023,7 @@ BEGIN
     IF of_new = '' THEN
         RETURN;
     END IF;
-    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
+    -- Runs as the role that writes: row-level security shows that role the rows of every user whose rows it may write.
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
@@ -1038,7 +1038,7 @@ BEGIN
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = %3$L,
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (%4$s) IS DISTINCT FROM (%5$s) THEN%6$s
             END IF;%7$s
@@ -1088,16 +1088,16 @@ ALTER FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) OWNER TO parle
 
 -- function links_of(text)
 
-CREATE FUNCTION parley.links_of(table_name text) RETURNS TABLE(constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean, given text, new_key text, old_key text, is_there text)
+CREATE FUNCTION parley.links_of(table_name text) RETURNS TABLE(constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean, is_set text, new_key text, old_key text, is_there text)
     LANGUAGE sql STABLE
     AS $$
     SELECT
         con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key,
-        can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key, pairs.old_key,
+        can_be_deleted, con.conrelid = con.confrelid, pairs.is_set, pairs.new_key, pairs.old_key,
         pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
     FROM pg_constraint AS con
     JOIN pg_class AS parent ON parent.oid = con.confrelid
-    -- That a user's rows are those of a user who is there is proven when they sign in.
+    -- Links to users are not checked: signing in proves that the user exists.
     CROSS JOIN LATERAL (
         SELECT parent.relname <> 'users' AND EXISTS (
             SELECT FROM pg_attribute WHERE attrelid = parent.oid AND attname = 'deleted_at')
@@ -1113,7 +1113,7 @@ CREATE FUNCTION parley.links_of(table_name text) RETURNS TABLE(constraint_name t
         FROM unnest(con.conkey, con.confkey) AS pair (held, named)
         JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
         JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
-    ) AS pairs (key, given, new_key, old_key, matches)
+    ) AS pairs (key, is_set, new_key, old_key, matches)
     WHERE con.conrelid = table_name::regclass AND con.contype = 'f'
     ORDER BY cardinality(con.conkey), con.conname
 $$;
@@ -1199,7 +1199,7 @@ ALTER FUNCTION parley.mark_with(parent text, child text) OWNER TO parley_owner;
 
 -- function message_append(uuid, uuid, integer, text)
 
-CREATE FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) RETURNS record
+CREATE FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
@@ -1209,11 +1209,11 @@ DECLARE
     known text;
     is_due boolean;
 BEGIN
-    -- What nearly always comes: the next text, for which the tail has room.
+    -- The usual case: text for the end of the message, and room for it in the tail.
     UPDATE message_growths AS g
-    SET length = g.length + char_length(said), tail = g.tail || said
-    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = place
-        AND octet_length(g.tail) + octet_length(said) <= largest_tail
+    SET length = g.length + char_length(addition), tail = g.tail || addition
+    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = at_offset
+        AND octet_length(g.tail) + octet_length(addition) <= largest_tail
     RETURNING g.length, g.renew_at < clock_timestamp() INTO length, is_due;
     IF FOUND THEN
         IF is_due THEN
@@ -1227,7 +1227,7 @@ BEGIN
     WHERE g.user_id = owner_id AND g.message_id = growing_id
     FOR UPDATE;
     IF NOT FOUND THEN
-        -- The first append. The lock on the message keeps it from ending meanwhile, and others from being the first.
+        -- The first append. Locking the message keeps it from ending meanwhile, and other appends from being first.
         PERFORM FROM messages AS m
         WHERE m.user_id = owner_id AND m.id = growing_id AND m.status = 'streaming' AND m.deleted_at IS NULL
         FOR NO KEY UPDATE;
@@ -1246,62 +1246,63 @@ BEGIN
         FOR UPDATE;
     END IF;
     length := head.length;
-    IF place > head.length THEN
+    IF at_offset > head.length THEN
         outcome := 'gap';
         RETURN;
-    ELSIF place < head.length THEN
+    ELSIF at_offset < head.length THEN
         SELECT left(
-            right(m.content, greatest(char_length(m.content) - place, 0)) || message_grown(owner_id, growing_id, place),
-            char_length(said)) INTO known
+            right(m.content, greatest(char_length(m.content) - at_offset, 0))
+                || message_grown(owner_id, growing_id, at_offset),
+            char_length(addition)) INTO known
         FROM messages AS m
         WHERE m.user_id = owner_id AND m.id = growing_id;
-        IF NOT starts_with(said, known) THEN
+        IF NOT starts_with(addition, known) THEN
             outcome := 'differs';
             RETURN;
         END IF;
     END IF;
     PERFORM message_renew(owner_id, growing_id);
     outcome := 'appended';
-    length := place + char_length(said);
-    said := substr(said, head.length - place + 1);
-    IF said = '' THEN
+    length := at_offset + char_length(addition);
+    addition := substr(addition, head.length - at_offset + 1);
+    IF addition = '' THEN
         RETURN;
     END IF;
-    IF octet_length(head.tail) + octet_length(said) > largest_tail THEN
+    IF octet_length(head.tail) + octet_length(addition) > largest_tail THEN
         INSERT INTO message_pieces (user_id, message_id, until, text)
         SELECT owner_id, growing_id, head.length, head.tail
         WHERE head.tail <> '';
         head.tail := '';
     END IF;
-    IF octet_length(said) > largest_tail THEN
-        INSERT INTO message_pieces (user_id, message_id, until, text) VALUES (owner_id, growing_id, length, said);
-        said := '';
+    IF octet_length(addition) > largest_tail THEN
+        INSERT INTO message_pieces (user_id, message_id, until, text) VALUES (owner_id, growing_id, length, addition);
+        addition := '';
     END IF;
     UPDATE message_growths AS g
-    SET length = message_append.length, tail = head.tail || said
+    SET length = message_append.length, tail = head.tail || addition
     WHERE g.user_id = owner_id AND g.message_id = growing_id;
 END
 $$;
 
-ALTER FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) OWNER TO parley_owner;
+ALTER FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) OWNER TO parley_owner;
 
 -- function message_grown(uuid, uuid, integer)
 
-CREATE FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) RETURNS text
+CREATE FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 BEGIN
     RETURN concat(
-        (SELECT string_agg(right(p.text, p.until - place), '' ORDER BY p.until)
+        (SELECT string_agg(right(p.text, p.until - from_offset), '' ORDER BY p.until)
          FROM message_pieces AS p
-         WHERE p.user_id = owner_id AND p.message_id = growing_id AND p.until > place),
-        (SELECT right(g.tail, greatest(g.length - place, 0))
+         WHERE p.user_id = owner_id AND p.message_id = growing_id AND p.until > from_offset),
+        (SELECT right(g.tail, greatest(g.length - from_offset, 0))
          FROM message_growths AS g
          WHERE g.user_id = owner_id AND g.message_id = growing_id));
 END
 $$;
 
-ALTER FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) OWNER TO parley_owner;
+ALTER FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) OWNER TO parley_owner;
 
 -- function message_renew(uuid, uuid)
 
@@ -1346,7 +1347,7 @@ BEGIN
         latest_conversation_id = NEW.conversation_id
     WHERE user_id = NEW.user_id
     RETURNING version, latest_since INTO NEW.version, since;
-    -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
+    -- None of these columns fires the feed's triggers, and only `active_since` is indexed.
     UPDATE conversations
     SET last_seq = last_seq + 1,
         message_count = message_count + 1,
@@ -1374,7 +1375,7 @@ BEGIN
         (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
         (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
             jsonb_build_object('conversation_id', NEW.conversation_id), at);
-    -- One test for all that most messages have nothing of: a connection prepares each anew for each transaction.
+    -- One condition for everything rare: a connection prepares each expression again in every transaction.
     IF is_full OR NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
         IF NEW.parent_id IS NOT NULL THEN
             PERFORM FROM messages AS m
@@ -1386,13 +1387,13 @@ BEGIN
             END IF;
         END IF;
         IF NEW.status = 'streaming' THEN
-            -- The id may be taken, which the insert says with its own words.
+            -- The id may be taken. The INSERT of the message reports that itself.
             INSERT INTO leases (user_id, work_id, kind, length, until)
             VALUES (NEW.user_id, NEW.id, 'messages', lease_length(), at + lease_length())
             ON CONFLICT DO NOTHING;
         END IF;
         IF is_full THEN
-            -- Happens once, and is told as a change of its own.
+            -- Happens once, and is a change of its own in the feed.
             UPDATE conversations
             SET is_archived = true, is_auto_archived = true
             WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
@@ -1414,14 +1415,14 @@ BEGIN
     IF NEW.deleted_at IS NOT NULL AND NEW.status = 'streaming' THEN
         NEW.status := 'cancelled';
     END IF;
-    -- Waits for an append that is under way, so that what follows sees all of it.
+    -- Waits for an append in progress, so that the statements below see all of it.
     PERFORM FROM message_growths AS g
     WHERE g.user_id = OLD.user_id AND g.message_id = OLD.id
     FOR UPDATE;
     IF FOUND THEN
         IF NEW.content <> OLD.content THEN
             RAISE check_violation USING CONSTRAINT = 'messages_content_growing', TABLE = 'messages',
-                MESSAGE = 'this message grows by what is appended: its content can be changed when it has ended';
+                MESSAGE = 'the content of this message cannot be changed while text is being appended to it';
         END IF;
         IF NEW.status <> 'streaming' THEN
             NEW.content := content_so_far(OLD);
@@ -1447,7 +1448,7 @@ CREATE FUNCTION parley.messages_guard() RETURNS trigger
     AS $$
 BEGIN
     RAISE check_violation USING CONSTRAINT = 'messages_status_final', TABLE = 'messages',
-        MESSAGE = format('a message cannot go from %s to %s', OLD.status, NEW.status);
+        MESSAGE = format('the status of a message cannot change from %s to %s', OLD.status, NEW.status);
 END
 $$;
 
@@ -1470,21 +1471,21 @@ CREATE FUNCTION parley.messages_links() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'messages',
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
                 IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
                 IF NEW.parent_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
                 IF EXISTS (
@@ -1494,14 +1495,13 @@ CREATE FUNCTION parley.messages_links() RETURNS trigger
                         SELECT t.parent_id FROM above JOIN parley.messages AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
-                    RAISE check_violation USING CONSTRAINT = 'messages_parent_id_circle', TABLE = 'messages',
-                        MESSAGE = 'nothing can lie below itself';
+                    RAISE check_violation USING CONSTRAINT = 'messages_parent_id_circle', TABLE = 'messages', MESSAGE = 'this message would be its own ancestor';
                 END IF;
             END IF;
             IF true AND  current_user <> 'parley_owner' THEN
                 PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                 IF NOT FOUND THEN
-                    RAISE check_violation USING CONSTRAINT = 'messages_id_within', TABLE = 'messages', MESSAGE = 'what belongs to a deleted conversation does not change';
+                    RAISE check_violation USING CONSTRAINT = 'messages_id_within', TABLE = 'messages', MESSAGE = 'this message cannot be changed while its conversation is deleted';
                 END IF;
             END IF;
             RETURN NEW;
@@ -1538,12 +1538,12 @@ BEGIN
             WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.deleted_at IS NULL
             ORDER BY m.seq DESC
             LIMIT 1),
-        -- Stays as it is: it has the feed told.
+        -- The value stays the same, but setting it fires the feed's triggers.
         is_archived = c.is_archived
     WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
     IF NOT FOUND THEN
         RAISE insufficient_privilege USING
-            MESSAGE = format('whoever changes messages of user %s needs it as app.user_id', NEW.user_id);
+            MESSAGE = format('to change messages of user %s, set app.user_id to this user', NEW.user_id);
     END IF;
     RETURN NULL;
 END
@@ -1586,7 +1586,7 @@ CREATE FUNCTION parley.messages_rules() RETURNS trigger
                     RETURN NEW;
                 END IF;
             END IF;
-            RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            RAISE check_violation USING TABLE = 'messages', MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
             WHEN NOT ((new.role <> ALL (ARRAY['user'::text, 'system'::text])) OR (new.content ~ '[^[:space:]]'::text) OR ((new.images || new.files) <> '[]'::jsonb)) THEN 'messages_content_blank'
             WHEN NOT (char_length(new.content) <= 262144) THEN 'messages_content_length'
             WHEN NOT ((jsonb_typeof(new.files) = 'array'::text) AND (pg_column_size(new.files) <= 65536)) THEN 'messages_files_size'
@@ -1664,7 +1664,7 @@ BEGIN
             'ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s) NOT ENFORCED', table_name, rule.conname, rule.condition);
         EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule.conname, table_name, rule.reason);
     END LOOP;
-    -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
+    -- In the order of their names, as the server evaluates them. A rule that evaluates to null holds.
     FOR rule IN
         SELECT
             conname, condition, are_constant, defaults, tests
@@ -1711,7 +1711,7 @@ BEGIN
                     RETURN NEW;
                 END IF;
             END IF;
-            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
             %6$s
             END;
         END
@@ -1730,7 +1730,7 @@ BEGIN
     FROM pg_constraint
     JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
     WHERE conrelid = table_name::regclass AND contype = 'c';
-    -- Its name has it see the row as the other triggers left it.
+    -- Its name makes it fire last, so that it sees the row as the other triggers left it.
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_rules BEFORE INSERT OR UPDATE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         CASE WHEN spare_others THEN 'OF ' || columns END, table_name, table_name || '_rules');
@@ -1767,6 +1767,14 @@ END
 $$;
 
 ALTER FUNCTION parley.sessions_revoke() OWNER TO parley_owner;
+
+-- function singular(text)
+
+CREATE FUNCTION parley.singular(table_name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT replace(rtrim(table_name, 's'), '_', ' ') $$;
+
+ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
 
 -- function tenant()
 
@@ -1854,34 +1862,34 @@ CREATE FUNCTION parley.tool_executions_links() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'tool_executions',
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                 IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_conversation_id_exists', TABLE = 'tool_executions',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
                 IF NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_message_id_exists', TABLE = 'tool_executions',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
             END IF;
             IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
                 PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                 IF NOT FOUND THEN
-                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted conversation does not change';
+                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'this tool execution cannot be changed while its conversation is deleted';
                 END IF;
             END IF;
             IF NEW.message_id IS NOT NULL AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
                 PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                 IF NOT FOUND THEN
-                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'what belongs to a deleted message does not change';
+                    RAISE check_violation USING CONSTRAINT = 'tool_executions_id_within', TABLE = 'tool_executions', MESSAGE = 'this tool execution cannot be changed while its message is deleted';
                 END IF;
             END IF;
             RETURN NEW;
@@ -1906,7 +1914,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.status <> 'pending' THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_first', TABLE = 'tool_executions',
-                MESSAGE = 'an execution begins as pending';
+                MESSAGE = 'a new execution must be pending';
         END IF;
         NEW.approval_requested_at := at;
         NEW.approved_at := NULL;
@@ -1921,7 +1929,7 @@ BEGIN
     IF (NEW.conversation_id, NEW.message_id, NEW.tool_name, NEW.parameters)
         IS DISTINCT FROM (OLD.conversation_id, OLD.message_id, OLD.tool_name, OLD.parameters) THEN
         RAISE check_violation USING CONSTRAINT = 'tool_executions_proposal_fixed', TABLE = 'tool_executions',
-            MESSAGE = 'what was proposed does not change';
+            MESSAGE = 'a proposed execution cannot be changed';
     END IF;
     NEW.approval_requested_at := OLD.approval_requested_at;
     NEW.approved_at := OLD.approved_at;
@@ -1931,9 +1939,9 @@ BEGIN
     IF NEW.status <> OLD.status THEN
         IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
-                MESSAGE = format('an execution cannot go from %s to %s', OLD.status, NEW.status);
+                MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
         END IF;
-        -- The history is read in the order of its times.
+        -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
             at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
         CASE NEW.status
@@ -1950,7 +1958,7 @@ BEGIN
         AND (NEW.result, NEW.cost_usd, NEW.error_message)
             IS DISTINCT FROM (OLD.result, OLD.cost_usd, OLD.error_message) THEN
         RAISE check_violation USING CONSTRAINT = 'tool_executions_status_final', TABLE = 'tool_executions',
-            MESSAGE = format('an execution that is %s does not change', OLD.status);
+            MESSAGE = format('an execution that is %s cannot be changed', OLD.status);
     END IF;
     NEW.status_reason := NULL;
     RETURN NEW;
@@ -1989,21 +1997,21 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'usage_logs',
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                 IF NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_conversation_id_exists', TABLE = 'usage_logs',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
                 IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_message_id_exists', TABLE = 'usage_logs',
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
             END IF;
@@ -2091,11 +2099,11 @@ COMMENT ON COLUMN parley.changes.op IS 'insert, update, delete, restore or purge
 
 -- comment COLUMN changes.data
 
-COMMENT ON COLUMN parley.changes.data IS 'The columns that subscribers filter by or need as they were, never content.';
+COMMENT ON COLUMN parley.changes.data IS 'The columns that subscriptions filter by, or need as they were at the time. Never content.';
 
 -- comment COLUMN changes.old_data
 
-COMMENT ON COLUMN parley.changes.old_data IS 'The ids among the carried columns as they were before, if the change altered one of them.';
+COMMENT ON COLUMN parley.changes.old_data IS 'The previous values of the ids among these columns, if the change altered one of them.';
 
 -- table context_optimization_messages
 
@@ -2114,7 +2122,7 @@ ALTER TABLE parley.context_optimization_messages OWNER TO parley_owner;
 
 -- comment COLUMN context_optimization_messages.seq
 
-COMMENT ON COLUMN parley.context_optimization_messages.seq IS 'The message''s own number, for the order of the list.';
+COMMENT ON COLUMN parley.context_optimization_messages.seq IS 'The seq of the message, by which the list is ordered.';
 
 -- table context_optimizations
 
@@ -2152,11 +2160,11 @@ COMMENT ON CONSTRAINT context_optimizations_summary_length ON parley.context_opt
 
 -- comment CONSTRAINT context_optimizations_tokens_after_range ON context_optimizations
 
-COMMENT ON CONSTRAINT context_optimizations_tokens_after_range ON parley.context_optimizations IS 'A number of tokens is not negative.';
+COMMENT ON CONSTRAINT context_optimizations_tokens_after_range ON parley.context_optimizations IS 'The number of tokens cannot be negative.';
 
 -- comment CONSTRAINT context_optimizations_tokens_before_range ON context_optimizations
 
-COMMENT ON CONSTRAINT context_optimizations_tokens_before_range ON parley.context_optimizations IS 'A number of tokens is not negative.';
+COMMENT ON CONSTRAINT context_optimizations_tokens_before_range ON parley.context_optimizations IS 'The number of tokens cannot be negative.';
 
 -- table conversations
 
@@ -2205,15 +2213,15 @@ ALTER TABLE parley.conversations OWNER TO parley_owner;
 
 -- comment COLUMN conversations.last_message_id
 
-COMMENT ON COLUMN parley.conversations.last_message_id IS 'Without a foreign key: it is written before the message that it names, by that message''s own trigger.';
+COMMENT ON COLUMN parley.conversations.last_message_id IS 'Has no foreign key, because a trigger writes it before the message is inserted.';
 
 -- comment COLUMN conversations.active_at
 
-COMMENT ON COLUMN parley.conversations.active_at IS 'Of the last message, or of the creation.';
+COMMENT ON COLUMN parley.conversations.active_at IS 'When the last message was added, or when the conversation was created.';
 
 -- comment COLUMN conversations.active_since
 
-COMMENT ON COLUMN parley.conversations.active_since IS 'When it became the one active last, which it then was until another did: the order of an inbox. It goes by when something was written: whoever imports rows of the past sets it to active_at afterwards.';
+COMMENT ON COLUMN parley.conversations.active_since IS 'When it last became the most recently active conversation: the order of an inbox. It is the time of writing, whatever created_at says: after importing old rows, set it to active_at.';
 
 -- comment COLUMN conversations.request_hash
 
@@ -2237,19 +2245,19 @@ ALTER TABLE parley.feeds OWNER TO parley_owner;
 
 -- comment COLUMN feeds.epoch
 
-COMMENT ON COLUMN parley.feeds.epoch IS 'Raised by an operator after a restore or a failover that may have lost commits.';
+COMMENT ON COLUMN parley.feeds.epoch IS 'Raised after a restore, or a failover that may have lost commits, so that older cursors are refused.';
 
 -- comment COLUMN feeds.pruned
 
-COMMENT ON COLUMN parley.feeds.pruned IS 'Changes up to this version are no longer kept.';
+COMMENT ON COLUMN parley.feeds.pruned IS 'Changes up to this version are no longer stored.';
 
 -- comment COLUMN feeds.latest_conversation_id
 
-COMMENT ON COLUMN parley.feeds.latest_conversation_id IS 'The conversation that was active last.';
+COMMENT ON COLUMN parley.feeds.latest_conversation_id IS 'The most recently active conversation.';
 
 -- comment COLUMN feeds.latest_since
 
-COMMENT ON COLUMN parley.feeds.latest_since IS 'Since when it has been that; never earlier than that of another before.';
+COMMENT ON COLUMN parley.feeds.latest_since IS 'When it became the most recently active one; always later than the value of the conversation before it.';
 
 -- table functions
 
@@ -2288,19 +2296,19 @@ ALTER TABLE parley.leases OWNER TO parley_owner;
 
 -- comment TABLE leases
 
-COMMENT ON TABLE parley.leases IS 'Work in progress. Each row goes when its work ends.';
+COMMENT ON TABLE parley.leases IS 'One row per work in progress, deleted when the work ends.';
 
 -- comment COLUMN leases.kind
 
-COMMENT ON COLUMN parley.leases.kind IS 'The table of the work.';
+COMMENT ON COLUMN parley.leases.kind IS 'The table that contains the work.';
 
 -- comment COLUMN leases.length
 
-COMMENT ON COLUMN parley.leases.length IS 'How long the work may go on without being renewed.';
+COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue without a renewal.';
 
 -- comment COLUMN leases.until
 
-COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned, unless it is renewed before.';
+COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
 
 -- table logins
 
@@ -2333,19 +2341,19 @@ ALTER TABLE parley.message_growths OWNER TO parley_owner;
 
 -- comment TABLE message_growths
 
-COMMENT ON TABLE parley.message_growths IS 'A message that grows, from its first append to its end.';
+COMMENT ON TABLE parley.message_growths IS 'One row per growing message, from its first append to its end.';
 
 -- comment COLUMN message_growths.length
 
-COMMENT ON COLUMN parley.message_growths.length IS 'Of the whole text: what the row of the message holds, the pieces and the tail.';
+COMMENT ON COLUMN parley.message_growths.length IS 'The length of the whole text: the content in the row of the message, the pieces and the tail.';
 
 -- comment COLUMN message_growths.tail
 
-COMMENT ON COLUMN parley.message_growths.tail IS 'The end of the text, behind the last piece: about 1 KiB, so that the row stays narrow.';
+COMMENT ON COLUMN parley.message_growths.tail IS 'The end of the text, after the last piece. At most 1 KiB, so that the row stays narrow.';
 
 -- comment COLUMN message_growths.renew_at
 
-COMMENT ON COLUMN parley.message_growths.renew_at IS 'From then on, an append renews the lease: not each one, since a change of the lease is one of an index.';
+COMMENT ON COLUMN parley.message_growths.renew_at IS 'From this time on, an append renews the lease. Not every append does, because renewing changes an index.';
 
 -- comment CONSTRAINT message_growths_text_length ON message_growths
 
@@ -2367,15 +2375,15 @@ ALTER TABLE parley.message_pieces OWNER TO parley_owner;
 
 -- comment TABLE message_pieces
 
-COMMENT ON TABLE parley.message_pieces IS 'What has grown before the tail, in pieces.';
+COMMENT ON TABLE parley.message_pieces IS 'The appended text before the tail, in pieces.';
 
 -- comment COLUMN message_pieces.until
 
-COMMENT ON COLUMN parley.message_pieces.until IS 'The place behind its last character.';
+COMMENT ON COLUMN parley.message_pieces.until IS 'The offset after its last character.';
 
 -- comment CONSTRAINT message_pieces_text_size ON message_pieces
 
-COMMENT ON CONSTRAINT message_pieces_text_size ON parley.message_pieces IS 'A text to append has at most 16 KiB.';
+COMMENT ON CONSTRAINT message_pieces_text_size ON parley.message_pieces IS 'At most 16 KiB of text can be appended at once.';
 
 -- table migrations
 
@@ -2434,11 +2442,11 @@ ALTER TABLE parley.sessions OWNER TO parley_owner;
 
 -- comment COLUMN sessions.expires_at
 
-COMMENT ON COLUMN parley.sessions.expires_at IS 'When it ends if it is not refreshed before.';
+COMMENT ON COLUMN parley.sessions.expires_at IS 'When the session ends unless it is refreshed.';
 
 -- comment COLUMN sessions.ends_at
 
-COMMENT ON COLUMN parley.sessions.ends_at IS 'When it ends however often it is refreshed.';
+COMMENT ON COLUMN parley.sessions.ends_at IS 'When the session ends even if it is refreshed.';
 
 -- comment CONSTRAINT sessions_device_id_length ON sessions
 
@@ -2486,7 +2494,7 @@ ALTER TABLE parley.tool_executions OWNER TO parley_owner;
 
 -- comment COLUMN tool_executions.status_reason
 
-COMMENT ON COLUMN parley.tool_executions.status_reason IS 'Written with a change of status to give its reason; moved to the history at once, so it always reads null.';
+COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
 
 -- comment COLUMN tool_executions.request_hash
 
@@ -2494,7 +2502,7 @@ COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in 
 
 -- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
 
-COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'A cost lies between 0 and 1000000.';
+COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
 
 -- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
 
@@ -2562,7 +2570,7 @@ ALTER TABLE parley.usage_days OWNER TO parley_owner;
 
 -- comment COLUMN usage_days.day
 
-COMMENT ON COLUMN parley.usage_days.day IS 'A calendar day of UTC.';
+COMMENT ON COLUMN parley.usage_days.day IS 'The calendar day, in UTC.';
 
 -- table usage_logs
 
@@ -2605,31 +2613,31 @@ COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the r
 
 -- comment CONSTRAINT usage_logs_automation_length ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation has 1 to 100 characters.';
+COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
 
 -- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'A cost lies between 0 and 1000000.';
+COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
 
 -- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'A number of tokens lies between 0 and 1000000000.';
+COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
 
 -- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message is given together with its conversation.';
+COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
 
 -- comment CONSTRAINT usage_logs_model_length ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model has 1 to 100 characters.';
+COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
 
 -- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'A number of tokens lies between 0 and 1000000000.';
+COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
 
 -- comment CONSTRAINT usage_logs_provider_length ON usage_logs
 
-COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider has 1 to 50 characters.';
+COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
 
 -- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
 
@@ -2669,15 +2677,15 @@ ALTER TABLE parley.users OWNER TO parley_owner;
 
 -- comment CONSTRAINT users_avatar_url_length ON users
 
-COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'An address has at most 2048 characters.';
+COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'A picture URL has at most 2048 characters.';
 
 -- comment CONSTRAINT users_default_provider_length ON users
 
-COMMENT ON CONSTRAINT users_default_provider_length ON parley.users IS 'A provider has 1 to 50 characters.';
+COMMENT ON CONSTRAINT users_default_provider_length ON parley.users IS 'A provider name has 1 to 50 characters.';
 
 -- comment CONSTRAINT users_email_shape ON users
 
-COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address looks like name@example.org and has at most 254 characters.';
+COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address must look like name@example.org and have at most 254 characters.';
 
 -- comment CONSTRAINT users_full_name_length ON users
 
@@ -2714,7 +2722,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_auto_approval_settings_size ON conversations
 
-COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON parley.conversations IS 'Auto-approval settings are an object of at most 64 KiB.';
+COMMENT ON CONSTRAINT conversations_auto_approval_settings_size ON parley.conversations IS 'Auto-approval settings must be an object of at most 64 KiB.';
 
 -- check constraint conversations conversations_client_session_length
 
@@ -2723,7 +2731,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_client_session_length ON conversations
 
-COMMENT ON CONSTRAINT conversations_client_session_length ON parley.conversations IS 'A client session has at most 255 characters.';
+COMMENT ON CONSTRAINT conversations_client_session_length ON parley.conversations IS 'A client session id has at most 255 characters.';
 
 -- check constraint conversations conversations_context_window_range
 
@@ -2732,7 +2740,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_context_window_range ON conversations
 
-COMMENT ON CONSTRAINT conversations_context_window_range ON parley.conversations IS 'A context window is greater than 0.';
+COMMENT ON CONSTRAINT conversations_context_window_range ON parley.conversations IS 'The context window must be greater than 0.';
 
 -- check constraint conversations conversations_folder_length
 
@@ -2741,7 +2749,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_folder_length ON conversations
 
-COMMENT ON CONSTRAINT conversations_folder_length ON parley.conversations IS 'A folder has 1 to 255 characters.';
+COMMENT ON CONSTRAINT conversations_folder_length ON parley.conversations IS 'A folder name has 1 to 255 characters.';
 
 -- check constraint conversations conversations_max_messages_range
 
@@ -2750,7 +2758,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_max_messages_range ON conversations
 
-COMMENT ON CONSTRAINT conversations_max_messages_range ON parley.conversations IS 'A number of messages is greater than 0.';
+COMMENT ON CONSTRAINT conversations_max_messages_range ON parley.conversations IS 'The number of messages must be greater than 0.';
 
 -- check constraint conversations conversations_max_tokens_range
 
@@ -2759,7 +2767,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_max_tokens_range ON conversations
 
-COMMENT ON CONSTRAINT conversations_max_tokens_range ON parley.conversations IS 'A number of tokens is greater than 0.';
+COMMENT ON CONSTRAINT conversations_max_tokens_range ON parley.conversations IS 'The number of tokens must be greater than 0.';
 
 -- check constraint conversations conversations_metadata_size
 
@@ -2768,7 +2776,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_metadata_size ON conversations
 
-COMMENT ON CONSTRAINT conversations_metadata_size ON parley.conversations IS 'Metadata is an object of at most 64 KiB.';
+COMMENT ON CONSTRAINT conversations_metadata_size ON parley.conversations IS 'Metadata must be an object of at most 64 KiB.';
 
 -- check constraint conversations conversations_model_length
 
@@ -2777,7 +2785,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_model_length ON conversations
 
-COMMENT ON CONSTRAINT conversations_model_length ON parley.conversations IS 'A model has 1 to 100 characters.';
+COMMENT ON CONSTRAINT conversations_model_length ON parley.conversations IS 'A model name has 1 to 100 characters.';
 
 -- constraint conversations conversations_pkey
 
@@ -2791,7 +2799,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_provider_length ON conversations
 
-COMMENT ON CONSTRAINT conversations_provider_length ON parley.conversations IS 'A provider has 1 to 50 characters.';
+COMMENT ON CONSTRAINT conversations_provider_length ON parley.conversations IS 'A provider name has 1 to 50 characters.';
 
 -- check constraint conversations conversations_system_prompt_length
 
@@ -2809,7 +2817,7 @@ ALTER TABLE parley.conversations
 
 -- comment CONSTRAINT conversations_temperature_range ON conversations
 
-COMMENT ON CONSTRAINT conversations_temperature_range ON parley.conversations IS 'A temperature lies between 0 and 2.';
+COMMENT ON CONSTRAINT conversations_temperature_range ON parley.conversations IS 'The temperature must be between 0 and 2.';
 
 -- check constraint conversations conversations_title_length
 
@@ -2867,7 +2875,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_content_blank ON messages
 
-COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'A user''s or system message has content, images or files.';
+COMMENT ON CONSTRAINT messages_content_blank ON parley.messages IS 'A user or system message needs text, images or files.';
 
 -- check constraint messages messages_content_length
 
@@ -2876,7 +2884,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_content_length ON messages
 
-COMMENT ON CONSTRAINT messages_content_length ON parley.messages IS 'Content has at most 262144 characters.';
+COMMENT ON CONSTRAINT messages_content_length ON parley.messages IS 'A message has at most 262144 characters.';
 
 -- constraint messages messages_conversation_key
 
@@ -2890,7 +2898,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_files_size ON messages
 
-COMMENT ON CONSTRAINT messages_files_size ON parley.messages IS 'Files are a list of at most 64 KiB.';
+COMMENT ON CONSTRAINT messages_files_size ON parley.messages IS 'Files must be a list of at most 64 KiB.';
 
 -- check constraint messages messages_finish_reason_length
 
@@ -2908,7 +2916,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_images_size ON messages
 
-COMMENT ON CONSTRAINT messages_images_size ON parley.messages IS 'Images are a list of at most 64 KiB.';
+COMMENT ON CONSTRAINT messages_images_size ON parley.messages IS 'Images must be a list of at most 64 KiB.';
 
 -- check constraint messages messages_model_length
 
@@ -2917,7 +2925,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_model_length ON messages
 
-COMMENT ON CONSTRAINT messages_model_length ON parley.messages IS 'A model has 1 to 100 characters.';
+COMMENT ON CONSTRAINT messages_model_length ON parley.messages IS 'A model name has 1 to 100 characters.';
 
 -- constraint messages messages_pkey
 
@@ -2931,7 +2939,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_processing_ms_range ON messages
 
-COMMENT ON CONSTRAINT messages_processing_ms_range ON parley.messages IS 'A time is not negative.';
+COMMENT ON CONSTRAINT messages_processing_ms_range ON parley.messages IS 'The processing time cannot be negative.';
 
 -- check constraint messages messages_provider_metadata_size
 
@@ -2940,7 +2948,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_provider_metadata_size ON messages
 
-COMMENT ON CONSTRAINT messages_provider_metadata_size ON parley.messages IS 'Provider metadata is an object of at most 64 KiB.';
+COMMENT ON CONSTRAINT messages_provider_metadata_size ON parley.messages IS 'Provider metadata must be an object of at most 64 KiB.';
 
 -- check constraint messages messages_relevance_score_range
 
@@ -2949,7 +2957,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_relevance_score_range ON messages
 
-COMMENT ON CONSTRAINT messages_relevance_score_range ON parley.messages IS 'A relevance score lies between 0 and 1.';
+COMMENT ON CONSTRAINT messages_relevance_score_range ON parley.messages IS 'The relevance score must be between 0 and 1.';
 
 -- check constraint messages messages_role_known
 
@@ -2973,7 +2981,7 @@ ALTER TABLE parley.messages
 
 -- comment CONSTRAINT messages_token_count_range ON messages
 
-COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'A number of tokens is not negative.';
+COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'The number of tokens cannot be negative.';
 
 -- constraint migrations migrations_pkey
 
@@ -3699,15 +3707,15 @@ REVOKE ALL ON FUNCTION parley.mark_deleted() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.mark_with(parent text, child text) FROM PUBLIC;
 
--- acl FUNCTION message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer)
+-- acl FUNCTION message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer)
 
-REVOKE ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) TO parley_runtime;
 
--- acl FUNCTION message_grown(owner_id uuid, growing_id uuid, place integer)
+-- acl FUNCTION message_grown(owner_id uuid, growing_id uuid, from_offset integer)
 
-REVOKE ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, place integer) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) TO parley_runtime;
 
 -- acl FUNCTION message_renew(owner_id uuid, growing_id uuid)
 
@@ -3756,6 +3764,10 @@ REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
+
+-- acl FUNCTION singular(table_name text)
+
+REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION tenant()
 

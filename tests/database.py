@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,16 +12,19 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from gateway.data.server.cluster import SUPERUSER, Cluster
-from gateway.data.server.embedded import DATABASE, EmbeddedDatabase
+from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.server.os_user import server_user
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.roles import LOGIN
+from tests import other_server
+from tests.other_server import OtherServer
 
 PREFIX = "parley-tests-"
 IN_USE = "in-use"
@@ -48,9 +52,15 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[EmbeddedDatabase]:
+def cluster() -> Iterator[EmbeddedDatabase | OtherServer]:
     """The session's PostgreSQL."""
     remove_abandoned()
+    if other_server.URL:
+        with asyncio.Runner() as runner:
+            opened = other_server.other_server(other_server.URL)
+            yield runner.run(opened.__aenter__())
+            runner.run(opened.__aexit__(None, None, None))
+        return
     with data_directory() as directory:
         embedded = asyncio.run(EmbeddedDatabase.start(directory, UNSAFE_BUT_FAST))
         yield embedded
@@ -61,7 +71,7 @@ def cluster() -> Iterator[EmbeddedDatabase]:
 def template(cluster: EmbeddedDatabase) -> str:
     """The name of a migrated database that nobody connects to, so that it can be cloned."""
     asyncio.run(migrate(cluster.owner_url))
-    return DATABASE
+    return urlsplit(cluster.owner_url).path.removeprefix("/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -81,7 +91,7 @@ async def empty_database(cluster: EmbeddedDatabase) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
     """A clone of `template`, dropped at the end of the block, whoever is still connected."""
-    name = f"test_{next(numbers)}"
+    name = f"test_{os.getpid()}_{next(numbers)}"
     administrator = await asyncpg.connect(cluster.url(SUPERUSER, "postgres"))
     try:
         await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

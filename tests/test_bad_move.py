@@ -195,7 +195,7 @@ async def test_a_message_that_has_ended_does_not_go_on(
             payload = await estate.client.mutate("updateMessage", "message { id }", id=id, status=other)
             refusal = reason_in(payload)
             assert (refusal.code, refusal.field) == ("CONFLICT", "status")
-            assert refusal.message == f"A message cannot go from {status.lower()} to {other.lower()}."
+            assert refusal.message == f"The status of a message cannot change from {status.lower()} to {other.lower()}."
 
 
 # --- versions

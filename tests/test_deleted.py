@@ -111,7 +111,7 @@ async def test_a_message_of_a_deleted_conversation_does_not_change(
         payload = await estate.client.mutate(name, "message { id }", id=message, **values)
     (refusal,) = refusals({"data": {name: payload}})
     assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-    assert refusal.message == "What belongs to a deleted conversation does not change."
+    assert refusal.message == "This message cannot be changed while its conversation is deleted."
 
 
 async def tools_of(client: Client, message: str) -> dict[str, str]:

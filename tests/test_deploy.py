@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -70,3 +71,14 @@ def test_settings_that_are_deployed_are_settings() -> None:
     for file in DEPLOY.rglob("*"):
         if file.is_file():
             assert set(re.findall(r"\bPARLEY_[A-Z_]+", file.read_text())) <= known, file
+
+
+def test_messages_to_look_up_are_those_of_the_code() -> None:
+    """In the table of symptoms, a message is quoted, with an ellipsis for what varies."""
+    rows = re.findall(r"^\| (.*?) \|", (DEPLOY / "README.md").read_text("utf-8"), re.MULTILINE)
+    quoted = [part.strip() for row in rows for text in re.findall(r'"(.+?)"', row) for part in text.split("…")]
+    files = [file for file in (DEPLOY.parent / "gateway").rglob("*.py") if "node_modules" not in file.parts]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert len(quoted) > 5
+    assert [part for part in quoted if not any(part in text for text in texts)] == []

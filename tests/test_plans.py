@@ -67,7 +67,7 @@ SAMPLES: dict[str, Any] = {
     "token_id": "token",
     "life": datetime.timedelta(days=30),
     "within": datetime.timedelta(days=1),
-    "place": 7,
+    "offset": 7,
     "text": "more",
     "session_id": uuid.UUID(int=1),
 }
@@ -146,7 +146,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             planner_of(database, str(user_id)) as planner,
         ):
             client = serving.anonymous()
-            client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).token
+            client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).access.token
             await derived.furnish(client, ids, "word")
             await derived.multiply(database, user_id)
             yield Filled(serving, client, planner, user_id, tables, ids)

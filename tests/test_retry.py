@@ -108,7 +108,7 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
     for name in optional(mutation):
         less = {key: value for key, value in given.items() if key != name}
         if mutation.name == "recordUsage" and name == "conversationId":
-            continue  # refused for another reason: a message is given together with its conversation
+            continue  # refused for another reason: a message requires its conversation
         assert await refused(estate, superuser, mutation, less) == TAKEN, name
 
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest_asyncio
 
 from tests.database import Database
+from tests.other_server import embedded_only
 
 TABLE = """
 CREATE TABLE {name} (
@@ -62,6 +63,7 @@ async def _refused_by(owner: asyncpg.Connection, table: str, row: dict[str, Any]
     return None
 
 
+@embedded_only
 async def test_every_row_is_refused_by_the_rule_that_the_server_refuses_it_by(owner: asyncpg.Connection) -> None:
     enforced = (
         "SELECT count(*) FROM pg_constraint WHERE conrelid = 'at_once'::regclass AND contype = 'c' AND conenforced"

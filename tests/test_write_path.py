@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.database import Database
+from tests.other_server import embedded_only
 from tests.recount import differences
 
 ADD = "INSERT INTO messages (user_id, conversation_id, role, content) VALUES ($1, $2, 'user', 'Hello') RETURNING *"
@@ -67,6 +68,7 @@ async def until_waiting(observer: asyncpg.Connection, connection: asyncpg.Connec
         pass
 
 
+@embedded_only
 @pytest.mark.parametrize("table", ["messages", "conversations"])
 async def test_the_trigger_evaluates_every_rule_of_the_table(superuser: asyncpg.Connection, table: str) -> None:
     """One that is added must be given to `rules_at_once` too, or be evaluated by the server."""

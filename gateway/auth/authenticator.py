@@ -6,12 +6,15 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 from uuid import UUID
 
+from gateway.auth import refresh
 from gateway.auth.identity import Identity
 from gateway.auth.keyring import KeyRing
 from gateway.auth.network import network_of
-from gateway.auth.password import PasswordHasher
+from gateway.auth.password import Caller, PasswordHasher, Purpose
+from gateway.auth.refresh import ParsedRefresh, RefreshToken
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
 from gateway.auth.token import IssuedToken, TokenAuthority
@@ -22,15 +25,26 @@ from gateway.errors import Overloaded
 class Attempt:
     """One attempt at a password."""
 
-    outcome: str = "abandoned"
+    passwords: PasswordHasher
+    caller: Caller
+    outcome: Literal["abandoned", "failed", "succeeded"] = "abandoned"
 
-    def failed(self) -> None:
-        """Record that the password was wrong."""
-        self.outcome = "failed"
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Whether the password matches the stored hash. None stands for an unknown user, and takes as long.
 
-    def succeeded(self) -> None:
-        """Record that the password was right."""
-        self.outcome = "succeeded"
+        Raises `Overloaded` if the queue is full.
+        """
+        matches = await self.passwords.verify(stored, password, self.caller)
+        self.outcome = "succeeded" if matches else "failed"
+        return matches
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTokens:
+    """The tokens of a session: an access token, and the refresh token for the next one."""
+
+    access: IssuedToken
+    refresh: RefreshToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +62,19 @@ class Authenticator:
     sign_ups: Throttle = field(default_factory=lambda: Throttle(SIGN_UPS))
     """By network."""
 
-    def issue(self, user_id: UUID, session_id: UUID) -> IssuedToken:
-        """Issue an access token of a session."""
-        return self.tokens.issue(user_id, session_id)
+    def issue(self, user_id: UUID, session_id: UUID) -> SessionTokens:
+        """Issue the first tokens of a session."""
+        access = self.tokens.issue(user_id, session_id)
+        return SessionTokens(access, refresh.mint(user_id, session_id, self.keys.refresh_key))
+
+    def exchange(self, refresh_token: str) -> tuple[ParsedRefresh, SessionTokens]:
+        """Parse a refresh token, and create the tokens that replace it. The session decides whether they are issued.
+
+        Raises `Unauthenticated` for a text that no gateway of this deployment issued.
+        """
+        presented = refresh.parse(refresh_token, self.keys.refresh_key)
+        successor = refresh.succeed(refresh_token, self.keys.refresh_key)
+        return presented, SessionTokens(self.tokens.issue(presented.user_id, presented.session_id), successor)
 
     def verify(self, token: str) -> Identity:
         """The identity that a token proves. Raises `Unauthenticated`, also if its session has been ended."""
@@ -59,14 +83,15 @@ class Authenticator:
         return identity
 
     @contextmanager
-    def attempt(self, account: str, address: str | None) -> Iterator[Attempt]:
+    def attempt(self, purpose: Purpose, account: str, address: str | None) -> Iterator[Attempt]:
         """Admit one attempt at a password, throttled after many failures for the account or from the address.
 
         Raises `Overloaded` with the seconds to wait. An attempt without an outcome does not count.
         """
-        attempt = Attempt()
+        network = network_of(address)
+        attempt = Attempt(self.passwords, Caller(purpose, network))
         with (
-            self._counted(self.by_address, network_of(address), attempt),
+            self._counted(self.by_address, network, attempt),
             self._counted(self.by_account, account[:254], attempt),
         ):
             yield attempt
@@ -84,6 +109,10 @@ class Authenticator:
         except Overloaded:
             self.sign_ups.abandoned(network)
             raise
+
+    async def hash_password(self, password: str, address: str | None) -> str:
+        """The hash to store for a new account. Raises `Overloaded` if the queue is full."""
+        return await self.passwords.hash(password, Caller("sign-up", network_of(address)))
 
     @contextmanager
     def _counted(self, throttle: Throttle, key: str, attempt: Attempt) -> Iterator[None]:

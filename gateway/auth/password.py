@@ -25,10 +25,13 @@ LONGEST = 1024
 """In characters. Normalising and hashing much longer passwords would allow denial of service."""
 
 
+Purpose = Literal["sign-in", "sign-up"]
+
+
 class Caller(NamedTuple):
     """Who is served in turn: the purpose of a password, and the network that it comes from."""
 
-    purpose: Literal["sign-in", "sign-up"]
+    purpose: Purpose
     network: str
 
 

@@ -1,7 +1,7 @@
-"""The engine: what happens to an operation between the socket and the schema, phase by phase.
+"""The engine: everything that happens to an operation between the transport and the schema, phase by phase.
 
-parse → choose → limit → validate → cost → coerce → (plan) → run → complete. All but `run` is plain computing:
-it awaits nothing and needs no context, so it can be tested with strings.
+parse → choose → limit → validate → cost → coerce → (plan) → run → complete. Every phase but `run` is pure: it awaits
+nothing and needs no context, so it can be tested with strings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from gateway.fairness.shares import OPERATIONS_OF_ONE, Held, Shares
 from gateway.fairness.turns import Turns
 
 PIECE_BYTES = 512 * 1024
-"""So much of a large answer is written at a time."""
+"""How much of a large response is written before others may run."""
 
 
 class Engine:
@@ -56,20 +56,20 @@ class Engine:
     ) -> None:
         self.schema = schema
         self.ways: Counter[tuple[str, str]] = Counter()
-        """How many operations of each kind ran breadth-first, or for which reason they did not."""
+        """How many operations of each kind ran breadth-first, or why they did not."""
         self._turns = Turns()
         self.budgets = Budgets(deadline_seconds, operation_bytes)
         self.unread = Shares(OPERATIONS_OF_ONE * operation_bytes)
-        """What callers take by not reading what is sent to their sockets and streams."""
+        """What callers hold by not reading what is sent to their sockets and streams."""
         self._breadth_first = breadth_first
         self._introspection = introspection
         self._limits = limits or Limits()
         self.introspected = Introspection(schema)
         self.documents = DocumentCache[Document]()
-        """What was read lately."""
+        """The cache of prepared documents."""
 
     def prepare(self, request: OperationRequest) -> Operation:
-        """Make the request ready to run, or raise `RequestErrors`."""
+        """Prepare the request to run, or raise `RequestErrors`."""
         key = key_of(request)
         document = self.documents.get(key)
         if document is None:
@@ -109,7 +109,7 @@ class Engine:
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:
-        """Run a query or a mutation. A large answer, which holds some of its caller's share, is then to be written."""
+        """Run a query or a mutation. If the answer is large, call `write` next: it holds some of its caller's share."""
         if operation.document.asks_only_schema and (key := self.introspected.key(operation)) is not None:
             return await self._introspect(operation, context, key)
         (result,), held = await self._run(operation, context, (None,))
@@ -117,7 +117,7 @@ class Engine:
         return answer if held is None else answer._replace(held=held)
 
     async def write(self, answer: Answer, caller: Hashable) -> None:
-        """Write a large answer part by part, and let others run between. What cannot be written is told later."""
+        """Encode a large answer part by part, and let others run in between. `Answer.bytes` reports failures."""
         if type(answer.data) is not Large:
             return
         written = 0
@@ -129,7 +129,7 @@ class Engine:
                     await self._turns.next(caller)
 
     async def _introspect(self, operation: Operation, context: object, key: Hashable) -> Answer:
-        """The answer for everyone to an operation that asks for nothing but the schema."""
+        """Answer an operation that selects only introspection, from the cache that all callers share."""
         kept = self.introspected.kept.get(key)
         if isinstance(kept, TooLarge):
             raise TooLarge(kept.message)
@@ -147,23 +147,23 @@ class Engine:
         return Answer(orjson.Fragment(text))
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
-        """Run a query or a mutation, or a subscription's selection on one event, which is then the root."""
+        """Run a query or a mutation, or a subscription's selection set with an event as the root."""
         (result,), _ = await self._run(operation, context, [root])
         return result
 
     def source(self, operation: Operation, context: object) -> AbstractAsyncContextManager[AsyncIterable[Any]]:
-        """A subscription's stream of events, open for as long as the block runs."""
+        """Open a subscription's source stream for the duration of the block."""
         return depth_first.source(self.schema, operation, context)
 
     async def run_events(self, operation: Operation, context: object, events: Sequence[object]) -> Ran:
-        """Run a subscription's selection on several events at once."""
+        """Run a subscription's selection set on several events at once."""
         results, held = await self._run(operation, context, events)
         return Ran.of(results, operation.name)._replace(held=held)
 
     async def _run(
         self, operation: Operation, context: object, roots: Sequence[object]
     ) -> tuple[list[ExecutionResult], Held | None]:
-        """What came of each root, and what that takes of the caller's share."""
+        """Run the operation on each root. Returns the results, and what they hold of the caller's share."""
         plan, document = self._plan(operation), operation.document
         try:
             with self.budgets.begin(context) as budget:
@@ -183,7 +183,7 @@ class Engine:
         except TooLarge as error:
             raise TooLarge(error.message, **_outcome(operation), **error.extensions) from None
         except TimeoutError:
-            # Whatever else takes too long is an error of its field.
+            # Other timeouts are errors of their fields.
             raise TimedOut(
                 f"The operation took longer than {self.budgets.seconds:g} seconds and was ended.",
                 **_outcome(operation),

@@ -1,7 +1,8 @@
-"""Running an operation level by level.
+"""Run an operation level by level.
 
-Down: `run.py` gives each selection its objects and their steps. Up: from the last selection to the first, generated
-functions build the response. Only if something has failed on the way is it built once more, in pieces, and settled.
+On the way down, `run.py` collects the objects of each selection and the values of its steps. On the way up, from the
+last selection to the first, generated functions build the response. If anything failed, the response is built once more
+in pieces, and its errors are settled.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gateway.execution.run.settle import build_partials, settled
 from gateway.fairness.turns import Turns
 
 PART = 200
-"""So many objects are built at a time. What they were made of takes as much room as they do."""
+"""How many objects are built at a time. Their rows take as much memory as they do, and are released after each part."""
 
 
 async def run(
@@ -32,9 +33,9 @@ async def run(
     budget: Budget | None = None,
     on_field: OnField | None = None,
 ) -> list[ExecutionResult]:
-    """Run a query or a mutation, or a subscription's selection on several events at once: a result for each root.
+    """Run a query or a mutation, or a subscription's selection set on several events at once: a result for each root.
 
-    A large one shares the event loop with others by `turns`.
+    A large operation shares the event loop with others by `turns`.
     """
     results: list[ExecutionResult] = []
     for turn in plan.turns:
@@ -47,18 +48,18 @@ async def run(
         if data is None:
             top = running.open(turn.selection, roots)
             await running.drain()
-            found = await answers(running, top)
+            of_turn = await answers(running, top)
         else:
-            found = [ExecutionResult(data, None)]
-        results = list(map(_joined, results, found)) if results else found
+            of_turn = [ExecutionResult(data, None)]
+        results = list(map(_joined, results, of_turn)) if results else of_turn
         if results[0].data is None:
             break
-    # A mutation of which every field is skipped has no turn.
+    # A mutation whose root fields are all skipped has no turn.
     return results or [ExecutionResult({}, None) for _ in roots]
 
 
 async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
-    """What came of a turn, for each root."""
+    """Build the results of a turn, one for each root."""
     is_large = run.budget.objects >= LARGE_BYTES
     if is_large:
         _let_go(run)
@@ -69,7 +70,7 @@ async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
                     await _build_parts(run, scope)
                 elif scope.sources:
                     _build(scope)
-        except Exception:  # noqa: BLE001, S110 - the boundary of a field: which one it was is found out in pieces
+        except Exception:  # noqa: BLE001, S110 - the boundary of a field: building in pieces shows which one failed
             pass
         else:
             return [ExecutionResult(Large(data) if is_large else data, None) for data in top.results]
@@ -80,7 +81,7 @@ async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
 
 
 def _let_go(run: Run) -> None:
-    """Hold no rows on behalf of the pages that they came in."""
+    """Release the sources that no member is read from, such as pages, which would keep their rows in memory."""
     for scope in run.scopes:
         if not scope.selection.reads_objects:
             scope.sources = [None] * len(scope.sources)
@@ -89,15 +90,15 @@ def _let_go(run: Run) -> None:
 def _build(scope: Scope) -> None:
     """Build the objects of a scope."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
+    ends = [step.end(scope, slot) for slot, step in numbered(selection.steps)]
     scope.results = selection.build(scope.sources, *ends)
     scope.sources, scope.states = (), []  # type: ignore[assignment]
 
 
 async def _build_parts(run: Run, scope: Scope) -> None:
-    """Build the objects of a scope, and let go of what they were made of: a wide operation holds much of it."""
+    """Build the objects of a scope part by part, and release the sources of each: a wide operation holds many."""
     selection = scope.selection
-    ends = [step.end(scope, place) for place, step in numbered(selection.steps)]
+    ends = [step.end(scope, slot) for slot, step in numbered(selection.steps)]
     scope.sources = sources = list(scope.sources)
     for first in range(0, len(sources), PART):
         await run.turn()
@@ -108,6 +109,6 @@ async def _build_parts(run: Run, scope: Scope) -> None:
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:
-    """The result of two turns, the later of which may have ended the operation."""
+    """Join the results of two turns. If the later one has no data, the operation has none."""
     data = None if after.data is None else {**(before.data or {}), **after.data}
     return ExecutionResult(data, [*(before.errors or ()), *(after.errors or ())] or None)

@@ -1,4 +1,4 @@
-"""Which fields a selection set asks for, on an object of one type: fragments opened, `@skip` and `@include` decided.
+"""Collect the fields of a selection set for an object of one type: expand fragments, apply `@skip` and `@include`.
 
 https://spec.graphql.org/September2025/#CollectFields()
 """
@@ -31,7 +31,7 @@ _DECIDES = {"skip": False, "include": True}
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Collects fields for one choice of the variables that stand in conditions."""
+    """Collects fields for one choice of the variables used in conditions."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -39,12 +39,12 @@ class Collector:
 
     def fields(self, of: GraphQLObjectType, sets: Iterable[SelectionSetNode | None]) -> dict[str, list[FieldNode]]:
         """The fields of an object of this type by response key, in the order of the response."""
-        found: dict[str, list[FieldNode]] = {}
+        collected: dict[str, list[FieldNode]] = {}
         seen: set[str] = set()
         for selection_set in sets:
             for node in self._nodes(of, selection_set, seen):
-                found.setdefault((node.alias or node.name).value, []).append(node)
-        return found
+                collected.setdefault((node.alias or node.name).value, []).append(node)
+        return collected
 
     def _nodes(
         self, of: GraphQLObjectType, selection_set: SelectionSetNode | None, seen: set[str]
@@ -82,27 +82,27 @@ class Collector:
         (argument,) = directive.arguments or ()
         if isinstance(argument.value, VariableNode):
             return self.choices[argument.value.name.value]
-        assert isinstance(argument.value, BooleanValueNode)  # noqa: S101 - validation lets nothing else pass
+        assert isinstance(argument.value, BooleanValueNode)  # noqa: S101 - validation allows nothing else
         return argument.value.value
 
 
 def condition_variables(
     definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> tuple[str, ...]:
-    """The variables that conditions of the operation ask, through its fragments, in the order of their names."""
-    found: set[str] = set()
+    """The names of the variables used in conditions of the operation and its fragments, sorted."""
+    names: set[str] = set()
     seen: set[str] = set()
     pending: list[SelectionSetNode | None] = [definition.selection_set]
     while pending:
         selection_set = pending.pop()
         for node in selection_set.selections if selection_set else ():
-            found.update(_variables(node))
+            names.update(_variables(node))
             if not isinstance(node, FragmentSpreadNode):
                 pending.append(getattr(node, "selection_set", None))
             elif node.name.value not in seen:
                 seen.add(node.name.value)
                 pending.append(fragments[node.name.value].selection_set)
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 def _variables(node: SelectionNode) -> Iterator[str]:

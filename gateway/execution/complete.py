@@ -1,8 +1,8 @@
-"""From what came of an operation to what the client gets to see.
+"""Turn the result of an operation into the response that the client sees.
 
-A client sees every error that it can act on, word for word, with a stable code. Of anything else it sees a
-reference only. The log has the cause under that reference, but without the exceptions' messages: they quote
-what users write.
+A client sees every error that it can act on, word for word, with a stable code. For any other error it only gets a
+reference. The log has the cause under that reference, but not the exceptions' messages, which may quote what users
+wrote.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from gateway.telemetry.complaint import Faults
 INTERNAL = "INTERNAL"
 SHOWN_FRAMES = 8
 LONGEST_NAME = 100
-"""Of an operation, in the log."""
+"""Characters of an operation's name in the log."""
 
 log = structlog.get_logger(__name__)
 _faults = Faults()
 
 
 class _Absent:
-    """Stands for the `data` of an answer to a request that was never run."""
+    """Stands for `data` in the answer to a request that was never run."""
 
 
 ABSENT: Final = _Absent()
@@ -40,13 +40,16 @@ FormattedError = Mapping[str, Any]
 
 
 class Large(dict[str, Any]):
-    """The data of an answer of many objects. These take far more room than their text, which is therefore made part by
-    part, and of each part nothing else is kept."""
+    """The data of an answer with many objects.
+
+    Objects take far more memory than their JSON text, so they are encoded part by part, and each part is replaced by
+    its text.
+    """
 
     __slots__ = ("_is_text",)
 
     def shrink(self) -> Iterator[int]:
-        """Put their text in the place of the items of the outermost lists, one after the other; yields its bytes."""
+        """Replace the items of the outermost lists by their JSON text, one by one. Yields the size of each in bytes."""
         if getattr(self, "_is_text", False):
             return
         inner: list[Any] = [self]
@@ -55,25 +58,25 @@ class Large(dict[str, Any]):
                 if type(value) is dict:
                     inner.append(value)
                 elif type(value) is list:
-                    for place, item in enumerate(value):
+                    for index, item in enumerate(value):
                         text = orjson.dumps(item)
-                        value[place] = orjson.Fragment(text)
+                        value[index] = orjson.Fragment(text)
                         yield len(text)
         self._is_text = True
 
 
 class Answer(NamedTuple):
-    """A GraphQL response, ready to be encoded. Without `data` when the request was refused before it ran."""
+    """A GraphQL response, ready to be encoded. It has no `data` if the request was refused before it ran."""
 
     data: Any = ABSENT
     errors: tuple[FormattedError, ...] = ()
     extensions: Mapping[str, Any] = NOTHING
     held: Held | None = None
-    """What a large answer takes of its caller's share, for as long as somebody refers to this."""
+    """What a large answer takes of its caller's share, as long as this object is referenced."""
 
     @property
     def has_data(self) -> bool:
-        """Whether the operation was run; its data may be null even so."""
+        """Whether the operation was run. Its data may still be null."""
         return self.data is not ABSENT
 
     @property
@@ -105,14 +108,14 @@ def complete(result: ExecutionResult, operation_name: str | None = None) -> Answ
 
 
 def failed(error: Exception, operation_name: str | None = None) -> Answer:
-    """The answer to an operation that could not be run, or not to its end."""
+    """The answer to an operation that could not be run, or was ended early."""
     if isinstance(error, RequestErrors):
         return Answer(errors=tuple(_formatted(each, code=error.code) for each in error.errors))
     return Answer(errors=(present(error, operation_name),))
 
 
 def present(error: Exception, operation_name: str | None = None) -> FormattedError:
-    """One error as the client gets to see it."""
+    """One error as the client sees it."""
     located = error if isinstance(error, GraphQLError) else GraphQLError(str(error))
     cause = _origin(error)
     if isinstance(cause, ParleyError):
@@ -129,7 +132,7 @@ def present(error: Exception, operation_name: str | None = None) -> FormattedErr
 
 
 def _origin(error: Exception) -> Exception:
-    """What was raised first: graphql-core wraps each error once or twice to add its place and path."""
+    """The original exception: graphql-core wraps each error once or twice to add its location and path."""
     while isinstance(error, GraphQLError) and error.original_error is not None:
         error = error.original_error
     return error
@@ -146,16 +149,16 @@ def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:
 
 def _report(error: Exception, operation_name: str | None, path: list[str | int] | None) -> str:
     causes = list(_causes(error))
-    reference, untold = _faults.record(repr(causes))
-    if untold is not None:
-        more = {"repeated": untold} if untold else {}
+    reference, unreported = _faults.record(repr(causes))
+    if unreported is not None:
+        more = {"repeated": unreported} if unreported else {}
         name = operation_name and operation_name[:LONGEST_NAME]
         log.error("unexpected_error", reference=reference, operation=name, path=path, cause=causes, **more)
     return reference
 
 
 def _causes(error: BaseException | None) -> Iterator[dict[str, Any]]:
-    """The error and what led to it, by type and place; database errors also by SQLSTATE and constraint."""
+    """The error and its causes, each with its type and frames; database errors also with SQLSTATE and constraint."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,4 +1,4 @@
-"""What the engine's callers ask of the rest of the gateway: a context for each operation."""
+"""Protocols for the context of an operation, which the engine's callers open and release."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gateway.execution.operation import Operation
 
 
 class Opened(Protocol):
-    """A context that an operation runs in."""
+    """An open context, in which one operation runs."""
 
     def release(self) -> Awaitable[None]:
-        """Give back what the context holds. To be called when its operation is over, however it ended."""
+        """Release what the context holds. Call it when the operation is over, however it ended."""
 
 
 class Contexts(Protocol):
-    """Makes the context that one operation runs in."""
+    """Opens the context in which one operation runs."""
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Opened:
-        """A context for the caller, anonymous without an identity. Whoever opens it releases it."""
+        """Open a context for the caller, who is anonymous without an identity. The code that opens it releases it."""

@@ -1,4 +1,4 @@
-"""Running an operation object by object, with graphql-core: what cannot be planned, and sources of subscriptions."""
+"""Run an operation object by object, with graphql-core: operations without a plan, and subscription sources."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def run(
     budget: Budget | None = None,
     introspection_bytes: float = math.inf,
 ) -> ExecutionResult:
-    """Run a query or mutation, or a subscription's selection on one event, which is then the root."""
+    """Run a query or mutation, or a subscription's selection set with an event as the root."""
     executor = _executor(schema, operation, context, root)
     executor.budget = budget or unbounded()
     executor.introspection_left = introspection_bytes
@@ -50,7 +50,7 @@ async def run(
 
 @asynccontextmanager
 async def source(schema: GraphQLSchema, operation: Operation, context: object) -> AsyncIterator[AsyncIterable[Any]]:
-    """The stream of events, whose `finally` blocks have run when this ends, however it ends."""
+    """Open the source stream. It is closed at the end of the block, so its `finally` blocks have run by then."""
     created = create_source_event_stream(_executor(schema, operation, context, None))
     stream = await created if isawaitable(created) else created
     if isinstance(stream, ExecutionResult):
@@ -85,7 +85,7 @@ class _CountingExecutor(ExecutorThrowingOnIncremental):
 
 
 def _executor(schema: GraphQLSchema, operation: Operation, context: object, root: object) -> _CountingExecutor:
-    """Made without `Executor.build`, which would coerce the variables again, for each event."""
+    """Make an executor without `Executor.build`, which would coerce the variables again for each event."""
     document = operation.document
     return _CountingExecutor(
         schema,
@@ -102,12 +102,12 @@ def _executor(schema: GraphQLSchema, operation: Operation, context: object, root
 
 
 async def _settle(executor: Executor[None]) -> None:
-    """End the resolvers whose result is no longer wanted, because a sibling failed where null is not allowed.
+    """Cancel resolvers whose results are no longer needed, because a non-null sibling failed.
 
-    graphql-core leaves them running; the context that they use is about to be released.
+    graphql-core leaves them running, but the context that they use is about to be released.
     """
     if abandoned := list(executor.background_futures):
-        await asyncio.sleep(0)  # a coroutine that is cancelled before its first step was "never awaited"
+        await asyncio.sleep(0)  # a coroutine that is cancelled before its first step would warn "never awaited"
         for future in abandoned:
             future.cancel()
         await asyncio.wait(abandoned)

@@ -1,8 +1,8 @@
-"""Introspection: how much of the schema an operation may ask for, and answers that are kept.
+"""Introspection: the limit on what an operation may ask of the schema, and the cache of answers.
 
-The schema is the same for everyone, and asking costs the gateway a thousand times what it costs the client. So an
-operation may ask for no more than twice what the standard introspection query asks for, and an operation that asks for
-nothing but the schema is run once: its answer is kept by its text and its variables.
+The schema is the same for everyone, and introspection costs the gateway a thousand times what it costs the client. So
+an operation may ask for at most twice what the standard introspection query does, and an operation that asks for
+nothing else is run once: its answer is cached by its text and its variables.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ TIMES_STANDARD = 2
 MOST_KEPT_BYTES = 4 * 1024**2
 
 Kept = orjson.Fragment | TooLarge
-"""The data of an answer, encoded, or why there is none."""
+"""The encoded data of an answer, or why there is none."""
 
 
 class Introspection:
-    """What an engine knows of introspecting its schema."""
+    """The introspection limit and the cached answers of one schema."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
@@ -45,7 +45,7 @@ class Introspection:
 
     @functools.cached_property
     def most_bytes(self) -> int:
-        """What the objects of introspection may come to in one operation, counted as in its budget."""
+        """The maximum size of one operation's introspection objects, as its budget counts them."""
         standard = introspection_from_schema(
             self._schema,
             specified_by_url=True,
@@ -56,21 +56,21 @@ class Introspection:
         return TIMES_STANDARD * _counted(standard)
 
     def key(self, operation: Operation) -> Hashable | None:
-        """What the answer to an operation is kept by; None if it is not to be kept."""
+        """The cache key of an operation's answer; None if the answer must not be cached."""
         document, values = operation.document, operation.variables.coerced
         if not document.asks_only_schema or not all(isinstance(value, SHAREABLE) for value in values.values()):
             return None
         assert document.definition.loc is not None  # noqa: S101 - it was parsed from a text
-        # 1, 1.0 and True are equal as keys, and not as values.
+        # 1, 1.0 and True are equal as keys, but not as values.
         return document.definition.loc.source.body, document.name, repr(sorted(values.items()))
 
     def keep(self, key: Hashable, answer: Kept, weight: int) -> None:
-        """Keep an answer for as long as there is room."""
+        """Cache an answer, as long as there is room."""
         self.kept.put(key, answer, weight)
 
 
 def asks_only_schema(definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
-    """Whether every root field of a valid operation is one of introspection."""
+    """Whether a valid operation selects introspection at its root, and nothing else."""
     names = set(_root_fields(definition.selection_set, fragments, set()))
     return bool(names & INTROSPECTION) and names <= INTROSPECTION | {"__typename"}
 

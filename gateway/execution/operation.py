@@ -1,4 +1,4 @@
-"""An operation that is ready to run, and what is kept of it for the next request with the same text."""
+"""An operation that is ready to run, and its document, which is cached for requests with the same text."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from gateway.execution.run.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Document(ParsedOperation):
-    """A text that was parsed, validated and found within the limits, and the one operation chosen from it.
+    """A document that was parsed, validated and found within the limits, and the operation chosen from it.
 
-    It depends on nothing but the text and the operation's name, so it is kept and shared between requests.
+    It depends only on the text and the operation's name, so it is cached and shared between requests.
     """
 
     coerce: Callable[[Mapping[str, Any]], VariableValues]
-    """Checks and converts a request's variables, or raises `RequestErrors`."""
+    """Coerces a request's variables, or raises `RequestErrors`."""
     cost: Cost
     plans: Plans
     shown: Shown
     fits_if_small: bool
-    """Whether its response need not be measured where it was made of little."""
+    """Whether its response need not be measured if its budget stayed small."""
     asks_only_schema: bool
-    """Whether it is introspection and nothing else, which is the same for everyone."""
+    """Whether it selects only introspection, whose answer is the same for everyone."""
     breadth_first: tuple[str, str] = field(init=False)
-    """How it is counted when it runs breadth-first."""
+    """The key under which `Engine.ways` counts it when it runs breadth-first."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "breadth_first", (self.kind, "breadth_first"))
 
 
 class Operation(NamedTuple):
-    """An operation that is ready to run: its document and the variables, checked and coerced."""
+    """An operation that is ready to run: its document and its coerced variables."""
 
     document: Document
     variables: VariableValues
@@ -58,10 +58,10 @@ class Operation(NamedTuple):
 
     @property
     def plan(self) -> Plan | str:
-        """How it runs level by level; or why it cannot, and runs object by object."""
+        """Its plan; or why it has none, and runs depth-first."""
         return self.document.plans.plan(self.variables)
 
     @property
     def field_names(self) -> frozenset[str]:
-        """The names of all fields that the operation mentions, at any depth, fragments included."""
+        """The names of all fields that the operation mentions at any depth, including its fragments."""
         return self.document.field_names

@@ -1,7 +1,7 @@
-"""Making plans: from the fields of an operation to levels and steps.
+"""Make plans: turn the fields of an operation into levels and steps.
 
-What the schema declares of a field (`gateway.schema.objects.level`) decides how it gets its values. A field without
-such a declaration is a column, an attribute or an ordinary resolver.
+A field's level resolver (`gateway.schema.objects.level`) decides how it gets its values. A field without one is a
+column, an attribute or an ordinary resolver.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from gateway.execution.run.leaf import TEXTS, column_inline
 from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
-    Found,
     Link,
+    LookedUp,
     Mapped,
+    Paged,
     PerParent,
-    Placed,
     Resolved,
     Target,
     ToMany,
@@ -50,14 +50,14 @@ from gateway.execution.run.step import (
     ToPages,
 )
 from gateway.execution.run.straight import straight
-from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, told
+from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, level_resolver_of
 
 MOST_PLANS = 16
-"""Kept of one operation: its conditions may be chosen in many ways."""
+"""How many plans of one operation are cached: its conditions may be chosen in many ways."""
 
 
 class Plans:
-    """The plans of one operation: one for each choice of the variables that stand in its conditions."""
+    """The plans of one operation: one for each choice of the variables used in its conditions."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Plans:
     def _plan(self, choices: Mapping[str, bool]) -> Plan:
         planner = _Planner(self._schema, Collector(self._schema, self._fragments, choices))
         root = self._schema.get_root_type(self._definition.operation)
-        assert root is not None  # noqa: S101 - validation has found its fields
+        assert root is not None  # noqa: S101 - validation found its fields
         sets = [self._definition.selection_set]
         if self._definition.operation is OperationType.MUTATION:
             selections = list(planner.turns(root, sets))
@@ -112,14 +112,14 @@ class _Planner:
         reads: Reads | None,
         path: tuple[str, ...],
     ) -> Selection:
-        """What is asked of objects of a type. `reads` is told the columns, where they are rows or pages of rows."""
+        """Plan the selection for objects of a type. If they are rows or pages of rows, `reads` collects the columns."""
         made = Selection(of)
         for key, nodes in self._collector.fields(of, sets).items():
             self._add(made, of, key, nodes, reads, path)
         return made
 
     def turns(self, of: GraphQLObjectType, sets: list[SelectionSetNode]) -> Iterable[Selection]:
-        """Each root field of a mutation by itself."""
+        """Plan a selection for each root field of a mutation."""
         for key, nodes in self._collector.fields(of, sets).items():
             made = Selection(of)
             self._add(made, of, key, nodes, None, ())
@@ -142,18 +142,18 @@ class _Planner:
         to.add(key, self._how(field, reads), field)
 
     def _how(self, field: Field, reads: Reads | None) -> Inline | Step[Any]:
-        match told(field.definition):
+        match level_resolver_of(field.definition):
             case Lookup() as lookup:
                 inner = Reads(lookup.entity, first=0)
                 inner.columns.add("id")
                 below, required = self._below(field, inner), isinstance(field.type, GraphQLNonNull)
-                return Found(field, lookup, FieldArguments(self._schema, field), inner, below, required=required)
+                return LookedUp(field, lookup, FieldArguments(self._schema, field), inner, below, required=required)
             case Computed(function=function):
                 return Mapped(field, function, self._shape_of_rows(field, field.type, reads), safe=True)
             case OfPage() as of_page:
                 if reads is not None:
-                    reads.placed = True
-                return Placed(field, of_page, self._shape(field, field.type))
+                    reads.positioned = True
+                return Paged(field, of_page, self._shape(field, field.type))
             case PerPage() as per_page:
                 return PerParent(field, per_page, self._shape(field, field.type))
             case None:
@@ -217,19 +217,19 @@ class _Planner:
         return Resolved(field, caller(self._schema, field), self._shape(field, field.type))
 
     def _below(self, field: Field, reads: Reads | None) -> Selection:
-        """The selection of the objects, or of the pages, that a field leads to."""
+        """The selection of the objects or pages that a field returns."""
         of: Any = get_named_type(field.type)
         return self.selection(of, [node.selection_set for node in field.nodes], reads, field.path)
 
     def _shape_of_rows(self, field: Field, of: GraphQLOutputType, reads: Reads | None) -> Shape[Any]:
-        """The shape of rows, or of what stands for them, where none is null."""
+        """The shape of rows, or of objects that stand for them, of which none is null."""
         inner: Any = get_nullable_type(of)
         if isinstance(inner, GraphQLList):
             return Lists(self._shape_of_rows(field, inner.of_type, reads))
         return Objects(self._below(field, reads))
 
     def _shape(self, field: Field, of: GraphQLOutputType) -> Shape[Any]:
-        """The shape of what a resolver gives."""
+        """The shape of values that a resolver returns."""
         required = isinstance(of, GraphQLNonNull)
         inner: Any = get_nullable_type(of)
         if isinstance(inner, GraphQLList):
@@ -256,6 +256,6 @@ class _Planner:
         return Abstract(of, select, required=required)
 
     def _entity(self, of: GraphQLObjectType) -> Entity | None:
-        """The entity whose rows the type shows."""
+        """The type's entity; None if it has none."""
         definition = of.extensions.get("strawberry-definition")
         return getattr(definition.origin, "__entity__", None) if definition is not None else None

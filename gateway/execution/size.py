@@ -1,4 +1,4 @@
-"""How large a response is: what data come to as JSON."""
+"""The size of a response as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.execution.operation import Operation
 
 
 def size_of(value: Any, most: int) -> int:
-    """The bytes of a value of a response as JSON. Anything above `most` stands for more than that."""
+    """The size of a value of the response as JSON, in bytes. Above `most`, the result is only a lower bound."""
     if isinstance(value, dict):
         total = 2
         for key, member in value.items():
@@ -35,20 +35,20 @@ def size_of(value: Any, most: int) -> int:
 
 
 def check_counted(operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
-    """As `check_size`, where what the response was made of was counted: if that leaves a doubt."""
+    """Call `check_size`, unless the counts of the budget already prove that the response is small enough."""
     copies, keys = operation.document.shown
-    # What a mutation or an event shows may come from elsewhere than the database.
+    # The values of a mutation or an event may come from elsewhere than the database.
     repeats = copies > 1 and operation.kind != "query"
     if budget.failure is not None or repeats or budget.may_exceed(copies, keys):
-        # Nothing stands in it more often than it came from the database, so that each part can be written safely.
+        # No value occurs more often than it came from the database, so it is safe to encode each part.
         is_plain = copies == 1 and budget.times_shared == 1 and budget.used <= budget.limit // 2
         check_size(results, budget, writes=is_plain)
 
 
 def check_size(results: Sequence[ExecutionResult], budget: Budget, *, writes: bool = False) -> None:
-    """Raise why the operation had to end, or that its response is too large to be encoded.
+    """Raise if the operation has failed or its response is too large to be encoded.
 
-    If it `writes`, large data is measured by writing it, which is to be done anyway and is quicker.
+    If it `writes`, it measures large data by encoding it, which is quicker and has to be done anyway.
     """
     if budget.failure is not None:
         raise budget.failure

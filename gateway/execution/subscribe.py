@@ -1,4 +1,4 @@
-"""Subscriptions: a source of events, and the operation run on each; on many at once where many wait."""
+"""Subscriptions: run the operation on each event of a source, or on many at once if many are waiting."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from gateway.fairness.shares import Held
 ContextFactory = Callable[[], AbstractAsyncContextManager[Any]]
 
 MOST_TOGETHER = 20
-"""So many events are run at once. What came of them is held until a client that reads slowly has taken it."""
+"""How many events are run at once. Their answers stay in memory until the client has read them, however slowly."""
 
 
 class Together(list[Any]):
-    """Events that wait at the same time. A source that yields them so lets the operation run once for all of them."""
+    """Events that wait at the same time. If a source yields them so, the operation runs once for all of them."""
 
 
 Run = Callable[[Operation, Any, Sequence[Any]], Awaitable["Ran"]]
 
 
 class Ran(NamedTuple):
-    """What came of events that were run at once."""
+    """The answers to events that were run at once."""
 
     answers: list[Answer]
-    """Of the events up to the first that could not be read."""
+    """One for each event before the first that could not be read."""
     spoilt: Exception | None
-    """Why that one could not: it must not be sent as null, and nothing behind it."""
+    """Why that event could not be read. It must not be sent as null, nor any later event be sent."""
     held: Held | None = None
-    """What large answers take of the caller's share, for as long as somebody refers to this."""
+    """What large answers take of the caller's share, as long as this object is referenced."""
 
     @classmethod
     def of(cls, results: Sequence[ExecutionResult], operation_name: str | None) -> Ran:
@@ -51,13 +51,13 @@ class Ran(NamedTuple):
 async def respond(
     operation: Operation, source: AsyncIterable[Any], contexts: ContextFactory, run: Run
 ) -> AsyncGenerator[Answer, None]:
-    """An answer for each event of a source, each run in a fresh context. One without data says why it ended.
+    """Yield an answer for each event of a source, run in a fresh context. An answer without data says why it ended.
 
-    A context that lived on would answer the second event from what its loaders cached for the first.
+    With a shared context, loaders would answer the second event from what they cached for the first.
     """
     try:
-        async for found in source:
-            left, at_once = list(found) if isinstance(found, Together) else [found], MOST_TOGETHER
+        async for event in source:
+            left, at_once = list(event) if isinstance(event, Together) else [event], MOST_TOGETHER
             while left:
                 try:
                     async with contexts() as fresh:
@@ -65,7 +65,7 @@ async def respond(
                 except TooLarge:
                     if min(at_once, len(left)) == 1:
                         raise
-                    at_once = 1  # each of them may be small enough by itself
+                    at_once = 1  # each event may be small enough by itself
                     continue
                 for answer in ran.answers:
                     yield answer

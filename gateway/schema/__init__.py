@@ -1,1 +1,1 @@
-"""How a declaration becomes a schema."""
+"""Turn declarations into a schema."""

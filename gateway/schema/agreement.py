@@ -1,8 +1,7 @@
-"""What is wrong between the declarations and the database, found out at the start of a gateway.
+"""Check the declarations against the database when a gateway starts.
 
-Of a declaration that the database does not bear out, lists would repeat or lose rows, links would read whole tables,
-and subscriptions would hear of nothing. What the declarations tell by themselves is found out before
-(`gateway.schema.declaration`).
+If they disagreed, lists would repeat or lose rows, links would read whole tables, and subscriptions would miss events.
+What can be checked without the database is checked earlier (`gateway.schema.declaration`).
 """
 
 from __future__ import annotations
@@ -36,23 +35,23 @@ HELD_AS: dict[Any, tuple[str, ...]] = {
     datetime.date: ("date",),
     decimal.Decimal: ("numeric",),
 }
-"""The types of columns that hold values of a kind, the usual one first."""
+"""The PostgreSQL types that can hold each declared type, the usual one first."""
 
 
 def refuse_disagreement(schema: GraphQLSchema, tables: Mapping[str, Table]) -> None:
-    """Raise `WrongDeclaration` with all that the database does not bear out, and with what to write instead."""
+    """Raise `WrongDeclaration` with all disagreements, and what to write instead."""
     if problems := list(disagreements(*declared(schema), tables)):
-        raise WrongDeclaration("Parley does not start, because the database does not hold what is declared:", problems)
+        raise WrongDeclaration("Parley does not start, because declarations disagree with the database:", problems)
 
 
 def disagreements(
     entities: Mapping[str, Entity], events: Mapping[str, Event], tables: Mapping[str, Table]
 ) -> Iterator[str]:
-    """What the database does not bear out of types and events, by their names."""
+    """All disagreements of entities and events, which are given by name."""
     for entity in entities.values():
         table = tables.get(entity.table)
         if table is None:
-            yield f"{entity.name} is the table {entity.table}, which does not exist. Write its migration."
+            yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
         for name, link in entity.links.items():
@@ -76,13 +75,13 @@ def _column_problems(entity: Entity, table: Table) -> Iterator[str]:
     for column, kind in entity.kinds.items():
         where, held = f"{entity.name}.{column}", table.columns.get(column)
         if held is None:
-            yield f"{where} is no column of {entity.table}. Add it in a migration, or take it out of the type."
+            yield f"{where} is not a column of {entity.table}. Add it in a migration, or remove it from the type."
         elif column in shown and kind is not None:
             yield from _kind_problems(where, kind, entity.table, column, held.type)
             if not held.required and column not in entity.nullable and kind is not UUID:
                 yield (
-                    f"{where} is never null, but {entity.table}.{column} may be. Write `… | None`, or make the column "
-                    "NOT NULL."
+                    f"{where} is declared as never null, but {entity.table}.{column} may be. Write `… | None`, or make "
+                    "the column NOT NULL."
                 )
 
 
@@ -91,7 +90,7 @@ def _kind_problems(where: str, kind: Any, table: str, column: str, held_as: str)
     fitting = HELD_AS[str] if is_enum else HELD_AS.get(kind, ())
     if held_as not in fitting:
         usual = f"make the column {fitting[0]}" if fitting else "declare another type"
-        yield f"{where}: {table}.{column} is {held_as}. Declare it as what it is, or {usual}."
+        yield f"{where}: {table}.{column} is {held_as}. Declare it with that type, or {usual}."
 
 
 def _link_problems(where: str, link: Link, table: Table, target: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
@@ -99,19 +98,22 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
     if held is None or to is None:
         return
     if held.type != "uuid":
-        yield f"{where} follows {link.key}, which is {held.type} and not uuid. Follow a column that holds an id."
+        yield f"{where} follows {link.key}, which is {held.type}, not uuid. Follow a column that holds an id."
     if link.shape == "one" and not held.required:
-        yield f'{where} is never null, but {link.key} may be. Write `maybe("{link.target}", key="{link.key}")`.'
+        yield (
+            f"{where} is declared as never null, but {link.key} may be. Write "
+            f'`maybe("{link.target}", key="{link.key}")`.'
+        )
     if link.shape in ("one", "maybe"):
         yield from _single_problems(where, link, target, to)
         return
     by, name, between = link.by, target.table, to
     if link.through is not None:
         by, name = link.through.by, link.through.table
-        if (found := tables.get(name)) is None:
+        if (join_table := tables.get(name)) is None:
             yield f"{where} goes through the table {name}, which does not exist. Write its migration."
             return
-        between = found
+        between = join_table
         if link.through.to not in between.columns:
             yield f"{where} goes through {name}, which has no column {link.through.to}."
             return
@@ -130,7 +132,7 @@ def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Itera
         index.unique and index.condition is None and set(index.columns) <= {"user_id", link.by} for index in to.indexes
     ):
         yield (
-            f"{where} is one row at most, but several rows of {target.table} may have the same {link.by}. Write "
+            f"{where} leads to at most one row, but several rows of {target.table} may have the same {link.by}. Write "
             f"`page`, or add UNIQUE (user_id, {link.by})."
         )
 
@@ -142,12 +144,12 @@ def _index_problems(where: str, name: str, by: str, table: Table, *, deletable: 
     ):
         yield (
             f"{where} would read the whole table {name}. CREATE INDEX ON {name} (user_id, {by}, …) in a migration, "
-            "with the columns of the order behind."
+            "followed by the columns of the order."
         )
 
 
 def _holds(index: Index, by: str, *, deletable: bool) -> bool:
-    """Whether an index holds all rows of the lists."""
+    """Whether an index contains all rows of the lists."""
     known = {f"({by} IS NOT NULL)", *(["(deleted_at IS NULL)"] if deletable else [])}
     both = {f"({' AND '.join(order)})" for order in itertools.permutations(known)}
     return index.condition is None or index.condition in known | both
@@ -159,13 +161,13 @@ def _order_problems(
     begin, held = f"{where} is ordered by {column}, ", between.columns.get(column)
     if held is None:
         yield (
-            f"{begin}which {name} does not have. Add it there, kept equal to that of {target.table}, or order the link "
-            'by a column that it has: page(…, order="…").'
+            f"{begin}which {name} does not have. Add it there and keep it equal to that of {target.table}, or order "
+            f'the link by a column of {name}: page(…, order="…").'
         )
         return
     if not held.required:
         yield (
-            f"{begin}which may be null: rows without it would be missing behind the first page. Make the column NOT "
+            f"{begin}which may be null: rows without it would be missing after the first page. Make the column NOT "
             f"NULL, or order by one that is GENERATED ALWAYS AS (coalesce({column}, …)) STORED."
         )
     if column in target.kinds:
@@ -178,17 +180,17 @@ def _order_problems(
         ):
             yield (
                 f"{begin}which {target.name} declares as unique in every list, but rows of {name} with the same {by} "
-                f"may share it. Add UNIQUE (user_id, {by}, {column}), or take it out of `unique`."
+                f"may share it. Add UNIQUE (user_id, {by}, {column}), or remove it from `unique`."
             )
 
 
 def _event_problems(name: str, event: Event, tables: Mapping[str, Table]) -> Iterator[str]:
     table = tables.get(event.entity)
     if table is None:
-        yield f"{name} tells of the table {event.entity}, which does not exist. Write its migration."
+        yield f"{name} is an event of the table {event.entity}, which does not exist. Write its migration."
         return
     for column in sorted(event.carried - table.carried):
         yield (
-            f"{name} needs {column}, which the feed of {event.entity} does not carry. "
+            f"{name} needs {column}, which the feed of {event.entity} does not carry. Write "
             f"SELECT tenant_table('{event.entity}', carry => '{{{column}, …}}') in its migration."
         )

@@ -1,4 +1,4 @@
-"""The schema: walk the domains, finish what they declare, and join it into one."""
+"""Build the schema: import the domains, complete their declarations, and join them."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ have a `cursor`; pass it as `after` to resume a subscription."""
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
-    """All modules of a package of domains, in the order of their names."""
+    """Import all modules of a package of domains, sorted by name."""
     parent = importlib.import_module(package)
-    names = sorted(found.name for found in pkgutil.walk_packages(parent.__path__, package + "."))
+    names = sorted(module.name for module in pkgutil.walk_packages(parent.__path__, package + "."))
     return [importlib.import_module(name) for name in names]
 
 
 def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Schema:
-    """The schema of everything that the modules declare. Their classes are finished once in a process.
+    """Build the schema of everything that the modules declare. Their classes are completed once per process.
 
-    Raises `WrongDeclaration` for what would answer wrongly.
+    Raises `WrongDeclaration` if a declaration would give wrong answers.
     """
     declared = [item for module in modules or domain_modules() for item in _own(module)]
     entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
@@ -83,19 +83,19 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
 
 
 def graphql_schema() -> GraphQLSchema:
-    """The schema as graphql-core runs it."""
+    """Build the schema as graphql-core's type."""
     return core_of(build_schema())
 
 
 def sdl() -> str:
-    """The schema in the language that clients and reviewers read."""
+    """Print the schema in GraphQL's schema definition language."""
     schema = build_schema()
-    # Strawberry does not print it.
+    # Strawberry does not print the schema definition, which has the description.
     return f"{print_schema_definition(core_of(schema))}\n\n{schema.as_str()}\n"
 
 
 def _own(module: ModuleType) -> list[Any]:
-    """What a module declares itself, and does not only import."""
+    """What a module declares itself, without its imports."""
     return [item for item in vars(module).values() if getattr(item, "__module__", None) == module.__name__]
 
 

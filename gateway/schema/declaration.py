@@ -1,7 +1,7 @@
-"""What is wrong with a declaration, found out when the schema is built: it would build, and answer wrongly.
+"""Check declarations when the schema is built, and refuse those that would build but give wrong answers.
 
-What only the database knows, such as whether an index serves a link, is found out at the start of a gateway (see
-`gateway.schema.agreement`).
+What needs the database, such as whether an index serves a link, is checked when a gateway starts
+(`gateway.schema.agreement`).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 _COMPARED = {int, BigInt, float, decimal.Decimal, datetime.datetime, datetime.date, str}
-"""Kinds of columns that are compared as larger and smaller."""
+"""Column types that have an order, so that filters can compare them."""
 
 _IN_JSON = {str, int, BigInt, float, bool, JSON, UUID, Cursor}
-"""Kinds that the feed holds as what they are, or as a text that is read back."""
+"""Types that the feed stores as they are, or as text that is converted back."""
 
 
 def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
-    """Raise `WrongDeclaration` with all that is wrong, and with what to write instead."""
+    """Raise `WrongDeclaration` with all problems, and what to write instead."""
     described = {name: entity_of(cls) for name, cls in entities.items()}
     problems = list(_shared_tables(described.values()))
     for name, cls in entities.items():
@@ -59,7 +59,7 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
 
 
 def refuse_undescribed(schema: GraphQLSchema) -> None:
-    """Raise `WrongDeclaration` naming everything in the API that has no description."""
+    """Raise `WrongDeclaration` with everything in the API that has no description."""
     _refuse(
         [
             f"{where} has no description. Write a docstring under it, or give it a `description`."
@@ -70,7 +70,7 @@ def refuse_undescribed(schema: GraphQLSchema) -> None:
 
 
 def elements(schema: GraphQLSchema) -> Iterator[tuple[str, Any]]:
-    """Every type, field, argument, input field and enumeration value, by its coordinate."""
+    """Every type, field, argument, input field and enum value, by its schema coordinate."""
     for name, of in schema.type_map.items():
         if is_introspection_type(of) or is_specified_scalar_type(of):
             continue
@@ -90,13 +90,13 @@ def elements(schema: GraphQLSchema) -> Iterator[tuple[str, Any]]:
 
 
 def orders(declared: str | type[enum.Enum]) -> list[str]:
-    """The orders of a list: its own, or each that a client may choose."""
+    """The orders of a list: the declared one, or all that a client may choose from."""
     return [declared] if isinstance(declared, str) else [str(member.value) for member in declared]
 
 
 def _refuse(problems: list[str]) -> None:
     if problems:
-        raise WrongDeclaration("Parley does not start, because what is declared would answer wrongly:", problems)
+        raise WrongDeclaration("Parley does not start, because declarations would give wrong answers:", problems)
 
 
 def _shared_tables(entities: Iterable[Entity]) -> Iterator[str]:
@@ -104,8 +104,8 @@ def _shared_tables(entities: Iterable[Entity]) -> Iterator[str]:
     for entity in entities:
         if (other := known.setdefault(entity.table, entity.name)) != entity.name:
             yield (
-                f"{other} and {entity.name} are both the table {entity.table}: `node` could not tell which of them "
-                "an id is of. Declare one of them."
+                f"{other} and {entity.name} both declare the table {entity.table}, so `node` could not tell which of "
+                "them an id belongs to. Keep one of them."
             )
 
 
@@ -117,37 +117,40 @@ def _order_problems(where: str, entity: Entity, declared: str | type[enum.Enum])
             yield f"{begin}which {entity.name} does not have. Declare it there: `{column}: strawberry.Private[…]`."
         elif column in entity.nullable:
             yield (
-                f"{begin}which may be null: rows without it would be missing behind the first page. Order by a column "
+                f"{begin}which may be null: rows without it would be missing after the first page. Order by a column "
                 f"that is GENERATED ALWAYS AS (coalesce({column}, …)) STORED."
             )
         elif not can_hold(entity.kinds[column]):
             yield (
-                f"{begin}a {_name(entity.kinds[column])}, which no cursor can hold. Order by a text, a number, a time, "
-                "a date, an id, a boolean or an enumeration."
+                f"{begin}which is {_name(entity.kinds[column])}: no cursor can hold it. Order by a text, a number, a "
+                "time, a date, an id, a boolean or an enum."
             )
 
 
 def _unique_problems(entity: Entity) -> Iterator[str]:
     for column in sorted(entity.unique - entity.kinds.keys()):
-        yield f"{entity.name} has no column {column}, which `unique` names. Take it out, or declare the column."
+        yield f"{entity.name} has no column {column}, which `unique` names. Remove it, or declare the column."
 
 
 def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None) -> Iterator[str]:
     if entity.kinds.get(link.key, UUID) is not UUID:
         yield (
-            f"{where} follows {link.key}, a {_name(entity.kinds[link.key])} and no id. Declare it as "
+            f"{where} follows {link.key}, which is {_name(entity.kinds[link.key])}, not an id. Declare it as "
             f"`{link.key}: strawberry.Private[strawberry.ID]`, or follow another column."
         )
     if link.shape == "one" and link.key in entity.nullable:
-        yield f'{where} is never null, but {link.key} may be. Write `maybe("{link.target}", key="{link.key}")`.'
+        yield (
+            f"{where} is declared as never null, but {link.key} may be. Write "
+            f'`maybe("{link.target}", key="{link.key}")`.'
+        )
     if (link.by == "") is (link.through is None):
-        yield f"{where} needs either `by`, a column of {link.target}, or `through`, a table between, and not both."
+        yield f"{where} needs either `by`, a column of {link.target}, or `through`, a join table, but not both."
     if target is None:
-        yield f"{where} leads to {link.target}, which is no type of `resolvers/`. Declare it, or name another."
+        yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another one."
         return
     if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
-            f"{where} finds what has its id in {link.by}, which is no id of {target.name}. Declare it there: "
+            f"{where} finds rows by {link.by}, which is not an id of {target.name}. Declare it there: "
             f"`{link.by}: strawberry.Private[strawberry.ID]`."
         )
     if link.order is not None:
@@ -163,8 +166,8 @@ def _filter_problems(entity: Entity) -> Iterator[str]:
         column, test = filters.tested(entity, attribute.name)
         if column not in entity.kinds:
             yield (
-                f"{where} is about {column}, which {entity.name} does not have. Name it after a column, with _after, "
-                "_before, _from or _contains behind it, or has_ before it, where it does not ask for a value."
+                f"{where} filters by {column}, which {entity.name} does not have. Name the filter after a column. To "
+                "compare, append _after, _before, _from or _contains; to ask whether there is a value, prepend has_."
             )
         elif (kind := entity.kinds[column]) is not None:
             yield from _test_problems(where, column, kind, test, hint)
@@ -172,7 +175,7 @@ def _filter_problems(entity: Entity) -> Iterator[str]:
                 nulls = attribute.default is strawberry.UNSET
                 yield from _null_problems(where, column, hint, nulls=nulls, may_be_null=column in entity.nullable)
             elif test == filters.HAS and column not in entity.nullable:
-                yield f"{where} asks whether {column} has a value, which it always has. Take the filter out."
+                yield f"{where} asks whether {column} has a value, but it always has one. Remove the filter."
 
 
 def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> Iterator[str]:
@@ -181,12 +184,12 @@ def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> 
         if kind_of(hint) is not bool:
             yield f"{where} asks whether {column} has a value. Write `bool | None`."
     elif kind is JSON or _whole(kind_of(item)) is not _whole(kind) or (test != filters.IS and item is not hint):
-        yield f"{where} is {_name(kind_of(hint))}, and {column} is {_name(kind)}. Give it the type of the column."
+        yield f"{where} is {_name(kind_of(hint))}, but {column} is {_name(kind)}. Give it the type of the column."
     elif test == filters.CONTAINS:
         if kind is not str:
-            yield f"{where} looks for a text in {column}, a {_name(kind)}. Compare it in another way."
+            yield f"{where} searches for a text in {column}, which is {_name(kind)}. Use another comparison."
     elif test != filters.IS and kind not in _COMPARED:
-        yield f"{where} compares {column}, a {_name(kind)}, which has no order. Ask for values of it: `{column}`."
+        yield f"{where} compares {column}, which is {_name(kind)} and has no order. Filter by its value: `{column}`."
 
 
 def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_null: bool) -> Iterator[str]:
@@ -196,11 +199,11 @@ def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_nu
         if may_be_null and not is_optional(item):
             yield f"{where} cannot ask for rows without {column}. Write `list[{name} | None] | None`."
         if not may_be_null and is_optional(item):
-            yield f"{where} takes null, and {column} is never null. Write `list[{name}] | None`."
+            yield f"{where} accepts null, but {column} is never null. Write `list[{name}] | None`."
     elif may_be_null and not nulls:
         yield f"{where} cannot ask for rows without {column}. Write `= strawberry.UNSET` instead of `= None`."
     elif nulls and not may_be_null:
-        yield f"{where} takes null, and {column} is never null. Write `= None` instead of `= strawberry.UNSET`."
+        yield f"{where} accepts null, but {column} is never null. Write `= None` instead of `= strawberry.UNSET`."
 
 
 def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
@@ -209,10 +212,10 @@ def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
     for name, hint in hints.items():
         where = f"{made.input.__name__}.{name}" if made else name
         if name not in entity.kinds:
-            yield f"{where} is no column of {entity.name}. Take it out, or declare the column."
+            yield f"{where} is not a column of {entity.name}. Remove it, or declare the column."
         elif entity.kinds[name] not in (None, kind_of(hint)):
             yield (
-                f"{where} is {_name(kind_of(hint))}, and {entity.name}.{name} is {_name(entity.kinds[name])}. "
+                f"{where} is {_name(kind_of(hint))}, but {entity.name}.{name} is {_name(entity.kinds[name])}. "
                 "Give it the type of the column."
             )
 
@@ -223,13 +226,13 @@ def _event_problems(cls: type) -> Iterator[str]:
         kind = kind_of(hint)
         if name not in OF_CHANGE and kind not in _IN_JSON and name not in described.enums:
             yield (
-                f"{cls.__name__}.{name} is {_name(kind)}, which the feed holds as a text. "
+                f"{cls.__name__}.{name} is {_name(kind)}, which the feed stores as text. "
                 "Link to the row, and read it there."
             )
 
 
 def _item(hint: Any) -> Any:
-    """What a list is of, or the annotation itself where it is of no list."""
+    """The item type of a list's annotation, or the annotation itself if it is not a list."""
     inner = kind_of(hint)
     return typing.get_args(inner)[0] if typing.get_origin(inner) is list else hint
 

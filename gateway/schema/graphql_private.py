@@ -1,6 +1,6 @@
-"""What is used of graphql-core beyond the names that it exports: all names here, and no others anywhere.
+"""The undocumented names of graphql-core that Parley uses. They are used through this module only.
 
-`test_private_names.py` fails by name when one disappears.
+`test_private_names.py` fails and names the one that disappeared.
 """
 
 from __future__ import annotations

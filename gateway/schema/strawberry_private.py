@@ -1,6 +1,6 @@
-"""What is used of Strawberry's private parts: all names here, and no others anywhere.
+"""The private and undocumented names of Strawberry that Parley uses. All are listed here.
 
-`test_private_names.py` fails by name when one disappears.
+`test_private_names.py` fails and names the one that disappeared.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ UNDOCUMENTED = (
     "strawberry.schema.schema_converter.GraphQLCoreConverter.DEFINITION_BACKREF",
     "strawberry.types.arguments.convert_argument",
 )
-"""No underscore, and no promise either."""
+"""Names without an underscore that are not documented either."""
 
 
 def core_of(schema: strawberry.Schema) -> GraphQLSchema:
-    """The schema as graphql-core runs it."""
+    """The graphql-core schema of a Strawberry schema."""
     core: GraphQLSchema = schema._schema
     return core
 
 
 def made_by(core: GraphQLSchema) -> strawberry.Schema:
-    """The schema that a schema of graphql-core was made by."""
+    """The Strawberry schema that a graphql-core schema was made from."""
     made: strawberry.Schema = core._strawberry_schema  # type: ignore[attr-defined]
     return made
 
 
 core_info: Callable[[strawberry.Info], Any] = operator.attrgetter("_raw_info")
-"""What graphql-core, or the engine, has given of a field. In C: it is asked in each resolver."""
+"""Returns the `info` of graphql-core or of the engine. An `attrgetter` is written in C: each resolver calls this."""

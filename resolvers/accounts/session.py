@@ -14,14 +14,12 @@ import asyncpg
 import strawberry
 
 from gateway import (
-    Attempt,
-    Caller,
     Conflict,
     Info,
     Invalid,
     Node,
     NotFound,
-    Stamp,
+    SessionTokens,
     Statements,
     Unauthenticated,
     check_password,
@@ -30,9 +28,7 @@ from gateway import (
     id_of,
     input_type,
     mutation,
-    network_of,
     payload,
-    refresh,
     sql,
 )
 from resolvers.accounts.user import User
@@ -140,10 +136,10 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     refused = check_password(input.password, email=input.email)
     if refused is not None:
         raise Invalid(refused, field="password", of=User, values=_names(input))
-    caller = Caller("sign-up", network_of(info.context.client.address))
-    with info.context.accounts.sign_up(info.context.client.address):
-        existing = await _signed_up_before(info, input, caller)
-        hashed = "" if existing else await info.context.accounts.passwords.hash(input.password, caller)
+    accounts, address = info.context.accounts, info.context.client.address
+    with accounts.sign_up(address):
+        existing = await _signed_up_before(info, input)
+        hashed = "" if existing else await accounts.hash_password(input.password, address)
     if existing is not None:
         return await _begin(info, existing, input)
     user_id = await _new_id(info)
@@ -169,12 +165,10 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     """Exchange a refresh token for a new access token and a new refresh token."""
     accounts = info.context.accounts
     try:
-        presented = refresh.parse(input.refresh_token, accounts.keys.refresh_key)
-        successor = refresh.succeed(input.refresh_token, accounts.keys.refresh_key)
+        presented, tokens = accounts.exchange(input.refresh_token)
     except Unauthenticated as error:
         raise Invalid(error.message, field="refresh_token") from None
-    token = accounts.issue(presented.user_id, presented.session_id)
-    with info.context.tenant.signing_in(Stamp(presented.user_id, presented.session_id, "user")):
+    with info.context.signing_in(presented.user_id, presented.session_id):
         async with info.context.autocommit() as db:
             user = await db.get(User, presented.user_id)
             if user is None or user.deleted_at is not None:
@@ -183,13 +177,13 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
                 sql.accounts.session.rotate,
                 id=presented.session_id,
                 presented=presented.hash,
-                successor=successor.hash,
-                token_id=token.token_id,
+                successor=tokens.refresh.hash,
+                token_id=tokens.access.token_id,
                 life=accounts.refresh_life,
             )
             if rotated is None:
-                await _answer_again_or_end(info, db, presented)
-    return SignedIn(user=user, access_token=token.token, refresh_token=successor.text, expires_at=token.expires_at)
+                await _answer_again_or_end(info, db, presented.session_id, presented.hash)
+    return _signed_in(user, tokens)
 
 
 @mutation
@@ -207,68 +201,65 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
     return ended
 
 
-async def _answer_again_or_end(info: Info, db: Statements, presented: refresh.ParsedRefresh) -> None:
+async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: bytes) -> None:
     """Accept the last token again for some seconds. Otherwise raises `Invalid`, and ends the session if it has not
     ended."""
-    id = presented.session_id
-    if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented.hash) is not None:
+    if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented) is not None:
         return
-    if await db.row(sql.accounts.session.end_reused, id=id, presented=presented.hash) is not None:
+    if await db.row(sql.accounts.session.end_reused, id=id, presented=presented) is not None:
         info.context.accounts.revocations.add(id)
     raise Invalid(_ENDED, field="refresh_token")
 
 
 async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
     """The user with this address or name and this password. An unknown user takes as long as a wrong password."""
-    address, account = info.context.client.address, name.lower()
-    with info.context.accounts.attempt(account, address) as attempt:
-        found = await _find(info, account)
-        return await _verify(info, attempt, found, password, Caller("sign-in", network_of(address)))
+    account = name.lower()
+    with info.context.accounts.attempt("sign-in", account, info.context.client.address) as attempt:
+        user_id, stored = await _find(info, account)
+        return user_id if await attempt.verify(stored, password) else None
 
 
-async def _signed_up_before(info: Info, input: SignUpInput, caller: Caller) -> UUID | None:
+async def _signed_up_before(info: Info, input: SignUpInput) -> UUID | None:
     """The user who already has this account and this password. Only an attempt on an existing account counts."""
     account = input.email.lower()
-    if not (found := await _find(info, account)):
+    user_id, stored = await _find(info, account)
+    if user_id is None:
         return None
-    with info.context.accounts.attempt(account, info.context.client.address) as attempt:
-        return await _verify(info, attempt, found, input.password, caller)
+    with info.context.accounts.attempt("sign-up", account, info.context.client.address) as attempt:
+        return user_id if await attempt.verify(stored, input.password) else None
 
 
-async def _find(info: Info, account: str) -> list[asyncpg.Record]:
-    found = await info.context.tenant.anonymous(sql.accounts.login.find.text, account)
+async def _find(info: Info, account: str) -> tuple[UUID | None, str | None]:
+    """The user with this address or name, and the hash of their password."""
+    rows = await info.context.anonymous(sql.accounts.login.find, name=account)
     # Hashing takes its time, and others wait for connections.
     await info.context.release()
-    return found
-
-
-async def _verify(
-    info: Info, attempt: Attempt, found: list[asyncpg.Record], password: str, caller: Caller
-) -> UUID | None:
-    stored = found[0]["password_hash"] if found else None
-    if not await info.context.accounts.passwords.verify(stored, password, caller):
-        attempt.failed()
-        return None
-    attempt.succeeded()
-    user_id: UUID = found[0]["user_id"]
-    return user_id
+    return (rows[0]["user_id"], rows[0]["password_hash"]) if rows else (None, None)
 
 
 async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:
     """Start a session. A new account is created in the same transaction."""
     accounts = info.context.accounts
     session_id = await _new_id(info)
-    token = accounts.issue(user_id, session_id)
-    secret = refresh.mint(user_id, session_id, accounts.keys.refresh_key)
-    with info.context.tenant.signing_in(Stamp(user_id, session_id, "user")):
+    tokens = accounts.issue(user_id, session_id)
+    with info.context.signing_in(user_id, session_id):
         async with info.context.transaction() as db:
             if new is not None:
                 await _make_account(db, user_id, *new)
             user = await db.maybe(User, sql.accounts.user.touch_login)
             if user is None:
                 raise Invalid(_WRONG)
-            await db.insert(Session, _session(info, session_id, device, token.token_id, secret.hash))
-    return SignedIn(user=user, access_token=token.token, refresh_token=secret.text, expires_at=token.expires_at)
+            await db.insert(Session, _session(info, session_id, device, tokens))
+    return _signed_in(user, tokens)
+
+
+def _signed_in(user: User, tokens: SessionTokens) -> SignedIn:
+    return SignedIn(
+        user=user,
+        access_token=tokens.access.token,
+        refresh_token=tokens.refresh.text,
+        expires_at=tokens.access.expires_at,
+    )
 
 
 async def _make_account(db: Statements, user_id: UUID, hashed: str, input: SignUpInput) -> None:
@@ -282,15 +273,15 @@ def _names(input: SignUpInput) -> dict[str, Any]:
     return {"email": input.email, "username": input.username, "full_name": input.full_name}
 
 
-def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_hash: bytes) -> dict[str, Any]:
+def _session(info: Info, session_id: UUID, device: Any, tokens: SessionTokens) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     accounts, client = info.context.accounts, info.context.client
     return {
         "id": session_id,
         "device_id": device.device_id or str(session_id),
         "device_name": device.device_name,
-        "refresh_hash": refresh_hash,
-        "access_token_id": token_id,
+        "refresh_hash": tokens.refresh.hash,
+        "access_token_id": tokens.access.token_id,
         "ip_address": client.address,
         "user_agent": client.user_agent and client.user_agent[:1024],
         "expires_at": now + accounts.refresh_life,
@@ -299,6 +290,6 @@ def _session(info: Info, session_id: UUID, device: Any, token_id: str, refresh_h
 
 
 async def _new_id(info: Info) -> UUID:
-    (row,) = await info.context.tenant.anonymous(sql.accounts.session.new_id.text)
+    (row,) = await info.context.anonymous(sql.accounts.session.new_id)
     made: UUID = row["id"]
     return made

@@ -78,7 +78,7 @@ class User(Node):
         """The current position in the change feed. All data of the operation is read at the same moment, so a
         subscription with this cursor as `after` continues without gaps or duplicates.
         """
-        (head,) = await info.context.tenant.fetch(sql.feed.changes.head.text)
+        (head,) = await info.context.rows(sql.feed.changes.head)
         return Cursor(f"{head['epoch']}.{head['version']}")
 
     @computed()
@@ -93,7 +93,7 @@ class User(Node):
         ] = None,
     ) -> UsageTotals:
         """The totals of the user's model calls, over all days or a range of days."""
-        (totals,) = await info.context.tenant.fetch(sql.usage.daily.totals.text, day_from, before)
+        (totals,) = await info.context.rows(sql.usage.daily.totals, day_from=day_from, before=before)
         return UsageTotals(**totals)
 
 

@@ -7,8 +7,8 @@ what it lacks from the database after a gap between signals, and after a while w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,8 +17,6 @@ import strawberry
 
 from gateway import (
     JSON,
-    MOST_PAYLOAD_BYTES,
-    SEAL_BYTES,
     BadRequest,
     Conflict,
     Context,
@@ -26,27 +24,22 @@ from gateway import (
     Invalid,
     NotFound,
     Overloaded,
+    Topic,
     Unavailable,
     create,
-    gathered,
-    given,
     id_of,
     input_type,
     mutation,
     object_type,
     payload,
-    seal,
     sql,
     subscription,
-    unseal,
+    values_of,
 )
 from resolvers.chat.message import Message, MessageRole, MessageStatus
 
 _GATHER_SECONDS = 0.005
 _QUIET_SECONDS = 2.0
-_MOST_TOLD = MOST_PAYLOAD_BYTES - SEAL_BYTES
-_LOOK = b"[]"
-"""The signal to read the database: at the end, and for a text that is too long for a signal."""
 
 
 @input_type
@@ -73,7 +66,7 @@ async def start_message(info: Info, input: StartMessageInput) -> Message:
     """
     begins_with = {"content": "", "status": MessageStatus.STREAMING}
     async with info.context.autocommit() as db:
-        return await create(db, Message, {"role": MessageRole.ASSISTANT, **given(input)}, begins_with=begins_with)
+        return await create(db, Message, {"role": MessageRole.ASSISTANT, **values_of(input)}, begins_with=begins_with)
 
 
 @input_type
@@ -106,16 +99,15 @@ async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessa
     if input.offset < 0:
         raise Invalid("An offset cannot be negative.", field="offset")
     id, context = id_of(input.id), info.context
-    # Not as a write, which would be told to those who follow the feed. A repeat after a lost connection does no harm.
-    (came,) = await context.rows(sql.chat.growth.append, id=id, place=input.offset, text=input.text)
+    # Not as a write, which would wake the followers of the feed. A repeat after a lost connection does no harm.
+    (came,) = await context.rows(sql.chat.growth.append, id=id, offset=input.offset, text=input.text)
     if came["outcome"] == "closed":
         raise await _closed(context, id)
     message = await _present(context, id) if context.asks_for(info, "message") else None
     appended = AppendedMessage(length=came["length"], message=message)
     if came["outcome"] != "appended":
         raise Conflict(_REFUSALS[came["outcome"]].format(came["length"]), field="offset", current=appended)
-    told = orjson.dumps((input.offset, input.text))
-    _tell(context, id, told if len(told) <= _MOST_TOLD else _LOOK)
+    _topic(context, id).send(orjson.dumps((input.offset, input.text)))
     return appended
 
 
@@ -168,7 +160,7 @@ class FinishMessageInput:
 @mutation
 async def finish_message(info: Info, input: FinishMessageInput) -> Message:
     """Finish a message that is being written. It keeps its text. Can be sent again with the same values."""
-    values = given(input, without=("id", "failed"))
+    values = values_of(input, without=("id", "failed"))
     return await _end(
         info, input.id, {**values, "status": MessageStatus.FAILED if input.failed else MessageStatus.COMPLETE}
     )
@@ -198,7 +190,7 @@ async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Mess
         message = await db.update(Message, id, values, guard={"status": MessageStatus.STREAMING})
         before = None if message else await db.get(Message, id)
     if message is not None:
-        _tell(context, id, _LOOK)
+        _topic(context, id).send()
         return message
     if before is None:
         raise NotFound("There is no such message.", field="id")
@@ -241,68 +233,56 @@ async def message_growth(
     return _watch(info, id, from_offset)
 
 
-async def _watch(info: Info, id: UUID, place: int) -> AsyncIterator[MessageGrowth]:
+async def _watch(info: Info, id: UUID, offset: int) -> AsyncIterator[MessageGrowth]:
     context = info.context
-    async with aclosing(context.signals.listen(context.user_id, _topic(id))) as signals:
-        text, status = await _read(context, id, place)
+    async with _topic(context, id).listen(within=_GATHER_SECONDS, quiet=_QUIET_SECONDS) as signals:
+        text, status = await _read(context, id, offset)
         while True:
             if text:
                 yield MessageGrowth(
-                    offset=place, length=place + len(text), text=text, status=MessageStatus.STREAMING, message=None
+                    offset=offset, length=offset + len(text), text=text, status=MessageStatus.STREAMING, message=None
                 )
-                place += len(text)
+                offset += len(text)
             if status is not MessageStatus.STREAMING:
                 break
-            heard = await gathered(signals, within=_GATHER_SECONDS, quiet=_QUIET_SECONDS)
-            more = _continued(place, [_told(context, id, signal) for signal in heard])
+            more = _continued(offset, await anext(signals))
             text = more or ""
             if more is None:
                 # While the database is away, nothing grows, and this waits for it.
                 with suppress(Overloaded, Unavailable):
-                    text, status = await _read(context, id, place)
+                    text, status = await _read(context, id, offset)
     message = await context.find(info, Message, id, "message")
     await context.release()
-    yield MessageGrowth(offset=place, length=place, text="", status=status, message=message)
+    yield MessageGrowth(offset=offset, length=offset, text="", status=status, message=message)
 
 
-async def _read(context: Context, id: UUID, place: int) -> tuple[str, MessageStatus]:
-    """What is stored behind a place. Raises `NotFound`, and `BadRequest` when the message does not reach there."""
+async def _read(context: Context, id: UUID, offset: int) -> tuple[str, MessageStatus]:
+    """The stored text from an offset on. Raises `NotFound`, and `BadRequest` if the message is shorter."""
     try:
-        found = await context.rows(sql.chat.growth.read, id=id, place=place)
+        rows = await context.rows(sql.chat.growth.read, id=id, offset=offset)
     finally:
         await context.release()
-    if not found:
+    if not rows:
         raise NotFound("messageId: there is no such message.", field="messageId")
-    ((status, length, text),) = found
-    if place > length:
+    ((status, length, text),) = rows
+    if offset > length:
         raise BadRequest(f"fromOffset: the message ends at {length}.", argument="fromOffset")
     return text, MessageStatus(status)
 
 
-def _continued(place: int, told: Iterable[bytes]) -> str | None:
-    """What signals add to a text that reaches to a place. None when they do not say: the database has to be asked."""
-    parts = [orjson.loads(each) for each in told]
-    if not all(parts):
+def _continued(length: int, signals: Sequence[bytes]) -> str | None:
+    """The text that signals add to one of this length. None if they do not say: the database has to be read."""
+    if not all(signals):
         return None
     added = ""
-    for offset, text in sorted(parts):
-        reached = place + len(added)
+    for offset, text in sorted(orjson.loads(signal) for signal in signals):
+        reached = length + len(added)
         if offset > reached:
             return None
         added += text[reached - offset :]
-    return added if parts else None
+    return added if signals else None
 
 
-def _topic(id: UUID) -> str:
-    return f"growth:{id}"
-
-
-def _tell(context: Context, id: UUID, told: bytes) -> None:
-    """Signal to the subscribers of a message."""
-    sealed = seal(told, context.user_id.bytes + id.bytes, context.accounts.keys.refresh_key)
-    context.signals.send(context.user_id, _topic(id), sealed)
-
-
-def _told(context: Context, id: UUID, signal: bytes) -> bytes:
-    about = context.user_id.bytes + id.bytes
-    return unseal(signal, about, context.accounts.keys.refresh_key) or _LOOK
+def _topic(context: Context, id: UUID) -> Topic:
+    """What signals the pieces of a message, as offset and text. An empty signal is sent at its end."""
+    return context.topic("growth", id)

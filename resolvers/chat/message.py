@@ -18,7 +18,6 @@ from gateway import (
     entity,
     enum_type,
     event,
-    given,
     input_type,
     maybe,
     mutation,
@@ -27,6 +26,7 @@ from gateway import (
     page,
     standard,
     subscription,
+    values_of,
 )
 
 
@@ -153,7 +153,7 @@ class AddMessageInput:
 async def add_message(info: Info, input: AddMessageInput) -> Message:
     """Add a message to a conversation. Sent again with the same id and values, it returns the same message."""
     async with info.context.autocommit() as db:
-        return await create(db, Message, given(input))
+        return await create(db, Message, values_of(input))
 
 
 class MessageInput:

@@ -18,7 +18,6 @@ from gateway import (
     computed,
     entity,
     enum_type,
-    given,
     id_of,
     input_type,
     is_taken,
@@ -27,6 +26,7 @@ from gateway import (
     one,
     page,
     sql,
+    values_of,
     with_request_hash,
 )
 
@@ -116,7 +116,7 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
     if len(ids) > MOST_MESSAGES:
         raise Invalid(f"At most {MOST_MESSAGES} messages are allowed.", field="affected_message_ids")
     message_ids = sorted({id_of(id, "affected_message_ids") for id in ids})
-    row = with_request_hash(given(input, without=("affected_message_ids",)), *message_ids)
+    row = with_request_hash(values_of(input, without=("affected_message_ids",)), *message_ids)
     try:
         async with info.context.transaction() as db:
             made = await db.insert(ContextOptimization, row)

@@ -30,7 +30,6 @@ from gateway import (
     entity,
     enum_type,
     event,
-    given,
     id_of,
     input_type,
     lookup,
@@ -42,6 +41,7 @@ from gateway import (
     require_version,
     sql,
     subscription,
+    values_of,
 )
 
 
@@ -185,7 +185,7 @@ class ProposeToolExecutionInput:
 @mutation
 async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -> ToolExecution:
     """Request approval to run a tool. Sent again with the same id and values, it returns the same execution."""
-    values = given(input)
+    values = values_of(input)
     async with info.context.autocommit() as db:
         if "conversation_id" in values:
             return await create(db, ToolExecution, values)

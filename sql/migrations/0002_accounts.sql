@@ -18,23 +18,24 @@ CREATE TABLE users (
     PRIMARY KEY (user_id, id),
     CONSTRAINT users_user_id_key UNIQUE (user_id)
 );
--- A user's feed begins with the user.
+-- Creates the feed of each new user.
 CREATE TRIGGER open_feed BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_open_feed();
 SELECT tenant_table('users', without => '{request_hash}');
 SELECT add_rule('users', name, condition, reason)
 FROM (VALUES
     ('email_shape', $$email ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND char_length(email) <= 254$$,
-        'An e-mail address looks like name@example.org and has at most 254 characters.'),
+        'An e-mail address must look like name@example.org and have at most 254 characters.'),
     ('username_shape', $$username ~ '^[A-Za-z0-9_.-]{2,50}$'$$,
         'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.'),
     ('full_name_length', 'char_length(full_name) <= 255', 'A full name has at most 255 characters.'),
-    ('avatar_url_length', 'char_length(avatar_url) <= 2048', 'An address has at most 2048 characters.'),
-    ('default_provider_length', 'char_length(default_provider) BETWEEN 1 AND 50', 'A provider has 1 to 50 characters.')
+    ('avatar_url_length', 'char_length(avatar_url) <= 2048', 'A picture URL has at most 2048 characters.'),
+    ('default_provider_length', 'char_length(default_provider) BETWEEN 1 AND 50',
+        'A provider name has 1 to 50 characters.')
 ) AS r (name, condition, reason);
 
 
--- Finds a user before the tenant is known, so it is no tenant's table. The runtime role reaches it only through login_find(),
--- login_create() and login_rehash(). On a sharded server, it is the one table that every node holds.
+-- Read at sign-in, before the tenant is known, so this is not a tenant table. The runtime role reaches it only through
+-- login_find(), login_create() and login_rehash(). If the database is sharded by user, every node must hold this table.
 CREATE TABLE logins (
     email text PRIMARY KEY,
     username text CONSTRAINT logins_username_key UNIQUE,
@@ -64,8 +65,8 @@ CREATE TABLE sessions (
     revoked_reason text
         CONSTRAINT sessions_revoked_reason_known CHECK (revoked_reason IN ('signed_out', 'refresh_reused'))
 );
-COMMENT ON COLUMN sessions.expires_at IS 'When it ends if it is not refreshed before.';
-COMMENT ON COLUMN sessions.ends_at IS 'When it ends however often it is refreshed.';
+COMMENT ON COLUMN sessions.expires_at IS 'When the session ends unless it is refreshed.';
+COMMENT ON COLUMN sessions.ends_at IS 'When the session ends even if it is refreshed.';
 SELECT tenant_table('sessions', without => '{deleted_at,request_hash}');
 SELECT add_rule('sessions', name, condition, reason)
 FROM (VALUES
@@ -75,8 +76,8 @@ FROM (VALUES
 CREATE INDEX sessions_by_last_used ON sessions (user_id, last_used_at, id);
 
 
--- Ids of sessions that ended early. Each gateway process polls them, to refuse the access tokens of these sessions. Nothing
--- here tells whose they are.
+-- Ids of sessions that ended early. Each gateway process polls them, to refuse the access tokens of these sessions. The rows
+-- do not reveal whose sessions they are.
 CREATE TABLE revocations (
     session_id uuid PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp()

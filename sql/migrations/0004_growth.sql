@@ -1,11 +1,11 @@
--- Growing messages: the text so far of an answer that is still being written.
+-- Growing messages: the text so far of messages that are still being written.
 --
 -- Each append updates one narrow row under a lock of its own. It touches neither the row of the message, which is wide, nor
--- the feed's counter, for which all writers of a user wait. Now and then the text of the row is moved into a piece. When the
--- message ends, in whatever way, messages_gather() moves all of it into the message, in the statement that ends it and
--- takes a version of the feed.
+-- the feed's counter, on which all writers of a user wait. When the row's tail is full, its text becomes a piece. However
+-- the message ends, the statement that ends it and takes a version of the feed also moves the whole text into the message
+-- (messages_gather).
 --
--- Offsets and lengths are counted in code points, as char_length counts them.
+-- Offsets and lengths count code points, as char_length does.
 
 CREATE TABLE message_growths (
     user_id uuid NOT NULL,
@@ -16,11 +16,13 @@ CREATE TABLE message_growths (
     PRIMARY KEY (user_id, message_id),
     CONSTRAINT message_growths_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES messages ON DELETE CASCADE
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE message_growths IS 'A message that grows, from its first append to its end.';
-COMMENT ON COLUMN message_growths.length IS 'Of the whole text: what the row of the message holds, the pieces and the tail.';
-COMMENT ON COLUMN message_growths.tail IS 'The end of the text, behind the last piece: about 1 KiB, so that the row stays narrow.';
+COMMENT ON TABLE message_growths IS 'One row per growing message, from its first append to its end.';
+COMMENT ON COLUMN message_growths.length IS
+    'The length of the whole text: the content in the row of the message, the pieces and the tail.';
+COMMENT ON COLUMN message_growths.tail IS
+    'The end of the text, after the last piece. At most 1 KiB, so that the row stays narrow.';
 COMMENT ON COLUMN message_growths.renew_at IS
-    'From then on, an append renews the lease: not each one, since a change of the lease is one of an index.';
+    'From this time on, an append renews the lease. Not every append does, because renewing changes an index.';
 SELECT add_rule('message_growths', 'text_length', 'length <= 262144', 'A message has at most 262144 characters.');
 
 CREATE TABLE message_pieces (
@@ -32,10 +34,11 @@ CREATE TABLE message_pieces (
     CONSTRAINT message_pieces_message_id_exists FOREIGN KEY (user_id, message_id)
         REFERENCES message_growths ON DELETE CASCADE
 );
-COMMENT ON TABLE message_pieces IS 'What has grown before the tail, in pieces.';
-COMMENT ON COLUMN message_pieces.until IS 'The place behind its last character.';
-SELECT add_rule('message_pieces', 'text_size', 'octet_length(text) <= 16384', 'A text to append has at most 16 KiB.');
+COMMENT ON TABLE message_pieces IS 'The appended text before the tail, in pieces.';
+COMMENT ON COLUMN message_pieces.until IS 'The offset after its last character.';
+SELECT add_rule('message_pieces', 'text_size', 'octet_length(text) <= 16384',
+    'At most 16 KiB of text can be appended at once.');
 
--- Not tenant_table(), because the feed does not carry what grows. Only functions write here.
+-- Without tenant_table(), because the feed does not carry growth. Only functions write here.
 SELECT secure_rows('message_growths'), secure_rows('message_pieces');
 GRANT SELECT ON message_growths, message_pieces TO parley_runtime;

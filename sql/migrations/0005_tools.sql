@@ -1,4 +1,4 @@
--- Tool executions: a state machine that holds against any writer, and its history.
+-- Tool executions: a state machine that is enforced for every writer, and its history.
 
 CREATE TABLE tool_executions (
     user_id uuid,
@@ -21,14 +21,14 @@ CREATE TABLE tool_executions (
     error_message text
 );
 COMMENT ON COLUMN tool_executions.status_reason IS
-    'Written with a change of status to give its reason; moved to the history at once, so it always reads null.';
+    'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
 SELECT tenant_table('tool_executions', carry => '{conversation_id,status}');
 SELECT add_rule('tool_executions', name, condition, reason)
 FROM (VALUES
     ('tool_name_length', 'char_length(tool_name) BETWEEN 1 AND 100', 'A tool name has 1 to 100 characters.'),
     ('parameters_size', 'pg_column_size(parameters) <= 262144', 'Parameters have at most 256 KiB.'),
     ('result_size', 'pg_column_size(result) <= 1048576', 'A result has at most 1 MiB.'),
-    ('cost_usd_range', 'cost_usd BETWEEN 0 AND 1000000', 'A cost lies between 0 and 1000000.'),
+    ('cost_usd_range', 'cost_usd BETWEEN 0 AND 1000000', 'The cost must be between 0 and 1000000.'),
     ('error_message_length', 'char_length(error_message) <= 20000', 'An error message has at most 20000 characters.')
 ) AS r (name, condition, reason);
 CREATE INDEX tool_executions_by_status ON tool_executions (user_id, status, created_at, id) WHERE deleted_at IS NULL;
@@ -36,11 +36,11 @@ CREATE INDEX tool_executions_by_creation ON tool_executions (user_id, created_at
 SELECT add_link('tool_executions', 'conversation_id', 'conversations');
 SELECT add_link('tool_executions', 'message_id', 'messages', 'There is no such %s in this conversation.',
     sharing => 'conversation_id');
--- They are deleted and restored together with their conversation or message, which finds them by the time of the deletion.
+-- They are deleted and restored together with their conversation or message. A restore finds them by their deleted_at.
 SELECT keep_links('tool_executions', within => '{conversation_id,message_id}');
 CREATE INDEX tool_executions_deleted ON tool_executions (user_id, deleted_at) WHERE deleted_at IS NOT NULL;
 
--- The history, written by tool_executions_move() alone.
+-- The history. Only tool_executions_move() writes it.
 CREATE TABLE tool_transitions (
     user_id uuid,
     id uuid DEFAULT uuid7(),
@@ -52,7 +52,7 @@ CREATE TABLE tool_transitions (
         CONSTRAINT tool_transitions_actor_known CHECK (actor IN ('user', 'agent', 'system')),
     session_id uuid DEFAULT actor_session(),
     reason text,
-    -- Deferred: the first row of a history is written by the trigger that lets its execution in.
+    -- Deferred, because a trigger writes the first row of a history before its execution is inserted.
     CONSTRAINT tool_transitions_tool_execution_id_exists FOREIGN KEY (user_id, tool_execution_id)
         REFERENCES tool_executions DEFERRABLE INITIALLY DEFERRED
 );
@@ -63,7 +63,7 @@ CREATE INDEX tool_transitions_by_execution ON tool_transitions (user_id, tool_ex
 
 CREATE TRIGGER move BEFORE INSERT OR UPDATE ON tool_executions
     FOR EACH ROW EXECUTE FUNCTION tool_executions_move();
--- Triggers fire in the order of their names, so `move` sees what it has done.
+-- Triggers fire in the order of their names, so `move` sees what this one has set.
 CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON tool_executions
     FOR EACH ROW EXECUTE FUNCTION tool_executions_delete();
 CREATE TRIGGER lease AFTER UPDATE ON tool_executions

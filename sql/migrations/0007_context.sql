@@ -1,4 +1,5 @@
--- Context optimizations: how a conversation was made to fit its model's context window, and which messages were affected.
+-- Context optimizations: how a conversation's context was shortened to fit its model's context window, and which messages
+-- were affected.
 
 CREATE TABLE context_optimizations (
     user_id uuid,
@@ -18,8 +19,8 @@ SELECT tenant_table('context_optimizations', without => '{deleted_at}', privileg
     carry => '{conversation_id}');
 SELECT add_rule('context_optimizations', name, condition, reason)
 FROM (VALUES
-    ('tokens_before_range', 'tokens_before >= 0', 'A number of tokens is not negative.'),
-    ('tokens_after_range', 'tokens_after >= 0', 'A number of tokens is not negative.'),
+    ('tokens_before_range', 'tokens_before >= 0', 'The number of tokens cannot be negative.'),
+    ('tokens_after_range', 'tokens_after >= 0', 'The number of tokens cannot be negative.'),
     ('summary_length', 'char_length(summary) <= 262144', 'A summary has at most 262144 characters.')
 ) AS r (name, condition, reason);
 SELECT add_link('context_optimizations', 'conversation_id', 'conversations');
@@ -36,7 +37,7 @@ CREATE TABLE context_optimization_messages (
         REFERENCES context_optimizations,
     CONSTRAINT context_optimization_messages_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES messages
 );
-COMMENT ON COLUMN context_optimization_messages.seq IS 'The message''s own number, for the order of the list.';
+COMMENT ON COLUMN context_optimization_messages.seq IS 'The seq of the message, by which the list is ordered.';
 SELECT tenant_table('context_optimization_messages', privileges => 'SELECT, INSERT',
     without => '{created_at,updated_at,deleted_at,request_hash}', carry => '{context_optimization_id,message_id}');
 CREATE INDEX context_optimization_messages_in_order

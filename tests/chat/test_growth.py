@@ -89,7 +89,7 @@ async def test_a_negative_offset_is_refused(user: Client) -> None:
 async def test_too_much_at_once_is_refused(user: Client, text: str) -> None:
     id = await started(user)
     await appended(user, id, "before")
-    reason = "A text to append has at most 16 KiB."
+    reason = "At most 16 KiB of text can be appended at once."
     assert refusal_in(await append(user, id, 6, text)) == Refusal("INVALID", "text", reason)
     assert await content(user, id) == "before"
 

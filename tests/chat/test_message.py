@@ -96,7 +96,7 @@ async def test_an_image_or_a_file_needs_no_text(user: Client, besides: str, cont
     made = await user.make("addMessage", "message", f"content {besides}", **said, **{besides: [{"id": "a"}]})
     assert made == {"content": content, besides: [{"id": "a"}]}
     payload = await user.mutate("addMessage", "message { id }", **said, **{besides: []})
-    reason = "A user's or system message has content, images or files."
+    reason = "A user or system message needs text, images or files."
     assert payload["userErrors"] == [{"code": "INVALID", "field": ["content"], "message": reason}]
 
 

@@ -1,1 +1,1 @@
-"""From a request to an operation that may run: parse, limit, validate, cost and coerce."""
+"""Turn a request into an operation that may run: parse, limit, validate, cost and coerce."""

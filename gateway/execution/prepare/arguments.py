@@ -1,7 +1,7 @@
-"""The arguments of a field, compiled once for a document: what is written out is converted then and not per request.
+"""Argument coercion, compiled once per document: literals are coerced then, and only variables per request.
 
-A compiled field gives what graphql-core's `get_argument_values` gives. Where there is any doubt, it is asked
-itself, so that what is refused is refused in the same words.
+The result equals that of graphql-core's `get_argument_values`. Whatever cannot be coerced is passed on to
+graphql-core, so errors have its wording.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from gateway.schema.graphql_private import coerce_default_value
 
 Arguments = Callable[[VariableValues], dict[str, Any]]
 
-# `Undefined` stands for what cannot be converted, as it does in graphql-core.
+# Returns `Undefined` if the value cannot be coerced, as graphql-core does.
 _Reader = Callable[[VariableValues], Any]
 
 _ABSENT: Any = object()
 
 
 def compile_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
-    """The function from a request's variables to the arguments of this field, which are the caller's to keep."""
+    """Compile the function from a request's variables to this field's arguments. Each call returns a new dict."""
     template: dict[str, Any] = {}
     readers: list[tuple[str, _Reader]] = []
-    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    value_nodes = {argument.name.value: argument.value for argument in node.arguments or ()}
     for name, argument in field.args.items():
         out_name = argument.out_name or name
-        reader, value = _argument(argument, given.get(name))
+        reader, value = _argument(argument, value_nodes.get(name))
         if value is not _ABSENT:
             template[out_name] = value
         if reader is not None:
@@ -56,24 +56,24 @@ def compile_arguments(field: GraphQLField, node: FieldNode) -> Arguments:
     return _assemble(template, readers, lambda variables: get_argument_values(field, node, variables))
 
 
-def _assemble(template: dict[str, Any], readers: Iterable[tuple[str, _Reader]], by_the_book: Arguments) -> Arguments:
+def _assemble(template: dict[str, Any], readers: Iterable[tuple[str, _Reader]], fallback: Arguments) -> Arguments:
     def arguments(variables: VariableValues) -> dict[str, Any]:
-        found = template.copy()
+        values = template.copy()
         for name, read in readers:
             value = read(variables)
             if value is Undefined:
-                return by_the_book(variables)
+                return fallback(variables)
             if value is _ABSENT:
-                del found[name]
+                del values[name]
             else:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
     return arguments
 
 
 def _argument(argument: GraphQLArgument, node: ValueNode | None) -> tuple[_Reader | None, Any]:
-    """What reads the argument, if anything must, and what stands in its place until then."""
+    """The argument's reader, or None if it is constant, and its value in the template."""
     if node is None:
         value = _default(argument)
         return (None, value) if value is not Undefined else (_constant(Undefined), None)
@@ -84,12 +84,12 @@ def _argument(argument: GraphQLArgument, node: ValueNode | None) -> tuple[_Reade
         value = coerce_input_literal(node, argument.type)
         if isinstance(value, SHAREABLE):
             return None, value
-        reader = _written_out(node, argument.type, value)
+        reader = _literal(node, argument.type, value)
     return reader, None
 
 
 def _default(declared: GraphQLArgument | GraphQLInputField) -> Any:
-    """What stands for a value that is not given: `_ABSENT` if it may be left out, `Undefined` if it may not."""
+    """The value of an omitted argument or input field. Without a default: `Undefined` if required, else `_ABSENT`."""
     try:
         value = coerce_default_value(declared)
     except TypeError:
@@ -113,7 +113,7 @@ def _variable(node: VariableNode, of: GraphQLInputType, missing: Any) -> _Reader
 
 
 def _with_variables(node: ValueNode | None, of: GraphQLInputType) -> _Reader | None:
-    """What reads a literal that has variables in it; None if it has none."""
+    """The reader of a literal that contains variables; None if it contains none."""
     if isinstance(of, GraphQLNonNull):
         return _with_variables(node, of.of_type)
     if not isinstance(node, ListValueNode | ObjectValueNode):
@@ -123,7 +123,7 @@ def _with_variables(node: ValueNode | None, of: GraphQLInputType) -> _Reader | N
         return _list(items, of.of_type)
     if isinstance(of, GraphQLInputObjectType) and isinstance(node, ObjectValueNode) and not of.is_one_of:
         return _object(node, of)
-    return _by_literal(node, of) if mentions_variable(node) else None
+    return _by_graphql_core(node, of) if mentions_variable(node) else None
 
 
 def _list(nodes: Iterable[ValueNode], of: GraphQLInputType) -> _Reader | None:
@@ -139,56 +139,56 @@ def _list(nodes: Iterable[ValueNode], of: GraphQLInputType) -> _Reader | None:
 
 
 def _object(node: ObjectValueNode, of: GraphQLInputObjectType) -> _Reader | None:
-    given = {field.name.value: field.value for field in node.fields}
-    if not given.keys() <= of.fields.keys():
+    value_nodes = {field.name.value: field.value for field in node.fields}
+    if not value_nodes.keys() <= of.fields.keys():
         return _constant(Undefined)
     names = [field.out_name or name for name, field in of.fields.items()]
-    values = _readers((given.get(name), field.type, _default(field)) for name, field in of.fields.items())
-    if values is None:
+    readers = _readers((value_nodes.get(name), field.type, _default(field)) for name, field in of.fields.items())
+    if readers is None:
         return None
-    fields = tuple((name, reader) for name, reader in zip(names, values, strict=True) if reader is not _absent)
+    fields = tuple((name, reader) for name, reader in zip(names, readers, strict=True) if reader is not _absent)
 
     def read(variables: VariableValues) -> Any:
-        found = {}
+        values = {}
         for name, field in fields:
             value = field(variables)
             if value is Undefined:
                 return Undefined
             if value is not _ABSENT:
-                found[name] = value
-        return of.out_type(found)
+                values[name] = value
+        return of.out_type(values)
 
     return read
 
 
 def _readers(parts: Iterable[tuple[ValueNode | None, GraphQLInputType, Any]]) -> list[_Reader] | None:
-    """What reads the parts of a literal, each with its type and what stands for it when missing.
+    """The readers of a literal's parts. Each part is its node, its type and its value when missing.
 
-    None if there is no variable in any of them: the literal is then converted as a whole.
+    None if no part contains a variable: the literal is then coerced as a whole.
     """
     listed = list(parts)
-    found: list[_Reader | None] = [
+    readers: list[_Reader | None] = [
         _variable(node, of, missing) if isinstance(node, VariableNode) else _with_variables(node, of)
         for node, of, missing in listed
     ]
-    if not any(found):
+    if not any(readers):
         return None
     return [
-        reader or (_written_out(node, of, coerce_input_literal(node, of)) if node else _constant(missing))
-        for reader, (node, of, missing) in zip(found, listed, strict=True)
+        reader or (_literal(node, of, coerce_input_literal(node, of)) if node else _constant(missing))
+        for reader, (node, of, missing) in zip(readers, listed, strict=True)
     ]
 
 
-def _written_out(node: ValueNode, of: GraphQLInputType, value: Any) -> _Reader:
-    """A literal without variables. Whoever gets a list or an object may change it, so each gets their own."""
+def _literal(node: ValueNode, of: GraphQLInputType, value: Any) -> _Reader:
+    """The reader of a literal without variables. Resolvers may mutate a list or an object, so each call copies it."""
     if isinstance(value, SHAREABLE) or value is Undefined:
         return _constant(value)
     copy = _copier(value)
-    return (lambda _: copy()) if copy else _by_literal(node, of)
+    return (lambda _: copy()) if copy else _by_graphql_core(node, of)
 
 
 def _copier(value: Any) -> Callable[[], Any] | None:
-    """What makes copies of the value, down to what nobody can change; None if it is not known how."""
+    """The function that deep-copies the value, except for immutable parts; None if a part is of an unknown type."""
     if type(value) is not list and type(value) is not dict:
         return None
     copiers = []
@@ -204,10 +204,10 @@ def _copier(value: Any) -> Callable[[], Any] | None:
 
 def _deep(value: Any, copiers: list[tuple[Any, Callable[[], Any]]]) -> Callable[[], Any]:
     def copy() -> Any:
-        found = value.copy()
+        copied = value.copy()
         for key, copier in copiers:
-            found[key] = copier()
-        return found
+            copied[key] = copier()
+        return copied
 
     return copy
 
@@ -220,12 +220,12 @@ def _absent(_: VariableValues) -> Any:
     return _ABSENT
 
 
-def _by_literal(node: ValueNode, of: GraphQLInputType) -> _Reader:
+def _by_graphql_core(node: ValueNode, of: GraphQLInputType) -> _Reader:
     return lambda variables: coerce_input_literal(node, of, variables)
 
 
 def mentions_variable(node: ValueNode) -> bool:
-    """Whether a value in a document depends on the request's variables."""
+    """Whether a value in a document contains a variable."""
     if isinstance(node, ListValueNode):
         return any(mentions_variable(item) for item in node.values)
     if isinstance(node, ObjectValueNode):

@@ -1,11 +1,11 @@
-"""The documents that are in use, so that an operation that clients repeat is read once.
+"""The cache of prepared documents, so that an operation that clients repeat is parsed and validated once.
 
-Anyone may send documents, so the cache must not forget the good ones for them. It is an S3-FIFO: a document begins in
-a short queue, which is all that documents sent once ever fill, and comes to stay when it was asked for again, there or
-soon after it was dropped. Nothing is moved when a document is found; it is marked, and marked ones are passed over when
-room is needed.
+Anyone may send documents, so a flood of new ones must not evict those that clients use. The cache is an S3-FIFO: a
+document starts in a short queue, and documents that are sent once never get further. One that is requested again, while
+it is in that queue or soon after it was dropped, moves to the main queue. A hit moves nothing: it marks the entry, and
+eviction skips marked entries once.
 
-What was refused is not remembered: an attacker sends another text each time, and an honest client does not repeat it.
+Refusals are not cached: an attacker sends another text each time, and an honest client does not repeat a refused one.
 
 https://dl.acm.org/doi/10.1145/3600006.3613147 (Yang and others, FIFO queues are all you need for cache eviction)
 """
@@ -19,10 +19,10 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Of the room, for documents that nobody has asked for again yet.
+# Documents that were requested once may fill one tenth of the cache.
 SHARE_OF_NEW = 10
 
-# Of the room, for one document at most.
+# One document may fill at most one eighth of it.
 SHARE_OF_ONE = 8
 
 
@@ -36,7 +36,7 @@ class _Entry(Generic[T]):
 
 @dataclass(slots=True)
 class _Queue(Generic[T]):
-    """Entries in the order of their arrival, and their weight."""
+    """Entries in order of arrival, and their total weight."""
 
     entries: deque[_Entry[T]] = field(default_factory=deque)
     weight: int = 0
@@ -53,24 +53,24 @@ class _Queue(Generic[T]):
 
 @dataclass(slots=True)
 class DocumentCache(Generic[T]):
-    """Keeps documents by key, bounded by number and by weight.
+    """A cache of documents by key, bounded by number and by weight.
 
-    The weight of a document is the length of its text: what is made of it takes some hundred bytes a character.
+    The weight of a document is the length of its text. A prepared document takes some hundred bytes per character.
     """
 
     max_documents: int = 1_000
     max_weight: int = 256 * 1024
     misses: int = 0
-    """How often a document was asked for that was not there."""
-    _found: dict[Hashable, _Entry[T]] = field(default_factory=dict)
+    """How many lookups found no document."""
+    _entries: dict[Hashable, _Entry[T]] = field(default_factory=dict)
     _new: _Queue[T] = field(default_factory=_Queue)
     _kept: _Queue[T] = field(default_factory=_Queue)
     _dropped: dict[int, None] = field(default_factory=dict)
-    """The hashes of the keys that were dropped last, the oldest first."""
+    """The hashes of the keys that were dropped last, oldest first."""
 
     def get(self, key: Hashable) -> T | None:
-        """The document, which is then known to be asked for again."""
-        entry = self._found.get(key)
+        """Return the document, if it is cached, and mark it as requested again."""
+        entry = self._entries.get(key)
         if entry is None:
             self.misses += 1
             return None
@@ -78,28 +78,28 @@ class DocumentCache(Generic[T]):
         return entry.value
 
     def put(self, key: Hashable, document: T, weight: int) -> None:
-        """Keep a document that was not found, for as long as there is room."""
-        if key in self._found or weight > self.max_weight // SHARE_OF_ONE:
+        """Add a document, and evict others to make room for it."""
+        if key in self._entries or weight > self.max_weight // SHARE_OF_ONE:
             return
         entry = _Entry(key, document, weight)
-        while self._found and not self._has_room(weight):
+        while self._entries and not self._has_room(weight):
             self._make_room()
-        self._found[key] = entry
+        self._entries[key] = entry
         (self._kept if self._dropped.pop(hash(key), False) is None else self._new).push(entry)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._entries)
 
     @property
     def weight(self) -> int:
-        """The weight of all that is kept."""
+        """The total weight of the cached documents."""
         return self._new.weight + self._kept.weight
 
     def _has_room(self, weight: int) -> bool:
-        return len(self._found) < self.max_documents and self.weight + weight <= self.max_weight
+        return len(self._entries) < self.max_documents and self.weight + weight <= self.max_weight
 
     def _make_room(self) -> None:
-        """Look at the next entry whose turn it is: let it stay a while, or drop it."""
+        """Keep or drop the next entry in turn."""
         if self._new.entries and (not self._kept.entries or self._has_many_new()):
             entry = self._new.pop()
             if entry.asked_again:
@@ -123,7 +123,7 @@ class DocumentCache(Generic[T]):
         self._kept.push(entry)
 
     def _drop(self, entry: _Entry[T]) -> None:
-        del self._found[entry.key]
+        del self._entries[entry.key]
 
     def _remember(self, entry: _Entry[T]) -> None:
         self._dropped[hash(entry.key)] = None

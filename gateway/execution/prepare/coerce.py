@@ -1,4 +1,4 @@
-"""From the variables as they were sent to the values that resolvers get."""
+"""Variable coercion: from the variables that a client sends to the values that resolvers receive."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from gateway.schema.graphql_private import GraphQLVariableSignature, VariableVal
 Coerce = Callable[[Mapping[str, Any]], VariableValues]
 
 _AS_SENT = GraphQLScalarType("AsSent")
-"""What the sources of variables are typed as, which are read where a variable stands in a literal of a scalar: by their
-own types, an ID "7" would be written there as the number 7."""
+"""The declared type of all variable sources. graphql-core reads a source where a variable stands inside a scalar's
+literal; with its own type, the ID "7" would become the number 7 there."""
 
 
 def compile_coercion(schema: GraphQLSchema, definition: OperationDefinitionNode, *, suggestions: bool) -> Coerce:
-    """The function that checks variables and converts them to the types that the operation declares.
+    """Compile the function that coerces variables to the types that the operation declares.
 
-    It gives what graphql-core's `get_variable_values` gives, which it asks where it does not know; but the types of the
-    sources are not told.
+    The result equals that of graphql-core's `get_variable_values`, to which it leaves unusual values, except that all
+    sources have the type `_AS_SENT`.
     """
     nodes = definition.variable_definitions or ()
-    usual = _usual(schema, nodes)
+    compiled = _compile(schema, nodes)
 
     def coerce(variables: Mapping[str, Any]) -> VariableValues:
         try:
-            return usual(variables)
+            return compiled(variables)
         except Exception:  # noqa: BLE001 - whatever a scalar raises, graphql-core words it
-            return by_the_book(variables)
+            return fallback(variables)
 
-    def by_the_book(variables: Mapping[str, Any]) -> VariableValues:
+    def fallback(variables: Mapping[str, Any]) -> VariableValues:
         values = get_variable_values(
             schema, nodes, dict(variables), max_errors=MAX_ERRORS, hide_suggestions=not suggestions
         )
@@ -65,21 +65,21 @@ def _source(signature: GraphQLVariableSignature, value: Any = Undefined) -> Vari
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """A variable as it is declared."""
+    """A declared variable."""
 
     name: str
     signature: GraphQLVariableSignature
     convert: Converter
     absent: VariableValueSource
     default: Callable[[], Any]
-    """What it is when it is not given; raises where it must be given, gives `Undefined` where it has no value then."""
+    """The value if a request omits the variable: `Undefined` if there is none. Raises if the variable is required."""
 
 
-def _usual(schema: GraphQLSchema, nodes: Iterable[VariableDefinitionNode]) -> Coerce:
+def _compile(schema: GraphQLSchema, nodes: Iterable[VariableDefinitionNode]) -> Coerce:
     converters = Converters()
     declared = [_declared(schema, node, converters) for node in nodes]
 
-    def usual(variables: Mapping[str, Any]) -> VariableValues:
+    def compiled(variables: Mapping[str, Any]) -> VariableValues:
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         for each in declared:
@@ -94,7 +94,7 @@ def _usual(schema: GraphQLSchema, nodes: Iterable[VariableDefinitionNode]) -> Co
                     coerced[name] = value
         return VariableValues(sources, coerced)
 
-    return usual
+    return compiled
 
 
 def _declared(schema: GraphQLSchema, node: VariableDefinitionNode, converters: Converters) -> _Variable:
@@ -109,7 +109,7 @@ def _default(signature: GraphQLVariableSignature) -> Callable[[], Any]:
     if signature.default is None:
         return doubt if isinstance(signature.type, GraphQLNonNull) else lambda: Undefined
     literal = signature.default.literal
-    assert literal is not None, "a default in a document is written out"  # noqa: S101
+    assert literal is not None, "a default in a document is a literal"  # noqa: S101
     value = coerce_input_literal(literal, signature.type)
     if value is Undefined:
         return doubt

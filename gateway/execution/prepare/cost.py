@@ -1,10 +1,10 @@
-"""How many objects an operation could return at most, by the sizes of its pages.
+"""The cost of an operation: the most objects that it can return, from the sizes of its pages.
 
-Sizes multiply on the way down: 200 conversations with 200 messages each are 40,200 objects. What is below a field is
-added up, also where several fragments ask for the same, and all types that an object might have are taken as if it had
-them all: the count is never too low, and each fragment is counted once, however often it is spread.
+Sizes multiply on the way down: 200 conversations with 200 messages each are 40,200 objects. The fields below a field
+are added up, even if several fragments select the same one or only some of an object's possible types have it, so the
+count is never too low. Each fragment is counted once, however often it is spread.
 
-Only the sizes that variables give are left to be filled in for a request.
+Only sizes that come from variables are left to be filled in for each request.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PAGE_ARGUMENTS = ("first", "last")
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What parts come to together: what is known, and what waits for variables."""
+    """The total of several parts: a constant, and the parts that depend on variables."""
 
     parts: tuple[Part, ...]
     constant: int
@@ -67,7 +67,7 @@ class Sum:
         return cls(every, constant, tuple(part for part in every if part.constant is None))
 
     def count(self, variables: Variables, known: dict[Part, int]) -> int:
-        """How many objects it is. A part's number is kept, since a fragment may be spread again and again."""
+        """The number of objects. `known` caches it for each part, since a fragment may be spread many times."""
         total = self.constant
         for part in self.varying:
             if part not in known:
@@ -78,7 +78,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A field, or a fragment where it is spread: `size` times its own object and all that is below it."""
+    """A field or a fragment spread. Its cost is `size` times its own object and everything below it."""
 
     node: FieldNode | FragmentSpreadNode
     size: Size
@@ -87,29 +87,29 @@ class Part:
 
     @property
     def constant(self) -> int | None:
-        """What it comes to, if no variable has a say in it."""
+        """Its number of objects; None if that depends on variables."""
         fixed = isinstance(self.size, int) and not self.below.varying
         return self.size * (self.own + self.below.constant) if fixed else None  # type: ignore[operator]
 
     def times(self, variables: Variables) -> int:
-        """How many there are of it in one object."""
+        """How often it occurs in one parent object."""
         return self.size if isinstance(self.size, int) else self.size(variables)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an operation can come to."""
+    """The number of objects that an operation can return, and the limit on it."""
 
     sum: Sum
     limit: int
 
     def check(self, variables: Variables) -> None:
-        """Refuse the operation if it asks for too much with these variables, which are coerced."""
+        """Refuse the operation if it can exceed the limit with these coerced variables."""
         if self.sum.varying and self.count(variables) > self.limit:
             raise _refusal(self, variables)
 
     def count(self, variables: Variables) -> int:
-        """How many objects the operation returns at most."""
+        """The most objects that the operation can return."""
         return self.sum.count(variables, {})
 
 
@@ -119,7 +119,7 @@ def plan_cost(
     fragments: Mapping[str, FragmentDefinitionNode],
     limits: Limits,
 ) -> Cost:
-    """Work out what a valid operation can come to, and refuse it if that is too much whatever its variables are."""
+    """Work out the cost of a valid operation. Refuse it if it exceeds the limit whatever its variables are."""
     walk = _Walk(schema, fragments, limits.list_size)
     cost = Cost(walk.sum(definition.selection_set, schema.get_root_type(definition.operation)), limits.objects)
     if not cost.sum.varying and cost.sum.constant > limits.objects:
@@ -128,8 +128,8 @@ def plan_cost(
 
 
 def _refusal(cost: Cost, variables: Variables) -> RequestErrors:
-    way = [(part.node, part.times(variables)) for part in _heaviest(cost.sum, variables)]
-    multiplying = [(node, times) for node, times in way if times > 1]
+    path = [(part.node, part.times(variables)) for part in _heaviest(cost.sum, variables)]
+    multiplying = [(node, times) for node, times in path if times > 1]
     product = " x ".join(f"{node.name.value} ({times})" for node, times in multiplying)
     message = (
         f"The operation requests up to {cost.count(variables):,} objects; the limit is {cost.limit:,}. "
@@ -139,18 +139,18 @@ def _refusal(cost: Cost, variables: Variables) -> RequestErrors:
     return RequestErrors([GraphQLError(message, largest)], VALIDATION_FAILED)
 
 
-def _heaviest(found: Sum, variables: Variables) -> Iterator[Part]:
-    """The way down to where most of the objects are."""
+def _heaviest(level: Sum, variables: Variables) -> Iterator[Part]:
+    """The path from the root to the most expensive field: at each level, the part with the most objects."""
     known: dict[Part, int] = {}
-    while found.parts:
-        part = max(found.parts, key=lambda each: Sum((each,), 0, (each,)).count(variables, known))
+    while level.parts:
+        part = max(level.parts, key=lambda each: Sum((each,), 0, (each,)).count(variables, known))
         yield part
-        found = part.below
+        level = part.below
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Goes through the selections of a valid document, each fragment once."""
+    """Walks the selection sets of a valid document, each fragment once."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -179,22 +179,23 @@ class _Walk:
         return self.known[name]
 
     def _field(self, node: FieldNode, inner: SelectionSetNode, parent: GraphQLNamedType | None) -> Iterator[Part]:
-        found = self.schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
-        if found is None or is_introspection_type(get_named_type(found.type)):
+        definition = self.schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
+        if definition is None or is_introspection_type(get_named_type(definition.type)):
             return
-        of = get_named_type(found.type)
-        own = 0 if _is_wrapper(of) or (_is_connection(parent) and not _is_list(found.type)) else 1
-        size = 1 if _is_connection(parent) else self._size(found, node)
+        of = get_named_type(definition.type)
+        own = 0 if _is_wrapper(of) or (_is_connection(parent) and not _is_list(definition.type)) else 1
+        # The lists of a connection are already multiplied by the page size of the field that returns it.
+        size = 1 if _is_connection(parent) else self._size(definition, node)
         yield Part(node, size, own, self.sum(inner, of))
 
-    def _size(self, found: GraphQLField, node: FieldNode) -> Size:
-        """How many objects the field holds. A connection's own lists hold what the page was said to have."""
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        if all(name in found.args for name in PAGE_ARGUMENTS):
-            return _page([_given(found, name, given.get(name)) for name in PAGE_ARGUMENTS])
-        if not _is_list(found.type):
+    def _size(self, definition: GraphQLField, node: FieldNode) -> Size:
+        """How many objects the field returns: its page size, its list's length, or one."""
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        if all(name in definition.args for name in PAGE_ARGUMENTS):
+            return _page([_or_default(definition, name, arguments.get(name)) for name in PAGE_ARGUMENTS])
+        if not _is_list(definition.type):
             return 1
-        ids = (value for name, value in given.items() if _is_ids(found.args[name].type))
+        ids = (value for name, value in arguments.items() if _is_ids(definition.args[name].type))
         return _length(next(ids, None), self.list_size)
 
 
@@ -212,22 +213,23 @@ def _is_connection(of: GraphQLNamedType | None) -> bool:
 
 
 def _is_wrapper(of: GraphQLNamedType) -> bool:
-    """Whether objects of the type are only there to hold the rows of a page."""
+    """Whether the type is a connection or an edge, whose objects are not counted."""
     names = getattr(of, "fields", {})
     return _is_connection(of) or ("cursor" in names and "node" in names)
 
 
-def _given(found: GraphQLField, name: str, node: ValueNode | None) -> ValueNode | int | None:
+def _or_default(definition: GraphQLField, name: str, node: ValueNode | None) -> ValueNode | int | None:
+    """The argument's value, or its default if the operation omits it."""
     if node is not None:
         return node
-    default = coerce_default_value(found.args[name])
+    default = coerce_default_value(definition.args[name])
     return default if isinstance(default, int) else None
 
 
-def _page(given: list[ValueNode | int | None]) -> Size:
-    """The size of a page. One that is not allowed is not counted as such: the field says so in its own words."""
-    variables = [each.name.value for each in given if isinstance(each, VariableNode)]
-    sizes = [int(each.value) if isinstance(each, IntValueNode) else each for each in given]
+def _page(arguments: list[ValueNode | int | None]) -> Size:
+    """The size of a page, from `first` and `last`, clamped to what is allowed: the field itself refuses other sizes."""
+    variables = [each.name.value for each in arguments if isinstance(each, VariableNode)]
+    sizes = [int(each.value) if isinstance(each, IntValueNode) else each for each in arguments]
     constants = [each for each in sizes if isinstance(each, int)]
 
     def page(values: Variables) -> int:
@@ -238,7 +240,7 @@ def _page(given: list[ValueNode | int | None]) -> Size:
 
 
 def _length(node: ValueNode | None, usual: int) -> Size:
-    """The length of a list that has an object for each id."""
+    """The length of a list: the number of ids in its argument, or `usual` if there is none."""
     if isinstance(node, VariableNode):
         name = node.name.value
         return lambda values: len(values.get(name) or ())

@@ -1,7 +1,7 @@
-"""From a text to the operation that is to run: parse, choose, validate.
+"""Read a document: parse the text, choose the operation to run, validate.
 
-Parsing is linear in the text, and bounded. Validation is not linear, so the limits (`limits.py`) stand before
-it: a document made to be slow is refused by the walk that is cheap.
+Parsing is bounded and linear in the length of the text. Validation is not linear, so the limits (`limits.py`) are
+checked before it: their cheap walk refuses documents made to be slow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MAX_ERRORS = 10
 
 @dataclass(frozen=True, slots=True)
 class ParsedOperation:
-    """The operation that was chosen from a document, with the document's fragments."""
+    """The operation chosen from a document, with the document's fragments."""
 
     definition: OperationDefinitionNode
     name: str | None
@@ -55,8 +55,8 @@ class ParsedOperation:
 
 
 def parse(text: str) -> DocumentNode:
-    """Read the text as GraphQL."""
-    if len(text) > MAX_CHARACTERS:  # graphql-core would count the lines of it
+    """Parse the text as GraphQL."""
+    if len(text) > MAX_CHARACTERS:  # graphql-core would count its lines
         message = f"The document has more than {MAX_CHARACTERS:,} characters. Pass long values as variables."
         raise RequestErrors([GraphQLError(message)], PARSE_FAILED)
     try:
@@ -66,7 +66,7 @@ def parse(text: str) -> DocumentNode:
 
 
 def choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """Find the one operation that is meant."""
+    """Return the named operation, or the document's only one if no name is given."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     named = [node for node in operations if name is None or (node.name and node.name.value == name)]
     if named and (name is not None or len(named) == 1):
@@ -81,9 +81,9 @@ def choose(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 
 
 def validate(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> None:
-    """Hold the document against the schema.
+    """Validate the document against the schema.
 
-    Where introspection is off, nearly right names get no suggestions either: they would spell out the schema.
+    If introspection is off, errors suggest no names either, since suggestions would reveal the schema.
     """
     rules: tuple[type[ASTValidationRule], ...] = specified_rules
     if not introspection:
@@ -93,7 +93,7 @@ def validate(schema: GraphQLSchema, document: DocumentNode, *, introspection: bo
 
 
 def without_values(errors: list[GraphQLError]) -> list[GraphQLError]:
-    """The errors without the inputs and texts that they quote, among which a password may be: clients log errors."""
+    """Remove quoted input and text from the messages: it may include a password, and clients log errors."""
     for error in errors:
         error.message = _QUOTED.sub("", error.message)
     return errors
@@ -105,7 +105,7 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 
 def field_names(definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
-    """The names of all fields that the operation mentions, through its fragments."""
+    """The names of all fields that the operation mentions, including its fragments."""
     names: set[str] = set()
     seen: set[str] = set()
     pending: list[Node] = [definition]

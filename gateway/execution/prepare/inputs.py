@@ -1,7 +1,7 @@
-"""Values of variables, compiled: from an input type to the function that converts a value of it.
+"""Input coercion of variables: compile an input type into the function that converts its values.
 
-The function gives what graphql-core's `coerce_input_value` gives for plain JSON, or raises: it finds no fault of
-its own but hands everything unusual to graphql-core, which says what is wrong.
+For plain JSON the result equals that of graphql-core's `coerce_input_value`. For anything unusual the function raises,
+and graphql-core decides: it accepts the value, or says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from gateway.schema.graphql_private import coerce_default_value
 
 Converter = Callable[[Any], Any]
 
-# graphql-core refuses types and values that nest further than 200, and recurses for each level.
+# graphql-core refuses types and values nested deeper than 200 levels, and recurses for each level.
 MAX_LISTS = 16
 
-# What no resolver can change, so that all may get the same.
+# Immutable values: all resolvers may share one instance.
 SHAREABLE = (str, int, float, type(None), enum.Enum, datetime.date, datetime.time, decimal.Decimal, uuid.UUID)
 
 _REQUIRED: Any = object()
 
 
 class DoubtError(Exception):
-    """The value is nothing usual: graphql-core shall say whether it is good."""
+    """The value is unusual: graphql-core decides whether it is valid."""
 
 
 @dataclass(slots=True)
 class Converters:
-    """Makes the converters for a document, one for each named type."""
+    """Makes a document's converters, one for each named type."""
 
     _named: dict[str, Converter] = field(default_factory=dict)
 
     def of(self, type_: GraphQLInputType, lists: int = 0) -> Converter:
-        """What converts a value of the type."""
+        """The converter for values of the type."""
         if isinstance(type_, GraphQLNonNull):
             return self._present(type_.of_type, lists)
         convert = self._present(type_, lists)
         return lambda value: None if value is None else convert(value)
 
     def _present(self, type_: GraphQLNullableInputType, lists: int) -> Converter:
-        """What converts a value other than null, and refuses null."""
+        """The converter for values other than null; it refuses null."""
         if isinstance(type_, GraphQLList):
             return doubt if lists == MAX_LISTS else _list(self.of(type_.of_type, lists + 1))
         if isinstance(type_, GraphQLInputObjectType):
@@ -68,7 +68,7 @@ class Converters:
         if type_.is_one_of:
             return doubt
         if type_.name not in self._named:
-            # A type may hold itself: what holds it must find its converter by name.
+            # An input type may contain itself, so its fields look its converter up by name.
             self._named[type_.name] = lambda value: self._named[type_.name](value)
             fields = [
                 (name, field.out_name or name, self.of(field.type), _default(field))
@@ -100,10 +100,10 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Converter:
     coerce = type_.coerce_input_value
 
     def convert(value: Any) -> Any:
-        found = coerce(value)
-        if value is None or found is Undefined:
+        coerced = coerce(value)
+        if value is None or coerced is Undefined:
             raise DoubtError
-        return found
+        return coerced
 
     return convert
 
@@ -112,19 +112,19 @@ def _object(fields: list[tuple[str, str, Converter, Any]], out_type: Callable[[d
     def convert_object(value: Any) -> Any:
         if type(value) is not dict:
             raise DoubtError
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         unknown = len(value)
         for name, out_name, convert, default in fields:
             if name in value:
                 unknown -= 1
-                found[out_name] = convert(value[name])
+                values[out_name] = convert(value[name])
             elif default is _REQUIRED:
                 raise DoubtError
             elif default is not Undefined:
-                found[out_name] = default
+                values[out_name] = default
         if unknown:
             raise DoubtError
-        return out_type(found)
+        return out_type(values)
 
     return convert_object
 

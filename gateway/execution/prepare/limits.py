@@ -1,7 +1,7 @@
-"""How much one operation may ask for, found out before validation and in time linear in the text.
+"""Limits on the size of a document, checked before validation, in time linear in the length of the text.
 
-A short document can stand for an enormous one: a fragment that spreads another twice doubles it. So each
-fragment is measured once, and the sizes are added up instead of the fields being visited.
+A short document can expand to an enormous one: a fragment that spreads another one twice doubles it. So each fragment
+is measured once, and its size is added wherever it is spread.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from gateway.schema.graphql_private import QUERY_DOCUMENT_KEYS
 SCHEMA = "__schema"
 INTROSPECTION = frozenset({SCHEMA, "__type"})
 
-# How many of a kind may stand in one place, as they are written. Real documents have a fraction of it, and what
-# validation has to say of one of them it says with all of them quoted.
+# How many items one list in the document may have, by kind. Real documents have a fraction of these, and an error of
+# validation about one item may quote all of them.
 MOST = {
     "definitions": 150,
     "variable_definitions": 100,
@@ -46,17 +46,17 @@ MOST = {
     "fields": 100,
 }
 
-# Bounds the recursion of the walk; far above what `Limits.depth` lets through.
+# Bounds the recursion of the walk; far above what `Limits.depth` allows.
 MAX_NESTING = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one operation may come to with its fragments expanded.
+    """The maximum size of one operation, with its fragments expanded.
 
-    `pairs` is for validation's sake, which compares all fields that go by one name in one selection set with
-    each other. Of the other limits each stands for work that running the operation would be. `objects` is what
-    `cost.py` counts to, where a list without pages is taken to hold `list_size`.
+    `pairs` bounds validation, which compares all fields with the same response key in one selection set with each
+    other. The other limits bound the work of running the operation. `objects` is the limit of `cost.py`, which takes a
+    list without pages to hold `list_size` objects.
     """
 
     fields: int = 5_000
@@ -74,7 +74,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Size:
-    """What a selection comes to with its fragments expanded."""
+    """The size of a selection set, with its fragments expanded."""
 
     fields: int = 0
     aliases: int = 0
@@ -82,21 +82,21 @@ class Size:
     list_depth: int = 0
     introspection_depth: int = 0
     introspections: int = 0
-    """How often the whole schema is asked for."""
+    """How often `__schema` is selected."""
     names: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """How often each name stands in this selection set itself, and the fields that it stands for, with all below."""
+    """For each response key of this selection set, how often it occurs, and its fields with all below them."""
     pairs_below: int = 0
 
     @property
     def pairs(self) -> int:
-        """How many pairs of fields may have to be compared because they go by one name in one selection set.
+        """How many pairs of fields may have to be compared because they share a response key in one selection set.
 
-        What is selected of two such fields is one selection set as well, so what is below them meets too.
+        The selection sets of two such fields are merged, so the fields below them are compared too.
         """
         return self.pairs_below + sum((count - 1) * fields // 2 for count, fields in self.names.values())
 
     def add(self, other: Size) -> None:
-        """Let the selection hold another one as well."""
+        """Add the size of another selection set."""
         self.fields += other.fields
         self.aliases += other.aliases
         self.depth = max(self.depth, other.depth)
@@ -108,7 +108,7 @@ class Size:
             self._add_name(name, count, fields)
 
     def add_field(self, node: FieldNode, inner: Size, *, is_list: bool) -> None:
-        """Let the selection hold a field as well, and what is selected of it."""
+        """Add a field, and the size of its selection set."""
         introspects = node.name.value in INTROSPECTION
         self.fields += inner.fields + 1
         self.aliases += inner.aliases + (node.alias is not None)
@@ -125,14 +125,14 @@ class Size:
         self.names[name] = (before[0] + count, before[1] + fields)
 
 
-# What a field without a selection holds; never added to.
+# The size of a field without a selection set; never added to.
 _NOTHING = Size()
 
 
 def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> None:
-    """Refuse a document that asks for too much.
+    """Refuse a document that exceeds a limit.
 
-    All of it counts, also what will not run: validation would still have to go through it.
+    Operations and fragments that will not run count too, since validation would still walk them.
     """
     _check_widths(document)
     operations = sum(isinstance(node, OperationDefinitionNode) for node in document.definitions)
@@ -153,8 +153,8 @@ def check_limits(schema: GraphQLSchema, document: DocumentNode, limits: Limits) 
         f"has more than {limits.aliases} aliases": any(size.aliases > limits.aliases for size in sizes),
         "repeats the same fields too often": sum(size.pairs for size in sizes) > limits.pairs,
     }
-    if found := [reason for reason, exceeded in excesses.items() if exceeded]:
-        raise _refusal(f"The operation {' and '.join(found)}, with its fragments expanded.")
+    if reasons := [reason for reason, exceeded in excesses.items() if exceeded]:
+        raise _refusal(f"The operation {' and '.join(reasons)}, with its fragments expanded.")
 
 
 def _check_widths(document: DocumentNode) -> None:
@@ -178,7 +178,7 @@ def _sizes(schema: GraphQLSchema, document: DocumentNode) -> Iterator[Size]:
             yield walk.selections(node.selection_set, schema.get_root_type(node.operation), 0)
     for name in walk.fragments.keys() - walk.measured.keys():
         unused = walk.fragment(name, 0)
-        yield replace(unused, names={}, pairs_below=unused.pairs)  # its names are not those of root fields
+        yield replace(unused, names={}, pairs_below=unused.pairs)  # its names are not root fields
 
 
 def _refusal(message: str) -> RequestErrors:
@@ -187,10 +187,10 @@ def _refusal(message: str) -> RequestErrors:
 
 @dataclass(slots=True)
 class _Walk:
-    """Measures selections, each fragment once.
+    """Measures selection sets, each fragment once.
 
-    The document is not validated yet: fragments may be missing or go in circles, and fields may not exist.
-    That counts as nothing here, because validation will refuse it.
+    The document is not validated yet: fragments may be missing or form cycles, and fields may not exist. These count as
+    nothing here, because validation refuses them.
     """
 
     schema: GraphQLSchema
@@ -222,12 +222,12 @@ class _Walk:
 
     def fragment(self, name: str, level: int) -> Size:
         if name not in self.measured and name in self.fragments:
-            self.measured[name] = Size()  # what a spread of it within itself counts
+            self.measured[name] = Size()  # the size of its spreads within itself
             fragment = self.fragments[name]
             on = self.schema.get_type(fragment.type_condition.name.value)
             self.measured[name] = self.selections(fragment.selection_set, on, level)
         return self.measured.get(name, Size())
 
     def _type_of(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLOutputType | None:
-        found = self.schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
-        return found.type if found else None
+        definition = self.schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
+        return definition.type if definition else None

@@ -1,8 +1,8 @@
-"""Operations that are sent as the SHA-256 of their text.
+"""Automatic persisted queries: operations sent as the SHA-256 hash of their text.
 
-A client sends the hash alone. If the cache has no such document, it is told so, sends the text with the hash once, and
-from then on the hash is enough: for as long as the cache keeps the document, in this process. It saves bandwidth and is
-no list of trusted documents, since anyone may add to it.
+A client sends the hash alone. If the cache does not have the document, the client gets an error and sends the text with
+the hash once; then the hash is enough, as long as this process's cache keeps the document. This only saves bandwidth;
+it is not an allow-list, since anyone may add documents.
 
 https://www.apollographql.com/docs/apollo-server/performance/apq
 """
@@ -22,7 +22,7 @@ Key = tuple[str, str | None] | tuple[str, str | None, str]
 
 
 def key_of(request: OperationRequest) -> Key:
-    """What the request's document goes by in the cache: its text, or its hash if the request has one."""
+    """The cache key of the request's document: its hash if the request has one, else its text."""
     if request.sha256 is None:
         return request.query, request.operation_name
     if request.query and _sha256(request.query) != request.sha256:
@@ -31,9 +31,9 @@ def key_of(request: OperationRequest) -> Key:
 
 
 def text_of(request: OperationRequest) -> str:
-    """The text of a document that the cache does not have."""
+    """The text of a document that is not in the cache."""
     if request.sha256 is not None and not request.query:
-        # Clients know the message, and not only the code.
+        # Clients match the message, not only the code.
         raise RequestErrors([GraphQLError("PersistedQueryNotFound")], NOT_FOUND)
     return request.query
 

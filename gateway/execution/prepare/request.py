@@ -1,4 +1,4 @@
-"""A request as a client sent it, and how it is refused before anything of it has run."""
+"""A request as the client sent it, and the error that refuses it before anything runs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class OperationRequest(NamedTuple):
-    """A request as it was sent: nothing in it has been checked but the types of its members."""
+    """A request as it was sent. Only the types of its members have been checked."""
 
     query: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = NOTHING
     extensions: Mapping[str, Any] = NOTHING
     sha256: str | None = None
-    """The hash of the document, beside its text, or in its place: then the text is empty."""
+    """The hash of the document. If it is sent without the text, `query` is empty."""
     storable: bool = False
-    """Whether it is known already that the variables hold nothing that the database could not."""
+    """Whether the variables are already known to hold nothing that the database cannot store."""
 
 
 class RequestErrors(Exception):
-    """The request is refused before anything of it has run."""
+    """The request is refused before anything runs."""
 
     def __init__(self, errors: Iterable[GraphQLError], code: str) -> None:
         self.errors = tuple(errors)

@@ -1,4 +1,4 @@
-"""What a document shows: what it can make of one value, and what its names come to."""
+"""What a document adds to the size of its response: repeated values, and the names of its fields."""
 
 from __future__ import annotations
 
@@ -21,74 +21,74 @@ from graphql import (
 )
 
 OBJECT_BYTES = 64
-"""What an object of the response counts, besides the names of its fields and their values."""
+"""The size counted for an object of the response, besides the names and values of its fields."""
 
 SHORT = frozenset({"Int", "Float", "Boolean", "BigInt", "DateTime", "Date"})
-"""Scalars whose values are short, whatever is stored: they are counted with the objects that show them."""
+"""Scalars whose values are always short: they are counted with the objects that contain them."""
 
 
 class Shown(NamedTuple):
-    """What a document shows, with its fragments expanded."""
+    """What a document adds to the size of its response, with its fragments expanded."""
 
     copies: int
-    """How often at most it shows the same field of the same type, which may be the same value."""
+    """The most times that it selects the same field of the same type, which may be the same value each time."""
     keys: int
-    """Characters of the names of all fields in the response, with what stands around each."""
+    """Characters of all response keys, with the punctuation and short value of each."""
 
 
 def shown(
     schema: GraphQLSchema, definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> Shown:
-    """What a valid operation shows."""
+    """Measure a valid operation."""
     walk = _Walk(schema, fragments)
-    found = walk.of(definition.selection_set, schema.get_root_type(definition.operation))
-    return Shown(max(found.leaves.values(), default=1), found.keys)
+    counts = walk.of(definition.selection_set, schema.get_root_type(definition.operation))
+    return Shown(max(counts.leaves.values(), default=1), counts.keys)
 
 
 @dataclass(slots=True)
-class _Found:
+class _Counts:
     leaves: Counter[tuple[str, str]] = field(default_factory=Counter)
     keys: int = 0
 
-    def add(self, other: _Found) -> None:
+    def add(self, other: _Counts) -> None:
         self.leaves.update(other.leaves)
         self.keys += other.keys
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Goes through the selections of a valid document, each fragment once."""
+    """Walks the selection sets of a valid document, each fragment once."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
-    known: dict[str, _Found] = field(default_factory=dict)
+    known: dict[str, _Counts] = field(default_factory=dict)
 
-    def of(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> _Found:
-        found = _Found()
+    def of(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> _Counts:
+        counts = _Counts()
         for selection in node.selections:
             if isinstance(selection, FieldNode):
-                self._add_field(found, selection, parent)
+                self._add_field(counts, selection, parent)
             elif isinstance(selection, FragmentSpreadNode):
-                found.add(self._fragment(selection.name.value))
+                counts.add(self._fragment(selection.name.value))
             else:
                 condition = getattr(selection, "type_condition", None)
                 on = self.schema.get_type(condition.name.value) if condition else parent
-                found.add(self.of(selection.selection_set, on))  # type: ignore[attr-defined]
-        return found
+                counts.add(self.of(selection.selection_set, on))  # type: ignore[attr-defined]
+        return counts
 
-    def _add_field(self, found: _Found, node: FieldNode, parent: GraphQLNamedType | None) -> None:
+    def _add_field(self, counts: _Counts, node: FieldNode, parent: GraphQLNamedType | None) -> None:
         name = node.name.value
-        found.keys += key_bytes((node.alias or node.name).value)
+        counts.keys += key_bytes((node.alias or node.name).value)
         declared = self.schema.get_field(parent, name) if is_composite_type(parent) else None
         if declared is None:
             return
         of = get_named_type(declared.type)
         if node.selection_set is not None:
-            found.add(self.of(node.selection_set, of))
+            counts.add(self.of(node.selection_set, of))
         elif not (isinstance(of, GraphQLEnumType) or of.name in SHORT):
-            found.leaves[str(parent), name] += 1
+            counts.leaves[str(parent), name] += 1
 
-    def _fragment(self, name: str) -> _Found:
+    def _fragment(self, name: str) -> _Counts:
         if name not in self.known:
             fragment = self.fragments[name]
             self.known[name] = self.of(fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value))
@@ -96,5 +96,5 @@ class _Walk:
 
 
 def key_bytes(key: str) -> int:
-    """What a member of an object counts besides its value: its name, and a short value."""
+    """The size counted for a member of an object: its response key, punctuation and a short value."""
     return len(key) + 8

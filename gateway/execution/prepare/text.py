@@ -1,7 +1,7 @@
-"""Refusing values that cannot be stored as they were sent, before they are changed or become an error of PostgreSQL.
+"""Refuse values that cannot be stored as they were sent, before they are altered or cause a PostgreSQL error.
 
 JSON and GraphQL strings may hold U+0000 and lone surrogates; PostgreSQL's `text` and `jsonb` may not. JSON numbers may
-have any size; a whole number of more than 64 bits would be read as a float, which is another number.
+have any size, but an integer of more than 64 bits would be parsed as a float, which is another number.
 """
 
 from __future__ import annotations
@@ -36,44 +36,45 @@ _EXACT = frozenset({str, int, bool, type(None)})
 
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte).isdecimal() else byte for byte in range(128)) + bytes(range(128, 256))
 FEWEST_LARGE_DIGITS = 19
-"""Digits that a whole number of more than 64 bits has at least."""
+"""The fewest digits of an integer of more than 64 bits."""
 
 _MANY_ZEROS = b"0" * FEWEST_LARGE_DIGITS
 
 
 class OversizedInteger:
-    """Stands for a whole number of more than 64 bits in JSON that has been read."""
+    """Stands for an integer of more than 64 bits in parsed JSON."""
 
 
 def is_storable_json(text: bytes) -> bool:
-    """Whether JSON of these bytes certainly holds no text that cannot be stored. False is no proof of the contrary.
+    """Whether JSON in these bytes certainly holds only text that can be stored. False means that it is not certain.
 
-    What PostgreSQL cannot hold gets into a string by an escape only: JSON allows it neither by itself nor as UTF-8.
+    What PostgreSQL cannot store can only enter a JSON string by an escape: JSON does not allow an unescaped control
+    character, nor UTF-8 a surrogate.
     """
     return b"\\u" not in text and text.count(b"{") + text.count(b"[") <= MAX_NESTING
 
 
 def may_hold_large_integers(text: bytes) -> bool:
-    """Whether JSON of these bytes may hold a whole number of more than 64 bits. True is no proof of it."""
+    """Whether JSON in these bytes may hold an integer of more than 64 bits. False is certain, True is not."""
     return _MANY_ZEROS in text.translate(_DIGITS_AS_ZEROS)
 
 
 def are_exact(variables: object) -> bool:
-    """Whether variables, as JSON was read, are certainly the numbers that were sent. False is no proof of the contrary.
+    """Whether parsed variables certainly hold the numbers that were sent. False means that it is not certain.
 
-    A whole number of more than 64 bits is read as a float.
+    An integer of more than 64 bits is parsed as a float.
     """
     return not variables or (type(variables) is dict and _EXACT.issuperset(map(type, variables.values())))
 
 
 def check_variables(variables: Mapping[str, Any]) -> None:
-    """Refuse variables that hold text, a number or a depth of nesting that cannot be kept as it was sent."""
+    """Refuse variables that hold text or numbers that cannot be stored as they were sent, or that nest too deeply."""
     if not _is_storable(variables):
         _find_fault(variables)
 
 
 def _is_storable(variables: Mapping[str, Any]) -> bool:
-    """Whether there is certainly no fault in the variables. Keeps no paths, so it is quick."""
+    """Whether the variables certainly have no fault. Keeps no paths, so it is quick."""
     level: list[Any] = [variables]
     for _ in range(MAX_NESTING):
         below: list[Any] = []
@@ -125,9 +126,9 @@ def _members(value: Mapping[str, Any] | list[Any], path: Path) -> list[tuple[Pat
 
 
 def check_literals(document: DocumentNode) -> None:
-    """Refuse a document with such text in one of its string literals."""
+    """Refuse a document with a string literal that cannot be stored."""
     text = document.loc.source.body if document.loc else "\0"
-    if "\0" in text or "\\u" in text:  # there is no other way for it to get there
+    if "\0" in text or "\\u" in text:  # such text can enter a literal in no other way
         visit(document, _Literals())
 
 
@@ -165,7 +166,7 @@ def _lone_surrogate(text: str) -> str | None:
 
 
 def _dotted(path: Collection[str | int]) -> str:
-    """The path as a person would write it; a key in it may be what cannot be printed."""
+    """The path in dotted form, with unprintable characters of its keys replaced."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:200])
 

@@ -1,4 +1,4 @@
-"""Calling resolvers as Strawberry and graphql-core do, with what does not change from call to call worked out once."""
+"""Call resolvers as Strawberry and graphql-core do, but compute what is the same for every call only once."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Call = Callable[[Any], Any]
 
 
 class FieldArguments:
-    """The arguments of a field, by the names and in the types that its resolver has for them."""
+    """The arguments of a field, with the names and types that its resolver declares."""
 
     def __init__(self, schema: GraphQLSchema, field: Field, *, converted: bool = True) -> None:
-        """Not `converted`, they are as graphql-core has them."""
+        """Unless `converted`, they have graphql-core's names and types."""
         node = field.nodes[0]
         definition = definition_of(field.definition) if converted else None
         self.constant = not any(mentions_variable(argument.value) for argument in node.arguments or ())
@@ -43,24 +43,24 @@ class FieldArguments:
         self._takes_any = bool(field.definition.args)
 
     def of(self, run: Run) -> Mapping[str, Any]:
-        """The arguments in this run. Raises what is wrong with them."""
+        """The arguments in this run. Raises if they are invalid."""
         if not self._takes_any:
             return {}
-        given = self._read(run.variables)
-        return given if self._convert is None else self._convert(given)
+        arguments = self._read(run.variables)
+        return arguments if self._convert is None else self._convert(arguments)
 
 
 def converter(schema: GraphQLSchema, definition: StrawberryField) -> Convert:
-    """The function from arguments as graphql-core has them to those of a Strawberry resolver."""
+    """The function from graphql-core's arguments to those of a Strawberry resolver."""
     parts = [_argument(schema, argument) for argument in definition.arguments]
 
-    def convert(given: Mapping[str, Any]) -> dict[str, Any]:
-        found = {}
+    def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        converted = {}
         for name, python_name, each in parts:
-            if name in given:
-                value = given[name]
-                found[python_name] = value if each is None or value is None else each(value)
-        return found
+            if name in arguments:
+                value = arguments[name]
+                converted[python_name] = value if each is None or value is None else each(value)
+        return converted
 
     return convert
 
@@ -71,7 +71,7 @@ def _argument(schema: GraphQLSchema, argument: StrawberryArgument) -> tuple[str,
 
 
 def _value(schema: GraphQLSchema, of: Any) -> Convert | None:
-    """The function that converts a value that is not null; None where it stays as it is."""
+    """The function that converts a value other than null; None if values stay as they are."""
     if isinstance(of, StrawberryMaybe | LazyType):
         return _by_strawberry(schema, of)
     if isinstance(of, StrawberryOptional):
@@ -99,13 +99,13 @@ def _input(schema: GraphQLSchema, of: type) -> Convert:
 
     @functools.cache
     def known(name: str) -> tuple[str, Convert | None]:
-        # Worked out when met: an input may hold others of its own kind.
+        # Computed on first use, since an input type may contain itself.
         field = fields[name]
         return field.python_name, _value(schema, field.resolve_type(type_definition=described))
 
-    def make(given: Mapping[str, Any]) -> Any:
+    def make(provided: Mapping[str, Any]) -> Any:
         values = nothing.copy()
-        for name, value in given.items():
+        for name, value in provided.items():
             python_name, convert = known(name)
             values[python_name] = value if convert is None or value is None else convert(value)
         return of(**values)
@@ -119,9 +119,9 @@ def _by_strawberry(schema: GraphQLSchema, of: Any) -> Convert:
 
 
 def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
-    """What makes the function of one object for a run: the field's resolver with everything but the object.
+    """A factory of a run's function from an object to its value: the field's resolver, bound to all but the object.
 
-    Making it raises what is wrong with the arguments.
+    The factory raises if the arguments are invalid.
     """
     definition = definition_of(field.definition)
     if definition is None or definition.base_resolver is None or definition.is_subscription or definition.extensions:
@@ -131,13 +131,13 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
     function: Any = resolver.wrapped_func
     by_position = resolver.self_parameter is not None
     named = [parameter.name for parameter in (resolver.parent_parameter, resolver.root_parameter) if parameter]
-    told = resolver.info_parameter.name if resolver.info_parameter else None
-    info_of: Any = strawberry.Info  # takes ours for graphql-core's, as it asks it for the same
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+    info_of: Any = strawberry.Info  # our `FieldInfo` has all attributes of graphql-core's that it reads
 
     def make(run: Run) -> Call:
         values = dict(arguments.of(run))
-        if told is not None:
-            values[told] = info_of(_raw_info=FieldInfo(run, field), _field=definition)
+        if info_name is not None:
+            values[info_name] = info_of(_raw_info=FieldInfo(run, field), _field=definition)
         if by_position:
             return lambda source: function(source, **values)
         if not named:
@@ -148,7 +148,7 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
 
 
 def _plain(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
-    # A resolver of Strawberry's own making converts its arguments itself.
+    # A resolver that Strawberry generated converts its arguments itself.
     arguments = FieldArguments(schema, field, converted=False)
     resolve = field.definition.resolve or default_field_resolver
 
@@ -161,7 +161,7 @@ def _plain(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
 
 
 def computed(definition: StrawberryField) -> Call | None:
-    """The function of a field that is worked out from its object alone; None if it needs anything else, or waits."""
+    """The function of a field that is computed from its object alone; None if it needs anything else or is async."""
     resolver = definition.base_resolver
     if resolver is None or resolver.arguments or resolver.info_parameter or definition.is_async:
         return None

@@ -1,4 +1,4 @@
-"""A field of an operation, and how a member of a response object is had."""
+"""A field of an operation, and where a member of a response object comes from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputTyp
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """A field of a selection: its key in the response, and what it is in the schema and in the document."""
+    """A field of a selection: its response key, its definition in the schema and its nodes in the document."""
 
     key: str
     name: str
@@ -19,13 +19,13 @@ class Field:
     parent: GraphQLObjectType
     definition: GraphQLField
     path: tuple[str, ...]
-    """The keys from the root of the response, without places in lists."""
+    """The response keys from the root, without list indexes."""
     memo: dict[Any, Any] = field(default_factory=dict)
-    """What resolvers work out from the selection alone, kept for all who run the plan."""
+    """What resolvers compute from the selection alone, kept for every run of the plan."""
 
     @property
     def type(self) -> GraphQLOutputType:
-        """What the field returns."""
+        """The field's type."""
         return self.definition.type
 
 
@@ -34,14 +34,14 @@ class Inline:
     """A value that is an expression over its object `r`, and needs no step of its own."""
 
     code: Callable[[], str]
-    """The expression; asked for once all columns of the level are known."""
+    """Returns the expression. To be called once all columns of the level are known."""
     names: dict[str, Any] = field(default_factory=dict)
-    """What its names stand for."""
+    """What the names in the expression refer to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A member of the objects of a selection: read inline, or given by a step."""
+    """A member of the objects of a selection: read inline, or from a step."""
 
     key: str
     inline: Inline | None = None

@@ -1,4 +1,4 @@
-"""What resolvers are told of the field that they resolve."""
+"""The `info` argument of resolvers: what they may know about the field and the operation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gateway.execution.run.field import Field
 
 
 class Running(Protocol):
-    """What a resolver may learn of the run that it is called in."""
+    """What a resolver may know about the run."""
 
     schema: GraphQLSchema
     document: ParsedOperation
@@ -31,14 +31,14 @@ class Running(Protocol):
     root: object
 
     def track(self, values: Sequence[Any]) -> None:
-        """Keep what a resolver has begun and does not wait for."""
+        """Keep awaitables that a resolver started and does not await itself."""
 
 
 class FieldInfo:
-    """Passes for graphql-core's `GraphQLResolveInfo`.
+    """Stands in for graphql-core's `GraphQLResolveInfo`.
 
-    It is made for each call of a resolver and seldom asked for more than the context, so it works the rest out when
-    asked. Its path has no places in lists: a level has all of them.
+    Most resolvers read only the context, so everything else is computed on access. The path has no list indexes,
+    because one field stands for all objects of a level.
     """
 
     __slots__ = ("_field", "_run", "context")

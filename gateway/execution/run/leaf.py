@@ -1,7 +1,7 @@
-"""How the values of scalars and enumerations are written.
+"""Serialize the values of scalars and enums.
 
-Columns of rows come from the driver in types that are known, so each is written by one expression, or left to the JSON
-encoder, which writes dates and numbers by itself. Everything else goes through its type, as in graphql-core.
+The driver returns columns in known types, so each is serialized by one expression, or left to the JSON encoder, which
+writes dates and numbers itself. All other values are coerced by their types, as in graphql-core.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gateway.schema.types.scalars import JSON, SCALARS
 
 Write = Callable[[Any], Any]
 
-# What the encoder writes exactly as the API has it, or what needs no writing.
+# Types that the encoder writes in the form of the API.
 _AS_IT_IS = {str, int, float, bool, datetime.date}
 
 _WITH_MICROSECONDS = len("2026-01-31 12:00:00.123456+00")
@@ -34,11 +34,11 @@ _READY: dict[str, frozenset[type]] = {
     "ID": frozenset({str, type(None)}),
     "Boolean": frozenset({bool, type(None)}),
 }
-"""Types of values that are their own form in the response, by the name of the scalar."""
+"""Types whose values go into the response as they are, by the name of the scalar."""
 
 
 def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType, *, required: bool) -> Inline:
-    """The member that a column of a kind becomes. `code` reads the column, `required` says that it is never null."""
+    """The member for a column. `code` reads the column, `kind` is its type; if `required`, it is never null."""
     if kind is UUID:
         return Inline(lambda: f"str({code()})" if required else f"text({code()})", {"str": str, "text": _text})
     if kind is JSON:
@@ -54,25 +54,25 @@ def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType, *, re
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """How a column is shown that is selected as text, because the driver is slow to read its kind."""
+    """How to serialize a column that is selected as text, because the driver is slow to decode its type."""
 
     select: str
-    """What is selected, with `{}` for the column."""
+    """The SQL expression, with `{}` for the column."""
     write: Callable[[str | None], str | None] | None = None
-    """From the text to the form of the API, where they differ."""
+    """Converts the text to the form of the API; None if they are the same."""
 
     def inline(self, code: Callable[[], str]) -> Inline:
-        """The member. `code` reads the text."""
+        """The member for the column. `code` reads the text."""
         return Inline(code) if self.write is None else Inline(lambda: f"shown({code()})", {"shown": self.write})
 
 
 def is_ready(of: GraphQLLeafType) -> bool:
-    """Whether values of the scalar are nearly always their own form in the response, and all others are refused."""
+    """Whether values of the scalar nearly always go into the response as they are, and all others are refused."""
     return of.name in _READY
 
 
 def writer(of: GraphQLLeafType) -> Callable[[list[Any]], list[Any]]:
-    """The function that writes a list of values, none of which has failed. Raises what the type raises."""
+    """The function that serializes a list of values, none of which has failed. Raises what the type raises."""
     write = checked(of)
     ready = _READY.get(of.name)
     if ready is None:
@@ -81,7 +81,7 @@ def writer(of: GraphQLLeafType) -> Callable[[list[Any]], list[Any]]:
 
 
 def checked(of: GraphQLLeafType) -> Write:
-    """The function that writes one value, with the refusals of graphql-core in its words."""
+    """The function that serializes one value. Raises graphql-core's errors, in its words."""
 
     def write(value: Any) -> Any:
         if isinstance(value, Exception):
@@ -110,7 +110,7 @@ def _text(value: Any) -> str | None:
 
 
 def _time(text: str | None) -> str | None:
-    """`2026-01-31 12:00:00.5+00`, as the database writes it in UTC, in the form of the API."""
+    """Convert PostgreSQL's text of a time in UTC, such as `2026-01-31 12:00:00.5+00`, to the form of the API."""
     if text is None:
         return None
     if len(text) == _WITH_MICROSECONDS:
@@ -123,7 +123,7 @@ def _time(text: str | None) -> str | None:
 
 
 def _json(text: Any) -> Any:
-    """JSON as the database wrote it, passed through without being read."""
+    """Pass JSON from the database through without parsing it."""
     return None if text is None else orjson.Fragment(text)
 
 
@@ -136,5 +136,5 @@ TEXTS: dict[Any, Text] = {
     datetime.date: Text("{}::text"),
     decimal.Decimal: Text("trim_scale({})::text"),
 }
-"""The kinds of columns that are selected as text. The driver takes four times as long for a time or a date, and ten
-times for a number."""
+"""The column types that are selected as text. The driver takes four times as long for a time or a date, and ten times
+as long for a number."""

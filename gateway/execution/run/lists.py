@@ -1,4 +1,4 @@
-"""Reading the iterables that resolvers give for lists, to their end or as far as it matters."""
+"""Read the iterables that resolvers return for lists, to their end or as far as needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphql.pyutils import is_awaitable
 
 
 class Broken(list[Any]):
-    """A list that could only be read so far."""
+    """A list whose iterable raised after these items."""
 
     def __init__(self, items: list[Any], error: Exception) -> None:
         super().__init__(items)
@@ -18,40 +18,40 @@ class Broken(list[Any]):
 
 
 class Spoilt(list[Any]):
-    """A list that was not read on after an item that may not be null."""
+    """A list that was read only up to an item that makes it null."""
 
 
 def collected(items: Iterable[Any]) -> list[Any]:
-    """The items, as far as they can be read."""
-    found = []
+    """Read all items, or those up to an exception."""
+    read = []
     try:
         for item in items:
-            found.append(item)  # noqa: PERF402 - what was read before it breaks counts
+            read.append(item)  # noqa: PERF402 - keeps the items that come before an exception
     except Exception as error:  # noqa: BLE001 - the boundary of a field
-        return Broken(found, error)
-    return found
+        return Broken(read, error)
+    return read
 
 
 async def collected_from(items: AsyncIterable[Any], fails: Callable[[Any], bool] | None) -> list[Any]:
-    """The items, up to one that `fails`. An iterator that is not read to its end is closed."""
+    """Read all items, or those up to an exception or to one that `fails`. An iterator that is cut short is closed."""
     iterator = aiter(items)
-    found: list[Any] = []
+    read: list[Any] = []
     try:
         async for item in iterator:
-            found.append(item)
+            read.append(item)
             if fails is not None and not is_awaitable(item) and fails(item):
                 await _close(iterator)
-                return Spoilt(found)
+                return Spoilt(read)
     except Exception as error:  # noqa: BLE001 - the boundary of a field
         await _close(iterator)
-        return Broken(found, error)
+        return Broken(read, error)
     except BaseException:
-        for item in found:
+        for item in read:
             if (close := getattr(item, "close", None)) is not None and is_awaitable(item):
-                close()  # a coroutine that was never begun would warn of it
+                close()  # a coroutine that is never awaited would warn
         await _close(iterator)
         raise
-    return found
+    return read
 
 
 async def _close(iterator: Any) -> None:

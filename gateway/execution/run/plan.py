@@ -1,7 +1,7 @@
-"""What an operation comes to: levels of selections, each with what is read off its objects and the steps to the next.
+"""An operation compiled into a plan: selections, each with the members read off its objects and the steps below.
 
-A plan depends on the text of the operation and on the variables in its conditions, and on no other value, so it is made
-once and shared. It is made without a context and awaits nothing; `run.py` runs it.
+A plan depends only on the text of the operation and on the variables in its conditions, so it is made once and shared.
+Planning needs no context and awaits nothing; `run.py` runs the plan.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
     from gateway.execution.run.run import Run, Scope
 
 State = TypeVar("State")
-"""What a step leaves between `begin` and `end`."""
+"""What a step keeps between `begin` and `end`."""
 
 if TYPE_CHECKING:
 
-    class Place(int, Generic[State]):
+    class Slot(int, Generic[State]):
         """The index of a step among those of its selection, and the type of its state. An `int` at run time."""
 
 
 class States(Protocol):
     """The states of the steps of a selection. A list at run time."""
 
-    def __getitem__(self, place: Place[State], /) -> State:
+    def __getitem__(self, slot: Slot[State], /) -> State:
         """The state of a step."""
 
-    def __setitem__(self, place: Place[State], state: State, /) -> None:
+    def __setitem__(self, slot: Slot[State], state: State, /) -> None:
         """Keep the state of a step."""
 
 
 class Step(Protocol[State]):
-    """What gives a field its values for all objects of a level."""
+    """How one field gets its values for all objects of a level."""
 
     awaits: bool
-    """Whether it may await something for an object by itself, which is given up when the object is lost."""
+    """Whether it may await something for a single object. It is abandoned when that object is lost."""
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
-        """Do what can be done at once, and ask for the rest. `scope.states[place]` is this step's own."""
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
+        """Do what needs no waiting, and ask for the rest. `scope.states[slot]` belongs to this step."""
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
         """The values, one for each object, once everything below them is built."""
 
 
 if TYPE_CHECKING:
 
-    def numbered(steps: list[Step[Any]], /) -> Iterable[tuple[Place[Any], Step[Any]]]:
-        """The steps of a selection, each with its place."""
+    def numbered(steps: list[Step[Any]], /) -> Iterable[tuple[Slot[Any], Step[Any]]]:
+        """The steps of a selection, each with its slot."""
 
 else:
     numbered = enumerate
@@ -65,9 +65,9 @@ else:
 
 @dataclass(eq=False)
 class Reads:
-    """The columns that are read off the rows of one batch, and where they stand in them.
+    """The columns that are read off the rows of one batch, and their positions in a row.
 
-    Without positions, columns are read by their names: the rows came from a resolver.
+    Rows that come from a resolver are read by column name instead.
     """
 
     entity: Entity
@@ -75,15 +75,15 @@ class Reads:
     """The position of the first column; None to read by name."""
     columns: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
-    """Columns that are only shown and therefore selected as text, and how: with `{}` for the column."""
-    placed: bool = False
-    """Whether it is told where rows stand in their list."""
+    """Columns that are only shown and therefore selected as text, each with its expression: `{}` is the column."""
+    positioned: bool = False
+    """Whether the keyset positions of the rows are read too, for their cursors."""
 
     @functools.cached_property
     def wanted(self) -> Columns:
-        """What is selected, in its order. To be asked once all columns are known."""
+        """The columns to select, in order. To be read once all columns are known."""
         shown = [Shown(column, self.texts[column]) for column in self.entity.kinds if column in self.texts]
-        # Behind the texts: of two columns of one name, the last is the one that is read by it.
+        # After the texts: if two columns have the same name, reading by name returns the last one.
         read = [column for column in self.entity.kinds if column in self.columns]
         return (*shown, *read) or ("id",)
 
@@ -95,23 +95,23 @@ class Reads:
 
     def text(self, column: str) -> str:
         """The expression that reads a column that is selected as text."""
-        assert self.first is not None  # noqa: S101 - texts are positions only
+        assert self.first is not None  # noqa: S101 - texts are only read by position
         return f"r[{self.first + self.wanted.index(Shown(column, self.texts[column]))}]"
 
 
 @dataclass(eq=False)
 class Selection:
-    """What is asked of the objects of one type at one place of the operation."""
+    """What one selection set asks of objects of one type: the members of the response, and the steps to fill them."""
 
     type: GraphQLObjectType
     entries: list[Entry] = field(default_factory=list)
     steps: list[Step[Any]] = field(default_factory=list)
     reads_objects: bool = False
-    """Whether building its members reads anything off the objects, besides what the steps give."""
+    """Whether building its members reads anything off the objects, besides the values of the steps."""
     awaits: bool = False
-    """Whether something in its objects may be awaited."""
+    """Whether anything in its objects may be awaited."""
     object_bytes: int = OBJECT_BYTES
-    """What one of its objects counts in the operation's budget, besides the values of its members."""
+    """The size of one of its objects in the operation's budget, without the values of its members."""
 
     def add(self, key: str, how: Inline | Step[Any], of: Field | None = None) -> None:
         """Add a member."""
@@ -126,25 +126,25 @@ class Selection:
 
     @functools.cached_property
     def build(self) -> Callable[..., list[Any]]:
-        """Makes the response objects of the sources and each step's values. Generated at first use."""
+        """Builds the response objects from the sources and the values of each step. Compiled on first use."""
         return compile_build(self.entries, len(self.steps))
 
 
 Straight = Callable[["Run"], Awaitable[dict[str, Any] | None]]
-"""Gives the data of a turn; None if it has to go level by level after all."""
+"""The short path of a turn. Returns its data, or None if it must run level by level after all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """What runs at one time."""
+    """The root fields that run together."""
 
     selection: Selection
     straight: Straight | None
-    """The short way, if it is simple enough."""
+    """The short path, if the turn is simple enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """An operation's plan. Its turns run one after the other: a mutation has one for each field."""
+    """An operation's plan. Its turns run one after the other: a mutation has one for each root field."""
 
     turns: tuple[Turn, ...]

@@ -1,7 +1,7 @@
-"""Running a plan: level by level, each link of a level asked once for all objects of it.
+"""Run a plan level by level. Each link is asked once for all objects of its level.
 
-What can be done at once is done at once. What must be waited for is collected, and waited for together: batches of
-rows, equal ones as one, and whatever resolvers have promised. Then what depended on it goes on, and may ask for more.
+A run proceeds in rounds. It does what it can without waiting, collects batches and awaitables, and waits for all of
+them together, equal batches merged into one. Then the steps that depend on the results go on, and may ask for more.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from gateway.execution.run.plan import Selection, States, numbered
 from gateway.fairness.turns import Turns, caller_of
 
 LARGE_BYTES = 32 * 1024
-"""Objects of so many bytes, as the budget counts them, are built and written in parts: about 300 of them."""
+"""From this size on, as the budget counts, objects are built and written in parts. About 300 objects."""
 
 LONG_BYTES = 256 * 1024
-"""Objects of so many bytes take about as long to build as a stretch of `Turns`, so their operation takes turns."""
+"""From this size on, an operation takes turns with others: its objects take about one stretch of `Turns` to build."""
 
 MANY_KEYS = 50
-"""What was found for so many keys is a piece of work by itself."""
+"""A batch of at least this many keys is a piece of work by itself: another operation may have its turn after it."""
 
 MOST_AT_ONCE = 100
-"""How many resolvers of one operation are awaited at the same time."""
+"""How many resolvers of one operation are awaited concurrently."""
 
 _NO_STATE: list[Any] = [None]
 
 OnField = Callable[[Field], None]
-"""Told the field before anything is asked of the database for it."""
+"""Called with a field before any query for it is sent to the database."""
 
 
 class Failure:
-    """Stands for the value of a field, or of an item of a list, that could not be had."""
+    """Stands for the value of a field or list item that failed."""
 
     __slots__ = ("error",)
 
@@ -52,28 +52,28 @@ class Failure:
         self.error = error
 
 
-ABANDONED = Failure(RuntimeError("given up, because what holds it has failed"))
-"""Stands for a value that was not waited for any more, because what holds it will be null."""
+ABANDONED = Failure(RuntimeError("abandoned, because its parent has failed"))
+"""Stands for a value that is no longer awaited, because its parent will be null."""
 
 
 class Scope:
-    """The objects of one selection, all at once, and what is known of their members so far."""
+    """All objects of one selection, and the state of its steps."""
 
-    __slots__ = ("fate", "given", "keys", "results", "selection", "sources", "states")
+    __slots__ = ("batch", "fate", "keys", "results", "selection", "sources", "states")
 
     def __init__(
-        self, selection: Selection, sources: Sequence[Any], given: Any, keys: Sequence[UUID], fate: Fate | None
+        self, selection: Selection, sources: Sequence[Any], batch: Any, keys: Sequence[UUID], fate: Fate | None
     ) -> None:
         self.selection = selection
         self.sources = sources
-        self.given = given
-        """The `Page` batch that the objects came from, if they came from one."""
+        self.batch = batch
+        """The `Page` batch that returned the objects, if one did."""
         self.keys = keys
-        """The parents of pages, by their keys."""
+        """If the objects are pages: the keys of their parents."""
         self.states: States = _NO_STATE * len(selection.steps)
         self.results: list[Any] = []
         self.fate = fate
-        """Of the objects; None if nothing in them is awaited."""
+        """The fate of the objects; None if nothing in them is awaited."""
 
 
 class _Ask(NamedTuple):
@@ -90,13 +90,13 @@ class _Wait:
     pending: list[int]
     then: Callable[[], None]
     fate: Fate | None
-    """Of what holds the values."""
+    """The fate of the values' parents."""
     fails: Callable[[Any], bool] | None
-    """Whether a value makes what holds it null."""
+    """Whether a value makes its parent null."""
 
-    def is_unwanted(self, place: int) -> bool:
-        """Whether the value will not be shown."""
-        return self.fate is not None and self.fate.is_lost(place)
+    def is_unwanted(self, index: int) -> bool:
+        """Whether the value will not be in the response."""
+        return self.fate is not None and self.fate.is_lost(index)
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class _Loaded:
 
 
 class Run:
-    """One operation while it runs, or one of its turns."""
+    """One turn of an operation while it runs. Only a mutation may have more than one."""
 
     def __init__(
         self,
@@ -125,46 +125,46 @@ class Run:
         self.variables = variables
         self.context = context
         self.failed = False
-        """Whether anything has failed, so that the answer needs the second pass."""
+        """Whether anything has failed, so that the response needs the second pass."""
         self.scopes: list[Scope] = []
         self.turns = turns
         self.root = root
-        self.given: dict[Any, Any] = {}
-        """What steps of a single object have given already, and must not be asked for again."""
+        self.resolved: dict[Any, Any] = {}
+        """Values that the short path has already resolved, by step: their resolvers are not called again."""
         self.on_field = on_field
         self.budget = budget
         self.objects_before = 0
-        """Bytes of the objects that were there before the batches of this level were asked."""
+        """Bytes of the objects that existed before this round's batches were asked."""
         self._asks: list[_Ask] = []
         self._waits: list[_Wait] = []
         self._loaded: list[_Loaded] = []
         self.tracked: list[asyncio.Future[Any]] = []
-        """What resolvers have begun and do not wait for."""
+        """Awaitables that resolvers started and do not await themselves."""
 
     def open(
         self,
         selection: Selection,
         sources: Sequence[Any],
-        given: Any = None,
+        batch: Any = None,
         keys: Sequence[UUID] = (),
         fate: Fate | None = None,
     ) -> Scope:
-        """Begin with the objects of a selection."""
+        """Open a scope for the objects of a selection, and begin its steps."""
         if fate is None and selection.awaits:
             fate = Fate()
-        scope = Scope(selection, sources, given, keys, fate)
+        scope = Scope(selection, sources, batch, keys, fate)
         self.scopes.append(scope)
         if sources:
-            budget = self.budget  # as `add_objects`, without the call
+            budget = self.budget  # `add_objects` inlined
             budget.objects += len(sources) * selection.object_bytes
             if budget.objects > budget.objects_allowed:
                 budget.draw()
-            for place, step in numbered(selection.steps):
-                step.begin(self, scope, place)
+            for slot, step in numbered(selection.steps):
+                step.begin(self, scope, slot)
         return scope
 
     async def turn(self) -> None:
-        """Let others run before another piece of a long operation."""
+        """Let others run before the next piece of a long operation."""
         if self.turns is not None and self.budget.objects >= LONG_BYTES:
             await self.turns.next(caller_of(self.context))
 
@@ -176,7 +176,7 @@ class Run:
         then: Callable[[Mapping[Any, Any]], None],
         fail: Callable[[Exception], None],
     ) -> None:
-        """Ask a batch for keys. `then` is given what it found, perhaps for more keys than these; or `fail`, why not."""
+        """Ask a batch for keys. Calls `then` with what it found, perhaps for more keys than these, or `fail`."""
         self._asks.append(_Ask(batch, keys, field, then, fail))
 
     def wait(
@@ -186,41 +186,42 @@ class Run:
         fate: Fate | None = None,
         fails: Callable[[Any], bool] | None = None,
     ) -> None:
-        """Put what awaitables among the values give in their places, then go on.
+        """Replace the awaitables among the values by their results, then call `then`.
 
-        A value whose `fate` it is not to be shown is not waited for; one that `fails` makes what holds it null.
+        A value that will not be in the response by its parent's `fate` is not awaited. A value that `fails` makes its
+        parent null.
         """
-        pending = [place for place, value in enumerate(values) if is_awaitable(value)]
+        pending = [index for index, value in enumerate(values) if is_awaitable(value)]
         if pending:
             self._waits.append(_Wait(values, pending, then, fate, fails))
         else:
             then()
 
     def watched(self, field: Field, value: Any) -> Any:
-        """The value of a field; if it is awaited and somebody wants to know, they are told the field first."""
-        return _told(self.on_field, field, value) if self.on_field is not None and is_awaitable(value) else value
+        """Wrap an awaitable value so that `on_field`, if there is one, is called when it is first awaited."""
+        return _notifying(self.on_field, field, value) if self.on_field is not None and is_awaitable(value) else value
 
     def failure(self, error: Exception) -> Failure:
-        """What stands for a value that could not be had."""
+        """Note that something has failed, and return what stands for the value."""
         self.failed = True
         return Failure(error)
 
     def info(self, field: Field) -> FieldInfo:
-        """What resolvers are told of the field."""
+        """The `info` argument for the field's resolvers."""
         return FieldInfo(self, field)
 
     def track(self, values: Sequence[Any]) -> None:
-        """Keep what a resolver has begun and does not wait for, to its end or to ours."""
+        """Keep awaitables that a resolver started and does not await itself, until they or the run end."""
         for value in values:
             if is_awaitable(value):
                 self.tracked.append(asyncio.ensure_future(value))
 
     def keep(self, batch: Batch, key: Any, found: Mapping[Any, Any] | Exception) -> None:
-        """Remember what a batch has found for a key, or why it could not be asked."""
+        """Remember what a batch found for a key, or why it failed."""
         self._loaded.append(_Loaded(batch, found, {key: None}))
 
     async def drain(self) -> None:
-        """Go on until nothing is waited for."""
+        """Run rounds until nothing is left to wait for."""
         waits: list[_Wait] = []
         try:
             while self._asks or self._waits:
@@ -235,8 +236,8 @@ class Run:
                     await asyncio.gather(self._load(asks), self._await(waits))
         except BaseException:
             for wait in waits:
-                for place in wait.pending:
-                    self._drop(wait, place)  # a task that is cancelled before its first step has not seen to them
+                for index in wait.pending:
+                    self._drop(wait, index)  # a task that was cancelled before its first step did not do so
             raise
         finally:
             self._loaded.clear()
@@ -244,7 +245,7 @@ class Run:
                 await _end(self.tracked)
 
     async def _load(self, asks: list[_Ask]) -> None:
-        """Ask batch after batch, on the operation's one connection. Then go on with all that was found."""
+        """Load one batch after the other, on the operation's one connection. Then go on with all results."""
         if len(asks) == 1:
             (ask,) = asks
             answer = await self._answer(ask, ask.keys)
@@ -260,7 +261,7 @@ class Run:
         return None
 
     async def _answer(self, ask: _Ask, keys: Sequence[Any]) -> Mapping[Any, Any] | Exception:
-        """What the ask's batch finds for the keys, or why it could not be asked."""
+        """What the ask's batch finds for the keys, or why it failed."""
         if self.on_field is not None:
             self.on_field(ask.field)
         self.budget.at = ask.field.path
@@ -284,7 +285,7 @@ class Run:
             (ask.fail if isinstance(answer, Exception) else ask.then)(answer)
 
     async def _await(self, waits: list[_Wait]) -> None:
-        work = [(wait, place) for wait in waits for place in wait.pending if not self._is_dropped(wait, place)]
+        work = [(wait, index) for wait in waits for index in wait.pending if not self._is_dropped(wait, index)]
         if len(work) == 1:
             await self._settle(*work[0])
         else:
@@ -292,25 +293,25 @@ class Run:
         for wait in waits:
             wait.then()
 
-    async def _settle(self, wait: _Wait, place: int) -> None:
+    async def _settle(self, wait: _Wait, index: int) -> None:
         try:
-            wait.values[place] = await wait.values[place]
+            wait.values[index] = await wait.values[index]
         except Exception as error:  # noqa: BLE001 - the boundary of a field
-            wait.values[place] = self.failure(error)
-        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[place]):
+            wait.values[index] = self.failure(error)
+        if wait.fate is not None and wait.fails is not None and wait.fails(wait.values[index]):
             self.failed = True
-            wait.fate.lose(place)
+            wait.fate.lose(index)
 
     async def _settle_all(self, work: list[tuple[_Wait, int]]) -> None:
-        """Await them side by side, so many at a time, and give those up that nobody wants any more."""
+        """Await values concurrently, up to `MOST_AT_ONCE`, and cancel those that became unwanted."""
         left = iter(work)
         running: dict[asyncio.Task[None], tuple[_Wait, int]] = {}
         try:
             while True:
-                for wait, place in left:
-                    if self._is_dropped(wait, place):
+                for wait, index in left:
+                    if self._is_dropped(wait, index):
                         continue
-                    running[asyncio.create_task(self._settle(wait, place))] = wait, place
+                    running[asyncio.create_task(self._settle(wait, index))] = wait, index
                     if len(running) == MOST_AT_ONCE:
                         break
                 if not running:
@@ -323,39 +324,39 @@ class Run:
                     await self._give_up(running)
         finally:
             await _end(running)
-            for wait, place in left:
-                self._drop(wait, place)
+            for wait, index in left:
+                self._drop(wait, index)
 
-    def _is_dropped(self, wait: _Wait, place: int) -> bool:
-        """Whether nobody wants the value any more, which then is not waited for."""
-        if not wait.is_unwanted(place):
+    def _is_dropped(self, wait: _Wait, index: int) -> bool:
+        """Drop the value if it is unwanted, and say whether it was."""
+        if not wait.is_unwanted(index):
             return False
-        self._drop(wait, place)
+        self._drop(wait, index)
         return True
 
-    def _drop(self, wait: _Wait, place: int) -> None:
-        value, wait.values[place] = wait.values[place], ABANDONED
+    def _drop(self, wait: _Wait, index: int) -> None:
+        value, wait.values[index] = wait.values[index], ABANDONED
         if isinstance(value, asyncio.Future):
             self.tracked.append(value)
         elif (close := getattr(value, "close", None)) is not None:
-            close()  # a coroutine that was never begun would warn of it
+            close()  # a coroutine that is never awaited would warn
 
     async def _give_up(self, running: dict[asyncio.Task[None], tuple[_Wait, int]]) -> None:
         unwanted = {task: at for task, at in running.items() if at[0].is_unwanted(at[1])}
         await _end(unwanted)
-        for task, (wait, place) in unwanted.items():
+        for task, (wait, index) in unwanted.items():
             del running[task]
             if task.cancelled():
-                wait.values[place] = ABANDONED
+                wait.values[index] = ABANDONED
 
 
-async def _told(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
+async def _notifying(on_field: OnField, field: Field, value: Awaitable[Any]) -> Any:
     on_field(field)
     return await value
 
 
 async def _found_more(known: _Loaded, tenant: Tenant, keys: Iterable[Any]) -> Mapping[Any, Any] | Exception:
-    """What was found, once those keys are asked for that were not."""
+    """What the batch found, after asking for the keys that it was not asked for before."""
     found = known.found
     missing = [key for key in keys if key not in known.asked]
     if missing and not isinstance(found, Exception):
@@ -365,7 +366,7 @@ async def _found_more(known: _Loaded, tenant: Tenant, keys: Iterable[Any]) -> Ma
 
 
 def _merged(asks: list[_Ask]) -> Collection[list[_Ask]]:
-    """The asks, those for equal batches together."""
+    """The asks, grouped by equal batches."""
     by_batch: dict[Batch, list[_Ask]] = {}
     for ask in asks:
         by_batch.setdefault(ask.batch, []).append(ask)

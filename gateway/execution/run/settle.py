@@ -1,8 +1,8 @@
-"""The second pass, for answers in which something has failed: which errors there are, where, and what becomes null.
+"""The second pass, for responses in which something failed: locate the errors and propagate nulls.
 
-The tree of members is gone through as graphql-core would have made it, object by object in the order of the document.
-An error makes its field null, or what holds the field where null is not allowed, and what comes behind it there is not
-looked at any more.
+It walks the members as graphql-core would have completed them, object by object in document order. An error makes its
+field null. If the field is non-null, the null bubbles up to the nearest nullable parent, whose remaining members are
+not visited any more.
 
 https://spec.graphql.org/September2025/#sec-Handling-Execution-Errors
 """
@@ -25,7 +25,7 @@ Path = tuple[str | int, ...]
 
 
 class Partial:
-    """An object of the response as it is before errors are settled."""
+    """An object of the response before its errors are settled."""
 
     __slots__ = ("members", "selection")
 
@@ -35,7 +35,7 @@ class Partial:
 
 
 def build_partials(scope: Scope) -> list[Any]:
-    """The objects of a scope, whatever has failed in them, after those that were built before something did."""
+    """Build the objects of a scope in pieces, with failures in them. Keeps objects that were already built."""
     columns = [_column(scope, entry) for entry in scope.selection.entries]
     members = zip(*columns, strict=True) if columns else (() for _ in scope.sources)
     begun = len(scope.results)
@@ -45,7 +45,7 @@ def build_partials(scope: Scope) -> list[Any]:
 def _column(scope: Scope, entry: Entry) -> list[Any]:
     if entry.step is not None:
         return scope.selection.steps[entry.step].end(scope, entry.step)  # type: ignore[arg-type]
-    assert entry.inline is not None  # noqa: S101 - an entry is one or the other
+    assert entry.inline is not None  # noqa: S101 - an entry has a step or is inline
     read = compile_read(entry.inline)
     return [_attempt(read, source) for source in scope.sources]
 
@@ -58,9 +58,9 @@ def _attempt(read: Any, source: Any) -> Any:
 
 
 def settled(partial: Any) -> ExecutionResult:
-    """The answer that an object at the root comes to; without data where a failure goes all the way up."""
+    """The result for a root object. Its data is None if a null bubbles up to the root."""
     if not isinstance(partial, Partial):
-        return ExecutionResult(partial, None)  # it was built before something failed
+        return ExecutionResult(partial, None)  # it was built before anything failed
     settler = _Settler()
     try:
         data = settler.object(partial, ())
@@ -71,12 +71,12 @@ def settled(partial: Any) -> ExecutionResult:
 
 @dataclass(slots=True)
 class _Settler:
-    """Goes through one answer and collects its errors."""
+    """Walks one response and collects its errors."""
 
     errors: list[GraphQLError] = field(default_factory=list)
 
     def object(self, partial: Partial, path: Path) -> dict[str, Any]:
-        """What was given up does not count: something else of the object has failed, and makes it null."""
+        """Settle an object. Abandoned members are skipped: another member has failed and makes the object null."""
         return {
             entry.key: member
             if entry.field is None
@@ -108,8 +108,8 @@ class _Settler:
         if isinstance(returned, GraphQLList):
             item = returned.of_type
             items = [
-                self._guarded(of, item, each, (*path, place))
-                for place, each in enumerate(member)
+                self._guarded(of, item, each, (*path, index))
+                for index, each in enumerate(member)
                 if each is not ABANDONED
             ]
             if isinstance(member, Broken):

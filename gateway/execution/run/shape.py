@@ -1,8 +1,8 @@
-"""How the values of a field become members of the response: leaves are written, lists are laid end to end and cut up
-again, objects become the level below.
+"""Complete the values of a field, so that they become members of the response.
 
-Each shape begins with the values of a whole level and ends, once everything below is built, with as many members. What
-is required and null is only noticed here; `settle.py` finds out what it means.
+Leaves are serialized, lists are concatenated and split again, objects become the level below. Each shape begins with
+the values of a whole level and ends, once everything below is built, with as many members. A null in a non-null
+position is only noted here; `settle.py` propagates it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from gateway.execution.run.run import Failure, Run, Scope
 
 
 class Shape(Protocol[State]):
-    """A type as it is completed."""
+    """How values of one type are completed."""
 
     required: bool
-    """Whether null is not allowed."""
+    """Whether the type is non-null."""
     awaits: bool
-    """Whether something in the values may be awaited, which is given up when what holds it is lost."""
+    """Whether anything in the values may be awaited. It is abandoned when its parent is lost."""
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> State:
-        """Take the values in. What is given back goes to `end`. `fate` is that of what holds each value."""
+        """Take the values in. Returns the state that `end` takes. `fate` is the fate of the values' parents."""
 
     def fails(self, value: Any) -> bool:
-        """Whether a value of a required shape makes what holds it null, as far as that is seen at once."""
+        """Whether a value of a required shape makes its parent null, as far as that shows without awaiting anything."""
 
     def end(self, state: State) -> list[Any]:
         """The members, one for each value."""
@@ -64,7 +64,7 @@ class Leaf:
         else:
             try:
                 written = self._write_all(values)
-            except Exception:  # noqa: BLE001 - the boundary of a field: which one it was is found out one by one
+            except Exception:  # noqa: BLE001 - the boundary of a field: writing one by one shows which value failed
                 written = [self._one(run, value) for value in values]
         if self.required and any(value is None for value in written):
             run.failed = True
@@ -76,7 +76,7 @@ class Leaf:
     def fails(self, value: Any) -> bool:
         try:
             return is_lost(value) or self.write(value) is None
-        except Exception:  # noqa: BLE001 - it is told where the value is written
+        except Exception:  # noqa: BLE001 - the error is reported when the value is written
             return True
 
     def _one(self, run: Run, value: Any) -> Any:
@@ -89,7 +89,7 @@ class Leaf:
 
 
 class Objects:
-    """Objects of which none is null and none has failed: rows, and what is read off them."""
+    """Objects of which none is null or failed: rows, and objects made from them."""
 
     required = True
     awaits = False
@@ -98,7 +98,7 @@ class Objects:
         self.selection = selection
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> Scope:
-        return run.open(self.selection, values, above.given, above.keys)
+        return run.open(self.selection, values, above.batch, above.keys)
 
     def end(self, state: Scope) -> list[Any]:
         return state.results
@@ -108,7 +108,7 @@ class Objects:
 
 
 class Lists(Generic[State]):
-    """Lists of which none is null and none has failed."""
+    """Lists of which none is null or failed."""
 
     required = True
     awaits = False
@@ -131,59 +131,59 @@ class Lists(Generic[State]):
 
 
 def is_lost(value: Any) -> bool:
-    """Whether a value is null, or could not be had."""
+    """Whether a value is null or failed."""
     return value is None or value is Undefined or isinstance(value, Failure | Exception)
 
 
 def cut(members: list[Any], lengths: Sequence[int]) -> list[Any]:
-    """The members in lists of these lengths."""
+    """Split the members into lists of these lengths."""
     left = iter(members)
     return [list(islice(left, length)) for length in lengths]
 
 
 class _Sorted:
-    """Values, and what became of those among them that go on below."""
+    """Values, and the state of those among them that go on below."""
 
     __slots__ = ("going_on", "state", "values")
 
     def __init__(self, values: list[Any]) -> None:
         self.values = values
         self.going_on: list[int] = []
-        """The places of the values that go on."""
+        """The indexes of the values that go on."""
         self.state: Any = None
 
     def merged(self, members: list[Any]) -> list[Any]:
-        """The members in the places of what they became of; elsewhere null, or what failed."""
+        """Put each member at the index of its value; the other values become null, or stay failures."""
         if len(members) == len(self.values):
             return members
         merged = [value if isinstance(value, Failure) else None for value in self.values]
-        for place, member in zip(self.going_on, members, strict=True):
-            merged[place] = member
+        for index, member in zip(self.going_on, members, strict=True):
+            merged[index] = member
         return merged
 
 
 def sort(run: Run, values: list[Any], *, required: bool) -> _Sorted:
-    """Tell values that go on from nulls, and from failures that a resolver has returned instead of raising them."""
-    found = _Sorted(values)
-    for place, value in enumerate(values):
+    """Separate the values that go on from nulls and failures. An exception that a resolver returned is a failure."""
+    state = _Sorted(values)
+    for index, value in enumerate(values):
         if value is None or value is Undefined:
             run.failed = run.failed or required
         elif isinstance(value, Exception):
-            values[place] = run.failure(value)
+            values[index] = run.failure(value)
         elif not isinstance(value, Failure):
-            found.going_on.append(place)
-    return found
+            state.going_on.append(index)
+    return state
 
 
 class Object:
-    """Objects of one type, as a resolver gave them."""
+    """Objects of one type, as a resolver returned them."""
 
     awaits = True
 
     def __init__(
         self, of: GraphQLObjectType, selection: Selection, *, required: bool, record: type[Any] | None = None
     ) -> None:
-        """`record` is the class of the type's rows, which need no other proof that they are of the type."""
+        """`record` is the class of the type's rows, for which `is_type_of` is not called."""
         self.required = required
         self.of = of
         self.selection = selection
@@ -191,11 +191,11 @@ class Object:
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
-        if self.of.is_type_of is None or all(type(values[place]) is self.record for place in state.going_on):
+        if self.of.is_type_of is None or all(type(values[index]) is self.record for index in state.going_on):
             self._open(run, state, fate)
             return state
         info: Any = run.info(field)
-        answers = [attempt(run, self.of.is_type_of, values[place], info) for place in state.going_on]
+        answers = [attempt(run, self.of.is_type_of, values[index], info) for index in state.going_on]
         of_answers = Fate(fate, state.going_on, required=self.required)
         run.wait(answers, lambda: self._check(run, field, state, answers, fate), of_answers, _is_no)
         return state
@@ -204,25 +204,25 @@ class Object:
         return is_lost(value)
 
     def _check(self, run: Run, field: Field, state: _Sorted, answers: list[Any], fate: Fate | None) -> None:
-        for place, answer in zip(state.going_on, answers, strict=True):
+        for index, answer in zip(state.going_on, answers, strict=True):
             if isinstance(answer, Failure):
-                state.values[place] = answer
+                state.values[index] = answer
             elif not answer:
-                message = f"Expected value of type '{self.of}' but got: {inspect(state.values[place])}."
-                state.values[place] = run.failure(GraphQLError(message, field.nodes))
-        state.going_on = [place for place in state.going_on if not isinstance(state.values[place], Failure)]
+                message = f"Expected value of type '{self.of}' but got: {inspect(state.values[index])}."
+                state.values[index] = run.failure(GraphQLError(message, field.nodes))
+        state.going_on = [index for index in state.going_on if not isinstance(state.values[index], Failure)]
         self._open(run, state, fate)
 
     def _open(self, run: Run, state: _Sorted, fate: Fate | None) -> None:
         of_objects = Fate(fate, state.going_on, required=self.required)
-        state.state = run.open(self.selection, [state.values[place] for place in state.going_on], fate=of_objects)
+        state.state = run.open(self.selection, [state.values[index] for index in state.going_on], fate=of_objects)
 
     def end(self, state: _Sorted) -> list[Any]:
         return state.merged(state.state.results)
 
 
 class Abstract:
-    """Objects of an interface or a union: each goes on with those of its own type."""
+    """Objects of an interface or a union, grouped by their runtime types."""
 
     awaits = True
 
@@ -236,13 +236,13 @@ class Abstract:
         self.required = required
         self._of = of
         self._select = select
-        """The shape of objects of a type. It is planned when the first of them is met."""
+        """Returns the shape of a type's objects, which is planned when the first of them is met."""
 
     def begin(self, run: Run, field: Field, values: list[Any], above: Scope, fate: Fate | None = None) -> _Sorted:
         state = sort(run, values, required=self.required)
         resolve: Any = self._of.resolve_type or default_type_resolver
         info = run.info(field)
-        types = [attempt(run, resolve, values[place], info, self._of) for place in state.going_on]
+        types = [attempt(run, resolve, values[index], info, self._of) for index in state.going_on]
         of_types = Fate(fate, state.going_on, required=self.required)
         run.wait(types, lambda: self._group(run, field, state, types, above, fate), of_types, is_lost)
         return state
@@ -251,17 +251,17 @@ class Abstract:
         return is_lost(value)
 
     def _group(self, run: Run, field: Field, state: _Sorted, types: list[Any], above: Scope, fate: Fate | None) -> None:
-        places: dict[GraphQLObjectType, list[int]] = {}
-        for place, name in zip(state.going_on, types, strict=True):
+        indexes: dict[GraphQLObjectType, list[int]] = {}
+        for index, name in zip(state.going_on, types, strict=True):
             if isinstance(name, Failure):
-                state.values[place] = name
+                state.values[index] = name
                 continue
             try:
-                places.setdefault(self._type(run, field, name, state.values[place]), []).append(place)
+                indexes.setdefault(self._type(run, field, name, state.values[index]), []).append(index)
             except Exception as error:  # noqa: BLE001 - the boundary of a field
-                state.values[place] = run.failure(error)
+                state.values[index] = run.failure(error)
         state.state = []
-        for of, group in places.items():
+        for of, group in indexes.items():
             shape = self._select(of)
             members, of_members = [state.values[n] for n in group], Fate(fate, group, required=self.required)
             state.state.append((group, shape, shape.begin(run, field, members, above, of_members)))
@@ -273,7 +273,7 @@ class Abstract:
         raise GraphQLError(self._refusal(field, name, of, value), field.nodes)
 
     def _refusal(self, field: Field, name: Any, of: Any, value: Any) -> str:
-        """In the words of graphql-core."""
+        """The message, in graphql-core's words."""
         must = (
             f"Abstract type '{self._of}' must resolve to an Object type at runtime"
             f" for field '{field.parent}.{field.name}'"
@@ -294,14 +294,14 @@ class Abstract:
 
     def end(self, state: _Sorted) -> list[Any]:
         merged = [value if isinstance(value, Failure) else None for value in state.values]
-        for places, shape, below in state.state:
-            for place, member in zip(places, shape.end(below), strict=True):
-                merged[place] = member
+        for indexes, shape, below in state.state:
+            for index, member in zip(indexes, shape.end(below), strict=True):
+                merged[index] = member
         return merged
 
 
 class List:
-    """Lists as a resolver gave them."""
+    """Lists as a resolver returned them."""
 
     awaits = True
 
@@ -313,7 +313,7 @@ class List:
         if all(type(value) is list and not value for value in values):
             return _Sorted(values)
         state = sort(run, values, required=self.required)
-        lists = [attempt(run, self._items_of, values[place], field) for place in state.going_on]
+        lists = [attempt(run, self._items_of, values[index], field) for index in state.going_on]
         of_lists = Fate(fate, state.going_on, required=self.required)
         run.wait(lists, lambda: self._lay_out(run, field, state, lists, above, fate), of_lists, _is_broken)
         return state
@@ -332,17 +332,15 @@ class List:
     def _lay_out(
         self, run: Run, field: Field, state: _Sorted, lists: list[Any], above: Scope, fate: Fate | None
     ) -> None:
-        for place, found in zip(state.going_on, lists, strict=True):
-            if isinstance(found, Failure):
-                state.values[place] = found
-        kept = [
-            (place, found) for place, found in zip(state.going_on, lists, strict=True) if type(found) is not Failure
-        ]
-        state.going_on = [place for place, _ in kept]
-        broken = {n: found for n, (_, found) in enumerate(kept) if type(found) is Broken}
+        for index, each in zip(state.going_on, lists, strict=True):
+            if isinstance(each, Failure):
+                state.values[index] = each
+        kept = [(index, each) for index, each in zip(state.going_on, lists, strict=True) if type(each) is not Failure]
+        state.going_on = [index for index, _ in kept]
+        broken = {n: each for n, (_, each) in enumerate(kept) if type(each) is Broken}
         run.failed = run.failed or bool(broken)
-        items = list(chain.from_iterable(found for _, found in kept))
-        lengths = [len(found) for _, found in kept]
+        items = list(chain.from_iterable(each for _, each in kept))
+        lengths = [len(each) for _, each in kept]
         state.state = [lengths, broken, None]
         lists_of_items = [n for n, length in enumerate(lengths) for _ in range(length)]
         of_items = Fate(Fate(fate, state.going_on, required=self.required), lists_of_items, required=True)
@@ -351,7 +349,7 @@ class List:
 
     def _go_on(self, run: Run, field: Field, state: _Sorted, items: list[Any], above: Scope, of_items: Fate) -> None:
         if len(items) > 1 and not isinstance(self.items, Leaf):
-            # `nodes(ids:)` may be given the same id again and again.
+            # A client may pass the same id to `nodes(ids:)` many times.
             run.budget.add_shared(len(items) - len(set(map(id, items))), 0)
         state.state[2] = self.items.begin(run, field, items, above, of_items)
 
@@ -360,8 +358,8 @@ class List:
             return state.values
         lengths, broken, below = state.state
         members = cut(self.items.end(below), lengths)
-        for place, found in broken.items():
-            members[place] = Broken(members[place], found.error)
+        for index, each in broken.items():
+            members[index] = Broken(members[index], each.error)
         return state.merged(members)
 
 
@@ -369,12 +367,12 @@ def _is_no(answer: Any) -> bool:
     return isinstance(answer, Failure) or not answer
 
 
-def _is_broken(found: Any) -> bool:
-    return isinstance(found, Failure | Broken | Spoilt)
+def _is_broken(items: Any) -> bool:
+    return isinstance(items, Failure | Broken | Spoilt)
 
 
 def attempt(run: Run, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function gives, or the failure it ended in."""
+    """Call the function. Returns its result, or a failure if it raises."""
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001 - the boundary of a field

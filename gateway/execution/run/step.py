@@ -1,4 +1,4 @@
-"""The steps of a plan: the ways in which fields get their values for a whole level."""
+"""The steps of a plan: how fields get their values for a whole level."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gateway.execution.run.shape import Objects, Shape, attempt, cut
 from gateway.schema.objects.level import Follows, Lookup, OfPage, PerPage
 
 if TYPE_CHECKING:
-    from gateway.execution.run.plan import Place
+    from gateway.execution.run.plan import Slot
 
 _One = tuple[Sequence[Any], list[Any], Scope]
-"""What `ToOne` leaves: the keys, those that were found, and the objects."""
+"""The state of `ToOne`: the keys, those that were found, and the objects."""
 
 
 class Mapped(Generic[State]):
-    """A value worked out from each object by itself."""
+    """A value computed from each object by itself."""
 
     def __init__(
         self, field: Field, function: Callable[[Any], Any], shape: Shape[State], *, safe: bool = False
@@ -37,52 +37,52 @@ class Mapped(Generic[State]):
         self._safe = safe
         """Whether the function never fails."""
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
         if self._safe:
             values = list(map(self.function, scope.sources))
         else:
             values = [attempt(run, self.function, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
+        scope.states[slot] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
-        return self.shape.end(scope.states[place])
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
+        return self.shape.end(scope.states[slot])
 
 
-class Placed(Generic[State]):
-    """A value worked out from each object and the page it came from."""
+class Paged(Generic[State]):
+    """A value computed from each object and the page that it came from."""
 
-    def __init__(self, field: Field, told: OfPage, shape: Shape[State]) -> None:
+    def __init__(self, field: Field, of_page: OfPage, shape: Shape[State]) -> None:
         self._field = field
-        self.function = told.function
+        self.function = of_page.function
         self.shape = shape
         self.awaits = shape.awaits
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
-        values = [self.function(scope.given, source) for source in scope.sources]
-        scope.states[place] = self.shape.begin(run, self._field, values, scope, scope.fate)
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
+        values = [self.function(scope.batch, source) for source in scope.sources]
+        scope.states[slot] = self.shape.begin(run, self._field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
-        return self.shape.end(scope.states[place])
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
+        return self.shape.end(scope.states[slot])
 
 
 class PerParent(Generic[State]):
-    """What another batch says of the parents of the pages."""
+    """A value of each page, from another batch that is asked for the pages' parents."""
 
     awaits = False
 
-    def __init__(self, field: Field, told: PerPage, shape: Shape[State]) -> None:
+    def __init__(self, field: Field, per_page: PerPage, shape: Shape[State]) -> None:
         self._field = field
-        self.told = told
+        self.per_page = per_page
         self.shape = shape
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
         def answer(values: list[Any]) -> None:
-            scope.states[place] = self.shape.begin(run, self._field, values, scope)
+            scope.states[slot] = self.shape.begin(run, self._field, values, scope)
 
-        batch = self.told.batch(scope.given)
+        batch = self.per_page.batch(scope.batch)
         if batch is None:
-            assert self.told.known is not None  # noqa: S101 - what asks nothing knows
-            answer([self.told.known(scope.given, source) for source in scope.sources])
+            assert self.per_page.known is not None  # noqa: S101 - without a batch, it knows the value
+            answer([self.per_page.known(scope.batch, source) for source in scope.sources])
             return
         run.ask(
             batch,
@@ -92,8 +92,8 @@ class PerParent(Generic[State]):
             lambda error: answer([run.failure(error)] * len(scope.keys)),
         )
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
-        return self.shape.end(scope.states[place])
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
+        return self.shape.end(scope.states[slot])
 
 
 class Link(Generic[State]):
@@ -110,7 +110,7 @@ class Link(Generic[State]):
         reads: Reads,
         target: Target[State],
     ) -> None:
-        """`keys` gives the expression that reads the key off an object, once the columns of the level are known."""
+        """`keys` returns the expression that reads the key off an object, once the columns of the level are known."""
         self.field = field
         self._follows = follows
         self._keys = keys
@@ -121,31 +121,31 @@ class Link(Generic[State]):
 
     @property
     def proves_parent(self) -> bool:
-        """Whether a row that it finds cannot be there without the object it belongs to."""
+        """Whether a row found by the link cannot exist without the object that it belongs to."""
         return self._follows.key == "id" and not isinstance(self.target, ToOne) and self.reads_rows
 
     @property
     def reads_rows(self) -> bool:
-        """Whether the rows themselves are asked for, and not only how many there are."""
+        """Whether it reads the rows themselves, and not only their number."""
         return not isinstance(self.target, ToPages) or self.target.reads_rows
 
-    def begin(self, run: Run, scope: Scope, place: Place[list[Failure] | State]) -> None:
+    def begin(self, run: Run, scope: Scope, slot: Slot[list[Failure] | State]) -> None:
         try:
             batch = self._batch(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
-            scope.states[place] = [run.failure(error)] * len(scope.sources)
+            scope.states[slot] = [run.failure(error)] * len(scope.sources)
             return
         keys = self.read_keys(scope.sources)
         if self.reads_rows:
-            follow(run, scope, place, self.field, batch, keys, self.target)
+            follow(run, scope, slot, self.field, batch, keys, self.target)
         else:
-            scope.states[place] = self.target.open(run, batch, keys, {})
+            scope.states[slot] = self.target.open(run, batch, keys, {})
 
     def batch(self, run: Run) -> Batch | None:
-        """The batch that it would ask; None where its arguments make no sense."""
+        """The batch that the link would ask; None if its arguments are invalid."""
         try:
             return self._batch(run)
-        except Exception:  # noqa: BLE001 - it is told where the field begins
+        except Exception:  # noqa: BLE001 - the error is reported when the field begins
             return None
 
     @functools.cached_property
@@ -154,26 +154,26 @@ class Link(Generic[State]):
         return compile_column(self._keys())
 
     def asks(self, run: Run, row: Any) -> tuple[Batch, Any]:
-        """The batch, and the key of one object. Raises what is wrong with the arguments."""
+        """The batch, and the key of one object. Raises if the arguments are invalid."""
         return self._batch(run), self.read_keys((row,))[0]
 
     def _batch(self, run: Run) -> Batch:
         if self._constant is not None:
             return self._constant
-        batch = self._follows.batch(self._arguments.of(run), self._reads.wanted, placed=self._reads.placed)
+        batch = self._follows.batch(self._arguments.of(run), self._reads.wanted, positioned=self._reads.positioned)
         if self._arguments.constant:
             self._constant = batch
         return batch
 
-    def end(self, scope: Scope, place: Place[list[Failure] | State]) -> list[Any]:
-        return ended(self.target, scope.states[place])
+    def end(self, scope: Scope, slot: Slot[list[Failure] | State]) -> list[Any]:
+        return ended(self.target, scope.states[slot])
 
 
-class Found:
+class LookedUp:
     """A root field that finds one object by its key.
 
-    Where nothing is asked of the object but its id, its row is not read if it is known to be there anyway: by whoever
-    worked out the key, or because something that belongs to it was found.
+    If only the object's id is selected, its row is not read when the object is known to exist: because the lookup
+    guarantees it, or because a link found something that belongs to it.
     """
 
     awaits = False
@@ -181,7 +181,7 @@ class Found:
     def __init__(
         self,
         field: Field,
-        told: Lookup,
+        lookup: Lookup,
         arguments: FieldArguments,
         reads: Reads,
         selection: Selection,
@@ -189,75 +189,75 @@ class Found:
         required: bool,
     ) -> None:
         self.field = field
-        self.told = told
+        self.lookup = lookup
         self.arguments = arguments
         self._reads = reads
         self.selection = selection
         self.required = required
         self._target = ToOne(selection, required=required)
 
-    def begin(self, run: Run, scope: Scope, place: Place[list[Failure] | _One]) -> None:
+    def begin(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One]) -> None:
         try:
-            key = self.told.key(run.context, **self.arguments.of(run))
+            key = self.lookup.key(run.context, **self.arguments.of(run))
         except Exception as error:  # noqa: BLE001 - the boundary of a field
-            scope.states[place] = [run.failure(error)] * len(scope.sources)
+            scope.states[slot] = [run.failure(error)] * len(scope.sources)
             return
         keys = [key] * len(scope.sources)
         if key is None or not self.needs_no_row:
-            self._read(run, scope, place, keys)
-        elif self.told.is_there:
-            self._presume(run, scope, place, keys)
+            self._read(run, scope, slot, keys)
+        elif self.lookup.is_there:
+            self._presume(run, scope, slot, keys)
         elif (witness := self._witness) is None or (batch := witness.batch(run)) is None:
-            self._read(run, scope, place, keys)
+            self._read(run, scope, slot, keys)
         else:
-            # What it finds is remembered by the run: the link below finds it there.
+            # The run remembers the result, so the link below does not ask again.
             run.ask(
                 batch,
                 keys,
                 witness.field,
-                lambda found: (self._presume if found.get(key) else self._read)(run, scope, place, keys),
-                lambda _error: self._read(run, scope, place, keys),
+                lambda found: (self._presume if found.get(key) else self._read)(run, scope, slot, keys),
+                lambda _error: self._read(run, scope, slot, keys),
             )
 
     @functools.cached_property
     def needs_no_row(self) -> bool:
-        """Whether nothing is asked of the object but its id. To be asked once all columns are known."""
+        """Whether only the object's id is selected. To be read once all columns are known."""
         return self._reads.wanted == ("id",)
 
     @functools.cached_property
     def batch(self) -> ByKey:
-        """What reads its row."""
-        entity = self.told.entity
+        """The batch that reads the object's row."""
+        entity = self.lookup.entity
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
     def _witness(self) -> Link[Any] | None:
-        """A link to what cannot be there without the object."""
+        """A link to rows that cannot exist without the object."""
         return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
 
-    def _read(self, run: Run, scope: Scope, place: Place[list[Failure] | _One], keys: list[Any]) -> None:
-        follow(run, scope, place, self.field, self.batch, keys, self._target)
+    def _read(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
+        follow(run, scope, slot, self.field, self.batch, keys, self._target)
 
-    def _presume(self, run: Run, scope: Scope, place: Place[list[Failure] | _One], keys: list[Any]) -> None:
-        """Go on with what its row would hold."""
-        scope.states[place] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
+    def _presume(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
+        """Go on without reading the row: its only column is the key."""
+        scope.states[slot] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
 
-    def end(self, scope: Scope, place: Place[list[Failure] | _One]) -> list[Any]:
-        return ended(self._target, scope.states[place])
+    def end(self, scope: Scope, slot: Slot[list[Failure] | _One]) -> list[Any]:
+        return ended(self._target, scope.states[slot])
 
 
 class Target(Protocol[State]):
-    """What becomes of the rows that a link has found."""
+    """How the rows found by a link become members of the response."""
 
     def open(self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]) -> State:
-        """Go on with them. What is given back goes to `end`."""
+        """Open the level below with the rows. Returns the state that `end` takes."""
 
     def end(self, state: State) -> list[Any]:
         """The members, one for each key."""
 
 
 class ToOne:
-    """One object for each key, or none. Objects that several keys lead to are built once."""
+    """One object for each key, or none. An object that several keys lead to is built once."""
 
     def __init__(self, selection: Selection, *, required: bool) -> None:
         self.selection = selection
@@ -293,19 +293,19 @@ class ToMany:
 
 
 class ToPages:
-    """A connection for each key. Those that are empty are all alike, and built once, unless their parents are asked."""
+    """A connection for each key. All empty ones are built as one, unless a step asks about their parents."""
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self._per_parent = list(_per_parent(selection))
         self.reads_rows = not all(isinstance(step, PerParent) for step in selection.steps)
-        """Whether anything is asked of the rows, so that they must be had."""
+        """Whether anything is selected of the rows, so that they must be read."""
 
     def open(
         self, run: Run, batch: Any, keys: Sequence[Any], found: Mapping[Any, Any]
     ) -> tuple[Sequence[Any], Sequence[Any], Scope]:
         nothing = batch.missing()
-        if self._per_parent and any(step.told.batch(batch) is not None for step in self._per_parent):
+        if self._per_parent and any(step.per_page.batch(batch) is not None for step in self._per_parent):
             return keys, keys, run.open(self.selection, [found.get(key, nothing) for key in keys], batch, keys)
         used = [key for key in keys if key in found]
         pages = [found[key] for key in used]
@@ -323,7 +323,7 @@ class ToPages:
 
 
 def _per_parent(selection: Selection) -> Iterator[PerParent[Any]]:
-    """What is asked of the parents of pages, by a page or by what it holds besides rows."""
+    """The steps that ask about the parents of pages, in a page's selection or in objects that it holds besides rows."""
     for step in selection.steps:
         match step:
             case PerParent():
@@ -335,40 +335,40 @@ def _per_parent(selection: Selection) -> Iterator[PerParent[Any]]:
 def follow(
     run: Run,
     scope: Scope,
-    place: Place[list[Failure] | State],
+    slot: Slot[list[Failure] | State],
     field: Field,
     batch: Batch,
     keys: list[Any],
     target: Target[State],
 ) -> None:
-    """Ask the batch, and go on to the target with what it finds."""
+    """Ask the batch, then open the target with what it finds."""
 
     def then(found: Mapping[Any, Any]) -> None:
-        scope.states[place] = target.open(run, batch, keys, found)
+        scope.states[slot] = target.open(run, batch, keys, found)
 
     def fail(error: Exception) -> None:
-        scope.states[place] = [run.failure(error)] * len(keys)
+        scope.states[slot] = [run.failure(error)] * len(keys)
 
     run.ask(batch, keys, field, then, fail)
 
 
 def ended(target: Target[State], state: list[Failure] | State) -> list[Any]:
-    """The members that came of it, or the failures."""
+    """The members that the target built, or the failures."""
     return state if isinstance(state, list) else target.end(state)
 
 
 class Resolved(Generic[State]):
-    """A value that a resolver gives, called for one object after the other; what it promises is awaited together."""
+    """A value from a resolver, which is called for one object after the other. Awaitables are awaited together."""
 
     awaits = True
 
     def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
         self.field = field
         self.caller = caller
-        """Makes the function of one object for this run. Raises what is wrong with the arguments."""
+        """Returns the function from an object to its value in this run. Raises if the arguments are invalid."""
         self.shape = shape
 
-    def begin(self, run: Run, scope: Scope, place: Place[State]) -> None:
+    def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
         values = self._values(run, scope.sources)
         fate, fails = scope.fate, self.shape.fails if self.shape.required else None
         if fails is not None and fate is not None:
@@ -376,19 +376,19 @@ class Resolved(Generic[State]):
                 if value is None or isinstance(value, Failure):
                     run.failed = True
                     fate.lose(n)
-        run.wait(values, partial(self._complete, run, scope, place, values), fate, fails)
+        run.wait(values, partial(self._complete, run, scope, slot, values), fate, fails)
 
     def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
-        if self in run.given:
-            return [run.given.pop(self)]
+        if self in run.resolved:
+            return [run.resolved.pop(self)]
         try:
             call = self.caller(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return [run.failure(error)] * len(sources)
         return [run.watched(self.field, attempt(run, call, source)) for source in sources]
 
-    def _complete(self, run: Run, scope: Scope, place: Place[State], values: list[Any]) -> None:
-        scope.states[place] = self.shape.begin(run, self.field, values, scope, scope.fate)
+    def _complete(self, run: Run, scope: Scope, slot: Slot[State], values: list[Any]) -> None:
+        scope.states[slot] = self.shape.begin(run, self.field, values, scope, scope.fate)
 
-    def end(self, scope: Scope, place: Place[State]) -> list[Any]:
-        return self.shape.end(scope.states[place])
+    def end(self, scope: Scope, slot: Slot[State]) -> list[Any]:
+        return self.shape.end(scope.states[slot])

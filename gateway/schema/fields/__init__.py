@@ -1,1 +1,1 @@
-"""The fields that are made of declarations: links and their connections, root fields, and events."""
+"""Fields made from declarations: links and their connections, root fields, and events."""

@@ -24,9 +24,9 @@ from gateway.schema.types.signature import INFO, optional, signed
 
 
 def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[..., Any]:
-    """The root field `noteChanged(after)`.
+    """Make the root field `noteChanged(after)`.
 
-    With the link to a parent and the parent's type, it can be narrowed to the children of one parent.
+    Given the link to a parent and the parent's type, the field takes an argument that narrows it to one parent.
     """
     of, words = _event_type(cls, () if parent is None else (parent[0].key,)), describe.words(cls)
     table, narrowing = "", {}
@@ -47,7 +47,7 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
 
 
 def _event_type(cls: type, carried: Iterable[str]) -> type:
-    """`NoteChanged`: an event as `gateway.schema.fields.event` declares them, made without a class body."""
+    """Make `NoteChanged`, an event class like those of `gateway.schema.fields.event`, but without a class body."""
     name, words = to_snake_case(cls.__name__), describe.words(cls)
     link = maybe(cls.__name__, key="entity_id")
     fields = {

@@ -1,5 +1,4 @@
-"""Connections: the types of a paged list (Relay's cursor connections, with `nodes` and `totalCount`) and their
-arguments.
+"""Connections: the types and arguments of a paginated list (Relay's cursor connections, with `nodes` and `totalCount`).
 
 https://relay.dev/graphql/connections.htm
 """
@@ -20,7 +19,7 @@ from gateway.data.batches import Beyond, Count, Page, PageRequest, PageRows
 from gateway.data.entity import Entity, Link
 from gateway.errors import BadRequest
 from gateway.schema.objects.filter import conditions
-from gateway.schema.objects.level import Computed, OfPage, PerPage, Told, telling
+from gateway.schema.objects.level import Computed, LevelResolver, OfPage, PerPage, level_field
 from gateway.schema.types import cursor as cursors
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import Cursor
@@ -31,7 +30,7 @@ USUAL_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A row with its place in the list."""
+    """A row, and the batch that it came from, which gives its cursor."""
 
     node: Any
     batch: Page
@@ -39,15 +38,15 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A page that was read, and what is needed to say more of it when asked."""
+    """A page that was read, with the batch and key to load more about it if selected."""
 
     batch: Page
     key: UUID
-    found: PageRows
+    result: PageRows
 
 
 def cursor_of(batch: Page, row: Any) -> Cursor:
-    """Where a row stands in the list that the batch read from."""
+    """The cursor of a row in the list that the batch reads."""
     request = batch.request
     names = batch.source.position_names(request.order)
     return Cursor(cursors.encode(request.sort, tuple(row[name] for name in names)))
@@ -66,8 +65,9 @@ def end_cursor(batch: Page, page: PageRows) -> Cursor | None:
 def _around(*, after: bool) -> PerPage:
     """Whether a list has rows after its page, or before it.
 
-    On the side that it was read towards, the page knows. On the other side there is nothing if it begins at the end of
-    the list. If it continues from a cursor, the database is asked: the cursor's row may be gone, or filtered out.
+    In the direction in which it was read, the page knows. In the other direction there are no rows if the page was read
+    from an end of the list. If it continues from a cursor, the database is asked: the cursor's row may be gone, or
+    filtered out.
     """
 
     def batch(page: Page) -> Beyond | None:
@@ -75,20 +75,20 @@ def _around(*, after: bool) -> PerPage:
         is_near = request.backward is not after
         return None if is_near or request.position is None else Beyond(page.source, request)
 
-    def known(page: Page, found: PageRows) -> bool:
-        return found.more and page.request.backward is not after
+    def known(page: Page, result: PageRows) -> bool:
+        return result.more and page.request.backward is not after
 
     return PerPage(batch, known)
 
 
 def count_of(batch: Page) -> Count:
-    """The batch that counts the lists that this one reads a page of."""
+    """The batch that counts the lists of which this one reads pages."""
     request = batch.request
     return Count(batch.source, request.conditions, request.values)
 
 
 def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> PageRequest:
-    """The page that a field's arguments ask for. Raises `BadRequest` naming the argument at fault."""
+    """The page that a field's arguments ask for. Raises `BadRequest` that names an invalid argument."""
     size, backward = _size(arguments)
     order = _order(link.order or entity.order, arguments.get("order_by"))
     columns = entity.total_order(order, through=link.through is not None)
@@ -125,10 +125,10 @@ def _size(arguments: Mapping[str, Any]) -> tuple[int, bool]:
 
 @functools.cache
 def connection_type(node: type) -> type:
-    """The connection of an entity's class.
+    """Make the connection type of an entity's class.
 
-    Each field is told twice: for one object that a resolver gave, a `Connection` or an `Edge`; and for a level of them,
-    where what came of the `Page` batch stands for a connection, and a row for its edge.
+    Each field is declared twice: as a resolver for one `Connection` or `Edge`, and as a level resolver, for which the
+    result of the `Page` batch stands for a connection, and a row for its edge.
     """
     name, noun = node.__name__, describe.words(node)
     edge = _type(
@@ -147,13 +147,13 @@ def connection_type(node: type) -> type:
         f"One page of a list of {describe.plural(noun)}.",
         edges=_field(
             Computed(_ROWS),
-            lambda page: [Edge(row, page.batch) for row in page.found.rows],
+            lambda page: [Edge(row, page.batch) for row in page.result.rows],
             list[edge],  # type: ignore[valid-type]
             "The items of this page, each with its cursor.",
         ),
         nodes=_field(
             Computed(_ROWS),
-            lambda page: page.found.rows,
+            lambda page: page.result.rows,
             list[node],  # type: ignore[valid-type]
             "The items of this page, without cursors.",
         ),
@@ -171,24 +171,24 @@ def _itself(row: Any) -> Any:
     return row
 
 
-def _per_page(told: PerPage, of: Any, description: str) -> Any:
+def _per_page(per_page: PerPage, of: Any, description: str) -> Any:
     async def resolve(root: Any, info: Any) -> Any:
-        batch = told.batch(root.batch)
+        batch = per_page.batch(root.batch)
         if batch is None:
-            assert told.known is not None  # noqa: S101 - what asks nothing knows
-            return told.known(root.batch, root.found)
+            assert per_page.known is not None  # noqa: S101 - without a batch, it knows the value
+            return per_page.known(root.batch, root.result)
         return await info.context.load(batch, root.key)
 
     resolve.__annotations__ = {"root": Any, "info": strawberry.Info, "return": of}
-    return telling(told, resolver=resolve, description=description)
+    return level_field(per_page, resolver=resolve, description=description)
 
 
-def _field(told: Told, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
+def _field(level_resolver: LevelResolver, resolve: Callable[[Any], Any], of: Any, description: str) -> Any:
     def resolver(root: Any) -> Any:
         return resolve(root)
 
     resolver.__annotations__ = {"root": Any, "return": of}
-    return telling(told, resolver=resolver, description=description)
+    return level_field(level_resolver, resolver=resolver, description=description)
 
 
 def _type(name: str, description: str, **fields: Any) -> type:
@@ -202,15 +202,15 @@ PageInfo = _type(
     has_previous_page=_per_page(_around(after=False), bool, "Whether there are items before this page."),
     start_cursor=_field(
         OfPage(start_cursor),
-        lambda page: start_cursor(page.batch, page.found),
+        lambda page: start_cursor(page.batch, page.result),
         Cursor | None,
         "The cursor of the first item; null if the page is empty.",
     ),
     end_cursor=_field(
         OfPage(end_cursor),
-        lambda page: end_cursor(page.batch, page.found),
+        lambda page: end_cursor(page.batch, page.result),
         Cursor | None,
         "The cursor of the last item; null if the page is empty.",
     ),
 )
-"""Relay's PageInfo. For one object that a resolver gave it is a `Connection`."""
+"""Relay's PageInfo. A resolver returns a `Connection` for it."""

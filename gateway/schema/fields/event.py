@@ -1,11 +1,11 @@
-"""Events: what a subscription yields, made of a change of the feed.
+"""Events: what a subscription yields for a change of the feed.
 
     @event("tool_transitions", op="insert")
     class ToolExecutionChanged:
         to_status: ToolStatus
         tool_execution = one("ToolExecution", key="tool_execution_id")
 
-`cursor`, `op` and `at` are the change's own; any other attribute is one of the columns that the trigger carries.
+`cursor`, `op` and `at` come from the change itself. Any other attribute is a column that the feed trigger carries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gateway.schema.types.typing import enum_type
 T = TypeVar("T")
 
 CURSOR = "To resume after this event, subscribe with this cursor as `after`."
-"""What the API says of the cursor of each event."""
+"""The description of `cursor` in all events."""
 
 
 @enum_type
@@ -47,32 +47,32 @@ class ChangeOp(enum.Enum):
 
 
 OF_CHANGE = frozenset({"cursor", "op", "at"})
-"""The attributes of an event that are the change's own."""
+"""The attributes of an event that come from the change itself."""
 
 OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
-"""What each `changes.op` of the feed is called in the API."""
+"""The API's value for each `changes.op` of the feed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """What the engine knows of an event's class."""
+    """The description of an event class."""
 
     entity: str
     ops: frozenset[str]
     enums: Mapping[str, type[enum.Enum]]
     links: Mapping[str, Link]
     ids: frozenset[str] = frozenset()
-    """The carried columns that hold ids: in the feed they are texts."""
+    """The carried columns that hold ids, which the feed stores as text."""
     carried: frozenset[str] = frozenset()
-    """The columns that the feed must carry for it."""
+    """The columns that the feed must carry for the event."""
 
     def made_by(self, change: Change) -> bool:
-        """Whether a change of the feed is one of these events."""
+        """Whether a change of the feed makes one of these events."""
         return change.entity == self.entity and change.op in self.ops
 
 
 def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
-    """Declare the class of the events that one kind of change of a table makes."""
+    """Declare a class of events, which one kind of change of a table makes."""
 
     def declare(cls: type[T]) -> type[T]:
         cls.__annotations__ = {"cursor": Cursor, **inspect.get_annotations(cls)}
@@ -92,17 +92,17 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
 
 
 def is_event(cls: type) -> bool:
-    """Whether a class is made of changes of the feed; what is not is told by other means."""
+    """Whether the class's events are changes in the feed. Other events come from signals."""
     return hasattr(cls, "__event__")
 
 
 def event_of(cls: type) -> Event:
-    """The description of an event's class."""
+    """The description of an event class."""
     return cls.__event__  # type: ignore[attr-defined, no-any-return]
 
 
 def occurrence(cls: type[T], change: Change) -> T:
-    """The event of a change."""
+    """Make the event of a change."""
     described = event_of(cls)
     values: dict[str, Any] = dict(change.data)
     for name in described.ids:

@@ -1,4 +1,4 @@
-"""Links as fields: what a declared link becomes when all types are known."""
+"""Links as fields: turn a declared link into a field, once all types are known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.data.batches import Batch, ByKey, Children, Page
 from gateway.data.entity import Entity, Link, entity_of
 from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
-from gateway.schema.objects.level import telling
+from gateway.schema.objects.level import level_field
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.signature import INFO, ROOT, optional, signed
 
@@ -28,7 +28,7 @@ _ARGUMENTS: dict[str, tuple[Any, str]] = {
 
 
 def link_field(link: Link, types: Mapping[str, type], description: str | None) -> Any:
-    """The field that follows a link. Raises `KeyError` when its target is no known type."""
+    """Make the field that follows a link. Raises `KeyError` if the target is not a known type."""
     target = types[link.target]
     follows = LinkTarget(link, entity_of(target))
     returns: Any = target
@@ -41,12 +41,12 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
         case "page":
             returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
     resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
-    return telling(follows, resolver=resolve, description=description)
+    return level_field(follows, resolver=resolve, description=description)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinkTarget:
-    """A link and the entity it leads to."""
+    """A link and its target entity."""
 
     link: Link
     entity: Entity
@@ -63,18 +63,18 @@ class LinkTarget:
 
     @property
     def first_column(self) -> int:
-        """Behind the parent's key, where rows of several parents come together."""
+        """The position of the first wanted column: after the parent's key, if rows of several parents come together."""
         return 0 if self.link.shape in ("one", "maybe") else 1
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The fields between the link and its rows."""
+        """The fields between the link and its rows; empty if it returns the rows themselves."""
         return ("nodes", "edges.node") if self.link.shape == "page" else ()
 
-    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool = True) -> Batch:
-        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, positioned: bool = True) -> Batch:
+        """The batch for these arguments and columns; if `positioned`, also for those of a row's keyset position.
 
-        Raises `BadRequest` for arguments that make no sense.
+        Raises `BadRequest` if the arguments are invalid.
         """
         link, entity = self.link, self.entity
         if link.shape in ("one", "maybe"):
@@ -84,7 +84,7 @@ class LinkTarget:
             order = str(link.order)
             return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
         request = page_request(entity, link, arguments)
-        columns = _with(wanted, *source.position(request.order)) if placed else wanted
+        columns = _with(wanted, *source.position(request.order)) if positioned else wanted
         return Page(source, request, columns, entity.record)
 
 
@@ -95,8 +95,8 @@ def _follow(follows: LinkTarget) -> Callable[..., Any]:
             return None
         wanted = info.context.columns(info, follows.entity, *follows.below)
         batch = follows.batch(arguments, wanted)
-        found = await info.context.load(batch, key)
-        return Connection(batch, key, found) if isinstance(batch, Page) else found
+        result = await info.context.load(batch, key)
+        return Connection(batch, key, result) if isinstance(batch, Page) else result
 
     return resolve
 

@@ -1,4 +1,4 @@
-"""`node` and `nodes`: any row of the caller by its id alone.
+"""`node` and `nodes`: find any row of the caller by its id alone.
 
 https://relay.dev/graphql/objectidentification.htm
 """
@@ -23,15 +23,15 @@ MOST_NODES = 100
 
 
 def node_queries(entities: Iterable[Entity]) -> list[Callable[..., Any]]:
-    """The two root fields, which look in the tables of all entities."""
+    """Make the two root fields, which search the tables of all entities."""
     by_table = {entity.table: entity for entity in entities}
     return [_node(by_table), _nodes(by_table)]
 
 
 def _node(by_table: Mapping[str, Entity]) -> Callable[..., Any]:
     async def node(info: Any, id: Any) -> Any:
-        (found,) = await _find(info, by_table, [id_of(id)])
-        return found
+        (row,) = await _find(info, by_table, [id_of(id)])
+        return row
 
     text = "One of the caller's objects of any type, by id. Includes deleted objects; null if there is none."
     return _declared(node, text, Node | None, id=(strawberry.ID, "The object's id, a UUID."))

@@ -1,8 +1,8 @@
-"""Root fields: the decorators that make a function a query, a mutation or a subscription of the API.
+"""Root fields: decorators that make a function a query, a mutation or a subscription of the API.
 
-A mutation takes one `input` and says what it returns; its payload type, with `userErrors`, is made here. What a form
-can show a person is raised (`Invalid`, `NotFound`, `Conflict`) and becomes a user error; a rule that the database
-holds becomes one too. Anything else stays a top-level error.
+A mutation takes one `input` and annotates what it returns; its payload type, with `userErrors`, is generated here.
+Errors that a form can show (`Invalid`, `NotFound`, `Conflict`) are raised and become user errors, as do violations of
+the database's rules. Any other error stays a top-level error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from strawberry.utils.str_converters import to_camel_case, to_snake_case
 from gateway.data.entity import entity_of
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError
 from gateway.schema.objects import mistakes
-from gateway.schema.objects.level import TOLD, Lookup
+from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
 from gateway.schema.types.signature import INFO, parameters_of, signed
 from gateway.schema.types.typing import enum_type, object_type
@@ -70,15 +70,15 @@ def query(function: F) -> F:
 def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID | None]], Any]:
     """Make a field of Query that finds one object of an entity by a key.
 
-    The function works the key out of the context and the field's arguments, without asking anything. Where the key is
-    None, and where nothing has it, the field is null. With `is_there`, every key that it gives is known to be one of an
-    object, which then need not be read when nothing is asked of it.
+    The function computes the key from the context and the field's arguments, without a query. The field is null if the
+    key is None or no object has it. With `is_there`, every key that the function returns is known to have an object,
+    whose row then need not be read if only its id is selected.
     """
 
     def declare(key: Callable[..., UUID | None]) -> Callable[..., Any]:
         async def find(info: Any, **arguments: Any) -> Any:
-            found = key(info.context, **arguments)
-            return None if found is None else await info.context.find(info, cls, found)
+            id = key(info.context, **arguments)
+            return None if id is None else await info.context.find(info, cls, id)
 
         find.__name__, find.__module__, find.__doc__ = key.__name__, key.__module__, key.__doc__
         _context, *parameters = parameters_of(key)
@@ -95,28 +95,28 @@ def mutation(function: F) -> F:
 
 
 def subscription(function: F) -> F:
-    """Make a function a field of Subscription. It returns an asynchronous iterator of events."""
+    """Make a function a field of Subscription. It returns an async iterator of events."""
     return _mark(function, "subscription")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def payload(cls: type[T]) -> type[T]:
-    """Declare what a mutation returns when that is more than one object. Its fields become those of the payload."""
+    """Declare what a mutation returns if that is more than one object. Its fields become those of the payload type."""
     cls.__payload__ = True  # type: ignore[attr-defined]
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
 def root_kind(subject: object) -> Kind | None:
-    """Which root type a function belongs to, if any."""
+    """The root type that a function belongs to, if any."""
     return getattr(subject, "__root__", None)
 
 
 def root_field(function: Callable[..., Any]) -> Any:
-    """The Strawberry field of a marked function."""
+    """Make the Strawberry field of a marked function."""
     match root_kind(function):
         case "query":
-            told = {TOLD: function.__lookup__} if hasattr(function, "__lookup__") else {}
-            return strawberry.field(resolver=function, description=describe.summary(function), metadata=told)
+            metadata = {LEVEL_RESOLVER: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            return strawberry.field(resolver=function, description=describe.summary(function), metadata=metadata)
         case "mutation":
             return _mutation_field(function)
         case _:
@@ -131,7 +131,7 @@ def _mark(function: F, kind: Kind) -> F:
 def _mutation_field(function: Callable[..., Any]) -> Any:
     hints = typing.get_type_hints(function)
     payload_class, fill = _payload(function.__name__, hints["return"])
-    # The input's own words say what it is, wherever it is met with.
+    # The argument has the description of its input type.
     description = hints["input"].__strawberry_definition__.description
     shown = getattr(hints["return"], "__entity__", None)
     below = shown and to_camel_case(to_snake_case(shown.name))
@@ -142,13 +142,13 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
         try:
             return fill(await function(info, input=input), [])
         except (Invalid, NotFound, Conflict) as error:
-            found = await mistakes.of_error(info.context, error, shown)
-            return fill(getattr(error, "current", None), [UserError.of(each) for each in found])
+            errors = await mistakes.of_error(info.context, error, shown)
+            return fill(getattr(error, "current", None), [UserError.of(each) for each in errors])
         except asyncpg.PostgresError as error:
-            found = await mistakes.of_refusal(info.context, error)
-            if not found:
+            errors = await mistakes.of_refusal(info.context, error)
+            if not errors:
                 raise
-            return fill(None, [UserError.of(each) for each in found])
+            return fill(None, [UserError.of(each) for each in errors])
 
     resolve.__annotations__ = {
         "info": strawberry.Info,
@@ -159,7 +159,7 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
 
 
 def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
-    """The payload type of a mutation, and how to fill it."""
+    """The payload type of a mutation, and the function that fills it."""
     errors = strawberry.field(description="Every error that a person can correct. Empty if the mutation succeeded.")
     if returns is type(None):
         fields: dict[str, tuple[Any, str]] = {}
@@ -187,7 +187,7 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
 
 def _subscription_field(function: Callable[..., Any]) -> Any:
     async def resolve(info: Any, **arguments: Any) -> Any:
-        # As it is: what follows the feed is recognised by its class.
+        # Returned unchanged: `gateway.live` recognises a `Feed` by its class.
         return await function(info, **arguments)
 
     signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])

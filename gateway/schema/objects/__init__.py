@@ -1,1 +1,1 @@
-"""Object types: entities, and what the engine needs to know of their fields."""
+"""Object types: entities, and what the engine needs to know about their fields."""

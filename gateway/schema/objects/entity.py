@@ -1,7 +1,7 @@
-"""Entities: a class that is at once a GraphQL type and the description of a table's rows.
+"""Entities: classes that are both a GraphQL type and the description of a table.
 
-An annotated attribute is a column of the same name and a field of the API; `strawberry.Private[...]` makes it a column
-alone. Links (`gateway.schema.types.link`) and computed fields stand beside them. Nothing here knows any entity by name.
+An annotated attribute is a column and a field of the API; with `strawberry.Private[...]`, it is only a column. A class
+may also have links (`gateway.schema.types.link`) and computed fields. Nothing here knows any entity by name.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @strawberry.interface(description="An object that belongs to a user and can be read by its id.")
 class Node:
-    """What every entity has."""
+    """The fields that every entity has."""
 
     id: strawberry.ID = strawberry.field(
         description="The id, a UUID such as `01980000-0000-7000-8000-000000000001`. In input, upper and lower case are "
@@ -47,7 +47,7 @@ class Node:
 
     @classmethod
     def resolve_type(cls, row: Any, *_: Any) -> str:
-        """The name of the type of a row."""
+        """The name of a row's type."""
         return row.typename  # type: ignore[no-any-return]
 
 
@@ -61,11 +61,11 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
-    `order` and `filter` are those of the lists of them: a column, with `-` before it for the last first, or an
-    enumeration whose values are such texts and whose first member is the default; and an input, see
-    `gateway.schema.objects.filter`. The columns of an order are never null; the id breaks ties, but in columns that are
-    `unique` in every list, where an index then gives the order alone. Columns that are `derived` are read through a
-    function of the row, by its name in the database, where it says more than the column.
+    `order` and `filter` apply to lists of these rows. `order` is a column, with `-` in front for descending order, or
+    an enum whose values are such texts and whose first member is the default. `filter` is an input type; see
+    `gateway.schema.objects.filter`. A column of an order must not be null. The id breaks ties, unless the column is one
+    of those that are `unique` within every list: an index then gives the order by itself. `derived` names, by column,
+    the database function of the row that is read instead, where it returns more than the column holds.
     """
     statements.derive(table, derived or {})
 
@@ -106,7 +106,7 @@ def entity(
 
 
 def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """A field worked out from columns of its row. Only those may be read from `self`."""
+    """Declare a field that is computed from these columns of its row. Only they may be read from `self`."""
 
     def declare(function: Callable[..., Any]) -> Any:
         return strawberry.field(
@@ -117,10 +117,10 @@ def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., 
 
 
 def id_of(text: str, field: str = "id") -> UUID:
-    """Read an id. Raises `Invalid` naming the field when it is not a UUID as RFC 9562 writes it."""
+    """Parse an id. Raises `Invalid` that names the field if it is not a UUID in the form of RFC 9562."""
     try:
-        # The driver's own kind of UUID is made, hashed and compared in C. It would take hyphens anywhere, and not only
-        # at 8, 13, 18 and 23.
+        # The driver's own UUID class is created, hashed and compared in C. By itself it accepts hyphens anywhere, and
+        # not only at 8, 13, 18 and 23.
         if len(text) == 36 and text[8:24:5] == "----":
             return pgproto.UUID(text)
     except ValueError:
@@ -134,7 +134,7 @@ def _computed(cls: type) -> dict[str, tuple[str, ...]]:
 
 
 def kind_of(hint: Any) -> Any:
-    """The type of the values of an annotation, without `None`, `Annotated` and `Private`; UUID for an id."""
+    """The type of an annotation's values, without `None`, `Annotated` and `Private`; UUID for an id."""
     if typing.get_origin(hint) is Annotated:
         return kind_of(typing.get_args(hint)[0])
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -151,7 +151,7 @@ def is_optional(hint: Any) -> bool:
 
 @functools.cache
 def ids_of(cls: type) -> frozenset[str]:
-    """The attributes of a class that are ids."""
+    """The names of a class's attributes that are ids."""
     return frozenset(name for name, hint in typing.get_type_hints(cls).items() if kind_of(hint) is UUID)
 
 

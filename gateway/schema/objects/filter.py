@@ -1,12 +1,12 @@
-"""Filters: an input's attributes become conditions on the columns of their names.
+"""Filters: the attributes of an input become conditions on the columns that they are named after.
 
-A list means any of its values, null among them: `[null]` finds the rows that have none. The endings `_after`,
-`_before`, `_from` and `_contains` compare, the last in any case and normal form (`containing`); `has_` in front asks
-whether a column has a value. A column that ends in `_at` is named without that: `created_from` compares `created_at`.
-An attribute with the name of a column is a value of it, whatever the name begins or ends with.
+A list matches any of its values, including null: `[null]` finds rows without a value. The suffixes `_after`, `_before`,
+`_from` and `_contains` compare; `_contains` ignores case and normal form (`containing`). The prefix `has_` asks whether
+a column has a value. Before a suffix, `_at` is omitted: `created_from` compares `created_at`. An attribute whose full
+name is a column matches its value, whatever prefix or suffix the name has.
 
-An attribute that is left out asks nothing. A null asks nothing either, but for an attribute whose default is `UNSET`:
-there it finds the rows that have no value.
+An omitted attribute is no condition. Null is no condition either, unless the attribute's default is `UNSET`: then null
+finds rows without a value.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _ENDINGS = {"_after": "> {}", "_before": "< {}", "_from": ">= {}", "_contains": 
 
 
 def conditions(entity: Entity, filter: Any) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
-    """The conditions of a filter on an entity and the values of their parameters."""
+    """The conditions of a filter on an entity, and the values of their parameters."""
     if filter is None:
         return (), ()
-    given = [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
-    pairs = [_condition(entity, f.name, value) for f, value in given if _asks(f, value)]
+    attributes = [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
+    pairs = [_condition(entity, f.name, value) for f, value in attributes if _asks(f, value)]
     return tuple(test for test, _ in pairs), tuple(chain.from_iterable(values for _, values in pairs))
 
 
 def tested(entity: Entity, name: str) -> tuple[str, str]:
-    """The column that an attribute of a filter is about, and the test of it."""
+    """The column and the test that an attribute of a filter stands for."""
     if name not in entity.kinds:
         for ending, test in _ENDINGS.items():
             if name.endswith(ending):
@@ -63,13 +63,13 @@ def _condition(entity: Entity, name: str, value: Any) -> tuple[Condition, tuple[
     if test != IS:
         return Condition(column, test), (value,)
     plain = _plain_id if entity.kinds[column] is UUID else _plain
-    given = value if isinstance(value, list) else [value]
-    values = [plain(name, item) for item in given if item is not None]
-    or_null = len(values) < len(given)
+    items = value if isinstance(value, list) else [value]
+    values = [plain(name, item) for item in items if item is not None]
+    or_null = len(values) < len(items)
     if or_null and not values:
         return Condition(column, "IS NULL"), ()
     if len(values) == 1:
-        # As an equality, an index finds the rows and has them in order as well.
+        # With an equality, an index finds the rows and also returns them in order.
         return Condition(column, IS, or_null), (values[0],)
     return Condition(column, "= ANY({})", or_null), (tuple(values),)
 

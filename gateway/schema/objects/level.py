@@ -1,7 +1,7 @@
-"""What the engine is told of a field, so that it can give the field's values for a whole level of objects at once.
+"""Level resolvers: how a field gets its values for all objects of a level at once.
 
-A field carries one of these in its metadata. One that carries none is a column of a table's row, an attribute of a
-plain object, or an ordinary resolver, called for one object after the other.
+A field carries its level resolver in its metadata. A field without one is a column of a row, an attribute of a plain
+object, or an ordinary resolver, which is called for each object.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from gateway.data.batches import Batch
 from gateway.data.entity import Entity
 from gateway.data.statements import Columns
 
-TOLD = "level"
+LEVEL_RESOLVER = "level"
 """The key in a field's metadata."""
 
 
 class Follows(Protocol):
-    """A link's way from the objects of a level to what they link to: one batch for all of them."""
+    """How a link gets the targets of all objects of a level: by one batch."""
 
     @property
     def entity(self) -> Entity:
-        """What it leads to."""
+        """The target."""
 
     @property
     def key(self) -> str:
@@ -35,7 +35,7 @@ class Follows(Protocol):
 
     @property
     def by(self) -> str:
-        """The column of the rows that holds the key, where each key has one row at most."""
+        """The column of the rows that holds the key, if each key has at most one row."""
 
     @property
     def first_column(self) -> int:
@@ -43,66 +43,66 @@ class Follows(Protocol):
 
     @property
     def below(self) -> tuple[str, ...]:
-        """The fields between the link and its rows, such as `edges.node`; none where it leads to the rows."""
+        """The fields between the link and its rows, such as `edges.node`; empty if it returns the rows themselves."""
 
-    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, placed: bool) -> Batch:
-        """The batch for these arguments and columns; and if `placed`, for those that tell where a row stands in a list.
+    def batch(self, arguments: Mapping[str, Any], wanted: Columns, *, positioned: bool) -> Batch:
+        """The batch for these arguments and columns; if `positioned`, also for those of a row's keyset position.
 
-        Raises `BadRequest` for arguments that make no sense.
+        Raises `BadRequest` if the arguments are invalid.
         """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
-    """A root field that finds one object by a key, worked out without asking the database; None finds nothing."""
+    """A root field that finds one object by a key, which is computed without a query. No key, no object."""
 
     entity: Entity
     key: Callable[..., Any]
     """Called with the context and the field's arguments."""
     is_there: bool = False
-    """Whether there is an object for every key that it gives."""
+    """Whether an object exists for every key that `key` returns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Computed:
-    """A value worked out from its object alone."""
+    """A value computed from its object alone."""
 
     function: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfPage:
-    """A value worked out from its object and the `Page` batch that the object came from."""
+    """A value computed from its object and the `Page` batch that the object came from."""
 
     function: Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerPage:
-    """What another batch says of the parents of the pages.
+    """A value of each page that another batch finds for the page's parent.
 
-    `batch` makes it of the `Page` batch. Where it makes none, nothing needs to be asked: `known` works the value out of
-    the `Page` batch and the page.
+    `batch` makes that batch from the `Page` batch. If it returns None, no query is needed: `known` computes the value
+    from the `Page` batch and the page.
     """
 
     batch: Callable[[Any], Batch | None]
     known: Callable[[Any, Any], Any] | None = None
 
 
-Told = Follows | Lookup | Computed | OfPage | PerPage
+LevelResolver = Follows | Lookup | Computed | OfPage | PerPage
 
 
-def told(field: GraphQLField) -> Any:
-    """What the engine is told of a field, if anything."""
+def level_resolver_of(field: GraphQLField) -> LevelResolver | None:
+    """The level resolver of a field; None if it has none."""
     definition = definition_of(field)
-    return None if definition is None else definition.metadata.get(TOLD)
+    return None if definition is None else definition.metadata.get(LEVEL_RESOLVER)
 
 
 def definition_of(field: GraphQLField) -> StrawberryField | None:
-    """The declaration that a field was made of, if it was made by Strawberry."""
+    """The Strawberry field that a field was made from; None if Strawberry did not make it."""
     return field.extensions.get("strawberry-definition")
 
 
-def telling(told: Told, **options: Any) -> Any:
-    """A Strawberry field that carries what the engine is told of it."""
-    return strawberry.field(metadata={TOLD: told}, **options)
+def level_field(level_resolver: LevelResolver, **options: Any) -> Any:
+    """Make a Strawberry field with a level resolver."""
+    return strawberry.field(metadata={LEVEL_RESOLVER: level_resolver}, **options)

@@ -1,7 +1,7 @@
-"""All that is wrong with an input, told at once.
+"""Report all mistakes of an input at once.
 
-A mutation stops at the first mistake. Once there is one, what was to be written is held to the other rules of its
-table, by one statement that reads nothing; an input without a mistake never comes here.
+A mutation stops at the first mistake. Its values are then checked against the other rules of the table, by one
+statement that reads no table. An input without mistakes costs nothing here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.errors import Invalid, ParleyError
 
 
 async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> list[ParleyError]:
-    """The mistakes of an input of which a mutation raised one. `shown` is the entity that the mutation returns."""
+    """The mistakes of an input, of which the mutation raised one. `shown` is the entity that the mutation returns."""
     if not isinstance(error, Invalid):
         return [error]
     entity = shown if error.of is None else entity_of(error.of)
@@ -27,7 +27,7 @@ async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> li
 
 
 async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyError]:
-    """The mistakes of an input that the database refused; none when the refusal is not the caller's mistake."""
+    """The mistakes of an input that the database refused; empty if that was not the caller's mistake."""
     first = context.rules.explain(error)
     if first is None:
         return []
@@ -41,7 +41,7 @@ async def _besides(context: Any, attempt: ProposedRow, first: ParleyError) -> li
     try:
         broken: list[ParleyError] = await context.rules.broken(attempt, context.tenant.anonymous)
     except (ParleyError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        # The first mistake is an answer by itself.
+        # The first mistake alone is a valid answer.
         return []
     known = (first.field, first.message)
     return [each for each in broken if (each.field, each.message) != known]

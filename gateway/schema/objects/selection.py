@@ -1,4 +1,4 @@
-"""Which columns an operation needs: read off the selection set below a field, so that a statement selects no others."""
+"""The columns that a field's selection set needs, so that a statement selects no others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gateway.data.entity import Entity
 
 
 def columns(entity: Entity, nodes: Iterable[FieldNode], fragments: dict[str, Any], *below: str) -> tuple[str, ...]:
-    """The columns of `entity` that are read below these fields, with its id, in the order of the declaration.
+    """The columns of `entity` that the selection sets of these fields need, and its id, in the order of declaration.
 
-    `below` names the ways down to the entity, as `edges.node`; without it, the fields themselves are of the entity.
+    `below` has the paths from the fields to the entity, such as `edges.node`; without it, the fields return the entity.
     """
     needed = {"id"}
     starts = [node.selection_set for node in nodes]
@@ -27,7 +27,7 @@ def columns(entity: Entity, nodes: Iterable[FieldNode], fragments: dict[str, Any
 
 
 def asks_for(name: str, nodes: Iterable[FieldNode], fragments: dict[str, Any]) -> bool:
-    """Whether a field is read below these fields."""
+    """Whether the selection sets of these fields contain the field."""
     sets = [node.selection_set for node in nodes]
     return any(field.name.value == name for field in _fields(sets, fragments, None))
 

@@ -1,1 +1,1 @@
-"""What declarations are made of: scalars, cursors, links, arguments and descriptions."""
+"""The building blocks of declarations: scalars, cursors, links, arguments and descriptions."""

@@ -1,4 +1,4 @@
-"""Arguments that fields of several domains take, described once."""
+"""Arguments that several domains use, described once."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ ById: TypeAlias = Annotated[strawberry.ID, strawberry.argument(description="The 
 
 
 def only_of(noun: str) -> Any:
-    """Describe the optional id of a parent to which a list or a subscription is limited."""
+    """Describe an optional id that limits a list or a subscription to one parent."""
     return strawberry.argument(description=f"Only events of this {noun}. Defaults to all.")

@@ -1,10 +1,10 @@
-"""Finding a text within texts, whatever the case and the normal form in which either is written.
+"""Text search regardless of case and Unicode normal form, as a regular expression.
 
-The text becomes a regular expression that spells out its letters in all their ways. So the database needs neither ICU
-nor a locale that knows more than ASCII, and every version of PostgreSQL finds the same.
+The expression spells out every form of each letter. So the database needs neither ICU nor a locale that knows more than
+ASCII, and every version of PostgreSQL finds the same rows.
 
-Letters are the same if they are canonically equivalent after full case folding: `É` is `e` and U+0301, a final sigma is
-a sigma, `ß` is `ss`. The four letters i of Turkish are one, so that each language finds its own words.
+Letters match if they are canonically equivalent after full case folding: `É` is `e` and U+0301, a final sigma is a
+sigma, `ß` is `ss`. The four letters i of Turkish match each other, so that each language finds its own words.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from strawberry.utils.str_converters import to_camel_case
 from gateway.errors import Invalid
 
 LONGEST = 500
-"""Characters of a text that is looked for."""
+"""The most characters of a text to search for."""
 
 _LAST_CASED = 0x1E943
-"""Beyond it no letter has a case."""
+"""The last character that has a case."""
 _JAMO = [chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))]
 _DOTLESS_I = "\u0131"
 _DOT_ABOVE = "\u0307"
@@ -31,11 +31,11 @@ _IOTA_BELOW = "\u0345"
 _MARKS = "[\u0300-\u036f]*"
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _MOST_TOGETHER = 4
-"""Of more letters in a row that may be written as one, such as those of `ffi`, not all combinations are tried."""
+"""Letters in a row, such as `ffi`, for which all ways to combine them into single characters are tried."""
 
 
 def pattern(text: str, name: str) -> str:
-    """The regular expression that finds the text. Raises `Invalid` naming the filter's attribute if it is too long."""
+    """The regular expression that finds the text. If it is too long, raises `Invalid` for the filter's attribute."""
     if len(text) > LONGEST:
         field = f"filter.{to_camel_case(name)}"
         raise Invalid(f"{field}: the text to search for has at most {LONGEST} characters.", field=field)
@@ -49,20 +49,20 @@ def pattern(text: str, name: str) -> str:
 
 
 def _key(text: str) -> str:
-    """What equal texts have in common: their letters without case, decomposed."""
+    """The key that all matching texts share: their letters case-folded and decomposed."""
     folded = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
     return folded.replace(_DOTLESS_I, "i").replace("i" + _DOT_ABOVE, "i")
 
 
 class _Alphabet(NamedTuple):
     spellings: dict[str, str]
-    """The characters that have a key other than themselves, by their keys."""
+    """The characters whose key differs from themselves, by key."""
     several: dict[str, str]
-    """Those of them that stand for several letters, as `ß` does."""
+    """Those that stand for several letters, as `ß` does."""
     beginnings: frozenset[str]
-    """What the keys of these begin with, from their second character on."""
+    """All prefixes of the keys in `several`, of at least two characters."""
     composing: list[str]
-    """The characters that compose with one before them."""
+    """The characters that compose with the one before them."""
 
 
 def _alphabet() -> _Alphabet:
@@ -82,11 +82,11 @@ def _alphabet() -> _Alphabet:
 
 
 _ALPHABET = _alphabet()
-"""Made when the process starts: it takes too long for the event loop."""
+"""Computed when the process starts: that takes too long for the event loop."""
 
 
 def _clusters(key: str) -> Iterator[str]:
-    """Letters with their marks, which may be written as one character."""
+    """Split a key into letters with their marks, each of which may be written as one character."""
     cluster = ""
     for character in key:
         if cluster and not unicodedata.combining(character) and not _composes(cluster, character):
@@ -103,7 +103,7 @@ def _composes(cluster: str, character: str) -> bool:
 
 
 def _joined(clusters: Iterable[str]) -> Iterator[str]:
-    """The clusters, with those together of which one character may stand for several."""
+    """Join neighbouring clusters for which one character may stand."""
     part = ""
     for cluster in clusters:
         if part and not any(part[-size:] + cluster[0] in _ALPHABET.beginnings for size in (1, 2, 3)):
@@ -121,14 +121,14 @@ def _pieces(part: str) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _spelled(part: str, *, is_first: bool = False, is_last: bool = False, end: str = "") -> str:
-    """All ways to write a part of the text."""
+    """The expression for all forms of a part of the text."""
     ways = dict.fromkeys(_ways(part, is_first, is_last, end))
     ways["".join(_letter(_key(each), each) for each in unicodedata.normalize("NFC", part)) + end] = None
     return next(iter(ways)) if len(ways) == 1 else f"(?:{'|'.join(ways)})"
 
 
 def _ways(part: str, is_first: bool, is_last: bool, end: str) -> Iterator[str]:
-    """At its ends, the text may begin or stop within a character that stands for several letters."""
+    """The forms of a part. The text may begin or end within a character that stands for several letters."""
     several = _ALPHABET.several
     if not part:
         yield end
@@ -146,7 +146,7 @@ def _ways(part: str, is_first: bool, is_last: bool, end: str) -> Iterator[str]:
 
 
 def _letter(key: str, character: str = "") -> str:
-    """One character with this key, whichever it is; `character` is one that is known."""
+    """The expression for any one character with this key; `character` is one of them."""
     same = _ALPHABET.spellings.get(key, "")
     letters = "".join(dict.fromkeys((key if len(key) == 1 else character) + same))
     (text,) = _any_of([letters])
@@ -161,6 +161,6 @@ def _any_of(letters: Iterable[str]) -> list[str]:
 
 
 def _end(cluster: str) -> str:
-    """No mark may follow that makes another letter of the last one: `e` is not in `é`, however that is written."""
+    """The lookahead that refuses a mark which would change the last letter: `e` is not in `é`, in any form."""
     marks = "".join(mark for mark in _ALPHABET.composing if _composes(cluster, mark))
     return f"(?!{_MARKS}[{marks}])" if marks else ""

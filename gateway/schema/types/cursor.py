@@ -1,7 +1,7 @@
-"""Cursors of lists: the order they belong to and the row's values in it, as opaque text.
+"""Cursors of lists: an order and a row's values in it (its keyset position), as opaque text.
 
-A cursor is input like any other: it is read with the types of the order's columns, and one of another list or order is
-refused by name.
+A cursor is input like any other: it is decoded with the types of the order's columns, and one that belongs to another
+list or order is refused, with an error that names the argument.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _READ: dict[Any, Callable[[Any], Any]] = {
 
 
 _WHOLE = {int: 2**31, BigInt: 2**63}
-"""Kinds of whole numbers, and the first that is too large for one."""
+"""The integer types, each with the first number that is too large for it."""
 
 
 def can_hold(kind: Any) -> bool:
-    """Whether a cursor can hold values of a column of this kind, so that a list can be ordered by it."""
+    """Whether a cursor can hold a column of this type, so that a list can be ordered by it."""
     return kind is bool or kind in _WHOLE or kind in _READ or _is_enum(kind)
 
 
 def encode(order: str, values: tuple[Any, ...]) -> str:
-    """The cursor of a row with these values in this order."""
+    """Encode the cursor of a row with these values in this order."""
     parts = [order, *(value if isinstance(value, int) else str(value) for value in values)]
     return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
 
 
 def decode(text: str, order: str, kinds: tuple[Any, ...], argument: str) -> tuple[Any, ...]:
-    """The values of a cursor. Raises `BadRequest` naming the argument that holds it."""
+    """Decode the values of a cursor. Raises `BadRequest` that names the argument."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        given, *values = orjson.loads(raw)
-        if given == order and len(values) == len(kinds):
+        own_order, *values = orjson.loads(raw)
+        if own_order == order and len(values) == len(kinds):
             return tuple(_read(kind, value) for kind, value in zip(kinds, values, strict=True))
     except (binascii.Error, ValueError, TypeError, ArithmeticError):
         pass
@@ -72,7 +72,7 @@ def _read(kind: Any, value: Any) -> Any:
     if kind is datetime.datetime:
         if read.tzinfo is None:
             raise ValueError
-        # One that is no time in UTC is refused here; the driver would not say what is wrong.
+        # Refuses a time that does not exist in UTC. The driver would not say what is wrong with it.
         return read.astimezone(datetime.UTC)
     return read
 

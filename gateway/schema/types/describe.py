@@ -1,10 +1,10 @@
-"""Descriptions from docstrings: of the class, and the string that stands under an attribute.
+"""Descriptions from docstrings: that of the class, and the string below each attribute.
 
     seq: int
     \"\"\"Position in the conversation, from 1, without gaps.\"\"\"
 
-The convention is Python's own (PEP 257, attribute docstrings); the interpreter throws those strings away, so they are
-read from the source, once per class while the schema is declared.
+The convention is Python's own (PEP 257, attribute docstrings). The interpreter discards these strings, so they are read
+from the source, once per class, when the schema is declared.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ def summary(subject: object) -> str | None:
 
 
 def words(cls: type) -> str:
-    """The name of a class as a person would say it."""
+    """The name of a class as separate words in lower case."""
     return to_snake_case(cls.__name__).replace("_", " ")
 
 
 def with_article(noun: str) -> str:
-    """The noun behind `a` or `an`, by how it sounds: "a user", "an hour"."""
+    """The noun with `a` or `an`, by its sound: "a user", "an hour"."""
     return f"{'an' if _SOUNDS_LIKE_A_VOWEL.match(noun) else 'a'} {noun}"
 
 
 def sentence(text: str) -> str:
-    """The text with a capital at its start."""
+    """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 
 def plural(noun: str) -> str:
-    """Several of what the noun names; of a noun of several words, the last word changes."""
+    """The plural of a noun. In a noun of several words, the last word changes."""
     for ending, many in _PLURALS.items():
         if re.search(f"{ending}$", noun):
             return re.sub(f"{ending}$", many, noun)
@@ -56,19 +56,19 @@ _PLURALS = {
     "([^aeiou])y": r"\1ies",
     "(s|x|z|ch|sh)": r"\1es",
 }
-"""What a noun ends with, and what its plural ends with instead. The first that fits counts."""
+"""Endings of nouns and of their plurals. The first that matches counts."""
 
 
 def attributes(cls: type) -> dict[str, str]:
-    """The docstrings under the attributes of a class, by attribute."""
+    """The docstrings of a class's attributes, by attribute."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
-    found = {}
+    texts = {}
     for statement, following in itertools.pairwise(body):
         name = _assigned(statement)
         if name and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            found[name] = unwrapped(str(following.value.value))
-    return found
+            texts[name] = unwrapped(str(following.value.value))
+    return texts
 
 
 def _assigned(statement: ast.stmt) -> str | None:
@@ -80,6 +80,6 @@ def _assigned(statement: ast.stmt) -> str | None:
 
 
 def unwrapped(text: str) -> str:
-    """A text with each paragraph on one line."""
+    """The text with each paragraph on one line."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -1,9 +1,9 @@
-"""Links: how one type reaches another. One line on the type, naming the target, so domains never import each other.
+"""Links: how one type reaches another. A link is one line and names its target, so domains never import each other.
 
     conversation = one("Conversation", key="conversation_id")
     tool_executions = page("ToolExecution", by="message_id")
 
-`key` is a column of this type that holds the target's id; `by` is a column of the target that holds this type's id.
+`key` is a column of this type that holds the target's id. `by` is a column of the target that holds this type's id.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ def one(target: str, *, key: str) -> Any:
 
 
 def maybe(target: str, *, key: str = "id", by: str = "id") -> Any:
-    """The target that `key` points to, or that points here with `by`; null when there is none."""
+    """The target that `key` points to, or that points here with `by`; null if there is none."""
     return Link("maybe", target, key=key, by=by)
 
 
 def many(target: str, *, by: str, order: str = "created_at") -> Any:
-    """All targets that point here with `by`. For lists that are short by nature: the others are pages."""
+    """All targets that point here with `by`. Only for lists that are always short; use `page` for others."""
     return Link("many", target, by=by, order=order)
 
 
 def page(
     target: str, *, by: str = "", order: str | type[enum.Enum] | None = None, through: Through | None = None
 ) -> Any:
-    """The targets that point here with `by`, or through a table between, as a connection.
+    """The targets that point here with `by`, or through a join table, as a connection.
 
-    Ordered and filtered as the target's `entity` says, or in another order of the same kind.
+    The target's `entity` declares the order and the filter. `order` replaces that order by another of the same form.
     """
     return Link("page", target, by=by, order=order, through=through)

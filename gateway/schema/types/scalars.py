@@ -1,7 +1,7 @@
-"""Scalars whose range or form GraphQL's own do not cover.
+"""Scalars for values that GraphQL's built-in scalars do not cover.
 
-Each has one grammar, for JSON values and for literals alike, which its description tells. What does not fit is refused
-by name and reason.
+Each has one grammar for both JSON values and literals, which its description defines. Errors name the scalar and the
+reason.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _DEEPEST_JSON = 64
 
 
 def _parse_big_int(value: Any) -> int:
-    # JavaScript and others write 28 as 28.0; beyond 2^53 a float need not be the number that was written.
+    # JavaScript and others write 28 as 28.0. From 2^53 on, a float may differ from the number that was written.
     if type(value) is float and value.is_integer() and abs(value) < _MOST_EXACT_FLOAT:
         return int(value)
     if type(value) is not int and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
@@ -85,10 +85,10 @@ def _serialize_decimal(value: decimal.Decimal) -> str:
 
 def _parse_time(value: Any) -> datetime.datetime:
     problem = 'A DateTime is an RFC 3339 date-time with an offset, such as "2026-01-31T12:00:00Z".'
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    matched = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if matched is None:
         raise GraphQLError(problem)
-    day, minute, second, fraction, utc, zone = found.groups(default="")
+    day, minute, second, fraction, utc, zone = matched.groups(default="")
     is_leap_second = second == "60"
     text = f"{day}T{minute}:{'59' if is_leap_second else second}{fraction[:7]}{'Z' if utc else zone}"
     try:
@@ -99,7 +99,7 @@ def _parse_time(value: Any) -> datetime.datetime:
 
 
 def _serialize_time(value: datetime.datetime) -> str:
-    # Always six digits: texts of one width sort as the times do.
+    # Always six digits, so that the texts sort like the times.
     return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -113,7 +113,7 @@ def _parse_date(value: Any) -> datetime.date:
 
 
 def _parse_json(value: Any) -> Any:
-    """Numbers of variables have been read as JSON; those of literals in a document may be anything."""
+    """Check a JSON value. The numbers of variables were parsed as JSON, but those of literals may be out of range."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()
@@ -139,7 +139,7 @@ def _text(node: ValueNode) -> str | None:
 
 
 def _text_or_digits(node: ValueNode) -> str | None:
-    """A number as it was written: a float would not keep all its digits."""
+    """The text of a string or a number: a float would not keep all digits."""
     return node.value if isinstance(node, StringValueNode | IntValueNode | FloatValueNode) else None
 
 
@@ -148,16 +148,16 @@ def _text_or_number(node: ValueNode) -> str | float | None:
 
 
 def _located(node: ValueNode) -> Node:
-    """The node, or the first one within it that has a location: graphql-core makes objects and lists anew, without."""
+    """The node, or the first within it that has a location: graphql-core rebuilds objects and lists without theirs."""
     pending: list[Node] = [node]
     while pending:
-        found = pending.pop()
-        if found.loc is not None:
-            return found
-        if isinstance(found, ObjectValueNode):
-            pending.extend(field.value for field in reversed(found.fields))
-        elif isinstance(found, ListValueNode):
-            pending.extend(reversed(found.values))
+        current = pending.pop()
+        if current.loc is not None:
+            return current
+        if isinstance(current, ObjectValueNode):
+            pending.extend(field.value for field in reversed(current.fields))
+        elif isinstance(current, ListValueNode):
+            pending.extend(reversed(current.values))
     return node
 
 
@@ -169,19 +169,19 @@ def _scalar(
     read_literal: Callable[[ValueNode], Any],
     url: str | None = None,
 ) -> ScalarDefinition:
-    """A scalar. `parse` refuses None, which `read_literal` gives for a literal of a form that it does not take."""
+    """Define a scalar. `parse` must refuse None, which `read_literal` returns for literals of other kinds."""
 
     def parse_literal(node: ValueNode) -> Any:
         try:
             return parse(read_literal(node))
         except GraphQLError as error:
-            # With its node, the error is one of the request.
+            # An error with a node is reported as an error of the request.
             raise GraphQLError(error.message, _located(node)) from None
 
     made = strawberry.scalar(
         name=name, description=description, serialize=serialize, parse_value=parse, specified_by_url=url
     )
-    # Strawberry would have graphql-core's legacy way read literals, which loses the variables within.
+    # By default, Strawberry uses graphql-core's legacy `parse_literal`, which loses variables within literals.
     made.implementation = GraphQLScalarType(
         name,
         description=description,

@@ -1,4 +1,4 @@
-"""Signatures of resolvers that are made, not written: Strawberry reads a field's arguments and type from them."""
+"""Signatures for generated resolvers, from which Strawberry reads a field's arguments and type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INFO = Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.
 
 
 def signed(resolver: F, parameters: Sequence[Parameter], returns: Any) -> F:
-    """The resolver, which now says that it takes and returns this."""
+    """Set the resolver's signature and annotations. Returns the resolver."""
     resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
     taken = {each.name: each.annotation for each in parameters if each.annotation is not Parameter.empty}
     resolver.__annotations__ = {**taken, "return": returns}
@@ -25,12 +25,12 @@ def signed(resolver: F, parameters: Sequence[Parameter], returns: Any) -> F:
 
 
 def optional(arguments: Mapping[str, Any]) -> list[Parameter]:
-    """Parameters of these names and types, which may be left out."""
+    """Optional keyword parameters with these names and types."""
     return [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=of) for name, of in arguments.items()]
 
 
 def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
-    """The parameters of a function that was written, with their types where it has the names of these."""
+    """The parameters of a function, with their annotations resolved."""
     hints = typing.get_type_hints(function, include_extras=True)
-    found = inspect.signature(function).parameters.values()
-    return [each.replace(annotation=hints.get(each.name, Parameter.empty)) for each in found]
+    parameters = inspect.signature(function).parameters.values()
+    return [each.replace(annotation=hints.get(each.name, Parameter.empty)) for each in parameters]

@@ -1,4 +1,4 @@
-"""Enumerations, inputs and plain objects of the API, described by their docstrings."""
+"""Decorators for the API's enums, inputs and plain objects, which are described by their docstrings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ E = TypeVar("E", bound=enum.Enum)
 
 
 def enum_type(cls: type[E]) -> type[E]:
-    """Declare an enumeration of the API. Its values are what the database holds."""
+    """Declare an enum of the API. The values of its members are those in the database."""
     described = strawberry.enum(cls, description=describe.summary(cls))
     definition: StrawberryEnumDefinition = described.__strawberry_definition__  # type: ignore[attr-defined]
     texts = describe.attributes(cls)
@@ -27,14 +27,14 @@ def enum_type(cls: type[E]) -> type[E]:
 
 @dataclass_transform(kw_only_default=True)
 def input_type(cls: type[T]) -> type[T]:
-    """Declare an input of the API. An attribute without a default is required."""
+    """Declare an input type of the API. An attribute without a default is required."""
     _describe_fields(cls)
     return strawberry.input(cls, description=describe.summary(cls))
 
 
 @dataclass_transform(kw_only_default=True)
 def object_type(cls: type[T]) -> type[T]:
-    """Declare an object of the API. One that is a table's row or an event is declared as such, and made one at last."""
+    """Declare an object type of the API. Use `entity` for a table's rows, and `event` for events."""
     _describe_fields(cls)
     return strawberry.type(cls, description=describe.summary(cls))
 

@@ -1,4 +1,4 @@
-"""What is raised for a declaration that would answer wrongly: nothing is served until it is mended."""
+"""The error for a declaration that would give wrong answers. Nothing is served until it is corrected."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from gateway.refusal import Refusal
 
 
 class WrongDeclaration(Refusal):
-    """A declaration in `resolvers/` would answer wrongly. Says which, and what to write instead."""
+    """A declaration in `resolvers/` would give wrong answers. The message says which, and what to write instead."""

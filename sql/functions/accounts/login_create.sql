@@ -1,4 +1,4 @@
--- Makes the caller findable by e-mail address and user name. Runs once, at sign-up.
+-- Registers the caller's e-mail address and user name for signing in. Called once, at sign-up.
 CREATE OR REPLACE FUNCTION login_create(email text, username text, password_hash text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$ INSERT INTO logins VALUES (lower(email), lower(username), tenant(), password_hash) $$;

@@ -1,4 +1,4 @@
--- Finds a user by e-mail address or user name, before the tenant of the connection is known.
+-- Finds a user by e-mail address or user name, before the tenant is known.
 CREATE OR REPLACE FUNCTION login_find(name text) RETURNS TABLE (user_id uuid, password_hash text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$

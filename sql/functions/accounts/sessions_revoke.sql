@@ -1,5 +1,5 @@
--- Trigger: publishes the id of a session that ends early, so that every process refuses its access tokens. A row is
--- useless once the last of these tokens has expired, so old rows are removed here as well.
+-- Trigger: publishes the id of a session that ends early, so that every process refuses its access tokens. Also deletes
+-- old rows, whose access tokens have all expired.
 CREATE OR REPLACE FUNCTION sessions_revoke() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Trigger: a user's feed begins with the user.
+-- Trigger: creates the feed of a new user.
 CREATE OR REPLACE FUNCTION users_open_feed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN

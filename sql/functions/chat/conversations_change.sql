@@ -1,6 +1,5 @@
--- Trigger: deleting a conversation cancels the messages that still grow in it. Unarchiving one clears
--- `is_auto_archived`, and removes a limit that its next message would exceed, unless the same update sets another
--- limit.
+-- Trigger: deleting a conversation cancels its growing messages. Unarchiving one clears `is_auto_archived`. It also
+-- removes a `max_messages` that archived it or that its next message would exceed, unless the same update sets another.
 CREATE OR REPLACE FUNCTION conversations_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

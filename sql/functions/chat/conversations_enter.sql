@@ -1,4 +1,4 @@
--- Trigger: a new conversation becomes the one that was active last.
+-- Trigger: makes a new conversation the most recently active one.
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

@@ -1,8 +1,8 @@
 -- Trigger: numbers a new message under the lock of its conversation, adds it to the conversation's sums, and appends
 -- both changes to the feed.
 --
--- Its first statement takes the feed's lock, so an INSERT needs no feed_lock. It also proves the message's links:
--- the conversation and the parent exist and are not deleted. The parent exists before the message, so no message can
+-- Its first statement takes the feed's lock, so an INSERT needs no feed_lock. It also checks the message's links: the
+-- conversation and the parent must exist and not be deleted. Since the parent exists before the message, no message can
 -- be its own ancestor.
 CREATE OR REPLACE FUNCTION messages_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
@@ -20,7 +20,7 @@ BEGIN
         latest_conversation_id = NEW.conversation_id
     WHERE user_id = NEW.user_id
     RETURNING version, latest_since INTO NEW.version, since;
-    -- None of these columns has the feed told of the conversation, and none but `active_since` is in an index.
+    -- None of these columns fires the feed's triggers, and only `active_since` is indexed.
     UPDATE conversations
     SET last_seq = last_seq + 1,
         message_count = message_count + 1,
@@ -48,7 +48,7 @@ BEGIN
         (NEW.user_id, NEW.version - 1, 'conversations', NEW.conversation_id, 'update', '{}', at),
         (NEW.user_id, NEW.version, 'messages', NEW.id, 'insert',
             jsonb_build_object('conversation_id', NEW.conversation_id), at);
-    -- One test for all that most messages have nothing of: a connection prepares each anew for each transaction.
+    -- One condition for everything rare: a connection prepares each expression again in every transaction.
     IF is_full OR NEW.parent_id IS NOT NULL OR NEW.status = 'streaming' THEN
         IF NEW.parent_id IS NOT NULL THEN
             PERFORM FROM messages AS m
@@ -60,13 +60,13 @@ BEGIN
             END IF;
         END IF;
         IF NEW.status = 'streaming' THEN
-            -- The id may be taken, which the insert says with its own words.
+            -- The id may be taken. The INSERT of the message reports that itself.
             INSERT INTO leases (user_id, work_id, kind, length, until)
             VALUES (NEW.user_id, NEW.id, 'messages', lease_length(), at + lease_length())
             ON CONFLICT DO NOTHING;
         END IF;
         IF is_full THEN
-            -- Happens once, and is told as a change of its own.
+            -- Happens once, and is a change of its own in the feed.
             UPDATE conversations
             SET is_archived = true, is_auto_archived = true
             WHERE user_id = NEW.user_id AND id = NEW.conversation_id;

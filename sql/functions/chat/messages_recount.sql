@@ -20,12 +20,12 @@ BEGIN
             WHERE m.user_id = NEW.user_id AND m.conversation_id = NEW.conversation_id AND m.deleted_at IS NULL
             ORDER BY m.seq DESC
             LIMIT 1),
-        -- Stays as it is: it has the feed told.
+        -- The value stays the same, but setting it fires the feed's triggers.
         is_archived = c.is_archived
     WHERE c.user_id = NEW.user_id AND c.id = NEW.conversation_id;
     IF NOT FOUND THEN
         RAISE insufficient_privilege USING
-            MESSAGE = format('whoever changes messages of user %s needs it as app.user_id', NEW.user_id);
+            MESSAGE = format('to change messages of user %s, set app.user_id to this user', NEW.user_id);
     END IF;
     RETURN NULL;
 END

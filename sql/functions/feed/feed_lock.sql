@@ -1,6 +1,5 @@
--- Trigger: takes the lock of the user's feed before a statement touches its first row. Every writer of a user does
--- so first, so two writers never hold one row each and wait for the other's. What a trigger writes runs under the
--- lock of its statement.
+-- Trigger: locks the user's feed before a statement touches its first row. Every writer of a user does so first, so they
+-- never deadlock. Writes by triggers run under the lock of their statement.
 CREATE OR REPLACE FUNCTION feed_lock() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN

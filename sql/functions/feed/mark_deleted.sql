@@ -1,5 +1,5 @@
--- Trigger: deletes and restores the rows that lie within a row together with it. The trigger's arguments are
--- `<table>.<key>`; keep_links() writes them.
+-- Trigger: when a row is deleted or restored, does the same to the rows within it. The trigger's arguments are
+-- `<table>.<key>`; keep_links() sets them.
 CREATE OR REPLACE FUNCTION mark_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE

@@ -1,5 +1,5 @@
--- The content of a message, including what has grown so far. PostgreSQL inlines it, so for other messages it costs
--- only the test of their status.
+-- The content of a message, including the text appended so far. PostgreSQL inlines it, so for messages that do not grow
+-- it costs only a comparison of the status.
 CREATE OR REPLACE FUNCTION content_so_far(message messages) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE

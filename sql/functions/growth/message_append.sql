@@ -1,13 +1,13 @@
 -- Appends a text at an offset. `outcome` is
 --
 -- * 'appended', also if the same text is already there;
--- * 'gap' if the message does not reach the offset;
--- * 'differs' if another text is there;
--- * 'closed' if no such message is growing.
+-- * 'gap' if the offset is beyond the end of the message;
+-- * 'differs' if the message has different text there;
+-- * 'closed' if there is no such message, or it does not grow.
 --
--- `length` is the offset of the end of the text or, where nothing was appended, of the message.
+-- `length` is the offset after the text; for 'gap' and 'differs', the length of the message.
 CREATE OR REPLACE FUNCTION message_append(
-    owner_id uuid, growing_id uuid, place integer, said text, OUT outcome text, OUT length integer
+    owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
@@ -16,11 +16,11 @@ DECLARE
     known text;
     is_due boolean;
 BEGIN
-    -- What nearly always comes: the next text, for which the tail has room.
+    -- The usual case: text for the end of the message, and room for it in the tail.
     UPDATE message_growths AS g
-    SET length = g.length + char_length(said), tail = g.tail || said
-    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = place
-        AND octet_length(g.tail) + octet_length(said) <= largest_tail
+    SET length = g.length + char_length(addition), tail = g.tail || addition
+    WHERE g.user_id = owner_id AND g.message_id = growing_id AND g.length = at_offset
+        AND octet_length(g.tail) + octet_length(addition) <= largest_tail
     RETURNING g.length, g.renew_at < clock_timestamp() INTO length, is_due;
     IF FOUND THEN
         IF is_due THEN
@@ -34,7 +34,7 @@ BEGIN
     WHERE g.user_id = owner_id AND g.message_id = growing_id
     FOR UPDATE;
     IF NOT FOUND THEN
-        -- The first append. The lock on the message keeps it from ending meanwhile, and others from being the first.
+        -- The first append. Locking the message keeps it from ending meanwhile, and other appends from being first.
         PERFORM FROM messages AS m
         WHERE m.user_id = owner_id AND m.id = growing_id AND m.status = 'streaming' AND m.deleted_at IS NULL
         FOR NO KEY UPDATE;
@@ -53,39 +53,40 @@ BEGIN
         FOR UPDATE;
     END IF;
     length := head.length;
-    IF place > head.length THEN
+    IF at_offset > head.length THEN
         outcome := 'gap';
         RETURN;
-    ELSIF place < head.length THEN
+    ELSIF at_offset < head.length THEN
         SELECT left(
-            right(m.content, greatest(char_length(m.content) - place, 0)) || message_grown(owner_id, growing_id, place),
-            char_length(said)) INTO known
+            right(m.content, greatest(char_length(m.content) - at_offset, 0))
+                || message_grown(owner_id, growing_id, at_offset),
+            char_length(addition)) INTO known
         FROM messages AS m
         WHERE m.user_id = owner_id AND m.id = growing_id;
-        IF NOT starts_with(said, known) THEN
+        IF NOT starts_with(addition, known) THEN
             outcome := 'differs';
             RETURN;
         END IF;
     END IF;
     PERFORM message_renew(owner_id, growing_id);
     outcome := 'appended';
-    length := place + char_length(said);
-    said := substr(said, head.length - place + 1);
-    IF said = '' THEN
+    length := at_offset + char_length(addition);
+    addition := substr(addition, head.length - at_offset + 1);
+    IF addition = '' THEN
         RETURN;
     END IF;
-    IF octet_length(head.tail) + octet_length(said) > largest_tail THEN
+    IF octet_length(head.tail) + octet_length(addition) > largest_tail THEN
         INSERT INTO message_pieces (user_id, message_id, until, text)
         SELECT owner_id, growing_id, head.length, head.tail
         WHERE head.tail <> '';
         head.tail := '';
     END IF;
-    IF octet_length(said) > largest_tail THEN
-        INSERT INTO message_pieces (user_id, message_id, until, text) VALUES (owner_id, growing_id, length, said);
-        said := '';
+    IF octet_length(addition) > largest_tail THEN
+        INSERT INTO message_pieces (user_id, message_id, until, text) VALUES (owner_id, growing_id, length, addition);
+        addition := '';
     END IF;
     UPDATE message_growths AS g
-    SET length = message_append.length, tail = head.tail || said
+    SET length = message_append.length, tail = head.tail || addition
     WHERE g.user_id = owner_id AND g.message_id = growing_id;
 END
 $$;

@@ -1,4 +1,4 @@
--- Renews the lease of a message whose growth the caller has locked, unless it was renewed recently.
+-- Renews the lease of a growing message, unless it was renewed recently. Its row of message_growths must be locked.
 CREATE OR REPLACE FUNCTION message_renew(owner_id uuid, growing_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$

@@ -1,5 +1,5 @@
--- Ends the abandoned work of one user as failed, and returns what it ended. Returns nothing if there is none, or if
--- its user is writing at the moment. Any number of processes may call it at once: each takes another user.
+-- Ends the abandoned work of one user as failed, and returns what it ended. Returns nothing if there is no such work, or
+-- if its user is writing at the moment. Any number of processes may call it at once: each takes a different user.
 CREATE OR REPLACE FUNCTION end_abandoned_work() RETURNS TABLE (ended_user_id uuid, ended_kind text, ended_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
@@ -20,7 +20,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- Nobody's device and nobody's agent: the system does this.
+    -- The system does this, not a session or an agent.
     PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
     FROM jsonb_object_keys(caller) AS name;
     FOR lease IN
@@ -29,7 +29,7 @@ BEGIN
         ORDER BY l.work_id, l.kind
         LIMIT 100
     LOOP
-        -- An append may be under way. What it renews is not ended.
+        -- Waits for an append in progress. If it renews the lease, the message goes on.
         PERFORM FROM messages AS m WHERE m.user_id = ended_user_id AND m.id = lease.work_id FOR NO KEY UPDATE;
         PERFORM FROM message_growths AS g
         WHERE g.user_id = ended_user_id AND g.message_id = lease.work_id
@@ -52,8 +52,8 @@ BEGIN
             END IF;
             RETURN NEXT;
         EXCEPTION WHEN integrity_constraint_violation THEN
-            -- A rule is younger than the row. It must not hold up what others have abandoned.
-            RAISE WARNING 'abandoned work cannot be ended: % %: %', lease.kind, lease.work_id, SQLERRM;
+            -- The row breaks a rule that was added later. It must not block other abandoned work.
+            RAISE WARNING 'cannot end abandoned work: % %: %', lease.kind, lease.work_id, SQLERRM;
             UPDATE leases AS l SET until = at + l.length
             WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
         END;

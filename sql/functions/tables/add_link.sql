@@ -1,13 +1,13 @@
 -- Declares that a column holds the id of another row of the same user. Call it on a new table, after tenant_table().
 -- It makes
 --
--- * the foreign key `<table>_<key>_exists`, with the text that a person reads when there is no such row;
+-- * the foreign key `<table>_<key>_exists`, with the error message for users if there is no such row;
 -- * the index `<table>_by_<key without _id>`, for the list at the other end of the link;
 -- * the trigger that refuses links to deleted rows (see keep_links).
 --
--- `reason` is the text; %s stands for the name of what `parent` holds. `order_by` is the order of the list; null
--- makes no index, for a link without a list or with another index. `sharing` is another link of the table that both
--- rows must have in common, such as the conversation of a message.
+-- `reason` is that message; %s stands for one row of `parent`, such as 'tool execution'. `order_by` is the order of the
+-- list; null makes no index, for a link that has no list or another index. `sharing` is another link, which both rows
+-- must have in common, such as the conversation of a message.
 CREATE OR REPLACE FUNCTION add_link(
     table_name text, key text, parent text, reason text DEFAULT 'There is no such %s.',
     order_by text DEFAULT 'created_at, id', sharing text DEFAULT NULL
@@ -24,16 +24,20 @@ BEGIN
         concat_ws(', ', 'user_id', quote_ident(sharing), 'id'));
     EXECUTE format(
         'COMMENT ON CONSTRAINT %I ON %I IS %L', constraint_name, table_name,
-        format(reason, replace(rtrim(parent, 's'), '_', ' ')));
+        format(reason, singular(parent)));
     IF order_by IS NOT NULL THEN
         EXECUTE format(
             'CREATE INDEX %I ON %I (user_id, %I, %s) %s', table_name || '_by_' || regexp_replace(key, '_id$', ''),
             table_name, key, order_by, CASE WHEN has_deleted_at THEN 'WHERE deleted_at IS NULL' END);
     END IF;
-    -- As it was called for this table before, if it was.
+    -- With the arguments of the last call for this table, if there was one.
     EXECUTE coalesce(
         substring(
             obj_description(to_regprocedure(quote_ident(table_name || '_links') || '()'), 'pg_proc') FROM 'Made by (.*)'),
         format('SELECT keep_links(%L)', table_name));
 END
 $$;
+
+-- What error messages call a row of a table, such as 'tool execution'.
+CREATE OR REPLACE FUNCTION singular(table_name text) RETURNS text LANGUAGE sql IMMUTABLE
+AS $$ SELECT replace(rtrim(table_name, 's'), '_', ' ') $$;

@@ -1,5 +1,5 @@
--- Generates the trigger function `feed_<table>`, which appends each change of a row to the feed. One function over
--- to_jsonb(NEW) for all tables would copy each row, and rows can be large.
+-- Generates the trigger function `feed_<table>`, which appends each change of a row to the feed. A single function for
+-- all tables would need to_jsonb(NEW), which copies the row, and rows can be large.
 CREATE OR REPLACE FUNCTION feed_function(table_name text, carry text[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- Spares the feed's triggers for updates that set nothing but `sums`: columns that only triggers write, which append
--- to the feed themselves. A trigger's list of columns is cheaper than any condition, since it is not evaluated. The
--- runtime role loses the privilege to update these columns. Call it again after adding a column.
+-- Keeps the feed's triggers from firing for updates that set only `sums`: columns that only triggers write, which append
+-- to the feed themselves. A trigger's column list is cheaper than any condition, because it is not evaluated. The runtime
+-- role loses the privilege to update these columns. Call it again after adding a column.
 --
--- To correct a sum by hand, set another column in the same statement too, or the feed will not have the change.
+-- To correct a sum by hand, also set another column in the same statement; otherwise the feed misses the change.
 CREATE OR REPLACE FUNCTION feed_spares(table_name text, sums text[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE

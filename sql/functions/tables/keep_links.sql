@@ -1,13 +1,13 @@
 -- Generates the trigger `links`, which enforces more than the foreign keys of a table do:
 --
--- * A row cannot begin to name a deleted one.
+-- * A row cannot be linked to a deleted one.
 -- * A row cannot become its own ancestor, through a foreign key to its own table.
 -- * A row that lies `within` others cannot change while one of these is deleted. With `marked`, it is deleted and
 --   restored together with them, under the same `deleted_at`; this needs an index on (user_id, deleted_at).
 --
--- Writers of a user come one after the other by the lock of their feed, so what the trigger reads stays true until
--- the commit. tenant_table() and add_link() call it. Call it yourself after adding a foreign key in another way, and
--- to declare what rows lie within. With `on_insert => false`, another trigger must prove the links of new rows.
+-- The feed's lock serialises the writers of a user, so what the trigger reads stays true until the commit.
+-- tenant_table() and add_link() call this function. Call it yourself after adding a foreign key in another way, and to
+-- declare what rows lie within. With `on_insert => false`, another trigger must check the links of new rows.
 CREATE OR REPLACE FUNCTION keep_links(
     table_name text, within text[] DEFAULT '{}', marked boolean DEFAULT true, on_insert boolean DEFAULT true
 ) RETURNS void LANGUAGE plpgsql
@@ -20,7 +20,7 @@ DECLARE
     new_keys text[] := '{}';
     old_keys text[] := '{}';
 BEGIN
-    -- What only triggers write, they write as it should be.
+    -- Rows that only triggers write need no check.
     IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
         RETURN;
     END IF;
@@ -31,20 +31,20 @@ BEGIN
             of_new := of_new || format(
                 $test$
                     WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
-                link.given, link.parent_table, link.is_there, link.constraint_name);
+                link.is_set, link.parent_table, link.is_there, link.constraint_name);
             of_changed := of_changed || format(
                 $test$
                 IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
                     PERFORM FROM %4$s AS p WHERE %5$s;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
-                            MESSAGE = 'what is named does not exist or is deleted';
+                            MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;$test$,
-                link.given, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
+                link.is_set, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
                 table_name);
         END IF;
-        -- What a new row names is there before it, so a new row closes no circle.
+        -- A new row can only be linked to rows that exist before it, so it closes no cycle.
         IF link.is_circular THEN
             of_changed := of_changed || format(
                 $test$
@@ -55,10 +55,10 @@ BEGIN
                         SELECT t.%1$I FROM above JOIN %2$s AS t ON t.user_id = NEW.user_id AND t.id = above.id)
                     SELECT FROM above WHERE id = NEW.id
                 ) THEN
-                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L,
-                        MESSAGE = 'nothing can lie below itself';
+                    RAISE check_violation USING CONSTRAINT = %3$L, TABLE = %4$L, MESSAGE = %5$L;
                 END IF;$test$,
-                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name);
+                link.key, link.parent_table, format('%s_%s_circle', table_name, link.key), table_name,
+                format('this %s would be its own ancestor', singular(table_name)));
         END IF;
         IF link.key = ANY (within) THEN
             of_any := of_any || format(
@@ -69,9 +69,9 @@ BEGIN
                     RAISE check_violation USING CONSTRAINT = %5$L, TABLE = %6$L, MESSAGE = %7$L;
                 END IF;
             END IF;$test$,
-                link.given, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
+                link.is_set, CASE WHEN marked THEN 'OLD.deleted_at IS NOT NULL AND' ELSE '' END,
                 link.parent_table, link.is_there, table_name || '_id_within', table_name,
-                format('what belongs to a deleted %s does not change', replace(rtrim(link.parent, 's'), '_', ' ')));
+                format('this %s cannot be changed while its %s is deleted', singular(table_name), singular(link.parent)));
             IF marked THEN
                 PERFORM mark_with(link.parent, format('%s.%s', table_name, link.key));
             END IF;
@@ -80,7 +80,7 @@ BEGIN
     IF of_new = '' THEN
         RETURN;
     END IF;
-    -- As whoever writes: row-level security shows them the rows of each user whose rows they may write.
+    -- Runs as the role that writes: row-level security shows that role the rows of every user whose rows it may write.
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
@@ -95,7 +95,7 @@ BEGIN
                     RETURN NEW;
                 END IF;
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = %3$L,
-                    MESSAGE = 'what is named does not exist or is deleted';
+                    MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (%4$s) IS DISTINCT FROM (%5$s) THEN%6$s
             END IF;%7$s
@@ -116,7 +116,7 @@ BEGIN
 END
 $$;
 
--- Has the rows of a table delete and restore the rows of `child`, given as `<table>.<key>`, that lie within them.
+-- Makes the rows of `parent` delete and restore the rows within them. `child` is `<table>.<key>`.
 CREATE OR REPLACE FUNCTION mark_with(parent text, child text) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -132,20 +132,20 @@ BEGIN
 END
 $$;
 
--- The foreign keys of a table, each with the SQL texts that its trigger is made of. `key` is the column that holds the id
--- of the other row.
+-- The foreign keys of a table, each with the SQL fragments for its trigger. `key` is the column that holds the id of the
+-- other row.
 CREATE OR REPLACE FUNCTION links_of(table_name text) RETURNS TABLE (
     constraint_name text, parent text, parent_table text, key text, can_be_deleted boolean, is_circular boolean,
-    given text, new_key text, old_key text, is_there text
+    is_set text, new_key text, old_key text, is_there text
 ) LANGUAGE sql STABLE
 AS $$
     SELECT
         con.conname, parent.relname, format('%s.%I', con.connamespace::regnamespace, parent.relname), pairs.key,
-        can_be_deleted, con.conrelid = con.confrelid, pairs.given, pairs.new_key, pairs.old_key,
+        can_be_deleted, con.conrelid = con.confrelid, pairs.is_set, pairs.new_key, pairs.old_key,
         pairs.matches || CASE WHEN can_be_deleted THEN ' AND p.deleted_at IS NULL' ELSE '' END
     FROM pg_constraint AS con
     JOIN pg_class AS parent ON parent.oid = con.confrelid
-    -- That a user's rows are those of a user who is there is proven when they sign in.
+    -- Links to users are not checked: signing in proves that the user exists.
     CROSS JOIN LATERAL (
         SELECT parent.relname <> 'users' AND EXISTS (
             SELECT FROM pg_attribute WHERE attrelid = parent.oid AND attname = 'deleted_at')
@@ -161,7 +161,7 @@ AS $$
         FROM unnest(con.conkey, con.confkey) AS pair (held, named)
         JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
         JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
-    ) AS pairs (key, given, new_key, old_key, matches)
+    ) AS pairs (key, is_set, new_key, old_key, matches)
     WHERE con.conrelid = table_name::regclass AND con.contype = 'f'
     ORDER BY cardinality(con.conkey), con.conname
 $$;

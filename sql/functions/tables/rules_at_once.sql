@@ -1,13 +1,13 @@
--- Generates one trigger that evaluates all rules of a table. They remain constraints, with their names and texts,
--- but are not enforced by the server: it would parse each CHECK anew for every statement that writes a row, which
--- costs several times what writing the row does. A connection prepares a trigger once. Rules of columns that hold
--- their defaults are not evaluated.
+-- Generates one trigger that evaluates all rules of a table. They remain constraints, with their names and error
+-- messages, but the server does not enforce them: it would parse each CHECK again for every statement that writes a row,
+-- which costs several times as much as writing the row. A connection prepares a trigger once. Rules whose columns have
+-- their default values are not evaluated.
 --
--- Constraints that are not enforced came with PostgreSQL 18; on older servers this does nothing. Call it again after
--- adding a rule, which the server enforces until then, and after an upgrade to 18.
+-- Only PostgreSQL 18 and newer know constraints that are not enforced; on older servers this does nothing. Call it again
+-- after adding a rule, which the server enforces until then, and after an upgrade to 18.
 --
--- With `spare_others`, an UPDATE that sets no column of a rule is not looked at, so long texts that stay as they are
--- need not be read. Only for tables whose other triggers set no such column either.
+-- With `spare_others`, the trigger does not fire for an UPDATE that sets no column of a rule, so that long texts which
+-- stay the same need not be read. Use it only if no other trigger of the table sets such a column.
 CREATE OR REPLACE FUNCTION rules_at_once(table_name text, spare_others boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -34,7 +34,7 @@ BEGIN
             'ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s) NOT ENFORCED', table_name, rule.conname, rule.condition);
         EXECUTE format('COMMENT ON CONSTRAINT %I ON %I IS %L', rule.conname, table_name, rule.reason);
     END LOOP;
-    -- Sorted by name, as the server evaluates them. A rule that comes to null holds.
+    -- In the order of their names, as the server evaluates them. A rule that evaluates to null holds.
     FOR rule IN
         SELECT
             conname, condition, are_constant, defaults, tests
@@ -81,7 +81,7 @@ BEGIN
                     RETURN NEW;
                 END IF;
             END IF;
-            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is refused', CONSTRAINT = CASE
+            RAISE check_violation USING TABLE = %5$L, MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
             %6$s
             END;
         END
@@ -100,15 +100,15 @@ BEGIN
     FROM pg_constraint
     JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
     WHERE conrelid = table_name::regclass AND contype = 'c';
-    -- Its name has it see the row as the other triggers left it.
+    -- Its name makes it fire last, so that it sees the row as the other triggers left it.
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_rules BEFORE INSERT OR UPDATE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         CASE WHEN spare_others THEN 'OF ' || columns END, table_name, table_name || '_rules');
 END
 $$;
 
--- A rule of a table as an expression over NEW. The server itself tells which words of the text are columns: in a query over
--- two tables it qualifies each with the name of its table.
+-- A rule of a table as an expression over NEW. The server decides which words of the text are columns: in a query over two
+-- tables, it qualifies each of them with the name of its table.
 CREATE OR REPLACE FUNCTION rule_of_new(table_name text, condition text) RETURNS text LANGUAGE plpgsql
 AS $$
 DECLARE

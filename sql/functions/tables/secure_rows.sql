@@ -1,4 +1,4 @@
--- Shows the rows of a table to their owner alone. FORCE binds the role that owns the table as well.
+-- Shows the rows of a table only to the user who owns them. FORCE applies this to the role that owns the table, too.
 CREATE OR REPLACE FUNCTION secure_rows(table_name text) RETURNS void LANGUAGE plpgsql
 AS $$
 BEGIN

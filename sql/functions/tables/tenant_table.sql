@@ -3,14 +3,14 @@
 --
 -- * the columns created_at, updated_at, deleted_at, version and request_hash, unless the table has them or they are
 --   listed in `without`;
--- * the primary key (user_id, id), which a table with UNIQUE constraints has to declare itself;
+-- * the primary key (user_id, id), which a table with UNIQUE constraints must declare itself;
 -- * forced row-level security, and `privileges` for the runtime role;
--- * the triggers that lock the feed and append each change to it. `carry` lists the columns whose values are put
---   into `changes.data`, for subscribers to filter by;
--- * the trigger that keeps the links of foreign keys which the table already has (see keep_links).
+-- * the triggers that lock the feed and append each change to it. `carry` lists the columns whose values go into
+--   `changes.data`, for subscriptions to filter by;
+-- * the trigger that checks the links of the table's foreign keys (see keep_links).
 --
--- Do not use ON CONFLICT on these tables: the row trigger runs BEFORE and takes a version even for an insert that ON
--- CONFLICT then drops. Let the unique violation roll the version back.
+-- Do not use ON CONFLICT on these tables: the row trigger fires BEFORE INSERT and takes a version even for a row that ON
+-- CONFLICT then skips. Let the unique violation roll the version back.
 CREATE OR REPLACE FUNCTION tenant_table(
     table_name text, carry text[] DEFAULT '{}', without text[] DEFAULT '{}',
     privileges text DEFAULT 'SELECT, INSERT, UPDATE'
@@ -42,8 +42,8 @@ BEGIN
         ['updated_at', 'timestamptz NOT NULL DEFAULT clock_timestamp()'],
         ['deleted_at', 'timestamptz'],
         ['version', 'bigint NOT NULL'],
-        -- Tells a create that a client sends again from another one with the same id. The row cannot: what the request
-        -- left out is unknown, and the row may have changed since.
+        -- Distinguishes a repeated create from a different one with the same id. The row itself cannot: it does not show
+        -- what the request omitted, and it may have changed since.
         ['request_hash', 'bigint']
     ] LOOP
         CONTINUE WHEN usual[1] = ANY (without) OR EXISTS (
@@ -55,10 +55,10 @@ BEGIN
         END IF;
     END LOOP;
     IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisprimary) THEN
-        -- Of several unique indexes that a row violates, the server names the oldest. A create that is sent again is known by
-        -- the violation of the primary key.
+        -- A repeated create is recognised by its violation of the primary key. If a row violates several unique indexes, the
+        -- server reports the oldest, so that must be the primary key.
         IF EXISTS (SELECT FROM pg_index WHERE indrelid = table_name::regclass AND indisunique) THEN
-            RAISE EXCEPTION '% has UNIQUE: write PRIMARY KEY (user_id, id) in its CREATE TABLE too', table_name;
+            RAISE EXCEPTION '% has a UNIQUE constraint: also declare PRIMARY KEY (user_id, id) in its CREATE TABLE', table_name;
         END IF;
         EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (user_id, id)', table_name);
     END IF;

@@ -1,5 +1,5 @@
--- Whose feeds may be read: the caller's, and those of the users for whose waiting subscribers the gateway reads in
--- one statement, which names them.
+-- The users whose feeds may be read: the caller, and those whose subscribers the gateway serves with one statement. That
+-- statement names them.
 CREATE OR REPLACE FUNCTION feed_tenants() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT string_to_array(concat_ws(',',

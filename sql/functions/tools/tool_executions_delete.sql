@@ -1,4 +1,4 @@
--- Trigger: deleting an execution that has not ended cancels it, since nothing could end it any more.
+-- Trigger: deleting an execution that has not ended cancels it, because nothing could end it afterwards.
 CREATE OR REPLACE FUNCTION tool_executions_delete() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Trigger: an execution has a lease from its start to its end.
+-- Trigger: gives an execution a lease when it starts, and removes the lease when it ends.
 CREATE OR REPLACE FUNCTION tool_executions_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

@@ -1,6 +1,6 @@
--- Trigger: lets an execution in as pending, allows legal moves only, and writes each move into the history. What was
--- proposed is what is approved and run, so it never changes. The times are those of the moves, whatever a client
--- writes there.
+-- Trigger: requires a new execution to be pending, allows only legal moves, and records each move in the history. The
+-- proposal never changes, so that what was approved is what runs. The times are those of the moves; values that a
+-- client writes there are ignored.
 CREATE OR REPLACE FUNCTION tool_executions_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$
@@ -10,7 +10,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.status <> 'pending' THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_first', TABLE = 'tool_executions',
-                MESSAGE = 'an execution begins as pending';
+                MESSAGE = 'a new execution must be pending';
         END IF;
         NEW.approval_requested_at := at;
         NEW.approved_at := NULL;
@@ -25,7 +25,7 @@ BEGIN
     IF (NEW.conversation_id, NEW.message_id, NEW.tool_name, NEW.parameters)
         IS DISTINCT FROM (OLD.conversation_id, OLD.message_id, OLD.tool_name, OLD.parameters) THEN
         RAISE check_violation USING CONSTRAINT = 'tool_executions_proposal_fixed', TABLE = 'tool_executions',
-            MESSAGE = 'what was proposed does not change';
+            MESSAGE = 'a proposed execution cannot be changed';
     END IF;
     NEW.approval_requested_at := OLD.approval_requested_at;
     NEW.approved_at := OLD.approved_at;
@@ -35,9 +35,9 @@ BEGIN
     IF NEW.status <> OLD.status THEN
         IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
-                MESSAGE = format('an execution cannot go from %s to %s', OLD.status, NEW.status);
+                MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
         END IF;
-        -- The history is read in the order of its times.
+        -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
             at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
         CASE NEW.status
@@ -54,7 +54,7 @@ BEGIN
         AND (NEW.result, NEW.cost_usd, NEW.error_message)
             IS DISTINCT FROM (OLD.result, OLD.cost_usd, OLD.error_message) THEN
         RAISE check_violation USING CONSTRAINT = 'tool_executions_status_final', TABLE = 'tool_executions',
-            MESSAGE = format('an execution that is %s does not change', OLD.status);
+            MESSAGE = format('an execution that is %s cannot be changed', OLD.status);
     END IF;
     NEW.status_reason := NULL;
     RETURN NEW;

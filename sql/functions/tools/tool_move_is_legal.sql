@@ -1,4 +1,4 @@
--- The legal moves of a tool execution. They are written here alone.
+-- Whether a tool execution may move from one status to another. The only list of its legal moves.
 CREATE OR REPLACE FUNCTION tool_move_is_legal(from_status text, to_status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

@@ -1,5 +1,5 @@
--- Trigger: adds a new line of the log to the sums of its day and its conversation. The lock of the feed makes it
--- safe to look for the day and then insert it.
+-- Trigger: adds a new log entry to the sums of its day and its conversation. The feed's lock makes it safe to update the
+-- day's row and insert it if there is none.
 CREATE OR REPLACE FUNCTION usage_logs_sum() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE

@@ -1,11 +1,11 @@
 -- name: find
--- The account with this address or user name, before anybody is signed in.
+-- The user with this e-mail address or user name. Runs before sign-in, without a tenant.
 SELECT user_id, password_hash FROM login_find(:name);
 
 -- name: create
--- Makes the caller findable at sign-in.
+-- Registers the caller's e-mail address and user name for signing in.
 SELECT login_create(:email, :username, :password_hash);
 
 -- name: rehash
--- Stores the password's hash anew, with today's parameters.
+-- Replaces the caller's password hash with one that has the current parameters.
 SELECT login_rehash(:password_hash);

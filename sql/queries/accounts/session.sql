@@ -1,5 +1,5 @@
 -- name: rotate
--- Replaces the refresh token that was presented by its successor; gives no row unless it is the session's present one.
+-- Replaces the refresh token of a session; returns no row unless the token presented is the current one.
 UPDATE sessions
 SET previous_refresh_hash = refresh_hash,
     refresh_hash = :successor,
@@ -15,7 +15,7 @@ WHERE user_id = :user_id
 RETURNING id;
 
 -- name: just_rotated
--- Whether the token that was presented is the one before the present one, replaced within the last ten seconds.
+-- Returns a row if the token presented is the previous one and was replaced within the last ten seconds.
 SELECT id
 FROM sessions
 WHERE user_id = :user_id
@@ -25,23 +25,23 @@ WHERE user_id = :user_id
     AND refreshed_at > clock_timestamp() - interval '10 seconds';
 
 -- name: revoke
--- Ends a session that has not been ended yet.
+-- Ends a session; returns no row if it was already ended.
 UPDATE sessions
 SET revoked_at = clock_timestamp(), revoked_reason = :reason
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL
 RETURNING :columns;
 
 -- name: end_reused
--- Ends a session whose refresh token comes again after it was used up. The present one of an expired session has not been.
+-- Ends a session if the token presented was used before. The current token was not, even if the session has expired.
 UPDATE sessions
 SET revoked_at = clock_timestamp(), revoked_reason = 'refresh_reused'
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL AND refresh_hash <> :presented
 RETURNING id;
 
 -- name: new_id
--- An id for a new user or session, before anybody is signed in.
+-- An id for a new user or session. Runs before sign-in.
 SELECT uuid7() AS id;
 
 -- name: revoked
--- The sessions that were ended since a time, whoever's they are: ids alone, for the list each gateway process keeps.
+-- The ids of recently ended sessions of all users, for the list that each gateway process keeps.
 SELECT session_id FROM revocations WHERE at > clock_timestamp() - :within::interval;

@@ -1,5 +1,5 @@
 -- name: device
--- What a session's device is called, if the conversation that it is at is there and not deleted.
+-- The device name of a session; no row unless the conversation it views exists and is not deleted.
 SELECT s.device_name
 FROM conversations AS c
 LEFT JOIN sessions AS s ON s.user_id = c.user_id AND s.id = :session_id

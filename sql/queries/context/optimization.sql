@@ -1,5 +1,5 @@
 -- name: link_messages
--- Names the messages that an optimization affected. Gives one line for each that is a message of the conversation.
+-- Links an optimization to the messages it affected; returns a row for each id that is a message of the conversation.
 INSERT INTO context_optimization_messages (user_id, context_optimization_id, message_id, seq)
 SELECT m.user_id, :optimization_id, m.id, m.seq
 FROM messages AS m

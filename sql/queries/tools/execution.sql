@@ -1,5 +1,5 @@
 -- name: move
--- Makes a legal move of the state machine; gives no row when the present status does not allow it.
+-- Makes a legal move of the state machine; returns no row if the current status does not allow it.
 UPDATE tool_executions
 SET status = :status,
     status_reason = :reason,
@@ -14,7 +14,7 @@ WHERE user_id = :user_id
 RETURNING :columns;
 
 -- name: last_move
--- The move that made an execution's status what it is.
+-- The last move of an execution, which led to its current status.
 SELECT to_status, actor, reason, created_at
 FROM tool_transitions
 WHERE user_id = :user_id AND tool_execution_id = :id
@@ -22,11 +22,11 @@ ORDER BY created_at DESC, id DESC
 LIMIT 1;
 
 -- name: conversation_of_message
--- Where a message is, so that a proposal need not say it.
+-- The conversation of a message, so that a proposal may omit it.
 SELECT conversation_id FROM messages WHERE user_id = :user_id AND id = :message_id;
 
 -- name: renew
--- Renews the lease of an execution; gives no row when it does not run.
+-- Renews the lease of an execution; returns no row if it is not running.
 SELECT :columns
 FROM tool_executions
 WHERE user_id = :user_id AND id = :id AND deleted_at IS NULL AND lease_renew(user_id, id);

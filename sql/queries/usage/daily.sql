@@ -1,5 +1,5 @@
 -- name: totals
--- What a user's days came to; a null bound leaves that side open.
+-- The totals of a user's days; a null bound is open.
 SELECT
     coalesce(sum(requests), 0) AS requests,
     coalesce(sum(input_tokens), 0)::bigint AS input_tokens,

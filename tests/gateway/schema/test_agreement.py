@@ -135,12 +135,12 @@ class Nothing:
 
 
 WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
-    ("no table", (_entity("Gone", "gone", {}),), ("Gone is the table gone, which does not exist", "migration")),
-    ("no column", (_thing({"colour": str}),), ("Thing.colour is no column of things", "Add it in a migration")),
+    ("no table", (_entity("Gone", "gone", {}),), ("Gone declares the table gone, which does not exist", "migration")),
+    ("no column", (_thing({"colour": str}),), ("Thing.colour is not a column of things", "Add it in a migration")),
     ("column of another type", (_thing({"tally": str}),), ("things.tally is bigint", "make the column text")),
     ("number that is too small", (_thing({"tally": int}),), ("things.tally is bigint",)),
     ("time without a zone", (_thing({"local": datetime.datetime}),), ("things.local is timestamp without",)),
-    ("column that may be null", (_thing({"note": str}),), ("Thing.note is never null, but things.note may be",)),
+    ("column that may be null", (_thing({"note": str}),), ("never null, but things.note may be",)),
     (
         "order that may be null",
         _boxed(page("Thing", by="box_id", order="rank"), {"rank": strawberry.Private[int]}),
@@ -197,14 +197,14 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         ("declares as unique in every list",),
     ),
     ("one that may be none", _linked(one("Box", key="box_id")), ("never null, but box_id may be", "maybe(")),
-    ("key of another type", _linked(maybe("Box", key="name")), ("follows name, which is text and not uuid",)),
+    ("key of another type", _linked(maybe("Box", key="name")), ("follows name, which is text, not uuid",)),
     (
         "one of several",
         _boxed(maybe("Thing", by="box_id")),
         ("several rows of things may have the same box_id", "UNIQUE (user_id, box_id)"),
     ),
     ("event that is not carried", (_thing(), Boxed), ("Boxed needs box_id", "carry => '{box_id, …}'")),
-    ("event of no table", (Nothing,), ("Nothing tells of the table nothing, which does not exist",)),
+    ("event of no table", (Nothing,), ("Nothing is an event of the table nothing, which does not exist",)),
 ]
 
 

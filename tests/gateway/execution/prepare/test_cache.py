@@ -101,7 +101,7 @@ def test_bounds_hold_and_nothing_is_mixed_up(asked: list[tuple[int, int]], docum
         if found is None:
             weights[key] = size
             cache.put(key, key, size)
-        kept = [key for key in weights if key in cache._found]
+        kept = [key for key in weights if key in cache._entries]
         assert len(cache) == len(kept) <= documents
         assert cache.weight == sum(weights[key] for key in kept) <= weight
         assert len(cache._new.entries) + len(cache._kept.entries) == len(cache)

@@ -1,0 +1,64 @@
+"""Input types: made for an entity's conventional mutations, and read into values of columns."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import strawberry
+
+from gateway.errors import Invalid
+from gateway.schema.objects.entity import id_of, ids_of
+from gateway.schema.types import describe
+
+
+def values_of(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
+    """The values that a client set in an input, by column. A null counts as not set, or clears the value with `nulls`.
+
+    Raises `Invalid` with each id that is none.
+    """
+    cls: type = type(input)
+    ids = ids_of(cls)
+    try:
+        return _set_values(vars(input), ids, without, nulls)
+    except Invalid:
+        raise _all_invalid(vars(input), ids, without, nulls) from None
+
+
+def _set_values(
+    values: Mapping[str, Any], ids: Collection[str], without: Collection[str], nulls: bool
+) -> dict[str, Any]:
+    return {
+        name: id_of(value, name) if name in ids and value is not None else value
+        for name, value in values.items()
+        if value is not strawberry.UNSET and (value is not None or nulls) and name not in without
+    }
+
+
+def _all_invalid(values: Mapping[str, Any], ids: Collection[str], without: Collection[str], nulls: bool) -> Invalid:
+    valid: dict[str, Any] = {}
+    mistakes: list[Invalid] = []
+    for name, value in values.items():
+        try:
+            valid |= _set_values({name: value}, ids, without, nulls)
+        except Invalid as mistake:
+            mistakes.append(mistake)
+    first, *others = mistakes
+    return Invalid(first.message, field=first.field, others=others, values=valid)
+
+
+def input_of(name: str, text: str, source: type, first: dict[str, tuple[Any, str]], *, optional: bool = False) -> type:
+    """An input type with the attributes of `source` after those in `first`."""
+    texts = describe.attributes(source) if source is not object else {}
+    hints = typing.get_type_hints(source) if source is not object else {}
+    fields = {key: (of, words, type(None) in typing.get_args(of)) for key, (of, words) in first.items()}
+    for key, of in hints.items():
+        free = optional or hasattr(source, key)
+        fields[key] = (of | None if free else of, texts[key], free)
+    body: dict[str, Any] = {
+        key: strawberry.field(description=words, **({"default": strawberry.UNSET} if free else {}))
+        for key, (_, words, free) in fields.items()
+    }
+    body["__annotations__"] = {key: of for key, (of, _, _) in fields.items()}
+    return strawberry.input(type(name, (), body), description=text)

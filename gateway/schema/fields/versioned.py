@@ -1,0 +1,63 @@
+"""Changing objects that may have a certain version: changes, deletion and restoring."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import strawberry
+
+from gateway.data.writing import Statements
+from gateway.errors import Conflict, NotFound
+from gateway.schema.objects.entity import id_of
+from gateway.schema.types import describe
+
+T = TypeVar("T")
+
+
+async def change(
+    db: Statements, cls: type[T], id: UUID, values: dict[str, Any], *, expected: int | None = None, guard: str = "true"
+) -> T:
+    """Change an object that is not deleted and still has the expected version.
+
+    Raises `NotFound`, or `Conflict` with the object as it now stands.
+    """
+    parameters = () if expected is None else (expected,)
+    version = "" if expected is None else f" AND version = ${3 + len(values)}"
+    changed = await db.update(cls, id, values, guard=guard + version, parameters=parameters)
+    if changed is not None:
+        return changed
+    current: Any = await db.get(cls, id)
+    if current is None:
+        raise NotFound(f"There is no such {describe.words(cls)}.", field="id")
+    require_version(cls, current, expected)
+    raise Conflict(f"This {describe.words(cls)} is deleted.", field="id", current=current)
+
+
+def require_version(cls: type, current: Any, expected: int | None) -> None:
+    """Raise `Conflict` unless the object has the version that is expected, if one is."""
+    if expected is not None and current.version != expected:
+        raise Conflict(
+            f"This {describe.words(cls)} has changed since version {expected}: it is at version {current.version}.",
+            field="expected_version",
+            current=current,
+        )
+
+
+async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
+    """Mark an object as deleted or not. If it already is as asked, it is returned unchanged."""
+    id, expected = id_of(input.id), expected_version(input)
+    at = datetime.datetime.now(datetime.UTC) if deleted else None
+    try:
+        return await change(db, cls, id, {"deleted_at": at}, expected=expected, guard=guard)
+    except Conflict as conflict:
+        if conflict.current is None or conflict.field == ("expected_version",):
+            raise
+        return cast("T", conflict.current)
+
+
+def expected_version(input: Any) -> int | None:
+    """The version that a client expects; None for any."""
+    version: int | None = input.expected_version
+    return None if version is strawberry.UNSET else version

@@ -1,0 +1,63 @@
+"""A PostgreSQL server that was started elsewhere, so that the tests run on other versions than the embedded one.
+
+    PARLEY_TEST_SERVER=postgresql://postgres@127.0.0.1:5416 make test
+
+The URL is a superuser's. The server lets every role in without a password, and is for tests alone. Tests that start,
+stop or kill a server of their own still use the embedded one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from gateway.data.setup.roles import LOGIN
+
+URL = os.environ.get("PARLEY_TEST_SERVER", "")
+
+embedded_only = pytest.mark.skipif(bool(URL), reason="holds for PostgreSQL 18, and another server may be older")
+
+
+@dataclass(frozen=True, slots=True)
+class OtherServer:
+    """Another server, as the tests see the embedded one."""
+
+    superuser: str
+    address: str
+    database: str
+
+    @property
+    def owner_url(self) -> str:
+        return self.url(self.superuser)
+
+    @property
+    def runtime_url(self) -> str:
+        return self.url(LOGIN)
+
+    def url(self, role: str, database: str = "") -> str:
+        return f"postgresql://{role}@{self.address}/{database or self.database}"
+
+
+@asynccontextmanager
+async def other_server(url: str) -> AsyncIterator[OtherServer]:
+    """The server at a URL, with a database that is dropped at the end."""
+    parts = urlsplit(url)
+    server = OtherServer(parts.username or "postgres", parts.netloc.rpartition("@")[2], f"test_{uuid4().hex}")
+    await _execute(server, f"CREATE DATABASE {server.database} TEMPLATE template0")
+    yield server
+    await _execute(server, f"DROP DATABASE {server.database} WITH (FORCE)")
+
+
+async def _execute(server: OtherServer, text: str) -> None:
+    connection = await asyncpg.connect(server.url(server.superuser, "postgres"))
+    try:
+        await connection.execute(text)
+    finally:
+        await connection.close()
