@@ -3,7 +3,7 @@
 What stands here is the vocabulary of `resolvers/`; the rest of the gateway is imported from where it lives.
 """
 
-from gateway.auth.account import SessionTokens
+from gateway.auth.authenticator import SessionTokens
 from gateway.auth.password import check_password
 from gateway.context import Context, Info
 from gateway.data.queries import sql

@@ -1,4 +1,4 @@
-"""The command `parley`. Each command is one function; what it refuses is one message, not a traceback."""
+"""The `parley` command line. Each command is one function. A refusal is printed as a message, without a traceback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gateway.telemetry.log import begin_logging, configure_logging, report_crash
 from gateway.telemetry.progress import tell, unless_quick
 
 INTERRUPTED = 130
-"""The exit status of a program that Ctrl-C ended, by convention of the shell."""
+"""Exit status after Ctrl-C, by shell convention."""
 
 SDL_FILE = Path("schema.graphql")
 SQL_FILE = Path("sql", "schema.sql")
@@ -31,24 +31,24 @@ log = structlog.stdlib.get_logger("gateway")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return the exit status."""
-    # Before anything can go wrong, so that what is said of it is JSON where logs are.
+    # Before anything can fail, so that failures are reported in the format of the log.
     begin_logging(wanted_log_format())
     report_crashes()
     try:
-        given = parser().parse_args(arguments)
-        chosen = {name: value for name in ("host", "port", "workers") if (value := vars(given).get(name)) is not None}
+        options = parser().parse_args(arguments)
+        chosen = {name: value for name in ("host", "port", "workers") if (value := vars(options).get(name)) is not None}
         settings = read_settings(**chosen)
         configure_logging(settings)
         for problem in unknown_variables():
             log.warning(problem)
-        status: int = given.command(settings, given)
+        status: int = options.command(settings, options)
     except Refusal as refusal:
         tell(f"parley: {refusal}", logging.ERROR)
         return refusal.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The reader of our output, such as `head`, has stopped reading.
         sys.stderr.close()
         return 0
     return status
@@ -86,16 +86,16 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def serve(settings: Settings, given: argparse.Namespace) -> int:
+def serve(settings: Settings, options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     with unless_quick("Loading Parley"):
-        from gateway.process.serve import serve as serve_until_told
+        from gateway.process.serve import serve as serve_until_signal
 
-    run(serve_until_told(settings))
+    run(serve_until_signal(settings))
     return 0
 
 
-def migrate(settings: Settings, given: argparse.Namespace) -> int:
+def migrate(settings: Settings, options: argparse.Namespace) -> int:
     """Apply the migrations that the database does not have yet, and report how many."""
     from gateway.data.server.opening import bring_up_to_date, reached_database
 
@@ -103,20 +103,20 @@ def migrate(settings: Settings, given: argparse.Namespace) -> int:
         async with reached_database(settings) as database:
             applied = await bring_up_to_date(database)
         kinds = Counter("functions" if file.name.startswith("functions/") else "migrations" for file in applied)
-        said = " and ".join(f"{number} {kind}" for kind, number in kinds.items())
-        tell(f"Applied {said}." if applied else "The database is up to date.")
+        summary = " and ".join(f"{number} {kind}" for kind, number in kinds.items())
+        tell(f"Applied {summary}." if applied else "The database is up to date.")
         return 0
 
     return run(go())
 
 
-def schema(settings: Settings, given: argparse.Namespace) -> int:
+def schema(settings: Settings, options: argparse.Namespace) -> int:
     """Print, write or check one of the two schemas."""
-    text = _sql() if given.sql else _sdl()
-    file = SQL_FILE if given.sql else SDL_FILE
-    if given.write:
+    text = _sql() if options.sql else _sdl()
+    file = SQL_FILE if options.sql else SDL_FILE
+    if options.write:
         _write(file, text)
-    elif given.check:
+    elif options.check:
         if not file.exists() or _text_of(file) != text:
             raise Refusal(f"{file} is out of date. Run: make schema")
     else:
@@ -125,7 +125,7 @@ def schema(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
-def demo(settings: Settings, given: argparse.Namespace) -> int:
+def demo(settings: Settings, options: argparse.Namespace) -> int:
     """Fill the database with demo data."""
     from gateway import demo as loader
     from gateway.data.server.opening import open_database
@@ -138,27 +138,27 @@ def demo(settings: Settings, given: argparse.Namespace) -> int:
     return run(go())
 
 
-def backup(settings: Settings, given: argparse.Namespace) -> int:
+def backup(settings: Settings, options: argparse.Namespace) -> int:
     """Write the database, its roles and the signing keys to one file."""
     from gateway.backup.backup import back_up
 
-    run(back_up(settings, given.file))
+    run(back_up(settings, options.file))
     return 0
 
 
-def restore(settings: Settings, given: argparse.Namespace) -> int:
+def restore(settings: Settings, options: argparse.Namespace) -> int:
     """Restore a backup into an empty database."""
     from gateway.backup.restore import restore as bring_back
 
-    run(bring_back(settings, given.file))
+    run(bring_back(settings, options.file))
     return 0
 
 
-def explain(settings: Settings, given: argparse.Namespace) -> int:
+def explain(settings: Settings, options: argparse.Namespace) -> int:
     """Print how an operation would run, and the SQL it would send."""
     from gateway.explain.explain import explain as explanation
 
-    sys.stdout.write(explanation(_text_of(given.operation)))
+    sys.stdout.write(explanation(_text_of(options.operation)))
     return 0
 
 
@@ -209,7 +209,7 @@ class _WrongUse(Refusal):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses like everything else here, so that it is said in the format of the log."""
+    """Reports errors as a `Refusal`, so that they are printed in the format of the log."""
 
     def error(self, message: str) -> NoReturn:
         raise _WrongUse(f"{message}\n{self.format_usage().strip()}")

@@ -1,4 +1,4 @@
-"""The composition: settings and a database in, a serving gateway out. The only place where the parts meet."""
+"""Composes a serving gateway from settings and a database. The only place where all parts meet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiohttp import web
 from graphql import GraphQLSchema
 
 from gateway import demo
-from gateway.auth.account import Accounts
+from gateway.auth.authenticator import Authenticator
 from gateway.auth.keyring import load_or_create
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
@@ -53,17 +53,17 @@ from gateway.telemetry.histogram import Histogram
 log = structlog.stdlib.get_logger("gateway")
 
 _FEED_CONNECTIONS = 3
-"""For the reader, for those who catch up, and for what a flood of requests must not hold up: revocations, readiness."""
+"""For the feed reader, for catching up, and for what a flood of requests must not delay: revocations, readiness."""
 
 _LIVE_CONNECTIONS = 6
-"""For what subscriptions read of their events: it must not stand in line behind the writes that make them."""
+"""For reading the events of subscriptions, which must not queue behind the writes that cause them."""
 
 _AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway that serves, and what its tests look into."""
+    """A running gateway, and the parts that tests inspect."""
 
     url: str
     resources: Resources
@@ -80,17 +80,17 @@ async def running(
     on_statement: OnStatement | None = None,
     schema: GraphQLSchema | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway that serves on a database for as long as the block runs: the schema of `resolvers/`, or another.
+    """Serve a database for the duration of the block, with the schema of `resolvers/` or the one passed.
 
-    It listens on the sockets that it is given; without any, where the settings say.
+    Listens on `listeners` or, if there are none, on the address in the settings.
     """
     async with contextlib.AsyncExitStack() as stack:
         traces = await stack.enter_async_context(tracing()) if settings.traces else None
 
         async def pool_of(size: int, wait_seconds: float, **options: Any) -> Pool:
-            made = await Pool.open(database.runtime_url, size=size, wait_seconds=wait_seconds, **options)
-            stack.push_async_callback(made.close)
-            return made
+            opened = await Pool.open(database.runtime_url, size=size, wait_seconds=wait_seconds, **options)
+            stack.push_async_callback(opened.close)
+            return opened
 
         schema = schema or graphql_schema()
         watched = {
@@ -104,18 +104,18 @@ async def running(
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         sockets = SocketRegistry()
-        accounts = _accounts(settings, sockets)
-        stack.callback(accounts.passwords.close)
-        await stack.enter_async_context(_kept_up(lambda: accounts.revocations.keep_reading(feed_pool)))
+        authenticator = _authenticator(settings, sockets)
+        stack.callback(authenticator.passwords.close)
+        await stack.enter_async_context(_supervised(lambda: authenticator.revocations.keep_reading(feed_pool)))
         broker = broker_for(settings, database.runtime_url)
         signals = Signals(broker)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         await stack.enter_async_context(hearing(broker, hub, signals))
         await stack.enter_async_context(
-            _kept_up(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
+            _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
-        presence = await stack.enter_async_context(Presence(signals, accounts.keys.refresh_key))
-        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), accounts)
+        presence = await stack.enter_async_context(Presence(signals, authenticator.keys.refresh_key))
+        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), authenticator)
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
@@ -123,7 +123,7 @@ async def running(
         runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool))
         lags = Histogram()
         if settings.metrics_port is not None:
-            await stack.enter_async_context(_kept_up(lambda: measure_lag(lags)))
+            await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
         instruments = Instruments(engine, pool, pipelines, hub, live, broker, sockets, admission, refused, lags)
@@ -189,7 +189,7 @@ async def _listen(settings: Settings, runner: web.AppRunner, listeners: Sequence
 
 
 def _readiness(pool: Pool) -> Ready:
-    """Ready when the database answers, on connections of its own: one that is only busy must not take us out."""
+    """Ready if the database answers on a separate pool: a busy request pool must not fail the readiness probe."""
 
     async def ready() -> str | None:
         try:
@@ -202,16 +202,16 @@ def _readiness(pool: Pool) -> Ready:
 
 
 def url_of(host: str, port: int, *_: object) -> str:
-    """Where to go for what listens here."""
+    """The URL of a server that listens on this address."""
     address = reachable(host)
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def _accounts(settings: Settings, sockets: SocketRegistry) -> Accounts:
+def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator:
     keys = load_or_create(settings.signing_keys)
     tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
     token_life = datetime.timedelta(seconds=settings.access_token_seconds)
-    return Accounts(
+    return Authenticator(
         keys,
         tokens,
         PasswordHasher(),
@@ -267,14 +267,14 @@ def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
 
 
 @contextlib.asynccontextmanager
-async def _kept_up(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Work that goes on for as long as the block runs, begun anew whenever it breaks off."""
+async def _supervised(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a background task for the duration of the block, and restart it whenever it fails."""
 
     async def again_and_again() -> None:
         while True:
             try:
                 await work()
-            except Exception as error:  # noqa: BLE001 - whatever it is, we cannot do without this work
+            except Exception as error:  # noqa: BLE001 - the gateway cannot do without this task
                 log.error("task_broke_off", error=type(error).__name__)
             await asyncio.sleep(_AGAIN_SECONDS)
 

@@ -22,7 +22,7 @@ from gateway.refusal import Refusal
 PREFIX = "PARLEY_"
 
 ROOTS_DIRECTORY = Path("/var/lib/parley")
-"""Where root's data goes by default: other accounts may not enter the home directory."""
+"""Default data directory for root, because other accounts cannot enter root's home."""
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ class ConfigError(Refusal):
 
 
 def default_data_dir() -> Path:
-    """The user's data directory; for root, one outside of its home unless an earlier version has put data there."""
+    """The user's data directory. For root, one outside its home, unless an earlier version stored data there."""
     own = user_data_path("parley")
     return ROOTS_DIRECTORY if os.geteuid() == 0 and not own.exists() else own
 
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         "a database that is sharded by user.",
     )
     signing_keys: Path = Field(
-        default_factory=lambda given: given["data_dir"] / "signing-keys.json",
+        default_factory=lambda data: data["data_dir"] / "signing-keys.json",
         description="File of the private keys that sign access tokens. Created at first start.",
         json_schema_extra={"shown": "`signing-keys.json` in the data directory"},
     )
@@ -284,7 +284,7 @@ class Settings(BaseSettings):
 
     @property
     def chosen_broker(self) -> str:
-        """The broker's URL, or what fits where none is given. It may hold a password."""
+        """The broker's URL, or a suitable default if none is set. It may contain a password."""
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return "process:" if self.embedded and self.workers == 1 else "postgres:"
@@ -320,7 +320,7 @@ class Settings(BaseSettings):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("should list origins like https://app.example.com, without a path")
-        # As browsers write them.
+        # Browsers send origins in lower case.
         return tuple(origin.lower() for origin in origins)
 
     @field_validator("allowed_headers")

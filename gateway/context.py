@@ -14,7 +14,7 @@ import strawberry
 from aiodataloader import DataLoader
 from strawberry.utils.str_converters import to_camel_case
 
-from gateway.auth.account import Accounts
+from gateway.auth.authenticator import Authenticator
 from gateway.auth.client import Client
 from gateway.auth.identity import Identity
 from gateway.data import statements
@@ -57,7 +57,7 @@ class Resources:
     signals: Signals
     presence: Presence
     rules: Rules
-    accounts: Accounts
+    accounts: Authenticator
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 
 def hosts(url: str) -> list[str]:
-    """A URL for each host that a URL names, in either of the two places where it may name them.
+    """Split a URL that names several hosts, in its authority or in its query, into one URL per host.
 
-    Raises `ValueError` where their ports cannot be told.
+    Raises `ValueError` if the number of ports does not match the number of hosts.
     """
-    # Not by urlsplit(): where one of several hosts is in brackets, newer versions of Python refuse the URL.
+    # urlsplit() is not used: newer versions of Python reject a URL with several hosts if one is in brackets.
     scheme, mark, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     account, at, addresses = authority.rpartition("@")

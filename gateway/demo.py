@@ -1,4 +1,4 @@
-"""The demo account, for GraphiQL to have something to show."""
+"""The demo account, which gives GraphiQL something to show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PASSWORD = "correct horse battery"  # noqa: S105 - published on purpose
 
 
 async def fill(database: OpenDatabase) -> bool:
-    """Make the demo account and its data; False when it is there already."""
+    """Create the demo account and its data. Returns False if it already exists."""
     settings = {"search_path": "parley"}
     connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS, server_settings=settings)
     try:
@@ -25,7 +25,7 @@ async def fill(database: OpenDatabase) -> bool:
             await _fill(connection)
         return True
     except asyncpg.UniqueViolationError:
-        # Another process started at the same moment, and was first.
+        # Another process that started at the same moment created it first.
         return False
     finally:
         await connection.close()

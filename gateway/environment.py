@@ -1,4 +1,4 @@
-"""Reading the settings from the environment: what is wrong with them, and the table that describes them."""
+"""Reads the settings from the environment, reports what is wrong with them, and writes their table."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from pydantic_settings import SettingsError
 from gateway.config import PREFIX, ConfigError, Settings
 
 SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP)")
-"""What Kubernetes adds to each container's environment for a service that is called parley."""
+"""Variables that Kubernetes adds to each container's environment for a service called parley."""
 
 SERVICE_LINK_HINT = (
     " Kubernetes sets this one for a service called parley: switch that off with enableServiceLinks: false."
 )
 
 
-def read_settings(**given: Any) -> Settings:
-    """The settings of this process; `given` (from the command line) comes before the environment.
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process. `overrides`, from the command line, take precedence over the environment.
 
-    Raises `ConfigError`, which names all unusable settings at once.
+    Raises `ConfigError`, which lists all invalid settings at once.
     """
     try:
-        return Settings(**given)
+        return Settings(**overrides)
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_url=False) if "default_factory" not in each["type"]]
     except SettingsError as error:
@@ -39,14 +39,14 @@ def read_settings(**given: Any) -> Settings:
 
 
 def wanted_log_format() -> str:
-    """The format of the log as it is set, before the settings are known to be usable."""
+    """The configured log format, read before the settings are validated."""
     name = variable("log_format")
-    given = {key.upper(): value for key, value in {**_dotenv(), **os.environ}.items()}
-    return given.get(name, "").strip().lower() or "auto"
+    values = {key.upper(): value for key, value in {**_dotenv(), **os.environ}.items()}
+    return values.get(name, "").strip().lower() or "auto"
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each `PARLEY_` variable that names no setting, with the one that was perhaps meant."""
+    """A sentence for each `PARLEY_` variable that is not a setting, with the closest setting as a suggestion."""
     if environment is None:
         environment = {**_dotenv(), **os.environ}
     known = [variable(name) for name in Settings.model_fields]
@@ -68,7 +68,7 @@ def _not_a_setting(name: str, known: list[str]) -> str:
 
 
 def settings_table() -> str:
-    """The settings as a Markdown table, in the order of their declaration."""
+    """The settings as a Markdown table, in declaration order."""
     rows = [
         f"| `{variable(name)}` | {_shown_default(field)} | {field.description} |"
         for name, field in Settings.model_fields.items()

@@ -1,8 +1,8 @@
-"""The errors that Parley answers with, and their stable codes.
+"""The errors that Parley returns to callers, and their stable codes.
 
-`Invalid`, `NotFound` and `Conflict` are what a form can show a person: a mutation turns them into `userErrors`. The
-others are for a developer or a client library, and reach it as top-level errors with `extensions.code`. Anything that
-is not one of these is a bug of ours: the caller gets `INTERNAL` with a reference, and only the log has the cause.
+A form can show `Invalid`, `NotFound` and `Conflict` to a person: a mutation turns them into `userErrors`. The others
+are for developers and client libraries: they become top-level errors with `extensions.code`. Any other exception is a
+bug in Parley: the caller gets `INTERNAL` with a reference, and only the log has the cause.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 
 class ParleyError(Exception):
-    """An answer to the caller. The message is shown as it is, so it never holds anything internal."""
+    """An error for the caller. The message is shown unchanged, so it never contains anything internal."""
 
     code: ClassVar[str] = "INTERNAL"
 
@@ -24,10 +24,11 @@ class ParleyError(Exception):
 
 
 class Invalid(ParleyError):
-    """A value breaks a rule. `field` is its path in the input, or the argument of a query that takes an id.
+    """A value violates a rule. `field` is its path in the input, or the argument of a query that takes an id.
 
-    `others` are further mistakes in the same input. `values` are what else of it was to be written, by column, so that
-    a mutation can answer with all mistakes at once: of the table of `of`, or else of the object that it returns.
+    `others` are further mistakes in the same input. `values` are the other values to be written, by column, so that a
+    mutation can report all mistakes at once. They belong to the table of `of` or, if that is None, of the object that
+    the mutation returns.
     """
 
     code = "INVALID"
@@ -48,15 +49,15 @@ class Invalid(ParleyError):
 
 
 class NotFound(ParleyError):
-    """The object does not exist or is not the caller's: the two are never distinguished."""
+    """The object does not exist or belongs to someone else. Callers cannot tell the two apart."""
 
     code = "NOT_FOUND"
 
 
 class Conflict(ParleyError):
-    """The state of the object does not allow this: another request was first, or it has changed since it was read.
+    """The object's state does not allow this: another request came first, or the object has changed since it was read.
 
-    `current` is the object as it now stands, for the payload.
+    `current` is the object's present state, for the payload.
     """
 
     code = "CONFLICT"
@@ -73,7 +74,7 @@ class BadRequest(ParleyError):
 
 
 class Unauthenticated(ParleyError):
-    """A valid access token is required, and there is none."""
+    """A valid access token is required but was not sent."""
 
     code = "UNAUTHENTICATED"
 
@@ -91,34 +92,34 @@ class Resync(ParleyError):
 
 
 class Overloaded(ParleyError):
-    """There is no capacity at the moment. Nothing was done; the same request may be retried."""
+    """There is no capacity at the moment. Nothing was done; the request may be retried."""
 
     code = "OVERLOADED"
 
 
 class Unavailable(ParleyError):
-    """The database cannot be reached at the moment. The same request may be retried.
+    """The database cannot be reached at the moment. The request may be retried.
 
-    With `outcome: "unknown"`, the connection was lost during a write, which may or may not have been done: sent again
-    with the same id, it is done once.
+    With `outcome: "unknown"`, the connection was lost during a write, which may have been committed. A retry with the
+    same id does not write twice.
     """
 
     code = "UNAVAILABLE"
 
 
 class TooLarge(ParleyError):
-    """The operation exceeded the limit of bytes and was ended. It must request less.
+    """The operation exceeded its byte limit and was ended. It must request less.
 
-    A mutation may have been done: sent again with the same id, it is done once.
+    A mutation may have been committed. A retry with the same id does not write twice.
     """
 
     code = "TOO_LARGE"
 
 
 class TimedOut(ParleyError):
-    """The operation exceeded the time limit and was ended.
+    """The operation exceeded its time limit and was ended.
 
-    A mutation may have been done: sent again with the same id, it is done once.
+    A mutation may have been committed. A retry with the same id does not write twice.
     """
 
     code = "TIMED_OUT"

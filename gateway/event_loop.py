@@ -1,4 +1,4 @@
-"""What everything runs on: the event loop, and the garbage collector's manners."""
+"""The event loop, its lag, and the settings of the garbage collector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.5
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, on uvloop where there is one."""
+    """Run a coroutine to its end, on uvloop if it is installed."""
     try:
         import uvloop
     except ImportError:
@@ -24,7 +24,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def measure_lag(lags: Histogram) -> None:
-    """Note twice a second, for ever, how late the event loop gets to what is due: so long does everybody wait."""
+    """Measure twice a second, for ever, how late the event loop runs a due callback."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LOOK_SECONDS
@@ -33,10 +33,10 @@ async def measure_lag(lags: Histogram) -> None:
 
 
 def begin_to_serve() -> None:
-    """Tell the garbage collector that what there is now stays, and to look less often at what comes.
+    """Freeze the objects that exist now, and make garbage collection less frequent.
 
-    The objects of a request go when the last of them is let go of; looking for circles among those that are in use
-    costs a large request a tenth of its time, and more when they no longer fit the processor's cache.
+    Reference counting frees the objects of a request. Searching objects in use for cycles costs a large request a tenth
+    of its time, and more once they no longer fit into the processor's cache.
     """
     gc.collect()
     gc.freeze()

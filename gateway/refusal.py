@@ -1,7 +1,6 @@
-"""Reasons to stop before serving, written for the person at the terminal.
+"""Reasons not to start, written for the person at the terminal.
 
-A `Refusal` never reaches a caller of the API: the command line prints its message, without a traceback, and
-exits.
+A `Refusal` never reaches a caller of the API: the command line prints its message, without a traceback, and exits.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import ClassVar
 
 
 class Refusal(Exception):
-    """Parley will not go on. The message says what is wrong and what to do about it."""
+    """Parley cannot continue. The message says what is wrong and what to do about it."""
 
     exit_status: ClassVar[int] = 1
 

@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from gateway.data.server.cluster import SUPERUSER, Cluster
 from gateway.data.server.embedded import EmbeddedDatabase
-from gateway.data.server.system_account import server_account
+from gateway.data.server.os_user import server_user
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.roles import LOGIN
 from tests import other_server
@@ -119,5 +119,5 @@ def remove_abandoned() -> None:
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(FileNotFoundError, BlockingIOError), (directory / IN_USE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            Cluster(directory.resolve() / "postgres", server_account(), {}).stop()
+            Cluster(directory.resolve() / "postgres", server_user(), {}).stop()
             shutil.rmtree(directory, ignore_errors=True)

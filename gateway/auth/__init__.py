@@ -1,4 +1,5 @@
-"""Who is calling: access tokens, refresh tokens, passwords, and the keys behind them.
+"""Authentication: access tokens, refresh tokens, passwords, and the keys behind them.
 
-Nothing here reads settings or the database: keys, clocks and limits are passed in; what to store is returned.
+Nothing here reads settings or writes to the database: keys, clocks and limits are passed in, and what to store is
+returned.
 """

@@ -1,9 +1,8 @@
-"""The claims of an access token: an `Identity` as signed JSON, and back.
+"""The claims of an access token: encodes an `Identity` as JSON, and decodes it.
 
-Claim names are those of RFC 7519 (`iss aud sub jti iat exp`), RFC 8693 (`scope`, separated by spaces, and
-`act`, an object whose `sub` is the acting party) and OpenID Connect (`sid`). All are required. `client_id`,
-which RFC 9068 adds for `at+jwt`, is left out: only this gateway reads its tokens, and it knows sessions
-rather than OAuth clients.
+The claims are those of RFC 7519 (`iss aud sub jti iat exp`), RFC 8693 (`scope`, separated by spaces, and `act`, an
+object whose `sub` is the acting party) and OpenID Connect (`sid`). All are required. `client_id`, which RFC 9068 adds
+for `at+jwt`, is left out: only this gateway reads its tokens, and it has sessions rather than OAuth clients.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from asyncpg.pgproto import pgproto
 from gateway.auth.identity import Actor, Identity
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-"""`scope-token` of RFC 6749, section 3.3: printable ASCII but space, quote and backslash."""
+"""`scope-token` of RFC 6749, section 3.3: printable ASCII except space, quote and backslash."""
 
 
 def encode_claims(identity: Identity, *, issuer: str, audience: str, issued_at: int) -> bytes:
-    """The payload of a token for `identity`. `issued_at` is in seconds since 1970.
+    """Encode the payload of a token for `identity`. `issued_at` is in seconds since 1970.
 
-    Raises ValueError for a scope that RFC 6749 does not allow.
+    Raises `ValueError` for a scope that RFC 6749 does not allow.
     """
     claims = {
         "iss": issuer,
@@ -43,10 +42,10 @@ def encode_claims(identity: Identity, *, issuer: str, audience: str, issued_at: 
 
 
 def decode_claims(payload: bytes, *, issuer: str, audience: str) -> tuple[Identity, int]:
-    """The identity in a payload whose signature has been verified, and when it was issued (seconds since
-    1970).
+    """Decode a payload whose signature has been verified. Returns the identity and when the token was issued.
 
-    Raises ValueError for claims that `encode_claims` does not write for this issuer and audience.
+    The time is in seconds since 1970. Raises `ValueError` for claims that `encode_claims` would not write for this
+    issuer and audience.
     """
     claims = _parse(payload)
     if _text(claims, "iss") != issuer or _text(claims, "aud") != audience:
@@ -64,7 +63,7 @@ def decode_claims(payload: bytes, *, issuer: str, audience: str) -> tuple[Identi
 
 def _parse(payload: bytes) -> Mapping[str, Any]:
     try:
-        # Decoded first: of bytes, the parser would also take UTF-16 and UTF-32.
+        # Decoded first, because the parser would also accept bytes in UTF-16 and UTF-32.
         claims = json.loads(payload.decode(), object_pairs_hook=_distinct)
     except RecursionError:
         raise ValueError("The claims are nested too deeply.") from None
@@ -74,7 +73,7 @@ def _parse(payload: bytes) -> Mapping[str, Any]:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Two readers of one token must not see two users (RFC 7519, section 4).
+    # Two parsers must not read different users from one token (RFC 7519, section 4).
     claims = dict(pairs)
     if len(claims) != len(pairs):
         raise ValueError("A claim occurs twice.")
@@ -110,7 +109,7 @@ def _date(seconds: int) -> datetime:
 
 def _uuid(claims: Mapping[str, Any], name: str) -> UUID:
     text = _text(claims, name)
-    value: UUID = pgproto.UUID(text)  # compared and hashed in C, which each request does many times
+    value: UUID = pgproto.UUID(text)  # compared and hashed in C, many times per request
     if str(value) != text:
         raise ValueError(f"The claim {name!r} is not a UUID in its usual form.")
     return value

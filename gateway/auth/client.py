@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""The client of a request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Client(NamedTuple):
-    """Where a request comes from, for the session list and for limits by address."""
+    """The client of a request, for the session list and for limits per address."""
 
     address: str | None
     user_agent: str | None
     trace: tuple[tuple[str, str], ...] = ()
-    """The headers that name the trace of a request, where traces are asked for."""
+    """The trace context headers of a request, if traces are on."""

@@ -1,8 +1,8 @@
-"""The passwords that a guesser tries first, of those that are long enough to be accepted.
+"""The most commonly guessed passwords that are long enough to be accepted.
 
-Gathered by hand from the patterns that head every published list: rows of keys, counting, the word itself,
-names and teams with `123` or a year behind. It stops the guesses that a throttled attacker has time for. A
-full list of breached passwords would be gigabytes, and is better asked for as a service.
+Collected by hand from the patterns at the top of every published list: keyboard rows, sequences, the word "password",
+names and teams followed by `123` or a year. It stops the guesses that a throttled attacker has time for. A full list of
+breached passwords would take gigabytes and is better queried as a service.
 """
 
 from __future__ import annotations

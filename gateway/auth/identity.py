@@ -1,4 +1,4 @@
-"""The caller, as a verified access token describes them."""
+"""The caller, as described by a verified access token."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Actor = Literal["user", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, the signed-in session they act through, and what the session's token allows.
+    """A user, their signed-in session, and what the session's token allows.
 
-    It says that the token was good when it was read. A revocation since then is noticed elsewhere.
+    The token was valid when it was read. Later revocations are checked elsewhere.
     """
 
     user_id: UUID
@@ -25,10 +25,10 @@ class Identity:
     """Who holds the token: the user, or an agent that acts for the user."""
     scopes: frozenset[str]
     expires_at: datetime
-    """When the token ends; aware, in UTC, on a whole second."""
+    """When the token expires: timezone-aware, in UTC, on a whole second."""
     token_id: str
     stamp: Stamp = field(init=False, repr=False, compare=False)
-    """What the database is told of them. One object for all operations with the token, so that it is told by itself."""
+    """The stamp for database connections. Operations with the same token share it, so that it compares by identity."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stamp", Stamp(self.user_id, self.session_id, self.actor))

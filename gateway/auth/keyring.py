@@ -1,8 +1,8 @@
-"""The keys of the gateway, in one file that is readable by its owner only.
+"""The gateway's keys, in one file that only its owner can read.
 
-The file is a JWK set (RFC 7517, section 5). The first Ed25519 key signs access tokens, and has its private
-part; all Ed25519 keys verify them. One symmetric key makes the successors of refresh tokens. All gateways of
-one deployment share the file. It never exists half written: it gets its name only when it is complete.
+The file is a JWK set (RFC 7517, section 5). The first Ed25519 key includes its private part and signs access tokens;
+all Ed25519 keys verify them. One symmetric key derives the successors of refresh tokens. All gateways of one deployment
+share the file. It is written atomically: it gets its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ ALGORITHM = "EdDSA"
 SETTING = "PARLEY_SIGNING_KEYS"
 REFRESH_KEY_ID = "refresh"
 KEPT_KEYS = 8
-"""How many Ed25519 keys a rotation leaves: many more than are needed for the tokens that are still good."""
+"""Ed25519 keys that a rotation keeps: many more than the tokens that are still valid need."""
 
 _Jwk = dict[str, Any]
 
 
 class KeyFileError(Refusal):
-    """The file named by PARLEY_SIGNING_KEYS cannot be used. The message is for the operator, without keys."""
+    """The file named by PARLEY_SIGNING_KEYS cannot be used. The message is for the operator and contains no keys."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{SETTING}: {reason}")
@@ -40,7 +40,7 @@ class KeyFileError(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys, as read once at the start. Each Ed25519 key has a distinct key id."""
+    """The keys, as read at startup. Each Ed25519 key has a distinct key id."""
 
     signing: OKPKey
     verifying: tuple[OKPKey, ...]
@@ -48,20 +48,20 @@ class KeyRing:
 
 
 def load_or_create(path: Path) -> KeyRing:
-    """The keys in the file, which is made with new ones if there is none. Processes that start at once agree
-    on one.
+    """Read the keys in the file, or create it with new ones.
 
-    Raises KeyFileError if the file cannot be read or made, holds no usable keys, or is open to others.
+    Processes that start at the same time agree on one file. Raises `KeyFileError` if the file cannot be read or
+    created, contains no usable keys, or is accessible to others.
     """
-    with _told_to_operator(path):
+    with _os_errors_refused(path):
         if not path.exists():
             _create(path)
         return _ring(_read(path))
 
 
 def keys_in(path: Path) -> bytes:
-    """The text of the file, for a backup. Raises KeyFileError if there is none, or it holds no usable keys."""
-    with _told_to_operator(path):
+    """The text of the file, for a backup. Raises `KeyFileError` if it does not exist or contains no usable keys."""
+    with _os_errors_refused(path):
         if not path.exists():
             raise KeyFileError(f"{path} does not exist. Name the file that parley serve uses.")
         _ring(_read(path))
@@ -69,17 +69,17 @@ def keys_in(path: Path) -> bytes:
 
 
 @contextmanager
-def placed(path: Path, text: bytes) -> Iterator[None]:
-    """Have the file hold these keys, from a backup, unless the block fails.
+def installed(path: Path, text: bytes) -> Iterator[None]:
+    """Write these keys, from a backup, to the file, and remove it again if the block fails.
 
-    Raises KeyFileError if it holds other ones, since tokens that they signed would be refused from then on.
+    Raises `KeyFileError` if the file contains different keys, because tokens that they signed would be refused.
     """
-    with _told_to_operator(path):
+    with _os_errors_refused(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_new = _put(path, text)
         if not is_new and path.read_bytes() != text:
             raise KeyFileError(
-                f"{path} holds other keys than the backup. Move it away, or set {SETTING} to another file."
+                f"{path} and the backup contain different keys. Move the file away, or set {SETTING} to another file."
             )
     try:
         yield
@@ -90,25 +90,24 @@ def placed(path: Path, text: bytes) -> Iterator[None]:
 
 
 def rotate(path: Path) -> KeyRing:
-    """Put a new signing key in front, and keep only the public parts of the keys before it.
+    """Add a new signing key in front, and keep only the public parts of the previous keys.
 
-    A gateway that is running knows the keys it started with: start all of them again, else they refuse each
-    other's tokens. The refresh key stays, so that a refresh whose answer is lost during a rotation is still
-    answered the same. A key that was stolen must also be deleted from the file, since what it signed verifies
-    for as long as it is there.
+    Running gateways keep the keys that they started with: restart all of them, or they refuse each other's tokens. The
+    refresh key stays, so that a retried refresh still gets the same answer if the first was lost during a rotation. A
+    stolen key must also be deleted from the file, because tokens signed with it are accepted while it is there.
 
-    Raises KeyFileError if there is no usable file, or while another rotation is under way.
+    Raises `KeyFileError` if there is no usable file, or another rotation is in progress.
     """
-    following = path.with_name(path.name + ".next")
-    with _told_to_operator(path), _claimed(following) as descriptor:
+    next_file = path.with_name(path.name + ".next")
+    with _os_errors_refused(path), _claimed(next_file) as descriptor:
         keys = _rotated(_read(path))
         _write(descriptor, _text(keys))
-        os.replace(following, path)
+        os.replace(next_file, path)
     return _ring(keys)
 
 
 @contextmanager
-def _told_to_operator(path: Path) -> Iterator[None]:
+def _os_errors_refused(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -116,17 +115,17 @@ def _told_to_operator(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _claimed(following: Path) -> Iterator[int]:
-    """A file that is the lock and the new text in one: moving it to the old one's place unlocks."""
+def _claimed(next_file: Path) -> Iterator[int]:
+    """Create a file that is both the lock and the new text. Renaming it over the old file releases the lock."""
     try:
-        descriptor = os.open(following, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(next_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise KeyFileError(f"a rotation is under way. If none is running, remove {following}.") from error
+        raise KeyFileError(f"another rotation is in progress. If none is running, remove {next_file}.") from error
     try:
         yield descriptor
     except BaseException:
-        # Only on failure: after a success, a file of this name is the lock of somebody else.
-        following.unlink()
+        # Only on failure: after a success, a file of this name is another process's lock.
+        next_file.unlink()
         raise
     finally:
         os.close(descriptor)
@@ -138,7 +137,7 @@ def _create(path: Path) -> None:
 
 
 def _put(path: Path, text: bytes) -> bool:
-    """Make the file; False if it is there, for a rename would overwrite the keys of a process that was first."""
+    """Create the file. Returns False if it exists. A rename would overwrite the keys of a process that was first."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".keys-")  # mode 0600 from the start
     try:
         _write(descriptor, text)
@@ -152,7 +151,7 @@ def _put(path: Path, text: bytes) -> bool:
 
 
 def _rotated(keys: list[_Jwk]) -> list[_Jwk]:
-    _ring(keys)  # a file that is not usable is left as it is
+    _ring(keys)  # leaves an unusable file unchanged
     old = [{name: value for name, value in key.items() if name != "d"} for key in keys if key["kty"] == "OKP"]
     others = [key for key in keys if key["kty"] != "OKP"]
     return [_new_signing_key(), *old[: KEPT_KEYS - 1], *others]
@@ -181,7 +180,7 @@ def _write(descriptor: int, text: bytes) -> None:
 
 def _read(path: Path) -> list[_Jwk]:
     with path.open("rb") as file:
-        # The group is let in: a secret that Kubernetes mounts for a non-root user is readable by group.
+        # Group access is allowed: a secret that Kubernetes mounts for a non-root user is readable by group.
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o007:
             raise KeyFileError(f"others may read or write {path}. Make it private: chmod 600 {shlex.quote(str(path))}")
         text = file.read()
@@ -189,8 +188,8 @@ def _read(path: Path) -> list[_Jwk]:
         keys = json.loads(text)["keys"]
         return [key for key in keys if key["kty"] in ("OKP", "oct")]
     except (ValueError, TypeError, KeyError, RecursionError):
-        # From None, here and below: such an error can carry the text it was given.
-        raise KeyFileError(f"{path} does not hold a JWK set.") from None
+        # From None, here and below, because such an error can contain the text that it was passed.
+        raise KeyFileError(f"{path} does not contain a JWK set.") from None
 
 
 def _ring(keys: list[_Jwk]) -> KeyRing:
@@ -200,16 +199,16 @@ def _ring(keys: list[_Jwk]) -> KeyRing:
     except (JoseError, ValueError, TypeError):
         raise KeyFileError("a key in the file cannot be read.") from None
     if not verifying or not verifying[0].is_private:
-        raise KeyFileError("the first Ed25519 key in the file must be there, with its private part.")
+        raise KeyFileError("the file must contain an Ed25519 key, and the first one must include its private part.")
     if len({key.kid for key in verifying}) != len(verifying):
-        raise KeyFileError("two keys in the file have one key id.")
+        raise KeyFileError("two keys in the file have the same key id.")
     if len(refresh_keys) != 1 or len(refresh_keys[0]) < 32:
-        raise KeyFileError(f"the file must hold one symmetric key of 32 bytes with the id {REFRESH_KEY_ID!r}.")
+        raise KeyFileError(f"the file needs one symmetric key of at least 32 bytes with the id {REFRESH_KEY_ID!r}.")
     return KeyRing(signing=verifying[0], verifying=verifying, refresh_key=refresh_keys[0])
 
 
 def _ed25519(jwk: _Jwk) -> OKPKey:
-    # `alg`, `use` and `key_ops` are dropped: another tool may have written a newer name of the algorithm.
+    # `alg`, `use` and `key_ops` are dropped, because other tools may write a newer name of the algorithm.
     key = OKPKey.import_key({name: jwk[name] for name in ("kty", "crv", "x", "d", "kid") if name in jwk})
     if key.curve_name != "Ed25519":
         raise ValueError("Not an Ed25519 key.")

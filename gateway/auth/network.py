@@ -1,4 +1,4 @@
-"""What a caller's address tells of who they are."""
+"""The network of a caller's address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 @lru_cache(maxsize=1024)
 def network_of(address: str | None) -> str:
-    """What a caller cannot vary for free: an IPv4 address, the first half of an IPv6 address."""
+    """The part of an address that a caller cannot vary for free: all of IPv4, the first 64 bits of IPv6."""
     if address is None:
         return "unknown"
     return address if "." in address else str(ip_network((address, 64), strict=False).network_address)

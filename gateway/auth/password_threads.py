@@ -1,7 +1,7 @@
-"""Threads for passwords, whose work takes long, shared by turns: between kinds of work, and between callers of a kind.
+"""Threads for the slow work of password hashing, shared fairly between kinds of work and between callers.
 
-Each kind has a line of its own, so however much of one waits, the next thread that is free takes work of the other. In
-a line the callers take turns. Where it is full, the caller who has most waiting makes room for one who has less.
+Each kind of work has its own queue, and free threads take from the queues in turn. Within a queue, callers take turns.
+If a queue is full, the caller with the most waiting jobs loses one to a caller with fewer.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _Answer = TypeVar("_Answer")
 
 
 class PasswordThreads:
-    """The threads, and a line before them for each kind of work."""
+    """The threads, and a queue for each kind of work."""
 
     def __init__(self, threads: int, waiting: int) -> None:
-        """At most `waiting` jobs of a kind wait while all `threads` are busy."""
+        """At most `waiting` jobs of each kind are queued while all `threads` are busy."""
         self._free = threads
         self._waiting = waiting
         self._lines: OrderedDict[str, FairQueue[Any]] = OrderedDict()
         self._work: dict[asyncio.Future[Any], Callable[[], Any]] = {}
-        """Of those who wait, by what they wait for."""
+        """The work of waiting callers, by the future of its result."""
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
 
     async def run(self, kind: str, caller: str, work: Callable[[], _Answer]) -> _Answer:
-        """What the work comes to. Raises `Overloaded` when its line is full, and `RuntimeError` after `close`."""
+        """Run `work`, and return its result. Raises `Overloaded` if the queue is full, `RuntimeError` after `close`."""
         line = self._lines.setdefault(kind, FairQueue())
         if not self._free and len(line) >= self._waiting:
             _make_room(line, caller)
@@ -45,7 +45,7 @@ class PasswordThreads:
             self._work.pop(answer, None)
 
     def close(self) -> None:
-        """Cancel those who wait, and wait for the work in hand."""
+        """Cancel queued work, and wait for running work."""
         while (answer := self._next()) is not None:
             answer.cancel()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -57,15 +57,15 @@ class PasswordThreads:
             except RuntimeError as closed:
                 answer.set_exception(closed)
                 continue
-            # Whoever is cancelled does not free the thread that works for them.
+            # A cancelled caller does not free its thread.
             self._free -= 1
             working.add_done_callback(lambda done, answer=answer: self._end(answer, done))  # type: ignore[misc]
 
     def _next(self) -> asyncio.Future[Any] | None:
         for kind, line in self._lines.items():
-            if (found := line.next()) is not None:
+            if (entry := line.next()) is not None:
                 self._lines.move_to_end(kind)
-                return found[1]
+                return entry[1]
         return None
 
     def _end(self, answer: asyncio.Future[Any], done: asyncio.Future[Any]) -> None:
@@ -79,7 +79,7 @@ class PasswordThreads:
 
 
 def _make_room(line: FairQueue[Any], caller: str) -> None:
-    """Refuse the last of whoever has most. Raises `Overloaded` if that would be this caller, with one more."""
+    """Refuse the latest job of the caller with the most. Raises `Overloaded` if this caller would have as many."""
     full = Overloaded("Too many passwords are being checked. Try again in a moment.", retryAfter=1)
     counts = line.counts()
     most = max(counts, key=counts.__getitem__, default=caller)

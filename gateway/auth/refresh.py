@@ -1,14 +1,14 @@
-"""Refresh tokens: opaque, used once, and stored only as a hash.
+"""Refresh tokens: opaque, single-use, and stored only as hashes.
 
-The text is `plr_` and, in base64url, 16 bytes of user id, 16 of session id and 32 of secret. The ids are in
-it so that a look-up goes to the user's own partition of the data, under the user's own row-level security,
-without a table that spans all users. The prefix lets secret scanners recognise a token that was published.
+The text is `plr_` followed by base64url of 16 bytes of user id, 16 of session id and 32 of secret. The ids direct the
+look-up to the user's own partition of the data, under the user's own row-level security, without a table that spans all
+users. The prefix lets secret scanners recognise leaked tokens.
 
-The second half of the secret is a seal over the rest, under a key that only the gateways have. It proves that
-a gateway gave the token out, so what is presented again is a used token and not one that somebody made up of
-ids: those are no secret, and a made-up token must not end a session.
+The second half of the secret is a MAC over the rest, under a key that only the gateways have. It proves that a gateway
+issued the token. So a token that does not match the stored hash is a reused one, not one forged from ids: ids are not
+secret, and a forged token must not end a session.
 
-What is stored is the SHA-256 of the secret. A slow hash would add nothing: 128 random bits cannot be guessed.
+The stored hash is the SHA-256 of the secret. A slow hash would add nothing: 128 random bits cannot be guessed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SEAL = b"parley refresh seal 1\0"
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A new token: the text for its holder, and the hash to store. Neither shows in a log."""
+    """A new token: the text for its holder, and the hash to store. Neither appears in logs."""
 
     text: str = field(repr=False)
     hash: bytes = field(repr=False)
@@ -41,7 +41,7 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class ParsedRefresh:
-    """Where to look a presented token up, and the hash that must be found there."""
+    """The key for looking up a presented token, and the hash that must be stored there."""
 
     user_id: UUID
     session_id: UUID
@@ -49,31 +49,31 @@ class ParsedRefresh:
 
 
 def mint(user_id: UUID, session_id: UUID, refresh_key: bytes) -> RefreshToken:
-    """The first token of a session."""
+    """Create the first token of a session."""
     return _token(user_id.bytes + session_id.bytes, secrets.token_bytes(_RANDOM_BYTES), refresh_key)
 
 
 def parse(text: str, refresh_key: bytes) -> ParsedRefresh:
-    """The parts of a presented token. Raises Unauthenticated for a text that no gateway gave out."""
+    """Parse a presented token. Raises `Unauthenticated` for a text that no gateway issued."""
     body = _body(text, refresh_key)
     return ParsedRefresh(UUID(bytes=body[:16]), UUID(bytes=body[16:32]), _hash(body[32:]))
 
 
 def succeed(text: str, refresh_key: bytes) -> RefreshToken:
-    """The token that replaces a presented one: always the same, for the same token and key.
+    """Derive the token that replaces a presented one. The result is deterministic for a token and a key.
 
-    A client whose answer was lost presents its token again, and must get the successor that the first answer
-    held, of which only a hash is stored. So the successor's secret is not drawn but derived: HMAC-SHA-256 of
-    the presented token under a key that only the gateways have. No generation is counted: each secret
-    differs, so each token stands for its own place in the chain.
+    A client whose answer was lost presents its token again, and must get the same successor as in the first answer, of
+    which only a hash is stored. So the successor's secret is not random but derived: HMAC-SHA-256 of the presented
+    token under a key that only the gateways have. No generation counter is needed, because every secret in the chain
+    differs.
 
-    Why that is safe: whoever reads the database has hashes, and can neither invert them nor derive from them.
-    Whoever has a used token lacks the key. Whoever has the key lacks a token to begin from. The key and a
-    token together, even one used long ago, do give all that follow; but the key lies beside the one that
-    signs access tokens, and who has that needs no refresh token. Whether a successor may be handed out (once,
-    and for a few seconds again) is decided where the hashes are stored.
+    Why this is safe: a reader of the database has only hashes, and can neither invert them nor derive tokens from them.
+    A holder of a used token lacks the key. A holder of the key lacks a token to start from. The key and any token of
+    the chain, even an old one, together yield all later tokens; but the key is stored beside the one that signs access
+    tokens, and a holder of that needs no refresh token. The code that stores the hashes decides whether a successor may
+    be issued (once, and again for a few seconds).
 
-    Raises Unauthenticated for a text that no gateway gave out.
+    Raises `Unauthenticated` for a text that no gateway issued.
     """
     body = _body(text, refresh_key)
     drawn = hmac.digest(refresh_key, _SUCCESSION + body, hashlib.sha256)[:_RANDOM_BYTES]
@@ -105,7 +105,7 @@ def _body(text: str, refresh_key: bytes) -> bytes:
         body = urlsafe_b64decode(encoded + "==")
     except ValueError:
         raise Unauthenticated(NOT_VALID) from None
-    # The decoder skips what it does not know and ignores spare bits: a token must have one text only.
+    # The decoder ignores unknown characters and spare bits, but a token must have exactly one text.
     if _encode(body) != encoded:
         raise Unauthenticated(NOT_VALID)
     content, seal = body[:-_SEAL_BYTES], body[-_SEAL_BYTES:]

@@ -1,7 +1,7 @@
-"""Sessions that were ended before their access tokens.
+"""Revoked sessions: those that ended before their access tokens expired.
 
-Each process keeps their ids and reads the new ones every two seconds, so a token of an ended session is refused
-within that time everywhere, at once in the process that ended it, and no request asks the database about it.
+Each process keeps their ids in memory and reads new ones every two seconds. So a token of an ended session is refused
+everywhere within that time (at once in the process that ended it), and no request queries the database for this.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _log = structlog.get_logger(__name__)
 
 _READ_SECONDS = 2.0
 _OVERLAP = datetime.timedelta(minutes=1)
-"""How far back each read looks: longer than a commit may take after its timestamp was drawn."""
+"""How far back each read looks. Longer than the time from a row's timestamp to its commit."""
 
 
 class Revocations:
-    """The ids of ended sessions, for as long as a token of theirs may be around."""
+    """The ids of ended sessions, kept until their access tokens have expired."""
 
     def __init__(self, token_life: datetime.timedelta, on_revoked: Callable[[UUID], object]) -> None:
         self._token_life = token_life
@@ -34,18 +34,18 @@ class Revocations:
         self._ended: dict[UUID, datetime.datetime] = {}
 
     def add(self, session_id: UUID) -> None:
-        """A session was ended: refuse its tokens from now on, and close its sockets."""
+        """Refuse the tokens of a session from now on, and close its sockets."""
         if session_id not in self._ended:
             self._ended[session_id] = datetime.datetime.now(datetime.UTC)
             self._on_revoked(session_id)
 
     def check(self, session_id: UUID) -> None:
-        """Raise `Unauthenticated` when the session has been ended."""
+        """Raise `Unauthenticated` if the session has been ended."""
         if session_id in self._ended:
             raise Unauthenticated("This session has ended: sign in again.")
 
     async def keep_reading(self, pool: Pool) -> None:
-        """Learn of the sessions that other processes end. Runs until it is cancelled."""
+        """Read the sessions that other processes end. Runs until it is cancelled."""
         within = self._token_life + _OVERLAP
         while True:
             try:

@@ -1,11 +1,11 @@
-"""Slows down the guessing of passwords, by account and by address, and the making of accounts, by address.
+"""Throttles password guesses, by account and by address, and sign-ups, by address.
 
-A delay that doubles is used rather than a lock-out, which would let anybody lock anybody out. The count is
-kept in this process: with N gateways a guesser has up to N times the attempts, and the delay bears that. The workers of
-one gateway share its free attempts among them.
+It uses a doubling delay rather than a lock-out, which would let anyone lock out anyone else. The counts are per
+process: with N gateways an attacker has up to N times the attempts, for which the delays allow. The workers of one
+gateway divide its free attempts among themselves.
 
-The order for a sign-in: check the address, then the account (a refused one still counts for its address);
-then hash; then tell both `failed` or `succeeded`, or `abandoned` if no answer was found.
+The order for a sign-in: check the address, then the account (a refused account still counts for its address); then
+hash; then call `failed` or `succeeded` on both, or `abandoned` if there was no result.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from gateway.errors import Overloaded
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many attempts are let through at once, and how the delay grows after them."""
+    """How many attempts are free, and how the delay grows after them."""
 
     free_attempts: int
     """Failures within the window before there is any delay."""
     success_clears: bool
-    """Whether a success forgets earlier failures, or only does not count as one."""
+    """Whether a success clears earlier failures. Otherwise it merely does not count as one."""
     first_delay_seconds: float = 1
     longest_delay_seconds: float = 60
-    """Short enough that the owner of an account under attack gets in, long enough for 1,440 guesses a day."""
+    """Short enough for the owner of an attacked account to sign in, long enough for only 1,440 guesses a day."""
     window_seconds: float = 15 * 60
 
     def shared_by(self, processes: int) -> Allowance:
-        """The share of one of several processes that each count for themselves.
+        """The allowance of one of several processes that count separately.
 
-        The delays stay as they are: made longer, they would keep the owner of an account under attack out.
+        The delays stay the same: longer ones would keep out the owner of an account under attack.
         """
         return replace(self, free_attempts=max(1, self.free_attempts // processes))
 
 
 ACCOUNT = Allowance(free_attempts=5, success_clears=True)
 ADDRESS = Allowance(free_attempts=50, success_clears=False)
-"""Many people share an address, and a guesser's success with an account of their own must not clear it."""
+"""Many people share an address, and an attacker's sign-in to their own account must not clear it."""
 
 
 SIGN_UPS = Allowance(free_attempts=20, success_clears=False, window_seconds=60 * 60)
-"""From one address. Each counts, whatever becomes of it."""
+"""Sign-ups from one address. Each counts, whether it succeeds or not."""
 
 
 class Throttle:
-    """A sliding window of attempts for each key. Beyond `capacity` keys, the least recent is forgotten.
+    """A sliding window of attempts per key. Beyond `capacity` keys, the least recently used is evicted.
 
-    A key is what a guesser cannot vary for free: an email address in one spelling and of bounded length, an
-    IPv4 address, the first 64 bits of an IPv6 address.
+    A key must be something that an attacker cannot vary for free: an email address of normalised spelling and bounded
+    length, an IPv4 address, or the first 64 bits of an IPv6 address.
     """
 
     def __init__(
         self, allowance: Allowance, *, capacity: int = 20_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`clock` gives seconds that never go back."""
+        """`clock` returns monotonic seconds."""
         self._allowance = allowance
         self._capacity = capacity
         self._clock = clock
@@ -68,10 +68,10 @@ class Throttle:
         self._remembered = allowance.free_attempts + doublings + 1
 
     def check(self, key: str) -> None:
-        """Let one attempt through, which counts as failed until it is reported otherwise.
+        """Admit one attempt, which counts as failed until another outcome is reported.
 
-        Counting it at once is what stops a burst of parallel guesses. Raises Overloaded with `retryAfter`, in
-        whole seconds, while the key has to wait; that costs the key nothing further.
+        Counting it immediately stops bursts of parallel guesses. Raises `Overloaded` with `retryAfter`, in whole
+        seconds, while the key must wait; a refused attempt does not count.
         """
         now = self._clock()
         attempts = self._recent(key, now)
@@ -81,19 +81,19 @@ class Throttle:
         attempts.append(now)
 
     def failed(self, key: str) -> None:
-        """The attempt was a wrong guess: the delay runs from now, not from when it joined a queue."""
+        """Record a failure. The delay runs from now, not from when the attempt was queued."""
         if attempts := self._attempts.get(key):
             attempts[-1] = self._clock()
 
     def succeeded(self, key: str) -> None:
-        """The attempt was right."""
+        """Record a success."""
         if self._allowance.success_clears:
             self._attempts.pop(key, None)
         else:
             self.abandoned(key)
 
     def abandoned(self, key: str) -> None:
-        """The attempt came to no answer, and does not count."""
+        """Record that the attempt had no result. It does not count."""
         if attempts := self._attempts.get(key):
             attempts.pop()
 

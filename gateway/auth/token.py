@@ -1,10 +1,9 @@
-"""Access tokens: signed, short-lived, and read without asking the database.
+"""Access tokens: signed, short-lived, and verified without the database.
 
-A token is a JWS in compact form (RFC 7515), signed with Ed25519 and typed `at+jwt`. The header is compared,
-not interpreted: it must be, byte for byte, one that this gateway writes for a key of its own ring. So `alg`,
-`kid`, `jwk`, `jku`, `x5c`, `crit` and `b64` from a caller are never acted on (RFC 8725, sections 3.1 and
-3.10), and the JSON forms of JWS cannot even begin to match. A change of the header is therefore a change of
-every token: old ones end with it.
+A token is a compact JWS (RFC 7515), signed with Ed25519, of type `at+jwt`. The header is compared, not interpreted: it
+must equal, byte for byte, a header that this gateway writes for a key of its own ring. So a caller's `alg`, `kid`,
+`jwk`, `jku`, `x5c`, `crit` and `b64` are never interpreted (RFC 8725, sections 3.1 and 3.10), and the JSON forms of JWS
+cannot match. Changing the header therefore invalidates all existing tokens.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from gateway.auth.keyring import ALGORITHM, KeyRing
 from gateway.errors import Unauthenticated
 
 LONGEST_TOKEN = 4096
-"""In characters. Ours have about 600."""
+"""In characters. Parley's tokens have about 600."""
 CLOCK_SKEW_SECONDS = 60
-"""How far ahead of our clock the clock of the gateway that issued a token may be."""
+"""How far the clock of the gateway that issued a token may be ahead of ours."""
 
 EXPIRED = "The access token has expired."
 NOT_VALID = "The access token is not valid."
@@ -39,7 +38,7 @@ NOT_VALID = "The access token is not valid."
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A new access token. The text is given to its holder once, and kept nowhere."""
+    """A new access token. The text is sent to its holder once, and not stored."""
 
     token: str = field(repr=False)
     token_id: str
@@ -49,8 +48,8 @@ class IssuedToken:
 class TokenAuthority:
     """Issues and verifies the access tokens of one issuer for one audience.
 
-    Verified tokens are remembered until they expire, the `remembered` latest used of them: a signature costs
-    about 100 times what a look-up does. For one event loop; it is not locked for use from several threads.
+    The `remembered` most recently used verified tokens are cached until they expire: verifying a signature costs about
+    100 times as much as a look-up. Not thread-safe.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class TokenAuthority:
         remembered: int = 10_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` gives seconds since 1970. A token is accepted for `leeway_seconds` after its end."""
+        """`clock` returns seconds since 1970. A token is accepted for `leeway_seconds` after it expires."""
         self._signing_key = keys.signing
         self._keys_by_header = {json_b64encode(_header(key)).decode(): key for key in keys.verifying}
         self._issuer = issuer
@@ -84,9 +83,9 @@ class TokenAuthority:
         scopes: Iterable[str] = (),
         now: float | None = None,
     ) -> IssuedToken:
-        """A token from `now` on, in seconds since 1970; from the clock's now if None.
+        """Issue a token that is valid from `now` (in seconds since 1970; by default, the clock's time).
 
-        Raises ValueError for a scope that RFC 6749 does not allow, or for too many to fit in a token.
+        Raises `ValueError` for a scope that RFC 6749 does not allow, or for too many scopes to fit in a token.
         """
         issued_at = int(self._clock() if now is None else now)
         expires_at = datetime.fromtimestamp(issued_at + self._lifetime_seconds, UTC)
@@ -101,8 +100,8 @@ class TokenAuthority:
     def verify(self, token: str) -> Identity:
         """The identity that a token proves.
 
-        Raises Unauthenticated: the token has expired, so that a refresh helps, or it is not valid, so that
-        only a new sign-in does.
+        Raises `Unauthenticated` if the token has expired (then a refresh helps) or is not valid (then only a new
+        sign-in does).
         """
         known = self._verified.get(token)
         if known is None:
@@ -142,11 +141,10 @@ class TokenAuthority:
 
 
 def _one_algorithm() -> JWSRegistry:
-    """A registry that has only ever heard of one algorithm.
+    """A registry that allows only one algorithm.
 
-    joserfc warns at each use of the name `EdDSA`, which RFC 9864 deprecates because it does not tell the
-    curve. Our ring holds Ed25519 only, so nothing is left open, and `EdDSA` is the name that other libraries
-    know.
+    joserfc warns at each use of the name `EdDSA`, which RFC 9864 deprecates because it does not specify the curve. The
+    key ring contains only Ed25519 keys, so there is no ambiguity, and other libraries know `EdDSA`.
     """
     algorithm = copy(JWSRegistry.algorithms[ALGORITHM])
     algorithm.security_warning = None

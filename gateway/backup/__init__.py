@@ -1,1 +1,1 @@
-"""Backups: `parley backup` writes one file, `parley restore` brings it into an empty database."""
+"""Backups: `parley backup` writes one file, and `parley restore` loads it into an empty database."""

@@ -1,7 +1,7 @@
-"""The file of a backup: a ZIP of the database as SQL, the keys file, and a manifest that says what must be in it.
+"""The backup file: a ZIP of the database as SQL, the signing keys, and a manifest of the expected contents.
 
-It is made under another name, readable by its owner alone, and gets its own only when it is complete: it holds the
-signing keys, and half a backup must not look like one.
+It is written to a temporary file that only its owner can read, because it contains the signing keys. It gets its final
+name when it is complete, so that a partial backup never looks like a whole one.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ COMPRESSION = 4
 BUFFER = 1 << 20
 
 MOST_AT_ONCE = 4 << 20
-"""Bytes of a member that is read as one."""
+"""Size limit of members that are read into memory."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError)
 NOT_OURS = (*DAMAGE, RuntimeError)
-"""Opening a member raises a `RuntimeError` too, where it is encrypted, or uses what Python does not know of ZIP."""
+"""Opening a member also raises `RuntimeError`, if it is encrypted or uses unsupported features of ZIP."""
 
 
 class BackupError(Refusal):
-    """A backup cannot be made, or cannot be used."""
+    """A backup cannot be made or used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role that has rights on what is backed up."""
+    """A role with privileges on the backed-up objects."""
 
     name: str
     login: bool
     member_of: tuple[str, ...]
     verifier: str | None
-    """What PostgreSQL stores of its password, where the backup's maker could read it."""
+    """Its password verifier, if the role that made the backup could read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds."""
+    """The contents of a backup."""
 
     parley: str
     made_at: str
@@ -63,11 +63,11 @@ class Manifest:
     migrations: tuple[Applied, ...]
     roles: tuple[Role, ...]
     rows: dict[str, int]
-    """Of each table."""
+    """The number of rows in each table."""
 
     @property
     def total(self) -> int:
-        """The rows of all tables."""
+        """The number of rows in all tables."""
         return sum(self.rows.values())
 
     def written(self) -> bytes:
@@ -75,24 +75,24 @@ class Manifest:
 
     @classmethod
     def read(cls, text: bytes) -> Manifest:
-        """Raises `BackupError` for one that a later version has written."""
-        given: dict[str, Any] = dict(orjson.loads(text))
-        if given.pop("format") != FORMAT:
-            raise BackupError(f"It was made by Parley {given.get('parley')}, which is newer than this one.")
-        given["migrations"] = tuple(Applied(**each) for each in given["migrations"])
-        given["roles"] = tuple(Role(**{**each, "member_of": tuple(each["member_of"])}) for each in given["roles"])
-        given["postgres"] = int(given["postgres"])
-        given["rows"] = {name: int(count) for name, count in dict(given["rows"]).items()}
-        return cls(**given)
+        """Parse a manifest. Raises `BackupError` if a newer version wrote it."""
+        fields: dict[str, Any] = dict(orjson.loads(text))
+        if fields.pop("format") != FORMAT:
+            raise BackupError(f"It was made by Parley {fields.get('parley')}, which is newer than this one.")
+        fields["migrations"] = tuple(Applied(**each) for each in fields["migrations"])
+        fields["roles"] = tuple(Role(**{**each, "member_of": tuple(each["member_of"])}) for each in fields["roles"])
+        fields["postgres"] = int(fields["postgres"])
+        fields["rows"] = {name: int(count) for name, count in dict(fields["rows"]).items()}
+        return cls(**fields)
 
 
 class Archive:
-    """A backup that is open for reading."""
+    """A backup opened for reading."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
         if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in file.infolist()):
-            raise ValueError("it is compressed in another way")
+            raise ValueError("its compression method is not supported")
         self.manifest = Manifest.read(self._read(MANIFEST))
         self.keys = self._read(KEYS)
 
@@ -110,24 +110,24 @@ class Archive:
             raise _damaged(self._file.filename, error) from error
         with opened_member as member:
             try:
-                # The module's own readline is written in Python, and a backup has many lines.
+                # zipfile's own readline is slow, because it is written in Python.
                 yield io.BufferedReader(cast("io.RawIOBase", member), BUFFER)
             except DAMAGE as error:
                 raise _damaged(self._file.filename, error) from error
 
     def verify(self) -> None:
-        """Read all of it. Raises `BackupError` unless each table has the rows that it should have."""
+        """Read the whole dump. Raises `BackupError` unless each table has the expected number of rows."""
         tally = Tally()
         with bar("Checking the backup", self.manifest.total) as advance, self.lines() as lines:
             for _ in tally.passing(lines, advance):
                 pass
         if problems := differences(self.manifest.rows, tally.rows):
-            raise BackupError("The backup does not hold what the database holds:", problems)
+            raise BackupError("The backup does not match the database:", problems)
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """A backup, for reading. Raises `BackupError` where it is none or cannot be read."""
+    """Open a backup for reading. Raises `BackupError` if it is not a backup or cannot be read."""
     with contextlib.ExitStack() as stack:
         try:
             archive = Archive(stack.enter_context(zipfile.ZipFile(path)))
@@ -139,7 +139,7 @@ def opened(path: Path) -> Iterator[Archive]:
 
 
 def _damaged(path: object, error: Exception) -> BackupError:
-    return BackupError(f"{path} is not a backup of Parley, or it is damaged: {error}.")
+    return BackupError(f"{path} is not a Parley backup, or it is damaged: {error}.")
 
 
 class Draft:
@@ -151,7 +151,7 @@ class Draft:
         self._zip.writestr(KEYS, keys)
 
     def write(self, lines: Iterator[bytes]) -> None:
-        """Write the dump, and complete the file."""
+        """Write the dump, which completes the file."""
         with self._zip, self._zip.open(DATABASE, "w", force_zip64=True) as member:
             buffered = io.BufferedWriter(cast("io.RawIOBase", member), BUFFER)
             buffered.writelines(lines)
@@ -160,9 +160,9 @@ class Draft:
 
 @contextlib.contextmanager
 def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
-    """Write a backup, which takes its name at the end of the block if it then holds what the manifest says."""
+    """Write a backup. At the end of the block it is verified against the manifest and gets its name."""
     if path.exists() and not path.is_file():
-        raise BackupError(f"{path} is not a file.")  # such as /dev/null, which would be replaced by one
+        raise BackupError(f"{path} is not a file.")  # such as /dev/null, which would be replaced by a file
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     except OSError as error:
@@ -178,7 +178,7 @@ def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
         draft.replace(path)
         _to_disk(path.parent)
     except ConnectionError:
-        raise  # of the database
+        raise  # the database's
     except OSError as error:
         raise BackupError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
@@ -186,7 +186,7 @@ def new_archive(path: Path, manifest: Manifest, keys: bytes) -> Iterator[Draft]:
 
 
 def _to_disk(directory: Path) -> None:
-    """Have the new name survive a power failure."""
+    """Flush the directory, so that the new name survives a power failure."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""`parley backup`: the database as one snapshot shows it, its roles and the signing keys, in one file.
+"""`parley backup`: writes a snapshot of the database, its roles and the signing keys to one file.
 
-Row-level security hides rows without a word from whoever it binds, so only a role that it does not bind may make a
-backup, and what the file holds is counted against the database before the file gets its name.
+Row-level security silently hides rows from roles that it applies to. So only a role that bypasses it may make a backup,
+and the rows in the file are compared with those in the database before the file gets its name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gateway.data.setup.roles import RUNTIME, SCHEMA, quoted
 from gateway.telemetry.progress import bar, tell
 
 LOCK_WAIT_MS = 30_000
-"""A backup gives way to a migration, and does not stand in the way of others for ever."""
+"""A backup gives up in favour of a migration rather than block others indefinitely."""
 
 POWERS = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
 
@@ -43,7 +43,7 @@ WITH RECURSIVE memberships AS (
     SELECT m.roleid, m.member
     FROM pg_auth_members AS m
     JOIN pg_roles AS member ON member.oid = m.member
-    -- Since 16, whoever has made a role is a member of it, without its rights.
+    -- Since 16, the creator of a role is a member of it, without its privileges.
     WHERE coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
       AND NOT (member.rolsuper OR member.rolcreaterole OR member.rolbypassrls)
 ), serving AS (
@@ -53,7 +53,7 @@ WITH RECURSIVE memberships AS (
 ), wanted AS (
     SELECT oid FROM serving
     UNION
-    -- Whoever is named where rights are granted, or in a policy.
+    -- Roles in grants and policies.
     SELECT refobjid FROM pg_shdepend
     WHERE refclassid = 'pg_authid'::regclass
       AND deptype IN ('a', 'r')
@@ -77,7 +77,7 @@ VERIFIERS = "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT
 
 
 async def back_up(settings: Settings, path: Path) -> None:
-    """Write a backup to a file, in place of what it held. Raises a `Refusal`, and leaves the file as it was."""
+    """Write a backup to a file, replacing an existing one. If it raises a `Refusal`, the file is unchanged."""
     if settings.embedded and settings.owner_url is None and not is_made(settings.data_dir):
         raise BackupError(f"There is no database in {settings.data_dir}. Set PARLEY_DATA_DIR or PARLEY_DATABASE_URL.")
     keys = keys_in(settings.signing_keys)
@@ -89,7 +89,7 @@ async def back_up(settings: Settings, path: Path) -> None:
                 await _dump(database, connection, manifest, draft)
     tell(
         f"Wrote {manifest.total:,} rows of {len(manifest.rows)} tables, the roles and the signing keys to {path}. "
-        "Keep it secret: whoever has the keys can be anybody."
+        "Keep it secret: with the keys, anyone can act as any user."
     )
 
 
@@ -104,13 +104,13 @@ async def _refuse_half_a_view(connection: asyncpg.Connection) -> None:
 
 async def _manifest(connection: asyncpg.Connection) -> Manifest:
     migrations = await applied_migrations(connection)
-    # Counted so that a policy, wherever it comes from, is an error and no smaller number.
+    # With row_security off, a policy causes an error rather than a lower count.
     await connection.execute("SET LOCAL row_security = off")
     tables = [row["relname"] for row in await connection.fetch(TABLES, SCHEMA)]
     with bar("Counting rows", len(tables)) as advance:
         rows = {}
         for table in tables:
-            query = f"SELECT count(*) FROM ONLY {SCHEMA}.{quoted(table)}"  # noqa: S608 - names of the catalogue
+            query = f"SELECT count(*) FROM ONLY {SCHEMA}.{quoted(table)}"  # noqa: S608 - names from the catalogue
             rows[table] = await connection.fetchval(query)
             advance(1)
     return Manifest(
@@ -125,8 +125,8 @@ async def _manifest(connection: asyncpg.Connection) -> Manifest:
 
 async def _roles(connection: asyncpg.Connection) -> tuple[Role, ...]:
     may_read = await connection.fetchval("SELECT has_table_privilege('pg_authid', 'SELECT')")
-    found = await connection.fetch(VERIFIERS) if may_read else []
-    verifiers = {row["rolname"]: row["rolpassword"] for row in found}
+    rows = await connection.fetch(VERIFIERS) if may_read else []
+    verifiers = {row["rolname"]: row["rolpassword"] for row in rows}
     return tuple(
         Role(row["name"], row["login"], tuple(row["member_of"]), verifiers.get(row["name"]))
         for row in await connection.fetch(ROLES, RUNTIME)
@@ -134,8 +134,8 @@ async def _roles(connection: asyncpg.Connection) -> tuple[Role, ...]:
 
 
 async def _dump(database: OpenDatabase, connection: asyncpg.Connection, manifest: Manifest, draft: Draft) -> None:
-    assert database.owner_url is not None  # noqa: S101 - we are connected by it
-    program = Program.found("pg_dump", database.owner_url, manifest.postgres, embedded=database.embedded is not None)
+    assert database.owner_url is not None  # noqa: S101 - the connection uses it
+    program = Program.find("pg_dump", database.owner_url, manifest.postgres, embedded=database.embedded is not None)
     snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
     with bar("Writing the backup", manifest.total) as advance:
 

@@ -1,7 +1,7 @@
-"""`parley restore`: a backup brought into an empty database, all of it or nothing.
+"""`parley restore`: loads a backup into an empty database, completely or not at all.
 
-The rows, their counts and the raised epochs are one transaction. The backup's keys are put into place, so that tokens
-which were given out stay good; cursors do not: they may name changes that came after the backup.
+Loading the rows, checking their counts and raising the epochs is one transaction. The backup's keys are installed, so
+tokens issued before stay valid. Cursors do not, because they may refer to changes after the backup.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO
 import asyncpg
 import orjson
 
-from gateway.auth.keyring import placed
+from gateway.auth.keyring import installed
 from gateway.backup.archive import Archive, BackupError, Manifest, opened
 from gateway.backup.program import Program
 from gateway.backup.tally import Tally
@@ -29,25 +29,25 @@ from gateway.data.setup.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, 
 from gateway.telemetry.progress import bar, tell
 
 CREATE_SCHEMA = f"CREATE SCHEMA {SCHEMA};\n".encode()
-"""It is there already, made as `gateway.data.setup.roles` makes it."""
+"""Left out, because `gateway.data.setup.roles` has created the schema."""
 
 TOO_NEW = b"SET transaction_timeout = 0;\n"
-"""Every dump says so since PostgreSQL 17, and earlier servers do not know it. It is the default."""
+"""In every dump since PostgreSQL 17, but unknown to earlier servers. It is the default."""
 
 RESTRICTIONS = (b"\\restrict ", b"\\unrestrict ")
-"""What keeps psql from commands of its own, such as a shell: the dump's key is in the file, ours is not."""
+"""Commands that disable psql's own commands, such as a shell. The dump's key is in the file; ours is not."""
 
 HOLDS_OTHER_TABLES = """
 SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p'))
    AND to_regclass(format('%I.feeds', $1::text)) IS NULL
 """
-HAS_FEEDS = f"SELECT EXISTS (SELECT FROM {SCHEMA}.feeds)"  # noqa: S608 - a name of ours
+HAS_FEEDS = f"SELECT EXISTS (SELECT FROM {SCHEMA}.feeds)"  # noqa: S608 - a constant
 IS_MIGRATED = "SELECT to_regclass(format('%I.feeds', $1::text)) IS NOT NULL"
 OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = $1"
 
 
 async def restore(settings: Settings, path: Path) -> None:
-    """Bring a backup into the empty database of the settings. Raises a `Refusal` and leaves things as they were."""
+    """Load a backup into the empty database in the settings. If it raises a `Refusal`, nothing was changed."""
     with opened(path) as archive:
         manifest = archive.manifest
         outstanding(read_migrations(), manifest.migrations)
@@ -55,7 +55,7 @@ async def restore(settings: Settings, path: Path) -> None:
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)
-                with placed(settings.signing_keys, archive.keys):
+                with installed(settings.signing_keys, archive.keys):
                     await _make_room(connection)
                     await _make_roles(connection, database, manifest)
                     await _load(database, archive, connection.get_server_version().major)
@@ -63,40 +63,40 @@ async def restore(settings: Settings, path: Path) -> None:
             await check(database)
     tell(
         f"Restored {manifest.total:,} rows of {len(manifest.rows)} tables, as they were at {manifest.made_at}, "
-        f"and the signing keys to {settings.signing_keys}. Clients will read their state anew (RESYNC)."
+        f"and the signing keys to {settings.signing_keys}. Clients will reload their state (RESYNC)."
     )
 
 
 async def _refuse(connection: asyncpg.Connection, database: OpenDatabase, manifest: Manifest) -> None:
-    """Raise `BackupError` where the backup does not fit, or where something would be lost."""
+    """Raise `BackupError` if the backup does not fit the database, or data would be lost."""
     major = connection.get_server_version().major
     if major < manifest.postgres:
         raise BackupError(
-            f"The backup is of PostgreSQL {manifest.postgres}, and this server is PostgreSQL {major}. "
+            f"The backup is from PostgreSQL {manifest.postgres}, but this server is PostgreSQL {major}. "
             f"Restore it into version {manifest.postgres} or newer."
         )
     runtime = RuntimeRole.of(database.runtime_url).name
     if await connection.fetchval(OTHERS, runtime):
         raise BackupError(f"The role {runtime} is connected to this database. Stop Parley first.")
     if await connection.fetchval(HOLDS_OTHER_TABLES, SCHEMA):
-        raise BackupError(f"The schema {SCHEMA} of this database holds tables that are not Parley's.")
+        raise BackupError(f"The schema {SCHEMA} of this database contains tables that are not Parley's.")
     if await _has_users(connection):
         raise BackupError(
-            "This database holds data, which a restore would replace. Restore into an empty one: "
+            "This database contains data, which a restore would replace. Restore into an empty one: "
             + (
                 "set PARLEY_DATA_DIR to a new directory, or move the present one away."
                 if database.embedded
-                else "name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
+                else "set PARLEY_DATABASE_URL and PARLEY_OWNER_URL to another database."
             )
         )
 
 
 async def _has_users(connection: asyncpg.Connection) -> bool:
-    """Whether there is any user's row: each of them needs the user's feed."""
+    """Whether there are any user's rows. All of them require a row in `feeds`."""
     if not await connection.fetchval(IS_MIGRATED, SCHEMA):
         return False
     async with connection.transaction():
-        # To the owner, row-level security shows all feeds, which it does not to every administrator.
+        # Row-level security shows all feeds to the owner, but not to every administrator.
         await connection.execute(f"SET LOCAL ROLE {OWNER}")
         return bool(await connection.fetchval(HAS_FEEDS))
 
@@ -109,7 +109,7 @@ async def _make_room(connection: asyncpg.Connection) -> None:
 
 
 async def _make_roles(connection: asyncpg.Connection, database: OpenDatabase, manifest: Manifest) -> None:
-    """The roles that the backup names. Of those that are there, passwords and powers stay as they are."""
+    """Create the roles in the backup. Existing ones keep their passwords and privileges."""
     runtime = RuntimeRole.of(database.runtime_url)
     if runtime.password is None:
         verifiers = {role.name: role.verifier for role in manifest.roles}
@@ -125,21 +125,21 @@ async def _make_roles(connection: asyncpg.Connection, database: OpenDatabase, ma
 
 
 async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:
-    assert database.owner_url is not None  # noqa: S101 - we are connected by it
-    program = Program.found("psql", database.owner_url, major, embedded=database.embedded is not None)
+    assert database.owner_url is not None  # noqa: S101 - the connection uses it
+    program = Program.find("psql", database.owner_url, major, embedded=database.embedded is not None)
     with bar("Restoring", archive.manifest.total) as advance, archive.lines() as lines:
 
         def pump(pipe: IO[bytes]) -> None:
             tally = Tally()
             pipe.writelines(script(tally.passing(lines, advance), tally, archive.manifest, major))
 
-        # Of what a row holds, nothing is to be told: VERBOSITY=terse keeps it out of messages.
+        # VERBOSITY=terse keeps the contents of rows out of error messages.
         quiet = ("--no-psqlrc", "--quiet", "--variable=ON_ERROR_STOP=1", "--variable=VERBOSITY=terse")
         await program.write(*quiet, pump=pump)
 
 
 def script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
-    """The dump, as one transaction of the owner's. What breaks off before its last line leaves nothing behind."""
+    """The dump as one transaction of the owner role. If it is interrupted, nothing is committed."""
     yield f"\\restrict {secrets.token_hex(16)}\nBEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
     dropped = {CREATE_SCHEMA, TOO_NEW} if major < 17 else {CREATE_SCHEMA}
     for line in lines:

@@ -1,4 +1,4 @@
-"""Counts what a dump holds, table by table, as its lines go by."""
+"""Counts the rows of each table in a dump while its lines are streamed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _AT_A_TIME = 1000
 
 @dataclass(slots=True)
 class Tally:
-    """The rows of each table, of the lines that have passed."""
+    """The rows of each table in the lines read so far."""
 
     rows: dict[str, int] = field(default_factory=dict)
     copying: bool = False
-    """Whether the line that passed last is a row, or begins them."""
+    """Whether the last line was a row or the beginning of rows."""
 
     def passing(self, lines: Iterable[bytes], advance: Advance) -> Iterator[bytes]:
-        """The same lines, counted. `advance` is told of the rows."""
+        """Yield the same lines, and count their rows. Calls `advance` with the rows' number."""
         table, count = "", 0
         for line in lines:
             if self.copying:
@@ -41,12 +41,12 @@ class Tally:
             yield line
 
 
-def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    """A sentence for each table of which there are not as many rows as there should be."""
+def differences(expected: Mapping[str, int], actual: Mapping[str, int]) -> list[str]:
+    """A sentence for each table with an unexpected number of rows."""
     return [
-        f"{table} has {found.get(table, 0)} rows instead of {expected.get(table, 0)}."
-        for table in sorted(expected.keys() | found.keys())
-        if expected.get(table) != found.get(table)
+        f"{table} has {actual.get(table, 0)} rows instead of {expected.get(table, 0)}."
+        for table in sorted(expected.keys() | actual.keys())
+        if expected.get(table) != actual.get(table)
     ]
 
 

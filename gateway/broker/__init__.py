@@ -1,1 +1,1 @@
-"""Brokers: hints and ephemeral signals between gateway processes. They carry no truth."""
+"""Brokers: carry hints and ephemeral signals between gateway processes. Nothing may depend on their delivery."""

@@ -1,4 +1,4 @@
-"""Which broker the settings ask for."""
+"""Chooses the broker by the settings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gateway.config import Settings
 
 
 def broker_for(settings: Settings, database_url: str) -> Broker:
-    """The broker of a process that serves on this database."""
+    """The broker for a process that uses this database."""
     match settings.chosen_broker:
         case "process:":
             return ProcessBroker()
         case "postgres:":
             return postgres_broker(database_url)
         case urls:
-            from gateway.broker.nats import nats_broker  # takes 80 ms, which nobody else should pay
+            from gateway.broker.nats import nats_broker  # takes 80 ms to import
 
             return nats_broker(urls)

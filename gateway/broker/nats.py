@@ -1,7 +1,7 @@
-"""NATS as the carrier: one subject for each user, so that a process hears only of the users that it watches.
+"""NATS as the carrier: one subject per user, so that a process receives only what concerns the users it watches.
 
-An empty message is a hint, and one that begins with `s` a signal. Core NATS alone: nothing is stored, and nothing needs
-to be set up.
+An empty message is a hint; one that begins with `s` is a signal. Only core NATS is used: nothing is stored, and nothing
+needs to be set up.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from gateway.broker.remote import Line, RemoteBroker, Signal
 _log = structlog.get_logger(__name__)
 
 PREFIX = "parley.user."
-"""What the subjects of all users begin with."""
+"""Prefix of all subjects."""
 GATHER_SECONDS = 0.002
 TIMEOUT_SECONDS = 5
 PING_SECONDS = 10
 MOST_UNSENT_BYTES = 64 * 1024
-"""With more on its way, we wait until the server has it."""
+"""Above this, wait until the server has received everything."""
 CLOSE_SECONDS = 1.0
 
 _HINT = b""
@@ -40,9 +40,9 @@ _SIGNAL = b"s"
 
 
 def nats_broker(urls: str) -> RemoteBroker:
-    """A broker whose carrier is any one of the NATS servers at these URLs, with commas between them.
+    """Create a broker whose carrier is any one of these NATS servers. Their URLs are separated by commas.
 
-    The user and password, or the token, of the first URL that has any are for all of them.
+    The credentials (user and password, or token) of the first URL that has any are used for all.
     """
     return RemoteBroker(functools.partial(_open_line, urls.split(",")), gather_seconds=GATHER_SECONDS)
 
@@ -56,18 +56,18 @@ async def _open_line(urls: list[str], broker: RemoteBroker) -> AsyncIterator[Lin
             **_credentials(urls),
             name="parley",
             no_echo=True,
-            # We do that, and better: the library would keep what is to be sent, without telling.
+            # `RemoteBroker` reconnects. The library would silently buffer messages meanwhile.
             allow_reconnect=False,
-            # Each server twice, at once: the pause is ours as well.
+            # Try each server twice without a pause; `RemoteBroker` pauses.
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
             connect_timeout=TIMEOUT_SECONDS,
             ping_interval=PING_SECONDS,
             max_outstanding_pings=1,
-            # No bounds: one cannot be woken from waiting at them. `NatsLine.send` bounds what is under way.
+            # No limits, because waiting at them cannot be interrupted. `NatsLine.send` bounds unsent data.
             pending_size=0,
             flusher_queue_size=0,
-            error_cb=_is_told_otherwise,
+            error_cb=_ignore,
         )
         yield NatsLine(client, broker)
     finally:
@@ -75,7 +75,7 @@ async def _open_line(urls: list[str], broker: RemoteBroker) -> AsyncIterator[Lin
 
 
 class NatsLine:
-    """A connection, and what is subscribed on it."""
+    """A connection and its subscriptions."""
 
     def __init__(self, client: _Client, broker: RemoteBroker) -> None:
         self._client = client
@@ -83,7 +83,7 @@ class NatsLine:
         self._subscriptions: dict[UUID, Subscription] = {}
 
     async def send(self, hints: Collection[UUID], signals: Collection[Signal]) -> None:
-        """Publish this, each to those who watch its user."""
+        """Publish hints and signals on the subjects of their users."""
         for user_id in hints:
             await self._client.publish(_subject(user_id), _HINT)
         for user_id, payload in signals:
@@ -93,12 +93,12 @@ class NatsLine:
         self._client.check()
 
     async def watch(self, user_ids: Collection[UUID]) -> None:
-        """Subscribe, and once the server knows, have what was published until then looked for."""
+        """Subscribe. Once the server has confirmed it, hint the users, because earlier messages were missed."""
         for user_id in user_ids:
             if user_id not in self._subscriptions:
                 self._subscriptions[user_id] = await self._client.subscribe(_subject(user_id))
-                await asyncio.sleep(0)  # there may be thousands, and others want to work
-        # The library's ping overtakes what it has buffered: after the first, the subscriptions are under way.
+                await asyncio.sleep(0)  # there may be thousands: let other tasks run
+        # The library's ping overtakes its buffer: only the second flush confirms the subscriptions.
         await self._client.arrive()
         await self._client.arrive()
         self._broker.missed(user_ids)
@@ -111,10 +111,10 @@ class NatsLine:
 
 
 class _Client(Client):
-    """The library's client, under our control.
+    """The library's client with some behaviour overridden.
 
-    By itself it would close in the middle of reading, and leave tasks behind where that fails; run a task for each
-    subscription; and speak in the clear to a server that is called `tls://` and offers no TLS.
+    The original closes in the middle of reading and leaks tasks if that fails, runs a task per subscription, and falls
+    back to plain text for a `tls://` server that offers no TLS.
     """
 
     def __init__(self, broker: RemoteBroker) -> None:
@@ -124,21 +124,21 @@ class _Client(Client):
         self._warned = False
 
     def check(self) -> None:
-        """Raise what the connection was lost by."""
+        """Raise the error that broke the connection, if any."""
         if self._lost is not None:
             raise self._lost
 
     async def arrive(self) -> None:
-        """Return once the server has what is under way to it. Raises what the connection was lost by."""
+        """Wait until the server has received everything sent. Raises the error that broke the connection."""
         await self.flush(TIMEOUT_SECONDS)
         self.check()
 
     async def end(self) -> None:
-        """Close, and if the server does not take what is left, without that."""
+        """Close gracefully, or abort if the server does not accept the remaining data in time."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.close()
-        except OSError:  # or a timeout, which is one
+        except OSError:  # includes TimeoutError
             abort(self)
 
     def _connect_command(self) -> bytes:
@@ -151,7 +151,7 @@ class _Client(Client):
         self._lost = e
         for answer in self._pongs:
             if not answer.done():
-                answer.set_result(None)  # there will be none, and whoever waits for it shall see that now
+                answer.set_result(None)  # wake the waiters now: no answer will arrive
         self._broker.broken()
 
     async def _process_err(self, err_msg: str) -> None:
@@ -167,13 +167,13 @@ class _Client(Client):
             return
         user_id = UUID(subscription.subject.removeprefix(PREFIX))
         if data == _HINT:
-            self._broker.heard([user_id])
+            self._broker.receive_hints([user_id])
         elif data.startswith(_SIGNAL):
-            self._broker.heard_signal(user_id, data.removeprefix(_SIGNAL))
+            self._broker.receive_signal(user_id, data.removeprefix(_SIGNAL))
 
 
-async def _is_told_otherwise(error: Exception) -> None:
-    """What ends a connection is raised to whoever uses it."""
+async def _ignore(error: Exception) -> None:
+    """Ignore an error. `check` raises it to the user of the connection."""
 
 
 def _subject(user_id: UUID) -> str:

@@ -1,6 +1,7 @@
-"""What is used of nats-py's private parts: all names here, and no others anywhere.
+"""The private names of nats-py that Parley uses. No others may be used anywhere.
 
-The broker's client overrides or reads these names of itself. `test_private_names.py` fails by name when one disappears.
+The broker's client overrides these names or reads them on itself. `test_private_names.py` fails by name when one
+disappears.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ PRIVATE = (
 
 
 def abort(client: Client) -> None:
-    """Close the connection without sending what is left."""
+    """Close the connection and discard unsent data."""
     writer = getattr(client._transport, "_io_writer", None)
     if writer is not None:
         writer.transport.abort()

@@ -1,8 +1,8 @@
-"""PostgreSQL as the carrier: LISTEN and NOTIFY on one connection of its own.
+"""PostgreSQL as the carrier: LISTEN and NOTIFY on a dedicated connection.
 
-A notifying transaction holds a lock of the whole server through its commit, so a NOTIFY inside a writing transaction
-makes all writers wait for each other. Here what is to be said is gathered for some milliseconds, and said apart from
-any write. All processes hear everything: good for some dozen of them.
+A notifying transaction holds a server-wide lock during its commit, so a NOTIFY inside a writing transaction serializes
+all writers. Here, hints and signals are batched for some milliseconds and sent outside any write. Every process
+receives everything, which is fine for a few dozen processes.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ MOST_BYTES = 7999
 """The longest payload of a notification."""
 
 _SHORT = 4096
-"""Signals up to here are written in base64, which is fast; longer ones in base 85, which makes them fit."""
+"""Signals up to this size are encoded in base64, which is fast; longer ones in base85, so that they fit."""
 _DECODERS: dict[str, Callable[[str], bytes]] = {":": base64.b64decode, ";": base64.b85decode}
 _DIGITS = 32
-"""Of a user's id, in hexadecimal."""
+"""Hexadecimal digits of a user's id."""
 
 
 def postgres_broker(url: str) -> RemoteBroker:
-    """A broker whose carrier is the database at `url`."""
+    """Create a broker whose carrier is the database at `url`."""
     return RemoteBroker(functools.partial(_open_line, Primary(url)), gather_seconds=GATHER_SECONDS)
 
 
@@ -51,20 +51,20 @@ async def _open_line(primary: Primary, broker: RemoteBroker) -> AsyncIterator[Li
     try:
         line = PostgresLine(connection, broker)
         connection.add_termination_listener(lambda _: broker.broken())
-        await connection.add_listener(CHANNEL, line.heard)
+        await connection.add_listener(CHANNEL, line.receive)
         yield line
     finally:
         connection.terminate()
 
 
 class PostgresLine:
-    """A connection that listens."""
+    """A listening connection."""
 
     def __init__(self, connection: asyncpg.Connection, broker: RemoteBroker) -> None:
         self._connection = connection
         self._broker = broker
         self._node = secrets.token_hex(8)
-        """A notification comes back to those who sent it."""
+        """Identifies our own notifications, which PostgreSQL sends back to us."""
         self._warned = False
 
     async def send(self, hints: Collection[UUID], signals: Collection[Signal]) -> None:
@@ -77,26 +77,26 @@ class PostgresLine:
         )
 
     async def watch(self, user_ids: Collection[UUID]) -> None:
-        """All is heard anyway."""
+        """Do nothing: every process receives everything."""
 
     async def unwatch(self, user_ids: Collection[UUID]) -> None:
-        """All is heard still."""
+        """Do nothing: every process receives everything."""
 
-    def heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
-        """Pass on what another process said; nonsense is no concern of ours."""
+    def receive(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
+        """Pass on a notification of another process. Malformed ones are ignored."""
         node, *items = payload.split(" ")
         if node == self._node:
             return
         try:
             signals = [_signal(item) for item in items if len(item) > _DIGITS]
-            self._broker.heard([UUID(hex=item) for item in items if len(item) <= _DIGITS])
+            self._broker.receive_hints([UUID(hex=item) for item in items if len(item) <= _DIGITS])
         except (ValueError, KeyError):
             if not self._warned:
                 _log.warning("broker.unreadable")
             self._warned = True
             return
         for signal in signals:
-            self._broker.heard_signal(*signal)
+            self._broker.receive_signal(*signal)
 
 
 def _item(user_id: UUID, payload: bytes) -> str:
@@ -110,7 +110,7 @@ def _signal(item: str) -> Signal:
 
 
 def _payloads(node: str, items: list[str]) -> Iterator[str]:
-    """As many items to a payload as fit, after the name of the process that sends them."""
+    """Pack items into as few payloads as possible, each starting with the sender's id."""
     payload = node
     for item in items:
         if len(payload) + 1 + len(item) > MOST_BYTES:

@@ -1,4 +1,4 @@
-"""The broker of a process alone."""
+"""The broker of a single process."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from gateway.broker.protocol import Listener
 
 
 class ProcessBroker:
-    """Carries nothing: there is nobody to tell, and should there be, the hub's slow clock finds what they write."""
+    """Carries nothing. If there are other processes after all, the hub's poll finds their writes."""
 
     hints_sent = hints_received = signals_sent = dropped = reconnects = 0
 
     async def start(self, listener: Listener) -> None:
-        """Nothing will be heard."""
+        """Do nothing: nothing will arrive."""
 
     def publish(self, user_id: UUID) -> None:
-        """Tell nobody."""
+        """Do nothing: there is no other process."""
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        """Tell nobody."""
+        """Do nothing: there is no other process."""
 
     def watch(self, user_id: UUID) -> None:
-        """Nothing will be heard."""
+        """Do nothing: nothing will arrive."""
 
     def unwatch(self, user_id: UUID) -> None:
-        """Nothing was heard."""
+        """Do nothing: nothing is watched."""
 
     async def close(self) -> None:
-        """Nothing is waiting."""
+        """Do nothing: nothing is buffered."""

@@ -1,9 +1,9 @@
-"""What the rest of the gateway knows of brokers.
+"""The interface between brokers and the rest of the gateway.
 
-A broker carries two things between processes: hints, "this user's feed may have moved", and signals, small messages
-that are never stored. Either may be lost, repeated or late, and what is heard may be nonsense: hints only save the time
-until the hub looks by itself, and of a signal that matters, the truth is elsewhere. So a broker never makes a writer
-wait, never fails one, and keeps only so much for a carrier that is away.
+A broker carries two things between processes: hints ("this user's feed may have new changes") and signals (small
+messages that are never stored). Either may be lost, repeated, late or malformed. A lost hint only delays followers
+until the hub's next poll, and no signal is the only copy of a fact that matters. So a broker never makes a writer wait
+or fail, and it buffers only a limited amount while the carrier is unavailable.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Protocol
 from uuid import UUID
 
 MOST_SIGNAL_BYTES = 6 * 1024 + 128
-"""The longest signal. In the form that PostgreSQL can carry, it fits into one notification of less than 8000 bytes."""
+"""The longest signal. Encoded for PostgreSQL, it fits into one notification of less than 8000 bytes."""
 
 
 class Listener(Protocol):
-    """Whoever hears what other processes say of the users that this process watches."""
+    """Receives what other processes send about the users that this process watches."""
 
     def hint(self, user_ids: Iterable[UUID]) -> None:
-        """These users' feeds may have moved."""
+        """These users' feeds may have new changes."""
 
     def gap(self) -> None:
         """Anything may have been missed."""
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        """Another process sent this, if nothing else can write to the carrier."""
+        """A signal arrived. Its origin is not verified: anyone with access to the carrier can send one."""
 
 
 class Broker(Protocol):
-    """One process's way to the others.
+    """One process's connection to the others.
 
-    It counts, since the start of the process: users whose hints it sent and heard, signals it sent, hints and signals
-    it gave up, and how often it had to connect anew.
+    Its counters, since the start of the process: hints sent and received (one per user), signals sent, hints and
+    signals dropped, and reconnects.
     """
 
     hints_sent: int
@@ -43,19 +43,19 @@ class Broker(Protocol):
     reconnects: int
 
     async def start(self, listener: Listener) -> None:
-        """Begin, without waiting for a carrier that may be away: `gap` tells of each time that it has been reached."""
+        """Start without waiting for the carrier. The listener's `gap` is called each time that it is reached."""
 
     def publish(self, user_id: UUID) -> None:
-        """Hint to the other processes, soon. Never blocks, never raises."""
+        """Send a hint to the other processes soon. Never blocks or raises."""
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        """Send at most `MOST_SIGNAL_BYTES` to the other processes that watch the user, soon. Never blocks or raises."""
+        """Send up to `MOST_SIGNAL_BYTES` to the other processes that watch the user, soon. Never blocks or raises."""
 
     def watch(self, user_id: UUID) -> None:
-        """Hear of this user, until `unwatch` was called as often. Whoever watches and then reads misses nothing."""
+        """Receive what concerns this user until `unwatch` is called as often. Watch, then read, to miss nothing."""
 
     def unwatch(self, user_id: UUID) -> None:
-        """Take one `watch` back."""
+        """Undo one `watch`."""
 
     async def close(self) -> None:
-        """Stop, and send what is waiting if that is possible at once."""
+        """Stop. Sends what is buffered if that is possible at once."""

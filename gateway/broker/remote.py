@@ -1,7 +1,7 @@
-"""A broker whose carrier is outside the process: what waits to be sent, who is watched, the line that comes and goes.
+"""A broker whose carrier is outside the process: buffers hints and signals, tracks watched users, and reconnects.
 
-The kinds of carrier differ in how a `Line` is opened, and in nothing else. A line may break at any time. Until the next
-one is open, hints are gathered, so many at most, and signals are given up: late, they would tell of what is past.
+The carriers differ only in their `Line`. A line may break at any time. Until the next one is open, a limited number of
+hints is buffered, and signals are dropped, because they would be outdated.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from gateway.broker.protocol import MOST_SIGNAL_BYTES, Listener
 _log = structlog.get_logger(__name__)
 
 MOST_HINTS = 10_000
-"""Users to hint at once the carrier is back. For more, the other processes' slow clocks must do."""
+"""Hints buffered while the carrier is unavailable. The rest is left to the other processes' polls."""
 MOST_SIGNALS = 500
-"""Signals that wait for a slow carrier."""
+"""Signals buffered for a slow carrier."""
 RECONNECT_SECONDS = 0.5
-# A connection that nobody speaks on may be dead for hours before the system says so.
+# An idle connection may be dead for hours before the operating system notices.
 HEARTBEAT_SECONDS = 20.0
-LAST_WORD_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 
 Signal = tuple[UUID, bytes]
 
 
 class Line(Protocol):
-    """A connection to the carrier. Its methods raise whatever they raise when it is broken."""
+    """A connection to the carrier. If it is broken, its methods may raise any exception."""
 
     async def send(self, hints: Collection[UUID], signals: Collection[Signal]) -> None:
-        """Send this to the other processes; with nothing to send, find out whether the connection still stands."""
+        """Send this to the other processes. With nothing to send, check that the connection is alive."""
 
     async def watch(self, user_ids: Collection[UUID]) -> None:
-        """Hear of these users."""
+        """Start receiving hints and signals of these users."""
 
     async def unwatch(self, user_ids: Collection[UUID]) -> None:
-        """Hear of these users no longer."""
+        """Stop receiving hints and signals of these users."""
 
 
 OpenLine = Callable[["RemoteBroker"], AbstractAsyncContextManager[Line]]
-"""Opens a line that tells this broker what it `heard`, and that it is `broken` as soon as it knows."""
+"""Opens a line that calls the broker's `receive_hints`, `receive_signal` and, as soon as it breaks, `broken`."""
 
 
 class RemoteBroker:
-    """Keeps one line open, and speaks on it at most once in `gather_seconds`."""
+    """Keeps one line open, and sends on it at most once per `gather_seconds`."""
 
     def __init__(self, open_line: OpenLine, *, gather_seconds: float) -> None:
         self._open_line = open_line
@@ -57,8 +57,8 @@ class RemoteBroker:
         self._hints: set[UUID] = set()
         self._signals: list[Signal] = []
         self._watched: Counter[UUID] = Counter()
-        self._to_tell: set[UUID] = set()
-        """Users of whom the line does not know yet whether they are watched."""
+        self._unsynced: set[UUID] = set()
+        """Users whose watch or unwatch has not been passed to the line yet."""
         self._work = asyncio.Event()
         self._next_send = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -69,12 +69,12 @@ class RemoteBroker:
         self.hints_sent = self.hints_received = self.signals_sent = self.dropped = self.reconnects = 0
 
     async def start(self, listener: Listener) -> None:
-        """Begin to connect."""
+        """Start connecting in the background."""
         self._listener = listener
         self._task = asyncio.create_task(self._stay_connected())
 
     def publish(self, user_id: UUID) -> None:
-        """Hint to the other processes, soon."""
+        """Send a hint to the other processes soon."""
         if len(self._hints) < MOST_HINTS or user_id in self._hints:
             self._hints.add(user_id)
             self._work.set()
@@ -82,7 +82,7 @@ class RemoteBroker:
             self.dropped += 1
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        """Send this to the other processes, soon or not at all."""
+        """Send a signal to the other processes soon, or drop it."""
         if self._connected and len(self._signals) < MOST_SIGNALS and len(payload) <= MOST_SIGNAL_BYTES:
             self._signals.append((user_id, payload))
             self._work.set()
@@ -90,69 +90,69 @@ class RemoteBroker:
             self.dropped += 1
 
     def watch(self, user_id: UUID) -> None:
-        """Hear of this user."""
+        """Start receiving hints and signals of this user."""
         self._watched[user_id] += 1
         if self._watched[user_id] == 1:
-            self._tell_of(user_id)
+            self._sync_later(user_id)
 
     def unwatch(self, user_id: UUID) -> None:
-        """Take one `watch` back."""
+        """Undo one `watch`."""
         self._watched[user_id] -= 1
         if not self._watched[user_id]:
             del self._watched[user_id]
-            self._tell_of(user_id)
+            self._sync_later(user_id)
 
     async def close(self) -> None:
-        """Send what is waiting if that is possible at once, and disconnect."""
+        """Send buffered hints if that is possible at once, and disconnect."""
         self._closing = True
         self._work.set()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=LAST_WORD_SECONDS)
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def heard(self, user_ids: Iterable[UUID]) -> None:
-        """The line brought hints."""
+    def receive_hints(self, user_ids: Iterable[UUID]) -> None:
+        """Handle hints from the line."""
         watched = [user_id for user_id in user_ids if user_id in self._watched]
         self.hints_received += len(watched)
         if watched:
             self._listener.hint(watched)
 
     def missed(self, user_ids: Iterable[UUID]) -> None:
-        """The line could not hear of these users until now."""
+        """Hint these users, because the line did not receive their hints until now."""
         self._listener.hint(user_ids)
 
-    def heard_signal(self, user_id: UUID, payload: bytes) -> None:
-        """The line brought a signal."""
+    def receive_signal(self, user_id: UUID, payload: bytes) -> None:
+        """Handle a signal from the line."""
         if user_id in self._watched:
             self._listener.signal(user_id, payload)
 
     def broken(self) -> None:
-        """The line is no more: notice it now, and not when there is something to send."""
+        """Wake the sender, so that it notices the broken line before there is something to send."""
         self._work.set()
 
-    def _tell_of(self, user_id: UUID) -> None:
-        self._to_tell.add(user_id)
+    def _sync_later(self, user_id: UUID) -> None:
+        self._unsynced.add(user_id)
         self._work.set()
 
     async def _stay_connected(self) -> None:
         while not self._closing:
             try:
                 async with self._open_line(self) as line:
-                    await self._speak(line)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next line may do better
+                    await self._serve(line)
+            except Exception as error:  # noqa: BLE001 - any error: the next line may work
                 self._warn(error)
                 await self._pause()
             finally:
                 self._disconnects()
 
-    async def _speak(self, line: Line) -> None:
-        self._to_tell = set(self._watched)
-        await self._tell(line)
+    async def _serve(self, line: Line) -> None:
+        self._unsynced = set(self._watched)
+        await self._sync_watches(line)
         self._connects()
         while not self._closing or self._hints:
-            await self._something_to_do()
-            await self._tell(line)
+            await self._wait_for_work()
+            await self._sync_watches(line)
             await self._send(line)
 
     def _connects(self) -> None:
@@ -169,8 +169,8 @@ class RemoteBroker:
         self.dropped += len(self._signals)
         self._signals = []
 
-    async def _something_to_do(self) -> None:
-        """Wait for work, and until it may be done; or until it is time for a heartbeat."""
+    async def _wait_for_work(self) -> None:
+        """Wait until there is work and the next send is due, or until it is time for a heartbeat."""
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 await self._work.wait()
@@ -178,12 +178,12 @@ class RemoteBroker:
             await asyncio.sleep(self._next_send - asyncio.get_running_loop().time())
         self._work.clear()
 
-    async def _tell(self, line: Line) -> None:
-        to_tell, self._to_tell = self._to_tell, set()
-        if came := [user_id for user_id in to_tell if user_id in self._watched]:
-            await line.watch(came)
-        if left := [user_id for user_id in to_tell if user_id not in self._watched]:
-            await line.unwatch(left)
+    async def _sync_watches(self, line: Line) -> None:
+        changed, self._unsynced = self._unsynced, set()
+        if watched := [user_id for user_id in changed if user_id in self._watched]:
+            await line.watch(watched)
+        if unwatched := [user_id for user_id in changed if user_id not in self._watched]:
+            await line.unwatch(unwatched)
 
     async def _send(self, line: Line) -> None:
         hints, self._hints = self._hints, set()
@@ -201,7 +201,7 @@ class RemoteBroker:
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:
-            # The texts of such errors hold addresses, and may hold more.
+            # Messages of such errors contain addresses and possibly secrets.
             _log.warning("broker.disconnected", error=type(error).__name__)
         self._warned = True
 

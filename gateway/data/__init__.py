@@ -1,1 +1,1 @@
-"""The way to the database: pool, tenancy, statements, migrations."""
+"""Database access: pool, tenancy, statements, pipelines, migrations."""

@@ -1,7 +1,7 @@
-"""Batches: many keys in, a mapping of what was found out, one statement between.
+"""Batches: load the values of many keys with one statement, as a mapping.
 
-A link is one of these. Run an object at a time it sits behind a `DataLoader` of its operation; run a level at a time,
-an executor calls it once for all parents of the level. A key that found nothing is left out of the mapping.
+A link loads its values with a batch. The depth-first executor wraps it in a `DataLoader` per operation; the
+breadth-first executor calls it once for all parents of a level. Keys without a value are left out of the mapping.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from gateway.data.tenancy import Tenant
 
 
 class Batch(Protocol):
-    """Hashable, so that the same batch of an operation is run once for all its keys."""
+    """Loads values by key. Hashable, so that equal batches of an operation are merged."""
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Any]: ...
 
     def missing(self) -> Any:
-        """What a key that found nothing stands for."""
+        """The value for a key that is not in the mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByKey:
-    """The row whose `column` is the key."""
+    """The row whose `column` equals the key."""
 
     table: str
     column: str
@@ -48,7 +48,7 @@ class ByKey:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """All rows that point to the key, in order."""
+    """All rows that reference the key, in order."""
 
     source: Source
     order: tuple[str, ...]
@@ -68,7 +68,7 @@ class Children:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page of a list: `size` rows in this order, after `position` if given. `sort` is the order as declared."""
+    """A page of a list: `size` rows in this order, after `position` if set. `sort` is the order as declared."""
 
     size: int
     sort: str
@@ -81,7 +81,7 @@ class PageRequest:
 
 
 class PageRows(NamedTuple):
-    """The rows of a page in the order of the list, and whether there are more in the direction it was read."""
+    """The rows of a page in list order, and whether there are more in the direction of reading."""
 
     rows: Sequence[Row]
     more: bool
@@ -92,7 +92,7 @@ _NO_PAGE = PageRows((), more=False)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the rows that point to the key. One row more than asked tells whether there are more."""
+    """A page of the rows that reference the key. It reads one extra row to learn whether there are more."""
 
     source: Source
     request: PageRequest
@@ -111,8 +111,8 @@ class Page:
             one=one,
         )
         arguments = (keys[0] if one else keys, request.size + 1, *request.values, *(request.position or ()))
-        found = _by_parent(await tenant.fetch(text, *arguments, record=self.record), keys)
-        return {key: self._trim(rows) for key, rows in found.items()}
+        by_parent = _by_parent(await tenant.fetch(text, *arguments, record=self.record), keys)
+        return {key: self._trim(rows) for key, rows in by_parent.items()}
 
     def missing(self) -> PageRows:
         return _NO_PAGE
@@ -128,7 +128,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows point to the key."""
+    """The number of rows that reference the key."""
 
     source: Source
     conditions: tuple[Condition, ...]
@@ -146,7 +146,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Whether the list of the key has anything at the position that a page continues from, or on its other side."""
+    """Whether the key's list has a row at the position that a page continues from, or on its other side."""
 
     source: Source
     request: PageRequest
@@ -163,15 +163,15 @@ class Beyond:
 
 
 def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:
-    """The rows of each key that has some. Those of a key come one after the other, so that most need no look-up."""
+    """Group rows by key. The rows of a key are adjacent, so most need no look-up."""
     if len(keys) == 1:
         return {keys[0]: rows} if rows else {}
-    found: dict[UUID, list[Row]] = {}
+    grouped: dict[UUID, list[Row]] = {}
     present: Any = None
     append: Callable[[Row], None]
     for row in rows:
         if (ordinal := row["link_ordinal"]) != present:
-            append = found.setdefault(keys[ordinal - 1], []).append
+            append = grouped.setdefault(keys[ordinal - 1], []).append
             present = ordinal
         append(row)
-    return found
+    return grouped

@@ -1,6 +1,6 @@
-"""What is known of a type that is a table: its columns, its links, and how lists of it are ordered and filtered.
+"""Describes a type that is a table: its columns, its links, and how its lists are ordered and filtered.
 
-`gateway.schema` makes these descriptions from the classes in `resolvers/`; the statements are made from them.
+`gateway.schema` creates these descriptions from the classes in `resolvers/`. Statements are generated from them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Shape = Literal["one", "maybe", "many", "page"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """A declared link. Compared by identity: there is one for each declaration."""
+    """A declared link. Compared by identity: there is one per declaration."""
 
     shape: Shape
     target: str
@@ -30,44 +30,44 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entity:
-    """What the engine knows of a type that is a table."""
+    """The description of a type that is a table."""
 
     name: str
     table: str
     kinds: dict[str, Any]
-    """Python type of each column, without `None`; the scalar for JSON columns."""
+    """The Python type of each column, without `None`. For JSON columns, the scalar."""
     links: dict[str, Link]
     order: str | type[enum.Enum] = "created_at"
-    """How a list of them is ordered where its link says nothing else."""
+    """The default order of lists."""
     filter: type | None = None
-    """What a list of them can be narrowed by."""
+    """The filter input of lists."""
     unique: frozenset[str] = frozenset()
-    """Columns of which no two rows of one list have the same value."""
+    """Columns whose values are unique within each list."""
     nullable: frozenset[str] = frozenset()
-    """Columns that are declared as `… | None`."""
+    """Columns declared as `… | None`."""
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The columns that each field of the API reads, by the field's name in the API."""
+    """The columns that each GraphQL field reads, by the field's name in GraphQL."""
     record: type[Row] = Row
     json: frozenset[str] = frozenset()
     """Columns that hold JSON."""
     columns: tuple[str, ...] = ()
-    """All columns, in the order of their declaration."""
+    """All columns, in declaration order."""
 
     @property
     def deletable(self) -> bool:
-        """Whether its rows are marked as deleted instead of removed."""
+        """Whether rows are soft-deleted."""
         return "deleted_at" in self.kinds
 
     def total_order(self, order: str, *, through: bool = False) -> tuple[str, ...]:
-        """The columns that put any list of them into this order, without ties.
+        """The columns that sort any list into this order, without ties.
 
-        A list `through` another table holds rows of several lists, in which nothing but the id is unique.
+        A list `through` another table contains rows of several lists, in which only the id is unique.
         """
         column = order.removeprefix("-")
         return (column,) if column in self.unique and not through else (column, "id")
 
     def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of columns as the driver takes them."""
+        """Column values in the form that the driver accepts."""
         return {
             column: json_text(value)
             if value is not None and column in self.json
@@ -77,5 +77,5 @@ class Entity:
 
 
 def entity_of(cls: type) -> Entity:
-    """The description of an entity's class."""
+    """The description of an entity class."""
     return cls.__entity__  # type: ignore[attr-defined, no-any-return]

@@ -1,7 +1,7 @@
-"""Ends work that was abandoned: messages that grow and tools that run whose leases nobody renews any more.
+"""Ends abandoned work: streamed messages and running tools whose leases are no longer renewed.
 
 Every process does this. The database decides what is abandoned, one user at a time, and no two processes end the same
-work. Whoever watches is told as of any other change, by the feed.
+work. Subscribers learn of it through the feed, like any other change.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from gateway.errors import ParleyError
 _log = structlog.get_logger(__name__)
 
 _LOOKS = 8
-"""In the length of a lease: what is abandoned ends an eighth of it late at most."""
+"""Checks per lease period: abandoned work ends at most an eighth of the period late."""
 
 
 async def keep_ending_abandoned_work(pool: Pool, lease_seconds: float, committed: Callable[[UUID], None]) -> None:
-    """End what is abandoned, now and again, and name its users to `committed`. Runs until it is cancelled."""
+    """End abandoned work periodically, and call `committed` with its users. Runs until it is cancelled."""
     while True:
         try:
             while user_ids := await _end_some(pool):
@@ -33,7 +33,7 @@ async def keep_ending_abandoned_work(pool: Pool, lease_seconds: float, committed
                     committed(user_id)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ParleyError) as error:
             _log.warning("leases.look_failed", error=type(error).__name__)
-        # Processes that were started together look at different times.
+        # Jitter, so that processes that were started together check at different times.
         await asyncio.sleep(lease_seconds / _LOOKS * random.uniform(0.5, 1))  # noqa: S311
 
 

@@ -1,14 +1,14 @@
-"""Statements of several callers in one pipeline: sent at once, answered at once, one transaction.
+"""Pipelines: sends statements of several callers together, in one transaction.
 
-What a statement costs besides its work, the way to another process and back and, if it writes, a flush of the log,
-is half of what it costs where it finds or adds one row. So while some are on their way, those that come meanwhile
-wait, and go together when the first have arrived: a statement waits for others only where it would have waited for the
-disk or the processor. Whoever is told that a row is written has it on disk, as ever.
+The overhead of a statement (the round trip to another process and, for a write, a flush of the log) is half of the cost
+of reading or adding one row. So while some statements are in flight, new ones wait, and are sent together when the
+first are done. A statement waits for others only when it would have waited for the disk or the processor anyway. A
+write is still confirmed only after it is on disk.
 
-Each statement follows a stamp of its own caller, so row-level security judges each by itself. Each gives one row, so
-that the rows are told apart by their order. Where a row is missing, or one that writes fails and with it the
-transaction, all go again, each by itself: nobody's mistake becomes another's error. Somebody whose statement then fails
-or finds nothing goes alone for a while.
+Each statement is preceded by its caller's stamp, so row-level security applies to each separately. Each returns one
+row, so rows are matched to statements by order. If a row is missing, or a write fails and with it the transaction, all
+are sent again separately, so that one caller's mistake never causes another's error. A caller whose statement then
+fails or returns nothing is kept out of pipelines for a while.
 """
 
 from __future__ import annotations
@@ -32,67 +32,67 @@ from gateway.data.rows import Row
 from gateway.errors import ParleyError, Unavailable
 
 _AT_A_TIME = 2
-"""So many transactions are on their way before statements wait: while one of them is flushed, the other one works."""
+"""Transactions in flight before statements wait: while one is being flushed, the other one works."""
 _FEW = 3
-"""With fewer statements on their way there is nothing to gain by waiting."""
+"""With fewer statements in flight, waiting gains nothing."""
 _LEAST_AT_ONCE = 4
 _MOST_AT_ONCE = 16
 _LOOK_AHEAD = 64
-"""So many others are passed over to find some that are the same."""
+"""Waiting statements that are skipped to find equal ones."""
 _LATE_SECONDS = 0.02
-"""Statements wait no longer for those before them, who may themselves wait for a lock."""
+"""Longest wait for earlier statements, which may themselves be waiting for a lock."""
 _LARGE_BYTES = 64 * 1024
-"""Rows that come to more together are each counted for the operation that asked for it."""
+"""If the rows of a transaction exceed this, each is charged to the operation that requested it."""
 _APART_SECONDS = 60.0
 _MOST_APART = 10_000
 
 
 @dataclass(slots=True, eq=False)
 class RowStatement:
-    """A statement that gives one row, if any."""
+    """A statement that returns at most one row."""
 
     stamp: Stamp
     text: str
     arguments: Sequence[Any]
     record: type[Row] | None
     committed: Callable[[UUID], None] | None = None
-    """Told of the caller when it was done after they had gone."""
+    """Called with the caller's id if the statement completes after the caller was cancelled."""
     since: float = field(init=False)
     answer: asyncio.Future[list[Any] | None] = field(init=False)
-    """The row, or None: it has to go by itself."""
+    """The row, or None if the statement must be sent alone."""
     has_failed: bool = False
-    """It, or another one of its transaction."""
+    """Whether it, or another statement of its transaction, has failed."""
     bytes: int = 0
-    """The size of its row, if the rows of its transaction were large."""
+    """The size of its row, set only if the rows of its transaction were large."""
 
 
 class Pipeline:
-    """The statements of one process that may go together: all that find a row, or all that add one."""
+    """Statements of one process that may be sent together: either reads or inserts of one row."""
 
     def __init__(self, pool: Pool, *, writes: bool) -> None:
         self._pool = pool
         self._writes = writes
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
-        """What is done for many is not done in the context of the one who happened to begin it."""
+        """Shared work does not run in the context of the caller that happened to start it."""
         self._waiting: deque[RowStatement] = deque()
         self._transactions = self._under_way = 0
-        """On their way: transactions, and statements in them."""
+        """Transactions in flight, and statements in them."""
         self._unconnected = 0
-        """Of the transactions, those that still wait for a connection."""
+        """Transactions that are still waiting for a connection."""
         self._callers: set[UUID] = set()
-        """Whose writes are in transactions with those of others."""
+        """Callers whose writes are in shared transactions."""
         self._late: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._apart: dict[UUID, float] = {}
-        """Until when a caller's statements go alone."""
+        """When a caller's exclusion from pipelines ends."""
         self.transactions = self.statements = 0
-        """How many transactions had statements of several, and how many these were."""
+        """Counters of shared transactions and of the statements in them."""
 
     async def send(self, statement: RowStatement, alone: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
-        """The row: by a transaction with others, or what `alone` gives where that is better.
+        """Return the row, from a shared transaction or from `alone` if that is better.
 
-        Raises what `alone` raises, and `Unavailable` when nobody knows whether a row was written.
+        Raises what `alone` raises, and `Unavailable` if it is unknown whether a row was written.
         """
         if self._apart and self._goes_apart(statement.stamp.user_id):
             return await alone()
@@ -105,18 +105,18 @@ class Pipeline:
         statement.since, statement.answer = self._loop.time(), self._loop.create_future()
         self._waiting.append(statement)
         if self._transactions < _AT_A_TIME and not self._unconnected:
-            self._begin()  # in the next turn of the event loop, with whatever else comes in this one
+            self._begin()  # in the next iteration of the event loop, with all statements of this one
         elif self._late is None:
             self._late = self._loop.call_later(_LATE_SECONDS, self._hurry)
-        found = await statement.answer
-        if found is not None:
-            return found
+        rows = await statement.answer
+        if rows is not None:
+            return rows
         try:
-            found = await alone()
+            rows = await alone()
         finally:
-            if statement.has_failed and not found:
+            if statement.has_failed and not rows:
                 self._set_apart(statement.stamp.user_id)
-        return found
+        return rows
 
     def _begun(self, statements: int) -> None:
         self._transactions += 1
@@ -125,7 +125,7 @@ class Pipeline:
     def _ended(self, statements: int) -> None:
         self._transactions -= 1
         self._under_way -= statements
-        # One that had no statements has found none that may go before others have arrived.
+        # A transaction without statements found none that may be sent before others are done.
         if statements and self._waiting and self._transactions < _AT_A_TIME:
             self._begin()
 
@@ -137,7 +137,7 @@ class Pipeline:
         task.add_done_callback(self._tasks.discard)
 
     def _hurry(self) -> None:
-        """Have those go who have waited for long, whatever the others wait for."""
+        """Send statements that have waited too long, whatever is in flight."""
         self._late = None
         if not self._waiting:
             return
@@ -146,7 +146,7 @@ class Pipeline:
         self._late = self._loop.call_later(_LATE_SECONDS, self._hurry)
 
     async def _go(self) -> None:
-        """Send statements that wait, those that do when there is a connection for them."""
+        """Take a connection, then send the statements that are waiting by then."""
         statements: list[RowStatement] = []
         try:
             connection = await self._connected()
@@ -161,7 +161,7 @@ class Pipeline:
             finally:
                 await self._pool.release(connection)
         except ParleyError as failure:
-            _refuse(self._waiting, failure)  # there is no connection for anyone
+            _refuse(self._waiting, failure)  # no connection is available to any of them
             self._waiting.clear()
         finally:
             self._release(statements)
@@ -174,11 +174,11 @@ class Pipeline:
             self._unconnected -= 1
 
     def _next(self) -> list[RowStatement]:
-        """Those that have waited longest and are the same.
+        """Take equal statements from the queue, longest waiting first.
 
-        What writes takes a while: half of all that are under way go, and leave as many for the next transaction. They
-        go by caller, so that locks are taken in one order, and those of one caller in one transaction after the other:
-        two would only wait for each other's lock.
+        Writes take a while, so this takes half of all that are waiting or in flight, and leaves as many for the next
+        transaction. They are sorted by caller, so that locks are taken in a fixed order. A caller's writes go into
+        successive transactions, because they would only wait for each other's lock.
         """
         writes, passed = self._writes, set(self._callers)
         half = (len(self._waiting) + self._under_way + 1) // 2
@@ -188,7 +188,7 @@ class Pipeline:
         while self._waiting and len(taken) < at_once and len(left) < _LOOK_AHEAD:
             statement = self._waiting.popleft()
             if statement.answer.done():
-                continue  # its caller has gone
+                continue  # its caller was cancelled
             same = not taken or (statement.text == taken[0].text and statement.record is taken[0].record)
             if same and not (writes and statement.stamp.user_id in passed):
                 taken.append(statement)
@@ -202,14 +202,14 @@ class Pipeline:
         return taken
 
     def _release(self, statements: Sequence[RowStatement]) -> None:
-        """Have those that are not answered go by themselves."""
+        """Let unanswered statements be sent alone."""
         for statement in statements:
             if not statement.answer.done():
                 statement.answer.set_result(None)
         self._callers.difference_update(statement.stamp.user_id for statement in statements if self._writes)
 
     async def _send(self, statements: Sequence[RowStatement], connection: StampedConnection) -> None:
-        """Answer the statements by one transaction; none of them, if they have to go by themselves."""
+        """Run the statements in one transaction. Leaves them unanswered if they must be sent alone."""
         sets = [(statement.stamp, statement.arguments) for statement in statements]
         before = connection.meter.unlimited.received
         try:
@@ -217,7 +217,7 @@ class Pipeline:
                 statements[0].text, sets, record_class=statements[0].record, hurries=self._writes
             )
             if self._writes and len(rows) != len(statements):
-                raise asyncpg.InternalClientError("Not every statement has given its row.")
+                raise asyncpg.InternalClientError("A statement did not return a row.")
         except ERRORS as error:
             failure = failed(error, connection, commits=True) if self._writes else None
             rows = []
@@ -255,19 +255,19 @@ class Pipeline:
 
 
 class Pipelines(NamedTuple):
-    """Those of one process. What only reads does not wait for a flush."""
+    """The pipelines of one process. Reads have their own, because they need not wait for a flush."""
 
     reads: Pipeline
     writes: Pipeline
 
     @classmethod
     def of(cls, pool: Pool) -> Pipelines:
-        """The pipelines on a pool of connections."""
+        """Create the pipelines of a connection pool."""
         return cls(Pipeline(pool, writes=False), Pipeline(pool, writes=True))
 
 
 def _size(row: Row) -> int:
-    """About the bytes that a row has taken on the wire."""
+    """The approximate size of a row on the wire, in bytes."""
     return sum(len(value.encode()) if isinstance(value, str) else 8 for value in row.values())
 
 

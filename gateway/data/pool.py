@@ -1,11 +1,11 @@
-"""The pool of connections of the runtime role.
+"""The connection pool of the runtime role.
 
-A caller gets the free connection that is stamped for it already, and otherwise the one that has been unused for
-longest, so that the stamps of those who come often stay. What is done for nobody or for many gets the one used last,
-whose server process has the most at hand. Whoever finds none waits.
+A caller gets the free connection that already has its stamp or else the one unused for longest, so that the stamps of
+frequent callers stay. Work for no caller, or for several, gets the connection used last, whose server process has the
+warmest caches. If none is free, callers wait.
 
-Users share the pool. One may have as many connections as are left for others, so whoever comes finds some free. Each
-user waits in a queue of their own, and the queues are served in turn.
+Users share the pool. A user may hold at most as many connections as are left for others, so newcomers always find some
+free. Each user has its own queue, and the queues are served in turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from asyncpg.connection import LoggedQuery
 
 from gateway.data.driver.connecting import SILENCE_SECONDS, connected
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, told_clearly
+from gateway.data.driver.failure import ERRORS, translated_errors
 from gateway.data.driver.primary import Primary
 from gateway.errors import Overloaded, ParleyError, Unavailable
 from gateway.fairness.caller_counts import CallerCount, CallerCounts
@@ -32,30 +32,30 @@ from gateway.telemetry.histogram import Histogram
 _log = structlog.get_logger(__name__)
 
 _LEAST = 2
-"""So many connections stay open however little there is to do."""
+"""Connections that stay open when idle."""
 _IDLE_SECONDS = 300.0
 _LIFE_SECONDS = 3600.0
 _LOOK_SECONDS = 5.0
 _CLOSE_SECONDS = 10
-"""More than closing takes, however busy the server: only a connection that somebody keeps is waited for so long."""
+"""Longer than closing takes on a busy server, so this applies only to connections that are never released."""
 
 OnStatement = Callable[[str], None]
-"""Told the text of each statement that was sent."""
+"""Called with the text of each statement sent."""
 
 OnQuery = Callable[[LoggedQuery], None]
-"""Told of each statement that has ended: how long it took, and how it failed."""
+"""Called for each finished statement, with its duration and error, in the context of its sender."""
 
 
-class Counts(NamedTuple):
-    """What a pool has at a moment."""
+class PoolCounts(NamedTuple):
+    """The state of a pool."""
 
     idle: int
     busy: int
-    """Taken, or being cleaned up."""
+    """In use, or being cleaned up."""
     size: int
-    """So many connections may be open."""
+    """The limit on open connections."""
     waiting: int
-    """Callers who wait for one."""
+    """Callers waiting for one."""
 
 
 class Pool:
@@ -69,17 +69,17 @@ class Pool:
         self._open: set[StampedConnection] = set()
         self._opening = 0
         self._held = CallerCounts()
-        """How many connections each user has, those included that are being opened for them."""
+        """Connections per user, including those being opened for them."""
         self._for_many = CallerCount()
-        """Has those that are nobody's share, and may have all."""
+        """Counts connections that are in no user's share. It may hold all."""
         self._free: list[StampedConnection] = []
-        """The longest unused first."""
+        """Longest unused first."""
         self._waiting: FairQueue[StampedConnection | None] = FairQueue()
-        """By user. Whoever gets None has room to make a connection."""
+        """By user. A waiter that gets None may open a connection."""
         self._deadlines: deque[tuple[float, asyncio.Future[StampedConnection | None]]] = deque()
-        """Of those who wait or have waited, in the order in which they came."""
+        """Deadlines of present and past waiters, in order of arrival."""
         self.waits = Histogram()
-        """Of callers who found no connection: until they had one, or gave up."""
+        """How long callers without a free connection waited until they got one or gave up."""
         self._alarm: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -97,9 +97,7 @@ class Pool:
         on_query: OnQuery | None = None,
         server_settings: Mapping[str, str] | None = None,
     ) -> Pool:
-        """Connect. `on_statement` is called with the text of each statement that was sent, `on_query` with the record
-        of each that has ended, in the context of who sent it. Each connection also has these `server_settings`.
-        """
+        """Open a pool whose connections have these additional `server_settings`."""
         primary = Primary(url)
 
         async def connect() -> StampedConnection:
@@ -120,9 +118,9 @@ class Pool:
         return pool
 
     async def take(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection:
-        """A free connection, for this caller if the stamp is known. Without a stamp, for nobody's share.
+        """Take a connection, preferably one with this stamp. Without a stamp, it is in no user's share.
 
-        Raises `Overloaded` when none gets free in time, `Unavailable` when none can be made.
+        Raises `Overloaded` if none becomes free in time, and `Unavailable` if none can be opened.
         """
         connection = self.pick(stamp)
         if connection is not None:
@@ -141,7 +139,7 @@ class Pool:
             self.waits.add(self._loop.time() - began)
 
     def pick(self, stamp: tuple[Any, ...] | None = None) -> StampedConnection | None:
-        """As `take`, if there is a connection at once; None otherwise."""
+        """Like `take`, but return None if it would have to wait."""
         free = self._free
         owner = self._for_many if stamp is None else self._held[stamp[0]]
         if owner.count and not self._may_have(owner):
@@ -168,21 +166,21 @@ class Pool:
         return len(self._open) + self._opening < self._size
 
     def _may_have(self, owner: CallerCount) -> bool:
-        """Whether this owner may have another connection, if there is one: no more than are left for others."""
+        """Whether this owner may have another connection: it must leave at least as many for others."""
         left = self._size - len(self._open) - self._opening + len(self._free)
         return owner.count < left or owner is self._for_many
 
     def take_back(self, connection: StampedConnection) -> bool:
-        """As `release`, if there is nothing to clean up; False otherwise."""
+        """Like `release`, but return False if the connection must be cleaned up."""
         if connection.owner is None:
-            raise RuntimeError("The connection is given back twice.")
-        at_rest = connection.at_rest()
-        if at_rest:
+            raise RuntimeError("The connection was released twice.")
+        is_clean = connection.is_clean()
+        if is_clean:
             self._put_back(connection)
-        return at_rest
+        return is_clean
 
     async def release(self, connection: StampedConnection) -> None:
-        """Give a connection back. An open transaction is rolled back; a connection that fails at that is dropped."""
+        """Release a connection. An open transaction is rolled back. If that fails, the connection is dropped."""
         if self.take_back(connection):
             return
         if connection.is_closed():
@@ -193,33 +191,33 @@ class Pool:
         task = self._loop.create_task(self._clean(connection))
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
-        # It goes on when whoever gives the connection back is cancelled.
+        # It continues if the caller of this method is cancelled.
         await asyncio.shield(task)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[StampedConnection]:
-        """A connection for as long as the block runs. Raises as `take` does."""
+        """A connection for the duration of the block. Raises like `take`."""
         connection = await self.take()
         try:
             yield connection
         finally:
             await self.release(connection)
 
-    def counts(self) -> Counts:
-        """How much of the pool is in use."""
+    def counts(self) -> PoolCounts:
+        """The present state of the pool."""
         idle = len(self._free)
-        return Counts(idle, len(self._open) - idle, self._size, len(self._waiting))
+        return PoolCounts(idle, len(self._open) - idle, self._size, len(self._waiting))
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Overloaded` unless the database answers."""
         async with self.connection() as connection:
-            with told_clearly(connection):
+            with translated_errors(connection):
                 if await connection.fetchval("SHOW transaction_read_only", timeout=self._wait_seconds) == "on":
                     connection.terminate()
                     raise Unavailable("The database accepts no writes.")
 
     async def close(self) -> None:
-        """Close every connection once it is given back; at once if this task is being cancelled."""
+        """Close every connection once it is released, or immediately if this task is being cancelled."""
         self._shut()
         task = asyncio.current_task()
         try:
@@ -236,17 +234,17 @@ class Pool:
             self._end()
 
     def _put_back(self, connection: StampedConnection) -> None:
-        """Give a connection that is at rest to whoever's turn it is."""
+        """Pass a clean connection to the next waiter, or keep it."""
         now = connection.released_at = self._loop.time()
-        if connection.owner is not None:  # as `_take_from_owner`, without the call
+        if connection.owner is not None:  # `_take_from_owner`, inlined
             connection.owner.count -= 1
             connection.owner = None
         if self._closed or now >= connection.expires_at:
             self._drop(connection)
             return
         self._free.append(connection)
-        if self._waiting.lines and (found := self._waiting.next(self._may_have)) is not None:
-            owner, waiter = found
+        if self._waiting.lines and (entry := self._waiting.next(self._may_have)) is not None:
+            owner, waiter = entry
             self._free.pop()
             _give(connection, owner)
             waiter.set_result(connection)
@@ -258,13 +256,13 @@ class Pool:
         except ERRORS as error:
             _log.warning("database.connection_dropped", error=type(error).__name__)
         finally:
-            if connection.at_rest():
+            if connection.is_clean():
                 self._put_back(connection)
             else:
                 self._drop(connection)
 
     def _drop(self, connection: StampedConnection) -> None:
-        """Do without a connection. Whoever's turn it is may make another one."""
+        """Close a connection. The next waiter may open another one."""
         connection.terminate()
         self._take_from_owner(connection)
         if connection in self._open:
@@ -272,15 +270,15 @@ class Pool:
             self._leave_room()
 
     def _drop_free(self) -> None:
-        """Do without all that are free, which go where one was lost: each of them might keep its caller for seconds."""
+        """Close all free connections after one was lost, because each might block its caller for seconds."""
         free, self._free = self._free, []
         for connection in free:
             self._drop(connection)
 
     def _leave_room(self) -> None:
-        """There is room to make a connection: let whoever's turn it is make it."""
-        if (found := self._waiting.next(self._may_have)) is not None:
-            owner, waiter = found
+        """Let the next waiter open a connection, now that there is room."""
+        if (entry := self._waiting.next(self._may_have)) is not None:
+            owner, waiter = entry
             self._begin_opening(owner)
             waiter.set_result(None)
         elif self._closed and not self._open and not self._opening:
@@ -295,9 +293,9 @@ class Pool:
         owner.count -= 1
 
     async def _opened(self, owner: CallerCount, deadline: float) -> StampedConnection:
-        """A new connection, in room that was left for it."""
+        """Open a connection, for which room was reserved."""
         try:
-            with told_clearly():
+            with translated_errors():
                 async with asyncio.timeout_at(deadline):
                     connection = await self._connect()
         except BaseException:
@@ -312,14 +310,14 @@ class Pool:
         return connection
 
     def _admit(self, connection: StampedConnection) -> StampedConnection:
-        # What began together does not end together.
+        # Jitter, so that connections opened together do not expire together.
         connection.expires_at = self._loop.time() + random.uniform(0.8, 1) * _LIFE_SECONDS  # noqa: S311
         connection.siblings = self._open
         self._open.add(connection)
         return connection
 
     async def _wait(self, owner: CallerCount, deadline: float) -> StampedConnection | None:
-        """Wait for a connection, or for room to make one."""
+        """Wait for a connection, or for room to open one (None)."""
         waiter: asyncio.Future[StampedConnection | None] = self._loop.create_future()
         self._waiting.add(owner, waiter)
         self._deadlines.append((deadline, waiter))
@@ -329,7 +327,7 @@ class Pool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                # It was given something in the same turn of the loop.
+                # It got its result in the same iteration of the event loop.
                 connection = waiter.result()
                 if connection is None:
                     self._end_opening(owner)
@@ -339,7 +337,7 @@ class Pool:
             raise
 
     def _give_up(self) -> None:
-        """Turn those away who have waited for too long. One timer serves all, since all wait equally long."""
+        """Refuse waiters whose time is up. One timer is enough, because all have the same timeout."""
         self._alarm = None
         while self._deadlines:
             deadline, waiter = self._deadlines[0]
@@ -352,11 +350,11 @@ class Pool:
 
     def _turned_away(self) -> ParleyError:
         if self._opening:
-            return _unavailable()  # there was room for another one: it is the server that kept us waiting
+            return _unavailable()  # connections are being opened, so it is the server that is slow
         return Overloaded("All database connections are busy. Try again in a moment.", retryAfter=1)
 
     def _look_after(self) -> None:
-        """End connections that are silent, unused or old. At most some are old at a time, so nobody has to wait."""
+        """Close connections that are silent, unused or old. Few expire at a time, so callers need not wait."""
         self._look = self._loop.call_later(_LOOK_SECONDS, self._look_after)
         now = self._loop.time()
         for connection in self._open:
@@ -375,16 +373,16 @@ class Pool:
         self._free = kept
 
     def _shut(self) -> None:
-        """Take no more callers."""
+        """Accept no more callers."""
         self._closed = True
         self._look.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
-        while (found := self._waiting.next()) is not None:
-            found[1].set_exception(_unavailable())
+        while (entry := self._waiting.next()) is not None:
+            entry[1].set_exception(_unavailable())
 
     def _end(self) -> None:
-        """Close every connection at once, whoever uses it."""
+        """Close every connection immediately, even if it is in use."""
         self._shut()
         self._free = []
         for connection in list(self._open):

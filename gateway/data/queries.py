@@ -1,8 +1,8 @@
 """The hand-written queries of `sql/queries/`, by path: `sql.tools.execution.move` is in `tools/execution.sql`.
 
-A file holds queries, each under a line `-- name: move`, then a line that says its purpose. Parameters are written
-`:name` as psql has them; `:user_id` is always the caller and is bound by the engine. `:columns` stands for the
-columns of the entity that the query returns.
+Each query in a file starts with a line `-- name: move`, followed by a line with its purpose. Parameters are written
+`:name`, as in psql. `:user_id` is always the caller and is bound by the engine. `:columns` stands for the columns of
+the entity that the query returns.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement and the names of its parameters in the order of their positions; `user_id`, if used, is the first."""
+    """A statement and the names of its parameters by position. `user_id`, if used, comes first."""
 
     name: str
     text: str
     parameters: tuple[str, ...]
 
     def returning(self, columns: tuple[str, ...]) -> str:
-        """The statement's text with `:columns` filled in."""
+        """The statement's text with `:columns` replaced."""
         return self.text.replace(":columns", ", ".join(columns))
 
     def arguments(self, user_id: Any, values: dict[str, Any]) -> list[Any]:
-        """The values by position. Raises `TypeError` for a missing or an unknown name: a mistake in our code."""
+        """The values by position. Raises `TypeError` for a missing or unknown name, which is a bug."""
         bound = {"user_id": user_id, **values} if "user_id" in self.parameters else values
         if bound.keys() != set(self.parameters):
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(values)}")
@@ -40,7 +40,7 @@ class Query:
 
 
 def parse(name: str, text: str) -> Query:
-    """Turn `:name` into positions. The tenant is `$1` where it is used."""
+    """Replace `:name` by positional parameters. The tenant, if used, is `$1`."""
     positions = {"user_id": 1} if ":user_id" in text else {}
 
     def numbered(match: re.Match[str]) -> str:
@@ -52,16 +52,16 @@ def parse(name: str, text: str) -> Query:
 
 
 class Folder:
-    """A folder or a file of queries; an attribute is what lies in it."""
+    """A folder of queries. Its attributes are the folders and files in it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def __getattr__(self, name: str) -> Any:
         folder = self._path / name
-        found = Folder(folder) if folder.is_dir() else QueryFile(folder.with_suffix(".sql"))
-        setattr(self, name, found)
-        return found
+        child = Folder(folder) if folder.is_dir() else QueryFile(folder.with_suffix(".sql"))
+        setattr(self, name, child)
+        return child
 
 
 class QueryFile:

@@ -1,6 +1,7 @@
-"""The hash of a create request, by which a request that is sent again is told from another one with the same id.
+"""The hash of a create request, which tells a retry from a different request with the same id.
 
-A row cannot tell: what a request left out is not in it, and it may have changed since. So the row keeps the hash.
+The row itself cannot tell: it does not show what the request left out, and it may have changed since. So it stores the
+hash.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_N
 
 
 def request_hash(values: Mapping[str, Any], also: Iterable[Any] = ()) -> int:
-    """A signed 64-bit number that is equal for equal requests.
+    """Hash a request to a signed 64-bit number. Equal requests have equal hashes.
 
-    `also` holds what else tells requests apart. JSON values are equal only if their types are: 1 is neither true nor
-    "1". Times are equal if they are the same moment, amounts if they are the same number, and objects in any order of
-    their members.
+    `also` contains further values that distinguish requests. JSON values are equal only if their types are: 1 is
+    neither true nor "1". Times are equal if they are the same moment, and amounts if they are the same number. The
+    order of an object's members does not matter.
     """
     text = orjson.dumps((values, *also), default=_plain, option=_OPTIONS)
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)

@@ -1,8 +1,8 @@
-"""Rows as they come from the wire, with attribute access.
+"""Rows as read from the wire, with attribute access.
 
-A row is an `asyncpg.Record` from the socket to the response: no object is built per row. Each entity has a record
-class of its own whose properties read columns by name and give enumerations as members and JSON as values, on access
-only.
+A row stays an `asyncpg.Record` from the socket to the response; no other object is created per row. Each entity has its
+own record class, whose properties read columns by name and convert enumerations to members and JSON to values, on
+access only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import asyncpg
 import orjson
 
 type_of_json: Any = object()
-"""Marks a JSON column in the mapping given to `record_class`."""
+"""Marks a JSON column in the mapping passed to `record_class`."""
 
 
 class Row(asyncpg.Record):
@@ -24,10 +24,10 @@ class Row(asyncpg.Record):
 
 
 def record_class(name: str, columns: Mapping[str, Any]) -> type[Row]:
-    """Make the record class of an entity.
+    """Create the record class of an entity.
 
-    `columns` maps a column's name to its enumeration class, to `type_of_json`, or to None when the value is used as it
-    comes.
+    `columns` maps a column's name to its enumeration class, to `type_of_json`, or to None if the value is not
+    converted.
     """
     properties = {column: property(_reader(column, kind)) for column, kind in columns.items()}
     return type(name, (Row,), {"__slots__": (), **properties})
@@ -44,5 +44,5 @@ def _reader(column: str, kind: Any) -> Callable[[Any], Any]:
 
 
 def json_text(value: Any) -> str:
-    """The text that a `jsonb` parameter takes."""
+    """Encode the value of a `jsonb` parameter."""
     return orjson.dumps(value).decode()

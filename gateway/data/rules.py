@@ -1,8 +1,7 @@
-"""What to say when the database refuses a value.
+"""Turns constraint violations into user errors.
 
-The rules are constraints named `<table>_<field>_<rule>`, and the reason for a person is the constraint's comment: a
-rule and its wording stand together in the migration. `RAISE` in a trigger follows the same naming with its own
-message.
+The rules are constraints named `<table>_<field>_<rule>`, and the message for users is the constraint's comment, so a
+rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ Ask = Callable[..., Awaitable[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """Values that were to be written into a table, by column, as the driver takes them."""
+class ProposedRow:
+    """Values to be written to a table, by column, in the form that the driver accepts."""
 
     table: str
     values: Mapping[str, Any]
@@ -50,17 +49,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The rules of one table that look at nothing but a row's own columns."""
+    """The rules of one table that depend only on a row's own columns."""
 
     columns: tuple[str, ...]
     uses: Mapping[str, frozenset[str]]
-    """The columns that each rule looks at."""
+    """The columns that each rule depends on."""
     text: str
-    """Gives the names of the rules that do not hold for the values of `columns`."""
+    """A statement that returns the names of the rules that the values of `columns` violate."""
 
 
 class Rules:
-    """The rules of the database and their wording, read once."""
+    """The database's rules and their wording, read once."""
 
     def __init__(
         self, reasons: Mapping[str, str], checks: Mapping[str, Checks], needed: Mapping[str, frozenset[str]]
@@ -85,7 +84,7 @@ class Rules:
         return cls(reasons, checks, {table: frozenset(names) for table, names in needed.items()})
 
     def explain(self, error: asyncpg.PostgresError) -> ParleyError | None:
-        """The user error that a refusal stands for, or None when it is not the caller's mistake."""
+        """The user error for a database error, or None if it is not the caller's mistake."""
         match error:
             case asyncpg.NotNullViolationError(column_name=str(column)):
                 return Invalid(_NEEDED, field=column)
@@ -102,16 +101,16 @@ class Rules:
             case _:
                 return None
 
-    async def broken(self, attempt: Attempt, ask: Ask) -> list[ParleyError]:
-        """Each rule that the values of an attempt break, of those that can be told by these values alone."""
+    async def broken(self, attempt: ProposedRow, ask: Ask) -> list[ParleyError]:
+        """An error for each rule that the values violate, among those that depend on these values alone."""
         table, values = attempt.table, attempt.values
         null = {column for column in self._needed.get(table, ()) if values.get(column, "") is None}
-        found: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
+        errors: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
         if (checks := self._checks.get(table)) is not None:
             (row,) = await ask(checks.text, *map(values.get, checks.columns))
             broken = [name for name in row["broken"] if checks.uses[name] <= values.keys()]
-            found += [Invalid(self._reasons[name], field=_named(table, name)) for name in broken]
-        return found
+            errors += [Invalid(self._reasons[name], field=_named(table, name)) for name in broken]
+        return errors
 
     def _reason(self, error: asyncpg.PostgresError) -> str:
         reason = self._reasons.get(error.constraint_name or "")

@@ -1,9 +1,9 @@
-"""The statements that are generated: by id, by parent, a keyset page, a count, an insert, an update.
+"""Generates statements: by id, by parent, a keyset page, a count, an insert, an update.
 
-The only module that builds SQL text. Every name in it comes from a declaration in `resolvers/`, every value is a
-parameter, and `$1` is always the caller's id. The texts are cached, so an operation that runs again prepares nothing.
+This is the only module that builds SQL text. Every name comes from a declaration in `resolvers/`, every value is a
+parameter, and `$1` is always the caller's id. The texts are cached, so a repeated operation prepares nothing.
 
-What reads comes in two forms: `$2` is an array of keys or, with `one`, a single key, which costs the server a third.
+Reads have two forms: `$2` is an array of keys or, with `one`, a single key, which costs the server a third as much.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Shown(NamedTuple):
-    """A column that is not selected as it is: `select` of it, as in `trim_scale({})::text`."""
+    """A column that is selected through an expression, such as `trim_scale({})::text`."""
 
     column: str
     select: str
@@ -26,9 +26,9 @@ Columns = tuple[str | Shown, ...]
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """A table that stands between two entities: `by` points to the parent and `to` to the child.
+    """A join table between two entities: `by` references the parent and `to` the child.
 
-    The list is in the order of a column of this table, which an index of it serves and cursors are made of.
+    The list is ordered by a column of this table, which must be indexed; cursors are made of its values.
     """
 
     table: str
@@ -38,7 +38,7 @@ class Through:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the children of a link are: a table, the column that points to the parent, and what is left out."""
+    """Where the children of a link are: their table, the column that references the parent, and what is left out."""
 
     table: str
     by: str
@@ -58,13 +58,13 @@ class Source:
         return text + (" AND t.deleted_at IS NULL" if self.deletable else "")
 
     def ordered(self, column: str) -> str:
-        """The column as an order uses it: of the table between, where an index has it in order."""
+        """The column for ordering. For a join table, it is that table's own column, which is indexed."""
         if self.through is None:
             return f"t.{column}"
         return f"j.{self.through.to}" if column == "id" else f"j.{column}"
 
     def position(self, order: tuple[str, ...]) -> Columns:
-        """What to select so that a cursor can be made of a row: the values that the list is ordered by."""
+        """The columns that a cursor is made of: those by which the list is ordered."""
         if self.through is None:
             return order
         return tuple(
@@ -73,7 +73,7 @@ class Source:
         )
 
     def position_names(self, order: tuple[str, ...]) -> tuple[str, ...]:
-        """The names that these values have in a row. The table between may have columns of the same names."""
+        """The names of these columns in a row. They differ from the child's own columns for a join table."""
         if self.through is None:
             return order
         return tuple(column if column == "id" else f"link_{column}" for column in order)
@@ -81,12 +81,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of one column. `test` holds `{}` where the number of its parameter goes, if it takes one."""
+    """A test of one column. `test` contains `{}` in place of its parameter, if it has one."""
 
     column: str
     test: str
     or_null: bool = False
-    """Whether a row without a value passes too."""
+    """Whether rows with null pass too."""
 
     def text(self, position: int) -> str:
         text = f"t.{self.column} {self.test.format(f'${position}')}"
@@ -95,14 +95,14 @@ class Condition:
 
 @functools.lru_cache(maxsize=4096)
 def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> str:
-    """Rows by a column's values."""
+    """Select rows by a column's values."""
     keys = "$2" if one else "ANY($2::uuid[])"
     return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = {keys}"
 
 
 @functools.lru_cache(maxsize=4096)
 def children(source: Source, order: tuple[str, ...], descending: bool, columns: Columns, *, one: bool = False) -> str:
-    """All children of each parent, in order. `link_ordinal` is the number of the parent's key in `$2`, from 1."""
+    """Select all children of each parent, in order. `link_ordinal` is the 1-based index of the parent's key in `$2`."""
     return _per_parent(source, _list(source.table, columns, "t"), _order(source, order, descending), one)
 
 
@@ -117,10 +117,10 @@ def page(
     *,
     one: bool = False,
 ) -> str:
-    """At most `$3` children of each parent, as `children`, after the position in the last parameters if `continued`.
+    """Select up to `$3` children of each parent, like `children`.
 
-    The conditions' parameters start at `$4`. All columns of an order go the same way, so a row comparison finds the
-    place in the index that serves it.
+    The conditions' parameters start at `$4`. If `continued`, the last parameters are the position to continue after.
+    All columns of an order have the same direction, so a row comparison seeks in its index.
     """
     where, first = _where(conditions, 4)
     if continued:
@@ -131,7 +131,7 @@ def page(
 
 @functools.lru_cache(maxsize=1024)
 def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = False) -> str:
-    """How many children each parent has, as `children`. The conditions' parameters start at `$3`."""
+    """Count the children of each parent, like `children`. The conditions' parameters start at `$3`."""
     where, _ = _where(conditions, 3)
     return _per_parent(source, "count(*) AS total", where, one)
 
@@ -140,21 +140,21 @@ def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = Fals
 def beyond(
     source: Source, order: tuple[str, ...], descending: bool, conditions: tuple[Condition, ...], *, one: bool = False
 ) -> str:
-    """One row for each parent that has a child at a position or before it, as `page` would skip it.
+    """Select one row for each parent that has a child at a position or before it, which `page` would skip.
 
-    The conditions' parameters start at `$3`; the position is in those behind them.
+    The conditions' parameters start at `$3`, followed by the position.
     """
     where, first = _where(conditions, 3)
     where += _compared(source, order, ">=" if descending else "<=", first)
-    # In the opposite order, so that the nearest one is found in the index at once.
+    # In reverse order, so that the index returns the nearest one first.
     return _per_parent(source, "true AS found", f"{where}{_order(source, order, not descending)}\nLIMIT 1", one)
 
 
 @functools.lru_cache(maxsize=1024)
 def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
-    """A new row of the caller with the values of `names` from `$2` on.
+    """Insert a row of the caller, with the values of `names` from `$2` on.
 
-    It is given back as it was stored: nothing has come to a new row of what a function would add to it.
+    It returns stored columns, not derived ones: for a new row, they are the same.
     """
     values = ", ".join(f"${2 + n}" for n in range(len(names)))
     return (
@@ -165,21 +165,21 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
 
 
 def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, str], ...]) -> str:
-    """The names of the rules that do not hold, for values of these columns from `$1` on.
+    """Select the names of the rules that are violated by values of these columns, which start at `$1`.
 
-    A column comes with its type, and a rule with its condition, as the catalogue of the database has them. No table is
-    read, so no caller is named.
+    Columns come with their types, and rules with their conditions, from the database catalogue. No table is read, so
+    there is no caller.
     """
-    given = ", ".join(f"${n}::{kind} AS {name}" for n, (name, kind) in enumerate(columns, 1))
+    parameters = ", ".join(f"${n}::{kind} AS {name}" for n, (name, kind) in enumerate(columns, 1))
     broken = ",\n    ".join(f"CASE WHEN NOT ({condition}) THEN '{name}' END" for name, condition in rules)
-    return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {given}) AS given"
+    return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {parameters}) AS given"
 
 
 @functools.lru_cache(maxsize=1024)
 def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
-    """Change the row `$2` to the values of `names` from `$3` on, where `guard` holds.
+    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds.
 
-    `guard` is a condition of our own text, whose parameters, if any, come after the values.
+    `guard` is trusted SQL; its parameters, if any, follow the values.
     """
     values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
     return (
@@ -189,13 +189,13 @@ def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> 
 
 
 def equal(names: tuple[str, ...], first: int) -> str:
-    """The condition that columns have the values in the parameters from `first` on."""
+    """A condition that columns equal the parameters from `first` on."""
     return " AND ".join(f"{name} = ${first + n}" for n, name in enumerate(names))
 
 
 @functools.lru_cache(maxsize=16)
 def which_table(tables: tuple[str, ...]) -> str:
-    """In which of the tables each id of `$2` is."""
+    """Select which of the tables contains each id of `$2`."""
     parts = (f"SELECT '{t}' AS entity, id FROM {t} WHERE user_id = $1 AND id = ANY($2::uuid[])" for t in tables)
     return "\nUNION ALL\n".join(parts)
 
@@ -203,7 +203,7 @@ def which_table(tables: tuple[str, ...]) -> str:
 def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
     if one:
         return f"SELECT 1 AS link_ordinal, {columns}\n{source.rows('$2')}{rest}"
-    # The nested loop that LATERAL asks for keeps the order of the inner query for each parent.
+    # LATERAL runs as a nested loop, which keeps the order of the inner query for each parent.
     return (
         "SELECT k.ordinal AS link_ordinal, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, ordinal)\n"
         f"CROSS JOIN LATERAL (\nSELECT {columns}\n{source.rows('k.key')}{rest}\n) AS r"
@@ -211,7 +211,7 @@ def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
 
 
 def _where(conditions: tuple[Condition, ...], first: int) -> tuple[str, int]:
-    """The conditions with their parameters from `first` on, and the number of the next parameter."""
+    """The conditions, with parameters from `first` on, and the number of the next parameter."""
     text = ""
     for condition in conditions:
         text += f" AND {condition.text(first)}"
@@ -220,7 +220,7 @@ def _where(conditions: tuple[Condition, ...], first: int) -> tuple[str, int]:
 
 
 def _compared(source: Source, order: tuple[str, ...], operator: str, first: int) -> str:
-    """The comparison with the position in the parameters from `first` on."""
+    """The comparison with the position, whose parameters start at `first`."""
     names = ", ".join(source.ordered(column) for column in order)
     position = ", ".join(f"${first + n}" for n in range(len(order)))
     return f" AND ({names}) {operator} ({position})"
@@ -244,9 +244,9 @@ def _selected(column: str | Shown, derived: Mapping[str, str], prefix: str) -> s
 
 
 def derive(table: str, columns: Mapping[str, str]) -> None:
-    """Read columns of a table through functions of its row, from now on. PostgreSQL lets these be named as columns."""
+    """From now on, read these columns through functions of the row, which PostgreSQL can call like columns."""
     _DERIVED[table] = dict(columns)
 
 
 _DERIVED: dict[str, dict[str, str]] = {}
-"""The functions that columns are read through, by table."""
+"""The functions through which columns are read, by table."""

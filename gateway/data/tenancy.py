@@ -1,11 +1,11 @@
 """The caller's view of the database during one operation.
 
-Each statement carries the caller's id as its first parameter, bound here and nowhere else, and runs on a connection
-stamped with the same id, so that row-level security holds the line a second time. The stamp takes the place of
-asyncpg's own reset round trip, and is left out when the connection last served the same caller.
+Each statement carries the caller's id as its first parameter, which is bound only here, and runs on a connection
+stamped with the same id, so that row-level security checks it a second time. The stamp replaces asyncpg's reset round
+trip, and is omitted if the connection last served the same caller.
 
-One connection serves an operation, statement after statement: links that stand side by side wait for each other
-instead of taking a connection each, so a flood of wide operations cannot exhaust the pool from within.
+One connection serves an operation, statement after statement: sibling links wait for each other instead of taking a
+connection each, so a flood of wide operations cannot exhaust the pool.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import asyncpg
 
 from gateway.data.connection_lock import ConnectionLock
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, failed, is_lost, told_clearly
+from gateway.data.driver.failure import ERRORS, failed, is_lost, translated_errors
 from gateway.data.driver.meter import Allowance
 from gateway.data.driver.stamp import NOBODY, Stamp
 from gateway.data.pipeline import Pipelines, RowStatement
@@ -34,9 +34,9 @@ _ALL: Mapping[str, tuple[str, ...]] = {}
 
 
 class Tenant:
-    """The caller and its lazily taken connection. Close it when the operation has ended.
+    """The caller and a lazily taken connection. Close it when the operation has ended.
 
-    What is asked of it after that is answered on a connection that is given back at once: nobody closes it again.
+    Statements after that run on a connection that is released at once, because it is not closed again.
     """
 
     def __init__(
@@ -53,28 +53,29 @@ class Tenant:
         self._stamp = stamp
         self._snapshot = snapshot
         self.committed = committed
-        """Told whose transaction has ended, committed or not."""
+        """Called with the user of a transaction when it has ended, committed or not."""
         self._connection: StampedConnection | None = None
         self._in_snapshot = False
         self._closed = False
         self.shown: Mapping[str, tuple[str, ...]] = _ALL
-        """The columns that will be shown of a row that is made, by its table; all, where it is not there."""
+        """The columns of an inserted row that will be shown, by table. For other tables, all columns."""
         self.allowance: Allowance | None = None
-        """Told what the database sends."""
+        """Counts what the database sends."""
         self._lock = ConnectionLock()
 
     @property
     def stamp(self) -> Stamp:
-        """The caller. Raises `Unauthenticated` when there is none."""
+        """The caller. Raises `Unauthenticated` if there is none."""
         if self._stamp is None:
             raise Unauthenticated("An access token is required: sign in first.")
         return self._stamp
 
     @contextmanager
     def signing_in(self, stamp: Stamp) -> Iterator[None]:
-        """Go on as this caller to the end of the operation: for the mutations that begin without one.
+        """Continue as this caller until the end of the operation. For mutations that start without a caller.
 
-        Not if the block fails. Until it has ended nothing is proven, and an operation may hold more mutations.
+        If the block fails, the stamp is undone: the caller is proven only when the block ends, and an operation may
+        contain further mutations.
         """
         before, self._stamp = self._stamp, stamp
         try:
@@ -86,22 +87,23 @@ class Tenant:
     async def fetch(
         self, text: str, *arguments: Any, record: type[Row] | None = None, is_one: bool = False
     ) -> list[Any]:
-        """Rows of a generated statement that only reads; the caller's id goes first.
+        """The rows of a generated read-only statement. The caller's id is its first parameter.
 
-        If there `is_one` at most, it may be read together with those of others.
+        With `is_one`, which means at most one row, it may be pipelined with other callers' statements.
         """
         if self._snapshot:
-            # To cancel one statement would end the transaction of all. It runs on, at most to the operation's end.
+            # Cancelling one statement would end the transaction of all. It continues until the operation ends at the
+            # latest.
             return await asyncio.shield(self._fetch_in_snapshot(text, arguments, record))
         lock = self._lock
         task = lock.acquire_now() or await lock.acquire()
         try:
             if is_one and (pipelines := self.open_pipelines()) is not None:
                 statement = RowStatement(self.stamp, text, (self.stamp.user_id, *arguments), record)
-                found = await pipelines.reads.send(statement, partial(self._fetch_surely, text, arguments, record))
+                rows = await pipelines.reads.send(statement, partial(self._fetch_surely, text, arguments, record))
                 if statement.bytes:
                     self.count(statement)
-                return found
+                return rows
             return await self._fetch_surely(text, arguments, record)
         finally:
             if self._closed or len(lock.tasks) > 1:
@@ -110,13 +112,14 @@ class Tenant:
                 lock.tasks.clear()
 
     def count(self, statement: RowStatement) -> None:
-        """Count a large row that came together with those of others. Raises `TooLarge` and `Overloaded`."""
+        """Count a large row from a pipeline. Raises `TooLarge` and `Overloaded`."""
         if self.allowance is not None:
             self.allowance.add_received(statement.bytes)
 
     def open_pipelines(self) -> Pipelines | None:
-        """Where the next statement may go with those of others: not if it has a connection, since all might have one
-        and wait for another.
+        """The pipelines for the next statement, or None if it may not be pipelined.
+
+        An operation that holds a connection may not, because all holders could end up waiting for another one.
         """
         return None if self._connection is not None or self._snapshot else self._pipelines
 
@@ -142,56 +145,56 @@ class Tenant:
     async def _fetch_again(
         self, error: Exception, text: str, arguments: Sequence[Any], record: type[Row] | None
     ) -> list[Any]:
-        """A connection may have died of old age. A snapshot cannot be gone on with on another one."""
+        """Retry, since the connection may have timed out. A snapshot cannot move to another connection."""
         connection = self._connection
         failure = error if isinstance(error, Unavailable) else failed(error, connection)
         if failure is None:
             raise error
         if not isinstance(failure, Unavailable) or connection is None or self._in_snapshot or not is_lost(connection):
             raise failure from error
-        with told_clearly(await self.take_connection()):
+        with translated_errors(await self.take_connection()):
             return await self._fetch(text, arguments, record)
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:
-        """Statements that each commit by themselves."""
+        """Statements that each commit on their own."""
         return _Autocommit(self)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
-        """Statements that commit together. Nothing else of this operation may be awaited inside."""
+        """Statements that commit together. Do not await anything else of this operation inside."""
         async with self._locked():
             connection, stamp = await self._stamped(), self.stamp
             transaction = connection.transaction()
             try:
-                with told_clearly(connection):
+                with translated_errors(connection):
                     await transaction.start()
                 yield Statements(stamp, within=connection)
             except BaseException:
-                # A connection that is lost has rolled back by that.
+                # If the connection is lost, the server rolls back.
                 with suppress(*ERRORS):
                     await connection.clean_up()
                 raise
             try:
-                with told_clearly(connection, commits=True):
+                with translated_errors(connection, commits=True):
                     await transaction.commit()
             finally:
                 self.committed(stamp.user_id)
 
     async def anonymous(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Rows of a function that finds a login before the caller is known."""
+        """The rows of a function that looks up a login before the caller is known."""
         async with self._locked():
             connection = await self.take_connection()
-            with told_clearly(connection):
+            with translated_errors(connection):
                 return await connection.fetch(text, *arguments)
 
     async def close(self) -> None:
-        """Give the connection back. What still runs on it is wanted by nobody any more, and is cancelled."""
+        """Release the connection. Statements that are still running are cancelled."""
         self._closed = True
         if not self._lock.tasks:
             return await self._give_back()
         left: set[asyncio.Task[Any]] = set()
         try:
-            while left := self._lock.tasks.keys() - {asyncio.current_task()}:  # others may begin while these end
+            while left := self._lock.tasks.keys() - {asyncio.current_task()}:  # others may start while these end
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left)
@@ -202,7 +205,7 @@ class Tenant:
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
-        """Wait until no other task uses the connection."""
+        """Hold the lock on the connection."""
         task = await self._lock.acquire()
         try:
             yield
@@ -210,7 +213,7 @@ class Tenant:
             await self.release_lock(task)
 
     async def release_lock(self, task: asyncio.Task[Any]) -> None:
-        """Let the next task use the connection. What is asked after the end gives it back at once."""
+        """Let the next task use the connection. After the end of the operation, release it at once."""
         try:
             if self._closed:
                 await self._give_back()
@@ -218,7 +221,7 @@ class Tenant:
             self._lock.release(task)
 
     async def take_connection(self) -> StampedConnection:
-        """The connection of this operation, taken from the pool if it has none yet, or none that lives."""
+        """The operation's connection, taken from the pool if it has none yet or has lost it."""
         if self._connection is not None and is_lost(self._connection):
             if self._in_snapshot:
                 raise Unavailable("The database is unavailable. Try again soon.", retryAfter=1)
@@ -232,8 +235,8 @@ class Tenant:
     async def _stamped(self) -> StampedConnection:
         stamp = self.stamp
         connection = await self.take_connection()
-        with told_clearly(connection):
-            if not connection.at_rest():
+        with translated_errors(connection):
+            if not connection.is_clean():
                 await connection.clean_up()
             await connection.stamp_with(stamp)
             if self._snapshot and not self._in_snapshot:
@@ -251,7 +254,7 @@ class Tenant:
             return
         try:
             if in_snapshot:
-                # It has read what it was to read. If this fails, there is nothing to lose but the connection.
+                # It only read. If this fails, only the connection is lost.
                 with suppress(*ERRORS):
                     await connection.execute("COMMIT")
         finally:
@@ -259,7 +262,7 @@ class Tenant:
 
 
 class _Autocommit:
-    """A block of statements that each commit by themselves. As a generator it would cost more than what it does."""
+    """A block of statements that each commit on their own. A generator would cost more than the block's work."""
 
     __slots__ = ("_task", "_tenant", "_user_id")
 
@@ -267,14 +270,14 @@ class _Autocommit:
         self._tenant = tenant
 
     async def __aenter__(self) -> Statements:
-        """Wait for the turn."""
+        """Acquire the lock."""
         tenant, stamp = self._tenant, self._tenant.stamp
         self._user_id = stamp.user_id
         self._task = tenant._lock.acquire_now() or await tenant._lock.acquire()
         return Statements(stamp, each_for=tenant)
 
     async def __aexit__(self, *_: object) -> None:
-        """Tell what was committed: also when it failed or was cancelled, what was done until then is done."""
+        """Report the commits, even after a failure or a cancellation, because earlier statements are committed."""
         tenant = self._tenant
         tenant.committed(self._user_id)
         if tenant._closed:

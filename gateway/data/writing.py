@@ -1,4 +1,4 @@
-"""The statements of one caller: what a mutation reads and writes, each stamped, and bound to the caller's id."""
+"""The statements of a mutation, each stamped and bound to the caller's id."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import asyncpg
 
 from gateway.data import statements
 from gateway.data.driver.connection import StampedConnection
-from gateway.data.driver.failure import ERRORS, failed, told_clearly
+from gateway.data.driver.failure import ERRORS, failed, translated_errors
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import entity_of
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
 from gateway.data.rows import Row
-from gateway.data.rules import Attempt
+from gateway.data.rules import ProposedRow
 
 T = TypeVar("T")
 
 
 class Autocommitting(Protocol):
-    """What statements that each commit by themselves ask of their tenant."""
+    """The tenant's interface for statements that each commit on their own."""
 
     shown: Mapping[str, tuple[str, ...]]
     committed: Callable[[UUID], None]
@@ -32,24 +32,25 @@ class Autocommitting(Protocol):
         """The caller."""
 
     def open_pipelines(self) -> Pipelines | None:
-        """Where the next statement may go with those of others, if it may."""
+        """The pipelines for the next statement, or None if it may not be pipelined."""
 
     def count(self, statement: RowStatement) -> None:
-        """Count a large row that came together with those of others."""
+        """Count a large row from a pipeline."""
 
     async def take_connection(self) -> StampedConnection:
         """The connection of the operation."""
 
 
 class Statements:
-    """Statements of one caller on one connection, in a transaction, or each by itself."""
+    """Statements of one caller on one connection, in a transaction or each on its own."""
 
     def __init__(
         self, stamp: Stamp, *, within: StampedConnection | None = None, each_for: Autocommitting | None = None
     ) -> None:
-        """In the transaction that has begun on a connection, or each with an effect of its own `each_for` the tenant.
+        """With `within`, the statements run in the connection's transaction. With `each_for`, each commits on its own.
 
-        Of these each carries the stamp, since one that fails takes it off, and the first of them takes a connection.
+        In the second case, the first statement takes a connection, and each carries the stamp, because a failed one
+        undoes it.
         """
         self.user_id = stamp.user_id
         self._connection = within
@@ -57,39 +58,39 @@ class Statements:
         self._stamp = None if each_for is None else stamp
 
     async def rows(self, query: Query, **values: Any) -> list[asyncpg.Record]:
-        """All rows that a hand-written query gives."""
+        """All rows of a hand-written query."""
         arguments = query.arguments(self.user_id, values)
         connection = self._connection or await self._connected()
-        with told_clearly(connection, commits=self._stamp is not None):
+        with translated_errors(connection, commits=self._stamp is not None):
             return await connection.fetch(query.text, *arguments, stamp=self._stamp)
 
     async def row(self, query: Query, **values: Any) -> asyncpg.Record | None:
-        """The row that a hand-written query gives, or None."""
+        """The single row of a hand-written query, or None."""
         return await self._row(query.text, query.arguments(self.user_id, values))
 
     async def maybe(self, entity: type[T], query: Query, **values: Any) -> T | None:
-        """The one object that a hand-written query returns with `:columns`, or None."""
+        """The single object that a hand-written query returns with `:columns`, or None."""
         described = entity_of(entity)
         encoded = described.encoded(values)
         arguments = query.arguments(self.user_id, encoded)
         try:
-            found = await self._row(query.returning(described.columns), arguments, described.record)
+            row = await self._row(query.returning(described.columns), arguments, described.record)
         except asyncpg.IntegrityConstraintViolationError as error:
             _remember(error, described.table, encoded)
             raise
-        return cast("T | None", found)
+        return cast("T | None", row)
 
     async def get(self, entity: type[T], id: UUID, *also: str) -> T | None:
-        """The caller's object with this id, deleted or not, or None. Its row has the columns in `also` besides."""
+        """The caller's object with this id, deleted or not, or None. Its row also has the columns in `also`."""
         described = entity_of(entity)
         text = statements.by_key(described.table, "id", (*described.columns, *also))
-        found = await self._row(text, [self.user_id, [id]], described.record)
-        return cast("T | None", found)
+        row = await self._row(text, [self.user_id, [id]], described.record)
+        return cast("T | None", row)
 
     async def insert(self, entity: type[T], values: dict[str, Any], *, for_show: bool = False) -> T:
-        """A new object of the caller. `for_show`, it has no more columns than will be shown of it, and its id.
+        """Insert an object of the caller. With `for_show`, only its id and the columns that will be shown are returned.
 
-        As the first statement of an operation that is in no transaction, it may commit together with those of others.
+        Outside a transaction, as the first statement of an operation, it may be pipelined with other callers' inserts.
         """
         described, tenant = entity_of(entity), self._tenant
         columns = described.columns
@@ -105,16 +106,16 @@ class Statements:
         pipelines = None if tenant is None else tenant.open_pipelines()
         try:
             if tenant is None or pipelines is None:
-                (made,) = await alone()
+                (row,) = await alone()
             else:
                 statement = RowStatement(tenant.stamp, text, arguments, described.record, tenant.committed)
-                (made,) = await pipelines.writes.send(statement, alone)
+                (row,) = await pipelines.writes.send(statement, alone)
                 if statement.bytes:
                     tenant.count(statement)
         except asyncpg.IntegrityConstraintViolationError as error:
             _remember(error, described.table, encoded)
             raise
-        return made  # type: ignore[no-any-return]
+        return row  # type: ignore[no-any-return]
 
     async def update(
         self,
@@ -125,10 +126,10 @@ class Statements:
         guard: str | Mapping[str, Any] = "",
         parameters: Sequence[Any] = (),
     ) -> T | None:
-        """Change the caller's object where `guard` holds; None when there is no such object.
+        """Update the caller's object if `guard` holds. Returns None if there is no such object.
 
-        A guard is a mapping of columns to the values that they must have, or a condition whose `parameters` are
-        numbered after the id and the values.
+        A guard is a mapping of columns to required values, or a condition whose `parameters` are numbered after the id
+        and the values.
         """
         described = entity_of(entity)
         if not isinstance(guard, str):
@@ -147,7 +148,7 @@ class Statements:
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         connection = self._connection or await self._connected()
         try:
-            found: asyncpg.Record | None = await connection.fetchrow(
+            row: asyncpg.Record | None = await connection.fetchrow(
                 text, *arguments, record_class=record, stamp=self._stamp
             )
         except ERRORS as error:
@@ -155,7 +156,7 @@ class Statements:
             if failure is None:
                 raise
             raise failure from error
-        return found
+        return row
 
     async def _connected(self) -> StampedConnection:
         connection = self._connection = await cast("Autocommitting", self._tenant).take_connection()
@@ -163,5 +164,5 @@ class Statements:
 
 
 def _remember(error: asyncpg.PostgresError, table: str, values: Mapping[str, Any]) -> None:
-    """Have an error know what was to be written."""
-    error.attempt = Attempt(table, values)  # type: ignore[attr-defined]
+    """Attach the values that were to be written to an error."""
+    error.attempt = ProposedRow(table, values)  # type: ignore[attr-defined]

@@ -149,7 +149,7 @@ def _formatted(error: GraphQLError, **extensions: Any) -> FormattedError:
 
 def _report(error: Exception, operation_name: str | None, path: list[str | int] | None) -> str:
     causes = list(_causes(error))
-    reference, unreported = _faults.come(repr(causes))
+    reference, unreported = _faults.record(repr(causes))
     if unreported is not None:
         more = {"repeated": unreported} if unreported else {}
         name = operation_name and operation_name[:LONGEST_NAME]

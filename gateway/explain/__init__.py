@@ -1,1 +1,1 @@
-"""What an operation would ask of the database, without one."""
+"""Explains operations: shows the statements they would send, without a database."""

@@ -1,7 +1,7 @@
-"""What an operation would ask of the database, told without one: `parley explain`.
+"""`parley explain`: shows the statements that an operation would send, without a database.
 
-The operation is run by its own resolvers on made-up rows (`gateway.explain.sample`), and
-what they ask is written down under the field that asked. So it cannot differ from what the gateway does.
+The operation runs with its real resolvers on sample rows (`gateway.explain.sample`), and each statement is recorded
+under the field that sent it. So the result cannot differ from what the gateway does.
 """
 
 from __future__ import annotations
@@ -55,27 +55,27 @@ _path: ContextVar[str] = ContextVar("path", default="")
 
 
 class UnreadableOperation(Refusal):
-    """The operation cannot be run as it is."""
+    """The operation is invalid."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """What was asked of the database, in order, with the field that asked."""
+    """The statements sent, in order, with the fields that sent them."""
 
     statements: list[tuple[str, str]] = field(default_factory=list)
 
     def record(self, text: str) -> None:
-        """Note a statement under the field that is being resolved."""
+        """Record a statement under the field that is being resolved."""
         self.statements.append((_path.get(), text))
 
 
 def explain(text: str) -> str:
-    """What the operation in `text` would ask of the database, for a person at a terminal."""
+    """A readable report of the statements that the operation in `text` would send."""
     schema = _traced(graphql_schema())
     try:
         definition = choose(parse(text), None)
-        given = sample.variables(schema, definition)
-        operation = Engine(schema).prepare(OperationRequest(text, variables=given))
+        variables = sample.variables(schema, definition)
+        operation = Engine(schema).prepare(OperationRequest(text, variables=variables))
     except RequestErrors as errors:
         raise UnreadableOperation("This operation cannot be run:", [e.message for e in errors.errors]) from None
     asked = Asked()
@@ -84,7 +84,7 @@ def explain(text: str) -> str:
 
 
 async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> ExecutionResult:
-    """Run the operation, or of a subscription what is done for one event."""
+    """Run the operation. For a subscription, run it on one event."""
     connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
     signals, keys = Signals(ProcessBroker()), SimpleNamespace(refresh_key=bytes(32))
     presence, accounts = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
@@ -128,7 +128,7 @@ def _report(schema: GraphQLSchema, operation: Operation, asked: Asked, result: E
     lines.append(f"{count} statement{'s' * (count != 1)}, however many rows there are.")
     for error in result.errors or ():
         path = ".".join(str(step) for step in error.path or ())
-        lines.append(f"Not told without a database: {path}: {error.message}")
+        lines.append(f"Unknown without a database: {path}: {error.message}")
     return lines
 
 
@@ -148,7 +148,7 @@ def _manner(schema: GraphQLSchema, operation: Operation) -> list[str]:
 
 def _waits_for(cls: type) -> str:
     if not is_event(cls):
-        return "Waits for signals, which are not stored. What it asks between them is not told here."
+        return "Waits for signals, which are not stored. Statements between signals are not shown."
     described = event_of(cls)
     return f"Waits for changes of {described.entity} ({', '.join(sorted(described.ops))}). For each event:"
 
@@ -158,16 +158,16 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _traced(schema: GraphQLSchema) -> GraphQLSchema:
-    """The schema with resolvers that say which field they are of."""
+    """Wrap the schema's resolvers to record which field is being resolved."""
     for of in schema.type_map.values():
         if isinstance(of, GraphQLObjectType):
             for each in of.fields.values():
                 if each.resolve is not None:
-                    each.resolve = _told(each.resolve)
+                    each.resolve = _recorded(each.resolve)
     return schema
 
 
-def _told(resolve: Callable[..., Any]) -> Callable[..., Any]:
+def _recorded(resolve: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(resolve)
     def run(root: Any, info: Any, **arguments: Any) -> Any:
         path = ".".join(step for step in info.path.as_list() if isinstance(step, str))
@@ -187,9 +187,9 @@ async def _awaited(result: Awaitable[Any], path: str) -> Any:
 
 
 def _classes(schema: GraphQLSchema) -> dict[str, Any]:
-    """The class that each object type was declared as, by the type's name."""
+    """The declared class of each object type, by the type's name."""
     definitions: dict[str, Any] = {n: of.extensions.get("strawberry-definition") for n, of in schema.type_map.items()}
-    return {name: found.origin for name, found in definitions.items() if hasattr(found, "origin")}
+    return {name: definition.origin for name, definition in definitions.items() if hasattr(definition, "origin")}
 
 
 def _entities(schema: GraphQLSchema) -> list[Entity]:
@@ -197,7 +197,7 @@ def _entities(schema: GraphQLSchema) -> list[Entity]:
 
 
 def _likely_table(schema: GraphQLSchema, operation: Operation) -> str:
-    """Where `node` finds what it looks for: the first type that the operation has a fragment on."""
+    """The table in which `node` finds a row: that of the first type that the operation has a fragment on."""
     document = operation.document
     tables = {entity.name: entity.table for entity in _entities(schema)}
     named: list[str] = []
@@ -212,31 +212,31 @@ def _likely_table(schema: GraphQLSchema, operation: Operation) -> str:
 
 
 def _root_fields(operation: Operation) -> list[str]:
-    """The names of the fields of the root type, through fragments."""
-    found: list[str] = []
+    """The names of the root fields, including those in fragments."""
+    names: list[str] = []
     waiting = [*operation.document.definition.selection_set.selections]
     while waiting:
         node = waiting.pop(0)
         match node:
             case FieldNode():
-                found.append(node.name.value)
+                names.append(node.name.value)
             case InlineFragmentNode():
                 waiting[:0] = node.selection_set.selections
             case FragmentSpreadNode():
                 waiting[:0] = operation.document.fragments[node.name.value].selection_set.selections
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
 def _event_class(schema: GraphQLSchema, operation: Operation) -> Any:
     """The class of the events that a subscription waits for."""
     (name,) = _root_fields(operation)
     root = schema.subscription_type
-    assert root is not None  # noqa: S101 - validation has found the field in it
+    assert root is not None  # noqa: S101 - validation found the field in it
     return _classes(schema)[get_named_type(root.fields[name].type).name]
 
 
 def _event(cls: type) -> Any:
-    """A made-up event, as its subscription yields it."""
+    """A sample event, as the subscription yields it."""
     described = event_of(cls)
     data = {name: next(iter(members)).value for name, members in described.enums.items()}
     data |= dict.fromkeys(described.ids, str(sample.KEY))

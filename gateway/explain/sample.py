@@ -1,6 +1,6 @@
-"""One made-up value for each type, column and row: what an operation is run on when there is no database.
+"""Sample values for types, columns and rows, on which operations run without a database.
 
-Each statement finds one row for each key that it is asked for, and all ids of a row are that key: every link leads on.
+Each statement returns one row per key, and all ids in a row equal that key, so that every link can be followed.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ _SELECTED = re.compile(r"^SELECT (.*)$", re.MULTILINE)
 
 
 def variables(schema: GraphQLSchema, definition: OperationDefinitionNode) -> dict[str, Any]:
-    """A value for each variable that needs one."""
-    found = {}
+    """A sample value for each required variable."""
+    values = {}
     for node in definition.variable_definitions or ():
         of = type_from_ast(schema, node.type)
         if isinstance(of, GraphQLNonNull) and node.default_value is None:
-            found[node.variable.name.value] = _input(of)
-    return found
+            values[node.variable.name.value] = _input(of)
+    return values
 
 
 def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
@@ -80,7 +80,7 @@ def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
         case GraphQLEnumType(values=values):
             return next(iter(values))
         case GraphQLInputObjectType(fields=fields):
-            # Everything that can be given, but of what is nested only what must be.
+            # All fields of the outermost input object, but only required fields of nested ones.
             return {
                 name: _input(field.type, within=True)
                 for name, field in fields.items()
@@ -92,7 +92,7 @@ def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
 
 
 class SampleRow(dict[str, Any]):
-    """A row with whatever columns are read from it, that passes for a record of its entity."""
+    """A row that has every column that is read, and looks like a record of its entity."""
 
     def __init__(self, key: UUID, record: type[Row] | None, kinds: Mapping[str, Any], columns: Sequence[str]) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class SampleRow(dict[str, Any]):
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        # A type of the API knows its rows by the class of their record.
+        # GraphQL types recognise their rows by the class of the record.
         return self._record or dict
 
     def __missing__(self, column: str | int) -> Any:
@@ -115,32 +115,34 @@ class SampleRow(dict[str, Any]):
         return self._key if kind is UUID else sample(kind)
 
     def __getattr__(self, name: str) -> Any:
-        found = inspect.getattr_static(self._record, name) if self._record else None
-        return found.fget(self) if isinstance(found, property) and found.fget else getattr(self._record, name)
+        attribute = inspect.getattr_static(self._record, name) if self._record else None
+        return (
+            attribute.fget(self) if isinstance(attribute, property) and attribute.fget else getattr(self._record, name)
+        )
 
 
 def _likely_kind(column: str) -> type:
-    """What a column of no entity may be."""
+    """The likely type of a column that belongs to no entity."""
     if column == "id" or column.endswith("_id"):
         return UUID
     return str if column.endswith("name") else int
 
 
 def sample(kind: Any) -> Any:
-    """A value of a column of this kind."""
+    """A sample value for a column of this type."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return next(iter(kind)).value
     return _KINDS.get(kind)
 
 
 def _keys(arguments: Sequence[Any]) -> Sequence[UUID]:
-    """The keys that a statement is asked for: they come behind the caller's id."""
-    given = arguments[1] if len(arguments) > 1 else None
-    return given if isinstance(given, list) and given and isinstance(given[0], UUID) else [KEY]
+    """The keys among a statement's arguments. They follow the caller's id."""
+    keys = arguments[1] if len(arguments) > 1 else None
+    return keys if isinstance(keys, list) and keys and isinstance(keys[0], UUID) else [KEY]
 
 
 def _selected(text: str) -> list[str]:
-    """The columns that a generated statement selects, in their order."""
+    """The columns that a generated statement selects, in order."""
     lists = _SELECTED.findall(text)
     names = [part.rpartition(" AS ")[2].rpartition(".")[2] for each in lists for part in each.split(", ")]
     names = [name.replace(")", "") for name in names]  # of `trim_scale(t.cost)::text`
@@ -148,7 +150,7 @@ def _selected(text: str) -> list[str]:
 
 
 class SampleConnection:
-    """A connection that answers each statement with a row for each key, and tells what it was asked."""
+    """A connection that answers each statement with one row per key, and reports the statements."""
 
     def __init__(self, entities: Iterable[Entity], likely: str | None, asked: Callable[[str], None]) -> None:
         self._kinds = {entity.record: entity.kinds for entity in entities}
@@ -180,7 +182,7 @@ class SampleConnection:
 
     async def stamp_with(self, _stamp: Any) -> None: ...
 
-    def at_rest(self) -> bool:
+    def is_clean(self) -> bool:
         return True
 
     def is_closed(self) -> bool:
@@ -189,7 +191,7 @@ class SampleConnection:
     def transaction(self) -> SampleTransaction:
         return SampleTransaction(self._asked)
 
-    # As a pool of itself:
+    # It also acts as a pool of itself.
     def pick(self, *_preferred: Any) -> SampleConnection:
         return self
 
@@ -203,7 +205,7 @@ class SampleConnection:
 
 
 class SampleTransaction:
-    """A transaction that tells when it begins and how it ends."""
+    """A transaction that reports its beginning and end."""
 
     def __init__(self, asked: Callable[[str], None]) -> None:
         self._asked = asked

@@ -1,1 +1,1 @@
-"""How callers share what there is: the event loop, connections, threads, and the bytes of large operations."""
+"""Fair sharing among callers: the event loop, connections, threads, and the bytes of large operations."""

@@ -1,4 +1,4 @@
-"""What each caller has in use, counted."""
+"""Counts what each caller has in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST = 10_000
 
 
 class CallerCount:
-    """How many of something one caller has."""
+    """The count of one caller."""
 
     __slots__ = ("count",)
 
@@ -18,9 +18,9 @@ class CallerCount:
 
 
 class CallerCounts(dict[Any, CallerCount]):
-    """The counts of all callers. Above `most`, each new one makes room by those who have nothing, the oldest first.
+    """The counts of all callers. Above `most`, each new entry evicts those of the oldest callers whose count is 0.
 
-    To make and drop one each time would cost more than the counting.
+    Creating and deleting an entry each time would cost more than counting.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -32,6 +32,6 @@ class CallerCounts(dict[Any, CallerCount]):
             for old in list(islice(self, 2)):
                 kept = self.pop(old)
                 if kept.count:
-                    self[old] = kept  # behind the others
-        made = self[caller] = CallerCount()
-        return made
+                    self[old] = kept  # at the end
+        count = self[caller] = CallerCount()
+        return count

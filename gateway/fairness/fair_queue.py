@@ -1,4 +1,4 @@
-"""A queue that is fair between owners: one line for each, and the lines are served in turn."""
+"""A queue that is fair between owners: each has its own line, and the lines are served in turn."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """Futures of those who wait. One that is done, because its waiter has gone, counts no more."""
+    """Futures of waiters. A future that is done, because its waiter was cancelled, is ignored."""
 
     def __init__(self) -> None:
         self.lines: dict[Hashable, deque[asyncio.Future[T]]] = {}
-        """By owner, the one to be served next first."""
+        """The line of each owner, in the order in which owners are served."""
 
     def __len__(self) -> int:
         return sum(self.counts().values())
 
     def counts(self) -> dict[Hashable, int]:
-        """How many wait, by owner."""
+        """The number of waiters, by owner."""
         return {owner: sum(not waiter.done() for waiter in line) for owner, line in self.lines.items()}
 
     def last(self, owner: Hashable) -> asyncio.Future[T]:
-        """Of an owner's waiters, the one who came last."""
+        """An owner's most recent waiter."""
         return next(waiter for waiter in reversed(self.lines[owner]) if not waiter.done())
 
     def add(self, owner: Hashable, waiter: asyncio.Future[T]) -> None:
-        """Join the owner's line at its end."""
+        """Append a waiter to its owner's line."""
         line = self.lines.get(owner)
         if line is None:
             line = self.lines[owner] = deque()
         line.append(waiter)
 
     def next(self, may: Callable[[Any], bool] | None = None) -> tuple[Any, asyncio.Future[T]] | None:
-        """The owner and the waiter whose turn it is, taken off the queue; owners who `may` not are passed over."""
+        """Remove and return the next owner and waiter, or None. Owners for which `may` is false are skipped."""
         over = []
-        found: Hashable = None
+        next_owner: Hashable = None
         line: deque[asyncio.Future[T]] | None = None
         for owner, each in self.lines.items():
             while each and each[0].done():
@@ -46,14 +46,14 @@ class FairQueue(Generic[T]):
             if not each:
                 over.append(owner)
             elif may is None or may(owner):
-                found, line = owner, each
+                next_owner, line = owner, each
                 break
         for owner in over:
             del self.lines[owner]
         if line is None:
             return None
         waiter = line.popleft()
-        del self.lines[found]
+        del self.lines[next_owner]
         if line:
-            self.lines[found] = line  # behind the others
-        return found, waiter
+            self.lines[next_owner] = line  # behind the other owners
+        return next_owner, waiter

@@ -1,28 +1,28 @@
-"""The bytes that each caller may take at a time."""
+"""Limits the bytes that each caller's operations may hold together."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
 OPERATIONS_OF_ONE = 4
-"""A caller's share, in operations of the largest size."""
+"""A caller's share, in operations of the maximum size."""
 
 
 class Shares:
-    """The bytes that each caller has taken, in one process."""
+    """The bytes that each caller holds, in one process."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.taken: dict[Hashable, int] = {}
-        """By caller; without those who have taken nothing."""
+        """Bytes held, by caller. Callers that hold none are left out."""
 
     def hold(self, caller: Hashable) -> Held:
-        """What a caller takes for one purpose: nothing yet."""
+        """Create a claim on a caller's share, of 0 bytes at first."""
         return Held(self, caller)
 
 
 class Held:
-    """Bytes taken of a caller's share. They are given back by `take(0)`, or with the last reference to this."""
+    """A claim on a caller's share. `take(0)` or garbage collection of this object releases it."""
 
     __slots__ = ("_bytes", "_caller", "_shares")
 
@@ -32,7 +32,7 @@ class Held:
         self._bytes = 0
 
     def take(self, count: int) -> bool:
-        """Hold this many bytes in all. False, and no change, if the caller's share has no room for them."""
+        """Set the claim to `count` bytes. Returns False, and changes nothing, if they exceed the caller's share."""
         taken = self._shares.taken
         others = taken.get(self._caller, 0) - self._bytes
         if count > self._bytes and others + count > self._shares.most:

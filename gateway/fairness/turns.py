@@ -1,11 +1,12 @@
-"""Sharing the event loop among operations that have much to do.
+"""Shares the event loop among large operations.
 
-Such an operation works in pieces of some hundred objects, and asks for its turn before each. In one round of the event
-loop, large operations may begin for `STRETCH_SECONDS`, all of them together, and the last to begin may go on for as
-long: what is interrupted finds its objects cold. Who has to wait goes on in a later round, and callers take turns,
-however many operations they have: all else that is ready runs in between.
+A large operation works in pieces of some hundred objects, and waits for its turn before each. In one iteration of the
+event loop, large operations may start pieces for `STRETCH_SECONDS` together, and the last to start may continue for as
+long again, because an interrupted operation finds its objects evicted from the processor's cache. Operations that must
+wait continue in a later iteration. Callers take turns, however many operations they have, and everything else that is
+ready runs in between.
 
-A round for each piece would cost more than the pieces: the loop would read what the database sends in crumbs.
+One iteration per piece would cost more than the pieces: the loop would read the database's data in tiny portions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from time import monotonic
 from gateway.fairness.fair_queue import FairQueue
 
 STRETCH_SECONDS = 0.004
-"""What comes in meanwhile waits for so long."""
+"""The delay that large operations may cause to other work."""
 
 
 class Turns:
@@ -28,13 +29,13 @@ class Turns:
         self._queue: FairQueue[None] = FairQueue()
         self._is_granting = False
         self._began_at: float | None = None
-        """When the first large operation of this round began to work."""
+        """When the first large operation of this iteration started a piece."""
         self._last: Hashable = None
-        """The caller who works, or did last; and since when."""
+        """The caller that is running or ran last, and since when."""
         self._last_since = 0.0
 
     async def next(self, caller: Hashable) -> None:
-        """Return when it is this caller's turn, which may be at once."""
+        """Wait until it is this caller's turn, which may be at once."""
         if self._may_go_on(caller):
             return
         loop = asyncio.get_running_loop()
@@ -61,14 +62,14 @@ class Turns:
         self._began_at = None
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:
-        found = self._queue.next()
-        if found is None:
+        entry = self._queue.next()
+        if entry is None:
             self._is_granting = False
             return
-        found[1].set_result(None)
-        loop.call_soon(self._grant, loop)  # behind the piece, in the next round
+        entry[1].set_result(None)
+        loop.call_soon(self._grant, loop)  # after the piece, in the next iteration
 
 
 def caller_of(context: object) -> Hashable:
-    """For whom an operation runs in this context. Whoever is anonymous is one caller."""
+    """The caller of an operation in this context. All anonymous callers count as one."""
     return getattr(getattr(context, "identity", None), "user_id", None)

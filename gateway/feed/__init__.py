@@ -1,1 +1,1 @@
-"""The change feed: reading it, waiting for it, and hints between processes."""
+"""The change feed: reads it and waits for it. Also signals and presence, which are never stored."""

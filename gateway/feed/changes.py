@@ -1,7 +1,7 @@
-"""The change feed: every committed change of a user's rows, numbered in the order of the commits.
+"""Reads the change feed: every committed change of a user's rows, numbered in commit order.
 
-A cursor is `epoch.version`. The version's lock is held to the commit of each write, so every read sees a prefix of the
-feed: what follows a cursor is complete, and nothing can appear before it later.
+A cursor is `epoch.version`. Each write holds the lock on the version until it commits, so every read sees a prefix of
+the feed: the changes after a cursor are complete, and none can appear before it later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from gateway.data.driver.failure import told_clearly
+from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import BadRequest
@@ -22,7 +22,7 @@ from gateway.errors import BadRequest
 
 @dataclass(frozen=True, slots=True, order=True)
 class FeedCursor:
-    """A cursor in a user's feed: behind the change with this version."""
+    """A position in a user's feed, after the change with this version."""
 
     epoch: int
     version: int
@@ -32,7 +32,7 @@ class FeedCursor:
 
     @classmethod
     def read(cls, cursor: str, argument: str = "after") -> FeedCursor:
-        """Raises `BadRequest` naming the argument when this is no cursor of the feed."""
+        """Parse a cursor. Raises `BadRequest`, which names the argument, if it is not a feed cursor."""
         epoch, dot, version = cursor.partition(".")
         if not dot or not _is_number(epoch) or not _is_number(version):
             raise BadRequest(f"{argument}: this is not a feed cursor.", argument=argument)
@@ -51,7 +51,7 @@ class Change:
     data: Mapping[str, Any]
     at: datetime.datetime
     old_data: Mapping[str, Any] | None = None
-    """The ids in `data` as they were before, if the change altered one: the row has moved."""
+    """The previous ids in `data` if the change altered one, which means that the row has moved."""
 
     @property
     def cursor(self) -> str:
@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read found in a user's feed: its state, and the changes after the cursor asked for, oldest first."""
+    """The result of one read of a user's feed: its state, and the changes after a cursor, oldest first."""
 
     epoch: int
     head: int
@@ -69,25 +69,25 @@ class Reading:
 
 
 MOST_CHANGES = 500
-"""How many changes of a user one read gives at most."""
+"""Changes of one user per read."""
 
 
-async def read_waiting(pool: Pool, places: Mapping[UUID, int]) -> dict[UUID, Reading]:
-    """Read the feeds of several users in one statement, each after its version. A user without a feed is left out."""
+async def read_waiting(pool: Pool, versions: Mapping[UUID, int]) -> dict[UUID, Reading]:
+    """Read the feeds of several users, each after its version, in one statement. Leaves out users without a feed."""
     query = sql.feed.changes.waiting
-    names = ",".join(str(user_id) for user_id in places)
-    arguments = query.arguments(None, {"names": names, "places": list(places.values()), "most": MOST_CHANGES})
+    names = ",".join(str(user_id) for user_id in versions)
+    arguments = query.arguments(None, {"names": names, "places": list(versions.values()), "most": MOST_CHANGES})
     async with pool.connection() as connection:
-        with told_clearly(connection):
+        with translated_errors(connection):
             return _readings(await connection.fetch(query.text, *arguments))
 
 
 def _readings(rows: Sequence[Any]) -> dict[UUID, Reading]:
-    found: dict[UUID, Reading] = {}
+    readings: dict[UUID, Reading] = {}
     for row in rows:
-        reading = found.get(row["user_id"])
+        reading = readings.get(row["user_id"])
         if reading is None:
-            reading = found[row["user_id"]] = Reading(row["epoch"], row["head"], row["pruned"], [])
+            reading = readings[row["user_id"]] = Reading(row["epoch"], row["head"], row["pruned"], [])
         if row["version"] is not None:
             reading.changes.append(
                 Change(
@@ -101,7 +101,7 @@ def _readings(rows: Sequence[Any]) -> dict[UUID, Reading]:
                     None if (old := row["old_data"]) is None else orjson.loads(old),
                 )
             )
-    return found
+    return readings
 
 
 def _is_number(text: str) -> bool:

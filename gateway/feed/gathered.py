@@ -1,4 +1,4 @@
-"""What comes at nearly the same time, taken together."""
+"""Batches signals that arrive at nearly the same time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import suppress
 
 
 async def gathered(signals: AsyncIterator[bytes], *, within: float, quiet: float) -> list[bytes]:
-    """The next signal, and those that come within so many seconds of it; none after `quiet` seconds without any.
+    """The next signal and those within `within` seconds after it; none if no signal arrives for `quiet` seconds.
 
-    A signal that comes as the time is up is not lost: it is the first of the next call.
+    A signal that arrives as the time runs out is not lost; the next call returns it first.
     """
-    found: list[bytes] = []
+    received: list[bytes] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(quiet):
-            found.append(await anext(signals))
+            received.append(await anext(signals))
         async with asyncio.timeout(within):
             while True:
-                found.append(await anext(signals))
-    return found
+                received.append(await anext(signals))
+    return received

@@ -1,4 +1,4 @@
-"""What a broker brings goes to the hub and to the signals of this process."""
+"""Delivers what a broker receives to the hub and the signals of this process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gateway.feed.signals import Signals
 
 @asynccontextmanager
 async def hearing(broker: Broker, hub: Hub, signals: Signals) -> AsyncIterator[None]:
-    """Have the broker talk with other processes for as long as the block runs."""
-    await broker.start(_Ears(hub, signals))
+    """Run the broker for the duration of the block."""
+    await broker.start(_Listener(hub, signals))
     try:
         yield
     finally:
@@ -23,7 +23,7 @@ async def hearing(broker: Broker, hub: Hub, signals: Signals) -> AsyncIterator[N
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Listener:
     hub: Hub
     signals: Signals
 
@@ -34,4 +34,4 @@ class _Ears:
         self.hub.hint_all()
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        self.signals.heard(user_id, payload)
+        self.signals.receive(user_id, payload)

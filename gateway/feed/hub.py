@@ -1,10 +1,10 @@
-"""The hub: who waits for which user's changes, and one reader for all of them.
+"""The hub: who follows which user's changes, and one reader for all of them.
 
-A follower registers first, then reads from its cursor, then goes on with what the reader brings. The reader is woken by
-hints (a commit in this process, the broker) and by a slow clock, and reads the feeds of many woken users in one
-statement: a hint that is lost costs time, never an event. Followers pull from a short memory of their user's last
-changes; one that fell behind it reads from the database until it has caught up, so a slow one holds nothing up and
-nothing back. While the database is away, those who follow wait, and the reader tries until it is back.
+A follower registers, reads from its cursor, and then continues with what the reader delivers. Hints (from a commit in
+this process or from the broker) and a slow poll wake the reader, which reads the feeds of many users in one statement.
+A lost hint costs time, never an event. Followers pull from a short buffer of their user's latest changes. A follower
+that falls behind the buffer reads from the database until it has caught up, so slow followers neither delay others nor
+lose changes. While the database is unavailable, followers wait and the reader retries.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _log = structlog.get_logger(__name__)
 _REMEMBERED = 1024
 _RETRY_SECONDS = 0.5
 _PATIENCE_SECONDS = 10
-"""How long a new follower waits for a database that does not answer."""
+"""How long a new follower waits for the database."""
 _MOST_USERS = 250
-"""Users in one statement: row-level security looks for each row's user in the list of all of them."""
+"""Users per statement. Row-level security looks for each row's user in the list of all of them."""
 _UNREAD = FeedCursor(epoch=0, version=2**62)
-"""Before the first read: past the end of any feed, so that this read brings the feed's state and no changes."""
+"""Initial cursor, past the end of any feed, so that the first read returns the feed's state and no changes."""
 
 
 @dataclass(slots=True)
 class Channel:
-    """One user's feed as this process knows it."""
+    """What this process knows about one user's feed."""
 
     user_id: UUID
     followers: int = 0
     cursor: FeedCursor = _UNREAD
-    """Behind the last change that the reader has brought."""
+    """After the last change that the reader delivered."""
     head: FeedCursor = _UNREAD
-    """The furthest that the feed is known to reach: a follower that reads for itself may see more than the reader."""
+    """The highest known version. A follower that reads from the database may see more than the reader."""
     pruned: int = 0
     recent: deque[Change] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     asked: int = 0
@@ -52,35 +52,35 @@ class Channel:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, reading: Reading, asked: int) -> None:
-        """Go on with what the reader found, and wake the followers."""
-        found = FeedCursor(reading.epoch, reading.head)
-        if self.cursor.epoch != found.epoch or self.cursor.version > found.version:
-            # New here, or not the feed that it was: restored from a backup, perhaps.
+        """Apply a reading, and wake the followers."""
+        head = FeedCursor(reading.epoch, reading.head)
+        if self.cursor.epoch != head.epoch or self.cursor.version > head.version:
+            # The first reading, or the feed was replaced, for example by a restore.
             self.recent.clear()
-            self.cursor = self.head = found
+            self.cursor = self.head = head
         elif reading.changes:
             if reading.changes[0].version != self.cursor.version + 1:
-                self.recent.clear()  # what lay between is no longer kept
+                self.recent.clear()  # the changes in between have been pruned
             self.recent.extend(reading.changes)
-            self.cursor = FeedCursor(found.epoch, reading.changes[-1].version)
+            self.cursor = FeedCursor(head.epoch, reading.changes[-1].version)
         self.learn(reading)
         self.answered = max(self.answered, asked)
         self.moved.set()
         self.moved = asyncio.Event()
 
     def learn(self, reading: Reading) -> None:
-        """Note how far the feed reaches, forwards and back."""
+        """Update the range of versions that the feed has."""
         if reading.epoch == self.head.epoch:
             self.head = max(self.head, FeedCursor(reading.epoch, reading.head))
             self.pruned = reading.pruned
 
     def check(self, cursor: FeedCursor) -> None:
-        """Raise `Resync` when a cursor is of another epoch, from the future, or no longer kept."""
+        """Raise `Resync` if a cursor is of another epoch, in the future, or pruned."""
         if cursor.epoch != self.head.epoch or not self.pruned <= cursor.version <= self.head.version:
             raise resync(cursor)
 
     def after(self, version: int) -> list[Change] | None:
-        """What is remembered after a version; None when the memory does not go back so far."""
+        """The buffered changes after a version; None if the buffer does not go back that far."""
         if version >= self.cursor.version:
             return []
         if not self.recent or self.recent[0].version > version + 1:
@@ -89,7 +89,7 @@ class Channel:
 
 
 class Hub:
-    """Serves the followers of one process. Run it as `async with`."""
+    """Serves the followers of one process. Use as `async with`."""
 
     def __init__(self, pool: Pool, broker: Broker, *, poll_seconds: float) -> None:
         self._pool = pool
@@ -98,18 +98,18 @@ class Hub:
         self._channels: dict[UUID, Channel] = {}
         self._woken: set[UUID] = set()
         self._wake = asyncio.Event()
-        # However many come back at once and have to catch up, the reader finds a connection.
+        # Only one follower catches up at a time, so that the reader always gets a connection.
         self._catching_up = asyncio.Semaphore(1)
         self._tasks: list[asyncio.Task[None]] = []
         self._read_at = 0.0
 
     def __len__(self) -> int:
-        """How many users are followed."""
+        """The number of users followed."""
         return len(self._channels)
 
     @property
     def lag_seconds(self) -> float:
-        """How long ago feeds were last read, which the slow clock bounds; 0 where nobody follows any."""
+        """Seconds since feeds were last read, normally at most the poll interval; 0 without followers."""
         return time.monotonic() - self._read_at if self._channels else 0.0
 
     async def __aenter__(self) -> Hub:
@@ -122,12 +122,12 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def committed(self, user_id: UUID) -> None:
-        """A write of this process was committed: wake its own followers, and tell the other processes."""
+        """After a commit of this process, wake its own followers and send hints to the other processes."""
         self.hint([user_id])
         self._broker.publish(user_id)
 
     def hint(self, user_ids: Iterable[UUID]) -> None:
-        """These users' feeds may have moved."""
+        """Note that these users' feeds may have new changes."""
         for user_id in user_ids:
             channel = self._channels.get(user_id)
             if channel is not None:
@@ -136,18 +136,18 @@ class Hub:
                 self._wake.set()
 
     def hint_all(self) -> None:
-        """Any feed may have moved: hints may have been lost."""
+        """Note that any feed may have new changes, because hints may have been lost."""
         self.hint(list(self._channels))
 
     def reader(self, user_id: UUID, after: FeedCursor | None) -> FeedReader:
-        """Register a reader of a user's feed, from after a cursor or else from where the feed stands. Close it."""
+        """Register a reader of a user's feed, after a cursor or, without one, from its present end. Close it."""
         return FeedReader(self, user_id, after)
 
     async def follow(self, user_id: UUID, after: FeedCursor | None) -> AsyncGenerator[list[Change], None]:
-        """Every change of a user's rows after a cursor, once, in order, for ever; what waits at a time comes together.
+        """Yield every change of a user's rows after a cursor, once and in order, in lists of those that wait.
 
-        Without a cursor, from now on. Raises `Resync` when the cursor cannot be continued from, and `Unavailable` when
-        the database does not answer, so that it cannot be told.
+        Without a cursor, starts now. Raises `Resync` if the cursor cannot be resumed, and `Unavailable` if the database
+        cannot be reached to check it.
         """
         with closing(self.reader(user_id, after)) as reader:
             await reader.begin()
@@ -158,11 +158,11 @@ class Hub:
                     await reader.moved()
 
     def register(self, user_id: UUID) -> Channel:
-        """The channel of a user, for one follower more."""
+        """Add a follower, and return the user's channel."""
         channel = self._channels.get(user_id)
         if channel is None:
             channel = self._channels[user_id] = Channel(user_id)
-            # Before the first read: what is committed after that read is heard of.
+            # Watch before the first read, so that hints of later commits arrive.
             self._broker.watch(user_id)
             if len(self._channels) == 1:
                 self._read_at = time.monotonic()
@@ -170,14 +170,14 @@ class Hub:
         return channel
 
     def unregister(self, channel: Channel) -> None:
-        """One follower less."""
+        """Remove a follower."""
         channel.followers -= 1
         if not channel.followers:
             del self._channels[channel.user_id]
             self._broker.unwatch(channel.user_id)
 
     async def read_afresh(self, channel: Channel) -> None:
-        """Wait for a read that began after now, so that the channel knows of every commit up to now."""
+        """Wait for a read that starts after this call, so that the channel covers every commit up to now."""
         self.hint([channel.user_id])
         asked = channel.asked
         try:
@@ -188,14 +188,14 @@ class Hub:
             raise Unavailable("The database is unavailable. Subscribe again soon.") from None
 
     async def read_behind(self, channel: Channel, cursor: FeedCursor) -> list[Change]:
-        """The next changes after a cursor, from the database; none while it is away, as long as patience lasts."""
+        """Read the next changes after a cursor from the database; none if it was briefly unavailable."""
         try:
             async with self._catching_up:
-                found = await read_waiting(self._pool, {channel.user_id: cursor.version})
+                readings = await read_waiting(self._pool, {channel.user_id: cursor.version})
         except (Overloaded, Unavailable):
             await self.read_afresh(channel)
             return []
-        reading = found.get(channel.user_id)
+        reading = readings.get(channel.user_id)
         if reading is None or reading.epoch != cursor.epoch or cursor.version < reading.pruned:
             raise resync(cursor)
         channel.learn(reading)
@@ -209,7 +209,7 @@ class Hub:
             woken, self._woken = self._woken, set()
             try:
                 await self._read(woken)
-            except Exception as error:  # noqa: BLE001 - whatever it is: without the reader, nobody hears anything any more
+            except Exception as error:  # noqa: BLE001 - without the reader, no follower gets any changes
                 if reading:
                     _log.warning("feed.read_failed", error=type(error).__name__, users=len(woken))
                 reading = False
@@ -243,7 +243,7 @@ class Hub:
 
 
 class FeedReader:
-    """One reader's way through a user's feed: registered from the moment it is made until it is closed."""
+    """A cursor-based reader of one user's feed. It is registered from its creation until it is closed."""
 
     __slots__ = ("_channel", "_closed", "_cursor", "_hub")
 
@@ -254,7 +254,7 @@ class FeedReader:
         self._closed = False
 
     async def begin(self) -> None:
-        """Learn where the feed stands now. Raises `Unavailable` when the database does not answer."""
+        """Read the feed's present state. Raises `Unavailable` if the database does not answer."""
         await self._hub.read_afresh(self._channel)
         if self._cursor is None:
             self._cursor = self._channel.head
@@ -262,30 +262,30 @@ class FeedReader:
 
     @property
     def cursor(self) -> FeedCursor:
-        """Behind the last change that was read. Not before `begin`, unless it was given."""
-        assert self._cursor is not None  # noqa: S101 - a mistake of whoever asks
+        """After the last change that was read. Before `begin`, only if one was passed."""
+        assert self._cursor is not None  # noqa: S101 - a bug in the caller
         return self._cursor
 
     @property
     def is_open(self) -> bool:
-        """Whether it still follows."""
+        """Whether it has not been closed."""
         return not self._closed
 
     @property
     def channel(self) -> Channel:
-        """What this process knows of the feed."""
+        """What this process knows about the feed."""
         return self._channel
 
     @property
     def has_all(self) -> bool:
-        """Whether all was read that the process knows of."""
+        """Whether it has read every change that the process knows."""
         known = self._channel.cursor
         return known.epoch == self.cursor.epoch and known.version <= self.cursor.version
 
     async def read(self) -> list[Change]:
-        """The next changes, oldest first, of which there may be more behind; none when there are none now.
+        """Return the next changes, oldest first, or none. More may follow.
 
-        Raises `Resync` when the cursor cannot be continued from.
+        Raises `Resync` if the cursor cannot be resumed.
         """
         while True:
             self._channel.check(self.cursor)
@@ -293,21 +293,21 @@ class FeedReader:
             if changes is None:
                 changes = await self._hub.read_behind(self._channel, self.cursor)
                 if not changes:
-                    continue  # the database was away
+                    continue  # the database was unavailable
             if changes:
                 self._cursor = FeedCursor(changes[-1].epoch, changes[-1].version)
             return changes
 
     async def moved(self) -> None:
-        """Wait until the process knows more of the feed. To be called at once after a `read` that found nothing."""
+        """Wait until the process knows of new changes. Call it directly after a `read` that returned nothing."""
         moved = self._channel.moved
         if self._channel.head.version > self.cursor.version:
-            # Another follower, which reads for itself, has seen more than the reader.
+            # Another follower, reading from the database, has seen more than the reader.
             self._hub.hint([self._channel.user_id])
         await moved.wait()
 
     def close(self) -> None:
-        """Leave. Whoever has left may be closed again."""
+        """Unregister. Closing twice is harmless."""
         if not self._closed:
             self._closed = True
             self._hub.unregister(self._channel)
@@ -317,7 +317,7 @@ _NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
 
 
 def resync(cursor: FeedCursor) -> Resync:
-    """What a follower is told who cannot go on from its cursor."""
+    """The error for a cursor that cannot be resumed."""
     return Resync(
         "after: the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor.",
         cursor=str(cursor),

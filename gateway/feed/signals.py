@@ -1,7 +1,7 @@
-"""Signals: small messages about a user that live for a moment and are never stored, such as who is typing.
+"""Signals: small, short-lived messages about a user that are never stored, such as who is typing.
 
-Those who listen in this process hear them at once, those in others through the broker. A signal may be lost or
-repeated, so whoever needs to be sure reads the database.
+Listeners in this process receive them at once, those in other processes through the broker. A signal may be lost or
+repeated; code that needs certainty reads the database.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from gateway.broker.protocol import MOST_SIGNAL_BYTES, Broker
 
 MOST_TOPIC_BYTES = 100
 MOST_PAYLOAD_BYTES = 6 * 1024
-"""Of one signal."""
+"""Limit on the payload of one signal."""
 MOST_WAITING = 256
-"""Signals that wait for one listener."""
+"""Signals buffered per listener."""
 
 _END_OF_TOPIC = b"\n"
 
 
 class Signals:
-    """Sends and hears the signals of one process."""
+    """Sends and receives the signals of one process."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._listenings: dict[tuple[UUID, bytes], set[Listening]] = {}
 
     def __len__(self) -> int:
-        """How many topics of users are listened to."""
+        """The number of pairs of user and topic that have listeners."""
         return len(self._listenings)
 
     def send(self, user_id: UUID, topic: str, payload: bytes) -> None:
-        """Send a signal to all who listen, here and elsewhere. Never waits.
+        """Send a signal to all listeners, here and in other processes. Never waits.
 
-        Raises `ValueError` for a topic or a payload that is too long to be carried, or a topic of several lines.
+        Raises `ValueError` if the topic or the payload is too long, or the topic has several lines.
         """
         name = _name(topic)
         if len(payload) > MOST_PAYLOAD_BYTES:
@@ -44,20 +44,20 @@ class Signals:
         self._broker.signal(user_id, name + _END_OF_TOPIC + payload)
 
     def listen(self, user_id: UUID, topic: str) -> Listening:
-        """The payloads of a user's signals on a topic, from this call on. Close it, with `aclosing`, to leave."""
+        """Iterate over the payloads of a user's signals on a topic, from this call on. Close it with `aclosing`."""
         listening = Listening(self, user_id, _name(topic))
         self._listenings.setdefault((user_id, listening.topic), set()).add(listening)
         self._broker.watch(user_id)
         return listening
 
-    def heard(self, user_id: UUID, message: bytes) -> None:
-        """The broker brought a signal, or what somebody else calls one."""
-        topic, found, payload = message.partition(_END_OF_TOPIC)
-        if found:
+    def receive(self, user_id: UUID, message: bytes) -> None:
+        """Deliver a signal from the broker. Malformed ones are ignored, because others may write to the carrier."""
+        topic, separator, payload = message.partition(_END_OF_TOPIC)
+        if separator:
             self._deliver(user_id, topic, payload)
 
     def leave(self, listening: Listening) -> None:
-        """This one listens no longer."""
+        """Remove a listener."""
         key = (listening.user_id, listening.topic)
         others = self._listenings[key]
         others.remove(listening)
@@ -71,7 +71,7 @@ class Signals:
 
 
 class Listening:
-    """An iterator over signals. One that is slow loses the oldest."""
+    """An iterator over signals. A slow consumer loses the oldest."""
 
     def __init__(self, signals: Signals, user_id: UUID, topic: bytes) -> None:
         self.user_id = user_id
@@ -82,7 +82,7 @@ class Listening:
         self._closed = False
 
     def put(self, payload: bytes) -> None:
-        """Let it come next."""
+        """Append a payload."""
         self._waiting.append(payload)
         self._changed.set()
 
@@ -98,7 +98,7 @@ class Listening:
         return self._waiting.popleft()
 
     async def aclose(self) -> None:
-        """Leave; whoever waits for the next signal is told that there is none."""
+        """Stop listening. A pending `anext` raises `StopAsyncIteration`."""
         if not self._closed:
             self._closed = True
             self._changed.set()

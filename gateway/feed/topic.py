@@ -1,4 +1,4 @@
-"""A topic: signals about one object of one user, which only a gateway of this deployment can have sent."""
+"""Topics: signals about one object of one user, sealed so that only gateways of this deployment can send them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_BYTES = MOST_PAYLOAD_BYTES - SEAL_BYTES
 class Topic:
     """Sends and receives the signals about one object.
 
-    Listeners get an empty payload when a signal says nothing they can use: read the database then.
+    An empty payload tells listeners that something happened: they must read the database.
     """
 
     signals: Signals
@@ -29,16 +29,16 @@ class Topic:
     """The key that all gateways of the deployment share."""
 
     def send(self, payload: bytes = b"") -> None:
-        """Signal a payload to all listeners. One that is too long for a signal is sent as an empty one. Never waits."""
+        """Send a payload to all listeners, or an empty one if it is too long for a signal. Never waits."""
         sealed = seal(payload if len(payload) <= _MOST_BYTES else b"", self._about, self.key)
         self.signals.send(self.user_id, self._name, sealed)
 
     @asynccontextmanager
     async def listen(self, *, within: float, quiet: float) -> AsyncIterator[AsyncIterator[list[bytes]]]:
-        """The payloads from this call on, those that arrive `within` so many seconds together.
+        """The payloads from this call until the end of the block, in lists of those within `within` seconds.
 
-        An empty list means that none has arrived for `quiet` seconds. A signal with a wrong seal counts as an empty
-        payload. Leaving the block ends the listening.
+        An empty list means that none has arrived for `quiet` seconds. A signal with an invalid seal counts as an empty
+        payload.
         """
         async with (
             aclosing(self.signals.listen(self.user_id, self._name)) as signals,

@@ -1,5 +1,5 @@
-"""How Parley speaks to its clients: GraphQL over HTTP, and over websockets by graphql-transport-ws.
+"""The transport: GraphQL over HTTP, over websockets (graphql-transport-ws) and over server-sent events.
 
-Nothing here knows the schema or the database. `edge.py` is where an operation leaves the transport and
-enters the engine; what comes before it reads requests, and what comes after it writes answers.
+Nothing here knows the schema or the database. In `edge.py` an operation passes from the transport to the engine, and
+its answer back.
 """

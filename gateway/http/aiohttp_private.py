@@ -1,6 +1,6 @@
-"""What is used of aiohttp's private parts: all names here, and no others anywhere.
+"""The private names of aiohttp that Parley uses. No others may be used anywhere.
 
-The subclasses of aiohttp's classes use these names of themselves. Whoever holds an object of aiohttp's asks here.
+Subclasses of aiohttp's classes use these names on themselves. Other code calls the functions below.
 `test_private_names.py` fails by name when one disappears.
 """
 
@@ -32,15 +32,15 @@ PRIVATE = (
 
 
 def drained(connection: web.RequestHandler) -> Coroutine[Any, Any, None]:
-    """Waits until the client has taken enough of what was written."""
+    """Wait until the client has read enough of what was written."""
     return connection._drain_helper()
 
 
 def frame_reader(connection: web.RequestHandler) -> object:
-    """What is given all that comes after an upgrade."""
+    """The parser that receives all data after an upgrade."""
     return connection._payload_parser
 
 
 def connection_settings(server: web.Server) -> Mapping[str, Any]:
-    """What a server gives to each of its connections."""
+    """The arguments that a server passes to each of its connections."""
     return server._kwargs

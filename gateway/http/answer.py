@@ -1,4 +1,4 @@
-"""Writing answers as the GraphQL-over-HTTP specification has them: media types and statuses."""
+"""HTTP replies by the GraphQL-over-HTTP specification: media types and statuses."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ REFUSED_BY_CODE: Mapping[str | None, tuple[int, Mapping[str, str]]] = {
     Overloaded.code: (503, RETRY_HEADERS),
     Unavailable.code: (503, RETRY_HEADERS),
     INTERNAL: (500, NO_HEADERS),
-    # As Apollo Server has it: a client that took another status for a failure would not send the text.
+    # Like Apollo Server: a client that treats other statuses as failures would not send the text.
     NOT_FOUND: (200, NO_HEADERS),
 }
-"""Statuses that do not depend on the media type: of failures that a client or a proxy should know without reading the
-body, and of the one that is none to them."""
+"""Statuses that do not depend on the media type.
+
+They are for failures that a client or a proxy should recognise without reading the body, and for `NOT_FOUND`, which is
+not a failure to them.
+"""
 
 
 class HttpError(Exception):
-    """The request ends here, with this status and one error that says what is wrong."""
+    """Ends a request with this status and one error."""
 
     def __init__(
         self,
@@ -53,9 +56,9 @@ class HttpError(Exception):
 
 
 class Reply(NamedTuple):
-    """What goes back to the client, apart from what every answer carries.
+    """A response to the client, without the headers of every response.
 
-    A tuple and no dataclass: one is made for each request, in a third of the time.
+    A tuple rather than a dataclass: one is created per request, in a third of the time.
     """
 
     status: int
@@ -63,15 +66,15 @@ class Reply(NamedTuple):
     body: bytes
     headers: Mapping[str, str] = NO_HEADERS
     held: Held | None = None
-    """What a large answer takes of its caller's share, until it is sent and nobody refers to this any more."""
+    """A large answer's claim on its caller's share, held until the reply is sent and no longer referenced."""
 
     @property
     def content_type(self) -> str:
-        """The media type, with the encoding."""
+        """The media type and the encoding."""
         return f"{self.media_type}; charset=utf-8"
 
     def response(self) -> web.Response:
-        """The reply as aiohttp sends it."""
+        """The reply as an aiohttp response."""
         headers = {"Content-Type": self.content_type, **self.headers}
         response = web.Response(body=self.body, status=self.status, headers=headers)
         if self.held is not None:
@@ -80,7 +83,7 @@ class Reply(NamedTuple):
 
 
 def respond(answer: Answer, media_type: str) -> Reply:
-    """The answer of the engine, with the status that it has in this media type."""
+    """The engine's answer as a reply, with its status for this media type."""
     if answer.data is not ABSENT:
         return Reply(200, media_type, answer.bytes(), NO_HEADERS, answer.held)
     status, headers = _status_of_failure(answer, media_type)
@@ -88,14 +91,14 @@ def respond(answer: Answer, media_type: str) -> Reply:
 
 
 def _status_of_failure(answer: Answer, media_type: str) -> tuple[int, Mapping[str, str]]:
-    # Clients that ask for application/json take any other status for a failure of the network or of a proxy.
+    # Clients that ask for application/json treat any other status as a network or proxy failure.
     refused = 400 if media_type == GRAPHQL_JSON else 200
     return REFUSED_BY_CODE.get(answer.code, (refused, NO_HEADERS))
 
 
 @lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> str:
-    """The media type to answer in. Without a preference it is the one that every client can read."""
+    """The media type of the answer. Without a preference, the one that every client can read."""
     if accept is None or not accept.strip():
         return JSON
     wishes = [_wish(part) for part in accept.lower().split(",")]
@@ -107,18 +110,18 @@ def negotiate(accept: str | None) -> str:
 
 
 class Events(Enum):
-    """Whether the answer may be an event stream. Only a client that names the media type can read one."""
+    """When the answer may be an event stream. Only a client that names the media type can read one."""
 
     NEVER = auto()
     FOR_SUBSCRIPTIONS = auto()
-    """JSON is accepted as well, and is the answer to everything that has a single one."""
+    """JSON is accepted as well, and is used for queries and mutations."""
     ALWAYS = auto()
-    """Nothing else that we can send is accepted."""
+    """The client accepts no other media type that we can send."""
 
 
 @lru_cache(maxsize=256)
 def events_accepted(accept: str | None) -> Events:
-    """What the header says about event streams. Qualities do not matter: they rank media types, not operations."""
+    """When an Accept header allows event streams. Quality values are ignored: they rank media types, not operations."""
     wishes = [_wish(part) for part in (accept or "").lower().split(",")]
     if not any(name == EVENT_STREAM and quality for name, quality in wishes):
         return Events.NEVER
@@ -136,7 +139,7 @@ def _wish(part: str) -> tuple[str, float]:
 
 
 def _quality(wishes: list[tuple[str, float]], media_type: str) -> float:
-    """How much the client wants it, by the most specific of its wishes."""
+    """The quality value of a media type, from the most specific range that matches it."""
     for wished in (media_type, "application/*", "*/*"):
         if qualities := [quality for name, quality in wishes if name == wished]:
             return max(qualities)

@@ -1,4 +1,4 @@
-"""The time of day, and calls at a time of day."""
+"""The wall clock, and calls scheduled by it."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ LONGEST_SLEEP_SECONDS = 30.0
 
 
 class Alarm(Protocol):
-    """A call that is to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """Let it not come."""
+        """Cancel the call."""
 
 
 class Clock(Protocol):
-    """The time of day, and calls at a time of day."""
+    """The wall clock, and calls scheduled by it."""
 
     def now(self) -> datetime:
-        """The time, aware."""
+        """The current time, with a time zone."""
 
     def at(self, moment: datetime, call: Callable[[], None]) -> Alarm:
-        """Have something called once the moment has come."""
+        """Schedule a call at the moment, or soon if it has passed."""
 
 
 class SystemClock:
-    """The time of day as the machine has it."""
+    """The machine's wall clock."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """The current time, in UTC."""
         return datetime.now(UTC)
 
     def at(self, moment: datetime, call: Callable[[], None]) -> SystemAlarm:
-        """Have something called once the moment has come. To be asked for on an event loop."""
+        """Schedule a call at the moment, or soon if it has passed. Needs a running event loop."""
         return SystemAlarm(self, moment, call)
 
 
 class SystemAlarm:
-    """A call at a moment.
+    """A call scheduled at a moment.
 
-    It looks again now and then: a machine may sleep, or its clock be set, behind the event loop's back.
+    It rechecks the clock at least every 30 seconds, because the machine may sleep or its clock may be set.
     """
 
     __slots__ = ("_call", "_clock", "_handle", "_loop", "_moment")
@@ -62,5 +62,5 @@ class SystemAlarm:
             self._call()
 
     def cancel(self) -> None:
-        """Call nothing any more."""
+        """Cancel the call."""
         self._handle.cancel()

@@ -1,7 +1,7 @@
-"""Why a socket is closed: the codes of graphql-transport-ws and of websockets, and what a client makes of each.
+"""Why a socket is closed: the close codes, and what a client should do about each.
 
-The table in resolvers/README.md is generated from these. An event stream that is cut short says the same in a comment,
-as it has no codes.
+The table in resolvers/README.md is generated from these. An event stream has no close codes; if it is interrupted, a
+comment carries the same code and reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MAX_REASON_BYTES = 123
 
 
 class CloseCode(IntEnum):
-    """The codes that a socket is closed with, what happened, and what to do about it."""
+    """A close code, with what happened and what to do about it."""
 
     happened: str
     remedy: str
@@ -27,7 +27,7 @@ class CloseCode(IntEnum):
 
     RESTARTING = 1012, "the gateway is restarting", "reconnect and resume"
     TOO_SLOW = 1013, "the client read too slowly", "reconnect and resume"
-    # Stock clients connect again after this one, and ask their `connectionParams` for a new token first.
+    # Stock clients reconnect after this code, and call `connectionParams` for a new token first.
     FORBIDDEN = (
         4403,
         "the token is invalid or has expired, or its session has ended",
@@ -47,7 +47,7 @@ class CloseCode(IntEnum):
 
 
 class SocketClosedError(Exception):
-    """The socket is to be closed, with this code and reason."""
+    """The socket must be closed with this code and reason."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(f"{code.value} {reason}")
@@ -56,7 +56,7 @@ class SocketClosedError(Exception):
 
 
 def encode_reason(reason: str) -> bytes:
-    """The reason as it fits into a close frame, cut between characters."""
+    """The reason, truncated between characters to fit into a close frame."""
     encoded = reason.encode(errors="replace")
     if len(encoded) <= MAX_REASON_BYTES:
         return encoded

@@ -1,4 +1,4 @@
-"""The outer edge: an operation goes in, an answer comes out, and nothing that went wrong gets past."""
+"""The outer edge of the engine: an operation goes in, an answer comes out, and no exception escapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gateway.live.live import Live
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Runs operations in contexts of their own."""
+    """Runs each operation in its own context."""
 
     engine: Engine
     contexts: Contexts
@@ -29,10 +29,10 @@ class Edge:
     """Runs the subscriptions."""
     max_operations_per_user: int = 100
     _running: CallerCounts = field(default_factory=CallerCounts)
-    """Queries and mutations, by user."""
+    """Running queries and mutations, by user."""
 
     async def answer(self, operation: Operation, identity: Identity | None, client: Client) -> Answer:
-        """Run a query or a mutation, unless too many of the user's run already."""
+        """Run a query or a mutation. Refuses it if too many of the user's are already running."""
         user = None if identity is None else identity.user_id
         running = self._running[user]
         if running.count >= self.max_operations_per_user and user is not None:
@@ -59,7 +59,7 @@ class Edge:
 
 @web.middleware
 async def catch_all(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what the transport itself could not cope with like any other failure of ours."""
+    """Answer an unexpected error of the transport like any other internal error."""
     try:
         return await handler(request)
     except (web.HTTPException, ConnectionError):

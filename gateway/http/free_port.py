@@ -1,4 +1,4 @@
-"""Finds out whether a port is free, before a database or a key is made for nothing."""
+"""Checks that a port is free, before a database or keys are created in vain."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from gateway.http.shared_port import bound, cannot_listen, reachable
 from gateway.refusal import Refusal
 
 SERVICE = "parley"
-"""What `/healthz` calls itself, by which one Parley knows another."""
+"""The service name in `/healthz`, by which one Parley recognises another."""
 
 LONGEST_ANSWER = 1024
 
 PATIENCE_SECONDS = 5
-"""How long whoever listens on our port may take to say who it is."""
+"""Timeout for the process on our port to identify itself."""
 
 
 async def require_free(host: str, port: int, *, setting: str = "PARLEY_PORT") -> None:
-    """Raise a `Refusal` where something listens on this port already, which says so if that is Parley."""
+    """Raise a `Refusal` if the port is in use. The message says so if the other process is Parley."""
     problem = await asyncio.to_thread(_problem_with, host, port)
     if problem is None:
         return
@@ -32,19 +32,19 @@ async def require_free(host: str, port: int, *, setting: str = "PARLEY_PORT") ->
 
 
 def _problem_with(host: str, port: int) -> OSError | None:
-    """Why nobody can listen there. That a machine lacks one of the addresses of a name is no reason."""
+    """Why the port cannot be listened on. An address that this machine lacks counts only if it lacks all of them."""
     problems: list[OSError] = []
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         return error
-    for family, *_, (name, number, *rest) in found:
+    for family, *_, (name, number, *rest) in addresses:
         try:
             bound(family, (name, number, *rest)).close()
         except OSError as error:
             problems.append(error)
     taken = [each for each in problems if each.errno in (errno.EADDRINUSE, errno.EACCES)]
-    return next(iter(taken or (problems if len(problems) == len(found) else [])), None)
+    return next(iter(taken or (problems if len(problems) == len(addresses) else [])), None)
 
 
 def _parley_answers(host: str, port: int) -> bool:

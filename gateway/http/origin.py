@@ -1,6 +1,7 @@
-"""Which pages may call: the gateway's own and those of trusted origins.
+"""Which pages may call the gateway: its own and those of trusted origins.
 
-A browser names the origin of the page. What names none is not a browser, and has nobody's rights to borrow.
+A browser sends the origin of the page. A client that sends none is not a browser, so a page cannot misuse its user's
+rights.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ALLOWED_HEADERS = (
     "traceparent",
     "tracestate",
     "X-Request-ID",
-    # Apollo's clients, and what some clients send so that a browser asks first.
+    # Apollo's clients, and headers that force a preflight request.
     "apollo-require-preflight",
     "apollographql-client-name",
     "apollographql-client-version",
@@ -35,23 +36,23 @@ ALLOWED_HEADERS = (
     "X-Apollo-Operation-Type",
     "X-Requested-With",
 )
-"""Request headers that trusted pages may send: those that we read, and those that stock clients add."""
+"""Request headers that trusted pages may send: those that Parley reads, and those that stock clients add."""
 PREFLIGHT_SECONDS = "600"
 NOT_ALLOWED = HttpError(403, "This origin is not allowed.", code=Forbidden.code)
 
 
 def may_connect(request: web.Request, options: Options) -> bool:
-    """Whether a page may open a websocket, or a stream, which browsers leave to the server to decide."""
+    """Whether a page may open a websocket or a stream. Browsers leave this decision to the server."""
     origin = request.headers.get("Origin")
     if origin is None or origin in options.trusted_origins:
         return True
     scheme, _, host = origin.lower().partition("://")
-    # Whether with TLS is not compared: that often ends before the gateway.
+    # The scheme is not compared, because TLS often ends at a proxy.
     return scheme in ("http", "https") and host == request.host.lower() != ""
 
 
 def cross_origin_headers(headers: Mapping[str, str], options: Options) -> dict[str, str]:
-    """What lets a trusted page read the answer. Credentials are not allowed: a token is no cookie."""
+    """CORS headers that let a trusted page read the answer. Credentials are not allowed, because none are cookies."""
     if not options.trusted_origins:
         return {}
     origin = headers.get("Origin")
@@ -65,7 +66,7 @@ def cross_origin_headers(headers: Mapping[str, str], options: Options) -> dict[s
 
 
 def preflight(request: web.Request, options: Options) -> web.Response:
-    """The answer to OPTIONS: what the path takes and, to a trusted page, what it may send."""
+    """The answer to OPTIONS: the allowed methods and, for a trusted page, the allowed headers."""
     response = web.Response(status=204, headers={"Allow": ALLOWED_METHODS})
     if request.headers.get("Origin") in options.trusted_origins:
         response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS

@@ -1,4 +1,4 @@
-"""The web application: its routes, what every answer carries, and how it starts and stops."""
+"""The web application: its routes, the headers of every response, and startup and shutdown."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from gateway.http.stream.sse import EventStreamEndpoint
 from gateway.live.live import Live
 
 Ready = Callable[[], Awaitable[str | None]]
-"""None when requests can be served, else the reason why not."""
+"""Returns None if requests can be served, otherwise the reason why not."""
 
-# How long a refused body is still read, so that its sender gets to see the refusal.
+# How long the rest of a refused body is read, so that its sender sees the refusal.
 LINGERING_SECONDS = 2.0
 
 CANCELLING_SECONDS = 1.0
-"""For what has not ended in the time that it had."""
+"""For requests that did not finish in time and are cancelled."""
 
 OVER_HTTP = web.AppKey("over_http", Endpoint)
 SOCKETS = web.AppKey("sockets", SocketRegistry)
@@ -58,7 +58,7 @@ def make_app(
     routes: Iterable[web.AbstractRouteDef] = (),
     clock: Clock | None = None,
 ) -> web.Application:
-    """The application. Serve it with `make_runner`: it reads compressed bodies itself."""
+    """Create the application. Serve it with `make_runner`, because it decompresses request bodies itself."""
     options = options or Options()
     stopping = Stopping()
     edge = Edge(engine, contexts, live or Live(engine, contexts), options.max_operations_per_user)
@@ -102,9 +102,9 @@ def make_app(
 
 
 def make_runner(app: web.Application, options: Options | None = None) -> AppRunner:
-    """What serves the application, for `web.TCPSite` and its like; `cleanup()` stops it gracefully.
+    """Create the runner for the application, to pass to `web.TCPSite` or similar. `cleanup()` stops it gracefully.
 
-    A request whose client has gone is cancelled, so that it gives back what it holds.
+    A request whose client has gone is cancelled, so that it releases its resources.
     """
     options = options or Options()
     return AppRunner(
@@ -122,19 +122,19 @@ def make_runner(app: web.Application, options: Options | None = None) -> AppRunn
 
 
 class AppRunner(web.AppRunner):
-    """Serves the application, with plain requests answered before they get to it."""
+    """Serves the application. Plain requests are answered before they reach it."""
 
     async def _make_server(self) -> web.Server:
         return Server(await super()._make_server(), self.app[OVER_HTTP], self.app[STOPPING], self.app[ROOM])
 
     def begin_to_stop(self) -> None:
-        """Go on serving, and send clients elsewhere: `/readyz` says no, and each answer closes its connection."""
+        """Keep serving but send clients elsewhere: `/readyz` fails, and each response closes its connection."""
         self.app[STOPPING].begun = True
 
     async def shutdown(self) -> None:
-        """Let requests finish, and then tell the sockets to come back; nothing of it if this task is being cancelled.
+        """Let requests finish, then tell the sockets to reconnect. Does neither if this task is being cancelled.
 
-        Nobody is let in any more, so whoever comes back comes to another process.
+        The listeners are closed by now, so clients reconnect to another process.
         """
         task = asyncio.current_task()
         if task is not None and task.cancelling():

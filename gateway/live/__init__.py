@@ -1,11 +1,11 @@
-"""Live subscriptions: one execution for all who ask for the same, encoded once, pushed to every socket.
+"""Live subscriptions: equal ones share one execution, whose answers are encoded once and pushed to every socket.
 
     last = await live.serve(operation, identity, client, sink, after=cursor)
 
-runs a subscription until it ends, and returns what ended it: an answer without data that says why, or None when the
-source came to its end (`complete`). A transport gives it a `Sink` (`sink.py`): `push(payload, cursor)` writes an answer
-at once and says whether there is room for more, `drained()` waits for room. What a sink raises ends the subscription
-and comes out of `serve` as it is. `after`, a cursor as from `Last-Event-ID`, takes the place of the argument.
+runs a subscription until it ends, and returns an answer without data that says why, or None if the source ended
+(`complete`). The transport passes a `Sink` (`sink.py`): `push(payload, cursor)` writes an answer without waiting and
+returns whether there is room for more, and `drained()` waits for room. Exceptions of the sink end the subscription and
+propagate from `serve`. `after`, a cursor as in `Last-Event-ID`, overrides the argument.
 
-`live.counts` (`counts.py`) holds plain numbers for whoever wants to look.
+`live.counts` (`counts.py`) has counters for metrics.
 """

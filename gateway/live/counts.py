@@ -1,4 +1,4 @@
-"""What the live subscriptions of one process come to, for whoever wants to look."""
+"""Counters of the live subscriptions of one process."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from gateway.telemetry.histogram import Histogram
 
 @dataclass(slots=True)
 class Counts:
-    """Numbers that begin at zero with the process."""
+    """The counters, which start at zero."""
 
     running: Counter[str] = field(default_factory=Counter)
-    """Subscriptions that run now, by the name of their operation; empty where it has none."""
+    """Running subscriptions, by operation name. Unnamed ones are under the empty string."""
     live: int = 0
-    """Those of them that get what a group has run, as it comes."""
+    """Subscriptions that get their answers live from a group."""
     groups: int = 0
-    """How many groups there are: distinct subscriptions."""
+    """Number of groups, which are distinct subscriptions."""
     deliveries: int = 0
-    """Answers handed to a transport."""
+    """Answers passed to a transport."""
     executions: int = 0
-    """Runs of an operation on events, on several at once where several waited."""
+    """Executions of operations, each on one or more events."""
     drops: int = 0
-    """How often a subscriber took so little that it had to read the feed again."""
+    """Times that a slow subscriber had to read the feed again."""
     resyncs: int = 0
-    """Subscriptions that ended because the feed could not be continued from their cursor."""
+    """Subscriptions that ended because their cursor could not be resumed."""
     errors: Counter[str] = field(default_factory=Counter)
-    """Errors in answers of subscriptions, by their code: of single events, and those that ended one."""
+    """Errors in answers of subscriptions, by code: of single events, and those that ended a subscription."""
     latencies: Histogram = field(default_factory=Histogram)
-    """Of live answers, from the clock of the writing transaction to the transport."""
+    """Latencies of live answers, from the time of the writing transaction to the transport."""
 
     def delivered(self, count: int, seconds: float) -> None:
-        """Count live answers that took so long; by clocks that differ, perhaps less than no time."""
+        """Count live answers and their latency, which may be negative if clocks differ."""
         self.deliveries += count
         self.latencies.add(max(seconds, 0.0), count)

@@ -1,4 +1,4 @@
-"""What a subscription follows: the changes of one user's feed that make its events."""
+"""The event source of a subscription: the changes in one user's feed that concern it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gateway.schema.fields.event import event_of, occurrence
 
 
 class Feed:
-    """A source of events that is no more than a description, so that those who follow the same can be told.
+    """Describes a source of events, so that equal sources can be recognised.
 
-    It is a stream as well, for whoever runs a subscription by itself.
+    It is also a stream, for running a subscription on its own.
     """
 
     __slots__ = ("_described", "_stream", "after", "cls", "hub", "user_id", "where")
@@ -27,20 +27,20 @@ class Feed:
         """The class of the events."""
         self.user_id = user_id
         self.where = where
-        """What columns that a change carries must be."""
+        """The values that columns of a change must have."""
         self.after = after
-        """Where to begin; None for where the feed stands."""
+        """The cursor to start after; None for the present end of the feed."""
         self._described = event_of(cls)
         self._stream: AsyncGenerator[Together, None] | None = None
 
     def pick(self, changes: Iterable[Change]) -> list[Change]:
-        """Those of the changes that make an event: also of a row that has left what the events are narrowed to."""
+        """The changes that cause events. This includes changes of rows that no longer match `where` but did before."""
         made = [change for change in changes if self._described.made_by(change)]
         where = self.where.items()
         return [change for change in made if _concerns(change, where)] if where else made
 
     def event(self, change: Change) -> Any:
-        """The event of a change."""
+        """The event for a change."""
         return occurrence(self.cls, change)
 
     def __aiter__(self) -> AsyncIterator[Together]:
@@ -48,12 +48,12 @@ class Feed:
         return self._stream
 
     async def aclose(self) -> None:
-        """Leave the feed, if it was iterated."""
+        """Stop following the feed, if it was iterated."""
         if self._stream is not None:
             await self._stream.aclose()
 
     async def _events(self) -> AsyncGenerator[Together, None]:
-        # Closed here and not when it is collected: a follower that has left must leave no trace in the hub.
+        # Closed explicitly rather than by garbage collection, so that the hub forgets the follower at once.
         async with aclosing(self.hub.follow(self.user_id, self.after)) as together:
             async for changes in together:
                 if picked := self.pick(changes):

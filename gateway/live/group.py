@@ -1,9 +1,9 @@
-"""A group: all who follow the same, served by one execution.
+"""A group: all members with equal subscriptions, served by one execution.
 
-The group follows the feed, runs the operation once on what comes, and pushes each answer to its members at once: no
-task is switched, and nothing waited for, per member. What a member whose buffers are full has not taken is kept for it
-in a log that all such members share. The log is bounded: whoever falls out of it leaves the group and reads the feed
-again at its own pace.
+The group follows the feed, runs the operation once on each batch of changes, and pushes every answer to all members in
+one loop, without a task switch or a wait per member. Answers for members whose buffers are full are kept in a bounded
+log that these members share. A member that falls behind the log leaves the group and reads the feed again at its own
+pace.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from gateway.live.member import Ended, Member
 from gateway.live.run import Caller, EventRunner, Payload
 
 MOST_KEPT = 256
-"""Answers that are kept for members who cannot take them."""
+"""Answers kept for members whose buffers are full."""
 MOST_KEPT_BYTES = 1024 * 1024
 
 
 class Group:
-    """Serves its members for as long as it has any."""
+    """Serves its members until the last one leaves."""
 
     def __init__(
         self, feed: Feed, cursor: FeedCursor, runner: EventRunner, counts: Counts, retire: Callable[[Group], None]
     ) -> None:
-        """Begin behind a cursor that the hub's channel of the user knows. `retire` is called once nobody may join."""
+        """Start after a cursor that the hub's channel knows. `retire` is called when members can no longer join."""
         self.epoch = cursor.epoch
         self.version = cursor.version
-        """Whoever is behind this has missed something."""
+        """A subscriber with a lower version has missed something."""
         self._runner = runner
         self._counts = counts
         self._retire = retire
@@ -53,16 +53,16 @@ class Group:
         counts.groups += 1
 
     def join(self, member: Member) -> None:
-        """Push to this member from now on. It must not be behind the group."""
+        """Add a member, which must not be behind the group."""
         self._flowing[member] = None
         member.paused = asyncio.get_running_loop().create_future()
         member.was_live = True
         self._counts.live += 1
 
     async def carry(self, member: Member) -> None:
-        """Return when a member that has joined has fallen out of the log, and must read the feed again.
+        """Serve a member that has joined. Returns when it fell behind the log and must read the feed again.
 
-        Raises `Ended` when the feed cannot be followed any more, and what the sink raises.
+        Raises `Ended` if the feed can no longer be followed, and what the sink raises.
         """
         try:
             while member.paused is not None:
@@ -71,9 +71,9 @@ class Group:
                 while member in self._full:
                     await member.sink.drained()
                     self._raise_for(member)
-                    self._go_on(member)
+                    self._resume(member)
                 if member not in self._flowing:
-                    # What it missed is read once there is room for it, and not before.
+                    # Wait for room before reading what it missed.
                     await member.sink.drained()
                     return
         finally:
@@ -96,7 +96,10 @@ class Group:
             self._end(error)
 
     async def _serve(self) -> bool:
-        """Run what has come, and deliver it; False if nothing has. Apart, so that who waits holds none of it."""
+        """Run the operation on new changes and deliver the answers. Returns False if there are none.
+
+        A separate method, so that its data is released while the group waits.
+        """
         changes = await self._reader.read()
         if not changes:
             return False
@@ -109,7 +112,7 @@ class Group:
         return True
 
     def _caller(self) -> Caller:
-        """Any member will do: they differ in nothing that the operation can tell."""
+        """Any member's caller: the operation cannot tell them apart."""
         return next(iter(self._flowing or self._full)).caller
 
     def _deliver(self, payloads: list[Payload]) -> None:
@@ -119,7 +122,7 @@ class Group:
             self._counts.delivered(count, (now - payload.at).total_seconds())
 
     def _push(self, payload: Payload) -> int:
-        """Write a payload to all who can take it; returns how many they were."""
+        """Write a payload to all members that have room, and return their number."""
         version, content, cursor = payload.version, payload.content, payload.cursor
         count, full = 0, []
         for member in self._flowing:
@@ -128,7 +131,7 @@ class Group:
                 count += 1
                 try:
                     room = member.sink.push(content, cursor)
-                except Exception as error:  # noqa: BLE001 - the boundary of a transport: the others must not suffer
+                except Exception as error:  # noqa: BLE001 - the boundary of a transport: it must not affect other members
                     member.failure = error
                     room = False
                 if not room:
@@ -157,8 +160,8 @@ class Group:
                 self._counts.drops += 1
                 self._leave(member)
 
-    def _go_on(self, member: Member) -> None:
-        """Write what was kept for a member, for as long as it has room; all of it makes it one of the others again."""
+    def _resume(self, member: Member) -> None:
+        """Write a member's payloads from the log while it has room. Once it has all, it is served live again."""
         if member not in self._full:
             return
         now = datetime.now(UTC)
@@ -200,9 +203,9 @@ class Group:
             member.pause()
 
     def _raise_for(self, member: Member) -> None:
-        """Raise what has ended a member."""
+        """Raise the error that ended a member, if any."""
         if member.failure is not None:
             raise member.failure
         if self._error is not None:
-            # Whose feed cannot be continued is told from where.
+            # A `Resync` contains the member's own cursor.
             raise Ended(self._last or failed(resync(member.cursor)))

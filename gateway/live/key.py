@@ -1,4 +1,4 @@
-"""Who may share an execution: those for whom it comes to the same, whatever the database holds."""
+"""Decides which subscriptions share an execution: those whose answers are always equal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gateway.execution.operation import Document, Operation
 from gateway.live.feed import Feed
 
 OF_THE_SESSION = frozenset({"isCurrent"})
-"""Fields whose value depends on which of the user's sessions asks, and not only on the user and the token's rights."""
+"""Fields that depend on the session, and not only on the user and the token's scopes."""
 
 
 def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hashable:
-    """Equal for subscriptions that may share. It holds no longer than their documents do."""
+    """A key that is equal for subscriptions that may share. Valid only while their documents are referenced."""
     document = operation.document
     return (
         id(document),
@@ -31,17 +31,17 @@ def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hasha
 
 
 def _variables(operation: Operation) -> object:
-    """The values of the variables, but of those that only say where to begin. What is no JSON is shared by none."""
+    """The values of all variables that are not just start cursors. Values that are not JSON are never equal."""
     coerced, cursors = operation.variables.coerced, _only_cursors(operation.document)
     try:
-        # Decoded, because the encoder's bytes keep the room that it worked in: some kilobytes for each subscriber.
+        # Decoded, because the encoder's bytes object is over-allocated by some kilobytes per subscriber.
         return orjson.dumps({name: value for name, value in coerced.items() if name not in cursors}).decode()
     except TypeError:
         return object()
 
 
 def _only_cursors(document: Document) -> set[str]:
-    """The variables that stand nowhere but in the `after` of the root field."""
+    """The variables that are used only in the `after` argument of the root field."""
     definition = document.definition
     cursors = {
         argument.value.name.value: argument

@@ -1,8 +1,8 @@
-"""Serving subscriptions: those that follow the feed together with all who follow the same, others each by itself.
+"""Serves subscriptions. Those that follow a feed share executions with equal ones; others run on their own.
 
-A subscriber of the feed registers first, then catches up from its cursor at its own pace, and then joins its group. It
-joins when it is not behind the group; what the group then pushes and the subscriber has had already is left out. So
-nothing is missed and nothing is sent twice, however the steps fall.
+A subscriber of a feed registers, catches up from its cursor at its own pace, and then joins its group. It joins once it
+is not behind the group. If it is ahead, it skips what it already has. So nothing is missed or sent twice, however these
+steps interleave.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gateway.live.run import Caller, EventRunner, Payload
 from gateway.live.sink import Sink
 
 READY = "ready"
-"""In the extensions of a request: begin with an answer that says from which cursor on nothing will be missed."""
+"""A request extension: begin with an answer that has the cursor from which nothing will be missed."""
 
 
 class Live:
@@ -53,19 +53,19 @@ class Live:
         *,
         after: str | None = None,
     ) -> Answer | None:
-        """Run a subscription until it ends. Returns its last answer, which says why it ended; None at its end.
+        """Run a subscription until it ends. Returns an answer that says why, or None if its source ended.
 
-        The identity is asked for at each run: it changes when a token is renewed. `after` is a cursor that takes the
-        place of the argument. Raises what the sink raises.
+        `identity` is called for each execution, because it changes when a token is renewed. `after` is a cursor that
+        overrides the argument. Raises what the sink raises.
         """
         name, running, caller = operation.name or "", self.counts.running, Caller(identity, client)
         running[name] += 1
         try:
-            found = await self._begin(operation, caller, sink)
-            if isinstance(found, Feed):
-                last = await self._follow(operation, caller, sink, found, _cursor(after) or found.after)
+            source = await self._begin(operation, caller, sink)
+            if isinstance(source, Feed):
+                last = await self._follow(operation, caller, sink, source, _cursor(after) or source.after)
             else:
-                last = found
+                last = source
         except Ended as ended:
             last = ended.answer
         finally:
@@ -78,7 +78,7 @@ class Live:
         return last
 
     async def _begin(self, operation: Operation, caller: Caller, sink: Sink) -> Feed | Answer | None:
-        """The feed to follow, whose follower then holds nothing else; or what came of any other source."""
+        """The feed to follow or, for any other source, its last answer after it was served."""
         async with AsyncExitStack() as stack:
             try:
                 context = await stack.enter_async_context(self._context(operation, caller))
@@ -90,7 +90,7 @@ class Live:
     async def _stream(
         self, operation: Operation, caller: Caller, sink: Sink, source: AsyncIterable[Any]
     ) -> Answer | None:
-        """Send what comes of a source that is nobody else's."""
+        """Serve a source that is not shared."""
         answering = respond(operation, source, lambda: self._context(operation, caller), self._engine.run_events)
         async with aclosing(answering) as answers:
             async for answer in answers:
@@ -108,16 +108,16 @@ class Live:
         key, member = key_of(operation, feed, caller.identity()), None
         while True:
             with closing(feed.hub.reader(feed.user_id, cursor)) as reader:
-                await _begun(reader)
+                await _begin_reading(reader)
                 if member is None:
                     member = Member(sink, caller, reader.cursor)
                     if operation.extensions.get(READY) is True:
-                        await _tell_ready(member)
+                        await _send_ready(member)
                 async with aclosing(self._missed(key, operation, feed, reader, member)) as missed:
                     async for payloads in missed:
                         self.counts.deliveries += len(payloads)
                         await member.take(payloads)
-                # Nothing is awaited between the end of what was missed and this.
+                # There must be no await between the end of catching up and joining.
                 group = self._group(key, operation, feed, member)
                 group.join(member)
             await group.carry(member)
@@ -126,7 +126,7 @@ class Live:
     async def _missed(
         self, key: Hashable, operation: Operation, feed: Feed, reader: FeedReader, member: Member
     ) -> AsyncGenerator[list[Payload], None]:
-        """What a member has missed, until it can join its group."""
+        """Yield what a member has missed, until it can join its group."""
         runner = EventRunner(self._engine, self._contexts, operation, feed, self.counts)
         try:
             while not self._may_join(key, reader, member):
@@ -148,7 +148,7 @@ class Live:
         return member.version >= group.version
 
     def _group(self, key: Hashable, operation: Operation, feed: Feed, member: Member) -> Group:
-        """The group that this member may join, begun if there is none."""
+        """The group that this member can join. Creates it if there is none."""
         group = self._groups.get(key)
         if group is None or group.epoch != member.epoch:
             runner = EventRunner(self._engine, self._contexts, operation, feed, self.counts)
@@ -179,15 +179,15 @@ def _cursor(after: str | None) -> FeedCursor | None:
         raise Ended(failed(error)) from None
 
 
-async def _begun(reader: FeedReader) -> None:
+async def _begin_reading(reader: FeedReader) -> None:
     try:
         await reader.begin()
     except Exception as error:  # noqa: BLE001 - the boundary of a subscription's source
         raise Ended(failed(error)) from None
 
 
-async def _tell_ready(member: Member) -> None:
-    """Say from where on nothing will be missed."""
+async def _send_ready(member: Member) -> None:
+    """Send the cursor from which nothing will be missed."""
     cursor = str(member.cursor)
     ready = orjson.dumps({"data": None, "extensions": {READY: {"cursor": cursor}}})
     if not member.sink.push(ready, cursor):

@@ -1,4 +1,4 @@
-"""One subscriber: how far it has got, and how far behind it may fall."""
+"""One subscriber: its position in the feed, and how far behind it may fall."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gateway.live.run import Caller, Payload
 from gateway.live.sink import Sink
 
 MOST_BEHIND = 10_000
-"""Changes of the feed that a subscriber who was up to date once may fall behind."""
+"""How many changes a subscriber that was once up to date may fall behind."""
 LONGEST_BEHIND = datetime.timedelta(seconds=30)
-"""And how much older than the newest of them the next one for it may be."""
+"""How much older than the newest change its next one may be."""
 
 
 class Ended(Exception):
-    """A subscription has ended, with this as its last answer."""
+    """The subscription has ended. `answer` is its last answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Ended(Exception):
 
 
 class Member:
-    """A subscriber of a feed. Everything up to its version was sent to it, or is not for it."""
+    """A subscriber of a feed. Everything up to its version was sent to it or does not concern it."""
 
     __slots__ = ("caller", "epoch", "failure", "paused", "sink", "version", "was_live")
 
@@ -39,34 +39,34 @@ class Member:
         self.version = cursor.version
         self.was_live = False
         self.paused: asyncio.Future[None] | None = None
-        """While a group pushes to it: done when its sink is full, or something has ended it."""
+        """Set while a group pushes to it. Done when its sink is full, or the subscription has ended."""
         self.failure: Exception | None = None
-        """What its sink raised when a group pushed to it."""
+        """The exception that its sink raised when a group pushed to it."""
 
     @property
     def cursor(self) -> FeedCursor:
-        """Its cursor in the feed."""
+        """Its position in the feed."""
         return FeedCursor(self.epoch, self.version)
 
     def pause(self) -> None:
-        """Wake its task, which knows how to go on."""
+        """Wake its task, which continues on its own."""
         if self.paused is not None and not self.paused.done():
             self.paused.set_result(None)
 
     async def take(self, payloads: Sequence[Payload]) -> None:
-        """Write payloads at the pace of the client."""
+        """Write payloads, and wait whenever the client cannot keep up."""
         for payload in payloads:
             self.version = payload.version
             if not self.sink.push(payload.content, payload.cursor):
                 await self.sink.drained()
 
-    def check(self, channel: Channel, following: Change) -> None:
-        """Raise `Resync` when it fell so far behind that it is better off with reading the state anew.
+    def check(self, channel: Channel, next_change: Change) -> None:
+        """Raise `Resync` if it fell so far behind that it should reload the current state instead.
 
-        Not before it was up to date: whoever comes back after a long time gets all that it missed.
+        Applies only once it was up to date: a client that returns after a long time gets everything it missed.
         """
-        newest = channel.recent[-1] if channel.recent else following
-        late = newest.at - following.at > LONGEST_BEHIND
+        newest = channel.recent[-1] if channel.recent else next_change
+        late = newest.at - next_change.at > LONGEST_BEHIND
         if self.was_live and (late or channel.head.version - self.version > MOST_BEHIND):
             raise Resync(
                 "This subscription is too far behind. Read the current state and subscribe from its feedCursor.",

@@ -1,4 +1,4 @@
-"""Running a subscription on changes of the feed, and encoding what comes of each, once."""
+"""Runs a subscription on changes of the feed, and encodes the answer to each once."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 
 FIRST_AT_ONCE = 5
-"""Events of the first run: nothing is known yet of what comes of them, and each who is behind holds all of it."""
+"""Events in the first execution, when the size of their answers is unknown. Each follower that lags holds them all."""
 MOST_AT_ONCE = 200
-"""Events of one run, where there are many and what comes of them is small."""
+"""Maximum events in one execution, for many events with small answers."""
 ROOM_BYTES = 256 * 1024
-"""Runs grow while what came of the last one, encoded, is well below this, and shrink above it."""
+"""Executions grow while the encoded answers of the last one are well below this, and shrink above it."""
 PATIENCE_SECONDS = 10.0
-"""How long an event is tried again while the database is away or has no time for it."""
+"""How long an event is retried while the database is unavailable or overloaded."""
 RETRY_SECONDS = 0.5
 
 
 class Caller(NamedTuple):
-    """For whom something is run."""
+    """On whose behalf an operation runs."""
 
     identity: Callable[[], Identity | None]
-    """Asked at each run: it changes when a token is renewed."""
+    """Called for each execution, because it changes when a token is renewed."""
     client: Client
 
 
 class Payload(NamedTuple):
-    """What came of one event."""
+    """The answer to one event."""
 
     version: int
     cursor: str
     at: datetime.datetime
-    """When it was written, by the database's clock."""
+    """When the change was written, by the database's clock."""
     content: bytes
-    """The answer, encoded."""
+    """The encoded answer."""
 
 
 class EventRunner:
-    """Runs one operation on the changes of one feed, for whoever it is told."""
+    """Runs one operation on the changes of one feed."""
 
     def __init__(self, engine: Engine, contexts: Contexts, operation: Operation, feed: Feed, counts: Counts) -> None:
         self._engine = engine
@@ -60,15 +60,15 @@ class EventRunner:
         self._counts = counts
         self._at_once = FIRST_AT_ONCE
         self.unread = engine.unread
-        """What users take by not reading what is sent to them."""
+        """Each user's share of unread bytes."""
 
     async def payloads(
         self, changes: Sequence[Change], caller: Callable[[], Caller]
     ) -> AsyncGenerator[list[Payload], None]:
-        """What comes of those of the changes that make an event, some at a time, in order.
+        """Yield the answers to the changes that cause events, in batches, in order.
 
-        An event that cannot be read for now is tried again, and nothing behind it is sent before it. Raises when it
-        stays so, and what else a run raises.
+        An event that cannot be read at the moment is retried, and later ones wait for it. Raises its error if that
+        persists, and any other error of an execution.
         """
         left = self._feed.pick(changes)
         patience = Patience()
@@ -78,11 +78,11 @@ class EventRunner:
             except TooLarge:
                 if min(self._at_once, len(left)) == 1:
                     raise
-                self._at_once = 1  # each of them may be small enough by itself
+                self._at_once = 1  # each may be small enough on its own
                 continue
             made = [_payload(change, answer) for change, answer in zip(left, ran.answers, strict=False)]
             spoilt, held = ran.spoilt, ran.held
-            del left[: len(made)], ran  # a client may take its time with what was made: hold no more than that
+            del left[: len(made)], ran  # release everything else while a slow client reads the payloads
             if held is not None:
                 held.take(sum(len(payload.content) for payload in made))
             if made:
@@ -99,7 +99,7 @@ class EventRunner:
         try:
             ran = await self._engine.run_events(self._operation, context, list(map(self._feed.event, changes)))
         except (Overloaded, Unavailable) as error:
-            return Ran([], _apart(error))
+            return Ran([], _without_traceback(error))
         finally:
             await context.release()
         if ran.held is not None:
@@ -117,13 +117,13 @@ class EventRunner:
 
 
 class Patience:
-    """For how long something is tried again, from its first failure on."""
+    """Limits how long something is retried, from its first failure on."""
 
     def __init__(self) -> None:
         self._until: float | None = None
 
     async def wait(self, error: Exception) -> None:
-        """Wait a little. Raises the error when there is no use in waiting."""
+        """Wait before a retry. Raises the error if waiting is useless."""
         now = asyncio.get_running_loop().time()
         if self._until is None:
             self._until = now + PATIENCE_SECONDS
@@ -132,8 +132,8 @@ class Patience:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _apart(error: Exception) -> Exception:
-    """The error without the frames that it came through: they hold what was read, and lead back to the error."""
+def _without_traceback(error: Exception) -> Exception:
+    """Remove an error's traceback, whose frames hold the rows that were read and form a reference cycle."""
     error.__context__ = None
     return error.with_traceback(None)
 

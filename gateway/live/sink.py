@@ -1,4 +1,4 @@
-"""Where the answers of a subscription go: what a transport gives to `Live.serve`."""
+"""The sink of a subscription's answers, which a transport passes to `Live.serve`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """The way to one subscriber.
+    """Sends answers to one subscriber.
 
-    What it raises ends the subscription and reaches whoever called `Live.serve`: a transport says in its own words that
-    a client has gone, or takes nothing.
+    Its exceptions end the subscription and propagate from `Live.serve`, so a transport can use its own exceptions for a
+    client that has gone or does not read.
     """
 
     def push(self, payload: bytes, cursor: str | None) -> bool:
-        """Write an answer, encoded, at once and without waiting; says whether there is room for more.
+        """Write an encoded answer without waiting. Returns whether there is room for more.
 
-        The cursor is that of the event, if it came from the feed. Called from a loop over all subscribers: it must be
-        quick. What is pushed although there is no room is written all the same.
+        `cursor` is the event's cursor if it came from the feed. It is called in a loop over all subscribers, so it must
+        be fast. It writes the answer even if there is no room.
         """
 
     async def drained(self) -> None:
-        """Return once there is room again, at once if there is."""
+        """Wait until there is room."""

@@ -1,1 +1,1 @@
-"""What an operator watches Parley with: metrics and traces."""
+"""Metrics and traces for operators."""

@@ -1,7 +1,7 @@
-"""`GET /metrics`: the numbers of all processes of this gateway in the text format of Prometheus, on a port of its own.
+"""`GET /metrics`: the metrics of all processes of a gateway, in Prometheus's text format, on a separate port.
 
-Each number carries the number of the worker that counted it. A worker that is started again counts from zero again,
-which is what Prometheus expects of a process, and the label keeps the others' counts apart from that.
+Each sample is labelled with its worker's number. A restarted worker counts from zero again, as Prometheus expects, and
+the label keeps the other workers' counts separate.
 """
 
 from __future__ import annotations
@@ -24,48 +24,48 @@ from gateway.monitoring.metrics import Sample
 from gateway.refusal import Refusal
 
 FAMILIES = {
-    "parley_build_info": ("gauge", "Always 1; the labels hold the version of Parley and of Python."),
-    "process_cpu_seconds": ("counter", "CPU time that the process has used, in user and system mode."),
-    "process_resident_memory_bytes": ("gauge", "Physical memory that the process holds."),
-    "process_virtual_memory_bytes": ("gauge", "Address space of the process."),
-    "process_start_time_seconds": ("gauge", "When the process started, in seconds since 1970."),
-    "process_open_fds": ("gauge", "File descriptors that the process has open."),
+    "parley_build_info": ("gauge", "Always 1. The labels are the versions of Parley and Python."),
+    "process_cpu_seconds": ("counter", "CPU time of the process in user and system mode."),
+    "process_resident_memory_bytes": ("gauge", "Resident memory of the process."),
+    "process_virtual_memory_bytes": ("gauge", "Virtual memory of the process."),
+    "process_start_time_seconds": ("gauge", "Start time of the process, in seconds since 1970."),
+    "process_open_fds": ("gauge", "Open file descriptors of the process."),
     "parley_worker_up": ("gauge", "Whether the worker answers."),
-    "parley_worker_starts": ("counter", "How often the worker was started."),
-    "parley_operations": ("counter", "Operations by the way that they ran, and why not breadth-first."),
-    "parley_operations_running": ("gauge", "Queries and mutations that run."),
+    "parley_worker_starts": ("counter", "Starts of the worker."),
+    "parley_operations": ("counter", "Operations, by executor and the reason if not breadth-first."),
+    "parley_operations_running": ("gauge", "Running queries and mutations."),
     "parley_operation_duration_seconds": ("histogram", "Time from a prepared query or mutation to its answer."),
-    "parley_operations_answered": ("counter", "Queries and mutations by whether their answer holds errors."),
-    "parley_requests_refused": ("counter", "Requests that were refused before they were read as GraphQL, by status."),
-    "parley_errors": ("counter", "Errors in answers, by their code."),
-    "parley_documents": ("counter", "Operations by whether their text was in the cache."),
-    "parley_sockets_open": ("gauge", "Websockets and event streams that are open."),
-    "parley_sockets_refused": ("counter", "Sockets, streams and subscriptions that there was no room for, by the cap."),
-    "parley_subscriptions_running": ("gauge", "Subscriptions that run, by the name of their operation."),
-    "parley_subscription_groups": ("gauge", "Distinct subscriptions that run, each once for all who share it."),
-    "parley_subscription_drops": ("counter", "How often a subscriber who took too little had its events dropped."),
-    "parley_resyncs": ("counter", "Subscriptions that ended because they could not be continued from their cursor."),
-    "parley_events_sent": ("counter", "Events that subscriptions sent."),
-    "parley_event_runs": ("counter", "Runs of subscriptions on events, each for everybody who shares it."),
-    "parley_delivery_latency_seconds": ("histogram", "Time from a writing transaction to the subscriber's transport."),
-    "parley_feeds_followed": ("gauge", "Users whose changes are followed."),
+    "parley_operations_answered": ("counter", "Queries and mutations, by whether their answer has errors."),
+    "parley_requests_refused": ("counter", "Requests refused before they were read as GraphQL, by HTTP status."),
+    "parley_errors": ("counter", "Errors in answers, by code."),
+    "parley_documents": ("counter", "Operations, by whether their document was in the cache."),
+    "parley_sockets_open": ("gauge", "Open websockets and event streams."),
+    "parley_sockets_refused": ("counter", "Sockets, streams and subscriptions refused at a limit, by limit."),
+    "parley_subscriptions_running": ("gauge", "Running subscriptions, by operation name."),
+    "parley_subscription_groups": ("gauge", "Running groups of subscriptions that share an execution."),
+    "parley_subscription_drops": ("counter", "Times that events were dropped for a slow subscriber."),
+    "parley_resyncs": ("counter", "Subscriptions that ended because their cursor could not be resumed."),
+    "parley_events_sent": ("counter", "Events sent by subscriptions."),
+    "parley_event_runs": ("counter", "Executions of subscriptions on events, each for a whole group."),
+    "parley_delivery_latency_seconds": ("histogram", "Time from a write to the subscriber's transport."),
+    "parley_feeds_followed": ("gauge", "Users whose change feeds are followed."),
     "parley_feed_lag_seconds": ("gauge", "Time since the followed feeds were last read."),
-    "parley_hints": ("counter", "Hints of changes to and from other processes."),
+    "parley_hints": ("counter", "Hints sent to and received from other processes."),
     "parley_signals_sent": ("counter", "Signals sent to other processes."),
-    "parley_broker_dropped": ("counter", "Hints and signals that were given up for want of a broker."),
-    "parley_broker_reconnects": ("counter", "How often the connection to the broker was made anew."),
-    "parley_pool_connections": ("gauge", "Database connections of the pool that serves requests, by state."),
-    "parley_pool_connections_allowed": ("gauge", "Most database connections that this pool opens."),
-    "parley_pool_waiting": ("gauge", "Operations that wait for a database connection."),
-    "parley_pool_wait_seconds": ("histogram", "Time that operations waited for a database connection, if they had to."),
-    "parley_pipelines": ("counter", "Transactions that several operations had together, by whether they write."),
-    "parley_pipeline_statements": ("counter", "Statements of these."),
-    "parley_event_loop_lag_seconds": ("histogram", "How late the event loop got to what was due."),
+    "parley_broker_dropped": ("counter", "Hints and signals dropped because the broker was unavailable or slow."),
+    "parley_broker_reconnects": ("counter", "Reconnects to the broker."),
+    "parley_pool_connections": ("gauge", "Database connections for requests, by state."),
+    "parley_pool_connections_allowed": ("gauge", "Maximum database connections for requests."),
+    "parley_pool_waiting": ("gauge", "Operations waiting for a database connection."),
+    "parley_pool_wait_seconds": ("histogram", "Wait for a database connection, of operations that had to wait."),
+    "parley_pipelines": ("counter", "Transactions shared by several operations, by kind."),
+    "parley_pipeline_statements": ("counter", "Statements in these transactions."),
+    "parley_event_loop_lag_seconds": ("histogram", "Delay of the event loop in running due callbacks."),
 }
-"""Each family of metrics, with its type and its description."""
+"""The metric families, with type and description."""
 
 Readings = Mapping[int, Sequence[Sample]]
-"""What each worker counted, by its number."""
+"""The samples of each worker, by its number."""
 
 Collect = Callable[[], Awaitable[Readings]]
 
@@ -76,7 +76,7 @@ NOT_OUR_NAME = "Metrics are not served under this name. Set PARLEY_METRICS_NAMES
 
 
 class _Connection(web.RequestHandler):
-    """A connection that says nothing about what serves it when it cannot read a request, and logs nothing of it."""
+    """A connection that answers unreadable requests without revealing the server software, and does not log them."""
 
     __slots__ = ()
 
@@ -99,12 +99,12 @@ class _Server(web.Server):
 
 class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return _Server(made.request_handler, request_factory=made.request_factory, **connection_settings(made))
+        server = await super()._make_server()
+        return _Server(server.request_handler, request_factory=server.request_factory, **connection_settings(server))
 
 
 class _Collector(Collector):
-    """Readings in the form that the library writes."""
+    """Adapts readings to the Prometheus client library."""
 
     def __init__(self, readings: Readings) -> None:
         self._readings = readings
@@ -118,31 +118,31 @@ class _Collector(Collector):
 
 
 def written(readings: Readings, accept: str = "") -> tuple[bytes, str]:
-    """The readings as text, in the format that was asked for, and its content type."""
+    """Render the readings in the requested format. Returns the text and its content type."""
     encode, content_type = choose_encoder(accept)
     return encode(_Collector(readings)), content_type
 
 
 def is_own_name(host: str, names: Collection[str]) -> bool:
-    """Whether a `Host` header names this port: by an address, or by one of these names.
+    """Whether a `Host` header is an IP address or one of these names.
 
-    A page of a foreign site can have its own name resolved to our address and read what it gets (DNS rebinding). It
-    cannot have a page of its own at an address.
+    This prevents DNS rebinding: another site can resolve its own name to our address, but it cannot have an origin at
+    the address itself.
     """
-    found = HOST.fullmatch(host)
-    if found is None:
+    match = HOST.fullmatch(host)
+    if match is None:
         return False
     try:
-        return bool(ip_address(found[1].strip("[]")))
+        return bool(ip_address(match[1].strip("[]")))
     except ValueError:
-        return found[1].lower().removesuffix(".") in names
+        return match[1].lower().removesuffix(".") in names
 
 
 @asynccontextmanager
 async def exposed(host: str, port: int, collect: Collect, *, names: Iterable[str] = ()) -> AsyncIterator[int]:
-    """Answer `GET /metrics` for as long as the block runs; the port, which is another one for 0.
+    """Serve `GET /metrics` for the duration of the block. Yields the port, which is a free one if `port` is 0.
 
-    It is answered under addresses, the name to listen on, that of the machine and `names`.
+    Requests may use IP addresses, `localhost`, `host`, the machine's name and `names`.
     """
     known = {name.lower() for name in ("localhost", host, socket.gethostname(), *names)}
 
@@ -165,7 +165,7 @@ async def exposed(host: str, port: int, collect: Collect, *, names: Iterable[str
             await site(runner, host, port).start()
         except OSError as error:
             where = f"{host} port {port}"
-            raise Refusal(f"Metrics cannot be had on {where}: {error.strerror}. Set PARLEY_METRICS_PORT.") from error
+            raise Refusal(f"Metrics cannot be served on {where}: {error.strerror}. Set PARLEY_METRICS_PORT.") from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -1,6 +1,6 @@
-"""What one process counts of its work, for an operator's graphs. Counted only where metrics are asked for.
+"""The metrics of one process, collected only if they are turned on.
 
-The work itself adds to plain numbers; what they come to is put together when somebody asks.
+The code increments plain numbers; samples are put together when they are read.
 """
 
 from __future__ import annotations
@@ -32,41 +32,41 @@ from gateway.live.live import Live
 from gateway.telemetry.histogram import BOUNDS, Histogram
 
 Sample = tuple[str, str, Mapping[str, str], float]
-"""A family of metrics, what its name ends with for this number, the labels, and the number."""
+"""The name of a metric family, the suffix of the sample's name, its labels and its value."""
 
 BREADTH_FIRST = "breadth_first"
 
 MOST_NAMES = 50
-"""Clients choose the names of their operations: those that run most have a number of their own, and the rest one."""
+"""Limit on operation names, which clients choose. The most frequent have their own sample; the rest share one."""
 REST = "(other)"
 
 _BUILD = {"version": version("parley"), "python": platform.python_version()}
 
 
 @dataclass(slots=True)
-class Meter:
-    """The numbers of one process. They begin at zero with it."""
+class OperationCounts:
+    """The operation counters of one process, which start at zero."""
 
     running: int = 0
     prepared: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     durations: dict[str, Histogram] = field(default_factory=lambda: {"query": Histogram(), "mutation": Histogram()})
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Of queries and mutations, by their kind."""
+    """Outcomes of queries and mutations, by kind."""
 
     def answered(self, kind: str, answer: Answer) -> None:
-        """Count an answer, and its errors."""
+        """Count an answer and its errors."""
         self.outcomes[kind, "errors" if answer.errors else "ok"] += 1
         for error in answer.errors:
             self.errors[error["extensions"]["code"]] += 1
 
 
 class MeasuredEngine(Engine):
-    """An engine that counts. It is a class of its own so that one that is not asked to count does no more for it."""
+    """An engine that counts operations. A separate class, so that the plain engine has no overhead."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.meter = Meter()
+        self.meter = OperationCounts()
 
     def prepare(self, request: OperationRequest) -> Operation:
         self.meter.prepared += 1
@@ -94,7 +94,7 @@ class MeasuredEngine(Engine):
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """Where the numbers of one process are read."""
+    """The sources of one process's metrics."""
 
     engine: Engine
     pool: Pool
@@ -105,13 +105,13 @@ class Instruments:
     sockets: SocketRegistry
     admission: Admission
     refused: Mapping[int, int]
-    """Requests that the engine never saw, by the status of their answer."""
+    """Requests that were refused before they reached the engine, by HTTP status."""
     lags: Histogram
-    """Of the event loop."""
+    """Lag of the event loop."""
 
     def samples(self) -> list[Sample]:
-        """All numbers as they are now."""
-        found: list[Sample] = [
+        """All samples with their present values."""
+        samples: list[Sample] = [
             ("parley_worker_up", "", {}, 1),
             ("parley_build_info", "", _BUILD, 1),
             *_of_process(psutil.Process()),
@@ -128,12 +128,12 @@ class Instruments:
             *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
         ]
         if isinstance(self.engine, MeasuredEngine):
-            found += _of_meter(self.engine, self.engine.meter, self.live.counts)
-        return found
+            samples += _of_meter(self.engine, self.engine.meter, self.live.counts)
+        return samples
 
 
 def _of_process(process: psutil.Process) -> Iterator[Sample]:
-    """Under the names that Prometheus' own client libraries use, so that ready-made dashboards find them."""
+    """Process metrics, named as in Prometheus's client libraries, so that ready-made dashboards work."""
     with process.oneshot():
         used, memory = process.cpu_times(), process.memory_info()
         yield "process_cpu_seconds", "_total", {}, used.user + used.system
@@ -185,13 +185,13 @@ def _of_live(counts: Counts) -> Iterator[Sample]:
 
 
 def by_name(running: Counter[str]) -> dict[str, int]:
-    """How many subscriptions run by the name of their operation, for so many names; one number for all others."""
-    found = {"": 0, **dict(running.most_common(MOST_NAMES))}
-    rest = running.total() - sum(found.values())
-    return {**found, REST: rest} if rest else found
+    """Running subscriptions by operation name, for up to `MOST_NAMES` names. All others share one entry."""
+    named = {"": 0, **dict(running.most_common(MOST_NAMES))}
+    rest = running.total() - sum(named.values())
+    return {**named, REST: rest} if rest else named
 
 
-def _of_meter(engine: Engine, meter: Meter, live: Counts) -> Iterator[Sample]:
+def _of_meter(engine: Engine, meter: OperationCounts, live: Counts) -> Iterator[Sample]:
     misses = engine.documents.misses
     yield "parley_operations_running", "", {}, meter.running
     yield "parley_documents", "_total", {"cache": "hit"}, meter.prepared - misses

@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry, for whoever asks for them: what an operation did, and which statements took how long.
+"""OpenTelemetry traces of operations and their statements, if they are turned on.
 
-Where they go, how many are kept and what the service is called is said by the standard variables `OTEL_*`. A span holds
-names, counts and the texts of our statements, whose values are parameters; it holds no document, no variable, no token
-and nothing that a person wrote. Nothing of OpenTelemetry is imported before traces are asked for.
+The standard variables `OTEL_*` configure the exporter, sampling and the service name. A span contains names, counts and
+the texts of Parley's statements, whose values are parameters. It contains no documents, variables or tokens, and
+nothing that people wrote. OpenTelemetry is imported only if traces are on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 OUR_FAULT = frozenset({INTERNAL, Overloaded.code, TimedOut.code, Unavailable.code})
-"""Codes of errors that mark a span as failed. The others are an answer like any other."""
+"""Error codes that mark a span as failed. Other errors are regular answers."""
 
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(?:parley\.)?([a-z_]+)")
 _VERB = re.compile(r"(?:\s|--[^\n]*\n)*(\w+)")
@@ -43,20 +43,20 @@ _SECOND = 1_000_000_000
 
 
 def require_tracing() -> None:
-    """Raise a `Refusal` unless traces can be made."""
+    """Raise a `Refusal` unless OpenTelemetry is installed."""
     try:
-        found = all(find_spec(name) for name in NEEDED)
-    except ModuleNotFoundError:  # of a package above it
-        found = False
-    if not found:
+        is_installed = all(find_spec(name) for name in NEEDED)
+    except ModuleNotFoundError:  # a parent package is missing
+        is_installed = False
+    if not is_installed:
         raise Refusal("PARLEY_TRACES needs OpenTelemetry, which is not installed: pip install 'parley[otel]'.")
 
 
 @asynccontextmanager
 async def tracing() -> AsyncIterator[Tracing]:
-    """Traces, sent by OTLP over HTTP, for as long as the block runs; at its end, what waits is sent.
+    """Export traces by OTLP over HTTP for the duration of the block, and flush them at its end.
 
-    Raises a `Refusal` when OpenTelemetry is not installed.
+    Raises a `Refusal` if OpenTelemetry is not installed.
     """
     require_tracing()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -68,12 +68,12 @@ async def tracing() -> AsyncIterator[Tracing]:
     try:
         yield Tracing(provider)
     finally:
-        # It waits for a collector that may be away.
+        # In a thread, because it blocks if the collector is unavailable.
         await asyncio.to_thread(provider.shutdown)
 
 
 def _resource() -> Any:
-    """What the variables say that we are, and for the rest what we are."""
+    """The resource attributes from the environment, with Parley's own as defaults."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     ours = {"service.name": "parley", "service.instance.id": str(uuid.uuid4())}
@@ -81,7 +81,7 @@ def _resource() -> Any:
 
 
 class Tracing:
-    """Makes the spans of one process."""
+    """Creates the spans of one process."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry import propagate, trace
@@ -92,13 +92,13 @@ class Tracing:
 
     @contextmanager
     def operation(self, operation: Operation, carrier: Sequence[tuple[str, str]] = ()) -> Iterator[Span]:
-        """The span of a query or a mutation, below the one that the headers of its request name."""
+        """The span of a query or a mutation, as a child of the one in the request's headers."""
         with self._tracer.start_as_current_span(
             operation.kind,
             context=self._propagate.extract(dict(carrier)),
             kind=self._trace.SpanKind.SERVER,
             attributes=_attributes(operation),
-            # Its text may hold what people wrote.
+            # Exception messages may contain what people wrote.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
@@ -106,7 +106,7 @@ class Tracing:
 
     @contextmanager
     def events(self, operation: Operation, count: int) -> Iterator[Span]:
-        """The span of a subscription's run on some events, for everybody who gets them."""
+        """The span of one run of a subscription on a batch of events, shared by all its subscribers."""
         with self._tracer.start_as_current_span(
             operation.kind,
             context=self._propagate.extract({}),
@@ -118,14 +118,14 @@ class Tracing:
             yield span
 
     def answered(self, span: Span, codes: Sequence[str]) -> None:
-        """Note the codes of the errors of an answer."""
+        """Record the error codes of an answer."""
         if codes:
             span.set_attribute("error.type", codes[0])
         if not OUR_FAULT.isdisjoint(codes):
             span.set_status(self._trace.StatusCode.ERROR)
 
     def statement(self, logged: LoggedQuery) -> None:
-        """The span of a statement that has ended; the driver calls this in the context of who sent it."""
+        """Record the span of a finished statement. The driver calls this in the context of the sender."""
         ended = time.time_ns()
         operation, table = summary(logged.query)
         span = self._tracer.start_span(
@@ -147,7 +147,7 @@ class Tracing:
 
 
 class TracedEngine(MeasuredEngine):
-    """An engine that counts and leaves traces."""
+    """An engine that counts and traces operations."""
 
     def __init__(self, *arguments: Any, tracing: Tracing, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -172,7 +172,7 @@ class TracedEngine(MeasuredEngine):
 
 @lru_cache(maxsize=1024)
 def summary(statement: str) -> tuple[str, str]:
-    """What a statement does, and to which table; no table where it names none."""
+    """The verb and the table of a statement. The table is empty if there is none."""
     table = _TABLE.search(statement)
     verb = _VERB.match(statement)
     return verb[1].upper() if verb else "", table[1] if table else ""

@@ -1,1 +1,1 @@
-"""The processes of `parley serve`: one that serves, or workers and the one that supervises them."""
+"""The processes of `parley serve`: a single one, or workers and their supervisor."""

@@ -1,4 +1,4 @@
-"""`parley serve`: opens the database, serves in this process or in several, says where, and stops when told to."""
+"""`parley serve`: opens the database, serves in this process or in workers, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gateway.telemetry.progress import tell, unless_quick
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` when that had to be in a hurry."""
+    """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` if stopped immediately."""
     stop = Stop()
-    # Before a database or a key is made for nothing.
+    # Before a database or keys are created in vain.
     await require_free(settings.host, settings.port)
     if settings.metrics_port is not None:
         await require_free(settings.metrics_host, settings.metrics_port, setting="PARLEY_METRICS_PORT")
@@ -33,14 +33,14 @@ async def serve(settings: Settings) -> None:
         async with open_database(settings) as database, AsyncExitStack() as stack:
             if settings.offers_demo:
                 await demo.fill(database)
-            # Entered first, so that the stop can be watched.
+            # Entered first, so that metrics are still served during shutdown.
             instruments = _Instruments()
             metrics = await stack.enter_async_context(_metrics(settings, instruments.read))
             with unless_quick("Starting the gateway"):
                 url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
             _announce(settings, url, metrics)
             await stop.wait()
-            tell("Stopping: finishing what runs, closing sockets. Ctrl-C again to stop now.")
+            tell("Stopping: finishing running requests and closing sockets. Press Ctrl-C again to stop now.")
     except asyncio.CancelledError:
         if not stop.at_once:
             raise
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
 
 @dataclass(slots=True)
 class _Instruments:
-    """The way to what is counted, once there is something that counts."""
+    """Reads the metrics, once there are any."""
 
     collect: Collect | None = None
 
@@ -60,7 +60,7 @@ class _Instruments:
 
 @asynccontextmanager
 async def _serving(settings: Settings, database: OpenDatabase) -> AsyncIterator[tuple[str, Collect]]:
-    """One process serves, this one, or several others do. Gives where to go, and how to read what they counted."""
+    """Serve in this process or in workers. Yields the URL and a function that reads the metrics."""
     if settings.workers == 1:
         async with running(settings, database) as gateway:
             begin_to_serve()
@@ -70,7 +70,7 @@ async def _serving(settings: Settings, database: OpenDatabase) -> AsyncIterator[
 
             yield gateway.url, collect
     else:
-        # Here, so that what is wrong with these is said once.
+        # Checked here, so that errors are reported once instead of by every worker.
         load_or_create(settings.signing_keys)
         if settings.traces:
             require_tracing()
@@ -92,7 +92,7 @@ def _announce(settings: Settings, url: str, metrics: str | None) -> None:
     if settings.graphiql:
         tell(f"Open {url} in a browser for GraphiQL.")
     if settings.offers_demo:
-        # For whoever sits at the terminal: a log is kept, and read by others.
+        # Only in a terminal: logs are kept, and others read them.
         password = "" if writes_json() else f", password: {demo.PASSWORD}"
         tell(f"Demo account: {demo.EMAIL}{password}")
     if metrics is not None:

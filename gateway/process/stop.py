@@ -1,4 +1,4 @@
-"""How the gateway is told to stop: once in good order, twice at once."""
+"""Signal handling: the first signal stops the gateway gracefully, the second immediately."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.refusal import Refusal
 
 
 class Stop:
-    """What SIGTERM and Ctrl-C ask for: to stop in good order, and when asked again, or before we serve, to stop now."""
+    """Handles SIGTERM and SIGINT. The first stops gracefully. A second one, or one before serving, stops at once."""
 
     def __init__(self) -> None:
         self._main = asyncio.current_task()
@@ -20,7 +20,7 @@ class Stop:
             asyncio.get_running_loop().add_signal_handler(number, self._asked)
 
     async def wait(self) -> None:
-        """Return when it is asked for."""
+        """Wait for the first signal."""
         self._serving = True
         await self._wanted.wait()
 
@@ -33,7 +33,7 @@ class Stop:
 
 
 class StoppedAtOnceError(Refusal):
-    """We were told to stop before we served, or twice."""
+    """Parley was stopped before it served, or by a second signal."""
 
-    # By convention of the shell, for a program that Ctrl-C ended.
+    # The shell's convention after Ctrl-C.
     exit_status = 130

@@ -1,8 +1,8 @@
-"""One of several processes that serve together. `gateway.process.workers` runs it, as
-`python -m gateway.process.worker <descriptor> <log format>`.
+"""A worker process, one of several that serve together.
 
-What it is told comes over the socket of that descriptor, a line of JSON each: first what to serve, then questions for
-its counters. The end of that socket means to stop, whether the supervisor wants that or has died.
+`gateway.process.workers` runs it as `python -m gateway.process.worker <descriptor> <log format>`. The descriptor is a
+socket to the supervisor, which sends lines of JSON: first an order to serve, then requests for metrics. When the socket
+is closed, the worker stops, whether the supervisor closed it or died.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from gateway.telemetry.progress import tell
 log = structlog.stdlib.get_logger(__name__)
 
 SERVES = b"serves\n"
-"""What a worker says once it does."""
+"""The worker's message that it is serving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a worker is to serve."""
+    """The supervisor's order to a worker."""
 
     number: int
     settings: Mapping[str, Any]
     database_url: str
     sockets: tuple[int, ...]
-    """Descriptors, which it inherits."""
+    """Inherited file descriptors."""
 
     @classmethod
     def of(cls, number: int, settings: Settings, database_url: str, sockets: list[socket.socket]) -> Order:
-        """The order to one worker. The owner's password stays behind, since only the supervisor migrates."""
-        given = settings.model_dump(mode="json", exclude={"database_url", "owner_url", "broker_url"})
-        given["broker_url"] = settings.chosen_broker
-        given["demo"] = settings.offers_demo
-        return cls(number, given, database_url, tuple(each.fileno() for each in sockets))
+        """Create the order for one worker. The owner URL is left out, because only the supervisor migrates."""
+        values = settings.model_dump(mode="json", exclude={"database_url", "owner_url", "broker_url"})
+        values["broker_url"] = settings.chosen_broker
+        values["demo"] = settings.offers_demo
+        return cls(number, values, database_url, tuple(each.fileno() for each in sockets))
 
     def line(self) -> bytes:
-        """The order as it is sent."""
+        """The order as a line of JSON."""
         return orjson.dumps(asdict(self)) + b"\n"
 
 
 def main() -> int:
-    """Serve until told otherwise, and return the exit status."""
-    # To stop is the supervisor's to say, who may have been sent the same signal.
+    """Serve until the supervisor closes the socket, and return the exit status."""
+    # Only the supervisor stops workers. It may have received the same signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     begin_logging(sys.argv[2] if len(sys.argv) > 2 else "auto")
@@ -68,14 +68,14 @@ def main() -> int:
         tell(f"parley: {refusal}", logging.ERROR)
         return refusal.exit_status
     except ERRORS as error:
-        # At its start: one that serves bears that the database goes away.
+        # Only at startup: a serving worker survives the loss of the database.
         log.error("worker_failed", error=type(error).__name__, reason=str(error))
         return 1
     return 0
 
 
 async def work(channel: socket.socket) -> None:
-    """Do what the channel's other end says."""
+    """Serve as ordered, and answer requests for metrics, until the channel is closed."""
     from gateway.app import running
     from gateway.data.server.opening import OpenDatabase
 

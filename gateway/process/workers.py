@@ -1,9 +1,9 @@
-"""Several processes that serve on one port, and the supervisor that starts them, watches over them and stops them.
+"""The supervisor of several worker processes that serve on one port.
 
-Each worker is a gateway of its own, with its own pool, hub and broker, and knows nothing of the others; changes go
-between them as between gateways on different machines. The supervisor serves nothing. It has the database opened and
-the port taken before the first worker starts, and starts another where one has died. A socket leads to each worker;
-its end tells the worker to stop, so those of a supervisor that was killed stop as well.
+Each worker is a complete gateway with its own pool, hub and broker, and does not know the others; changes travel
+between them as between gateways on different machines. The supervisor serves no requests. It opens the database and
+reserves the port before the first worker starts, and replaces workers that die. It has a socket to each worker. Closing
+it stops the worker, so workers also stop if the supervisor is killed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from gateway.process.worker import SERVES, Order
 from gateway.refusal import Refusal
 
 MOST_FAILURES = 3
-"""So many deaths of one worker in a row, before it has served, end everything: unless others serve meanwhile."""
+"""If a worker dies this often in a row before it has served, the supervisor gives up, unless other workers serve."""
 STEADY_SECONDS = 30
-"""A worker that served for so long did not die of its start."""
+"""A worker that served for this long did not die of a failed start."""
 LONGEST_PAUSE_SECONDS = 30.0
 OVERTIME_SECONDS = LONGEST_SPREAD_SECONDS + 15
-"""For closing sockets and connections, beyond the time that running requests have."""
+"""Time for closing sockets and connections, after the time for running requests."""
 ANSWER_SECONDS = 3
 LONGEST_ANSWER = 1024 * 1024
 
@@ -47,7 +47,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A process that was started to serve."""
+    """A worker process, as seen by the supervisor."""
 
     process: Process
     _answers: asyncio.StreamReader
@@ -57,7 +57,7 @@ class Worker:
 
     @classmethod
     async def start(cls, number: int, settings: Settings, database_url: str, sockets: list[socket.socket]) -> Worker:
-        """Start a process and tell it what to serve."""
+        """Start a process and send it its order."""
         ours, theirs = socket.socketpair()
         order = Order.of(number, settings, database_url, sockets)
         with theirs:
@@ -66,7 +66,7 @@ class Worker:
                 pass_fds=(theirs.fileno(), *order.sockets),
                 env={name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)},
                 stdin=DEVNULL,
-                # Ctrl-C in a terminal is for the supervisor alone.
+                # Ctrl-C in a terminal must only reach the supervisor.
                 start_new_session=True,
             )
         answers, orders = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_ANSWER)
@@ -74,11 +74,11 @@ class Worker:
         return cls(process, answers, orders)
 
     async def serves(self) -> bool:
-        """Wait until it serves; False when it ended before."""
+        """Wait until it serves. Returns False if it ends before."""
         return await self._read() == SERVES
 
     async def ask(self) -> Sequence[Sample]:
-        """What it counted; that it is down if it does not answer in time."""
+        """Read its metrics. Returns `DOWN` if it does not answer in time."""
         async with self._turn:
             self._questions += 1
             self._orders.write(b"%d\n" % self._questions)
@@ -86,17 +86,17 @@ class Worker:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     while line := await self._read():
                         question, answer = orjson.loads(line)
-                        if question == self._questions:  # and not an earlier one, whose answer came too late
-                            found: list[Sample] = answer
-                            return found
+                        if question == self._questions:  # not the late answer to an earlier question
+                            samples: list[Sample] = answer
+                            return samples
         return DOWN
 
     def dismiss(self) -> None:
-        """Tell it to stop in good order."""
+        """Tell it to stop gracefully."""
         self._orders.close()
 
     async def kill(self) -> None:
-        """End it at once, if it has not ended."""
+        """Kill it if it is still running."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
@@ -110,13 +110,13 @@ class Worker:
 
 
 class Workers:
-    """The workers of one supervisor, by number. They run for as long as `supervised` does."""
+    """The workers of a supervisor, by number. They run for the duration of `supervised`."""
 
     def __init__(self, settings: Settings, database_url: str) -> None:
         self.port = SharedPort.reserve(settings.host, settings.port)
         self.serving: dict[int, Worker] = {}
         self.starts = dict.fromkeys(range(1, settings.workers + 1), 0)
-        """How often each one was started."""
+        """Number of starts of each worker."""
         self._settings = settings
         self._database_url = database_url
         self._started: set[Worker] = set()
@@ -125,11 +125,11 @@ class Workers:
         self._stopping = asyncio.Event()
 
     async def all_serve(self) -> None:
-        """Return once every worker has begun to serve."""
+        """Wait until every worker serves."""
         await self._complete.wait()
 
     async def keep(self, number: int) -> None:
-        """Have one worker serve until it is time to stop. Raises `Refusal` when it cannot be started."""
+        """Keep one worker running until shutdown. Raises `Refusal` if it cannot be started."""
         sockets = self._sockets[number] = self.port.listen()
         failures = 0
         try:
@@ -138,10 +138,10 @@ class Workers:
                 if self._stopping.is_set():
                     return
                 failures = 1 if life.served and life.seconds > STEADY_SECONDS else failures + 1
-                self._refuse_to_go_on(number, life, failures)
+                self._refuse_repeated_failure(number, life, failures)
                 log.error("worker_died", worker=number, how=life.end, again_in_seconds=_pause(failures))
                 if _pause(failures):
-                    # Its share of the connections goes to the others for as long as it takes.
+                    # Meanwhile the kernel sends its share of new connections to the other workers.
                     close(sockets)
                     await self._stopped_within(_pause(failures))
                     sockets = self._sockets[number] = self.port.listen()
@@ -149,19 +149,19 @@ class Workers:
             close(sockets)
 
     async def collect(self) -> dict[int, list[Sample]]:
-        """What each worker counted, and of each how often it was started."""
+        """Read the metrics of all workers, including their numbers of starts."""
         asked = dict(self.serving)
         answers = await asyncio.gather(*(worker.ask() for worker in asked.values()))
-        found = {**dict.fromkeys(self.starts, DOWN), **dict(zip(asked, answers, strict=True))}
-        return {number: [*found[number], (*STARTS, count)] for number, count in self.starts.items()}
+        samples = {**dict.fromkeys(self.starts, DOWN), **dict(zip(asked, answers, strict=True))}
+        return {number: [*samples[number], (*STARTS, count)] for number, count in self.starts.items()}
 
     async def stop(self, keepers: list[asyncio.Task[None]]) -> None:
-        """Let all finish what they do, but not for ever."""
+        """Stop all workers gracefully. Those that take too long are killed."""
         self._stopping.set()
         for worker in self._started:
             worker.dismiss()
         for number in self.serving:
-            # Where only we still listened, whoever connects would wait for nobody.
+            # If only the supervisor still had these sockets open, clients would connect but never be accepted.
             close(self._sockets[number])
         patience = self._settings.drain_seconds + self._settings.shutdown_seconds + OVERTIME_SECONDS
         _, late = await asyncio.wait(keepers, timeout=patience)
@@ -170,7 +170,7 @@ class Workers:
             keeper.cancel()
 
     async def _live(self, number: int, sockets: list[socket.socket]) -> _Life:
-        """One process, from its start to its end."""
+        """Run one worker process from start to end."""
         began, again = time.monotonic(), self.starts[number] > 0
         self.starts[number] += 1
         worker = await Worker.start(number, self._settings, self._database_url, sockets)
@@ -179,7 +179,7 @@ class Workers:
             if self._stopping.is_set():
                 worker.dismiss()
             if served := await worker.serves():
-                self._serves(number, worker, again=again)
+                self._has_begun_to_serve(number, worker, again=again)
             status = await worker.process.wait()
         finally:
             self.serving.pop(number, None)
@@ -187,17 +187,17 @@ class Workers:
             await worker.kill()
         return _Life(served, time.monotonic() - began, status)
 
-    def _serves(self, number: int, worker: Worker, *, again: bool) -> None:
+    def _has_begun_to_serve(self, number: int, worker: Worker, *, again: bool) -> None:
         self.serving[number] = worker
         if len(self.serving) == len(self.starts):
             self._complete.set()
         if again:
             log.warning("worker_serves_again", worker=number)
 
-    def _refuse_to_go_on(self, number: int, life: _Life, failures: int) -> None:
+    def _refuse_repeated_failure(self, number: int, life: _Life, failures: int) -> None:
         others_serve = self._complete.is_set() and self.serving
         if not life.served and failures >= MOST_FAILURES and not others_serve:
-            raise Refusal(f"Worker {number} does not start: {life.end}, {failures} times in a row. See above why.")
+            raise Refusal(f"Worker {number} failed to start {failures} times in a row: {life.end}. See the log above.")
 
     async def _stopped_within(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -207,9 +207,9 @@ class Workers:
 
 @asynccontextmanager
 async def supervised(settings: Settings, database_url: str) -> AsyncIterator[Workers]:
-    """Workers that serve for as long as the block runs. Cancelled, they are killed; else they finish what they do.
+    """Run workers for the duration of the block. They stop gracefully, but are killed if this is cancelled.
 
-    Raises `Refusal` when the port is taken, or when a worker dies again and again before it serves.
+    Raises `Refusal` if the port is in use, or if a worker repeatedly dies before it serves.
     """
     workers = Workers(settings, database_url)
     try:
@@ -224,7 +224,7 @@ async def supervised(settings: Settings, database_url: str) -> AsyncIterator[Wor
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """What became of a process."""
+    """How a worker process ran and ended."""
 
     served: bool
     seconds: float
@@ -237,11 +237,11 @@ class _Life:
 
 
 def _command(descriptor: int, log_format: str) -> list[str]:
-    # A worker must import what we did: from the working directory only if we do.
+    # A worker must import the same code: from the working directory only if this process does.
     unsafe = [] if os.getcwd() in sys.path else ["-P"]
     return [sys.executable, *unsafe, "-m", "gateway.process.worker", str(descriptor), log_format]
 
 
 def _pause(failures: int) -> float:
-    """Seconds until the next start: none after the first failure in a row, then 1, 2, 4 and so on."""
+    """Seconds until the next start: 0 after the first consecutive failure, then 1, 2, 4 and so on."""
     return min(2.0 ** (failures - 2), LONGEST_PAUSE_SECONDS) if failures > 1 else 0.0

@@ -1,1 +1,1 @@
-"""What the process says of itself while it runs: log lines, progress, and the numbers that metrics are made of."""
+"""What a process reports while it runs: log lines, progress, and histograms for metrics."""

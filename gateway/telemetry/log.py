@@ -1,7 +1,7 @@
-"""Logging: one stream of events on standard error, readable in a terminal and JSON elsewhere.
+"""Logging: one stream of events on standard error, as text in a terminal and as JSON elsewhere.
 
-Standard-library loggers (aiohttp, asyncpg) run through the same processors as Parley's own, so that whatever
-is logged has the same shape, and none of it shows a secret or what people wrote to each other.
+Standard-library loggers (aiohttp, asyncpg) use the same processors as Parley's own, so that all log lines have the same
+format, and none contains secrets or what people wrote to each other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECRET_KEY = re.compile(
     r"passw|secret|token|authorization|cookie|credential|api_?key|signing_?key|^content$|^prompt$",
     re.IGNORECASE,
 )
-"""Keys whose values never reach a log, unless they are numbers: counts of tokens are usage, not access."""
+"""Keys whose values are never logged, unless they are numbers: token counts are usage, not credentials."""
 
 PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+@")
 
@@ -37,12 +37,12 @@ _log = structlog.stdlib.get_logger("gateway")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log line of this process through the format and level that the settings ask for."""
+    """Apply the format and level in the settings to every log line of this process."""
     begin_logging(settings.log_format, settings.log_level)
 
 
 def begin_logging(log_format: str, log_level: str = "info") -> None:
-    """Send every line of this process through one format: `text`, `json`, or `auto`, which asks standard error."""
+    """Set up logging in a format: `text`, `json`, or `auto`, which is text if standard error is a terminal."""
     readable = log_format == "text" or (log_format != "json" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -79,12 +79,12 @@ def begin_logging(log_format: str, log_level: str = "info") -> None:
 
 
 def writes_json() -> bool:
-    """Whether each line on standard error is to be JSON."""
+    """Whether lines on standard error must be JSON."""
     return any(isinstance(handler, StandardError) and handler.json for handler in logging.getLogger().handlers)
 
 
 def report_crashes() -> None:
-    """Have what nobody caught logged as well, where logs are JSON. For a process that is ours from its beginning."""
+    """Log uncaught exceptions too if logs are JSON. Only for Parley's own processes, because it replaces hooks."""
     if writes_json():
         sys.excepthook = _log_crash
         threading.excepthook = _log_crash_of_thread
@@ -106,12 +106,12 @@ def _log_unraisable(crash: sys.UnraisableHookArgs) -> None:
 
 
 def redact(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
-    """Replace the values of secret keys at any depth, and the passwords of URLs inside texts."""
+    """Redact the values of secret keys at any depth, and passwords in URLs within texts."""
     return {key: redacted(value, key) for key, value in event.items()}
 
 
 def redacted(value: Any, key: object = None) -> Any:
-    """What may be logged of `value`, found under `key`. Mappings and sequences are searched."""
+    """Redact `value`, which is stored under `key`. Searches mappings and sequences."""
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(key, str) and SECRET_KEY.search(key):
@@ -126,8 +126,8 @@ def redacted(value: Any, key: object = None) -> Any:
 
 
 def text_renderers(*, coloured: bool) -> list[Processor]:
-    """What turns an event into a line that a person reads."""
-    # Plain, because rich would show the values of all variables.
+    """The processors that render an event as a line of text."""
+    # Plain tracebacks, because rich would show the values of all variables.
     plain = structlog.dev.plain_traceback
     return [
         structlog.processors.format_exc_info,
@@ -138,9 +138,7 @@ def text_renderers(*, coloured: bool) -> list[Processor]:
 
 
 def json_renderers() -> list[Processor]:
-    """What turns an event into a line that a log store reads. The traceback is text by then, so it is
-    redacted too.
-    """
+    """The processors that render an event as a line of JSON. Tracebacks are formatted first, to be redacted too."""
     return [
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
@@ -151,17 +149,17 @@ def json_renderers() -> list[Processor]:
 
 
 def to_json(event: EventDict, default: Any) -> str:
-    """`event` as JSON; what JSON does not know is shown by its `repr`."""
+    """Serialize an event as JSON. Values that JSON does not support are written as their `repr`."""
     return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever `sys.stderr` is at that moment, so that lines stand above a running spinner."""
+    """Writes to the current `sys.stderr`, so that lines appear above a running spinner."""
 
     def __init__(self, *, json: bool) -> None:
         logging.Handler.__init__(self)
         self.json = json
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # the class sets it once, this looks it up each time
+    def stream(self) -> TextIO:  # type: ignore[override]  # the base class sets it once
         return sys.stderr

@@ -1,4 +1,4 @@
-"""Says what takes long while it happens: a spinner or a bar in a terminal, log lines elsewhere."""
+"""Shows the progress of slow steps: a spinner or a bar in a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from gateway.telemetry.log import writes_json
 
 REPEAT_SECONDS = 2.5
-"""How often a log is told that a step still runs."""
+"""Interval of the log lines while a step is running."""
 
 Advance = Callable[[int], None]
-"""Tells of so many more units of work that are done."""
+"""Reports that this many more units of work are done."""
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Show `text` for as long as the block runs, and then how many seconds that took.
+    """Show `text` while the block runs, and then how long it took.
 
-    Standard error carries it, so that what a command prints can still be piped. A step that fails leaves no
-    line of its own: the error that ended it is the news.
+    It is written to standard error, so that a command's output can be piped. A failed step prints no final line,
+    because the error itself is reported.
     """
     console = _console()
     started = perf_counter()
@@ -38,25 +38,25 @@ def step(text: str) -> Iterator[None]:
             yield
         _done(console, text, started)
     else:
-        with _repeated(text, started, dict):
+        with _logged(text, started, dict):
             yield
 
 
 @contextmanager
 def unless_quick(text: str) -> Iterator[None]:
-    """Show `text` if the block takes longer than most people wait without asking; else leave no trace."""
+    """Show `text` only if the block takes noticeably long. Leaves no trace otherwise."""
     console = _console()
     if _in_a_terminal(console):
         with console.status(text):
             yield
     else:
-        with _spoken(text, perf_counter(), dict):
+        with _log_while_running(text, perf_counter(), dict):
             yield
 
 
 @contextmanager
 def bar(text: str, total: int) -> Iterator[Advance]:
-    """Show how much of `total` is done for as long as the block runs. What is given may be called from a thread."""
+    """Show how much of `total` is done while the block runs. The function it yields may be called from any thread."""
     console = _console()
     started = perf_counter()
     if _in_a_terminal(console):
@@ -72,14 +72,14 @@ def bar(text: str, total: int) -> Iterator[Advance]:
             nonlocal done
             done += amount
 
-        with _repeated(text, started, lambda: {"percent": min(100, 100 * done // max(total, 1))}):
+        with _logged(text, started, lambda: {"percent": min(100, 100 * done // max(total, 1))}):
             yield advance
 
 
 def tell(text: str, level: int = logging.INFO) -> None:
-    """One message for the person who runs the command, on standard error, whatever the log level.
+    """Print a message for the person who runs the command, on standard error, whatever the log level.
 
-    Free of decoration, but where logs are JSON: there it is a line of JSON like any other.
+    It is plain text or, if logs are JSON, a log line in JSON.
     """
     if writes_json():
         logger = logging.getLogger("gateway")
@@ -89,30 +89,30 @@ def tell(text: str, level: int = logging.INFO) -> None:
 
 
 @contextmanager
-def _repeated(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
-    """Log the beginning and the end of a block, and every few seconds that it goes on."""
+def _logged(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
+    """Log the beginning and the end of a block, and a line every few seconds in between."""
     log.info(text)
-    with _spoken(text, started, facts):
+    with _log_while_running(text, started, facts):
         yield
     log.info(f"{text} done", seconds=_seconds_since(started))
 
 
 @contextmanager
-def _spoken(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
-    """Log every few seconds that a block goes on."""
+def _log_while_running(text: str, started: float, facts: Callable[[], dict[str, int]]) -> Iterator[None]:
+    """Log every few seconds that a block is still running."""
     ended = threading.Event()
 
     def repeat() -> None:
         while not ended.wait(REPEAT_SECONDS):
-            log.info(f"{text} goes on", **facts(), seconds=_seconds_since(started))
+            log.info(f"{text} (still running)", **facts(), seconds=_seconds_since(started))
 
-    speaker = threading.Thread(target=repeat, daemon=True)
-    speaker.start()
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        speaker.join()
+        thread.join()
 
 
 def _console() -> Console:

@@ -68,7 +68,7 @@ async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPr
     known = context.presence.known(context.user_id, id, context.session_id)
     name = known.name if known else await _device_name(context, id)
     life = _LIVES[input.state]
-    context.presence.tell(context.user_id, id, context.session_id, name, input.state.value, life)
+    context.presence.announce(context.user_id, id, context.session_id, name, input.state.value, life)
     return SignalledPresence(state=input.state, seconds=life)
 
 

@@ -149,7 +149,7 @@ async def test_signals_that_are_lost_repeated_late_and_made_up_spoil_nothing(
 ) -> None:
     dice = random.Random(11)  # noqa: S311
     signals: Signals = pair[1].gateway.resources.signals
-    deliver, held = signals.heard, list[bytes]()
+    deliver, held = signals.receive, list[bytes]()
 
     def mischief(user_id: uuid.UUID, message: bytes) -> None:
         held.extend(message for _ in range(dice.choice((0, 1, 1, 2))))
@@ -165,7 +165,7 @@ async def test_signals_that_are_lost_repeated_late_and_made_up_spoil_nothing(
     async with aclosing(signals.listen(uuid.UUID(here.user_id), f"growth:{other}")) as listening:
         await appended(here, other, "said elsewhere")
         stolen = await anext(listening)
-    monkeypatch.setattr(signals, "heard", mischief)
+    monkeypatch.setattr(signals, "receive", mischief)
     there = at(pair[1], here)
     id = await started(here)
     whole = "".join(dice.choice(ODD) for _ in range(900))

@@ -19,7 +19,7 @@ import psutil
 
 from gateway.data.server.cluster import PORT, SUPERUSER, Cluster
 from gateway.data.server.embedded import DATABASE
-from gateway.data.server.system_account import server_account
+from gateway.data.server.os_user import server_user
 from tests.ports import free_port
 from tests.serving import PASSWORD, Client, Statements
 
@@ -60,7 +60,7 @@ class GatewayProcess:
     @property
     def cluster(self) -> Cluster:
         """The directory of its PostgreSQL."""
-        return Cluster(self.directory.resolve() / "postgres", server_account(), {})
+        return Cluster(self.directory.resolve() / "postgres", server_user(), {})
 
     async def start(self) -> None:
         """Start it, and return once it serves."""

@@ -13,8 +13,8 @@ import psutil
 
 from gateway.data.server.cluster import SUPERUSER, Cluster
 from gateway.data.server.embedded import DATABASE
+from gateway.data.server.os_user import server_user
 from gateway.data.server.programs import run
-from gateway.data.server.system_account import server_account
 from gateway.data.setup.roles import LOGIN
 from tests.ports import free_port
 
@@ -31,7 +31,7 @@ class Server:
     @property
     def cluster(self) -> Cluster:
         """Its data directory."""
-        return Cluster(self.directory, server_account(), {})
+        return Cluster(self.directory, server_user(), {})
 
     def start(self) -> None:
         """Start it, and return once it answers."""
@@ -42,10 +42,10 @@ class Server:
     def copy(self, primary: Server) -> None:
         """Begin as a standby of another server."""
         self.directory.mkdir(mode=0o700)
-        self.cluster.account.own(self.directory)
+        self.cluster.user.own(self.directory)
         where = ("--host=127.0.0.1", f"--port={primary.port}", f"--username={SUPERUSER}")
         what = (f"--pgdata={self.directory}", "--write-recovery-conf", "--checkpoint=fast")
-        run("pg_basebackup", *where, *what, account=self.cluster.account)
+        run("pg_basebackup", *where, *what, user=self.cluster.user)
 
     def kill(self) -> None:
         """End it as a power failure would: the main process first, then each of its children."""
@@ -75,7 +75,7 @@ class Server:
             await connection.close()
 
     def _control(self, *arguments: str) -> None:
-        run("pg_ctl", *arguments, "--pgdata", str(self.directory), account=self.cluster.account)
+        run("pg_ctl", *arguments, "--pgdata", str(self.directory), user=self.cluster.user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Giver:
         while any(pool.counts().busy for pool in self.pools()):  # noqa: ASYNC110
             await asyncio.sleep(0)
         for connection in self.connections():
-            assert connection.at_rest()
+            assert connection.is_clean()
         pids = [connection.get_server_pid() for connection in self.connections()]
         assert [dict(row) for row in await self.superuser.fetch(NOT_IDLE, pids)] == []
         for each in (self.caller, self.stranger, self.caller):

@@ -116,7 +116,7 @@ def test_version_is_told() -> None:
         (("explain", "."), ". cannot be read: Is a directory."),
         (("explain", "latin.graphql"), "latin.graphql is not UTF-8."),
         (("restore", "nowhere.backup"), "nowhere.backup cannot be read: No such file or directory."),
-        (("restore", "latin.graphql"), "latin.graphql is not a backup of Parley, or it is damaged"),
+        (("restore", "latin.graphql"), "latin.graphql is not a Parley backup, or it is damaged"),
         (("backup", "nowhere/file"), "There is no database in "),
         (("schema", "--write"), "schema.graphql cannot be written: Is a directory."),
         (("schema", "--check"), "schema.graphql cannot be read: Is a directory."),
@@ -138,7 +138,7 @@ def test_owner_alone_does_not_mean_the_embedded_database(command: str, database:
         command, PARLEY_OWNER_URL=database.owner_url, PARLEY_DATA_DIR=str(tmp_path / "data"), PARLEY_PORT="0"
     )
     assert result.returncode == 2
-    assert "PARLEY_OWNER_URL names a database and PARLEY_DATABASE_URL does not." in result.stderr
+    assert "PARLEY_OWNER_URL is set but PARLEY_DATABASE_URL is not." in result.stderr
     assert not (tmp_path / "data").exists()
 
 

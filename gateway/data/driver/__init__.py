@@ -1,1 +1,1 @@
-"""The connection to the database: asyncpg, stamps, failures, and the bytes that come in."""
+"""Database connections: asyncpg, stamps, failures, and metering of incoming bytes."""

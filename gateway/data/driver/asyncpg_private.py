@@ -1,7 +1,7 @@
-"""What is used of asyncpg's private parts: all names here, and no others anywhere.
+"""The private names of asyncpg that Parley uses. No others may be used anywhere.
 
-`StampedConnection` uses these names of itself, and calls the protocol's directly: a call in between would cost each
-statement. `test_private_names.py` fails by name when one disappears.
+`StampedConnection` uses these names on itself, and calls the protocol's directly, because a wrapper would cost a call
+per statement. `test_private_names.py` fails by name when one disappears.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ UNDOCUMENTED = (
     "asyncpg.protocol.Protocol.is_in_transaction",
     "asyncpg.protocol.Protocol.queries_count",
 )
-"""No underscore, and no promise either."""
+"""Names without an underscore that are not documented either."""
 
 
 class DriverConnection(asyncpg.Connection):
-    """The driver's connection, with the types of what it does not declare."""
+    """The driver's connection, with types for attributes that it does not declare."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Connections of the runtime role, with the settings that its statements need."""
+"""Opens connections of the runtime role, with the settings that its statements need."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from gateway.data.driver.primary import Primary
 from gateway.data.driver.transport import JoiningLoop
 
 SILENCE_SECONDS = 30.0
-"""More than the server gives a statement: one that has not answered by then is not there any more."""
+"""Longer than the server's statement timeout: a server that has not answered by then is gone."""
 
 
 async def connected(primary: Primary, within_seconds: float, more: Mapping[str, str] = {}) -> StampedConnection:
-    """A connection as the runtime role needs it, with `more` settings of the server."""
+    """Open a connection of the runtime role, with `more` server settings."""
     connection: StampedConnection = await primary.connect(
         timeout=within_seconds,
         loop=JoiningLoop(asyncio.get_running_loop()),
         connection_class=StampedConnection,
         statement_cache_size=500,
-        # As long as the connection: the server plans anew by itself when tables or their statistics change.
+        # No limit: the server replans by itself when tables or their statistics change.
         max_cached_statement_lifetime=0,
         command_timeout=SILENCE_SECONDS,
         server_settings={
@@ -28,12 +28,12 @@ async def connected(primary: Primary, within_seconds: float, more: Mapping[str, 
             "search_path": "parley",
             "statement_timeout": "10s",
             "lock_timeout": "5s",
-            # Times that are only shown are selected as text, and `gateway.execution.run.leaf` knows this form of it.
+            # Times that are only shown are selected as text, and `gateway.execution.run.leaf` relies on this format.
             "timezone": "UTC",
             "datestyle": "ISO",
             "idle_in_transaction_session_timeout": "30s",
-            # The statements are short and find their rows by an index: what suits spinning disks and long reports
-            # would have them scan and compile instead.
+            # Statements are short and use indexes. The defaults, for spinning disks and long reports, would favour
+            # sequential scans and JIT compilation.
             "random_page_cost": "1.1",
             "jit": "off",
             **more,

@@ -1,9 +1,9 @@
-"""A connection of the runtime role: whom it is stamped for, and the shortest way to the server and back.
+"""A connection of the runtime role: its stamp, and a fast path to the server and back.
 
-This is the only module that reaches into the driver, by the names in `asyncpg_private.py`. What the driver does around
-sending a statement that it knows costs more than half as much as the sending, so `fetch` and `fetchrow` go straight to
-its protocol, and a new caller's stamp goes with the first statement instead of before it. A statement that is not known
-yet goes the driver's usual way.
+This is the only module that uses the driver's internals, by the names in `asyncpg_private.py`. The driver's overhead
+for a prepared statement is more than half of the cost of sending it. So `fetch` and `fetchrow` call its protocol
+directly, and a new caller's stamp is sent with the first statement instead of before it. Statements that are not
+prepared yet take the driver's usual path.
 """
 
 from __future__ import annotations
@@ -26,23 +26,22 @@ _STAMP = (
     "SELECT WHERE set_config('app.user_id', $1, false) || set_config('app.session_id', $2, false)"
     " || set_config('app.actor', $3, false) IS NULL"
 )
-"""Gives no row, so that its answer can stand before the rows of another statement."""
+"""Returns no row, so that its answer can precede the rows of another statement."""
 
 _HURRY = "SELECT WHERE set_config('lock_timeout', '100ms', true) IS NULL"
-"""To the end of the transaction. Gives no row either."""
+"""Applies until the end of the transaction. Returns no row either."""
 
 _EXECUTE = b"E" + struct.pack("!ixi", 9, 0)
 
 _ARRAYS = {"uuid": (2950, 2951), "text": (25, 1009), "bigint": (20, 1016)}
-"""The types whose arrays we send: PostgreSQL has given them and their arrays these numbers for good."""
+"""Types whose arrays are sent as arguments, with the fixed OIDs of the type and its array."""
 
 _GONE_MS = 5000
-"""How long the server's machine may leave unconfirmed what it was sent. The machine of a busy server confirms at once,
-so one that does not has gone."""
+"""TCP user timeout. The machine of a busy server still acknowledges data at once; one that does not is gone."""
 
 
 class StampedConnection(DriverConnection):
-    """A connection that knows whom it is stamped for."""
+    """A connection that knows its stamp."""
 
     __slots__ = (
         "_sent_when_prepared",
@@ -57,25 +56,25 @@ class StampedConnection(DriverConnection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._loop = asyncio.get_running_loop()  # not what stood for it while the driver connected
+        self._loop = asyncio.get_running_loop()  # not the wrapper that the driver used while connecting
         self.stamped_for: tuple[Any, ...] | None = None
-        self.asked_at: float | None = None  # since when `fetch` or `fetchrow` waits for an answer
+        self.asked_at: float | None = None  # when the pending `fetch` or `fetchrow` was sent
         self.released_at = self.expires_at = 0.0
-        self.owner: Any = None  # who has it, as the pool knows them
+        self.owner: Any = None  # the present owner, as known to the pool
         self._sent_when_prepared = -1
         self.siblings: Iterable[StampedConnection] = (self,)
-        # The driver would look them up, with a statement that costs more than most of ours.
+        # Otherwise the driver would look them up with a statement that costs more than most of ours.
         self._protocol.get_settings().register_data_types([_array(name, *oids) for name, oids in _ARRAYS.items()])
         self.meter = self._transport.meter if isinstance(self._transport, JoiningTransport) else Meter()
-        """Counts what the server sends."""
+        """Counts the bytes that the server sends."""
         line = self._transport.get_extra_info("socket")
         if line.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _GONE_MS)
 
     async def stamp_with(self, stamp: tuple[Any, ...]) -> None:
-        """Make the caller of the following statements known to row-level security.
+        """Set the caller of the following statements for row-level security.
 
-        Never inside a transaction, whose rollback would take the setting back. A failure closes the connection.
+        Not allowed inside a transaction, whose rollback would undo the setting. A failure closes the connection.
         """
         if self.stamped_for == stamp:
             return
@@ -94,10 +93,10 @@ class StampedConnection(DriverConnection):
         record_class: type[asyncpg.Record] | None = None,
         stamp: tuple[Any, ...] | None = None,
     ) -> list[Any]:
-        """As the driver does. With a stamp, as this caller: it is sent along if need be. Never so in a transaction."""
+        """Like the driver's method. `stamp` sets the caller first if necessary; not allowed inside a transaction."""
         known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
-        found = await self._send(known, args, 0, stamp)
-        return await super().fetch(query, *args, record_class=record_class) if found is None else found
+        rows = await self._send(known, args, 0, stamp)
+        return await super().fetch(query, *args, record_class=record_class) if rows is None else rows
 
     async def fetchrow(  # type: ignore[override]
         self,
@@ -106,12 +105,12 @@ class StampedConnection(DriverConnection):
         record_class: type[asyncpg.Record] | None = None,
         stamp: tuple[Any, ...] | None = None,
     ) -> Any:
-        """As the driver does; with a stamp, as `fetch` does."""
+        """Like the driver's method. For `stamp`, see `fetch`."""
         known = self._stmt_cache.get((query, record_class or asyncpg.Record, False))
-        found = await self._send(known, args, 1, stamp)
-        if found is None:
+        rows = await self._send(known, args, 1, stamp)
+        if rows is None:
             return await super().fetchrow(query, *args, record_class=record_class)
-        return found[0] if found else None
+        return rows[0] if rows else None
 
     async def fetch_each(
         self,
@@ -121,9 +120,9 @@ class StampedConnection(DriverConnection):
         record_class: type[asyncpg.Record] | None = None,
         hurries: bool = False,
     ) -> list[Any]:
-        """The rows of a statement for each caller's stamp and arguments in turn: one transaction, all sent at once.
+        """Run a statement for each stamp and arguments, all sent at once in one transaction, and return the rows.
 
-        One that fails takes all back. Each waits for a lock for a moment only if it `hurries`.
+        One failure rolls all back. With `hurries`, each waits for a lock for 100 ms at most.
         """
         known, stamping, hurrying = [
             self._stmt_cache.get((text, kind or asyncpg.Record, False))
@@ -131,7 +130,7 @@ class StampedConnection(DriverConnection):
             for text, kind in ((query, record_class), (_STAMP, None), (_HURRY, None))
         ]
         if not isinstance(self._transport, JoiningTransport):
-            raise asyncpg.InterfaceError("Nothing can be sent along on this transport.")
+            raise asyncpg.InterfaceError("This transport cannot send stamps with statements.")
         name = stamping.name.encode()
         stamps = [_sent(name, stamp) for stamp, _ in sets]
         if hurries:
@@ -141,20 +140,20 @@ class StampedConnection(DriverConnection):
         self._transport.hold_each(stamps)
         try:
             with self._time_and_log(query, sets, None):
-                found: list[Any] = await self._protocol.bind_execute_many(
+                rows: list[Any] = await self._protocol.bind_execute_many(
                     known, [arguments for _, arguments in sets], "", protocol.NO_TIMEOUT, True
                 )
         except BaseException as error:
-            await self._may_go_again(error)
+            await self._may_retry(error)
             raise
         finally:
-            self._transport.let_go()
+            self._transport.discard()
             self.asked_at = None
         self.stamped_for = sets[-1][0]
-        return found
+        return rows
 
-    def at_rest(self) -> bool:
-        """Whether the next to use it finds nothing of the last: no statement, no cancelling, no transaction."""
+    def is_clean(self) -> bool:
+        """Whether the connection is clean for its next user: no statement, cancellation or transaction is pending."""
         link = self._protocol
         return not (
             self._aborted
@@ -167,7 +166,7 @@ class StampedConnection(DriverConnection):
         )
 
     async def clean_up(self) -> None:
-        """Wait until what was cancelled has ended, and end any transaction, also one that only the server knows of."""
+        """Wait for pending cancellations, and end any transaction, even one that only the server knows of."""
         if self._aborted:
             return
         await self._protocol._wait_for_cancellation()
@@ -175,14 +174,14 @@ class StampedConnection(DriverConnection):
             if self.is_in_transaction():
                 await self.execute("ROLLBACK")
             elif self._sent_when_prepared == self._protocol.queries_count:
-                await self.execute("SELECT")  # a ROLLBACK would do as well, but for a warning in the server's log
+                await self.execute("SELECT")  # a ROLLBACK would log a warning on the server
         self._top_xact = None
 
     async def _get_statement(self, *arguments: Any, **options: Any) -> Any:
-        """Prepare a statement as the driver does, which sends no Sync: the server then is in a transaction, with locks
-        and its time running, until something else is sent, and that the driver does not know.
+        """Prepare a statement like the driver, and remember that it sent no Sync.
 
-        All that it sends with a Sync, it counts.
+        Until something else is sent, the server is then in a transaction, with locks and a running timeout, which the
+        driver does not know. The driver counts everything that it sends with a Sync.
         """
         self._sent_when_prepared = self._protocol.queries_count
         return await super()._get_statement(*arguments, **options)  # type: ignore[misc]
@@ -190,7 +189,7 @@ class StampedConnection(DriverConnection):
     async def _send(
         self, known: Any, args: tuple[Any, ...], limit: int, stamp: tuple[Any, ...] | None
     ) -> list[Any] | None:
-        """The rows of a statement that is known. None, with the stamp on, if it has to go the driver's way."""
+        """The rows of a prepared statement. None, with the stamp set, if it must take the driver's path."""
         stamps = False
         if stamp is not None and stamp is not self.stamped_for and stamp != self.stamped_for:
             stamps = known is not None and self._begin_stamp(stamp)
@@ -199,18 +198,18 @@ class StampedConnection(DriverConnection):
         if known is None:
             return None
         link = self._protocol
-        # The driver's timer for each statement would add a fifth to all of this. The pool looks at `asked_at` instead.
+        # The driver's timer per statement would add a fifth to the cost. The pool checks `asked_at` instead.
         self.asked_at = self._loop.time()
         try:
             if not self._query_loggers:
-                found: list[Any] = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
+                rows: list[Any] = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
             else:
                 with self._time_and_log(known.query, args, None):
-                    found = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
+                    rows = await link.bind_execute(known, args, "", limit, False, protocol.NO_TIMEOUT)
         except BaseException as error:
             if stamps:
-                self._transport.let_go()  # it has not gone if the driver has refused the arguments
-            if not await self._may_go_again(error):
+                self._transport.discard()  # not sent if the driver rejected the arguments
+            if not await self._may_retry(error):
                 raise
             if stamp is not None:
                 await self.stamp_with(stamp)
@@ -219,23 +218,23 @@ class StampedConnection(DriverConnection):
             self.asked_at = None
         if stamps:
             self.stamped_for = stamp
-        return found
+        return rows
 
     def _begin_stamp(self, stamp: tuple[Any, ...]) -> bool:
-        """Have a stamp sent with the statement that follows; False if it cannot go so.
+        """Hold a stamp, to be sent with the next statement. Returns False if that is not possible.
 
-        The server takes them as one transaction and leaves the second out if the first fails. If the second fails, the
-        stamp is taken back with it.
+        The server runs both as one transaction, and skips the second if the first fails. If the second fails, the stamp
+        is rolled back.
         """
         stamping = self._stmt_cache.get((_STAMP, asyncpg.Record, False))
-        if stamping is None or not isinstance(self._transport, JoiningTransport) or not self.at_rest():
+        if stamping is None or not isinstance(self._transport, JoiningTransport) or not self.is_clean():
             return False
         self.stamped_for = None
         self._transport.hold(_sent(stamping.name.encode(), stamp))
         return True
 
-    async def _may_go_again(self, error: BaseException) -> bool:
-        """Whether a statement has failed only because a migration has changed what it was prepared for."""
+    async def _may_retry(self, error: BaseException) -> bool:
+        """Whether a statement can be retried because it failed only due to a migration after it was prepared."""
         if isinstance(error, asyncpg.OutdatedSchemaCacheError):
             await self.reload_schema_state()
         if not isinstance(error, asyncpg.InvalidCachedStatementError):
@@ -244,13 +243,13 @@ class StampedConnection(DriverConnection):
         return not self.is_in_transaction()
 
     def _forget_statements(self) -> None:
-        """Let all connections prepare anew: a migration has changed a table."""
+        """Make all connections prepare their statements anew, because a migration changed a table."""
         for connection in self.siblings:
             connection._stmt_cache.clear()
 
 
 def _sent(name: bytes, stamp: tuple[Any, ...]) -> bytes:
-    """The messages that fill in and run a prepared statement: its portal has no name, what goes and comes is text."""
+    """The Bind and Execute messages of a prepared statement, with an unnamed portal and everything in text format."""
     values = _values(stamp)
     return b"B" + struct.pack("!i", 8 + len(name) + len(values)) + b"\0" + name + b"\0\0\0" + values + _EXECUTE
 
@@ -262,6 +261,6 @@ def _values(stamp: tuple[Any, ...]) -> bytes:
 
 
 def _array(name: str, oid: int, array_oid: int) -> dict[str, Any]:
-    """A type of arrays as the driver's look-up describes it."""
+    """An array type in the form of the driver's introspection query."""
     element = {"oid": array_oid, "ns": "pg_catalog", "name": f"_{name}", "elemtype": oid, "elemtype_name": name}
     return element | {"elemdelim": b",", "kind": b"b", "basetype": None, "range_subtype": None, "attrtypoids": None}

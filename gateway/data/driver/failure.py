@@ -1,7 +1,7 @@
-"""When the database fails, which is not when it refuses: the connection is lost, or there is no time or room.
+"""Failures of the database: a lost connection, a timeout, or a lack of resources. Rejected statements are not failures.
 
-Neither is the caller's mistake nor a bug of ours. The caller is told that the same request may be sent again, and
-whether what it was to write may have been written already.
+A failure is neither the caller's mistake nor a bug in Parley. The error tells the caller that the request may be
+retried, and whether a write may have been committed already.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gateway.errors import Overloaded, ParleyError, Unavailable
 _log = structlog.get_logger(__name__)
 
 ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Everything that asking the database can raise; a `TimeoutError` is an `OSError`."""
+"""Everything that a database call can raise. A `TimeoutError` is an `OSError`."""
 
 LOST = (
     OSError,
@@ -24,17 +24,17 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    # After a failover, what was the primary may take no more writes.
+    # After a failover, the former primary may accept no more writes.
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What is raised when there is no server, or not one that serves us."""
+"""Raised if there is no server, or it does not serve us."""
 
 _USELESS = (
     asyncpg.ReadOnlySQLTransactionError,
-    # The driver has lost count of what was asked and answered, as when the server goes away between two statements.
+    # The driver can no longer match answers to requests, for example if the server goes away between two statements.
     asyncpg.InternalClientError,
 )
-"""What leaves a connection open on which nothing more is to be had."""
+"""Errors after which an open connection is unusable."""
 
 _NO_TIME_OR_ROOM = (
     asyncpg.DeadlockDetectedError,
@@ -42,17 +42,17 @@ _NO_TIME_OR_ROOM = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.InsufficientResourcesError,
-    # What comes after any of these in the same transaction.
+    # Raised after any of these in the same transaction.
     asyncpg.InFailedSQLTransactionError,
-    # A migration has changed a table under a transaction that had used it before.
+    # A migration changed a table that the transaction had used before.
     asyncpg.InvalidCachedStatementError,
 )
 
 
-class told_clearly:  # noqa: N801 - it is used as a function is
-    """Raise `Unavailable` or `Overloaded` where the database fails in this block. What it refuses passes as it is.
+class translated_errors:  # noqa: N801 - it is used like a function
+    """Raise `Unavailable` or `Overloaded` for database failures in the block. Other database errors pass unchanged.
 
-    `commits` says that what is sent takes effect by itself, so that a lost connection leaves its outcome unknown.
+    `commits` says that the statement commits by itself, so that its outcome is unknown if the connection is lost.
     """
 
     __slots__ = ("_commits", "_connection")
@@ -71,7 +71,7 @@ class told_clearly:  # noqa: N801 - it is used as a function is
 
 
 def failed(error: Exception, connection: asyncpg.Connection | None, *, commits: bool = False) -> ParleyError | None:
-    """What to raise from an error of the database, None if it is no failure: `told_clearly` where one is caught."""
+    """What `translated_errors` raises for a database error, or None if it is not a failure."""
     failure = _failure(error, connection, commits)
     if failure is not None:
         _log.warning("database.failed", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
@@ -79,7 +79,7 @@ def failed(error: Exception, connection: asyncpg.Connection | None, *, commits: 
 
 
 def is_lost(connection: asyncpg.Connection) -> bool:
-    """Whether nothing can be sent on the connection any more."""
+    """Whether the connection is closed."""
     return bool(connection.is_closed())
 
 
@@ -87,7 +87,7 @@ def _failure(error: Exception, connection: asyncpg.Connection | None, commits: b
     if isinstance(error, _NO_TIME_OR_ROOM):
         return Overloaded("The database is too busy. Try again in a moment.", retryAfter=1)
     if isinstance(error, asyncpg.InterfaceError):
-        # The driver's word for a mistake of ours, and for the use of a connection that is gone.
+        # The driver raises it both for wrong use and for the use of a lost connection.
         if connection is not None and not is_lost(connection):
             return None
     elif not isinstance(error, LOST):
@@ -96,7 +96,7 @@ def _failure(error: Exception, connection: asyncpg.Connection | None, commits: b
         connection.terminate()
     if commits and not isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return Unavailable(
-            "The database connection was lost. The operation may have been done: send it again with the same id.",
+            "The database connection was lost. The operation may have been done. Send it again with the same id.",
             retryAfter=1,
             outcome="unknown",
         )

@@ -1,4 +1,4 @@
-"""Counting what the database sends, while it comes in."""
+"""Counts the bytes from the database as they arrive."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, Protocol
 
 
 class Allowance(Protocol):
-    """What an operation, or several together, may still read from the database."""
+    """How much one or several operations may read from the database."""
 
     received: int
-    """Bytes that have come in."""
+    """Bytes received."""
     received_allowed: float
 
     def exceed(self) -> None:
-        """More has come in than is allowed: allow more, or end the operation."""
+        """Called above the limit: raise the limit, or end the operation."""
 
     def add_received(self, count: int) -> None:
-        """Count what has come in together with what others asked for. Raises `TooLarge` and `Overloaded`."""
+        """Count bytes received in a batch shared with other callers. Raises `TooLarge` and `Overloaded`."""
 
 
 class Unlimited:
-    """Counts, and allows everything."""
+    """Counts bytes without a limit."""
 
     __slots__ = ("received", "received_allowed")
 
@@ -31,33 +31,33 @@ class Unlimited:
         self.received_allowed = math.inf
 
     def exceed(self) -> None:
-        """Nothing does."""
+        """Do nothing: there is no limit."""
 
     def add_received(self, count: int) -> None:
-        """Count."""
+        """Count bytes."""
         self.received += count
 
 
 class Meter(asyncio.Protocol):
-    """Stands between a transport and the driver's protocol, and counts the bytes that come in.
+    """Sits between a transport and the driver's protocol, and counts incoming bytes.
 
-    It counts within a statement: the driver reads all rows of one before it gives any.
+    It can end an operation in the middle of a statement, whereas the driver reads all rows before it returns any.
     """
 
     def __init__(self) -> None:
         self.unlimited = Unlimited()
-        """For what is done for nobody or for several."""
+        """For statements on behalf of no caller or of several."""
         self.allowance: Allowance = self.unlimited
-        """Of whoever uses the connection at present."""
+        """The allowance of the connection's present user."""
 
     def pass_to(self, of_driver: Any) -> None:
-        """Pass on what comes in to the driver."""
+        """Pass incoming data on to the driver's protocol."""
         self._receive = of_driver.data_received
         for name in ("connection_lost", "eof_received", "pause_writing", "resume_writing"):
             setattr(self, name, getattr(of_driver, name))
 
     def data_received(self, data: bytes) -> None:
-        """Count, and pass on."""
+        """Count data, and pass it on."""
         allowance = self.allowance
         allowance.received = received = allowance.received + len(data)
         if received > allowance.received_allowed:

@@ -1,9 +1,9 @@
-"""Connects to whichever of the database's hosts takes writes.
+"""Connects to the database host that accepts writes.
 
 A URL may name several hosts: `postgresql://app@one:5432,two:5432/parley`. One of them is the primary, and the others
-stand by to take over from it. The driver knows such URLs, but gives a host that does not answer all of the time that
-there is, so a machine that has gone would keep everybody from the one that took over. Here each host has its share of
-the time, and one that failed goes to the end of the line.
+are standbys. The driver supports such URLs, but lets a host that does not answer use up the whole timeout, so a dead
+host would block access to its successor. Here each host gets a share of the timeout, and a host that failed moves to
+the end of the list.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from gateway.database_url import hosts
 
 
 class Primary:
-    """The hosts of a URL, the one that answered last first."""
+    """The hosts of a URL, starting with the one that answered last."""
 
     def __init__(self, url: str) -> None:
         self._hosts = deque(hosts(url))
 
     async def connect(self, *, timeout: float, **options: Any) -> Any:  # noqa: ASYNC109 - shared among the hosts
-        """A connection to the host that takes writes, within so many seconds. The options are the driver's.
+        """Connect to the host that accepts writes, within `timeout` seconds. The options are the driver's.
 
-        Raises what the last host raised: a `TargetServerAttributeNotMatched` where it only stands by.
+        Raises the error of the last host: `TargetServerAttributeNotMatched` if it is a standby.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         waiting = list(self._hosts)
@@ -47,11 +47,11 @@ class Primary:
                 if not waiting:
                     raise
             except BaseException:
-                # Also when nobody waits any longer: whoever comes next should not wait for the same host.
+                # Also if cancelled: the next caller should not wait for the same host.
                 self._pass_over(host)
                 raise
 
     def _pass_over(self, host: str) -> None:
-        """Try another host first the next time, unless somebody else has seen to that."""
+        """Start with another host next time, unless a concurrent call already did this."""
         if self._hosts[0] == host:
             self._hosts.rotate(-1)

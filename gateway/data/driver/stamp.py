@@ -1,4 +1,4 @@
-"""Whom a connection is stamped for."""
+"""Stamps: the caller on whose behalf a connection is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Stamp(NamedTuple):
-    """What row-level security and the history of decisions know of the caller."""
+    """The caller, as seen by row-level security and by the history of decisions."""
 
     user_id: UUID
     session_id: UUID | None
@@ -15,4 +15,4 @@ class Stamp(NamedTuple):
 
 
 NOBODY = (None,)
-"""In the place of a stamp: all who are not known share what one user may have of the pool."""
+"""In place of a stamp: all anonymous callers share one user's part of the pool."""

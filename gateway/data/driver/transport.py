@@ -1,7 +1,7 @@
-"""A transport that can hold something back, to send it in one go with what the driver sends next.
+"""A transport that can hold data back, to send it together with what the driver sends next.
 
-An event loop sends what is written at once. A stamp that is sent before its statement would cost another system call
-here, and wake the server twice. Where the driver sends statement after statement, each may have something before it.
+An event loop sends written data at once. Sending a stamp before its statement would cost another system call and wake
+the server twice. If the driver sends several statements, each can have its own prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MESSAGE = struct.Struct("!ci")
 
 
 class JoiningTransport:
-    """Passes for the transport that it stands before."""
+    """Wraps a transport, and behaves like it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.under = transport
@@ -29,33 +29,33 @@ class JoiningTransport:
         self.write: Callable[[Any], None] = transport.write
 
     def hold(self, data: bytes) -> None:
-        """Send this in front of what is written next."""
+        """Send this before the data that is written next."""
         self._held = data
         self.write = self._write_both
 
     def hold_each(self, data: Sequence[bytes]) -> None:
-        """Send one of these in front of each statement that is bound next."""
+        """Send one of these before each of the next Bind messages."""
         self._each = iter(data)
 
-    def let_go(self) -> None:
-        """Forget what is held, if it has not been sent."""
+    def discard(self) -> None:
+        """Discard held data that has not been sent."""
         self.write = self.under.write
         self._held = b""
         self._each = None
 
     def set_protocol(self, of_driver: Any) -> None:
-        """Give what comes in to the driver, and count it."""
+        """Pass incoming data to the driver's protocol, and count it."""
         self.meter.pass_to(of_driver)
         self.under.set_protocol(self.meter)
 
     def writelines(self, data: Iterable[Any]) -> None:
-        """As the transport that it stands before. Of statements without number, the driver writes whole messages."""
+        """Write like the wrapped transport. For `bind_execute_many`, the driver writes whole messages."""
         sent = b"".join(data)
         self.write(sent if self._each is None else b"".join(_each_with(self._each, sent)))
 
     def _write_both(self, data: Any) -> None:
         held = self._held
-        self.let_go()
+        self.discard()
         self.write(held + data)
 
     def __getattr__(self, name: str) -> Any:
@@ -63,7 +63,7 @@ class JoiningTransport:
 
 
 def _each_with(before: Iterator[bytes], messages: bytes) -> Iterator[bytes]:
-    """The messages of the client, with one of these before each that binds a statement."""
+    """Split client messages, and put one of `before` in front of each Bind."""
     offset = 0
     while offset < len(messages):
         kind, length = _MESSAGE.unpack_from(messages, offset)
@@ -73,21 +73,21 @@ def _each_with(before: Iterator[bytes], messages: bytes) -> Iterator[bytes]:
 
 
 class JoiningLoop:
-    """Passes for the event loop while the driver connects, and gives it such transports."""
+    """Wraps the event loop while the driver connects, to give it `JoiningTransport`s."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
     async def create_connection(self, factory: Callable[[], Any], *where: Any, **options: Any) -> tuple[Any, Any]:
-        """As the loop does."""
+        """Like the loop's method, with a wrapped transport."""
         return _opened(*await self._loop.create_connection(_opening(factory), *where, **options))
 
     async def create_unix_connection(self, factory: Callable[[], Any], path: str) -> tuple[Any, Any]:
-        """As the loop does."""
+        """Like the loop's method, with a wrapped transport."""
         return _opened(*await self._loop.create_unix_connection(_opening(factory), path))
 
     async def start_tls(self, transport: JoiningTransport, of_driver: Any, context: Any, **options: Any) -> Any:
-        """As the loop does, on the transport that it knows."""
+        """Like the loop's method, on the wrapped transport."""
         upgraded = await self._loop.start_tls(transport.under, of_driver, context, **options)
         return None if upgraded is None else JoiningTransport(upgraded)
 
@@ -96,7 +96,7 @@ class JoiningLoop:
 
 
 class _Opening(asyncio.Protocol):
-    """Puts the transport between the loop and the driver's protocol, and leaves them to each other."""
+    """Inserts the transport between the loop and the driver's protocol, and is not involved afterwards."""
 
     def __init__(self, of_driver: protocol.Protocol) -> None:
         self.of_driver = of_driver
@@ -108,13 +108,13 @@ class _Opening(asyncio.Protocol):
 
 
 def _opening(factory: Callable[[], Any]) -> Callable[[], Any]:
-    def made() -> Any:
-        found = factory()
-        # Another one is there to ask for TLS. The driver gives its own the transport that comes of that.
-        return _Opening(found) if isinstance(found, protocol.Protocol) else found
+    def create() -> Any:
+        created = factory()
+        # The driver uses another protocol to negotiate TLS, and then hands the transport to its own.
+        return _Opening(created) if isinstance(created, protocol.Protocol) else created
 
-    return made
+    return create
 
 
-def _opened(transport: Any, found: Any) -> tuple[Any, Any]:
-    return (found.transport, found.of_driver) if isinstance(found, _Opening) else (JoiningTransport(transport), found)
+def _opened(transport: Any, made: Any) -> tuple[Any, Any]:
+    return (made.transport, made.of_driver) if isinstance(made, _Opening) else (JoiningTransport(transport), made)

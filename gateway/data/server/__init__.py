@@ -1,1 +1,1 @@
-"""The database server: the embedded one, how either is opened, and the programs that dump it."""
+"""The database server: runs the embedded one, opens either kind, and dumps the schema."""

@@ -1,6 +1,7 @@
-"""One PostgreSQL data directory and its server: made, started, found running, mended after a crash, stopped.
+"""One PostgreSQL data directory and its server: creates, starts, detects, recovers and stops it.
 
-Nothing here knows who else uses the server: the caller holds the directory's lock (`gateway.data.server.embedded`).
+Nothing here knows about other users of the server: the caller holds the directory's lock
+(`gateway.data.server.embedded`).
 """
 
 from __future__ import annotations
@@ -18,64 +19,64 @@ from pathlib import Path
 
 import psutil
 
+from gateway.data.server.os_user import OsUser
 from gateway.data.server.programs import MAJOR, EmbeddedDatabaseError, run
-from gateway.data.server.system_account import Account
 from gateway.data.server.tuning import configuration
 
 SUPERUSER = "postgres"
 INITIAL = (
     f"--username {SUPERUSER} --auth trust --encoding UTF8 --locale C --locale-provider builtin --builtin-locale C.UTF-8"
 ).split()
-"""Text sorts by code point, the same on every machine, and letters of all scripts have their cases."""
+"""Text sorts by code point, the same on every machine, and upper and lower case work in all scripts."""
 
 PORT = 5432
-"""Only the name of the socket file: the server listens on no network address."""
+"""Part of the name of the socket file only: the server listens on no network address."""
 
 CONFIGURATION = "parley.conf"
 LONGEST_SOCKET_PATH = 103
-"""Bytes; macOS allows the fewest."""
+"""In bytes. macOS has the lowest limit."""
 
 START_ATTEMPTS = 5
 START_SECONDS = 900
 """Recovery after a crash replays up to `max_wal_size` of log before the server answers."""
 STOP_SECONDS = 60
 ORPHAN_SECONDS = 5
-"""How long the children of a killed server may take to notice and leave."""
+"""How long the children of a killed server may take to notice and exit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A data directory of PostgreSQL, the account that it belongs to, and its server's settings."""
+    """A PostgreSQL data directory, the operating system user that owns it, and its server's settings."""
 
     directory: Path
-    account: Account
+    user: OsUser
     settings: Mapping[str, str]
 
     @property
     def exists(self) -> bool:
-        """Whether the directory has been initialised, to the end."""
+        """Whether the directory has been initialised completely."""
         return (self.directory / "PG_VERSION").exists()
 
     @property
     def socket_directory(self) -> Path:
-        """Where the running server has its socket, or where one that starts now will."""
+        """Where the running server has its socket, or where a server started now will have it."""
         if self.server() is not None and (recorded := self._lock_file_lines())[4:5]:
             return Path(recorded[4])
         own = self.directory
         path = str(own / f".s.PGSQL.{PORT}")
         if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and not set(path) & set(",\"'\\"):
             return own
-        # Not from TMPDIR: every process that shares the server must come to the same answer.
+        # Not from TMPDIR: every process that shares the server must compute the same path.
         return Path("/tmp") / f"parley-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"  # noqa: S108
 
     def create(self) -> None:
-        """Initialise the directory. Killed half-way, this leaves nothing that counts as one."""
-        self.account.require_passage(self.directory)
+        """Initialise the directory. If interrupted, it leaves no directory under the final name."""
+        self.user.require_passage(self.directory)
         unfinished = self.directory.with_name(self.directory.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        self.account.own(unfinished)
-        run("initdb", *INITIAL, "--pgdata", str(unfinished), account=self.account)
+        self.user.own(unfinished)
+        run("initdb", *INITIAL, "--pgdata", str(unfinished), user=self.user)
         with (unfinished / "postgresql.conf").open("a") as file:
             file.write(f"\ninclude_if_exists = '{CONFIGURATION}'\n")
         unfinished.rename(self.directory)
@@ -83,9 +84,8 @@ class Cluster:
     def server(self) -> psutil.Process | None:
         """The server's main process, if it runs.
 
-        The process id in the lock file alone proves nothing: after a crash or a restart of the machine,
-        another program may have that number. A PostgreSQL process works in its data directory, so that is
-        what is asked.
+        The process id in the lock file alone proves nothing: after a crash or a reboot, another program may have that
+        id. So this also checks the process's working directory, which for PostgreSQL is the data directory.
         """
         recorded = self._recorded_process_id
         if recorded is None or not psutil.pid_exists(recorded):
@@ -96,17 +96,17 @@ class Cluster:
         return None
 
     def start(self) -> None:
-        """Make sure that the server runs and accepts connections, whatever the last one left behind."""
+        """Ensure that the server runs and accepts connections, whatever a previous one left behind."""
         if self._state == "stopping":
             wait_while(self.server, STOP_SECONDS)
         if self.server() is None:
             self._check_version()
-            self.account.require_passage(self.directory)
+            self.user.require_passage(self.directory)
             self._configure()
             for attempt in range(START_ATTEMPTS):
                 self._clear_remains()
                 try:
-                    run("pg_ctl", "start", "--silent", *self._start_options(), account=self.account)
+                    run("pg_ctl", "start", "--silent", *self._start_options(), user=self.user)
                 except EmbeddedDatabaseError as error:
                     if attempt + 1 == START_ATTEMPTS:
                         raise EmbeddedDatabaseError(f"{error}\nThe end of its log:\n{self._end_of_log()}") from error
@@ -116,10 +116,11 @@ class Cluster:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stop the server, ending its connections. Commits are safe in either mode."""
+        """Stop the server and close its connections. Committed data is safe."""
         server = self.server()
         if server is not None:
-            # Not by pg_ctl: it waits for the number to be gone, and in a container it may be us who keep it.
+            # Not with pg_ctl, which waits until the process id is gone. In a container, this process may be the parent
+            # that has to reap it.
             with suppress(psutil.Error):
                 server.send_signal(signal.SIGINT)
             wait_while(self.server, STOP_SECONDS)
@@ -131,14 +132,14 @@ class Cluster:
     def _wait_until_ready(self) -> None:
         wait_while(lambda: self.server() and self._state != "ready", START_SECONDS)
         if self._state != "ready":
-            raise EmbeddedDatabaseError(f"PostgreSQL in {self.directory} did not get ready: it is {self._state}.")
+            raise EmbeddedDatabaseError(f"PostgreSQL in {self.directory} did not become ready: it is {self._state}.")
 
     def _check_version(self) -> None:
-        found = (self.directory / "PG_VERSION").read_text().strip()
-        if found != str(MAJOR):
+        version = (self.directory / "PG_VERSION").read_text().strip()
+        if version != str(MAJOR):
             raise EmbeddedDatabaseError(
-                f"{self.directory} was made by PostgreSQL {found}, and this Parley runs PostgreSQL {MAJOR}. "
-                "Back it up with `parley backup` of the Parley that made it, and `parley restore` that into another "
+                f"{self.directory} was created by PostgreSQL {version}, but this version of Parley runs PostgreSQL "
+                f"{MAJOR}. Run `parley backup` with the version that created it, then `parley restore` into another "
                 "PARLEY_DATA_DIR."
             )
 
@@ -150,25 +151,25 @@ class Cluster:
             "listen_addresses": "",
             "port": str(PORT),
             "unix_socket_directories": str(sockets),
-            # Whoever reaches the socket is let in as any role, so only its owner may.
+            # Anyone who can reach the socket can connect as any role, so only its owner may.
             "unix_socket_permissions": "0700",
         }
         path = self.directory / CONFIGURATION
         path.write_text(configuration({**self.settings, **own}))
-        self.account.own(path)
+        self.user.own(path)
 
     def _make_private(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()
         if status.st_uid == os.geteuid():
-            self.account.own(directory)
-        elif status.st_uid != self.account.user:
+            self.user.own(directory)
+        elif status.st_uid != self.user.uid:
             raise EmbeddedDatabaseError(f"{directory} belongs to another user. Choose a shorter PARLEY_DATA_DIR.")
         if not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
             raise EmbeddedDatabaseError(f"{directory} must be a directory that only its owner may enter.")
 
     def _clear_remains(self) -> None:
-        """Remove what a killed server leaves: children that hold its memory, and a lock in another's name."""
+        """Remove what a killed server left behind: children that hold its memory, and a stale lock file."""
         for goodbye in (signal.SIGQUIT, signal.SIGKILL):
             for process in self._processes():
                 with suppress(psutil.Error):
@@ -176,10 +177,10 @@ class Cluster:
             wait_while(self._processes, ORPHAN_SECONDS)
         recorded = self._recorded_process_id
         if recorded is not None and self.server() is None:
-            # In a container, we may be the parent that a dead server waits for.
+            # In a container, this process may be the parent that has to reap the dead server.
             with suppress(ChildProcessError):
                 os.waitpid(recorded, os.WNOHANG)
-            # PostgreSQL itself removes the lock of a number that is free, after checks of its own.
+            # If the process id is unused, PostgreSQL removes the lock file itself, after its own checks.
             if psutil.pid_exists(recorded):
                 self._lock_file.unlink(missing_ok=True)
 
@@ -228,7 +229,7 @@ class Cluster:
 
 
 def wait_while(something: Callable[[], object], seconds: float) -> None:
-    """Return once `something` is no longer so, or after so many seconds."""
+    """Wait until `something` is false, or for this many seconds."""
     deadline = time.monotonic() + seconds
     while something() and time.monotonic() < deadline:
         time.sleep(0.02)

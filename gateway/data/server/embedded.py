@@ -1,8 +1,8 @@
-"""The PostgreSQL that Parley runs itself, for a machine that has none.
+"""The embedded PostgreSQL, which Parley runs itself.
 
-Any number of Parley processes share the server of a data directory; the last one to leave stops it. Each
-holds a shared lock on a file for as long as it uses the server. The kernel drops that lock with the process,
-however it ends, so the dead are never counted among the users.
+Any number of Parley processes share the server of a data directory; the last one to leave stops it. Each holds a shared
+lock on a file while it uses the server. The kernel releases the lock when the process ends, however it ends, so dead
+processes are never counted as users.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import asyncpg
 import structlog
 
 from gateway.data.server.cluster import PORT, SUPERUSER, Cluster
+from gateway.data.server.os_user import OsUser, server_user
 from gateway.data.server.programs import EmbeddedDatabaseError
-from gateway.data.server.system_account import Account, server_account
 from gateway.data.server.tuning import machine_memory, tuned
 from gateway.data.setup.roles import LOGIN
 from gateway.telemetry.progress import step, unless_quick
 
 DATABASE = "parley"
 CLUSTER = "postgres"
-"""The directory of the server's files in the data directory."""
+"""The server's subdirectory in the data directory."""
 
 WATCH_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -38,7 +38,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class EmbeddedDatabase:
-    """This process's share in the server of one data directory. Made by `start`, given back by `stop`."""
+    """This process's use of the server of one data directory. Begins with `start` and ends with `stop`."""
 
     def __init__(self, cluster: Cluster, use: int) -> None:
         self._cluster = cluster
@@ -47,9 +47,9 @@ class EmbeddedDatabase:
 
     @classmethod
     async def start(cls, data_dir: Path, extra: Mapping[str, str] | None = None) -> EmbeddedDatabase:
-        """Join the server of `data_dir`, made and started if need be. `extra` overrides our server settings.
+        """Use the server of `data_dir`. Creates and starts it if necessary. `extra` overrides server settings.
 
-        Cancelled, it leaves the server again before it returns.
+        If cancelled, it releases the server before it returns.
         """
         starting = asyncio.create_task(asyncio.to_thread(cls._start, data_dir, extra or {}))
         try:
@@ -60,7 +60,7 @@ class EmbeddedDatabase:
 
     @property
     def owner_url(self) -> str:
-        """The URL of the superuser, for migrations and for making databases."""
+        """The URL of the superuser, for migrations and for creating databases."""
         return self.url(SUPERUSER)
 
     @property
@@ -69,54 +69,54 @@ class EmbeddedDatabase:
         return self.url(LOGIN)
 
     def url(self, role: str, database: str = DATABASE) -> str:
-        """The URL of any role and database. Without a password: only the directory's owner gets to the socket."""
+        """The URL of any role and database. It has no password: only the directory's owner can reach the socket."""
         address = f"host={quote(str(self._sockets))}&port={PORT}"
         return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?{address}"
 
     @property
     def process_id(self) -> int | None:
-        """The process id of the server, None while there is none."""
+        """The process id of the server, or None while it is not running."""
         server = self._cluster.server()
         return server.pid if server else None
 
     async def ensure_running(self) -> bool:
-        """Start the server again if it has died. True if that was so."""
+        """Restart the server if it has died. Returns whether it had."""
         if self._cluster.server() is not None:
             return False
         return await asyncio.to_thread(self._restart)
 
     async def supervise(self) -> None:
-        """Bring the server back whenever it dies, until cancelled."""
+        """Restart the server whenever it dies, until cancelled."""
         failures = 0
         while True:
             await asyncio.sleep(WATCH_SECONDS if not failures else pause(failures))
             try:
                 if await self.ensure_running():
-                    log.warning("PostgreSQL had died and runs again")
+                    log.warning("PostgreSQL had died and was restarted")
                 failures = 0
-            except Exception as error:  # noqa: BLE001 - whatever it is: nobody else brings the server back
+            except Exception as error:  # noqa: BLE001 - nothing else would restart the server
                 failures += 1
-                log.error("PostgreSQL has died and does not start", reason=str(error), failures=failures)
+                log.error("PostgreSQL has died and cannot be restarted", reason=str(error), failures=failures)
 
     async def stop(self) -> None:
-        """Leave the server, and stop it if nobody else uses it. Close the pool first. Twice does no harm."""
+        """Release the server, and stop it if no other process uses it. Close the pool first. May be called twice."""
         await asyncio.to_thread(self._stop)
 
     @classmethod
     def _start(cls, data_dir: Path, extra: Mapping[str, str]) -> EmbeddedDatabase:
         with _usable():
             _require_directory(data_dir)
-        account = server_account(data_dir / CLUSTER)
-        account.require_passage(data_dir.resolve() / CLUSTER)
-        directory = _made(data_dir, account)
-        cluster = Cluster(directory / CLUSTER, account, {**tuned(machine_memory()), **extra})
+        user = server_user(data_dir / CLUSTER)
+        user.require_passage(data_dir.resolve() / CLUSTER)
+        directory = _made(data_dir, user)
+        cluster = Cluster(directory / CLUSTER, user, {**tuned(machine_memory()), **extra})
         with _turn(directory):
             use = os.open(directory / "postgres.use", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(use, fcntl.LOCK_SH)
                 if not cluster.exists:
-                    if account.borrowed:
-                        log.info("PostgreSQL does not run as root: another account runs it", account=account.name)
+                    if user.borrowed:
+                        log.info("PostgreSQL cannot run as root; another user runs it", user=user.name)
                     with step("Creating the database (first start only)"):
                         cluster.create()
                 with nullcontext() if cluster.server() else step("Starting PostgreSQL"):
@@ -151,23 +151,23 @@ class EmbeddedDatabase:
 
 
 def is_made(data_dir: Path) -> bool:
-    """Whether there is a database in a data directory."""
+    """Whether a data directory contains a database."""
     with _usable():
         return (data_dir / CLUSTER / "PG_VERSION").exists()
 
 
 def pause(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling, bounded, and no two processes alike."""
+    """Seconds to wait after this many consecutive failures: exponential backoff with a limit and jitter."""
     longest = min(LONGEST_PAUSE_SECONDS, WATCH_SECONDS * 2.0 ** min(failures, 10))
     return random.uniform(0.5, 1.0) * longest  # noqa: S311
 
 
 @contextmanager
 def _turn(directory: Path) -> Iterator[None]:
-    """One process at a time starts or stops the server of `directory`."""
+    """A lock, so that only one process at a time starts or stops the server of `directory`."""
     file = os.open(directory / "postgres.turn", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        with unless_quick("Waiting for another process that starts or stops PostgreSQL"):
+        with unless_quick("Waiting for another process to start or stop PostgreSQL"):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
@@ -176,7 +176,7 @@ def _turn(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _usable() -> Iterator[None]:
-    """Raise an `EmbeddedDatabaseError` where the system does not let us at the data directory."""
+    """Raise an `EmbeddedDatabaseError` if the operating system denies access to the data directory."""
     try:
         yield
     except OSError as error:
@@ -189,16 +189,16 @@ def _require_directory(data_dir: Path) -> None:
             raise NotADirectoryError(f"{each} is not a directory")
 
 
-def _made(data_dir: Path, account: Account) -> Path:
-    """The data directory, made if need be. One that is there stays as it is."""
-    # An account that we borrow must get through, and can list none of it.
-    mode = 0o711 if account.borrowed else 0o700
+def _made(data_dir: Path, user: OsUser) -> Path:
+    """Create the data directory if it does not exist, and return its path. An existing one is not changed."""
+    # Another user that runs PostgreSQL must be able to traverse it, but not to list it.
+    mode = 0o711 if user.borrowed else 0o700
     missing = [each for each in (data_dir, *data_dir.parents) if not each.exists()]
     with _usable():
         for each in reversed(missing):
             each.mkdir(mode=mode, exist_ok=True)
-            if account.borrowed:
-                each.chmod(mode)  # whatever the umask takes away
+            if user.borrowed:
+                each.chmod(mode)  # regardless of the umask
         if not os.access(data_dir, os.W_OK):
             raise PermissionError(f"{data_dir} is not writable")
     return data_dir.resolve()
@@ -206,7 +206,7 @@ def _made(data_dir: Path, account: Account) -> Path:
 
 @contextmanager
 def throw_away_directory(prefix: str) -> Iterator[Path]:
-    """A data directory that is removed at the end of the block. The account that root borrows can get into it."""
+    """A temporary data directory, removed at the end of the block. PostgreSQL's user can enter it."""
     with tempfile.TemporaryDirectory(prefix=prefix) as temporary:
         directory = Path(temporary)
         directory.chmod(0o711)

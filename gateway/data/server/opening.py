@@ -1,4 +1,4 @@
-"""Gets a database ready to serve from: the embedded one or the operator's, migrated and found safe."""
+"""Opens a database for serving, embedded or the operator's, after migrations and safety checks."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ CONNECT_SECONDS = 10
 
 MIGRATE = "Run: parley migrate (with PARLEY_OWNER_URL and PARLEY_DATABASE_URL)"
 
-CHECK_OWNER = "Check the role and the password in PARLEY_OWNER_URL: this role has to exist before Parley migrates."
+CHECK_OWNER = "Check the role and the password in PARLEY_OWNER_URL. The role must exist before Parley migrates."
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Unreachable(Refusal):
-    """The database does not answer, or does not let us in."""
+    """The database does not answer, or refuses the connection."""
 
 
 class Behind(Refusal):
-    """The database lacks migrations, and we were not given a role that may apply them."""
+    """The database lacks migrations, and no role that may apply them is configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDatabase:
-    """Where to connect. `owner_url` is None when this process may not migrate."""
+    """The URLs of a database. `owner_url` is None if this process may not migrate it."""
 
     runtime_url: str
     owner_url: str | None
@@ -55,10 +55,10 @@ class OpenDatabase:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
-    """A database that may be served from, for as long as the block runs. Close the pool before its end.
+    """Open a database that is safe to serve from, for the duration of the block. Close the pool before the block ends.
 
-    The embedded server is started, brought back if it dies, and left at the end. Raises a `Refusal` when the
-    database cannot be reached, is behind and may not be migrated, or would let one user see another's rows.
+    The embedded server is started, restarted if it dies, and released at the end. Raises a `Refusal` if the database
+    cannot be reached, is out of date and may not be migrated, or would let users see each other's rows.
     """
     async with reached_database(settings) as database:
         if database.owner_url is not None:
@@ -78,11 +78,11 @@ async def open_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
 
 @asynccontextmanager
 async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
-    """The database of the settings as it is. An embedded server runs for as long as the block does."""
+    """The database in the settings, without checks. An embedded server runs for the duration of the block."""
     if settings.database_url is None and settings.owner_url is not None:
         raise ConfigError(
-            "PARLEY_OWNER_URL names a database and PARLEY_DATABASE_URL does not. Set PARLEY_DATABASE_URL to the same "
-            "database, as the role that serves requests; or neither, for the embedded database."
+            "PARLEY_OWNER_URL is set but PARLEY_DATABASE_URL is not. Set PARLEY_DATABASE_URL to the same database, as "
+            "the role that serves requests. For the embedded database, set neither."
         )
     if settings.database_url is None:
         embedded = await EmbeddedDatabase.start(settings.data_dir)
@@ -96,7 +96,7 @@ async def reached_database(settings: Settings) -> AsyncIterator[OpenDatabase]:
 
 
 async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None) -> Sequence[File]:
-    """Apply the migrations and functions that the database lacks, and say which."""
+    """Apply the migrations and functions that the database lacks, and return them."""
     owner_url = _owner_url(database)
     with _reaching(owner_url), unless_quick("Bringing the database up to date"):
         return await migrate(
@@ -109,7 +109,7 @@ async def bring_up_to_date(database: OpenDatabase, directory: Path | None = None
 
 @asynccontextmanager
 async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the role that owns the database, for as long as the block runs, however long that is."""
+    """A connection as the owner role, without timeouts, for the duration of the block."""
     owner_url = _owner_url(database)
     patience = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
     with _reaching(owner_url):
@@ -121,7 +121,7 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
 
 
 async def check(database: OpenDatabase) -> None:
-    """Raise a `Refusal` unless the database is up to date, and safe to be served from."""
+    """Raise a `Refusal` unless the database is up to date and safe to serve from."""
     with _reaching(database.runtime_url, _advice(database)):
         connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
@@ -138,60 +138,64 @@ async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> Se
     try:
         return await pending(connection)
     except asyncpg.UndefinedTableError as error:
-        raise Behind(f"The database at {where} was never migrated. {_migrate_it(database)}") from error
+        raise Behind(f"The database at {where} has not been migrated. {_migrate_it(database)}") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Behind(f"The database at {where} gives this role no rights: {_said(error)}. {MIGRATE}") from error
+        raise Behind(f"This role has no privileges in the database at {where}: {_reason(error)}. {MIGRATE}") from error
 
 
 def _migrate_it(database: OpenDatabase) -> str:
     if database.owner_url is None:
         return MIGRATE
-    return "PARLEY_OWNER_URL names another database, which is up to date. Name the same one in both."
+    return "PARLEY_OWNER_URL points to another database, which is up to date. Use the same database in both URLs."
 
 
 def _owner_url(database: OpenDatabase) -> str:
     if database.owner_url is None:
-        raise ConfigError("PARLEY_OWNER_URL is needed: the URL of a role that may migrate the database.")
+        raise ConfigError("PARLEY_OWNER_URL is required: the URL of a role that may migrate the database.")
     return database.owner_url
 
 
 def _advice(database: OpenDatabase) -> str:
-    """What to do where the role that serves is not let in."""
-    # To a stranger, PostgreSQL says the same of a wrong password and of a role that is not there.
+    """What to do if the role that serves requests cannot connect."""
+    # PostgreSQL reports a wrong password and a missing role in the same words.
     name = unquote(urlsplit(hosts(database.runtime_url)[0]).username or "")
-    makes_it = f"If the role does not exist, parley migrate makes it. {MIGRATE}. " if database.owner_url is None else ""
+    makes_it = (
+        f"If the role does not exist, parley migrate creates it. {MIGRATE}. " if database.owner_url is None else ""
+    )
     return (
-        f"{makes_it}If its password is not the one in PARLEY_DATABASE_URL, set it, since migrating does not change it: "
+        f"{makes_it}If its password differs from the one in PARLEY_DATABASE_URL, set it (a migration does not): "
         f"ALTER ROLE {quoted(name)} PASSWORD 'the one in the URL';"
     )
 
 
 @contextmanager
 def _reaching(url: str, advice: str = CHECK_OWNER) -> Iterator[None]:
-    """Raise a `Refusal` where the database is not reached. `advice` is what to do if the role is not let in."""
+    """Turn connection errors in the block into a `Refusal`. `advice` is what to do if the role cannot connect."""
     try:
         yield
     except asyncpg.TargetServerAttributeNotMatched as error:
-        raise Unreachable(f"PostgreSQL at {address(url)} takes no writes: it is a standby, or read-only.") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} accepts no writes: it is a standby, or read-only.") from error
     except (*LOST, asyncpg.InterfaceError) as error:
         raise Unreachable(f"PostgreSQL at {address(url)} does not answer: {error or 'timed out'}") from error
     except asyncpg.InvalidCatalogNameError as error:
-        raise Unreachable(f"PostgreSQL at {address(url)}: {_said(error)}. Make it with CREATE DATABASE.") from error
+        raise Unreachable(f"PostgreSQL at {address(url)}: {_reason(error)}. Create it with CREATE DATABASE.") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise Unreachable(f"PostgreSQL at {address(url)} does not let us in: {_said(error)}. {advice}") from error
+        raise Unreachable(f"PostgreSQL at {address(url)} refuses the connection: {_reason(error)}. {advice}") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Unreachable(f"PostgreSQL at {address(url)} does not let us in: {_said(error)}. {MIGRATE}") from error
+        raise Unreachable(
+            f"PostgreSQL at {address(url)} refuses the connection: {_reason(error)}. {MIGRATE}"
+        ) from error
 
 
-def _said(error: asyncpg.PostgresError) -> str:
+def _reason(error: asyncpg.PostgresError) -> str:
     return str(error).splitlines()[0]
 
 
 def address(url: str) -> str:
-    """Where `url` points and as whom, without its password."""
+    """The hosts, database and role of a URL, without its password."""
     each = [urlsplit(host) for host in hosts(url)]
     parts = each[0]
     where = ",".join(
         one.netloc.rpartition("@")[2] or parse_qs(one.query).get("host", ["this machine"])[0] for one in each
     )
-    return f"{where}{parts.path} (role {unquote(parts.username or '') or 'of this account'})"
+    return f"{where}{parts.path} (role {unquote(parts.username or '') or 'of this user'})"

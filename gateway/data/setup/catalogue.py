@@ -1,4 +1,4 @@
-"""What the database says of its own tables: their columns, indexes, foreign keys, and what the feed carries of them."""
+"""Reads the database catalogue: columns, indexes, foreign keys, and the columns that the feed carries."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ class Column:
 
     type: str
     required: bool
-    """Whether it is never null."""
+    """Whether it is NOT NULL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that may be used. An expression stands among its columns as its text."""
+    """A valid index. Expressions are listed among its columns as text."""
 
     columns: tuple[str, ...]
     unique: bool
     condition: str | None
-    """What the rows in it meet; None for all rows."""
+    """The predicate of a partial index; None if it covers all rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A foreign key: columns of the table, and those of the other table that they point to."""
+    """A foreign key: columns of the table, and the referenced columns of the other table."""
 
     columns: tuple[str, ...]
     named: tuple[str, ...]
@@ -90,7 +90,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it is."""
+    """A table in the database."""
 
     columns: dict[str, Column] = field(default_factory=dict)
     indexes: list[Index] = field(default_factory=list)
@@ -99,20 +99,20 @@ class Table:
     """The columns whose values the feed carries."""
 
     def determined_by(self, column: str) -> set[str]:
-        """The columns that are the same in all of a user's rows with the same value of this one.
+        """The columns that are equal in all rows of a user with the same value in this column.
 
-        Where the column is part of a foreign key and points to an id there, the other columns of the key are that
-        row's.
+        If the column is part of a foreign key and references an id, the other columns of the key belong to the same
+        referenced row.
         """
-        found = {"user_id", column}
+        columns = {"user_id", column}
         for key in self.keys:
             if dict(zip(key.columns, key.named, strict=True)).get(column) == "id":
-                found.update(key.columns)
-        return found
+                columns.update(key.columns)
+        return columns
 
 
 async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
-    """All tables of the schema, by name."""
+    """Read all tables of the schema, by name."""
     tables: dict[str, Table] = defaultdict(Table)
     for row in await connection.fetch(COLUMNS, SCHEMA):
         tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"])
@@ -128,4 +128,4 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
 
 
 _CARRIED = re.compile(r"'(\w+)', NEW\.\"?\1\b")
-"""An argument of `jsonb_build_object`, as `carried()` writes it."""
+"""An argument of `jsonb_build_object`, as written by `carried()`."""

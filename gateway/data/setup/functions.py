@@ -1,8 +1,8 @@
-"""The functions of the database, each in one file of `sql/functions/`, and which of them a database lacks. Nothing here
-talks to a database.
+"""The database functions in `sql/functions/`, one per file, and which of them a database lacks.
 
-A file is applied again whenever its text has changed, so to change a function is to edit its file. Versions of Parley
-are told apart by their number: an older one that starts beside a newer one puts nothing back.
+A file is applied again whenever its text has changed, so to change a function, edit its file. The version number of
+Parley is recorded: an older version that starts beside a newer one does not revert functions. Nothing here talks to a
+database.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ VERSION = importlib.metadata.version("parley")
 
 @dataclass(frozen=True, slots=True)
 class FunctionFile:
-    """A file that makes functions and grants the rights to them. `name` is its path, without `.sql`."""
+    """A file that creates functions and grants privileges on them. `name` is its path without `.sql`."""
 
     name: str
     text: str
 
     @property
     def checksum(self) -> str:
-        """Tells whether the file is what was applied."""
+        """Identifies the text, to compare it with what was applied."""
         return checksum_of(self.text)
 
     @property
     def transactional(self) -> bool:
-        """All files are applied in one transaction."""
+        """True: all files are applied in one transaction."""
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedFunction:
-    """A file as the database has it, and the version of Parley that applied it."""
+    """A file as recorded in the database, with the version of Parley that applied it."""
 
     name: str
     checksum: str
@@ -47,7 +47,7 @@ class AppliedFunction:
 
 
 def read_functions(directory: Path | None = None) -> list[FunctionFile]:
-    """The files of a directory and those below, in the order of their paths."""
+    """Read the files of a directory and its subdirectories, sorted by path."""
     root = directory or DIRECTORY
     return [
         FunctionFile(f"functions/{path.relative_to(root).with_suffix('').as_posix()}", path.read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def outdated(
     ahead_is_fine: bool = False,
     version: str = VERSION,
 ) -> list[FunctionFile]:
-    """The files that the database lacks, or has with another text. Raises `MigrationError` if it has newer ones."""
+    """The files that are missing in the database or differ there. Raises `MigrationError` if it has newer ones."""
     versions = [one.parley for one in applied]
     if ahead_is_fine and _newer(versions, version):
         return []
@@ -75,7 +75,7 @@ def refuse_newer(versions: Iterable[str], version: str = VERSION) -> None:
     """Raise `MigrationError` if the functions of a database are those of a newer Parley."""
     if newer := _newer(versions, version):
         raise MigrationError(
-            f"The functions of the database are those of Parley {max(newer, key=_number)}, and this is {version}."
+            f"The database functions are from Parley {max(newer, key=_number)}, but this is version {version}."
         )
 
 

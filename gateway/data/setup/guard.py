@@ -1,7 +1,7 @@
-"""Refuses to serve on a role or a table that would let one user see another's rows.
+"""Refuses to serve with a role or table that would let one user see another's rows.
 
-Row-level security binds neither superusers, nor roles with BYPASSRLS, nor, unless it is forced, a table's
-owner. Each of these turns it off without a word, so each is looked for before the first request.
+Row-level security does not apply to superusers, to roles with BYPASSRLS or, unless it is forced, to a table's owner.
+Each of these disables it silently, so all are checked before the first request.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ JOIN pg_roles AS grantor ON grantor.oid = membership.grantor
 WHERE member.rolname = current_user AND pg_has_role(above.oid, $1::oid, 'MEMBER')
 ORDER BY above.rolname, grantor.rolname
 """
-"""The first steps on every way that leads from the role that serves to another one."""
+"""The direct memberships of the serving role through which it is a member of another role."""
 
 RIGHTS = """
 SELECT object.kind,
@@ -86,14 +86,14 @@ ORDER BY object.kind, object.name, acl.privilege_type
 """
 
 DANGERS = {
-    ("DATABASE", "TEMPORARY"): "lets this role make temporary tables, which could hide Parley's own",
-    ("DATABASE", "CREATE"): "lets this role make schemas",
-    ("SCHEMA", "CREATE"): "lets this role make tables and functions among Parley's own",
-    ("TABLE", "TRUNCATE"): "may be truncated, which no policy stops",
-    ("TABLE", "TRIGGER"): "lets this role make triggers, which no policy stops",
+    ("DATABASE", "TEMPORARY"): "lets this role create temporary tables, which could hide Parley's own",
+    ("DATABASE", "CREATE"): "lets this role create schemas",
+    ("SCHEMA", "CREATE"): "lets this role create tables and functions among Parley's own",
+    ("TABLE", "TRUNCATE"): "may be truncated, which no policy prevents",
+    ("TABLE", "TRIGGER"): "lets this role create triggers, which no policy prevents",
     ("MATERIALIZED VIEW", "SELECT"): "is materialized, so no policy can guard it",
 }
-"""What each right that this role must not have would let it do."""
+"""What each privilege that this role must not have would allow."""
 
 TABLES = """
 SELECT class.relname AS name,
@@ -116,31 +116,31 @@ ORDER BY class.relname
 
 
 _ANOTHER_ROLE = (
-    "Serve as a role of its own: put the present URL into PARLEY_OWNER_URL and one with another role, such as "
-    "parley_app, into PARLEY_DATABASE_URL, and run: parley migrate"
+    "Serve with a separate role: set PARLEY_OWNER_URL to the present URL and PARLEY_DATABASE_URL to one with another "
+    "role, such as parley_app, and run: parley migrate"
 )
 
 
 class UnsafeDatabase(Refusal):
-    """Row-level security would not hold. Lists each problem, with what mends it."""
+    """Row-level security would not be effective. Lists each problem with its fix."""
 
 
 async def refuse_unsafe(connection: asyncpg.Connection) -> None:
-    """Raise `UnsafeDatabase` unless row-level security binds this role on every table of users' rows.
+    """Raise `UnsafeDatabase` unless row-level security applies to this role on every table with users' rows.
 
-    What it advises can be pasted into the database as it is, and locks nobody out.
+    The suggested statements can be run as they are, and lock nobody out.
     """
     problems = await _role_problems(connection)
     if not problems:
         problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMA)]
     problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
     if problems:
-        raise UnsafeDatabase("Parley does not start, because users could see each other's data:", problems)
+        raise UnsafeDatabase("Parley refuses to start, because users could see each other's data:", problems)
 
 
 async def _role_problems(connection: asyncpg.Connection) -> list[str]:
     role = await connection.fetchrow(ROLE)
-    assert role is not None  # noqa: S101 - whoever is connected has a role
+    assert role is not None  # noqa: S101 - every connection has a role
     name = role["name"]
     if role["superuser"]:
         return [f"The role {name} is SUPERUSER. {_ANOTHER_ROLE}"]
@@ -162,7 +162,7 @@ async def _role_problems(connection: asyncpg.Connection) -> list[str]:
 
 
 async def _memberships(connection: asyncpg.Connection, name: str, other: int, why: str) -> list[str]:
-    # Since 16, a grant is taken back from whoever made it.
+    # Since 16, revoking a grant requires its grantor.
     names_grantor = connection.get_server_version().major >= 16
     return [
         f"{why}: REVOKE {quoted(step['above'])} FROM {quoted(name)}"

@@ -1,15 +1,16 @@
-"""Brings a database to the schema that this Parley was written for: `sql/migrations/NNNN_name.sql`, forward
-only, and `sql/functions/`, each file again whenever its text has changed.
+"""Migrates a database to the schema of this version of Parley.
 
-Each migration is one transaction as `parley_owner`, together with the note that it was applied; a file that cannot
-run in a transaction starts with the line `-- no transaction`. Any number of processes may start at once: one
-migrates and the others wait for it. A migration that cannot get a lock gives way to the requests that hold
-it, and tries again.
+Migrations (`sql/migrations/NNNN_name.sql`) only go forward. Functions (`sql/functions/`) are applied again whenever
+their text has changed.
 
-Functions that are new are made before the migrations, whose tables need them, without a look at their bodies, which
-need the tables. All that have changed are replaced after the migrations, in one transaction: until then those that
-run now go on, on tables that migrations leave fit for them. If a function that makes triggers has changed, all that it
-has made are made anew.
+Each migration runs as `parley_owner` in one transaction, which also records that it was applied. A file that cannot run
+in a transaction starts with the line `-- no transaction`. Any number of processes may start at once: one migrates and
+the others wait. A migration that cannot get a lock yields to the requests that hold it, and retries.
+
+New functions are created before the migrations, because tables need them, with their bodies unchecked, because those
+need the tables. Changed functions are replaced after the migrations, in one transaction. Until then the old ones keep
+running, so migrations must leave the tables usable for them. If a function that creates triggers has changed, its
+triggers are created anew.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from gateway.data.setup.powers import with_powers
 from gateway.data.setup.roles import OWNER, SCHEMA, RuntimeRole, prepare_roles
 
 ADVISORY_LOCK = 0x5041524C45590001
-"""Held while migrating, by the session. An arbitrary number that nothing else in the database uses."""
+"""Held by the session while migrating. An arbitrary number that nothing else in the database uses."""
 
 LOCK_TIMEOUT_MS = 1000
 LOCK_ATTEMPTS = 30
@@ -69,23 +70,23 @@ INSERT INTO parley.functions (name, checksum, parley) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, parley = excluded.parley, applied_at = now()
 """
 MAKERS = "functions/tables/"
-"""Where the functions are that make triggers for tables."""
+"""The directory of functions that create triggers for tables."""
 MADE = """
 SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by (SELECT .*;)$') AS call
 FROM pg_proc
 WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT %;'
 ORDER BY proname
 """
-"""The calls that made the triggers' functions: each function has its own as its comment."""
+"""The calls that created the trigger functions. Each function has its call as its comment."""
 REFUSED_A_LOCK = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 NOT_FOR_ALL = "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
-"""A function that the role that serves is to call is granted to it, one by one."""
+"""Functions that the serving role may call are granted to it one by one."""
 
 Report = Callable[[str], None]
 
 
 def silent(text: str) -> None:
-    """The report that nobody reads."""
+    """Report nothing."""
 
 
 async def migrate(
@@ -97,11 +98,11 @@ async def migrate(
     functions: Path | None = None,
     lock_attempts: int = LOCK_ATTEMPTS,
 ) -> list[Migration | FunctionFile]:
-    """Apply what `directory` (by default Parley's own migrations) and `functions` (by default Parley's own, for its
-    own migrations) hold and the database lacks. Returns what it applied.
+    """Apply the migrations and functions that the database lacks, and return them.
 
-    `report` is told the name of each migration before it runs. Raises `MigrationError` and applies nothing
-    further when one fails, or when files and database do not tell the same story.
+    `directory` has the migrations (by default Parley's own) and `functions` the functions (by default Parley's own, but
+    none for another `directory`). `report` is called with the name of each migration before it runs. Raises
+    `MigrationError` and applies nothing further if one fails, or if the files and the database disagree.
     """
     migrations, files = read_migrations(directory), _functions_of(directory, functions)
     connection: asyncpg.Connection = await Primary(owner_url).connect(timeout=CONNECT_SECONDS)
@@ -129,10 +130,10 @@ async def migrate(
 async def pending(
     connection: asyncpg.Connection, directory: Path | None = None, functions: Path | None = None
 ) -> list[Migration | FunctionFile]:
-    """What the database of `connection` lacks. The role that serves requests may ask.
+    """The migrations and functions that the database lacks. The serving role may call this.
 
-    A database that is ahead lacks nothing: while a new version is rolled out, old processes go on beside it. Raises
-    what PostgreSQL says of one that was never migrated, or to a role that was given no rights.
+    A database that is ahead lacks nothing: during a rollout, old processes keep running beside the new version. Raises
+    PostgreSQL's error if the database was never migrated, or the role has no privileges.
     """
     migrations, files = read_migrations(directory), _functions_of(directory, functions)
     wanted = outstanding(migrations, await applied_migrations(connection), ahead_is_fine=True)
@@ -145,9 +146,9 @@ def _functions_of(directory: Path | None, functions: Path | None) -> list[Functi
 
 @asynccontextmanager
 async def alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Nobody else migrates the database for as long as the block runs."""
-    # Asked for again and again rather than waited for: a waiting statement is an old snapshot, and CREATE
-    # INDEX CONCURRENTLY in the process that migrates would wait for it, and it for that process.
+    """Ensure that no other process migrates the database while the block runs."""
+    # Polls instead of blocking: a blocked statement holds an old snapshot, for which CREATE INDEX CONCURRENTLY in the
+    # migrating process would wait, which is a deadlock.
     while not await connection.fetchval(TAKE_LOCK, ADVISORY_LOCK):  # noqa: ASYNC110
         await asyncio.sleep(random.uniform(0.05, 0.25))  # noqa: S311
     try:
@@ -170,7 +171,7 @@ async def _prepare_record(connection: asyncpg.Connection) -> None:
 
 
 async def applied_migrations(connection: asyncpg.Connection) -> list[Applied]:
-    """The migrations that the database has been through, in order."""
+    """The migrations that were applied to the database, in order."""
     rows = await connection.fetch(APPLIED)
     return [Applied(row["number"], row["name"], row["checksum"]) for row in rows]
 
@@ -187,7 +188,7 @@ async def _make_new(connection: asyncpg.Connection, files: Sequence[FunctionFile
                 async with connection.transaction():
                     await connection.execute(file.text)
             except (asyncpg.UndefinedObjectError, asyncpg.UndefinedTableError):
-                # It takes a row of a table that is still to be made, so no table needs it: _replace() makes it.
+                # It takes a row of a table that does not exist yet, so no table needs it: _replace() creates it.
                 continue
             except asyncpg.PostgresError as error:
                 raise failure(file, error) from error
@@ -233,8 +234,8 @@ async def _patiently(name: str, attempts: int, run: Callable[[], Awaitable[None]
         except REFUSED_A_LOCK as error:
             if attempt == attempts:
                 raise MigrationError(
-                    f"Migration {name} was refused a lock {attempts} times: "
-                    f"other sessions are in its way. It changed nothing. ({error})"
+                    f"Migration {name} could not get a lock in {attempts} attempts, "
+                    f"because other sessions block it. It changed nothing. ({error})"
                 ) from error
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))  # noqa: S311
 

@@ -1,6 +1,4 @@
-"""What a migration is, and whether the files and the database tell the same story. Nothing here talks to a
-database.
-"""
+"""Migrations, and whether the files and the database agree. Nothing here talks to a database."""
 
 from __future__ import annotations
 
@@ -22,27 +20,27 @@ STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|.)+?(?:;[ \t]*(?=\n|$)|$)", re.DO
 
 
 FROM_BEFORE = (
-    "The database was made by a version before 0.1.0, whose migrations have been rewritten since: it cannot be brought "
-    "up to date. Serve it with the version that made it, or begin with an empty one: set PARLEY_DATA_DIR to a new "
-    "directory, or name another database in PARLEY_DATABASE_URL and PARLEY_OWNER_URL."
+    "The database was created by a version before 0.1.0, whose migrations have been rewritten since. It cannot be "
+    "migrated. Serve it with the version that created it, or start with an empty database: set PARLEY_DATA_DIR to a "
+    "new directory, or PARLEY_DATABASE_URL and PARLEY_OWNER_URL to another database."
 )
-"""From 0.1.0 on, no migration changes its name."""
+"""Since 0.1.0, migrations are never renamed."""
 
 
 class MigrationError(Refusal):
-    """The database cannot be brought to the schema of this Parley."""
+    """The database cannot be migrated to the schema of this version."""
 
 
 class File(Protocol):
-    """A file of SQL that a database has or lacks."""
+    """An SQL file that may be applied to a database."""
 
     @property
     def name(self) -> str:
-        """What messages call it: its path, without `.sql`."""
+        """Its name in messages: the path without `.sql`."""
 
     @property
     def text(self) -> str:
-        """What it holds."""
+        """The SQL."""
 
     @property
     def transactional(self) -> bool:
@@ -51,7 +49,7 @@ class File(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file of migrations. `name` is the file's, without `.sql`."""
+    """One migration file. `name` is the file name without `.sql`."""
 
     number: int
     name: str
@@ -59,7 +57,7 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """Tells whether the file is what was applied."""
+        """Identifies the text, to compare it with what was applied."""
         return checksum_of(self.text)
 
     @property
@@ -68,17 +66,18 @@ class Migration:
         return not self.text.startswith(NO_TRANSACTION)
 
     def statements(self) -> list[str]:
-        """The statements of a file without a transaction, each of which ends with the `;` at the end of a
-        line, unless that is in a body between dollars.
+        """Split a file without a transaction into statements.
+
+        A statement ends with a `;` at the end of a line, outside of dollar-quoted bodies.
         """
         body = self.text.removeprefix(NO_TRANSACTION)
-        parts = [found[0] for found in STATEMENT.finditer(body)]
+        parts = [match[0] for match in STATEMENT.finditer(body)]
         return [part for part in parts if re.sub(r"--[^\n]*", "", part).strip()]
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A migration that the database has been through."""
+    """A migration that was applied to the database."""
 
     number: int
     name: str
@@ -86,26 +85,26 @@ class Applied:
 
 
 def checksum_of(text: str) -> str:
-    """The same for the same text, however its lines end."""
+    """A checksum that does not depend on line endings."""
     return hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()
 
 
 def read_migrations(directory: Path | None = None) -> list[Migration]:
-    """The migrations of a directory, in order."""
+    """Read the migrations of a directory, in order."""
     paths = sorted((directory or DIRECTORY).glob("*.sql"))
     if wrong := [path.name for path in paths if not FILE_NAME.fullmatch(path.name)]:
-        raise MigrationError(f"Migrations are named like 0001_accounts.sql, unlike {', '.join(wrong)}.")
+        raise MigrationError(f"Migrations must be named like 0001_accounts.sql, but there is {', '.join(wrong)}.")
     migrations = [Migration(int(path.name[:4]), path.stem, path.read_text(encoding="utf-8")) for path in paths]
     for number, migration in enumerate(migrations, start=1):
         if migration.number != number:
-            raise MigrationError(f"Migrations are numbered without gaps: {migration.name} should be {number:04}.")
+            raise MigrationError(f"Migrations must be numbered without gaps: {migration.name} should be {number:04}.")
     return migrations
 
 
 def outstanding(
     migrations: Sequence[Migration], applied: Sequence[Applied], *, ahead_is_fine: bool = False
 ) -> list[Migration]:
-    """The migrations still to be applied. Raises `MigrationError` if the database has been through others."""
+    """The migrations still to be applied. Raises `MigrationError` if others were applied to the database."""
     known = {migration.number: migration for migration in migrations}
     if any(past.number in known and past.name != known[past.number].name for past in applied):
         raise MigrationError(FROM_BEFORE)
@@ -113,19 +112,19 @@ def outstanding(
     for past in applied:
         migration = known.get(past.number)
         if migration is None and not ahead_is_fine:
-            problems.append(f"{past.name} is not known here: the database belongs to a newer Parley.")
+            problems.append(f"{past.name} is unknown: the database belongs to a newer version of Parley.")
         elif migration is not None and migration.checksum != past.checksum:
-            problems.append(f"{past.name} was changed after it was applied. Undo that, and add a new migration.")
+            problems.append(f"{past.name} was changed after it was applied. Revert it, and add a new migration.")
     if problems:
-        raise MigrationError("The database does not fit this version of Parley:", problems)
+        raise MigrationError("The database does not match this version of Parley:", problems)
     done = {past.number for past in applied}
     return [migration for migration in migrations if migration.number not in done]
 
 
 def failure(file: File, error: asyncpg.PostgresError) -> MigrationError:
-    """What to tell about a statement that PostgreSQL refused."""
+    """The error for a statement that PostgreSQL rejected."""
     position = getattr(error, "position", None)
     line = f" in line {file.text[: int(position)].count(chr(10)) + 1}" if position and file.transactional else ""
     detail = "".join(f" {text}" for text in (getattr(error, "detail", None), getattr(error, "hint", None)) if text)
-    kept = "It changed nothing." if file.transactional else "Its earlier statements are applied."
+    kept = "It changed nothing." if file.transactional else "Its earlier statements remain applied."
     return MigrationError(f"Migration {file.name} failed{line}: {error}.{detail} {kept}")

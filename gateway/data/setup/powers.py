@@ -1,4 +1,4 @@
-"""What a role needs to prepare a database, and what to tell whoever named one that lacks it."""
+"""The privileges that a role needs to prepare a database, and the advice if it lacks them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ WHERE role.rolname = current_user AND database.datname = current_database()
 
 @asynccontextmanager
 async def with_powers(connection: asyncpg.Connection, names: Sequence[str]) -> AsyncIterator[None]:
-    """Raise a `MigrationError`, with statements to run, if the role of `connection` may not do what the block does.
+    """Raise a `MigrationError`, with statements to run, if the role lacks privileges for the block.
 
-    `names` are the roles that the block makes or grants, besides Parley's own.
+    `names` are the roles that the block creates or grants, besides Parley's own.
     """
     try:
         yield
@@ -38,21 +38,21 @@ async def with_powers(connection: asyncpg.Connection, names: Sequence[str]) -> A
         statements = await _statements(connection, [OWNER, RUNTIME, *names])
         raise MigrationError(
             f"The role of PARLEY_OWNER_URL may not prepare the database: {said}. "
-            + ("As a superuser, run:" if statements else "It has to own the database, and to make roles (CREATEROLE)."),
+            + ("As a superuser, run:" if statements else "It must own the database and have CREATEROLE."),
             statements,
         ) from error
 
 
 async def _statements(connection: asyncpg.Connection, names: Sequence[str]) -> list[str]:
     row = await connection.fetchrow(POWERS, names)
-    assert row is not None  # noqa: S101 - whoever is connected has a role
+    assert row is not None  # noqa: S101 - every connection has a role
     name = quoted(row["name"])
     statements = []
     if not row["makes_roles"]:
         statements.append(f"ALTER ROLE {name} CREATEROLE;")
     if not row["owns"]:
         statements.append(f"ALTER DATABASE {quoted(row['database'])} OWNER TO {name};")
-    # Since 16, roles are granted by who made them, as another Parley's owner did on the same server.
+    # Since 16, only a role's creator may grant it, which may be the owner role of another Parley on the same server.
     if row["made_by_others"] and connection.get_server_version().major >= 16:
         statements.append(f"GRANT {', '.join(row['made_by_others'])} TO {name} WITH ADMIN OPTION;")
     return statements

@@ -1,8 +1,8 @@
-"""The roles and the schema that Parley works with, made once per database by whoever may.
+"""Parley's roles and schema, created once per database by a role with the privileges for it.
 
-`parley_owner` owns every object and cannot log in. `parley_runtime` is the role that migrations grant to, and
-cannot log in either. The role that serves requests, by default `parley_app`, is a member of `parley_runtime`
-and nothing more: it owns nothing and makes nothing, so row-level security binds it.
+`parley_owner` owns every object and cannot log in. `parley_runtime` is the role that migrations grant privileges to,
+and cannot log in either. The role that serves requests, by default `parley_app`, is only a member of `parley_runtime`:
+it owns nothing and creates nothing, so row-level security applies to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOGIN = "parley_app"
 SCHEMA = "parley"
 
 EXTENSIONS: tuple[str, ...] = ()
-"""Extensions that the administrator is asked to create in the schema, where the server offers them."""
+"""Extensions to create in the schema, if the server offers them."""
 
 MAY_REFUSE_TEMPORARY = """
 SELECT has_database_privilege($1::name, oid, 'TEMPORARY') AND pg_has_role(datdba, 'USAGE')
@@ -39,7 +39,7 @@ WHERE datname = current_database()
 ADMINISTERS = "SELECT rolsuper OR rolname = current_user FROM pg_roles WHERE rolname = $1"
 
 VERIFIER = re.compile(r"SCRAM-SHA-256\$\d+:[\w+/=]+\$[\w+/=]+:[\w+/=]+|md5[0-9a-f]{32}")
-"""What PostgreSQL stores of a password, and takes in place of one."""
+"""A password verifier, which PostgreSQL stores, and accepts in place of a password."""
 
 ATTEMPTS = 20
 SCRAM_ITERATIONS = 4096
@@ -47,14 +47,14 @@ SCRAM_ITERATIONS = 4096
 
 @dataclass(frozen=True, slots=True)
 class RuntimeRole:
-    """The role that serves requests, and the password to give it if it has to be made."""
+    """The role that serves requests, and its password in case it must be created."""
 
     name: str = LOGIN
     password: str | None = None
 
     @classmethod
     def of(cls, url: str) -> RuntimeRole:
-        """The role that `url` logs in as."""
+        """The role in a URL."""
         parts = urlsplit(url)
         return cls(unquote(parts.username or LOGIN), unquote(parts.password) if parts.password else None)
 
@@ -63,12 +63,12 @@ class RuntimeRole:
 
 
 async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) -> None:
-    """Make what is missing of the roles, the schema and the extensions. What is as it should be stays.
+    """Create missing roles, the schema and extensions. Existing ones are not changed.
 
-    Raises a `Refusal`, and changes nothing, if the role that is to serve may administer.
+    Raises a `Refusal`, and changes nothing, if the serving role is an administrator.
 
-    Roles belong to the whole server, so another database may be making them at this moment: whoever comes
-    second starts again and finds them made.
+    Roles belong to the whole server, so another database may be creating them at the same time: the second one retries
+    and finds them.
     """
     await _refuse_administrator(connection, runtime.name)
     for attempt in range(ATTEMPTS):
@@ -87,11 +87,11 @@ async def prepare_roles(connection: asyncpg.Connection, runtime: RuntimeRole) ->
 
 
 async def _refuse_administrator(connection: asyncpg.Connection, name: str) -> None:
-    # What serves gets settings of its own, which an administrator would have in every database of the server.
+    # The serving role gets settings, which for an administrator would apply in every database of the server.
     if await connection.fetchval(ADMINISTERS, name):
         raise Refusal(
-            f"PARLEY_DATABASE_URL names the role {name}, which administers the server or this database. Name another "
-            f"one there, such as {LOGIN}: if it does not exist, it is made, with the password in the URL."
+            f"PARLEY_DATABASE_URL uses the role {name}, which administers the server or this database. Use another "
+            f"role, such as {LOGIN}. If it does not exist, it is created with the password in the URL."
         )
 
 
@@ -111,7 +111,7 @@ async def _prepare(connection: asyncpg.Connection, runtime: RuntimeRole) -> None
 
 
 async def ensure_role(connection: asyncpg.Connection, name: str, login: str, password: str | None = None) -> None:
-    """Make a role without any power if it is not there. The password may be what a server stores of one."""
+    """Create a role without privileges if it does not exist. `password` may also be a verifier."""
     if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name):
         return
     secret = f" PASSWORD '{_stored(password)}'" if password else ""
@@ -121,13 +121,13 @@ async def ensure_role(connection: asyncpg.Connection, name: str, login: str, pas
 
 
 async def ensure_member(connection: asyncpg.Connection, name: str, *, of: str) -> None:
-    """Give a role the rights of another one if it does not have them."""
+    """Make a role a member of another one unless it is already."""
     if not await connection.fetchval("SELECT pg_has_role($1::name, $2::name, 'USAGE')", name, of):
         await connection.execute(f"GRANT {quoted(of)} TO {quoted(name)}")
 
 
 async def _ensure_may_become_owner(connection: asyncpg.Connection) -> None:
-    # Since 16, the maker of a role may grant it but not take it on.
+    # Since 16, the creator of a role may grant it but not SET ROLE to it.
     right = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
     if not await connection.fetchval("SELECT pg_has_role($1::name, $2)", OWNER, right):
         await connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
@@ -146,9 +146,9 @@ async def _ensure_schema(connection: asyncpg.Connection) -> None:
 
 
 async def _ensure_nothing_temporary(connection: asyncpg.Connection, name: str) -> None:
-    """What serves makes no table, not even one that only it can see: that could carry triggers and hide our own.
+    """Revoke the privilege to create temporary tables, which could have triggers and hide Parley's own tables.
 
-    Everybody may by default, so everybody has to lose it. Left as it is where the database is not ours to say.
+    Everyone has it by default, so it must be revoked from everyone. Does nothing if the present role may not do this.
     """
     if await connection.fetchval(MAY_REFUSE_TEMPORARY, name):
         database = quoted(await _database(connection))
@@ -168,9 +168,7 @@ async def _ensure_search_path(connection: asyncpg.Connection, role: str) -> None
 
 
 def scram_verifier(password: str, salt: bytes | None = None) -> str:
-    """What PostgreSQL stores of a password. Sent in its place, so that no statement log ever holds the
-    password.
-    """
+    """The verifier that PostgreSQL stores. Sent instead of the password, to keep it out of statement logs."""
     salt = salt or os.urandom(16)
     prepared = unicodedata.normalize("NFKC", password).encode()
     salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, SCRAM_ITERATIONS)
@@ -185,7 +183,7 @@ def _stored(password: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as it may stand in a statement."""
+    """Quote an identifier."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 

@@ -1,1 +1,1 @@
-"""The flow of bytes on a connection: what comes in too fast, and what is not read."""
+"""Flow control of a connection: limits on what arrives, and on what the client leaves unread."""

@@ -1,4 +1,4 @@
-"""Waiting for a client to take what was written to it."""
+"""Backpressure: waits for a client to read what was written to it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from gateway.http.aiohttp_private import drained
 from gateway.http.close import CloseCode, SocketClosedError
 
 UNREAD_BYTES = 256 * 1024
-"""So much of each connection may be left unread without asking."""
+"""Unread bytes that each connection may have without using the user's share."""
 
 
 class Drain:
-    """How one client takes what is written to its connection."""
+    """Tracks how much of the written data one client has left unread."""
 
     __slots__ = ("_hold", "_protocol", "_unread", "_waiting")
 
     def __init__(self, request: web.BaseRequest, hold: Callable[[], Held]) -> None:
-        """`hold` gives what the client's user takes for unread bytes."""
+        """`hold` makes a claim on the share of unread bytes of the client's user."""
         self._protocol = request.protocol
         self._hold = hold
         self._unread: Held | None = None
@@ -30,13 +30,13 @@ class Drain:
 
     @property
     def has_room(self) -> bool:
-        """Whether more may be written, without piling up here."""
+        """Whether more can be written without filling the write buffer."""
         return not self._protocol.writing_paused
 
     def wrote(self) -> bool:
-        """To be called after each write: whether more may be written.
+        """Update after a write. Returns whether more may be written.
 
-        Raises `SocketClosedError` when the user leaves too much unread, here and on other connections.
+        Raises `SocketClosedError` if the user leaves too much unread on all connections together.
         """
         if not self._protocol.writing_paused:
             self._unread = None
@@ -50,15 +50,15 @@ class Drain:
         return False
 
     def leave(self) -> None:
-        """Nothing of the user's share is held any more: the connection ends."""
+        """Release the claim on the user's share when the connection ends."""
         self._unread = None
 
     async def room(self, within_seconds: float) -> bool:
-        """Wait for room; says whether there is any in time. There is when the client has gone: who writes is told."""
+        """Wait for room. Returns False on timeout. Returns True if the client has gone; the next write then fails."""
         if self.has_room:
             return True
-        # One task for all who wait: aiohttp gives them one future, which the first to be cancelled would cancel for
-        # all, and for whoever asks later.
+        # All waiters share one task. aiohttp gives them a single future, and cancelling one waiter would cancel it for
+        # all present and later ones.
         if self._waiting is None or self._waiting.done():
             self._waiting = asyncio.create_task(self._wait())
         _, pending = await asyncio.wait([self._waiting], timeout=within_seconds)
@@ -67,7 +67,7 @@ class Drain:
         return not pending
 
     async def all_taken(self, within_seconds: float) -> bool:
-        """Wait until nothing is left here, for as long as something is taken within the time."""
+        """Wait until the write buffer is empty. Returns False once the client reads nothing for `within_seconds`."""
         transport = self._protocol.transport
         if transport is None:
             return False

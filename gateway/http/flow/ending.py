@@ -1,4 +1,4 @@
-"""The end of what serves a client for long: a socket, or an event stream. Whoever comes first with a reason ends it."""
+"""How a long-lived connection (a socket or an event stream) ends. The first reason counts."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from gateway.http.close import CloseCode, SocketClosedError
 
 
 class Ending:
-    """Whether the end has come, and with which reason."""
+    """Whether a connection has ended, and why."""
 
-    __slots__ = ("_serving", "has_come", "reason")
+    __slots__ = ("_serving", "has_ended", "reason")
 
     def __init__(self) -> None:
-        self.has_come = False
+        self.has_ended = False
         self.reason: SocketClosedError | None = None
-        """What to tell the client, if that is left to do; None when it has gone, or all has been said."""
+        """What to tell the client. None if the client has gone or everything has been sent."""
         self._serving: asyncio.Timeout | None = None
 
-    def come(self, reason: SocketClosedError | None) -> None:
-        """Let it end with this reason. The first counts."""
-        if self.has_come:
+    def end(self, reason: SocketClosedError | None) -> None:
+        """End the connection for this reason. Later calls have no effect."""
+        if self.has_ended:
             return
-        self.has_come = True
+        self.has_ended = True
         self.reason = reason
         if self._serving is not None:
             self._serving.reschedule(asyncio.get_running_loop().time())
 
-    async def cut_short(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work, in this task, until the end comes from elsewhere. The end of the work is the end as well."""
-        if self.has_come:
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in this task until it finishes or the connection is ended from elsewhere."""
+        if self.has_ended:
             return work.close()
         try:
-            # It has no time of its own: `come` is what lets it run out.
+            # There is no deadline yet: `end` sets it to now.
             async with asyncio.timeout(None) as self._serving:
                 await self.guard(work)
         except TimeoutError:
             pass
         finally:
             self._serving = None
-        return self.come(None)
+        return self.end(None)
 
     async def guard(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let whatever ends the work, but for its own end, be the end in good order."""
+        """Run `work`. If it raises, end the connection with the matching reason."""
         try:
             await work
         except SocketClosedError as error:
-            self.come(error)
+            self.end(error)
         except ConnectionError:
-            self.come(None)
+            self.end(None)
         except Exception as error:  # noqa: BLE001 - the outer edge
             reference = failed(error).errors[0]["extensions"]["reference"]
-            self.come(SocketClosedError(CloseCode.INTERNAL, f"Something went wrong on our side: {reference}"))
+            self.end(SocketClosedError(CloseCode.INTERNAL, f"Something went wrong on our side: {reference}"))

@@ -1,21 +1,21 @@
-"""The rules of RFC 6455 about the frames of a client.
+"""Checks the frames of a client against RFC 6455.
 
-aiohttp's reader lets pass what is not masked, a message inside another and lengths that are not as short as they could
-be. At what it does notice it closes the connection at once, so that a client which goes on sending loses the close code
-to a reset. What is seen here is answered, and what follows is dropped until the client has read that. What is left to
-aiohttp is what takes the content: whether it is UTF-8.
+aiohttp's reader accepts unmasked frames, a message that begins inside another, and lengths that are not minimally
+encoded. When it does detect a violation it closes the connection at once, so a client that is still sending loses the
+close code to a TCP reset. A violation detected here is answered with a close frame, and later data is dropped until the
+client has read it. Only the check for valid UTF-8 is left to aiohttp.
 """
 
 from __future__ import annotations
 
-RESERVED_BITS = "a frame has reserved bits"
-UNKNOWN_OPCODE = "the opcode of a frame is not known"
+RESERVED_BITS = "a frame has reserved bits set"
+UNKNOWN_OPCODE = "a frame has an unknown opcode"
 NOT_MASKED = "a frame is not masked"
-CONTROL_IN_PIECES = "a control frame is in pieces"
-CONTROL_TOO_LARGE = "a control frame is larger than 125 bytes"
-NOTHING_TO_CONTINUE = "a frame continues no message"
+CONTROL_IN_PIECES = "a control frame is fragmented"
+CONTROL_TOO_LARGE = "a control frame has more than 125 bytes"
+NOTHING_TO_CONTINUE = "a continuation frame has no message to continue"
 INSIDE_ANOTHER = "a message begins inside another"
-LENGTH_TOO_WIDE = "the length of a frame is written in more bytes than it takes"
+LENGTH_TOO_WIDE = "the length of a frame is not minimally encoded"
 LENGTH_TOO_LARGE = "the length of a frame has its first bit set"
 
 _FINAL, _RESERVED, _OPCODE, _CONTROL = 0x80, 0x70, 0x0F, 0x08
@@ -23,29 +23,29 @@ _MASKED, _LENGTH = 0x80, 0x7F
 _KNOWN_OPCODES = frozenset({0, 1, 2, 8, 9, 10})
 
 _FRAME_BYTES = 6
-"""Of a frame without its payload and without more bytes for the length: two, and the mask."""
+"""Size of a frame header without an extended length: two bytes and the mask."""
 
 
 def may_be_sent(code: int) -> bool:
-    """Whether a close frame may carry this code: 1004 to 1006 and 1015 are never sent, and others are not assigned."""
+    """Whether a close frame may carry this code. 1004 to 1006 and 1015 are reserved, and others are unassigned."""
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
 class Framing:
-    """Follows the frames of one client, however they are cut into pieces."""
+    """Tracks the frames of one client, however the data is split."""
 
     __slots__ = ("_head", "_inside", "_left")
 
     def __init__(self) -> None:
         self._head = b""
-        """The beginning of a frame whose length is not known yet."""
+        """The beginning of a frame whose length is still unknown."""
         self._left = 0
-        """Bytes of the last frame that are still to come."""
+        """Bytes of the last frame that have not arrived yet."""
         self._inside = False
-        """Whether more frames of a message are to come."""
+        """Whether a fragmented message is still incomplete."""
 
     def violation(self, data: bytes) -> str | None:
-        """What is wrong with what has come; None if nothing is."""
+        """Feed data, and return what is wrong with it, or None."""
         if self._head:
             data, self._head = self._head + data, b""
         at, size = self._left, len(data)
@@ -73,7 +73,7 @@ class Framing:
         return None
 
     def _wrong_with(self, first: int, second: int) -> str | None:
-        """What is wrong with a frame that begins with these two bytes."""
+        """What is wrong with a frame that begins with these two bytes, or None."""
         opcode = first & _OPCODE
         if first & _RESERVED:
             return RESERVED_BITS

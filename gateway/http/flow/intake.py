@@ -1,8 +1,8 @@
-"""What comes over a socket, before aiohttp's reader of frames gets it.
+"""Limits the incoming bytes of a socket, in front of aiohttp's frame reader.
 
-aiohttp bounds each message and how many of them wait. It does not bound what comes before a message is complete: pieces
-without any content, as many as anyone likes, or the beginning of a large message from a stranger. Nor does it hold a
-client to all rules of the protocol. So this stands before its reader, counts bytes and follows the frames.
+aiohttp bounds the size of a message and the number of messages that wait. It does not bound the data of an incomplete
+message: any number of empty fragments, or the beginning of a large message from an anonymous client. Nor does it
+enforce all rules of the protocol. So `Intake` sits in front of its reader, counts bytes and checks frames.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.flow.framing import Framing
 
 MAX_ANONYMOUS_BYTES = 64 * 1024
-"""Of a message without a token. Those who are known may send as much as in a request."""
+"""Limit without a token. Signed-in clients may send as much as in a request."""
 
 
 class Intake:
-    """Passes on what comes over a socket until too much of it waits to be taken, or it breaks the protocol."""
+    """Passes incoming data on until too much of it waits to be read, or it violates the protocol."""
 
     __slots__ = ("_end", "_framing", "_reader", "_refusal", "_waiting", "limit")
 
@@ -32,30 +32,30 @@ class Intake:
         self._refusal: SocketClosedError | None = None
         self._end: Callable[[SocketClosedError], None] | None = None
         self.limit = MAX_ANONYMOUS_BYTES
-        """In bytes, as they come over the line."""
+        """In bytes, as received."""
 
     @classmethod
     def of(cls, request: web.BaseRequest) -> Intake:
-        """That of a socket which has just been opened."""
+        """The intake of a socket that has just been opened."""
         return cast("Intake", frame_reader(request.protocol))
 
     def attach(self, end: Callable[[SocketClosedError], None]) -> None:
-        """Have `end` called when the socket must be closed, at once if that is so already."""
+        """Call `end` when the socket must be closed; immediately if it must be closed already."""
         self._end = end
         if self._refusal is not None:
             end(self._refusal)
 
-    def taken(self) -> None:
-        """A message was taken: what came so far is no longer ahead of us."""
+    def consumed(self) -> None:
+        """Reset the count of waiting bytes, after a message was read."""
         self._waiting = 0
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """What aiohttp calls with all that comes; whether that was the end, and what is left of it."""
+        """Called by aiohttp with incoming data. Returns whether the stream has ended, and unconsumed data."""
         if self._refusal is not None:
             return False, b""
         self._waiting += len(data)
         if self._waiting > self.limit:
-            self._refuse(CloseCode.TOO_LARGE, f"more than {self.limit:,} bytes came before they made a message")
+            self._refuse(CloseCode.TOO_LARGE, f"more than {self.limit:,} bytes arrived without a complete message")
             return False, b""
         if (violation := self._framing.violation(data)) is not None:
             self._refuse(CloseCode.BROKEN_FRAME, violation)
@@ -64,7 +64,7 @@ class Intake:
         return result
 
     def feed_eof(self) -> None:
-        """What aiohttp calls when nothing more comes."""
+        """Called by aiohttp at the end of the stream."""
         self._reader.feed_eof()
 
     def _refuse(self, code: CloseCode, reason: str) -> None:

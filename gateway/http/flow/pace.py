@@ -1,10 +1,10 @@
-"""How fast one socket may send: so many messages at once, and so many a second from then on."""
+"""Rate limiting of one socket: a burst, then a number of messages per second."""
 
 from __future__ import annotations
 
 
 class Pace:
-    """Tells who comes too fast how long to wait. It is one number: when the socket will have used up what it sent."""
+    """A rate limiter whose only state is the time until which the allowance is used up."""
 
     __slots__ = ("_ahead_seconds", "_each_seconds", "_used_until")
 
@@ -14,6 +14,6 @@ class Pace:
         self._used_until = float("-inf")
 
     def wait_seconds(self, now: float) -> float:
-        """Count a message that came `now`; returns how long to wait before the next is taken, or less than 0."""
+        """Count a message that arrived `now`. Returns how long to wait before the next; negative for no wait."""
         self._used_until = max(self._used_until, now) + self._each_seconds
         return self._used_until - self._ahead_seconds - now

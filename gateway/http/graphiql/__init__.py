@@ -1,7 +1,7 @@
-"""GraphiQL at `/`: the page, its scripts and the prebuilt packages behind them, from this gateway alone.
+"""Serves GraphiQL at `/`: the page, its scripts and prebuilt packages, all from this gateway.
 
-No path of a request becomes a path of a file: each file has a route of its own, below a digest of all of
-them. A browser may therefore keep a file for ever, and still gets the new one after an upgrade.
+No request path becomes a file path: each file has its own route, below a digest of all files. Browsers may therefore
+cache a file for ever, and still get the new one after an upgrade.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ Elsewhere, install a wheel that was built with <code>make wheel</code>.</p>
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The account that the page offers to sign in with."""
+    """The demo account that the page offers for signing in."""
 
     email: str
     password: str
@@ -65,7 +65,7 @@ class Example:
 
 
 def routes(graphql_path: str = "/graphql", demo: Demo | None = None, folder: Path = FOLDER) -> list[web.RouteDef]:
-    """Everything that the page needs, apart from the API at `graphql_path`."""
+    """All routes of the page, except the API at `graphql_path`."""
     try:
         files = {name: (folder / path).read_bytes() for name, path in FILES.items()}
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def _page(html: str, status: int = 200) -> Handler:
 
 
 def _security_policy(host: str) -> str:
-    # Not every browser counts a websocket of the same host as 'self'. Anyone can send any host: check it.
+    # Not every browser treats a websocket to the same host as 'self'. The Host header is untrusted: check it.
     sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
     return "; ".join(
         (
@@ -119,7 +119,7 @@ def _security_policy(host: str) -> str:
             "style-src 'self' 'unsafe-inline'",  # CodeMirror and the dialogs write styles into the page
             "object-src 'none'",
             "base-uri 'none'",
-            # Without this a page whose script failed to load would submit the password in its URL.
+            # Without this, a page whose script failed to load would submit the password in its URL.
             "form-action 'none'",
             "frame-ancestors 'none'",
         )

@@ -1,8 +1,8 @@
-/* How GraphiQL reaches the gateway: queries and mutations over HTTP, subscriptions through the panel below it. */
+/* GraphiQL's fetcher: queries and mutations go over HTTP, subscriptions to the panel below GraphiQL. */
 
 const SIGN_IN_FIRST = "Sign in first, with the form above or the tab “SignIn”.";
 
-/* `report` shows a sentence to the person. */
+/* `report` shows a message to the user. */
 export function createFetcher(url, session, live, report) {
   return async (params, { headers, documentAST } = {}) => {
     const operation = findOperation(documentAST, params.operationName);
@@ -24,7 +24,7 @@ function findOperation(document, name) {
   );
 }
 
-/* A gateway may show its schema only to users: if it refuses, ask again once somebody has signed in. */
+/* A gateway may show its schema only to signed-in users. If it refuses, retry after sign-in. */
 async function whenAllowed(ask, session) {
   const answer = await ask();
   if (answer.data || session.email) return answer;

@@ -1,4 +1,4 @@
-/* The subscriptions that run, whatever GraphiQL's tabs do: each on a socket of its own, as whoever started it. */
+/* Running subscriptions, independent of GraphiQL's tabs: each on its own socket, as the user who started it. */
 
 import { Entry } from "./panel.js";
 
@@ -17,7 +17,7 @@ export class Live {
     session.addEventListener("change", () => this.#sessionChanged());
   }
 
-  /* Start a subscription, in the place of one with the same text and variables. */
+  /* Start a subscription. It replaces one with the same text and variables. */
   start(params, headers, operation) {
     const key = JSON.stringify([params.query, params.operationName, params.variables]);
     const resumes = operation.variableDefinitions.some(({ variable }) => variable.name.value === "after");
@@ -30,7 +30,7 @@ export class Live {
     run.client = this.#connect(entry, headers);
     run.leave = run.client.subscribe(payload, {
       next(result) {
-        // The client sends this same object again when it reconnects, and so goes on where the events broke off.
+        // The client sends this object again when it reconnects, and so resumes after the last event.
         if (resumes) payload.variables.after = cursorOf(result) ?? payload.variables.after;
         if (!result.extensions?.ready) entry.add(result);
       },
@@ -66,7 +66,7 @@ export class Live {
     run.entry.remove();
   }
 
-  /* Renewing a token changes nothing; signing out, or in as somebody else, ends what runs. */
+  /* Renewing a token changes nothing. Signing out, or in as another user, stops all subscriptions. */
   #sessionChanged() {
     if (this.#session.email === this.#email) return;
     this.#email = this.#session.email;

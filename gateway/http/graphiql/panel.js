@@ -1,4 +1,4 @@
-/* The panel below GraphiQL: an entry for each subscription, with its state and its events, the newest first. */
+/* The panel below GraphiQL: an entry per subscription, with its state and its events, newest first. */
 
 const MOST_EVENTS = 200;
 const panel = document.querySelector("#live");
@@ -24,7 +24,7 @@ export class Entry {
     panel.hidden = false;
   }
 
-  /* Say in what state the subscription is. What has ended stays so. */
+  /* Show the state of the subscription. Once it has ended, the state no longer changes. */
   say(state) {
     if (this.#hasEnded) return;
     this.#element.dataset.state = state;
@@ -38,7 +38,7 @@ export class Entry {
     this.#button.textContent = "Close";
   }
 
-  /* List an event, with the time at which it came. */
+  /* List an event with its time of arrival. */
   add(result) {
     this.#events += 1;
     this.#tell();

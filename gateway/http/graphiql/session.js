@@ -1,5 +1,5 @@
-/* Who is signed in, in all windows of this browser at once. Obtains, renews and forgets the tokens, and tells listeners
-   of a "change". */
+/* The signed-in session, shared by all windows of this browser. Obtains, renews and forgets the tokens, and dispatches
+   "change" events. */
 
 import * as vault from "./vault.js";
 
@@ -17,7 +17,7 @@ export class Session extends EventTarget {
     vault.onChange(() => this.load());
   }
 
-  /* Go on as whoever is signed in already. */
+  /* Continue the session that is already signed in. */
   async load() {
     this.#become(await vault.read());
   }
@@ -44,28 +44,28 @@ export class Session extends EventTarget {
     await this.#accept({ accessToken, user: viewer });
   }
 
-  /* Ends a session that this page began. A token that was pasted is only forgotten: its session is another program's. */
+  /* End a session that this page began. A pasted token is only forgotten: its session belongs to another program. */
   async signOut() {
     const { accessToken, expiresAt } = this.#grant;
-    this.#become(undefined); // at once, for what listens
+    this.#become(undefined); // notify listeners immediately
     await vault.write(undefined);
     await this.load();
     if (expiresAt) await this.#ask("mutation { signOut(input: {}) { userErrors { message } } }", {}, accessToken);
   }
 
-  /* The headers for a request: what the Headers tab says, which wins, and the token. */
+  /* The headers of a request: the token, and those of the Headers tab, which take precedence. */
   async headers(own = {}) {
     if (authorizes(own)) return own;
     if (this.#isNearEnd()) await vault.alone(() => this.#renew());
     return this.#grant ? { ...own, Authorization: `Bearer ${this.#grant.accessToken}` } : own;
   }
 
-  /* Whether a request with these headers goes out as somebody. */
+  /* Whether a request with these headers is authenticated. */
   isSignedIn(own) {
     return Boolean(this.#grant) || authorizes(own ?? {});
   }
 
-  /* Uses the token in an answer to an operation that was run by hand, such as the "Sign in" tab's. */
+  /* Use the token in the answer to an operation that the user ran, such as the "Sign in" tab's. */
   async notice(data) {
     const grant = Object.values(data ?? {}).find((field) => field?.accessToken);
     if (grant) await this.#accept(grant);
@@ -82,7 +82,7 @@ export class Session extends EventTarget {
     const query = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${GRANT} } }`;
     const { refreshSession } = await this.#ask(query, { input: { refreshToken: used } });
     const grant = this.#grantOf(refreshSession);
-    // Unless somebody has signed out meanwhile, or in as somebody else.
+    // Unless the user signed out meanwhile, or in as another user.
     if (await vault.replace(used, grant)) this.#become(grant);
     if (!grant) throw new Error(refusal(refreshSession));
   }
@@ -94,7 +94,7 @@ export class Session extends EventTarget {
     this.#become(grant);
   }
 
-  /* Without an end there is nothing to renew before; the token is used until the gateway refuses it. */
+  /* Without an expiry time, the token is not renewed but used until the gateway refuses it. */
   #grantOf({ accessToken, refreshToken, expiresAt, user }) {
     const email = user?.email ?? this.email ?? "this token's user";
     return accessToken ? { accessToken, email, ...(expiresAt && { refreshToken, expiresAt }) } : undefined;

@@ -1,5 +1,5 @@
-/* What GraphiQL remembers. The tabs, without their headers, last as long as the browser tab; the history lasts. It is
-   kept without headers, and without operations that hold a password or a token. */
+/* GraphiQL's storage. Its tabs are kept for the browser tab's lifetime, and its history permanently. The history has no
+   headers, and no operations that contain a password or a token. */
 
 const SECRETS = /password|accessToken|refreshToken|signIn|signUp/i;
 const HISTORY = { "graphiql:queries": "queries", "graphiql:favorites": "favorites" };
@@ -23,8 +23,8 @@ function lasting(value, name) {
   return JSON.stringify({ [name]: items.map(({ headers, ...rest }) => rest) });
 }
 
-/* GraphiQL takes the text of the open tab from keys of its own. Where those do not agree with the tab, it shows no
-   variables on a first visit, and opens one tab too many after a reload. */
+/* GraphiQL reads the text of the open tab from separate keys. If they differ from the tab, it shows no variables on a
+   first visit, and opens an extra tab after a reload. */
 export function openTab(first) {
   const state = JSON.parse(sessionStorage.getItem("graphiql:tabState"));
   const tab = state ? state.tabs[state.activeTabIndex] : first;

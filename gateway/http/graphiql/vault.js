@@ -1,9 +1,9 @@
-/* Where the tokens of the session are kept.
+/* Storage of the session's tokens.
 
-   A refresh token works once, and the gateway ends the session of one that comes twice. So windows share it only where
-   the browser can lock it, which takes HTTPS or this machine. It is kept in IndexedDB then: a window may see old values
-   of localStorage for a moment, also under a lock. Elsewhere each window has a session of its own and holds the refresh
-   token in memory, because a duplicated window gets a copy of what sessionStorage holds. */
+   A refresh token works once; if it is used twice, the gateway ends its session. So windows share it only if the
+   browser supports locks, which requires HTTPS or localhost. It is then kept in IndexedDB, because a window may briefly
+   see old values of localStorage even under a lock. Otherwise each window has its own session and keeps the refresh
+   token in memory, because a duplicated window gets a copy of sessionStorage. */
 
 const NAME = "parley.session";
 const isShared = "locks" in navigator;
@@ -12,19 +12,19 @@ let opened;
 let own = isShared ? undefined : (JSON.parse(sessionStorage.getItem(NAME)) ?? undefined);
 let turn = Promise.resolve();
 
-/* The tokens as they are now; undefined if there are none. */
+/* The present tokens; undefined if there are none. */
 export async function read() {
   return isShared ? transact("readonly", (store) => store.get(NAME)) : own;
 }
 
-/* Keep these tokens, or none. The other windows are told. */
+/* Store these tokens, or delete them, and notify the other windows. */
 export async function write(grant) {
   if (!isShared) return writeOwn(grant);
   await transact("readwrite", (store) => put(store, grant));
   others.postMessage("changed");
 }
 
-/* As `write`, if the refresh token is still this one; whether it was. */
+/* Like `write`, but only if this is still the refresh token. Returns whether it was. */
 export async function replace(refreshToken, grant) {
   if (!isShared) return own?.refreshToken === refreshToken && (writeOwn(grant), true);
   const before = await transact("readwrite", (store) => {
@@ -36,13 +36,13 @@ export async function replace(refreshToken, grant) {
   return before?.refreshToken === refreshToken;
 }
 
-/* Do something that no other window does meanwhile. */
+/* Run `act` while no other window does. */
 export function alone(act) {
   if (isShared) return navigator.locks.request(NAME, act);
   return (turn = turn.catch(() => {}).then(act));
 }
 
-/* Call back when another window has changed the tokens. */
+/* Call `act` when another window has changed the tokens. */
 export function onChange(act) {
   others?.addEventListener("message", act);
 }

@@ -1,1 +1,1 @@
-"""Plain requests, which one answer ends: from the connection's bytes to the reply."""
+"""Plain requests, which have a single answer: from the connection's bytes to the reply."""

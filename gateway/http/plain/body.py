@@ -1,4 +1,4 @@
-"""Reading the body of an HTTP request: bounded in size, before and after decompression, and in time."""
+"""Reads the body of an HTTP request, with limits on time and on size before and after decompression."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from aiohttp import web
 from gateway.http.answer import HttpError
 from gateway.http.options import Options
 
-# What zlib calls its formats. `deflate` is the zlib format in the standard, and often raw in practice.
+# zlib's names of the formats. The standard defines `deflate` as the zlib format, but it is often raw in practice.
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 async def read_body(request: web.BaseRequest, options: Options) -> bytes:
-    """The whole body as the client meant it."""
+    """Read and decompress the whole body."""
     limit = options.max_body_bytes
     if (request.content_length or 0) > limit:
         raise too_large(limit)
@@ -44,7 +44,7 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Undo the body's content encoding, but never to more than the limit."""
+    """Undo the body's content encoding. Raises `HttpError` above the limit."""
     match encoding.strip().lower():
         case "" | "identity":
             return body
@@ -73,5 +73,5 @@ def _inflate(body: bytes, window: int, limit: int) -> bytes:
 
 
 def too_large(limit: int) -> HttpError:
-    """The refusal of a body that is too large."""
+    """The error for a body that is too large."""
     return HttpError(413, f"The body is too large: the limit is {limit:,} bytes, before and after decompression.")

@@ -1,12 +1,13 @@
-"""The short way: a plain request is answered where its bytes arrive, past most of aiohttp.
+"""The fast path: answers a plain request where its bytes arrive, bypassing most of aiohttp.
 
-A `Connection` is aiohttp's own protocol, which parses, queues and serves requests one after the other. It steps in
-only while that rests between two requests. What is no plain request, or comes in pieces, or behind another, is left to
-aiohttp and answered by the application. A point read costs less than half of what it costs there; `test_connection.py`
-holds the two ways to the same answers.
+A `Connection` is aiohttp's own protocol, which parses, queues and serves requests one after the other. It takes over
+only while aiohttp is idle between two requests. A request that is not plain, arrives in pieces or is pipelined is left
+to aiohttp and answered by the application. A point read costs less than half as much as it does there.
+`test_connection.py` checks that both paths give the same answers.
 
-This leans on what `aiohttp_private.py` names, and `test_connection.py` fails if it changes: `start()` takes requests
-from `_messages`, one at a time, waits for them on `_waiter`, and finishes each of them with `finish_response`.
+This relies on the names in `aiohttp_private.py` and on how aiohttp uses them: `start()` takes requests from
+`_messages`, one at a time, waits for them on `_waiter`, and finishes each with `finish_response`. `test_connection.py`
+fails if that changes.
 """
 
 from __future__ import annotations
@@ -36,22 +37,22 @@ from gateway.http.request.client import as_address
 from gateway.http.seats.admission import NoRoom
 
 MAX_EARLY_BYTES = 64 * 1024
-"""What a client may send while its request is being answered, before it is no longer read from."""
+"""Bytes that a client may send while its request is being answered. Then reading is paused."""
 
 MAX_JOINED_BYTES = 64 * 1024
-"""A larger body is not copied to be sent together with its head."""
+"""Larger bodies are written separately from the head, to avoid a copy."""
 
 
 class Connection(web.RequestHandler):
-    """One connection of a client."""
+    """One client connection."""
 
     __slots__ = (
         "_answering",
-        "_begun",
         "_early",
-        "_has_begun_head",
-        "_next_look",
+        "_has_partial_head",
+        "_next_check",
         "_owed",
+        "_partial_head",
         "_serving",
         "_unread",
         "_unreadable",
@@ -67,19 +68,19 @@ class Connection(web.RequestHandler):
         self._answering: asyncio.Task[None] | None = None
         self._early = b""
         self.address: str | None = None
-        """Of the peer."""
+        """The peer's address."""
         self.network: str | None = None
-        """Where it is counted as a plain connection, if it is one."""
-        # How much the parser waits for to have had whole requests and nothing more: 0 between two requests.
-        # None once that is not known, because a head came in pieces or together with another request.
+        """The network that it is counted for, while it is a plain connection."""
+        # Bytes that the parser still expects of the current request; 0 between two requests. None if unknown, because a
+        # head arrived in pieces or together with another request.
         self._unread: int | None = 0
-        # How many requests aiohttp still has to answer. Before it is done with them nothing may overtake them.
+        # Number of requests that aiohttp has yet to answer. Later requests must not overtake them.
         self._owed = 0
-        # Whether a request has begun to come, and its head is not whole; and what has come of it.
-        self._has_begun_head = False
-        self._begun = bytearray()
+        # Whether the head of a request has arrived in part, and that part.
+        self._has_partial_head = False
+        self._partial_head = bytearray()
         self._unreadable: Unreadable | None = None
-        self._next_look: asyncio.TimerHandle | None = None
+        self._next_check: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
@@ -93,13 +94,13 @@ class Connection(web.RequestHandler):
         self._limit_head()
 
     def _turn_away(self, transport: asyncio.Transport, reply: Reply) -> None:
-        """Answer without a request, and let aiohttp know nothing of it."""
+        """Send a reply without reading a request, bypassing aiohttp."""
         transport.write(self._serving.reply_heads.write(reply, (), closes=True) + reply.body)
         transport.close()
 
     def data_received(self, data: bytes) -> None:
         if type(data) is not bytes:
-            data = bytes(data)  # Windows sends a bytearray, which is no key
+            data = bytes(data)  # on Windows it is a bytearray, which cannot be a key
         if self._answering is not None:
             self._keep_early(data)
             return
@@ -115,21 +116,21 @@ class Connection(web.RequestHandler):
         waiter = self._waiter
         if waiter is None or waiter.done():
             self._parse(data)
-            if self._request_count == 0:  # aiohttp is only about to wait for the first
+            if self._request_count == 0:  # aiohttp has not started to wait for the first request
                 self._wait_for_rest_of_head(data)
             return
-        # Without its future aiohttp parses and queues, but wakes nobody.
+        # Without the future, aiohttp parses and queues the data but does not wake its task.
         self._waiter = None
         self._parse(data)
         self._waiter = waiter
         if self._messages:
             if not self._begin_parsed(data):
                 waiter.set_result(None)
-        elif data:  # aiohttp feeds nothing to see whether something is left
+        elif data:  # aiohttp passes no data to flush its parser
             self._wait_for_rest_of_head(data)
 
     def _keep_early(self, data: bytes) -> None:
-        """Put aside what comes before the answer is sent: the next request must not be served before that."""
+        """Buffer data that arrives before the answer is sent. The next request must not be served before that."""
         if self._close or self._force_close:
             return
         if len(self._early) <= MAX_EARLY_BYTES < len(self._early) + len(data):
@@ -137,7 +138,7 @@ class Connection(web.RequestHandler):
         self._early += data
 
     def _parse(self, data: bytes) -> None:
-        """Let aiohttp parse and queue what has come, and keep count of it."""
+        """Have aiohttp parse and queue the data, and update the counts."""
         queued = len(self._messages)
         super().data_received(data)
         added = len(self._messages) - queued
@@ -146,11 +147,11 @@ class Connection(web.RequestHandler):
             self._unreadable = Unreadable(self._messages.pop())
             self._unread = None
             self._owed -= 1
-            self._refuse_once_whole(self._begun + data)
+            self._refuse_once_whole(self._partial_head + data)
             return
         if added:
-            self._has_begun_head = False
-            self._begun.clear()
+            self._has_partial_head = False
+            self._partial_head.clear()
         if self._unread:
             self._unread -= len(data)
         elif self._unread == 0 and data:
@@ -160,20 +161,20 @@ class Connection(web.RequestHandler):
             self._unread = None
 
     def _refuse_once_whole(self, data: bytes | bytearray) -> None:
-        """Have aiohttp come to what it cannot read, once the rest of that head is here, and read nothing more."""
+        """Queue the unreadable request once the rest of its head has arrived, and stop reading."""
         if self._unreadable is not None and self._unreadable.feed(data):
             self._pause_transport_reading()
             self._queue(self._unreadable.message)
 
     def _queue(self, message: Any) -> None:
-        """Have aiohttp answer this after what it has to answer already."""
+        """Have aiohttp answer this after the requests in its queue."""
         self._messages.append(message)
         self._owed += 1
         if (waiter := self._waiter) is not None and not waiter.done():
             waiter.set_result(None)
 
     def _begin_parsed(self, data: bytes) -> bool:
-        """Answer what was queued, and take it off the queue, if it is one plain request."""
+        """If exactly one plain request is queued, dequeue and answer it."""
         message, payload = self._messages[0]
         if len(self._messages) > 1 or not payload.is_eof() or not isinstance(message, RawRequestMessage):
             return False
@@ -189,7 +190,7 @@ class Connection(web.RequestHandler):
         return True
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
-        """Have what follows an upgrade read as frames, from the first byte on."""
+        """Pass everything after an upgrade through `Intake`, from the first byte on."""
         self.leave_room()
         super().set_parser(cast("Any", Intake(parser)), data_received_cb)
 
@@ -199,11 +200,11 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
-            # Counted, since aiohttp has queued here what came behind an upgrade that was declined.
+            # Counted anew, because aiohttp queues data that follows a declined upgrade here.
             self._owed = len(self._messages)
 
     def _begin(self, head: PlainHead, body: bytes) -> None:
-        # Not by the loop, which would make up a name for it: a quarter of what a task costs.
+        # `loop.create_task` would generate a name, which is a quarter of the cost of a task.
         self._answering = asyncio.Task(self._answer(head, body), loop=self.loop, name="answer")
 
     async def _answer(self, head: PlainHead, body: bytes) -> None:
@@ -222,35 +223,35 @@ class Connection(web.RequestHandler):
             self._end(closes=closes)
 
     def _leave_to_aiohttp(self, head: PlainHead, body: bytes) -> None:
-        """Queue a request as if it had just been parsed."""
+        """Queue a request for aiohttp as if it had just been parsed."""
         payload = StreamReader(self, self._serving.endpoint.options.max_body_bytes, loop=self.loop)
         payload.feed_data(body)
         payload.feed_eof()
         self._queue((head.message, payload))
 
     def closes_after(self, head: PlainHead) -> bool:
-        """Whether the connection is closed after the answer to this request, which then says so."""
+        """Whether to close the connection after the answer to this request, and to say so in it."""
         return head.closes or self._serving.stopping.begun
 
     @property
-    def rests(self) -> tuple[bool, float] | None:
-        """Orders connections to make room: idle longest first, those with a begun request last. None while in use."""
+    def idle_rank(self) -> tuple[bool, float] | None:
+        """Sort key for making room: longest idle first, those with a partial request last. None while in use."""
         if self._answering is not None or self._owed or self._upgraded:
             return None
-        return self._has_begun_head, self._next_keepalive_close_time
+        return self._has_partial_head, self._next_keepalive_close_time
 
     def leave_room(self) -> None:
-        """Be a plain connection no more, which makes room for another."""
+        """Stop counting as a plain connection, which makes room for another."""
         self._serving.room.leave(self)
 
     def retire(self) -> None:
-        """Take no more requests. aiohttp leaves a connection that rests open, and never answers on it again."""
+        """Accept no more requests. aiohttp would leave an idle connection open but never answer on it again."""
         self.close()
         if self._answering is None and not self._owed and self.transport is not None:
             self.transport.close()
 
     async def send(self, reply: Reply, cross_origin: tuple[tuple[str, str], ...], *, closes: bool) -> None:
-        """Send the reply to a request, and wait for as long as the client does not read what was sent."""
+        """Send the reply to a request, and wait until the client has read enough of it."""
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
@@ -264,7 +265,7 @@ class Connection(web.RequestHandler):
             await self._drain_helper()
 
     def _end(self, *, closes: bool) -> None:
-        """Rest again, or close, or go on with what came early."""
+        """Become idle, close, or process the data that arrived early."""
         self._answering = None
         if self.transport is None:
             return
@@ -282,16 +283,16 @@ class Connection(web.RequestHandler):
             self.data_received(early)
 
     def _wait_for_rest_of_head(self, data: bytes) -> None:
-        if not self._has_begun_head:
-            self._has_begun_head = True
+        if not self._has_partial_head:
+            self._has_partial_head = True
             self._limit_head()
         if self._unreadable is None:
-            self._begun += data
-            if len(self._begun) > MAX_HEAD_BYTES:
+            self._partial_head += data
+            if len(self._partial_head) > MAX_HEAD_BYTES:
                 self._refuse_at_once(TOO_MANY_HEADERS)
 
     def _limit_head(self) -> None:
-        """Have the connection's timer go off before long; each answer puts it off again, without touching it."""
+        """Start the timer for the head. Each answer postpones it without rescheduling the handle."""
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
         late = self.loop.time() + self._serving.endpoint.options.head_timeout_seconds
@@ -302,43 +303,43 @@ class Connection(web.RequestHandler):
         now = self.loop.time()
         if self._answering is not None:
             self._next_keepalive_close_time = now + self.keepalive_timeout
-        elif self._has_begun_head and self._next_keepalive_close_time <= now and not self._close:
+        elif self._has_partial_head and self._next_keepalive_close_time <= now and not self._close:
             self._refuse_at_once(LATE_HEAD)
         super()._process_keepalive()
 
     def _refuse_at_once(self, error: HttpError) -> None:
-        """Answer a head that is not whole, and close. Nothing else is to be answered."""
+        """Answer an incomplete head, and close. No other request may be pending."""
         if self.transport is not None:
             reply = self._serving.endpoint.refuse(error, JSON)
-            text = self._begun if self._unreadable is None else self._unreadable.text
+            text = self._partial_head if self._unreadable is None else self._unreadable.text
             cross_origin = headers_for(text, self._serving.endpoint.options)
             self.transport.write(self._serving.reply_heads.write(reply, cross_origin, closes=True) + reply.body)
         self.force_close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._look_again(None)
+        self._schedule_check(None)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._look_no_more()
+        self._cancel_check()
 
-    def _look_again(self, left: int | None) -> None:
-        self._next_look = self.loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._look, left)
+    def _schedule_check(self, left: int | None) -> None:
+        self._next_check = self.loop.call_later(self._serving.endpoint.options.send_timeout_seconds, self._check, left)
 
-    def _look(self, left_before: int | None) -> None:
-        """Let go of a client that takes nothing from one look to the next. Sockets and streams have said so by then."""
+    def _check(self, left_before: int | None) -> None:
+        """Abort if the client has read nothing since the last check. Sockets and streams act earlier."""
         if self.transport is None:
             return
         left = self.transport.get_write_buffer_size()
         if left == left_before:
             self.transport.abort()
         else:
-            self._look_again(left)
+            self._schedule_check(left)
 
-    def _look_no_more(self) -> None:
-        if self._next_look is not None:
-            self._next_look.cancel()
+    def _cancel_check(self) -> None:
+        if self._next_check is not None:
+            self._next_check.cancel()
 
     def handle_error(
         self,
@@ -347,12 +348,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what cannot be read, or a fault. aiohttp would quote all of it, in its answer and in the log."""
+        """Answer an unreadable request or a failure. aiohttp would quote the request in its answer and in the log."""
         if request.writer.output_size:
-            raise ConnectionError("The answer has begun already.")
+            raise ConnectionError("The response has already been started.")
         endpoint, text = self._serving.endpoint, b""
         if status == 400:
-            # aiohttp itself reads what follows an upgrade that was declined, and says nothing of it before.
+            # There is no `_unreadable` if aiohttp itself parsed the data after a declined upgrade.
             unreadable = self._unreadable
             error, text = (NOT_HTTP, b"") if unreadable is None else (unreadable.refusal(), bytes(unreadable.text))
             reply = endpoint.refuse(error, JSON)
@@ -364,7 +365,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self.leave_room()
-        self._look_no_more()
+        self._cancel_check()
         if (task := self._answering) is not None:
             self._serving.left.add(task)
             task.add_done_callback(self._serving.left.discard)
@@ -380,7 +381,7 @@ class Connection(web.RequestHandler):
 
 
 class PlainResponse:
-    """As much of a `StreamResponse` as aiohttp asks of one, for a reply that we send ourselves."""
+    """The part of the `StreamResponse` interface that aiohttp uses, for a reply that we write ourselves."""
 
     __slots__ = ("_connection", "_cross_origin", "_reply", "keep_alive")
 
@@ -396,4 +397,4 @@ class PlainResponse:
         await self._connection.send(self._reply, self._cross_origin, closes=not self.keep_alive)
 
     async def write_eof(self) -> None:
-        """Nothing follows."""
+        """Do nothing: `prepare` has sent everything."""

@@ -30,23 +30,23 @@ PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "ex
 
 
 class NeedsStream(Exception):
-    """The request is a subscription whose client accepts an event stream: more than one answer."""
+    """The request is a subscription whose client accepts an event stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Answers the requests to the GraphQL path, apart from websockets."""
+    """Handles requests to the GraphQL path, except websockets."""
 
     edge: Edge
     verify: Verify
     options: Options
     refused: Counter[int] = field(default_factory=Counter)
-    """Requests that were refused before the engine saw them, by the status of their answer."""
+    """Number of requests refused before they reached the engine, by HTTP status."""
 
     async def handle(self, request: web.Request, stream: Stream | None = None) -> web.StreamResponse:
-        """Answer one request; what is wrong with it is an answer too.
+        """Answer one request. Errors are answers too.
 
-        With `stream`, which answers by an event stream, the client accepts one for a subscription.
+        If `stream` is passed, the client accepts an event stream for a subscription, and `stream` answers with one.
         """
         if request.method == "OPTIONS":
             return preflight(request, self.options)
@@ -82,14 +82,14 @@ class Endpoint:
             return respond(failed(error), JSON)
 
     def refuse(self, error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
-        """Answer what cannot be read or run, and count it, unless the engine has."""
+        """Answer a request that cannot be read or run, and count it unless the engine has."""
         reply = refuse(error, media_type)
         if not isinstance(error, RequestErrors):
             self.refused[reply.status] += 1
         return reply
 
     async def read(self, request: web.Request) -> OperationRequest:
-        """What a request asks for. Raises `HttpError` or `BadRequest` when that cannot be read."""
+        """Read a request. Raises `HttpError` or `BadRequest` if it is invalid."""
         match request.method:
             case "GET":
                 return read_parameters(request)
@@ -100,7 +100,7 @@ class Endpoint:
 
 
 def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
-    """The answer to a request that cannot be read or run, or whose token is not good."""
+    """The answer to a request that cannot be read or run, or whose token is invalid."""
     match error:
         case HttpError():
             return Reply(error.status, media_type, error.answer.bytes(), error.headers)
@@ -120,10 +120,10 @@ def read_request(body: bytes) -> OperationRequest:
 
 
 def read_parameters(request: web.Request) -> OperationRequest:
-    """The request in the parameters of a URL; an empty parameter is one that is not there."""
-    given = [(name, value) for name, value in request.query.items() if name in PARAMETERS and value]
-    members = dict(given)
-    if len(members) < len(given):
+    """The request in the parameters of a URL. Empty parameters are ignored."""
+    parameters = [(name, value) for name, value in request.query.items() if name in PARAMETERS and value]
+    members = dict(parameters)
+    if len(members) < len(parameters):
         raise BadRequest("A URL parameter occurs more than once.")
     return operation_request(
         {
@@ -134,7 +134,7 @@ def read_parameters(request: web.Request) -> OperationRequest:
 
 
 def check_content_type(request: web.Request) -> None:
-    """Only JSON is read. Forms and plain text, which a foreign page can send unasked, are not."""
+    """Accept only JSON. A cross-site page can send forms and plain text without a preflight request."""
     if request.content_type != JSON or "Content-Type" not in request.headers:
         raise HttpError(415, f"The body must be JSON: send it with the header Content-Type: {JSON}.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
@@ -142,7 +142,7 @@ def check_content_type(request: web.Request) -> None:
 
 
 def refuse_what_http_cannot(kind: Kind, method: str) -> None:
-    """Subscriptions need a websocket, and what a GET does may happen twice or from a cache."""
+    """Refuse subscriptions, which need a websocket, and mutations by GET, which may be repeated or cached."""
     if kind == "subscription":
         raise HttpError(
             400,

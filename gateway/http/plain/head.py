@@ -1,7 +1,7 @@
-"""The heads of plain requests: a POST of JSON to the GraphQL path, with nothing unusual about it.
+"""The heads of plain requests. A plain request is a POST of JSON to the GraphQL path without unusual headers.
 
-Nearly all requests are plain, and a client sends nearly the same head each time. What a head comes to is therefore
-kept by its bytes, so that `connection.py` need not parse them again. What is unusual, wrong or rare is not plain.
+Nearly all requests are plain, and a client sends nearly the same head each time. Parsed heads are therefore cached by
+their bytes, so that `connection.py` need not parse them again. Unusual, invalid and rare requests are not plain.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ END_OF_HEAD = b"\r\n\r\n"
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_BYTES = 4096
 MAX_KNOWN_PEERS = 8
-"""Who send the same head."""
+"""Peers remembered per head."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainHead:
-    """What the head of a plain request says."""
+    """The parsed head of a plain request."""
 
     body_bytes: int
     media_type: str
@@ -39,15 +39,15 @@ class PlainHead:
     message: RawRequestMessage
     """As aiohttp parsed it."""
     cross_origin: tuple[tuple[str, str], ...]
-    """The headers of the answer that depend on the page that asks."""
+    """CORS headers of the answer."""
     closes: bool
     """Whether the client wants the connection closed after the answer."""
     takes_events: bool
-    """Whether a subscription may be answered by an event stream, which is no plain answer."""
+    """Whether the client accepts an event stream for a subscription, which is not a plain answer."""
     _clients: dict[str | None, Client] = field(default_factory=dict, compare=False)
 
     def client(self, peer: str | None, options: Options) -> Client:
-        """Who sent a request with this head, from this address."""
+        """The client that sent this head from this address."""
         known = self._clients.get(peer)
         if known is None:
             if len(self._clients) >= MAX_KNOWN_PEERS:
@@ -57,7 +57,7 @@ class PlainHead:
 
 
 class PlainHeads:
-    """Reads the heads of plain requests, and remembers them."""
+    """Parses the heads of plain requests, and caches them."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -65,14 +65,14 @@ class PlainHeads:
         self.known = self._known.get
 
     def keep(self, text: bytes, head: PlainHead) -> None:
-        """Know this head when it comes again. The memory is bounded, as anyone can send anything."""
+        """Cache a head. The cache is bounded, because clients can send arbitrary heads."""
         if len(text) <= MAX_KNOWN_BYTES:
             if len(self._known) >= MAX_KNOWN_HEADS:
                 self._known.clear()
             self._known[text] = head
 
     def read(self, message: RawRequestMessage) -> PlainHead | None:
-        """What the head says; None unless it is plain."""
+        """Parse a head. Returns None if it is not plain."""
         headers = message.headers
         if message.method != "POST" or message.path not in self._options.paths or message.version != HttpVersion11:
             return None
@@ -96,10 +96,10 @@ class PlainHeads:
 
 
 def request_bytes(data: bytes, message: object) -> int | None:
-    """How long the request is that the data begins with, parsed as this message; None if that cannot be told.
+    """The length of the request at the beginning of the data, parsed as this message; None if uncertain.
 
-    It must not be taken to end anywhere but where the parser ended it: a second request could be smuggled in there.
-    Where each line ends as it should, and the first of them is no empty one, the first empty line ends the head.
+    It must end exactly where the parser ended it; a different end would allow request smuggling. If every line ends in
+    CRLF and the first line is not empty, the first empty line ends the head.
     """
     if not isinstance(message, RawRequestMessage) or message.chunked or message.upgrade:
         return None

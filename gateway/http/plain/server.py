@@ -1,4 +1,4 @@
-"""What makes the connections, and ends them."""
+"""The server that creates and closes connections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LOOK_SECONDS = 0.02
 
 
 class Server(web.Server):
-    """Makes the connections, and ends them."""
+    """Creates connections, and closes them at shutdown."""
 
     def __init__(self, server: web.Server, endpoint: Endpoint, stopping: Stopping, room: Room) -> None:
-        """In place of a server whose connections leave everything to the application."""
+        """Replace `server`, whose connections would leave every request to the application."""
         super().__init__(
             server.request_handler,
             request_factory=server.request_factory,
@@ -37,25 +37,25 @@ class Server(web.Server):
         return Connection(self, self.serving, loop=asyncio.get_running_loop(), **connection_settings(self))
 
     def plain_connections(self) -> list[Connection]:
-        """All that there are."""
+        """All open connections."""
         return cast("list[Connection]", self.connections)
 
     def pre_shutdown(self) -> None:
-        """Take no more requests: what rests is closed now, the others once they have answered."""
+        """Accept no more requests. Idle connections are closed now, the others once they have answered."""
         self.serving.stopping.begun = True
         for connection in self.connections:
             cast("Connection", connection).retire()
 
     async def closed_but(self, others: Callable[[], int], within_seconds: float) -> None:
-        """Wait until no connection is open but so many others, which are not ours to wait for; not for ever."""
+        """Wait until only `others()` connections are open, for `within_seconds` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_seconds):
-                # Looked at again and again, but only at the end: nothing that serves has to tell of its own.
+                # Polling happens only at shutdown, so that connections need not signal their end while serving.
                 while len(self.connections) > others():  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_SECONDS)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
         await super().shutdown(timeout)
-        # What they hold is given back before the stop goes on.
+        # Their resources must be released before shutdown continues.
         if self.serving.left:
             await asyncio.wait(self.serving.left, timeout=timeout)

@@ -1,4 +1,4 @@
-"""What all connections of a server share."""
+"""State that all connections of a server share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gateway.http.seats.stopping import Stopping
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Serving:
-    """What answers the plain requests of a server's connections."""
+    """The shared state of a server's connections."""
 
     endpoint: Endpoint
     stopping: Stopping
     room: Room
     heads: PlainHeads
     connections: Callable[[], Iterable[Plain]]
-    """All that there are."""
+    """All open connections."""
     reply_heads: ReplyHeads = field(default_factory=ReplyHeads)
     left: set[asyncio.Task[None]] = field(default_factory=set)
-    """What still ends of answers whose client has gone."""
+    """Cancelled answers, whose clients have gone, that have not ended yet."""

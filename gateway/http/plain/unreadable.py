@@ -1,7 +1,7 @@
-"""The refusal of a request whose head cannot be read: what is wrong with it, and which page may see that.
+"""Refuses a request whose head cannot be read: what is wrong with it, and which page may see that.
 
-aiohttp gives up where a line becomes too long, and what its client sends behind that is read by nobody. So the text of
-the head is looked at here, for no more than whether its first line has ended and which origin it names.
+aiohttp stops at a line that is too long and does not parse the rest of the head. So the text of the head is searched
+here, but only for the end of its first line and for its origin.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gateway.http.origin import cross_origin_headers
 from gateway.http.plain.head import END_OF_HEAD
 
 MAX_LINE_BYTES = 16 * 1024
-"""Of the URL, and of each header with its name."""
+"""Limit on the URL, and on each header including its name."""
 
 MAX_HEADERS = 128
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Of a head that comes in pieces."""
+"""Limit on a head that arrives in pieces."""
 
 NOT_HTTP = HttpError(400, "The request is not valid HTTP.")
 LATE_HEAD = HttpError(408, "The request headers did not arrive in time.")
@@ -36,29 +36,29 @@ TOO_MANY_HEADERS = HttpError(
 )
 
 _TOO_MANY = "Too many headers received"
-"""What aiohttp says."""
+"""aiohttp's message."""
 
 _ORIGIN = re.compile(rb"\r\norigin:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
 
 
 class Unreadable:
-    """A head that aiohttp gave up at.
+    """A head that aiohttp failed to parse.
 
-    One that is too long is read to its end before it is answered: only then is it known which page asks, and a client
-    that still sends when its connection is closed may never see the answer.
+    A head that is too long is read to its end before it is answered: only then is its origin known, and a client that
+    is still sending when the connection is closed may never see the answer.
     """
 
     __slots__ = ("_is_whole", "error", "message", "text")
 
     def __init__(self, message: Any) -> None:
-        """The message is what aiohttp would have queued."""
+        """`message` is what aiohttp would have queued."""
         self.message = message
         self.error: BaseException = message[0].exc
         self.text = bytearray()
         self._is_whole = False
 
     def feed(self, data: bytes | bytearray) -> bool:
-        """Take more of it; says whether that was what it was waited for. What comes later is dropped."""
+        """Add data. Returns True when the head is complete; later data is dropped."""
         if self._is_whole:
             return False
         searched = max(0, len(self.text) - len(END_OF_HEAD))
@@ -71,7 +71,7 @@ class Unreadable:
         return self._is_whole
 
     def refusal(self) -> HttpError:
-        """What to answer."""
+        """The error to answer with."""
         if isinstance(self.error, LineTooLong):
             line_bytes = self.text.lstrip().find(b"\n")
             return HEADER_TOO_LARGE if 0 <= line_bytes <= MAX_LINE_BYTES else URL_TOO_LONG
@@ -83,7 +83,7 @@ class Unreadable:
 
 
 def headers_for(text: bytes | bytearray, options: Options) -> tuple[tuple[str, str], ...]:
-    """What lets the page read the refusal whose origin this text names, if it is trusted."""
-    found = _ORIGIN.search(text)
-    headers = {} if found is None else {"Origin": found[1].decode("latin-1")}
+    """The CORS headers for the origin in the text of this head, if it is trusted."""
+    match = _ORIGIN.search(text)
+    headers = {} if match is None else {"Origin": match[1].decode("latin-1")}
     return tuple(cross_origin_headers(headers, options).items())

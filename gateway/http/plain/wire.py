@@ -1,4 +1,4 @@
-"""Replies as the bytes of HTTP/1.1."""
+"""Writes the heads of replies as HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from http import HTTPStatus
 from gateway.http.answer import Reply
 
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-"""What every answer carries."""
+"""Headers of every response."""
 
 
 class ReplyHeads:
-    """Writes the heads of replies. What they begin with is made once a second, as the date is in it."""
+    """Writes the heads of replies. Everything up to the length is cached for a second, because it contains the date."""
 
     def __init__(self) -> None:
         self._second = 0
         self._beginnings: dict[object, bytes] = {}
 
     def write(self, reply: Reply, cross_origin: tuple[tuple[str, str], ...], *, closes: bool) -> bytes:
-        """The head of a reply, with the headers for the page that asked and whether the connection is closed."""
+        """The head of a reply, with its CORS headers and, if the connection is closed, `Connection: close`."""
         second = int(time.time())
         if second != self._second:
             self._second = second
             self._beginnings.clear()
-        # Few different ones: statuses have their headers, and origins are trusted ones.
+        # There are few keys: the status determines the headers, and only trusted origins occur.
         key = (reply.status, reply.media_type, cross_origin, closes)
         beginning = self._beginnings.get(key)
         if beginning is None:

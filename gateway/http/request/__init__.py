@@ -1,1 +1,1 @@
-"""What plain requests, sockets and streams read alike: the token, the client, the GraphQL request."""
+"""What plain requests, sockets and streams have in common: the token, the client, the GraphQL request."""

@@ -1,6 +1,6 @@
-"""Who is calling, by the access token that came along: in a header, or in a websocket's first message.
+"""Identifies the caller by the access token in a header or in a websocket's first message.
 
-A token is the only credential. Cookies are never looked at, so a foreign page has nothing to ride on.
+A token is the only credential. Cookies are ignored, so cross-site requests carry no rights.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from gateway.auth.identity import Identity
 from gateway.errors import Unauthenticated
 
 Verify = Callable[[str], Identity]
-"""The identity that an access token proves; raises `Unauthenticated`."""
+"""Returns the identity that an access token proves. Raises `Unauthenticated`."""
 
 
 def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
-    """The caller of a request with these Authorization headers, None without one; raises `Unauthenticated`."""
+    """The caller of a request with these Authorization headers; None if there are none. Raises `Unauthenticated`."""
     if not authorizations:
         return None
     if len(authorizations) > 1:
@@ -26,7 +26,7 @@ def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
 
 
 def bearer_token(authorization: object) -> str:
-    """The token of an authorization that reads `Bearer <token>`. Raises `Unauthenticated` for any other."""
+    """The token in `Bearer <token>`. Raises `Unauthenticated` for any other value."""
     return _token_of(authorization if isinstance(authorization, str) else "")
 
 
@@ -39,7 +39,7 @@ def _token_of(authorization: str) -> str:
 
 
 def token_in(params: Mapping[str, Any]) -> str | None:
-    """The token in a websocket's connection parameters, wherever the client libraries put it."""
+    """The token in a websocket's connection parameters, in any of the places where client libraries put it."""
     headers = params.get("headers")
     for holder in (params, headers if isinstance(headers, dict) else {}):
         for name in ("Authorization", "authorization"):

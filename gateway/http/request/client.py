@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as that can be believed."""
+"""The client of a request: its address, as far as it can be trusted, and its user agent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 def client_of(headers: CIMultiDictProxy[str], peer: str | None, options: Options) -> Client:
-    """The client behind a peer. Of the addresses passed on, only those from our own proxies count."""
+    """The client behind a peer. Only addresses appended by trusted proxies count."""
     agent = headers.get("User-Agent")
     believed = _passed_on(headers, options.trusted_proxies) if options.trusted_proxies else None
     address = as_address(peer if believed is None else believed)
-    # A socket lives longer than the trace that it was opened in.
+    # A socket outlives the trace in which it was opened.
     traced = options.traces and "Upgrade" not in headers
     return Client(address, None if agent is None else _as_text(agent), _trace(headers) if traced else ())
 
@@ -38,9 +38,9 @@ def _passed_on(headers: CIMultiDictProxy[str], trusted_proxies: int) -> str | No
 
 @lru_cache(maxsize=1024)
 def as_address(text: str | None) -> str | None:
-    """The address without a zone or a port, which some proxies add; None for what is none, as others write `unknown`.
+    """The address without a zone or a port, which some proxies add. None if it is not an address, such as `unknown`.
 
-    One of IPv4 that is written as one of IPv6 is of IPv4: all of these would seem to come from one network.
+    An IPv4-mapped IPv6 address is returned as IPv4; otherwise all of them would seem to come from one network.
     """
     bare = (text or "").partition("%")[0]
     if with_port := WITH_PORT.fullmatch(bare):
@@ -53,5 +53,5 @@ def as_address(text: str | None) -> str | None:
 
 
 def _as_text(header: str) -> str:
-    """A header without the lone surrogates that stand for bytes which are no UTF-8, and which nothing can store."""
+    """A header value without the lone surrogates by which aiohttp represents non-UTF-8 bytes; none can be stored."""
     return header.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,6 +1,6 @@
-"""Reading a GraphQL request: from a JSON object to an `OperationRequest`.
+"""Reads a GraphQL request: turns a JSON object into an `OperationRequest`.
 
-Shared by HTTP and websockets; what cannot be read raises `BadRequest`, whose message names what is wrong.
+Shared by HTTP and websockets. An invalid request raises `BadRequest`, whose message says what is wrong.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def read_json(text: bytes | str, what: str) -> Any:
-    """The JSON value that the text holds; `what` names it in the error. A byte order mark before it is ignored."""
+    """Parse JSON. `what` names the value in the error. A leading byte order mark is ignored."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        # Looked for only here, since hardly any client sends one.
+        # Checked only after a failure, because clients rarely send one.
         bare = _without_mark(text)
         if len(bare) == len(text):
             raise BadRequest(f"{what} is not valid JSON: {error}") from None
@@ -51,7 +51,7 @@ def _without_mark(text: bytes | str) -> bytes | str:
 
 
 def read_exact_json(text: bytes | str, what: str) -> Any:
-    """As `read_json`, with an `OversizedInteger` in place of each number that would be read as another one."""
+    """Like `read_json`, with an `OversizedInteger` for each integer that would lose precision."""
     value = read_json(text, what)
     if not may_hold_large_integers(text.encode() if isinstance(text, str) else text):
         return value
@@ -69,7 +69,7 @@ def _integer(digits: str) -> int | OversizedInteger:
 
 
 def read_object(value: object, what: str) -> dict[str, Any]:
-    """The value, which must be a JSON object."""
+    """The value, if it is a JSON object. Raises `BadRequest` otherwise."""
     if isinstance(value, dict):
         return value
     hint = " Batches are not supported: send one operation per request." if isinstance(value, list) else ""
@@ -77,9 +77,9 @@ def read_object(value: object, what: str) -> dict[str, Any]:
 
 
 def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> OperationRequest:
-    """The request that the members make up. Unknown members are ignored; an empty name counts as none.
+    """Build the request from its members. Unknown members are ignored; an empty name counts as none.
 
-    `storable` says that there is nothing in them that cannot be stored.
+    `storable` says that the members contain nothing that PostgreSQL cannot store.
     """
     extensions, sha256 = NOTHING, None
     if "extensions" in members:
@@ -101,21 +101,21 @@ def operation_request(members: Mapping[str, Any], *, storable: bool = False) -> 
     return OperationRequest(query, name or None, _map(members, "variables"), extensions, sha256, storable)
 
 
-def _document_id(given: object) -> str | None:
-    """The hash in an id as the draft of persisted documents has it."""
-    if given is None:
+def _document_id(value: object) -> str | None:
+    """The hash in a `documentId`, as in the persisted documents draft of GraphQL over HTTP."""
+    if value is None:
         return None
-    if not isinstance(given, str):
-        raise BadRequest(f"`documentId` must be a string or null, not {kind(given)}.")
-    prefix, _, sha256 = given.partition(":")
+    if not isinstance(value, str):
+        raise BadRequest(f"`documentId` must be a string or null, not {kind(value)}.")
+    prefix, _, sha256 = value.partition(":")
     if prefix != "sha256" or not _SHA256.fullmatch(sha256):
         raise BadRequest("`documentId` must be `sha256:` and 64 hexadecimal digits, in lower case.")
     return sha256
 
 
-def _persisted_query(given: object) -> str:
-    """The hash as Apollo's clients send it."""
-    members = read_object(given, "`extensions.persistedQuery`")
+def _persisted_query(value: object) -> str:
+    """The hash in the form that Apollo's clients send."""
+    members = read_object(value, "`extensions.persistedQuery`")
     version, sha256 = members.get("version"), members.get("sha256Hash")
     if version is True or version != 1:
         raise BadRequest("`extensions.persistedQuery.version` must be 1.")
@@ -138,5 +138,5 @@ def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def kind(value: object) -> str:
-    """What JSON calls the value."""
+    """The JSON type of the value, with an article."""
     return KINDS[type(value)]

@@ -1,1 +1,1 @@
-"""How many may connect, and who gives way: connections, sockets and streams."""
+"""Limits on connections, sockets and streams, and which of them are closed to make room."""

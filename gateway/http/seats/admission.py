@@ -1,8 +1,8 @@
-"""How many sockets and event streams one process takes, in all and from one caller, and what runs on them.
+"""Limits on sockets, event streams and subscriptions, per process and per caller.
 
-Each that is open holds a `Seat`. Without a token it is one of the few that strangers may take; a token makes it one of
-its user's. A user's subscriptions are counted over all of them. The counts are those of this process: N processes have
-N times the room.
+Each open socket or stream holds a `Seat`. Without a token it counts against the limits of anonymous clients; a token
+moves it to its user. A user's subscriptions are counted over all seats. The counts are per process, so N processes
+admit N times as many.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gateway.http.answer import JSON, Reply
 from gateway.http.options import Options
 
 RETRY_SECONDS = 5
-"""What a client that finds no room is asked to wait."""
+"""`Retry-After` of a refused client."""
 
 _LOG_SECONDS = 60.0
 
@@ -34,28 +34,28 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cap:
-    """The most that one holder may have of something."""
+    """The most that one holder may have of a resource."""
 
     name: str
     most: int
     what: str
     status: int
-    """Over HTTP: 429 where the caller holds too much, 503 where everybody together does."""
+    """HTTP status: 429 if the caller has too many, 503 if the process has."""
 
 
 Claim = tuple[Cap, Hashable]
-"""One that counts towards a cap of this holder; None stands for the process."""
+"""One unit counted against a cap of this holder. The holder None is the process."""
 
 
 class NoRoom(Overloaded):
-    """A cap is reached. Nothing was begun."""
+    """A cap is reached. Nothing was started."""
 
     def __init__(self, cap: Cap) -> None:
         super().__init__(f"At most {cap.most:,} {cap.what}. Try again later.", retryAfter=RETRY_SECONDS)
         self.status = cap.status
 
     def reply(self) -> Reply:
-        """The same as an answer to a request."""
+        """This error as an HTTP response."""
         return Reply(self.status, JSON, failed(self).bytes(), {"Retry-After": str(RETRY_SECONDS)})
 
 
@@ -63,37 +63,37 @@ class Admission:
     """The seats of one process."""
 
     def __init__(self, options: Options) -> None:
-        self._sockets = Cap("sockets", options.max_sockets, "sockets are open here", 503)
+        self._sockets = Cap("sockets", options.max_sockets, "sockets can be open per process", 503)
         self._of_network = Cap(
-            "sockets_per_address", options.max_sockets_per_address, "sockets may come from one address", 429
+            "sockets_per_address", options.max_sockets_per_address, "sockets can be open per address", 429
         )
-        self._of_user = Cap("sockets_per_user", options.max_sockets_per_user, "sockets may be of one user", 429)
+        self._of_user = Cap("sockets_per_user", options.max_sockets_per_user, "sockets can be open per user", 429)
         self._anonymous = Cap(
-            "anonymous_sockets", options.max_anonymous_sockets, "sockets without a token are open here", 503
+            "anonymous_sockets", options.max_anonymous_sockets, "sockets without a token can be open per process", 503
         )
         self._anonymous_of_network = Cap(
             "anonymous_sockets_per_address",
             options.max_anonymous_sockets_per_address,
-            "sockets without a token may come from one address",
+            "sockets without a token can be open per address",
             429,
         )
-        self._subscriptions = Cap("subscriptions", options.max_subscriptions, "subscriptions run here", 503)
+        self._subscriptions = Cap("subscriptions", options.max_subscriptions, "subscriptions can run per process", 503)
         self._subscriptions_of_user = Cap(
-            "subscriptions_per_user", options.max_subscriptions_per_user, "subscriptions may be of one user", 429
+            "subscriptions_per_user", options.max_subscriptions_per_user, "subscriptions can run per user", 429
         )
         self._held: Counter[Claim] = Counter()
         self._logged: dict[Cap, float] = {}
         self.refused: Counter[str] = Counter()
-        """How often each cap kept somebody out, by its name."""
+        """Number of refusals, by the name of the cap."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is counted: everything that was taken has been given back."""
+        """Whether every claim has been released."""
         return not self._held
 
     @contextmanager
     def seat(self, client: Client) -> Iterator[Seat]:
-        """A seat, anonymous at first, for as long as this lasts. Raises `NoRoom`."""
+        """Hold a seat, anonymous at first, for the duration of the block. Raises `NoRoom`."""
         network = network_of(client.address)
         everybody = ((self._sockets, None), (self._of_network, network))
         stranger = ((self._anonymous, None), (self._anonymous_of_network, network))
@@ -105,7 +105,7 @@ class Admission:
             self._give(*everybody, *seat.claims)
 
     def move(self, seat: Seat, user_id: UUID) -> None:
-        """Make a seat one of a user's. Raises `NoRoom`."""
+        """Move a seat from the anonymous clients to a user. Raises `NoRoom`."""
         own = ((self._of_user, user_id),)
         self._take(*own)
         self._give(*seat.claims)
@@ -113,7 +113,7 @@ class Admission:
 
     @contextmanager
     def subscription(self, user_id: UUID | None) -> Iterator[None]:
-        """Count a subscription for as long as this lasts. Raises `NoRoom`."""
+        """Count a subscription for the duration of the block. Raises `NoRoom`."""
         claims: tuple[Claim, ...] = ((self._subscriptions, None),)
         if user_id is not None:
             claims += ((self._subscriptions_of_user, user_id),)
@@ -139,7 +139,7 @@ class Admission:
         """Count and log that a cap was reached. Raises `NoRoom`."""
         self.refused[cap.name] += 1
         now = time.monotonic()
-        # An operator should hear of it, as a proxy that is not trusted looks like one caller, but not of each.
+        # Logged because clients behind an untrusted proxy look like one caller; throttled to keep the log readable.
         if now - self._logged.get(cap, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._logged[cap] = now
             _log.warning("sockets.no_room", cap=cap.name, most=cap.most, refused=self.refused[cap.name])
@@ -147,7 +147,7 @@ class Admission:
 
 
 class Seat:
-    """The seat of one socket or stream among all."""
+    """The seat of one socket or stream."""
 
     __slots__ = ("_admission", "claims", "user_id")
 
@@ -157,9 +157,9 @@ class Seat:
         self.user_id: UUID | None = None
 
     def sign_in(self, user_id: UUID) -> None:
-        """Its token is of this user. Raises `NoRoom` when the user has too many, and stays what it was."""
+        """Assign the seat to the user of its token. Raises `NoRoom`, and changes nothing, if the user has too many."""
         self._admission.move(self, user_id)
 
     def subscription(self) -> AbstractContextManager[None]:
-        """Count a subscription that runs on it, for as long as this lasts. Raises `NoRoom`."""
+        """Count a subscription of this seat for the duration of the block. Raises `NoRoom`."""
         return self._admission.subscription(self.user_id)

@@ -1,4 +1,4 @@
-"""The sockets and event streams that are open: to close those of a revoked session, and all before a restart."""
+"""Open sockets and event streams, to close those of a revoked session, and all of them before a restart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from gateway.http.close import CloseCode, SocketClosedError
-from gateway.http.seats.stopping import moments
+from gateway.http.seats.stopping import closing_times
 
 _LOOK_SECONDS = 0.02
 
@@ -18,18 +18,18 @@ RESTARTING = SocketClosedError(CloseCode.RESTARTING, "restarting: reconnect and 
 
 
 class Session(Protocol):
-    """What a client is connected to."""
+    """A socket or stream, as the registry sees it."""
 
     @property
     def session_id(self) -> UUID | None:
-        """The signed-in session of whoever is connected."""
+        """The signed-in session of the client, or None."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether a query or a mutation runs on it, whose answer the client should get before the end."""
+        """Whether a query or a mutation is running, whose answer the client should get before the close."""
 
     def end(self, outcome: SocketClosedError) -> None:
-        """Let it end, and tell the client why. The first reason counts."""
+        """End it, and tell the client why. The first reason counts."""
 
 
 class SocketRegistry:
@@ -46,7 +46,7 @@ class SocketRegistry:
 
     @contextmanager
     def keeping(self, session: Session) -> Iterator[None]:
-        """Count the session among the open ones for as long as this lasts."""
+        """Register the session for the duration of the block."""
         self._sessions.add(session)
         self._empty.clear()
         if self._closing:
@@ -59,24 +59,24 @@ class SocketRegistry:
                 self._empty.set()
 
     def close_session(self, session_id: UUID, code: CloseCode = CloseCode.FORBIDDEN, reason: str = "signed out") -> int:
-        """Close the sockets of a signed-in session; returns how many there were. Others are untouched."""
-        found = [session for session in self._sessions if session.session_id == session_id]
-        for session in found:
+        """Close the sockets of a signed-in session, and return their number."""
+        matching = [session for session in self._sessions if session.session_id == session_id]
+        for session in matching:
             session.end(SocketClosedError(code, reason))
-        return len(found)
+        return len(matching)
 
     async def close_all(self, deadline: float, within_seconds: float) -> None:
-        """Close every socket, in random order and not all at once, and wait for them, but not for ever.
+        """Close all sockets, in random order and spread over time, and wait up to `within_seconds` for them to close.
 
-        Queries and mutations that run on one are answered before it is closed, if they are done at the deadline, a
-        moment on the event loop's clock.
+        A socket with running queries or mutations is closed once they are answered, at `deadline` (on the event loop's
+        clock) at the latest.
         """
         self._closing = True
         now = asyncio.get_running_loop().time
         began, sessions = now(), list(self._sessions)
         random.shuffle(sessions)
         busy = []
-        for moment, session in zip(moments(len(sessions)), sessions, strict=True):
+        for moment, session in zip(closing_times(len(sessions)), sessions, strict=True):
             await asyncio.sleep(began + moment - now())
             if session.is_busy:
                 busy.append(session)
@@ -93,7 +93,7 @@ class SocketRegistry:
         await self.all_closed(within_seconds)
 
     async def all_closed(self, within_seconds: float) -> bool:
-        """Wait until no socket is open; false if some still are when the time is up."""
+        """Wait until no socket is open. Returns False on timeout."""
         try:
             async with asyncio.timeout(within_seconds):
                 await self._empty.wait()

@@ -1,7 +1,7 @@
-"""How many plain connections a process keeps, in all and from one address.
+"""Limits on plain connections, per process and per address.
 
-Using a connection again costs nothing here. When a new one finds no room, the one that has rested longest is closed;
-it is found by looking at all, once for many newcomers. Sockets and event streams are counted by `admission.py`.
+Reusing a connection costs nothing here. At the limit, a new connection replaces the one that has been idle longest. One
+scan of all connections finds candidates for many new ones. `admission.py` counts sockets and event streams.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from gateway.http.options import Options
 from gateway.http.seats.admission import Cap
 
 AGAIN_SECONDS = 1.0
-"""How long nobody is looked for after all were found busy."""
+"""Pause before the next scan after one that found no idle connection."""
 
-MOST_FOUND = 100
+MAX_CANDIDATES = 100
 
 _EVERYWHERE = ""
 
 
 class Plain(Protocol):
-    """A connection that is counted here."""
+    """A plain connection, as `Room` sees it."""
 
     network: str | None
-    """Where it comes from; None while it is not counted."""
+    """The network that it is counted for; None while it is not counted."""
 
     @property
-    def rests(self) -> tuple[bool, float] | None:
-        """What is sorted by: the connection with the least is closed first. None while a request is answered."""
+    def idle_rank(self) -> tuple[bool, float] | None:
+        """Sort key: the connection with the smallest is closed first. None while a request is being answered."""
 
     def retire(self) -> None:
         """Close it."""
@@ -45,12 +45,12 @@ class Room:
         self, options: Options, refuse: Callable[[Cap], NoReturn], clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`refuse` raises `NoRoom`."""
-        self._all = Cap("connections", options.max_connections, "connections are open here", 503)
+        self._all = Cap("connections", options.max_connections, "connections can be open per process", 503)
         self._of_network = Cap(
-            "connections_per_address", options.max_connections_per_address, "connections may come from one address", 429
+            "connections_per_address", options.max_connections_per_address, "connections can be open per address", 429
         )
-        # Behind proxies all come from theirs, and who is behind those is known only with a request.
-        self._tells_networks = not options.trusted_proxies
+        # Behind proxies, the peer address is the proxy's, and the client's is known only once a request arrives.
+        self._counts_networks = not options.trusted_proxies
         self._refuse = refuse
         self._clock = clock
         self._counts: Counter[str] = Counter()
@@ -62,9 +62,9 @@ class Room:
         return self._count
 
     def enter(self, connection: Plain, address: str | None, others: Callable[[], Iterable[Plain]]) -> None:
-        """Count a new connection. Raises `NoRoom` if there is none and no other rests."""
-        network = network_of(address) if self._tells_networks else _EVERYWHERE
-        if self._tells_networks and self._counts[network] >= self._of_network.most:
+        """Count a new connection. Raises `NoRoom` if a limit is reached and no other connection is idle."""
+        network = network_of(address) if self._counts_networks else _EVERYWHERE
+        if self._counts_networks and self._counts[network] >= self._of_network.most:
             self._make_room(self._of_network, network, others)
         if self._count >= self._all.most:
             self._make_room(self._all, _EVERYWHERE, others)
@@ -73,7 +73,7 @@ class Room:
         connection.network = network
 
     def leave(self, connection: Plain) -> None:
-        """Count a connection no more: it is closed, or has become a socket or a stream."""
+        """Stop counting a connection that was closed or became a socket or a stream."""
         if (network := connection.network) is None:
             return
         connection.network = None
@@ -86,7 +86,7 @@ class Room:
         resting = self._resting.pop(network, None) or self._look(network, others)
         while resting:
             oldest = resting.popleft()
-            if oldest.network is not None and oldest.rests is not None:
+            if oldest.network is not None and oldest.idle_rank is not None:
                 self.leave(oldest)
                 oldest.retire()
                 if resting:
@@ -96,16 +96,18 @@ class Room:
         self._refuse(cap)
 
     def _look(self, network: str, others: Callable[[], Iterable[Plain]]) -> deque[Plain]:
-        """Those that rest, the longest first; not again for a while after there were none."""
+        """Idle connections, longest idle first. After an empty scan, there is no other for `AGAIN_SECONDS`."""
         now = self._clock()
         if now < self._busy_until.get(network, 0):
             return deque()
-        found = [
-            (rests, number, each)
+        idle = [
+            (rank, number, each)
             for number, each in enumerate(others())
-            if each.network is not None and network in (each.network, _EVERYWHERE) and (rests := each.rests) is not None
+            if each.network is not None
+            and network in (each.network, _EVERYWHERE)
+            and (rank := each.idle_rank) is not None
         ]
-        if not found:
+        if not idle:
             self._busy_until = {name: until for name, until in self._busy_until.items() if until > now}
             self._busy_until[network] = now + AGAIN_SECONDS
-        return deque(each for *_, each in heapq.nsmallest(MOST_FOUND, found))
+        return deque(each for *_, each in heapq.nsmallest(MAX_CANDIDATES, idle))

@@ -1,4 +1,4 @@
-"""How a gateway takes leave of its clients: who is asked to go, and when, so that another one can take them in."""
+"""Graceful shutdown: when each socket is closed, so that another process can take its client over."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import random
 from dataclasses import dataclass
 
 CLOSED_A_SECOND = 500
-"""Sockets. Their clients come back at once, and each resumes its subscriptions: what one other process can take."""
+"""Sockets closed per second. Their clients reconnect and resume at once; one other process can take this many."""
 
 LONGEST_SPREAD_SECONDS = 10.0
-"""However many there are: a process that is told to stop is killed sooner or later."""
+"""Upper bound for any number of sockets, because a stopping process is eventually killed."""
 
 
 @dataclass(slots=True)
 class Stopping:
-    """Whether this process is about to stop, for whatever answers meanwhile."""
+    """Whether this process is stopping, for code that still answers requests."""
 
     begun: bool = False
-    """From then on `/readyz` says no, and each answer closes its connection."""
+    """If true, `/readyz` fails and each response closes its connection."""
 
 
-def moments(count: int) -> list[float]:
-    """When to close so many sockets, in seconds from now: at random, so that nothing comes back in step."""
+def closing_times(count: int) -> list[float]:
+    """Random times at which to close `count` sockets, in seconds from now, so that clients do not return in step."""
     spread = min(count / CLOSED_A_SECOND, LONGEST_SPREAD_SECONDS)
     return sorted(random.uniform(0, spread) for _ in range(count))  # noqa: S311

@@ -1,6 +1,6 @@
-"""The messages of graphql-transport-ws: reading those of the client and writing ours.
+"""Reads and writes the messages of graphql-transport-ws.
 
-What breaks the protocol raises `SocketClosedError` with code 4400 and a reason that names it.
+A message that violates the protocol raises `SocketClosedError` with code 4400 and a reason.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.request.operation import kind, read_exact_json, read_object
 
 MAX_ID_LENGTH = 256
-"""In characters. Each answer begins with the id, so a long one would make much of each event."""
+"""In characters. Every answer repeats the id, so a long one would make up much of each event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """The client introduces itself, perhaps with a token."""
+    """`connection_init`: opens the session, optionally with a token."""
 
     payload: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The client asks for a sign of life, or passes a new token."""
+    """`ping`: asks for a pong, or carries a new token."""
 
     payload: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The client gives a sign of life."""
+    """`pong`: the answer to a ping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """The client wants an operation run."""
+    """`subscribe`: starts an operation."""
 
     id: str
     payload: dict[str, Any]
-    """The GraphQL request. What is wrong with it concerns this operation, not the socket."""
+    """The GraphQL request. An error in it ends this operation, not the socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The client wants no more of an operation."""
+    """`complete`: stops an operation."""
 
     id: str
 
@@ -59,7 +59,7 @@ Message = Init | Ping | Pong | Subscribe | Complete
 
 
 def read_message(text: str) -> Message:
-    """The message that the text holds."""
+    """Parse a message of the client."""
     try:
         return _message(read_object(read_exact_json(text, "The message"), "The message"))
     except BadRequest as error:
@@ -93,21 +93,21 @@ def _payload(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _id(members: dict[str, Any]) -> str:
-    given = members.get("id")
-    if not isinstance(given, str) or not given:
-        raise BadRequest(f"The message's id must be a non-empty string, not {kind(given)}.")
-    if len(given) > MAX_ID_LENGTH:
+    operation_id = members.get("id")
+    if not isinstance(operation_id, str) or not operation_id:
+        raise BadRequest(f"The message's id must be a non-empty string, not {kind(operation_id)}.")
+    if len(operation_id) > MAX_ID_LENGTH:
         raise BadRequest(f"The message's id is longer than {MAX_ID_LENGTH} characters.")
-    return given
+    return operation_id
 
 
 def connection_ack() -> bytes:
-    """The client may go on."""
+    """Accepts the client's `connection_init`."""
     return b'{"type":"connection_ack"}'
 
 
 def ping(payload: Mapping[str, Any]) -> bytes:
-    """A sign of life that carries news."""
+    """A ping with a payload."""
     return orjson.dumps({"type": "ping", "payload": payload})
 
 
@@ -117,22 +117,22 @@ def pong(payload: Mapping[str, Any] | None = None) -> bytes:
 
 
 def next_prefix(operation_id: str) -> bytes:
-    """What goes before each answer of a subscription; a brace goes behind it."""
+    """The part of a `next` message before the answer. A closing brace follows the answer."""
     return orjson.dumps({"id": operation_id, "type": "next"})[:-1] + b',"payload":'
 
 
 def answered(operation_id: str, answer: Answer) -> bytes:
-    """An answer of an operation; one without data says that the operation was refused or broke off."""
+    """The message for an answer: `next`, or `error` if it has no data."""
     if answer.has_data:
         return orjson.dumps({"id": operation_id, "type": "next", "payload": orjson.Fragment(answer.bytes())})
     return errors(operation_id, answer.errors)
 
 
-def errors(operation_id: str, found: tuple[FormattedError, ...]) -> bytes:
-    """An operation has ended because it could not be run, or not to its end."""
-    return orjson.dumps({"id": operation_id, "type": "error", "payload": found})
+def errors(operation_id: str, formatted: tuple[FormattedError, ...]) -> bytes:
+    """Ends an operation that was refused or failed."""
+    return orjson.dumps({"id": operation_id, "type": "error", "payload": formatted})
 
 
 def completed(operation_id: str) -> bytes:
-    """An operation has ended."""
+    """Ends an operation normally."""
     return orjson.dumps({"id": operation_id, "type": "complete"})

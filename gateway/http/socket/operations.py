@@ -1,4 +1,4 @@
-"""The operations that run on one socket, each in a task of its own."""
+"""The operations of one socket, each in its own task."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gateway.http.socket.outbox import Outbox, SocketSink
 
 @dataclass(slots=True)
 class SocketOperations:
-    """Starts, answers and stops operations by the ids that the client gives them."""
+    """Starts, answers and stops operations by the client's ids."""
 
     edge: Edge
     outbox: Outbox
@@ -31,21 +31,21 @@ class SocketOperations:
     seat: Seat
     identity: Callable[[], Identity | None]
     start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    """Makes a task that the session owns."""
+    """Creates a task that the session owns."""
     most_subscriptions: int
     most_answers: int
-    """Queries and mutations at a time."""
+    """Limit on concurrent queries and mutations."""
     _by_id: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _subscriptions: set[asyncio.Task[None]] = field(default_factory=set)
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a query or a mutation runs, or its answer is being sent."""
+        """Whether a query or a mutation is running, or its answer is being sent."""
         return bool(self._answers)
 
     async def subscribe(self, operation_id: str, payload: dict[str, Any]) -> None:
-        """Start an operation, or say that there is no room for it."""
+        """Start an operation, or send the error that refuses it."""
         if operation_id in self._by_id:
             raise SocketClosedError(CloseCode.DUPLICATE_SUBSCRIBER, f"Subscriber for {operation_id} already exists")
         try:
@@ -54,34 +54,34 @@ class SocketOperations:
         except (BadRequest, RequestErrors, Overloaded) as error:
             return await self.outbox.send(say.answered(operation_id, failed(error)))
         task = self._by_id[operation_id] = self.start(self._operate(operation_id, operation))
-        # Counted until its last message is sent: a client that does not read must not pile up answers here.
+        # Counted until its last message is sent, so that answers for a client that does not read cannot pile up.
         running.add(task)
         task.add_done_callback(lambda ended: self._forget(operation_id, ended, running))
         return None
 
     async def stop(self, operation_id: str) -> None:
-        """Cancel an operation and wait until it is over."""
+        """Cancel an operation and wait until it has ended."""
         if (task := self._by_id.pop(operation_id, None)) is not None:
             task.cancel()
             await asyncio.wait([task])
 
     def _forget(self, operation_id: str, task: asyncio.Task[None], running: set[asyncio.Task[None]]) -> None:
         running.discard(task)
-        # One that was cancelled keeps what it was about to send, for as long as it is found here.
+        # Otherwise a cancelled task would keep its unsent message alive. The id may already belong to a new operation.
         if self._by_id.get(operation_id) is task:
             del self._by_id[operation_id]
 
     def _room_for(self, operation: Operation) -> set[asyncio.Task[None]]:
-        """Those that run and count with the operation. Raises `Overloaded` if there may be no more of them.
+        """The running tasks that share the operation's limit. Raises `Overloaded` if the limit is reached.
 
-        Subscriptions and the others are counted apart: one who follows as much as they may can still ask and write.
+        Subscriptions have a limit of their own, so a client with the most subscriptions can still query and write.
         """
         if operation.kind == "subscription":
             running, most, what = self._subscriptions, self.most_subscriptions, "subscriptions"
         else:
             running, most, what = self._answers, self.most_answers, "queries and mutations"
         if len(running) >= most:
-            raise Overloaded(f"At most {most} {what} run at the same time on one socket.")
+            raise Overloaded(f"At most {most} {what} can run at the same time on one socket.")
         return running
 
     async def _operate(self, operation_id: str, operation: Operation) -> None:
@@ -89,12 +89,12 @@ class SocketOperations:
             last = await self._answer(operation_id, operation)
         except NoRoom as error:
             last = say.answered(operation_id, failed(error))
-        # The id is free before the client can know that it is.
+        # Free the id before the client learns that the operation has ended.
         self._by_id.pop(operation_id, None)
         await self.outbox.send(last)
 
     async def _answer(self, operation_id: str, operation: Operation) -> bytes:
-        """Send what the operation answers, and return the message that ends it."""
+        """Send the answers of the operation, and return its final message."""
         if operation.kind == "subscription":
             return await self._stream(operation_id, operation)
         answer = await self.edge.answer(operation, self.identity(), self.client)

@@ -1,7 +1,7 @@
-"""Sending to one socket: whole frames straight to its transport, and waiting for a client that does not read them.
+"""Sends to one socket: writes whole frames directly to its transport, with backpressure.
 
-A message is one frame, of text, neither compressed nor masked, and written in one piece. So it may stand between any
-two frames that aiohttp writes: pings, pongs and the last one, which closes.
+A message is a single text frame, uncompressed and unmasked, written at once. It can therefore go between any two frames
+that aiohttp writes: pings, pongs and the close frame.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.flow.drain import Drain
 
 _TEXT = 0x81
-"""The first byte of a frame that is a whole text message."""
+"""First byte of an unfragmented text frame."""
 _SHORT, _MEDIUM, _LONG = Struct("!BB"), Struct("!BBH"), Struct("!BBQ")
 
 
 class Outbox:
-    """Writes what the tasks of a socket send, and gives up on a client that has stopped reading."""
+    """Writes the messages of a socket's tasks, and gives up on a client that has stopped reading."""
 
     __slots__ = ("_drain", "_socket", "_timeout_seconds", "_transport")
 
     def __init__(
         self, socket: web.WebSocketResponse, request: web.Request, hold: Callable[[], Held], timeout_seconds: float
     ) -> None:
-        """`hold` gives what the client's user takes for unread bytes."""
+        """`hold` makes a claim on the share of unread bytes of the client's user."""
         self._socket = socket
         self._drain = Drain(request, hold)
         self._transport = request.transport
         self._timeout_seconds = timeout_seconds
 
     def write(self, *parts: bytes) -> bool:
-        """Write a message, at once; says whether there is room for more.
+        """Write a message without waiting. Returns whether there is room for more.
 
-        Raises `ConnectionError` when it is closed, and `SocketClosedError` when the user leaves too much unread.
+        Raises `ConnectionError` if the socket is closed, and `SocketClosedError` if the user leaves too much unread.
         """
         transport = self._transport
         if transport is None or transport.is_closing() or self._socket.closed:
@@ -46,7 +46,7 @@ class Outbox:
         return self._drain.wrote()
 
     def leave(self) -> None:
-        """Nothing is sent any more."""
+        """Release the claim on the user's share when the session ends."""
         self._drain.leave()
 
     async def send(self, message: bytes) -> None:
@@ -55,9 +55,9 @@ class Outbox:
             await self.drained()
 
     async def drained(self) -> None:
-        """Return once the client has taken most of what was written: this is what holds a subscription back.
+        """Wait until the client has read most of what was written. This is the backpressure on subscriptions.
 
-        Raises `SocketClosedError` when it takes too long.
+        Raises `SocketClosedError` on timeout.
         """
         if not await self._drain.room(self._timeout_seconds):
             raise SocketClosedError(
@@ -66,21 +66,21 @@ class Outbox:
 
 
 class SocketSink:
-    """Where the answers of one subscription go."""
+    """The sink of one subscription: sends its answers to the socket."""
 
     __slots__ = ("_outbox", "_prefix")
 
     def __init__(self, outbox: Outbox, prefix: bytes) -> None:
-        """The prefix is what a message begins with, up to the answer; a brace ends it."""
+        """`prefix` is the message up to the answer. A closing brace follows the answer."""
         self._outbox = outbox
         self._prefix = prefix
 
     def push(self, payload: bytes, cursor: str | None) -> bool:
-        """Write an answer as a message; says whether there is room for more."""
+        """Write an answer as a message. Returns whether there is room for more."""
         return self._outbox.write(self._prefix, payload, b"}")
 
     async def drained(self) -> None:
-        """Wait for room. Raises `SocketClosedError` when it takes too long."""
+        """Wait for room. Raises `SocketClosedError` on timeout."""
         await self._outbox.drained()
 
 

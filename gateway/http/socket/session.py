@@ -1,8 +1,8 @@
-"""One websocket from its opening to its end: the rules of graphql-transport-ws, and all tasks that it owns.
+"""One websocket session: the rules of graphql-transport-ws, and all tasks of the socket.
 
-The session reads in the task that runs it; its operations run in tasks of their own, in one task group. Whoever finds
-that the socket must end sets the outcome, once. Then every task is cancelled and awaited before the socket is closed,
-so the `finally` of each subscription has run when the session ends, however it ends.
+The session reads in the task that runs it; its operations run in one task group. The first reason to end the socket is
+the outcome. Every task is then cancelled and awaited before the socket is closed, so the `finally` of each subscription
+has run when the session ends.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from gateway.http.socket.outbox import Outbox
 from gateway.http.socket.token_life import TokenLife
 
 MAX_AHEAD_BYTES = 1024 * 1024
-"""What the network and aiohttp may hold of whole messages before they are told to wait, and some more."""
+"""Allowance for complete messages that the network and aiohttp buffer before backpressure applies."""
 
 
 class _Ended(Exception):
-    """Raised in the task group to cancel what is left in it: the session is over."""
+    """Raised in the task group to cancel the remaining tasks when the session is over."""
 
 
 class SocketSession:
@@ -109,26 +109,26 @@ class SocketSession:
 
     @property
     def session_id(self) -> UUID | None:
-        """The signed-in session of whoever is connected."""
+        """The signed-in session of the client, or None."""
         return self._token.identity.session_id if self._token.identity else None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a query or a mutation runs on it."""
+        """Whether a query or a mutation is running."""
         return self._operations.is_busy
 
     def end(self, outcome: SocketClosedError | None) -> None:
-        """Let the session end: with this close frame, or without if the client has gone. The first counts."""
-        self._ending.come(outcome)
+        """End the session with this close frame, or without one if the client has gone. The first call counts."""
+        self._ending.end(outcome)
 
     async def run(self) -> SocketClosedError | None:
-        """Serve until either side ends it; returns what to close the socket with, if that is left to do."""
+        """Serve until either side ends the session. Returns the close frame that is still to be sent, if any."""
         late = SocketClosedError(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
         loop = asyncio.get_running_loop()
         self._init_timeout = loop.call_later(self._options.init_timeout_seconds, self.end, late)
         try:
             async with self._tasks:
-                await self._ending.cut_short(self._read())
+                await self._ending.run(self._read())
                 raise _Ended
         except* _Ended:
             pass
@@ -140,7 +140,7 @@ class SocketSession:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._tasks.create_task(self._ending.guard(work))
-        # What is cancelled before it has begun has not come to its work.
+        # A task that is cancelled before it starts never awaits its coroutine.
         task.add_done_callback(lambda _: work.close())
         return task
 
@@ -148,7 +148,7 @@ class SocketSession:
         now = asyncio.get_running_loop().time
         while True:
             frame = await self._socket.receive()
-            self._intake.taken()
+            self._intake.consumed()
             match frame.type:
                 case WSMsgType.TEXT:
                     await self._receive(say.read_message(frame.data))
@@ -162,13 +162,13 @@ class SocketSession:
                     return await self._answer_close(frame.data)
                 case _:
                     return None
-            # At least one turn of the event loop: whoever sends much at once lets others have theirs.
+            # Yield to the event loop at least once, so that a client that sends a lot does not block others.
             await asyncio.sleep(max(0, self._pace.wait_seconds(now())))
 
     async def _answer_close(self, code: int) -> None:
         if code and not may_be_sent(code):
-            raise SocketClosedError(CloseCode.BROKEN_FRAME, f"a close frame has the code {code}")
-        # What waits to be written is of no use any more.
+            raise SocketClosedError(CloseCode.BROKEN_FRAME, f"a close frame has the invalid code {code}")
+        # After its close frame, the client has no use for buffered data.
         await self._socket.close(drain=False)
 
     async def _receive(self, message: Message) -> None:
@@ -221,7 +221,7 @@ class SocketSession:
         return await self._outbox.send(say.pong(_news("token-renewed", identity.expires_at)))
 
     def _warn_of_expiry(self, expires_at: datetime) -> None:
-        if not self._ending.has_come:
+        if not self._ending.has_ended:
             self._start(self._outbox.send(say.ping(_news("token-expiring", expires_at))))
 
     def _end_with_token(self) -> None:

@@ -1,4 +1,4 @@
-"""A socket outlives the token that opened it: the warning before the token ends, its renewal, and the end."""
+"""The lifetime of a socket's access token: the warning before it expires, its renewal, and its expiry."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gateway.http.clock import Alarm, Clock
 
 
 class TokenLife:
-    """Watches the token of one socket. A socket without a token is never watched."""
+    """Watches the token of one socket. A socket without a token is not watched."""
 
     __slots__ = ("_alarm", "_clock", "_end", "_warn", "_warning", "identity")
 
     def __init__(
         self, clock: Clock, warning: timedelta, *, warn: Callable[[datetime], None], end: Callable[[], None]
     ) -> None:
-        """`warn` is called `warning` before the token ends, or at half its life left if that is later."""
+        """`warn` is called `warning` before the token expires, or at half its remaining life if that is later."""
         self.identity: Identity | None = None
         self._clock = clock
         self._warning = warning
@@ -27,14 +27,14 @@ class TokenLife:
         self._alarm: Alarm | None = None
 
     def begin(self, identity: Identity) -> None:
-        """Watch this token, in place of the one before."""
+        """Watch this token instead of the previous one."""
         self.stop()
         self.identity = identity
         left = identity.expires_at - self._clock.now()
         self._alarm = self._clock.at(identity.expires_at - min(self._warning, left / 2), lambda: self._near(identity))
 
     def renew(self, identity: Identity) -> None:
-        """Go on with a new token, which must be of the same user and session."""
+        """Replace the token with one of the same user and session. Raises `Unauthenticated` for any other."""
         before = self.identity
         if before is None:
             raise Unauthenticated("This socket was opened without a token: reconnect with one.")
@@ -43,11 +43,11 @@ class TokenLife:
         self.begin(identity)
 
     def stop(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         if self._alarm is not None:
             self._alarm.cancel()
 
     def _near(self, identity: Identity) -> None:
-        # The end first, so that whatever becomes of the warning cannot hold it up.
+        # Expiry is scheduled first, so that a failing warning cannot prevent it.
         self._alarm = self._clock.at(identity.expires_at, self._end)
         self._warn(identity.expires_at)

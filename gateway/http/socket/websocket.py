@@ -1,4 +1,4 @@
-"""Opening and closing a websocket; `session.py` has what happens in between."""
+"""Opens and closes websockets. `session.py` serves them in between."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WRONG_PROTOCOL = SocketClosedError(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Subpr
 
 @dataclass(frozen=True, slots=True)
 class WebsocketEndpoint:
-    """Answers the requests to the GraphQL path that ask for a websocket."""
+    """Handles requests to the GraphQL path that ask for a websocket."""
 
     edge: Edge
     verify: Verify
@@ -38,7 +38,7 @@ class WebsocketEndpoint:
     admission: Admission
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Serve one socket until it is closed, or answer why there is none."""
+        """Serve one socket until it is closed, or refuse the upgrade."""
         if not may_connect(request, self.options):
             return _refused(refuse(NOT_ALLOWED, JSON))
         client = client_of(request.headers, request.remote, self.options)
@@ -94,14 +94,14 @@ class WebsocketEndpoint:
 
 
 def _refused(reply: Reply) -> web.Response:
-    """The answer instead of a socket. The connection ends with it: what follows an upgrade is not HTTP."""
+    """Refuse an upgrade, and close the connection, because what follows may not be HTTP."""
     response = reply.response()
     response.force_close()
     return response
 
 
 def drop(request: web.Request) -> None:
-    """Forget what a client has left unread: a transport that closes waits for ever to get rid of it."""
+    """Discard unread data. A closing transport would wait for ever for the client to read it."""
     transport = request.transport
     if transport is not None and transport.get_write_buffer_size():
         transport.abort()

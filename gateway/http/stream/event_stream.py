@@ -1,7 +1,7 @@
-"""One stream of server-sent events from its head to its end: the answers of one operation, as graphql-sse has them.
+"""One stream of server-sent events: the answers of one operation, in the format of graphql-sse.
 
-A stream that ends with `complete` is over. One that ends without was cut short, and the client comes back for the rest
-with the id of the last event that it got; a comment says why, in the words of a socket's close frame.
+A stream that ends with `complete` is finished. One that ends without it was interrupted: a comment gives the reason,
+worded like a socket's close frame, and the client resumes with the id of the last event it received.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gateway.http.plain.connection import Connection
 
 HEADERS = {
     "Content-Type": f"{EVENT_STREAM}; charset=utf-8",
-    # Proxies like nginx would hold events back to fill their buffers.
+    # Without it, proxies such as nginx buffer events.
     "X-Accel-Buffering": "no",
 }
 SIGN_OF_LIFE = b":\n\n"
@@ -32,7 +32,7 @@ COMPLETE = b"event: complete\ndata: \n\n"
 
 
 class EventStream:
-    """The way to one client, and the sink of its subscription."""
+    """An event stream to one client, and the sink of its subscription."""
 
     __slots__ = (
         "_chunked",
@@ -58,12 +58,13 @@ class EventStream:
         heartbeat_seconds: float,
         drain_seconds: float,
     ) -> None:
-        """`hold` gives what the client's user takes for unread bytes. A comment goes out every `heartbeat_seconds`; a
-        client that takes nothing for `drain_seconds` is left.
+        """`hold` makes a claim on the share of unread bytes of the client's user.
+
+        A comment is sent every `heartbeat_seconds`. A client that reads nothing for `drain_seconds` is disconnected.
         """
         self.session_id = session_id
         self.is_busy = True
-        """Whether the end should wait: for all but subscriptions."""
+        """Whether shutdown should wait for it. False for subscriptions."""
         self.ending = Ending()
         self._protocol = request.protocol
         self._chunked = request.version >= HttpVersion11
@@ -77,38 +78,38 @@ class EventStream:
         self._last: Answer | None = None
 
     def end(self, outcome: SocketClosedError) -> None:
-        """Cut the stream short, and tell the client why. The first reason counts."""
-        self.ending.come(outcome)
+        """Interrupt the stream, and tell the client why. The first reason counts."""
+        self.ending.end(outcome)
 
     async def begin(self, request: web.Request) -> None:
-        """Send the head, and begin to show signs of life."""
+        """Send the head, and start the heartbeat."""
         cast("Connection", self._protocol).leave_room()
         await self._response.prepare(request)
         await self._response.write(SIGN_OF_LIFE)
         self._heartbeat = self._loop.call_later(self._heartbeat_seconds, self._beat)
 
     def push(self, payload: bytes, cursor: str | None) -> bool:
-        """Write an answer as an event; says whether there is room for more. With a cursor it is one to come back to.
+        """Write an answer as an event, with the cursor as its id. Returns whether there is room for more.
 
-        Raises `ConnectionError` when it is closed, and `SocketClosedError` when the user leaves too much unread.
+        Raises `ConnectionError` if the stream is closed, and `SocketClosedError` if the user leaves too much unread.
         """
         id_line = b"" if cursor is None else b"id: %b\n" % cursor.encode()
         return self._write(b"event: next\n%bdata: %b\n\n" % (id_line, payload))
 
     async def drained(self) -> None:
-        """Wait for room. Raises `SocketClosedError` when it takes too long."""
+        """Wait for room. Raises `SocketClosedError` on timeout."""
         if not await self._drain.room(self._drain_seconds):
             raise SocketClosedError(CloseCode.TOO_SLOW, "the client reads too slowly: reconnect to resume")
 
     def complete(self, last: Answer | None) -> None:
-        """The operation has ended, with this as its last answer if there is one."""
-        self._last = last  # what it takes of the user's share it takes until it is read
+        """Send the last answer, if there is one, and `complete`."""
+        self._last = last  # it counts against the user's share until it is read
         if last is not None:
             self.push(last.bytes(), None)
         self._write(COMPLETE)
 
     async def finish(self, within_seconds: float) -> web.StreamResponse:
-        """Say why the stream ends, if it was cut short, and close it once the client has read it, but not for ever."""
+        """Send the reason if the stream was interrupted, and close it once the client has read it, or on timeout."""
         with suppress(ConnectionError):
             if (reason := self.ending.reason) is not None:
                 self._write(f": {reason.code.value} {reason.reason}\n\n".encode())
@@ -117,14 +118,14 @@ class EventStream:
         return self._response
 
     def leave(self) -> None:
-        """Touch the stream no more, however it ended."""
+        """Release everything once the stream has ended."""
         self._drain.leave()
         self._last = None
         if self._heartbeat is not None:
             self._heartbeat.cancel()
 
     def _beat(self) -> None:
-        # Who does not read has enough to read already.
+        # A client that does not read has enough data to prove the connection alive.
         if self._drain.has_room:
             try:
                 self._write(SIGN_OF_LIFE)
@@ -133,7 +134,7 @@ class EventStream:
         self._heartbeat = self._loop.call_later(self._heartbeat_seconds, self._beat)
 
     def _write(self, text: bytes) -> bool:
-        """Write at once and past aiohttp, whose own way waits."""
+        """Write without waiting, bypassing aiohttp, whose writer waits."""
         transport = self._protocol.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("The stream is closed.")

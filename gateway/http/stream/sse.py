@@ -1,8 +1,8 @@
 """GraphQL over server-sent events: the protocol of graphql-sse in its distinct connections mode, on the GraphQL path.
 
 A subscription whose client accepts `text/event-stream` is answered by a stream, and so is every operation of a client
-that accepts nothing else. `Last-Event-ID` takes the place of a subscription's `after`. What is wrong with the request
-itself is told by a status; what is wrong with the operation is told in the stream, as the protocol wants it.
+that accepts nothing else. `Last-Event-ID` replaces a subscription's `after`. Errors in the request itself are reported
+by an HTTP status, and errors in the operation in the stream, as the protocol requires.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EXPIRED = SocketClosedError(CloseCode.FORBIDDEN, "token expired: reconnect with 
 
 @dataclass(frozen=True, slots=True)
 class EventStreamEndpoint:
-    """Answers the requests to the GraphQL path that accept a stream of events."""
+    """Handles requests to the GraphQL path that accept an event stream."""
 
     over_http: Endpoint
     clock: Clock
@@ -45,7 +45,7 @@ class EventStreamEndpoint:
     admission: Admission
 
     async def handle(self, request: web.Request, operation: Operation | None = None) -> web.StreamResponse:
-        """Stream the answers of one operation, or answer why there is no stream. It may have been read already."""
+        """Stream the answers of one operation, or refuse the request. `operation` is passed if it was read already."""
         options = self.over_http.options
         if not may_connect(request, options):
             return self.over_http.refuse(NOT_ALLOWED, JSON).response()
@@ -72,7 +72,7 @@ class EventStreamEndpoint:
             heartbeat_seconds=options.heartbeat_seconds,
             drain_seconds=options.send_timeout_seconds,
         )
-        # Kept from here on: a session that is revoked while the body still comes must not get its stream.
+        # Registered before the body is read, so that a session revoked meanwhile gets no stream.
         with self.sockets.keeping(stream):
             work = operation or self._work(await self.over_http.read(request), request.method)
             try:
@@ -82,7 +82,7 @@ class EventStreamEndpoint:
                 drop(request)
 
     def _work(self, asked: OperationRequest, method: str) -> Operation | RequestErrors:
-        """The operation, or what is wrong with it."""
+        """The prepared operation, or its errors."""
         try:
             operation = self.over_http.edge.engine.prepare(asked)
         except RequestErrors as errors:
@@ -100,11 +100,11 @@ class EventStreamEndpoint:
                 stack.callback(self._end_with_token(stream, caller.identity))
                 stream.is_busy = False
             await stream.begin(request)
-            await stream.ending.cut_short(self._serve(stream, work, caller, request.headers.get("Last-Event-ID")))
+            await stream.ending.run(self._serve(stream, work, caller, request.headers.get("Last-Event-ID")))
             return await stream.finish(self.over_http.options.close_timeout_seconds)
 
     def _end_with_token(self, stream: EventStream, identity: Identity | None) -> Callable[[], None]:
-        """Let the stream end when the token does; returns how to take that back."""
+        """End the stream when the token expires. Returns a function that cancels this."""
         if identity is None:
             return lambda: None
         return self.clock.at(identity.expires_at, lambda: stream.end(EXPIRED)).cancel

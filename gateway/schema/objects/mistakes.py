@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from gateway.data.entity import Entity, entity_of
-from gateway.data.rules import Attempt
+from gateway.data.rules import ProposedRow
 from gateway.errors import Invalid, ParleyError
 
 
@@ -22,7 +22,7 @@ async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> li
     entity = shown if error.of is None else entity_of(error.of)
     if error.values is None or entity is None:
         return [error, *error.others]
-    attempt = Attempt(entity.table, entity.encoded(error.values))
+    attempt = ProposedRow(entity.table, entity.encoded(error.values))
     return [error, *error.others, *await _besides(context, attempt, error)]
 
 
@@ -31,13 +31,13 @@ async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyE
     first = context.rules.explain(error)
     if first is None:
         return []
-    attempt: Attempt | None = getattr(error, "attempt", None)
+    attempt: ProposedRow | None = getattr(error, "attempt", None)
     if attempt is None or not isinstance(first, Invalid):
         return [first]
     return [first, *await _besides(context, attempt, first)]
 
 
-async def _besides(context: Any, attempt: Attempt, first: ParleyError) -> list[ParleyError]:
+async def _besides(context: Any, attempt: ProposedRow, first: ParleyError) -> list[ParleyError]:
     try:
         broken: list[ParleyError] = await context.rules.broken(attempt, context.tenant.anonymous)
     except (ParleyError, asyncpg.PostgresError, asyncpg.InterfaceError):

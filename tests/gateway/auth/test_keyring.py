@@ -173,7 +173,7 @@ def test_a_first_start_that_fails_leaves_nothing(path: Path, monkeypatch: pytest
 def test_a_rotation_is_refused_while_another_is_under_way(path: Path) -> None:
     load_or_create(path)
     path.with_name("keys.json.next").touch()
-    with pytest.raises(KeyFileError, match="a rotation is under way"):
+    with pytest.raises(KeyFileError, match="another rotation is in progress"):
         rotate(path)
 
 
@@ -268,7 +268,7 @@ def test_a_file_that_is_not_json_is_refused_and_left_alone(path: Path, text: byt
     load_or_create(path)
     path.write_bytes(text)
     for use in (load_or_create, rotate):
-        with pytest.raises(KeyFileError, match="does not hold a JWK set"):
+        with pytest.raises(KeyFileError, match="does not contain a JWK set"):
             use(path)
     assert path.read_bytes() == text
 

@@ -25,7 +25,7 @@ from gateway.backup.program import Program, without_password
 )
 def test_password_is_taken_out_of_a_url(url: str, address: str, password: str | None) -> None:
     assert without_password(url) == (address, password)
-    program = Program.found("psql", url, 18, embedded=False)
+    program = Program.find("psql", url, 18, embedded=False)
     assert program.environment.get("PGPASSWORD") == password
     assert program.address == address
 
@@ -39,7 +39,7 @@ def test_newer_server_takes_newer_programs(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     if is_enough:
-        assert Program.found("psql", "postgresql:///parley", 99, embedded=False).path == str(program)
+        assert Program.find("psql", "postgresql:///parley", 99, embedded=False).path == str(program)
     else:
         with pytest.raises(BackupError, match="Install pg_dump and psql of PostgreSQL 99 or newer"):
-            Program.found("psql", "postgresql:///parley", 99, embedded=False)
+            Program.find("psql", "postgresql:///parley", 99, embedded=False)

@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from gateway.data.pool import Counts, Pool
+from gateway.data.pool import Pool, PoolCounts
 from gateway.errors import Overloaded, Unavailable
 from tests.database import Database
 from tests.gateway.data.pools import NOWHERE, Server, stamp, waiting
@@ -238,7 +238,7 @@ async def test_connections_that_are_unused_for_long_are_closed_but_for_two(serve
         await pool.release(connection)
         connection.released_at -= 1000
     pool._look_after()
-    assert pool.counts() == Counts(idle=2, busy=0, size=4, waiting=0)
+    assert pool.counts() == PoolCounts(idle=2, busy=0, size=4, waiting=0)
     await pool.check()
     await pool.close()
 

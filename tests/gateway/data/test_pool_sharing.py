@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.data.pool import Counts, Pool
+from gateway.data.pool import Pool, PoolCounts
 from gateway.errors import Overloaded, Unavailable
 from tests.gateway.data.pools import NOWHERE, Server, stamp, waiting
 
@@ -85,14 +85,14 @@ async def test_connections_that_could_not_be_made_are_nobodys(server: Server) ->
 
 
 async def test_what_is_in_use_is_counted(pool: Pool) -> None:
-    assert pool.counts() == Counts(idle=0, busy=0, size=2, waiting=0)
+    assert pool.counts() == PoolCounts(idle=0, busy=0, size=2, waiting=0)
     taken = [await pool.take() for _ in range(2)]
     tasks = await waiting(pool, "first", "second")
-    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=2)
+    assert pool.counts() == PoolCounts(idle=0, busy=2, size=2, waiting=2)
     for task in tasks.values():
         task.cancel()
     await asyncio.wait(tasks.values())
-    assert pool.counts() == Counts(idle=0, busy=2, size=2, waiting=0)
+    assert pool.counts() == PoolCounts(idle=0, busy=2, size=2, waiting=0)
     for connection in taken:
         await pool.release(connection)
-    assert pool.counts() == Counts(idle=2, busy=0, size=2, waiting=0)
+    assert pool.counts() == PoolCounts(idle=2, busy=0, size=2, waiting=0)

@@ -159,5 +159,5 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
     told = explain(
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"
     )
-    assert ("Not told" in told) is (field in BY_THE_DATABASE)
+    assert ("Unknown without a database" in told) is (field in BY_THE_DATABASE)
     assert _statements(told) or "Waits for signals" in told

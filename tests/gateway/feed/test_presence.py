@@ -34,7 +34,7 @@ class Wire(ProcessBroker):
     def signal(self, user_id: uuid.UUID, payload: bytes) -> None:
         self.carried.append(payload)
         if self.to is not None:
-            self.to.heard(user_id, payload)
+            self.to.receive(user_id, payload)
 
 
 class Node:
@@ -46,7 +46,7 @@ class Node:
         self.presence = Presence(self.signals, KEY)
 
     def say(self, session: uuid.UUID, state: str, life: float = LIFE) -> None:
-        self.presence.tell(USER, PLACE, session, f"device {session.int}", state, life)
+        self.presence.announce(USER, PLACE, session, f"device {session.int}", state, life)
 
     def watch(self) -> aclosing[AsyncGenerator[list[Present], None]]:
         return aclosing(self.presence.watch(USER, PLACE))
@@ -139,7 +139,7 @@ async def test_what_is_late_or_repeated_does_not_take_the_place_of_what_is_newer
         here.say(OTHER, "looking")
         await until(lists, (OTHER, "looking"))
         for late in [*here.wire.carried] * 2:
-            there.signals.heard(USER, late)
+            there.signals.receive(USER, late)
         here.say(OTHER, "typing")
         assert [each.session_id for each in await anext(lists)] == [OTHER]
 
@@ -154,8 +154,8 @@ async def test_nonsense_and_what_another_key_has_sealed_is_passed_over(pair: Pai
         await until(lists, (ONE, "looking"))
         true = here.wire.carried[-1]
         for lie in (*liar.wire.carried, b"", TOPIC, TOPIC + b"[]", TOPIC + b"\xff" * 99, true[:-1], true + b" "):
-            there.signals.heard(USER, lie)
-        there.signals.heard(uuid.uuid4(), true)
+            there.signals.receive(USER, lie)
+        there.signals.receive(uuid.uuid4(), true)
         here.say(ONE, "typing")
         assert [(each.session_id, each.state) for each in await anext(lists)] == [(ONE, "typing")]
 
@@ -173,7 +173,7 @@ async def test_only_so_many_are_remembered(pair: Pair, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "MOST_USERS", 1)
     with pytest.raises(Overloaded):
         await anext(there.presence.watch(uuid.uuid4(), PLACE))
-    there.presence.tell(uuid.uuid4(), PLACE, ONE, None, "looking", LIFE)
+    there.presence.announce(uuid.uuid4(), PLACE, ONE, None, "looking", LIFE)
     assert len(there.presence) == 1
 
 
@@ -184,6 +184,6 @@ async def test_who_left_leaves_nothing(pair: Pair, monkeypatch: pytest.MonkeyPat
         here.say(ONE, "looking", life=0.05)
         await until(lists, (ONE, "looking"))
         await until(lists)
-    rooms = [*here.presence._rooms.values(), *there.presence._rooms.values()]
+    rooms = [*here.presence._users.values(), *there.presence._users.values()]
     await asyncio.gather(*(room.task for room in rooms))
     assert [len(node.presence) + len(node.signals) for node in pair] == [0, 0]

@@ -30,7 +30,7 @@ class Hears:
         self.connected.set()
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
-        self.signals.heard(user_id, payload)
+        self.signals.receive(user_id, payload)
 
 
 @asynccontextmanager
@@ -108,10 +108,10 @@ async def test_whoever_is_slow_loses_the_oldest() -> None:
 async def test_what_is_no_signal_is_ignored() -> None:
     signals, user = Signals(ProcessBroker()), uuid.uuid4()
     async with aclosing(signals.listen(user, "")) as listening:
-        signals.heard(user, b"")
-        signals.heard(user, b"typing")
-        signals.heard(user, b"\xff\xfe\n")
-        signals.heard(user, b"\nmine")
+        signals.receive(user, b"")
+        signals.receive(user, b"typing")
+        signals.receive(user, b"\xff\xfe\n")
+        signals.receive(user, b"\nmine")
         assert await take(listening, 1) == [b"mine"]
 
 

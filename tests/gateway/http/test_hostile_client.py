@@ -145,8 +145,8 @@ async def test_client_that_reads_slowly_gets_its_answer(served: Served, request_
         while connection.writing_paused and connection.transport is not None:
             left = connection.transport.get_write_buffer_size()
             if left != sizes[-1]:
-                connection._look_no_more()
-                connection._look(sizes[-1])
+                connection._cancel_check()
+                connection._check(sizes[-1])
                 sizes.append(left)
             answer += await client.reader.read(2**20)
         assert len(sizes) > 3

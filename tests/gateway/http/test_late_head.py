@@ -130,7 +130,7 @@ async def test_head_that_came_in_pieces_in_time_leaves_no_limit_behind() -> None
             await idle(served)
             (connection,) = connections_of(served)
             assert connection._next_keepalive_close_time > asyncio.get_running_loop().time() + limit
-            assert not connection._has_begun_head
+            assert not connection._has_partial_head
 
 
 def test_first_bytes_may_come_before_anyone_waits_for_them() -> None:

@@ -254,7 +254,7 @@ async def test_workers_that_die_at_their_start_again_and_again_end_it(process: G
         process.signal(signal.SIGTERM)
         await process.ended()
     killing = asyncio.create_task(kill_each())
-    with pytest.raises(AssertionError, match=r"Worker \d does not start: killed by SIGKILL, 3 times in a row"):
+    with pytest.raises(AssertionError, match=r"Worker \d failed to start 3 times in a row: killed by SIGKILL"):
         await process.start()
     killing.cancel()
     assert await process.ended() == 1

@@ -142,7 +142,7 @@ def test_memory_is_bounded() -> None:
     for number in range(3 * MOST_KEPT):
         record = logging.LogRecord("x", logging.WARNING, "", 0, f"message {number}", (f"{number}",), None)
         assert repeats.filter(record)
-    assert len(repeats._told) == MOST_KEPT
+    assert len(repeats._logged) == MOST_KEPT
     assert repeats._addresses.total() == MOST_KEPT
 
 
@@ -170,18 +170,18 @@ async def test_strangers_cannot_fill_the_log(capsys: pytest.CaptureFixture[str])
 def test_fault_that_comes_often_keeps_its_reference() -> None:
     clock = Clock()
     faults = Faults(most=2, clock=clock)
-    first, second, third = (faults.come("a") for _ in range(3))
+    first, second, third = (faults.record("a") for _ in range(3))
     assert first[1] == second[1] == 0
     assert third == (second[0], None)
     assert first[0] != second[0]
-    assert faults.come("b")[1] == 0
-    assert faults.come("a") == (second[0], None)
+    assert faults.record("b")[1] == 0
+    assert faults.record("a") == (second[0], None)
     clock.now += WINDOW_SECONDS
-    again = faults.come("a")
+    again = faults.record("a")
     assert again[1] == 2
     assert again[0] != second[0]
     for number in range(3 * MOST_KEPT):
-        faults.come(f"{number}")
+        faults.record(f"{number}")
     assert len(faults._known) == MOST_KEPT
 
 

@@ -44,7 +44,7 @@ def test_what_takes_long_is_said_again_and_again(
     configure_logging(read_settings(log_format="json"))
     said = ""
     with begun("Waiting"):
-        while said.count("Waiting goes on") < 3:
+        while said.count("Waiting (still running)") < 3:
             time.sleep(0.001)
             said += capsys.readouterr().err
     assert all(json.loads(line)["message"].startswith("Waiting") for line in said.splitlines())

@@ -49,7 +49,7 @@ async def check(connection: StampedConnection, stamp: Stamp) -> None:
     (row,) = await connection.fetch(WHO, 1, stamp=stamp)
     assert tuple(row)[:3] == (str(stamp.user_id), str(stamp.session_id), stamp.actor)
     assert connection.stamped_for == stamp
-    assert connection.at_rest()
+    assert connection.is_clean()
 
 
 async def test_a_stamp_goes_with_the_statement(connection: StampedConnection) -> None:
@@ -93,7 +93,7 @@ async def test_a_stamp_stays_behind_with_a_statement_that_the_driver_refuses(con
     with pytest.raises(asyncpg.DataError):
         await connection.fetch(WHO, "no number", stamp=caller())
     assert connection.stamped_for is None
-    assert connection.at_rest()
+    assert connection.is_clean()
     await check(connection, caller())
 
 
@@ -115,7 +115,7 @@ async def test_a_statement_that_is_cancelled_leaves_no_stamp_to_trust(connection
         with suppress(asyncio.CancelledError):
             await task
         assert connection.stamped_for is None
-        assert not connection.at_rest()
+        assert not connection.is_clean()
         # Also before the cancelling has ended.
         await check(connection, caller())
 
@@ -143,9 +143,9 @@ async def test_a_connection_is_at_rest_only_if_the_server_is(
         if connection.is_closed():  # a stamp that was given up may have been set
             connection = await connected(Primary(database.runtime_url), 10)
         is_idle = await superuser.fetchval(IDLE, connection.get_server_pid())
-        assert is_idle or not connection.at_rest()
+        assert is_idle or not connection.is_clean()
         await connection.clean_up()
-        assert connection.at_rest()
+        assert connection.is_clean()
         assert await superuser.fetchval(IDLE, connection.get_server_pid())
         await check(connection, caller())
         connection._stmt_cache.clear()
@@ -163,9 +163,9 @@ async def test_a_connection_is_not_at_rest_when_the_driver_has_prepared_and_refu
     ask: Any = getattr(connection, method)
     with pytest.raises(asyncpg.DataError):
         await ask("SELECT $1::int AS number FROM pg_class", "no number")
-    assert not connection.at_rest()
+    assert not connection.is_clean()
     await connection.clean_up()
-    assert connection.at_rest()
+    assert connection.is_clean()
     assert await superuser.fetchval(IDLE, connection.get_server_pid())
     await superuser.close()
 

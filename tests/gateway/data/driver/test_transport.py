@@ -51,7 +51,7 @@ def test_what_is_let_go_is_never_sent() -> None:
     under = Pieces()
     transport = JoiningTransport(under)
     transport.hold(b"a")
-    transport.let_go()
+    transport.discard()
     transport.write(b"b")
     assert under.pieces == [b"b"]
 

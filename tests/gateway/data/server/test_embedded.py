@@ -182,7 +182,7 @@ async def test_interrupted_creation_is_begun_anew(data_dir: Path) -> None:
 async def test_directory_of_another_version_is_refused_with_what_to_do(data_dir: Path) -> None:
     (data_dir / "postgres").mkdir()
     (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(EmbeddedDatabaseError, match=r"made by PostgreSQL 16(.|\n)*parley restore"):
+    with pytest.raises(EmbeddedDatabaseError, match=r"created by PostgreSQL 16(.|\n)*parley restore"):
         await EmbeddedDatabase.start(data_dir)
 
 

@@ -46,7 +46,7 @@ async def test_migrated_database_is_opened_as_the_role_that_serves(empty_databas
 
 
 async def test_database_that_was_never_migrated_is_named_as_such(empty_database: Database) -> None:
-    with pytest.raises(Behind, match=r"was never migrated\. Run: parley migrate"):
+    with pytest.raises(Behind, match=r"has not been migrated\. Run: parley migrate"):
         async with open_database(settings_for(empty_database.runtime_url)):
             pass
 
@@ -64,7 +64,7 @@ async def test_role_without_rights_is_told_what_gives_them(cluster: EmbeddedData
     name = f"new_{uuid4().hex}"
     await execute(empty_database, f"CREATE ROLE {name} LOGIN")
     runtime_url = cluster.url(name, empty_database.name)
-    with pytest.raises(Behind, match=r"gives this role no rights.*Run: parley migrate"):
+    with pytest.raises(Behind, match=r"This role has no privileges.*Run: parley migrate"):
         async with open_database(settings_for(runtime_url)):
             pass
     await execute(empty_database, f"REVOKE CONNECT ON DATABASE {empty_database.name} FROM PUBLIC")
@@ -125,22 +125,22 @@ async def test_database_that_takes_no_writes_is_refused_as_such(empty_database: 
     owner = await asyncpg.connect(empty_database.owner_url)
     await owner.execute(f"ALTER DATABASE {empty_database.name} SET default_transaction_read_only = on")
     await owner.close()
-    with pytest.raises(Unreachable, match="takes no writes: it is a standby, or read-only"):
+    with pytest.raises(Unreachable, match="accepts no writes: it is a standby, or read-only"):
         async with open_database(settings_for(empty_database.runtime_url)):
             pass
 
 
 async def test_role_that_is_not_let_in_is_told_so(database: Database) -> None:
     url = database.runtime_url.replace("parley_app", "stranger")
-    with pytest.raises(Unreachable, match='does not let us in: role "stranger" does not exist'):
+    with pytest.raises(Unreachable, match='refuses the connection: role "stranger" does not exist'):
         async with open_database(settings_for(url)):
             pass
 
 
 async def test_role_that_is_not_let_in_is_told_what_would_mend_it(database: Database) -> None:
     url = database.runtime_url.replace("parley_app", "stranger")
-    password = 'set it, since migrating does not change it: ALTER ROLE "stranger" PASSWORD'
-    with pytest.raises(Unreachable, match=f"parley migrate makes it.*{password}"):
+    password = r'set it \(a migration does not\): ALTER ROLE "stranger" PASSWORD'
+    with pytest.raises(Unreachable, match=f"parley migrate creates it.*{password}"):
         async with open_database(settings_for(url)):
             pass
 
@@ -154,7 +154,7 @@ async def test_owner_that_is_not_let_in_is_not_told_to_migrate(database: Databas
 
 
 async def test_urls_of_two_databases_are_told_as_such(database: Database, empty_database: Database) -> None:
-    with pytest.raises(Behind, match=r"was never migrated\. PARLEY_OWNER_URL names another database"):
+    with pytest.raises(Behind, match=r"has not been migrated\. PARLEY_OWNER_URL points to another database"):
         async with open_database(settings_for(empty_database.runtime_url, database.owner_url)):
             pass
 

@@ -121,7 +121,7 @@ async def test_an_older_parley_puts_nothing_back(empty_database: Database, files
     await value(empty_database, "UPDATE functions SET parley = '99.1.0' WHERE name LIKE '%answer'")
     files.write("answer", ANSWER.replace("42", "41"))
     assert await files.pending(empty_database) == []
-    with pytest.raises(MigrationError, match=r"are those of Parley 99\.1\.0"):
+    with pytest.raises(MigrationError, match=r"are from Parley 99\.1\.0"):
         await files.migrate(empty_database)
     assert await value(empty_database, "SELECT answer()") == 42
 

@@ -33,12 +33,12 @@ UNSAFE_TABLES = {
     "ALTER TABLE parley.notes NO FORCE ROW LEVEL SECURITY": 'parley."notes" does not force it on its owner',
     "DROP POLICY own ON parley.notes": 'parley."notes" has no policy',
     "GRANT TRUNCATE ON parley.notes TO parley_runtime": 'parley."notes" may be truncated',
-    "GRANT TRIGGER ON parley.notes TO PUBLIC": 'parley."notes" lets this role make triggers',
+    "GRANT TRIGGER ON parley.notes TO PUBLIC": 'parley."notes" lets this role create triggers',
     "GRANT ALL ON ALL TABLES IN SCHEMA parley TO {role}": 'parley."models" may be truncated',
     'ALTER TABLE parley.notes RENAME TO "my ""notes"; DROP POLICY own ON parley."my ""notes"': "has no policy",
-    "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC, {role}": "lets this role make temporary tables",
-    "GRANT CREATE ON DATABASE {database} TO parley_runtime": "lets this role make schemas",
-    "GRANT CREATE ON SCHEMA parley TO {role}": "lets this role make tables",
+    "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC, {role}": "lets this role create temporary tables",
+    "GRANT CREATE ON DATABASE {database} TO parley_runtime": "lets this role create schemas",
+    "GRANT CREATE ON SCHEMA parley TO {role}": "lets this role create tables",
     "CREATE TABLE parley.forgotten (user_id uuid)": 'parley."forgotten" has no row-level security',
     "CREATE MATERIALIZED VIEW parley.every AS TABLE parley.notes; GRANT SELECT ON parley.every TO {role}": (
         'parley."every" is materialized'
@@ -141,7 +141,7 @@ async def test_administrator_is_told_to_serve_as_another_role_and_not_to_give_up
     cluster: EmbeddedDatabase, role: str, empty_database: Database, change: str
 ) -> None:
     await execute(empty_database, change.format(role=role, database=empty_database.name))
-    with pytest.raises(UnsafeDatabase, match="Serve as a role of its own") as caught:
+    with pytest.raises(UnsafeDatabase, match="Serve with a separate role") as caught:
         await check(cluster, role, empty_database)
     assert not [each for each in caught.value.problems if STATEMENT.search(each)]
 

@@ -58,7 +58,7 @@ async def test_administrator_is_not_made_the_role_that_serves(
     await superuser.execute(f"CREATE ROLE {name} LOGIN SUPERUSER")
     owner = await asyncpg.connect(cluster.url(name, empty_database.name))
     for connection in (superuser, owner):
-        with pytest.raises(Refusal, match=f"PARLEY_DATABASE_URL names the role {name}, which administers"):
+        with pytest.raises(Refusal, match=f"PARLEY_DATABASE_URL uses the role {name}, which administers"):
             await prepare_roles(connection, RuntimeRole(name))
         await superuser.execute(f"ALTER ROLE {name} NOSUPERUSER")
     assert await superuser.fetchval("SELECT rolconfig FROM pg_roles WHERE rolname = $1", name) is None

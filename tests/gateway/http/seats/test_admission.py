@@ -87,7 +87,7 @@ class TestSockets:
                 status, wait, error = await refused(served)
                 assert (status, wait) == (503, "5")
                 assert error["extensions"] == {"code": "OVERLOADED", "retryAfter": 5}
-                assert error["message"] == "At most 2 sockets are open here. Try again later."
+                assert error["message"] == "At most 2 sockets can be open per process. Try again later."
                 await refused(served)
             assert [line for line in lines if line["event"] == "sockets.no_room"] == [
                 {"event": "sockets.no_room", "cap": "sockets", "most": 2, "refused": 1, "log_level": "warning"}
@@ -119,7 +119,7 @@ class TestSockets:
             await signed_in(stack, served, "alice")
             third = await stack.enter_async_context(opened(served))
             third.send(init("alice"))
-            assert await third.closed() == (4503, "At most 2 sockets may be of one user. Try again later.")
+            assert await third.closed() == (4503, "At most 2 sockets can be open per user. Try again later.")
             await signed_in(stack, served, "bob")
             first.raw.writer.transport.abort()
             await until_gone(served, left=2)
@@ -134,7 +134,7 @@ class TestSockets:
             status, _, error = await refused(served)
             assert (status, error["message"]) == (
                 429,
-                "At most 2 sockets without a token may come from one address. Try again later.",
+                "At most 2 sockets without a token can be open per address. Try again later.",
             )
             silent.send(init("alice"))
             assert await silent.said() == ACK
@@ -194,7 +194,7 @@ class TestSubscriptions:
             other.send(subscribe("b", SILENCE))
             heard = await other.said()
             assert (heard["id"], heard["type"]) == ("b", "error")
-            assert heard["payload"][0]["message"] == "At most 2 subscriptions may be of one user. Try again later."
+            assert heard["payload"][0]["message"] == "At most 2 subscriptions can run per user. Try again later."
             assert heard["payload"][0]["extensions"] == {"code": "OVERLOADED", "retryAfter": 5}
             # A query is none, and another user has room.
             other.send(subscribe("c", "{ hello }"))

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.event_loop import run
 from gateway.http.plain.server import Server
-from gateway.http.seats.room import MOST_FOUND
+from gateway.http.seats.room import MAX_CANDIDATES
 from gateway.http.server import ROOM
 from tests.gateway.http.event_client import asking
 from tests.gateway.http.raw_client import HELLO, WAIT, RawClient, chunked, connected, connections_of, idle, post, turns
@@ -144,7 +144,7 @@ async def test_flood_of_connections_costs_little_and_ends_as_it_began(monkeypatc
             last = await stack.enter_async_context(connected(served))
             assert await last.ask(post()) == HELLO_DATA
             assert len(served.runner.app[ROOM]) == 50
-            assert looks <= 500 // min(MOST_FOUND, 50) + 2
+            assert looks <= 500 // min(MAX_CANDIDATES, 50) + 2
         await until_empty(served)
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from gateway.http.seats.stopping import LONGEST_SPREAD_SECONDS, moments
+from gateway.http.seats.stopping import LONGEST_SPREAD_SECONDS, closing_times
 from tests.gateway.http import socket_client
 from tests.gateway.http.raw_client import GET_HELLO, HEALTH, WAIT, chunked, connected, post
 from tests.gateway.toy import Served, serving
@@ -183,7 +183,7 @@ async def test_hundred_sockets_are_told_in_no_order() -> None:
 
 @pytest.mark.parametrize(("count", "most"), [(0, 0), (1, 0.01), (300, 1), (100_000, LONGEST_SPREAD_SECONDS)])
 def test_sockets_are_closed_over_as_long_as_their_number_needs(count: int, most: float) -> None:
-    found = moments(count)
+    found = closing_times(count)
     assert len(found) == count
     assert found == sorted(found)
     assert all(0 <= moment <= most for moment in found)

@@ -242,13 +242,13 @@ async def test_streams_count_as_sockets_and_their_subscriptions_as_subscriptions
             async with asking(served, SILENCE, ALICES) as refused:
                 assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
                 assert (await refused.error())["message"] == (
-                    "At most 1 subscriptions may be of one user. Try again later."
+                    "At most 1 subscriptions can run per user. Try again later."
                 )
             async with asking(served, "{ wait }", ALICES):
                 await served.toy.listeners(2)
                 async with asking(served, "{ hello }", ALICES) as refused:
                     assert refused.status == 429
-                    assert "sockets may be of one user" in (await refused.error())["message"]
+                    assert "sockets can be open per user" in (await refused.error())["message"]
         await served.toy.listeners(0)
     assert served.admission.is_empty
 

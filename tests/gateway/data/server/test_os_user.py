@@ -1,4 +1,4 @@
-"""Root runs the server as an account that exists, and leaves directories and accounts as they are."""
+"""Root runs the server as a user that exists, and leaves directories and users as they are."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ import psutil
 import pytest
 
 from gateway.config import ROOTS_DIRECTORY, default_data_dir
-from gateway.data.server import programs
-from gateway.data.server import system_account as account
+from gateway.data.server import os_user, programs
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.refusal import Refusal
 from tests.database import data_directory
 
 LITTLE = {"shared_buffers": "16MB", "fsync": "off"}
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
 
 
 @pytest.fixture
 def passable() -> Iterator[Path]:
-    """A directory of this test alone, which all accounts may pass."""
+    """A directory of this test alone, which all users may traverse."""
     with data_directory() as directory:
         yield directory
 
@@ -48,7 +47,7 @@ def modes(directory: Path) -> dict[Path, int]:
 
 
 def runs_as(data_dir: Path) -> str:
-    """Start the server of a data directory, and stop it again: the account that it ran as."""
+    """Start the server of a data directory, and stop it again: the user that it ran as."""
 
     async def started_and_stopped() -> str:
         embedded = await EmbeddedDatabase.start(data_dir, LITTLE)
@@ -62,7 +61,7 @@ def runs_as(data_dir: Path) -> str:
 
 def test_directory_that_the_server_cannot_enter_is_named_and_left_as_it_is(closed: Path) -> None:
     before = modes(closed)
-    with pytest.raises(Refusal, match=rf"may not enter {closed} \(mode 700\)") as caught:
+    with pytest.raises(Refusal, match=rf"cannot enter {closed} \(mode 700\)") as caught:
         runs_as(closed / "share" / "parley")
     assert modes(closed) == before
     assert os.listdir(closed) == []
@@ -74,7 +73,7 @@ def test_directory_that_the_server_cannot_enter_is_named_and_left_as_it_is(close
 
 def test_data_can_be_moved_out_as_advised(closed: Path, passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outside = passable / "outside"
-    monkeypatch.setattr(account, "ROOTS_DIRECTORY", outside)
+    monkeypatch.setattr(os_user, "ROOTS_DIRECTORY", outside)
     closed.chmod(0o701)  # as earlier versions did it by themselves
     runs_as(closed / "parley")
     closed.chmod(0o700)
@@ -85,20 +84,20 @@ def test_data_can_be_moved_out_as_advised(closed: Path, passable: Path, monkeypa
     runs_as(outside)
 
 
-def test_no_account_is_made(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "ACCOUNTS", ("no-such-account", "nobody"))
+def test_no_user_is_created(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os_user, "USERS", ("no-such-user", "nobody"))
     before = pwd.getpwall()
     assert runs_as(passable / "data") == "nobody"
     assert pwd.getpwall() == before
-    monkeypatch.setattr(account, "ACCOUNTS", ("no-such-account",))
+    monkeypatch.setattr(os_user, "USERS", ("no-such-user",))
     with pytest.raises(Refusal, match="useradd --system"):
         runs_as(passable / "other")
 
 
-def test_data_stays_with_the_account_that_has_it(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "ACCOUNTS", ("nobody",))
+def test_data_stays_with_the_user_that_owns_it(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os_user, "USERS", ("nobody",))
     runs_as(passable / "data")
-    monkeypatch.setattr(account, "ACCOUNTS", ("daemon",))
+    monkeypatch.setattr(os_user, "USERS", ("daemon",))
     assert runs_as(passable / "data") == "nobody"
 
 
@@ -111,7 +110,7 @@ def test_directories_that_are_made_can_be_entered_whatever_the_umask(passable: P
     assert modes(passable / "one" / "two")[passable / "one"] == 0o711
 
 
-def test_programs_that_the_account_cannot_reach_are_copied(
+def test_programs_that_the_user_cannot_reach_are_copied(
     passable: Path, closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = programs.installation().parent

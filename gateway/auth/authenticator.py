@@ -1,4 +1,4 @@
-"""What signing in needs besides the database: the hasher, the tokens, and the brake on guessing."""
+"""Authentication without the database: the password hasher, the tokens, and throttling of guesses."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gateway.errors import Overloaded
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at a password."""
+    """One attempt at a password."""
 
     passwords: PasswordHasher
     caller: Caller
     outcome: Literal["abandoned", "failed", "succeeded"] = "abandoned"
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether this is the password that was hashed. None stands for an unknown user, and takes as long.
+        """Whether the password matches the stored hash. None stands for an unknown user, and takes as long.
 
-        Raises `Overloaded` if too many wait.
+        Raises `Overloaded` if the queue is full.
         """
         matches = await self.passwords.verify(stored, password, self.caller)
         self.outcome = "succeeded" if matches else "failed"
@@ -48,8 +48,8 @@ class SessionTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
-    """The parts of sign-in that one process shares."""
+class Authenticator:
+    """The shared parts of authentication in one process."""
 
     keys: KeyRing
     tokens: TokenAuthority
@@ -60,15 +60,15 @@ class Accounts:
     by_account: Throttle = field(default_factory=lambda: Throttle(ACCOUNT))
     by_address: Throttle = field(default_factory=lambda: Throttle(ADDRESS))
     sign_ups: Throttle = field(default_factory=lambda: Throttle(SIGN_UPS))
-    """By address."""
+    """By network."""
 
     def issue(self, user_id: UUID, session_id: UUID) -> SessionTokens:
-        """The first tokens of a session."""
+        """Issue the first tokens of a session."""
         access = self.tokens.issue(user_id, session_id)
         return SessionTokens(access, refresh.mint(user_id, session_id, self.keys.refresh_key))
 
     def exchange(self, refresh_token: str) -> tuple[ParsedRefresh, SessionTokens]:
-        """What a refresh token says, and the tokens that it may be exchanged for if its session says so too.
+        """Parse a refresh token, and create the tokens that replace it. The session decides whether they are issued.
 
         Raises `Unauthenticated` for a text that no gateway of this deployment issued.
         """
@@ -77,30 +77,30 @@ class Accounts:
         return presented, SessionTokens(self.tokens.issue(presented.user_id, presented.session_id), successor)
 
     def verify(self, token: str) -> Identity:
-        """The caller that a token proves. Raises `Unauthenticated` also when its session has been ended."""
+        """The identity that a token proves. Raises `Unauthenticated`, also if its session has been ended."""
         identity = self.tokens.verify(token)
         self.revocations.check(identity.session_id)
         return identity
 
     @contextmanager
     def attempt(self, purpose: Purpose, account: str, address: str | None) -> Iterator[Attempt]:
-        """Let one try pass, slowed down after many failures for the account or from the address.
+        """Admit one attempt at a password, throttled after many failures for the account or from the address.
 
-        Raises `Overloaded` with the seconds to wait. A try that ends without an outcome does not count.
+        Raises `Overloaded` with the seconds to wait. An attempt without an outcome does not count.
         """
         network = network_of(address)
-        tried = Attempt(self.passwords, Caller(purpose, network))
+        attempt = Attempt(self.passwords, Caller(purpose, network))
         with (
-            self._counted(self.by_address, network, tried),
-            self._counted(self.by_account, account[:254], tried),
+            self._counted(self.by_address, network, attempt),
+            self._counted(self.by_account, account[:254], attempt),
         ):
-            yield tried
+            yield attempt
 
     @contextmanager
     def sign_up(self, address: str | None) -> Iterator[None]:
-        """Let one sign-up pass, slowed down after many from the address.
+        """Admit one sign-up, throttled after many from the address.
 
-        Raises `Overloaded` with the seconds to wait. One that meets another `Overloaded` does not count.
+        Raises `Overloaded` with the seconds to wait. A sign-up that fails with `Overloaded` itself does not count.
         """
         network = network_of(address)
         self.sign_ups.check(network)
@@ -111,13 +111,13 @@ class Accounts:
             raise
 
     async def hash_password(self, password: str, address: str | None) -> str:
-        """The hash to store for a new account. Raises `Overloaded` if too many wait."""
+        """The hash to store for a new account. Raises `Overloaded` if the queue is full."""
         return await self.passwords.hash(password, Caller("sign-up", network_of(address)))
 
     @contextmanager
-    def _counted(self, throttle: Throttle, key: str, tried: Attempt) -> Iterator[None]:
+    def _counted(self, throttle: Throttle, key: str, attempt: Attempt) -> Iterator[None]:
         throttle.check(key)
         try:
             yield
         finally:
-            getattr(throttle, tried.outcome)(key)
+            getattr(throttle, attempt.outcome)(key)
