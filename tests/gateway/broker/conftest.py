@@ -40,14 +40,6 @@ class Carrier:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that nothing binds."""
-    made = await asyncpg.connect(database.owner_url)
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[NatsServer]:
     """The module's NATS server."""
     async with nats_server() as made:

@@ -20,14 +20,6 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
     await made.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that nothing binds."""
-    made = await asyncpg.connect(database.owner_url)
-    yield made
-    await made.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def feed(superuser: asyncpg.Connection) -> Feed:
     """A feed with nothing in it."""
