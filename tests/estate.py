@@ -17,16 +17,6 @@ from tests import derived
 from tests.rows import ids_in, rows_of, unchanged
 from tests.serving import Client, Serving
 
-MOVES = {
-    "PENDING": (),
-    "APPROVED": ("approve",),
-    "EXECUTING": ("approve", "start"),
-    "COMPLETED": ("approve", "start", "complete"),
-    "FAILED": ("approve", "start", "fail"),
-    "CANCELLED": ("cancel",),
-}
-"""How a tool execution gets to each status."""
-
 
 @dataclass(slots=True)
 class Estate:
@@ -38,10 +28,13 @@ class Estate:
     email: str
     ids: dict[str, list[str]] = field(default_factory=dict)
     """The ids of what they own, by type."""
-    executions: dict[str, str] = field(default_factory=dict)
-    """A tool execution in each status."""
-    growing: str = ""
-    """A message to which nothing has been appended yet."""
+    states: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The objects of a type by their states, the usual one first, where a sample makes them."""
+
+    @property
+    def known(self) -> dict[str, str]:
+        """One object of each type."""
+        return {kind: ids[0] for kind, ids in self.ids.items()}
 
     @property
     def user_id(self) -> str:
@@ -96,52 +89,8 @@ async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate
 
 
 async def furnish(estate: Estate) -> None:
-    """Make at least one row of every type, through the API. Types that are not named here are derived."""
-    word = estate.canary
-    make: Any = estate.client.make
-    conversation = (
-        await make(
-            "createConversation",
-            "conversation",
-            **dict.fromkeys(("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word),
-            metadata={"note": word},
-            autoApprovalSettings={"note": word},
-        )
-    )["id"]
-    said = {"conversationId": conversation, "role": "USER", "content": word, "model": word, "finishReason": word}
-    json = {"images": [word], "files": [word], "providerMetadata": {"note": word}}
-    message = (await make("addMessage", "message", **said, **json))["id"]
-    await make("addMessage", "message", **said, parentId=message)
-    estate.growing = (await make("startMessage", "message", conversationId=conversation))["id"]
-    grown = (await make("startMessage", "message", conversationId=conversation, model=word))["id"]
-    await make("appendMessage", "message", id=grown, offset=0, text=word * 100)
-    for status in MOVES:
-        estate.executions[status] = await make_execution(estate.client, status, message, word)
-    await make(
-        "recordContextOptimization",
-        "contextOptimization",
-        conversationId=conversation,
-        triggerReason="AUTO",
-        optimizationType="SUMMARIZATION",
-        tokensBefore=2,
-        tokensAfter=1,
-        summary=word,
-        affectedMessageIds=[message],
-    )
-    texts = dict.fromkeys(("provider", "model", "automation", "purpose"), word)
-    await make("recordUsage", "usageLog", conversationId=conversation, messageId=message, costUsd="0.5", **texts)
-    await derived.furnish(estate.client, {"Conversation": conversation, "Message": message}, word)
-
-
-async def make_execution(client: Client, status: str, message: str, word: str = "word") -> str:
-    """A tool execution that was brought to a status."""
-    values: dict[str, Any] = {"messageId": message, "toolName": word, "parameters": {"note": word}}
-    id: str = (await client.make("proposeToolExecution", "toolExecution", **values))["id"]
-    for move in MOVES[status]:
-        more: dict[str, Any] = {"errorMessage": word} if move == "fail" else {}
-        more |= {"result": {"note": word}} if move in ("complete", "fail") else {}
-        await client.make(f"{move}ToolExecution", "toolExecution", id=id, reason=word, **more)
-    return id
+    """Make at least one row of every type, through the API."""
+    estate.states = (await derived.furnish(estate.client, estate.canary)).states
 
 
 async def take_stock(estate: Estate, superuser: asyncpg.Connection) -> None:
@@ -155,4 +104,3 @@ async def take_stock(estate: Estate, superuser: asyncpg.Connection) -> None:
                 found[node["__typename"]].append(node["id"])
     # The oldest is the first, so the first message is one of the first conversation.
     estate.ids = {name: sorted(ids) for name, ids in found.items()}
-    estate.ids["ToolExecution"] = list(estate.executions.values())

@@ -6,7 +6,7 @@ import base64
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from graphql import (
     GraphQLArgument,
@@ -26,19 +26,7 @@ from graphql import (
 
 from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
-
-if TYPE_CHECKING:
-    from tests.estate import Estate
-
-VALUES: dict[str, Any] = {
-    "email": "generated@example.org",
-    "username": "generated",
-    "password": "another long password",
-    "images": [],
-    "files": [],
-    "offset": 0,
-}
-"""A valid value where the type alone does not give one, by the name of the field."""
+from tests import samples
 
 VALUES_BY_TYPE: dict[str, Any] = {
     "String": "text",
@@ -51,17 +39,19 @@ VALUES_BY_TYPE: dict[str, Any] = {
     "DateTime": "2026-01-31T12:00:00Z",
     "Date": "2026-01-31",
 }
-
-KINDS: dict[str, str] = {}
-"""The type that an id is of where its name does not say it, by the name of the field."""
-
-READY = {"start": "APPROVED", "renew": "EXECUTING", "complete": "EXECUTING", "fail": "EXECUTING"}
-"""The status of a tool execution that a move begins from; the others begin from the first."""
-
-GROWING = ("appendMessage", "finishMessage", "cancelMessage")
-"""The mutations of a message that grows."""
+"""A valid value of each scalar."""
 
 Choose = Callable[[str], Any]
+"""Gives an id of a type."""
+
+
+class Owned(Protocol):
+    """What somebody owns."""
+
+    ids: dict[str, list[str]]
+    """Ids, by type."""
+    states: dict[str, dict[str, str]]
+    """The objects of a type by their states, the usual one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +134,9 @@ class Mutation:
             return max(fitting, key=len)
         if name in ("id", "parentId"):
             return self.kind
-        assert name in KINDS, f"{self.name}: say in tests/generated.py, in KINDS, what type {name} is an id of"
-        return KINDS[name]
+        kinds = samples.kinds()
+        assert name in kinds, f"{self}: say in {samples.place(self.kind)}, in KINDS, what type {name} is an id of"
+        return kinds[name]
 
     def __str__(self) -> str:
         return self.name
@@ -183,8 +174,9 @@ def mutations(schema: GraphQLSchema) -> list[Mutation]:
 
 def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     """A valid value for an input, by its name or its type."""
-    if name in VALUES:
-        return VALUES[name]
+    said = samples.values()
+    if name in said:
+        return said[name]
     of = get_named_type(field.type)
     made: Any
     if isinstance(of, GraphQLEnumType):
@@ -199,14 +191,13 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     return [made] if _is_list(field.type) else made
 
 
-def own(estate: Estate, move: str = "") -> Choose:
-    """Gives the ids of an estate. `move` is the mutation, whose object must be ready for it."""
-    status = READY.get(move.removesuffix("ToolExecution"), "PENDING")
+def own(owned: Owned, move: str = "") -> Choose:
+    """Gives the ids of an estate. `move` is the mutation, whose object must be in the state that it begins from."""
+    state = samples.begins().get(move, "")
 
     def choose(kind: str) -> str:
-        if kind == "Message" and move in GROWING:
-            return estate.growing
-        return estate.executions[status] if kind == "ToolExecution" else estate.ids[kind][0]
+        states = owned.states.get(kind, {})
+        return states.get(state) or next(iter(states.values()), "") or owned.ids[kind][0]
 
     return choose
 

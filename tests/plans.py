@@ -84,10 +84,14 @@ class Planner:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
+    async def parameters(self, statement: str) -> list[str]:
+        """The types of a statement's parameters."""
+        prepared = await self._connection.prepare(statement)
+        return [kind.name for kind in prepared.get_parameters()]
+
     async def plan(self, statement: str, parameters: tuple[Any, ...], mode: str, *, sorting: bool = True) -> Plan:
         """The plan of a statement in one of the `MODES`; without `sorting`, one that sorts only if it must."""
-        prepared = await self._connection.prepare(statement)
-        types = [kind.name for kind in prepared.get_parameters()]
+        types = await self.parameters(statement)
         values = [_literal(value, kind) for value, kind in zip(parameters, types, strict=True)]
         await self._connection.execute(
             f"SET plan_cache_mode = {mode}; SET enable_sort = {sorting}; SET enable_incremental_sort = {sorting}"

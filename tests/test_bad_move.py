@@ -14,12 +14,13 @@ import pytest_asyncio
 from graphql import get_named_type, is_non_null_type
 
 from gateway.schema.build import graphql_schema
-from tests.estate import MOVES, Estate, make_estate, make_execution
+from tests.estate import Estate, make_estate
 from tests.generated import Mutation, fields_of, mutations, own
 from tests.refused import Refusal, only_refusal, refusals
 from tests.rows import differences, rows_of, unchanged
 from tests.runtime import stamp
 from tests.serving import Client, Serving
+from tests.tools.sample import MOVES, make_execution
 
 VERBS = {
     "APPROVED": "approve",

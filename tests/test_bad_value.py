@@ -20,8 +20,9 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.queries import SQL_DIRECTORY
 from gateway.schema.build import graphql_schema
-from tests.estate import Estate, make_estate, make_execution
-from tests.generated import GROWING, READY, Mutation, mutations, own, tables
+from tests import samples
+from tests.estate import Estate, make_estate
+from tests.generated import Mutation, mutations, own, tables
 from tests.refused import Refusal, refusals
 from tests.rows import differences, rows_of
 from tests.serving import PASSWORD, Serving
@@ -109,14 +110,11 @@ async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     """An input that the mutation takes, each time."""
     ids = own(estate, mutation.name)
     given = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
-    if mutation.ids.get("id") == "ToolExecution":
-        status = READY.get(mutation.name.removesuffix("ToolExecution"), "PENDING")
-        given["id"] = await make_execution(estate.client, status, estate.ids["Message"][0])
+    if mutation.name in samples.begins():
+        kind, state = mutation.ids["id"], samples.begins()[mutation.name]
+        given["id"] = await samples.new()[kind](estate.client, estate.known, state)
     if mutation.name == "updateMessage":
         given["id"] = estate.ids["Message"][1]  # one without images and files, which need no content
-    if mutation.name in GROWING:
-        conversation = estate.ids["Conversation"][0]
-        given["id"] = (await estate.client.make("startMessage", "message", conversationId=conversation))["id"]
     if mutation.name == "signUp":
         given["email"] = f"{uuid.uuid4()}@example.org"
     if mutation.name == "signIn":

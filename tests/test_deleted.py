@@ -13,13 +13,14 @@ import pytest
 
 from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
-from tests.estate import MOVES, Estate, make_estate, make_execution
+from tests.estate import Estate, make_estate
 from tests.generated import Mutation, fields_of, mutations, own, tables, types_of_rows
 from tests.recount import differences
 from tests.refused import refusals
 from tests.rows import rows_of, unchanged
 from tests.serving import Client, Serving, first
 from tests.test_write_path import Writer, until_waiting, writer
+from tests.tools.sample import MOVES, make_execution
 
 __all__ = ["writer"]
 
@@ -100,7 +101,9 @@ async def test_nothing_comes_into_what_is_deleted(
     await lie_elsewhere(estate, kind, mutation)
     possible = await control.client.run(mutation.operation, input=mutation.values(own(control, mutation.name)))
     assert refusals(possible) == []
-    for id in (estate.ids[kind][0], estate.growing) if kind == "Message" else (estate.ids[kind][0],):
+    for id in (
+        (estate.ids[kind][0], estate.states["Message"]["STREAMING"]) if kind == "Message" else (estate.ids[kind][0],)
+    ):
         await estate.client.make(f"delete{kind}", kind.lower(), id=id)
     async with unchanged(superuser, estate.user_id):
         answer = await estate.client.run(mutation.operation, input=mutation.values(own(estate, mutation.name)))

@@ -34,6 +34,7 @@ from gateway.schema.fields.connection import LARGEST_PAGE
 from tests import derived
 from tests.bench.fill import fill
 from tests.database import Database
+from tests.generated import tables as tables_of_types
 from tests.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.recount import differences
 from tests.serving import Client, Serving, serving_on
@@ -42,36 +43,22 @@ pytestmark = pytest.mark.timeout(300)
 """The rows are made once, which takes seconds, or a minute on a machine that has much else to do."""
 
 SAMPLES: dict[str, Any] = {
-    "id": uuid.UUID(int=1),
-    "message_id": uuid.UUID(int=1),
-    "conversation_id": uuid.UUID(int=1),
-    "optimization_id": uuid.UUID(int=1),
-    "message_ids": [uuid.UUID(int=1), uuid.UUID(int=2)],
-    "name": "ada@example.org",
-    "email": "ada@example.org",
-    "username": "ada",
-    "password_hash": "not a hash",
-    "status": "approved",
-    "reason": "because",
-    "result": None,
-    "cost_usd": None,
-    "error_message": None,
-    "expected": None,
-    "day_from": datetime.date(2026, 1, 5),
-    "before": None,
-    "names": str(uuid.UUID(int=1)),
-    "places": [7],
-    "most": 500,
-    "presented": b"hash",
-    "successor": b"hash",
-    "token_id": "token",
-    "life": datetime.timedelta(days=30),
-    "within": datetime.timedelta(days=1),
-    "place": 7,
-    "text": "more",
-    "session_id": uuid.UUID(int=1),
+    "uuid": uuid.UUID(int=1),
+    "uuid[]": [uuid.UUID(int=1), uuid.UUID(int=2)],
+    "text": str(uuid.UUID(int=1)),  # some are read as ids
+    "text[]": ["text"],
+    "bool": True,
+    "int4": 7,
+    "int8": 7,
+    "int8[]": [7],
+    "numeric": "1.5",
+    "jsonb": "{}",
+    "bytea": b"hash",
+    "date": datetime.date(2026, 1, 5),
+    "timestamptz": datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC),
+    "interval": datetime.timedelta(days=1),
 }
-"""A value for each parameter of the hand-written queries. A new parameter needs a line here."""
+"""A value for a parameter of a hand-written query, by its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +125,11 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
         tables = frozenset(row["relname"] for row in await owner.fetch(TENANT_TABLES))
         user_id = await owner.fetchval("SELECT user_id FROM users ORDER BY user_id OFFSET 50 LIMIT 1")
         ids = await _ids(owner, user_id)
+        empty = [
+            table
+            for table in tables_of_types()
+            if not await owner.fetchval(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608
+        ]
     finally:
         await owner.close()
     with tempfile.TemporaryDirectory() as directory:
@@ -147,8 +139,9 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
         ):
             client = serving.anonymous()
             client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).token
-            await derived.furnish(client, ids, "word")
-            await derived.multiply(database, user_id)
+            made = await derived.make_derived(client, ids, "word")
+            await derived.multiply(database, user_id, empty)
+            ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
             yield Filled(serving, client, planner, user_id, tables, ids)
 
 
@@ -316,8 +309,11 @@ async def test_a_hand_written_query_reads_by_indexes(filled: Filled, place: tupl
     for step in place:
         query = getattr(query, step)
     assert isinstance(query, Query)
-    values = {name: SAMPLES[name] for name in query.parameters if name != "user_id"}
-    await filled.check_statement(query.returning(("id",)), tuple(query.arguments(filled.user_id, values)), page=0)
+    text = query.returning(("id",))
+    parameters: list[Any] = [SAMPLES[of] for of in await filled.planner.parameters(text)]
+    if "user_id" in query.parameters:
+        parameters[0] = filled.user_id
+    await filled.check_statement(text, tuple(parameters), page=0)
 
 
 async def test_a_row_is_changed_by_its_key(filled: Filled) -> None:

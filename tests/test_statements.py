@@ -12,7 +12,7 @@ from graphql import GraphQLObjectType, get_named_type
 from gateway.schema.build import graphql_schema
 from tests import derived
 from tests.database import Database
-from tests.generated import Mutation
+from tests.generated import Mutation, own
 from tests.plans import LINKED
 from tests.serving import Client, Serving, first
 
@@ -119,78 +119,15 @@ async def test_fifty_ids_of_one_kind_take_two_statements(serving: Serving, datab
         assert len(sent) == 2, "\n\n".join(sent)
 
 
-async def _conversation(user: Client) -> str:
-    id: str = (await user.make("createConversation", "conversation"))["id"]
-    return id
-
-
-async def _tool(user: Client, *moves: str) -> str:
-    conversation = await _conversation(user)
-    id: str = (await user.make("proposeToolExecution", "toolExecution", conversationId=conversation, toolName="t"))[
-        "id"
-    ]
-    for move in moves:
-        await user.make(f"{move}ToolExecution", "toolExecution", id=id)
-    return id
-
-
-async def _made(user: Client, mutation: str) -> dict[str, Any]:
+async def _made(user: Client, name: str) -> dict[str, Any]:
     """An input that the mutation accepts, with what it needs made before."""
-    match mutation:
-        case "createConversation":
-            return {"title": "Talk"}
-        case "updateConversation":
-            return {"id": await _conversation(user), "title": "Other"}
-        case "deleteConversation":
-            return {"id": await _conversation(user)}
-        case "restoreConversation":
-            id = await _conversation(user)
-            await user.make("deleteConversation", "conversation", id=id)
-            return {"id": id}
-        case "addMessage":
-            return {"conversationId": await _conversation(user), "role": "USER", "content": "Hello"}
-        case "updateMessage" | "deleteMessage" | "restoreMessage":
-            given = await _made(user, "addMessage")
-            id = (await user.make("addMessage", "message", **given))["id"]
-            if mutation == "restoreMessage":
-                await user.make("deleteMessage", "message", id=id)
-            return {"id": id, **({"content": "Good day"} if mutation == "updateMessage" else {})}
-        case "startMessage":
-            return {"conversationId": await _conversation(user)}
-        case "finishMessage" | "cancelMessage":
-            return {"id": (await user.make("startMessage", "message", **await _made(user, "startMessage")))["id"]}
-        case "proposeToolExecution":
-            return {"conversationId": await _conversation(user), "toolName": "run_tests"}
-        case "approveToolExecution" | "cancelToolExecution":
-            return {"id": await _tool(user)}
-        case "startToolExecution":
-            return {"id": await _tool(user, "approve")}
-        case "completeToolExecution" | "renewToolExecution":
-            return {"id": await _tool(user, "approve", "start")}
-        case "failToolExecution":
-            return {"id": await _tool(user, "approve", "start"), "errorMessage": "It broke."}
-        case "recordUsage":
-            return {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 3}
-        case "recordContextOptimization":
-            given = {"triggerReason": "AUTO", "optimizationType": "TRUNCATION", "tokensBefore": 2, "tokensAfter": 1}
-            return {**given, "conversationId": await _conversation(user)}
-    return await _derived(user, mutation)
-
-
-async def _derived(user: Client, name: str) -> dict[str, Any]:
-    """The same for a type that has no line above: what creates it, and then what changes it."""
     asked = Mutation(graphql_schema(), name)
-    known = {"Conversation": await _conversation(user)}
-    known["Message"] = (
-        await user.make("addMessage", "message", conversationId=known["Conversation"], role="USER", content="Hello")
-    )["id"]
-    if asked.makes:
-        return asked.least(known.__getitem__)
-    (create,) = (each for each in derived.creates() if each.kind == asked.kind)
-    known[asked.kind] = await derived.make(user, create, known, "word")
+    choose = own(await derived.furnish(user, "word"), name)
     if name.startswith("restore"):
-        await user.make(f"delete{asked.kind}", asked.object, id=known[asked.kind])
-    return asked.values(known.__getitem__)
+        await user.make(f"delete{asked.kind}", asked.object, id=choose(asked.kind))
+    if not asked.makes:
+        return asked.values(choose)
+    return asked.least(choose, {name: choose(of) for name, of in asked.ids.items() if not name.endswith("s")})
 
 
 ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}

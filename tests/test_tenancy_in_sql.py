@@ -176,7 +176,7 @@ async def test_what_the_feed_holds_is_no_text_of_the_user(superuser: asyncpg.Con
     data = await superuser.fetchval(
         "SELECT string_agg(data::text, '') FROM changes WHERE user_id = $1", uuid.UUID(scene.victim.user_id)
     )
-    assert scene.victim.executions["PENDING"] in data
+    assert scene.victim.states["ToolExecution"]["PENDING"] in data
     assert scene.victim.canary not in data
 
 

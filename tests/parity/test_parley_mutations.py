@@ -45,5 +45,5 @@ async def test_mutations_say_the_same_and_leave_the_same_rows(serving: Serving, 
         for twin in (mine, other)
     ]
     assert rows == their_rows
-    assert with_json > count(OPERATIONS) / 20
+    assert with_json > count(OPERATIONS) / 40
     assert len(rows["changes"]) - before > count(OPERATIONS) / 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import uuid
@@ -13,16 +14,26 @@ import asyncpg
 from graphql import GraphQLNamedType
 
 from gateway.execution.prepare.request import OperationRequest
+from gateway.schema.build import graphql_schema
+from tests.generated import mutations
 from tests.parity.choices import Choices
 from tests.parity.comparison import Outcome
 from tests.parity.known import plain
 from tests.parity.place import Place
 from tests.rows import Rows
 
-KINDS = ("Conversation", "Message", "ToolExecution")
-"""What mutations are about."""
+
+@functools.cache
+def kinds() -> tuple[str, ...]:
+    """What mutations are about."""
+    named = {kind for mutation in mutations(graphql_schema()) for kind in mutation.ids.values()}
+    return tuple(sorted(named))
+
 
 PLACEHOLDER = re.compile(r"@(\w+?)(\d+)@")
+_OF_EACH_ALONE = {"logins", "sessions"}
+"""Tables that hold secrets."""
+
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d(?::\d\d)?)")
 _VERSION = re.compile(r"(?<=at version )\d+")
@@ -31,8 +42,8 @@ _VERSION = re.compile(r"(?<=at version )\d+")
 def leaf(choices: Choices, name: str, of: GraphQLNamedType) -> Any:
     """A value that means the same to both: an id stands as a placeholder for each one's own."""
     if of.name == "ID":
-        named = [kind for kind in KINDS if (name[:1].upper() + name[1:]).startswith(kind)]
-        kind = choices.one_of((*(named or KINDS) * 2, "New"))
+        named = [kind for kind in kinds() if (name[:1].upper() + name[1:]).startswith(kind)]
+        kind = choices.one_of((*(named or kinds()) * 2, "New"))
         return f"@{kind}{choices.below(6)}@"
     if of.name == "Int" and name in ("first", "last"):
         return choices.below(6)
@@ -107,7 +118,7 @@ class Twin:
         return {
             table: sorted(self._row(row, versions) for row in found)
             for table, found in rows.items()
-            if table in _COMPARED
+            if table not in _OF_EACH_ALONE
         }
 
     def _row(self, row: dict[str, Any], versions: Mapping[int, int]) -> str:
@@ -116,16 +127,3 @@ class Twin:
             kept["version"] = versions[kept["version"]]
         text = json.dumps(kept, sort_keys=True).replace(self.place.estate.canary, "canary")
         return _TIME.sub("time", _ID.sub("id", text))
-
-
-_COMPARED = {
-    "changes",
-    "context_optimization_messages",
-    "context_optimizations",
-    "conversations",
-    "messages",
-    "tool_executions",
-    "tool_transitions",
-    "usage_days",
-    "usage_logs",
-}
