@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from tests.kit.rows import rows_of
+from tests.kit.serving import Serving
 from tests.parity import execution
-from tests.parity.operations import Operations, Size
+from tests.parity.generation.operations import Operations, Size
+from tests.parity.generation.scale import SCALE, count, drawn
 from tests.parity.place import make_place
-from tests.parity.scale import SCALE, count, drawn
 from tests.parity.twins import Twin, comparable, leaf
-from tests.rows import rows_of
-from tests.serving import Serving
 
 pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
 

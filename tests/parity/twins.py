@@ -15,12 +15,12 @@ from graphql import GraphQLNamedType
 
 from gateway.execution.prepare.request import OperationRequest
 from gateway.schema.build import graphql_schema
-from tests.generated import mutations
-from tests.parity.choices import Choices
+from tests.kit.generated import mutations
+from tests.kit.rows import Rows
 from tests.parity.comparison import Outcome
+from tests.parity.generation.choices import Choices
 from tests.parity.known import plain
 from tests.parity.place import Place
-from tests.rows import Rows
 
 
 @functools.cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.samples import Known
-from tests.serving import Client
+from tests.kit.samples import Known
+from tests.kit.serving import Client
 
 MOVES = {
     "PENDING": (),

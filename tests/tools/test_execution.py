@@ -13,9 +13,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.database import Database
-from tests.rows import NO_ROW
-from tests.serving import Client, Serving, first
+from tests.kit.database import Database
+from tests.kit.rows import NO_ROW
+from tests.kit.serving import Client, Serving, first
 
 LEGAL = {
     "PENDING": {"approve": "APPROVED", "cancel": "CANCELLED"},

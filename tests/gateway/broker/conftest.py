@@ -15,8 +15,8 @@ from gateway.broker import remote
 from gateway.broker.nats import PREFIX, nats_broker
 from gateway.broker.postgres import CHANNEL, postgres_broker
 from gateway.broker.remote import RemoteBroker
-from tests.database import Database
-from tests.nats_server import NatsServer, nats_server
+from tests.kit.database import Database
+from tests.kit.network.nats_server import NatsServer, nats_server
 
 END_LISTENERS = """
 SELECT pg_terminate_backend(pid)

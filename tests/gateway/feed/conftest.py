@@ -8,8 +8,8 @@ import asyncpg
 import pytest_asyncio
 
 from gateway.data.pool import Pool
-from tests.database import Database
 from tests.gateway.feed.feeds import Feed
+from tests.kit.database import Database
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -20,7 +20,7 @@ from gateway.data.server import programs
 from gateway.data.server import system_account as account
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.refusal import Refusal
-from tests.database import data_directory
+from tests.kit.database import data_directory
 
 LITTLE = {"shared_buffers": "16MB", "fsync": "off"}
 
