@@ -12,12 +12,12 @@ import resolvers
 DOMAINS = {found.name for found in pkgutil.iter_modules(resolvers.__path__)}
 
 pytest_plugins = [
-    "tests.database",
-    "tests.serving",
-    "tests.rows",
-    "tests.estate",
-    "tests.runtime",
-    "tests.faults.summary",
+    "tests.kit.database",
+    "tests.kit.serving",
+    "tests.kit.rows",
+    "tests.kit.estate",
+    "tests.kit.runtime",
+    "tests.faults.report.summary",
 ]
 
 

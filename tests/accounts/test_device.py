@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.database import Database
-from tests.serving import PASSWORD, PATIENCE_SECONDS, Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Serving, serving_on
 
 
 async def test_a_session_tells_its_device(serving: Serving) -> None:

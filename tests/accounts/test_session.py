@@ -17,10 +17,10 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.database import Database
-from tests.refused import Refusal, only_refusal
-from tests.rows import rows_of, unchanged
-from tests.serving import PASSWORD, PATIENCE_SECONDS, Client, Serving, Socket, serving_on
+from tests.kit.database import Database
+from tests.kit.refused import Refusal, only_refusal
+from tests.kit.rows import rows_of, unchanged
+from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Client, Serving, Socket, serving_on
 
 ENDED = Refusal("INVALID", "refreshToken", "This session has ended: sign in again.")
 NOT_VALID = Refusal("INVALID", "refreshToken", "The refresh token is not valid.")

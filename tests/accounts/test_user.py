@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from gateway.auth.throttle import ADDRESS
-from tests.database import Database
-from tests.refused import Refusal, only_refusal, refusals
-from tests.rows import rows_of, unchanged
-from tests.serving import PASSWORD, Client, Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.refused import Refusal, only_refusal, refusals
+from tests.kit.rows import rows_of, unchanged
+from tests.kit.serving import PASSWORD, Client, Serving, serving_on
 
 WRONG = "The e-mail address or the password is wrong."
 SIGNED_IN = "accessToken refreshToken expiresAt user { id email fullName username }"

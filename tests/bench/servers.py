@@ -111,7 +111,12 @@ def _none(data: DataSet) -> Mapping[str, str]:
 
 
 def _python(module: str, *arguments: Callable[[DataSet], str]) -> Callable[[DataSet], list[str]]:
-    return lambda data: [sys.executable, "-m", f"tests.bench.{module}", *(argument(data) for argument in arguments)]
+    return lambda data: [
+        sys.executable,
+        "-m",
+        f"tests.bench.served.{module}",
+        *(argument(data) for argument in arguments),
+    ]
 
 
 def node() -> str:

@@ -11,8 +11,8 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.http import graphiql
 from tests.browser.chromium import EXECUTABLE, Page, open_page
 from tests.browser.graphiql_page import WATCH_SOCKETS
-from tests.database import Database
-from tests.serving import Client, Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import Client, Serving, serving_on
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.browser.chromium import Page
-from tests.serving import Client
+from tests.kit.serving import Client
 
 CONVERSATION = "01980000-0000-7000-8000-000000000001"
 WATCH_SOCKETS = """

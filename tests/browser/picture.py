@@ -25,8 +25,8 @@ from tests.browser.graphiql_page import (
     visit,
     watch,
 )
-from tests.database import Database, data_directory
-from tests.serving import Client, Serving, serving_on
+from tests.kit.database import Database, data_directory
+from tests.kit.serving import Client, Serving, serving_on
 
 PICTURE = Path(__file__).with_name("graphiql.png")
 LARGEST_BYTES = 200_000

@@ -29,7 +29,7 @@ from tests.browser.graphiql_page import (
     visit,
     watch,
 )
-from tests.serving import Client, Serving
+from tests.kit.serving import Client, Serving
 
 
 async def test_signing_in_with_the_bar_shows_the_inbox_and_the_schema(page: Page, serving: Serving) -> None:

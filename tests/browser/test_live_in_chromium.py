@@ -19,7 +19,7 @@ from tests.browser.graphiql_page import (
     visit,
     watch,
 )
-from tests.serving import Client, Serving
+from tests.kit.serving import Client, Serving
 
 
 async def test_subscription_goes_on_from_its_last_event(page: Page, serving: Serving, agent: Client) -> None:

@@ -2,7 +2,7 @@
 
 from tests.browser.chromium import Page
 from tests.browser.picture import LARGEST_BYTES, PICTURE, at_work
-from tests.serving import Serving
+from tests.kit.serving import Serving
 
 PNG = b"\x89PNG"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.refused import Refusal, only_refusal
-from tests.serving import PATIENCE_SECONDS, Client, Ended
+from tests.kit.refused import Refusal, only_refusal
+from tests.kit.serving import PATIENCE_SECONDS, Client, Ended
 
 GROWTH = """
 subscription($id: ID!, $from: Int!) {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Client, first
+from tests.kit.serving import Client, first
 
 LISTED = """query($filter: ConversationFilter, $order: ConversationOrder) { viewer {
     conversations(filter: $filter, orderBy: $order) { totalCount nodes { title } } } }"""

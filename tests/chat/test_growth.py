@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from tests.chat.growing import MESSAGE, append, appended, content, how_it_ends, refusal_in, started, watching
-from tests.database import Database
-from tests.refused import Refusal
-from tests.serving import Client, Serving
+from tests.kit.database import Database
+from tests.kit.refused import Refusal
+from tests.kit.serving import Client, Serving
 
 
 async def test_what_grows_is_read_whole_by_every_way(user: Client) -> None:

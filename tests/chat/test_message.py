@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.rows import NO_ROW
-from tests.serving import Client, first
+from tests.kit.rows import NO_ROW
+from tests.kit.serving import Client, first
 
 
 async def _conversation(user: Client, **values: Any) -> str:

@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from gateway.feed.signals import Signals
 from tests.chat.growing import ODD, Watcher, append, appended, content, how_it_ends, started, watching
-from tests.database import Database
-from tests.serving import PATIENCE_SECONDS, Client, Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import PATIENCE_SECONDS, Client, Serving, serving_on
 
 
 async def test_an_answer_is_streamed_from_its_start_to_its_end(user: Client) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.database import Database
-from tests.refused import Refusal, only_refusal
-from tests.rows import unchanged
-from tests.serving import PASSWORD, PATIENCE_SECONDS, Client, Ended, Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.refused import Refusal, only_refusal
+from tests.kit.rows import unchanged
+from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Client, Ended, Serving, serving_on
 
 PRESENCE = "subscription($id: ID!) { presence(conversationId: $id) { devices { sessionId deviceName state since } } }"
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.serving import PATIENCE_SECONDS
+from tests.kit.serving import PATIENCE_SECONDS
 
 SCRIPTS = Path(__file__).parent / "npm"
 OLDEST_NODE = 20

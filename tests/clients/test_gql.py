@@ -15,8 +15,8 @@ from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportClosed, TransportConnectionFailed, TransportQueryError
 from graphql import GraphQLError
 
-from tests.line import Line, line_to
-from tests.serving import PASSWORD, PATIENCE_SECONDS, Serving, first
+from tests.kit.network.line import Line, line_to
+from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Serving, first
 
 MESSAGES = """
     subscription ($after: Cursor) { messageAdded(after: $after) { cursor message { seq role content } } }

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.clients.node import NODE, SCRIPTS, Script, script
-from tests.line import Line, line_to
-from tests.serving import Client, Serving, short_lived_token
+from tests.kit.network.line import Line, line_to
+from tests.kit.serving import Client, Serving, short_lived_token
 
 if NODE is None:
     pytest.skip("no Node on this machine", allow_module_level=True)

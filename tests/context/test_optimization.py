@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.rows import NO_ROW
-from tests.serving import Client
+from tests.kit.rows import NO_ROW
+from tests.kit.serving import Client
 
 KIND = {"triggerReason": "TOKEN_LIMIT", "optimizationType": "SUMMARIZATION"}
 COUNTS = {"tokensBefore": 7600, "tokensAfter": 1900}

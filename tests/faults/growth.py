@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.attempt import Attempts
+from tests.faults.clients.attempt import Attempts
+from tests.faults.clients.subscription import LOST, RETRY_SECONDS, Connections
 from tests.faults.play import Stage
-from tests.faults.subscription import LOST, RETRY_SECONDS, Connections
-from tests.serving import Client
+from tests.kit.serving import Client
 
 _PAYLOAD = "{ userErrors { message } }"
 START = f"mutation($input: StartMessageInput!) {{ startMessage(input: $input) {_PAYLOAD} }}"

@@ -23,15 +23,15 @@ from pathlib import Path
 
 import uvloop
 
-from tests.database import data_directory, remove_abandoned
 from tests.faults import runs
-from tests.faults.account import Account
 from tests.faults.chance import SEED
 from tests.faults.nemesis import Broker
-from tests.faults.nodes import Nodes, nodes_in
-from tests.faults.results import written_out
+from tests.faults.report.account import Account
+from tests.faults.report.results import written_out
 from tests.faults.runs import Size
-from tests.nats_server import NatsServer, nats_server
+from tests.faults.servers.nodes import Nodes, nodes_in
+from tests.kit.database import data_directory, remove_abandoned
+from tests.kit.network.nats_server import NatsServer, nats_server
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

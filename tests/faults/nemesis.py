@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.faults.nodes import Node, Nodes
+from tests.faults.servers.nodes import Node, Nodes
 
 _ANSWER_SECONDS = 2
 

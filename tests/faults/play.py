@@ -13,13 +13,13 @@ from typing import Protocol
 
 import asyncpg
 
-from tests.faults.account import Account
 from tests.faults.chance import SEED, dice
-from tests.faults.follower import Follower
+from tests.faults.clients.follower import Follower
+from tests.faults.clients.subscription import Connections
+from tests.faults.clients.writer import Manners, Writer
 from tests.faults.history import Stored, Write
-from tests.faults.subscription import Connections
-from tests.faults.writer import Manners, Writer
-from tests.serving import Client
+from tests.faults.report.account import Account
+from tests.kit.serving import Client
 
 CONVERSATIONS = 2
 """Of each user."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.faults.account import Account
 from tests.faults.chance import SEED, dice
+from tests.faults.clients.writer import Manners
 from tests.faults.growth import author_at, growing
 from tests.faults.history import Outcome, Verdict
 from tests.faults.nemesis import Broker, Nemesis, PostgresConnections
-from tests.faults.nodes import Nodes
 from tests.faults.play import Cast, Play, played
-from tests.faults.writer import Manners
-from tests.line import Line
+from tests.faults.report.account import Account
+from tests.faults.servers.nodes import Nodes
+from tests.kit.network.line import Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ import pytest_asyncio
 
 from gateway.data.driver.connecting import connected
 from gateway.data.driver.primary import Primary
-from tests.database import data_directory
 from tests.faults.chance import scaled
+from tests.faults.clients.writer import Manners
 from tests.faults.history import SOUND
 from tests.faults.play import Cast, played
-from tests.faults.process import GatewayProcess, gateway_in, signed_up
-from tests.faults.standby import Pair, Server, pair_in
-from tests.faults.writer import Manners
-from tests.serving import Client
+from tests.faults.servers.process import GatewayProcess, gateway_in, signed_up
+from tests.faults.servers.standby import Pair, Server, pair_in
+from tests.kit.database import data_directory
+from tests.kit.serving import Client
 
 LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'parley-broker'"
 ADD = "mutation { createConversation(input: {}) { conversation { id } } }"

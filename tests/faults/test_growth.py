@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.database import data_directory
 from tests.faults.chance import dice, scaled
-from tests.faults.process import GatewayProcess, gateway_in, signed_up
-from tests.serving import Client, Ended, Socket
+from tests.faults.servers.process import GatewayProcess, gateway_in, signed_up
+from tests.kit.database import data_directory
+from tests.kit.serving import Client, Ended, Socket
 
 GROWTH = """
 subscription($id: ID!, $from: Int!) {

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.database import data_directory
-from tests.faults.process import STOPS, GatewayProcess, gateway_in, signed_up
-from tests.serving import Client, Ended, first
+from tests.faults.servers.process import STOPS, GatewayProcess, gateway_in, signed_up
+from tests.kit.database import data_directory
+from tests.kit.serving import Client, Ended, first
 
 ADD = "mutation { createConversation(input: {}) { conversation { id } } }"
 

@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.database import data_directory
 from tests.faults.chance import scaled
 from tests.faults.history import SOUND, Outcome
-from tests.faults.nodes import Nodes, nodes_in
 from tests.faults.runs import (
     Size,
     cut_at_random,
@@ -19,6 +17,8 @@ from tests.faults.runs import (
     under_every_fault,
     without_hints,
 )
+from tests.faults.servers.nodes import Nodes, nodes_in
+from tests.kit.database import data_directory
 
 PAUSE_SECONDS = 0.1
 

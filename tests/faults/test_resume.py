@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.database import data_directory
 from tests.faults.chance import dice, scaled
-from tests.faults.follower import MOVES, Follower, move_of
+from tests.faults.clients.follower import MOVES, Follower, move_of
+from tests.faults.clients.writer import Manners
 from tests.faults.history import SOUND, Outcome, Seen, Stored, Verdict, View, Write, check
-from tests.faults.nodes import Nodes, nodes_in
 from tests.faults.play import Cast, Part, end_of, played, stored
-from tests.faults.writer import Manners
-from tests.serving import Client
+from tests.faults.servers.nodes import Nodes, nodes_in
+from tests.kit.database import data_directory
+from tests.kit.serving import Client
 
 STATE = """
 query {

@@ -22,10 +22,10 @@ from gateway.data.pool import Pool
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.request import OperationRequest
 from gateway.http.edge import Edge
-from tests import serving as kit
-from tests.database import Database
-from tests.giving_up import MOMENTS, Moment, at_every_await
-from tests.serving import Serving, serving_on
+from tests.kit import serving as kit
+from tests.kit.database import Database
+from tests.kit.giving_up import MOMENTS, Moment, at_every_await
+from tests.kit.serving import Serving, serving_on
 
 NOT_IDLE = """
     SELECT a.pid, a.state, a.xact_start IS NOT NULL AS in_transaction, l.mode, a.query

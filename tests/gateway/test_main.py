@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.database import Database
+from tests.kit.database import Database
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.database import Database
-from tests.serving import Serving, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import Serving, serving_on
 
 
 async def test_many_users_add_messages_through_one_gateway(serving: Serving) -> None:

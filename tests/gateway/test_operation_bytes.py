@@ -16,8 +16,8 @@ import orjson
 import pytest
 from yarl import URL
 
-from tests.database import Database
-from tests.serving import PATIENCE_SECONDS, Client, Ended, Serving, first, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import PATIENCE_SECONDS, Client, Ended, Serving, first, serving_on
 
 MIB = 1024**2
 LIMIT = 2 * MIB

@@ -8,9 +8,9 @@ from typing import Any
 
 from graphql import GraphQLNamedType
 
-from tests.estate import Estate
-from tests.parity.choices import Choices
-from tests.parity.values import scalar
+from tests.kit.estate import Estate
+from tests.parity.generation.choices import Choices
+from tests.parity.generation.values import scalar
 
 CURSORS = """{
     viewer {

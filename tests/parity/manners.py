@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.parity.choices import Choices
+from tests.parity.generation.choices import Choices
 
 Fault = Literal["none", "null", "raises", "is an exception", "is wrong", "has a code"]
 Form = Literal["list", "tuple", "generator", "breaks off", "iterable", "empty", "asynchronous"]

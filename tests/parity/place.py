@@ -16,8 +16,8 @@ from gateway.context import Context
 from gateway.execution import Engine
 from gateway.execution.prepare.request import OperationRequest
 from gateway.schema.build import graphql_schema
-from tests.estate import Estate, furnish, make_estate, take_stock
-from tests.serving import Serving
+from tests.kit.estate import Estate, furnish, make_estate, take_stock
+from tests.kit.serving import Serving
 
 
 @dataclass(slots=True)

@@ -18,13 +18,13 @@ from gateway.schema.types.scalars import Cursor
 from resolvers.chat.message import MessageAdded
 from resolvers.tools.execution import ToolExecutionChanged
 from tests.parity import execution
-from tests.parity.census import Census
 from tests.parity.comparison import Outcome, Possible, check_agree
+from tests.parity.generation.census import Census
+from tests.parity.generation.operations import Generated, Operations, Size
+from tests.parity.generation.reduction import Attempt, explain
+from tests.parity.generation.scale import SCALE, drawn
 from tests.parity.known import RARE, Known
-from tests.parity.operations import Generated, Operations, Size
 from tests.parity.place import Place
-from tests.parity.reduction import Attempt, explain
-from tests.parity.scale import SCALE, drawn
 
 pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
 

@@ -13,15 +13,15 @@ from graphql import GraphQLNamedType, GraphQLSchema
 from gateway.execution import Engine
 from gateway.execution.prepare.request import OperationRequest
 from tests.parity import execution
-from tests.parity.census import Census
-from tests.parity.choices import Choices
 from tests.parity.comparison import Outcome, check_agree, check_equal
+from tests.parity.generation.census import Census
+from tests.parity.generation.choices import Choices
+from tests.parity.generation.operations import Generated, Kind, Operations, Size
+from tests.parity.generation.reduction import explain, failure
+from tests.parity.generation.scale import SCALE, drawn
+from tests.parity.generation.values import scalar
 from tests.parity.manners import World, world_of
-from tests.parity.operations import Generated, Kind, Operations, Size
-from tests.parity.reduction import explain, failure
-from tests.parity.scale import SCALE, drawn
 from tests.parity.schemas import small_schema
-from tests.parity.values import scalar
 from tests.parity.worlds import Run
 
 # graphql-core leaves coroutines behind where a sibling fails; that we leave none is a test of its own.

@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.database import Database
-from tests.rows import NO_ROW
-from tests.serving import Client
+from tests.kit.database import Database
+from tests.kit.rows import NO_ROW
+from tests.kit.serving import Client
 
 MODEL = {"provider": "openai", "model": "gpt-4o-mini"}
 LISTED = "query($filter: UsageLogFilter) { viewer { usageLogs(filter: $filter) { nodes { model inputTokens } } } }"

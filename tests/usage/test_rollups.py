@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.database import Database
-from tests.recount import differences
-from tests.serving import Client
+from tests.kit.database import Database
+from tests.kit.recount import differences
+from tests.kit.serving import Client
 
 WRITERS = 4
 STEPS = 40

@@ -45,7 +45,7 @@ def _nothing(data: DataSet) -> Mapping[str, str]:
 
 
 def _python(module: str) -> Callable[[DataSet], list[str]]:
-    return lambda data: [sys.executable, "-m", f"tests.bench.live.{module}"]
+    return lambda data: [sys.executable, "-m", f"tests.bench.live.served.{module}"]
 
 
 def _peer(name: str) -> Callable[[DataSet], list[str]]:

@@ -22,7 +22,7 @@ from tests.bench.live.sockets import Socket, opened, subscribe
 from tests.bench.live.subscribed import reach_all
 from tests.bench.live.writing import TOGETHER, told_to_write, writing
 from tests.bench.servers import Server, cpu_seconds_with_ended, started
-from tests.nats_server import nats_server
+from tests.kit.network.nats_server import nats_server
 
 PEOPLE = 100
 SOCKETS_EACH = 3

@@ -28,8 +28,8 @@ from tests.bench.data import DataSet
 from tests.bench.live.contenders import parley
 from tests.bench.live.latency import paced
 from tests.bench.live.people import Person
+from tests.bench.served.serving import serving
 from tests.bench.servers import Kind, Server
-from tests.bench.serving import serving
 
 TOGETHER = 4
 """Messages of one user in a transaction."""

@@ -30,8 +30,8 @@ from gateway.data.setup.functions import DIRECTORY as FUNCTIONS
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.data.setup.roles import RuntimeRole
-from tests.database import Database, data_directory, new_database
-from tests.serving import Client, Serving, Statements, serving_on
+from tests.kit.database import Database, data_directory, new_database
+from tests.kit.serving import Client, Serving, Statements, serving_on
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,8 +15,8 @@ from gateway.broker import remote
 from gateway.broker.nats import PREFIX, nats_broker
 from gateway.broker.postgres import CHANNEL, postgres_broker
 from gateway.broker.remote import RemoteBroker
-from tests.database import Database
-from tests.nats_server import NatsServer, nats_server
+from tests.kit.database import Database
+from tests.kit.network.nats_server import NatsServer, nats_server
 
 END_LISTENERS = """
 SELECT pg_terminate_backend(pid)
@@ -37,14 +37,6 @@ class Carrier:
     """Say something to those who watch a user, where brokers speak."""
     repeat: Callable[[UUID], Awaitable[None]]
     """Bring an old hint again."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that nothing binds."""
-    made = await asyncpg.connect(database.owner_url)
-    yield made
-    await made.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

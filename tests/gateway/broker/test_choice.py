@@ -10,10 +10,10 @@ import pytest
 from gateway.broker.choice import broker_for
 from gateway.broker.process import ProcessBroker
 from gateway.broker.remote import RemoteBroker
-from tests.database import Database
 from tests.gateway.broker.ears import listening
-from tests.nats_server import NatsServer
-from tests.serving import serving_on, settings_for
+from tests.kit.database import Database
+from tests.kit.network.nats_server import NatsServer
+from tests.kit.serving import serving_on, settings_for
 
 LISTENERS = """
 SELECT count(*) FROM pg_stat_activity WHERE application_name = 'parley-broker' AND datname = current_database()

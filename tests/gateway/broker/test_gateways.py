@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.database import data_directory
-from tests.faults.process import GatewayProcess, signed_up
-from tests.nats_server import nats_server
-from tests.serving import Client, Statements
+from tests.faults.servers.process import GatewayProcess, signed_up
+from tests.kit.database import data_directory
+from tests.kit.network.nats_server import nats_server
+from tests.kit.serving import Client, Statements
 
 ADDED = "subscription($after: Cursor) { messageAdded(after: $after) { message { content } } }"
 

@@ -24,8 +24,8 @@ from gateway.broker import nats, remote
 from gateway.broker.nats import PREFIX, nats_broker
 from gateway.broker.protocol import MOST_SIGNAL_BYTES
 from tests.gateway.broker.ears import Ears, listening
-from tests.nats_server import NatsServer, nats_server
-from tests.ports import free_port
+from tests.kit.network.nats_server import NatsServer, nats_server
+from tests.kit.network.ports import free_port
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

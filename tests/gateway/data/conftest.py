@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.pool import Pool
-from tests.database import Database
 from tests.gateway.data.pools import Server
+from tests.kit.database import Database
 
 
 @pytest.fixture

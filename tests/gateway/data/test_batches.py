@@ -18,7 +18,7 @@ from gateway.data.pool import Pool
 from gateway.data.rows import record_class
 from gateway.data.statements import Condition, Source, Through
 from gateway.data.tenancy import Tenant
-from tests.database import Database
+from tests.kit.database import Database
 
 RECORD = record_class("Leaf", dict.fromkeys(("id", "branch_id", "seq")))
 SIZES = (3, 0, 1, 5)

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 
 from tests.chat.growing import MESSAGE, append, appended, refusal_in, started, watching
-from tests.database import Database
-from tests.estate import make_execution
-from tests.recount import differences
-from tests.serving import Client, Serving, first, serving_on
-from tests.test_write_path import until_waiting
+from tests.kit.database import Database
+from tests.kit.recount import differences
+from tests.kit.serving import Client, Serving, first, serving_on
+from tests.sql.test_write_path import until_waiting
+from tests.tools.sample import make_execution
 
 END = "SELECT * FROM end_abandoned_work()"
 SILENT = "UPDATE leases SET until = clock_timestamp() - interval '1 second' WHERE work_id = ANY($1::uuid[])"

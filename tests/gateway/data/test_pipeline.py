@@ -16,8 +16,8 @@ from gateway.data.driver.stamp import Stamp
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.errors import Overloaded, Unavailable
-from tests.database import Database
 from tests.gateway.data.writers import BEGINNERS, HOLD, TOGETHER, Writers
+from tests.kit.database import Database
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.data.pool import Pool, PoolCounts
 from gateway.errors import Overloaded, Unavailable
-from tests.database import Database
 from tests.gateway.data.pools import NOWHERE, Server, stamp, waiting
+from tests.kit.database import Database
 
 OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'"
 

@@ -20,8 +20,8 @@ from gateway.data.pool import Pool
 from gateway.data.queries import Query
 from gateway.data.tenancy import Tenant
 from gateway.errors import Overloaded, Unavailable
-from tests.database import Database
-from tests.giving_up import MOMENTS, Moment, at_every_await
+from tests.kit.database import Database
+from tests.kit.giving_up import MOMENTS, Moment, at_every_await
 
 WHO = "SELECT current_setting('app.user_id')::uuid AS stamped, $1::uuid AS bound"
 SLEEP = "SELECT $1::uuid, pg_sleep(60)"

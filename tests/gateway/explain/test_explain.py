@@ -12,8 +12,8 @@ from graphql import GraphQLObjectType, get_named_type
 
 from gateway.explain.explain import UnreadableOperation, explain
 from gateway.schema.build import graphql_schema
-from tests.plans import LINKED
-from tests.serving import Client, Serving
+from tests.kit.plans import LINKED
+from tests.kit.serving import Client, Serving
 
 ID = "01980000-0000-7000-8000-000000000001"
 SIGNING_IN = {"signUp", "signIn", "refreshSession", "signOut"}

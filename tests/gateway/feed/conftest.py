@@ -8,22 +8,14 @@ import asyncpg
 import pytest_asyncio
 
 from gateway.data.pool import Pool
-from tests.database import Database
 from tests.gateway.feed.feeds import Feed
+from tests.kit.database import Database
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Connections of the runtime role."""
     made = await Pool.open(database.runtime_url, size=3)
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that nothing binds."""
-    made = await asyncpg.connect(database.owner_url)
     yield made
     await made.close()
 

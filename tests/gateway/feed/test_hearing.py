@@ -21,9 +21,9 @@ from gateway.feed.changes import FeedCursor
 from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
 from gateway.feed.signals import Signals
-from tests.database import Database
 from tests.gateway.broker.conftest import END_LISTENERS
 from tests.gateway.feed.feeds import Feed, followed
+from tests.kit.database import Database
 
 NEVER = 3600.0
 

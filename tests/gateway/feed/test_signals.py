@@ -13,7 +13,7 @@ import pytest
 from gateway.broker.postgres import postgres_broker
 from gateway.broker.process import ProcessBroker
 from gateway.feed.signals import MOST_PAYLOAD_BYTES, MOST_TOPIC_BYTES, MOST_WAITING, Listening, Signals
-from tests.database import Database
+from tests.kit.database import Database
 
 
 class Hears:

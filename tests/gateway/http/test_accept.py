@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from gateway.http.answer import Events, events_accepted
-from tests.gateway.http.event_client import EventClient
-from tests.gateway.http.raw_client import chunked, connected, idle, post
+from tests.gateway.http.clients.event_client import EventClient
+from tests.gateway.http.clients.raw_client import chunked, connected, idle, post
 from tests.gateway.toy import Served, serving
 
 JSON, GRAPHQL, EVENTS = "application/json", "application/graphql-response+json", "text/event-stream"

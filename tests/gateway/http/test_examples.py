@@ -12,8 +12,8 @@ import pytest
 from gateway import demo
 from gateway.data.server.opening import OpenDatabase
 from gateway.http import graphiql
-from tests.database import Database
-from tests.serving import Client, Serving, first, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import Client, Serving, first, serving_on
 
 EXAMPLES = {example.title: example for example in graphiql.examples()}
 

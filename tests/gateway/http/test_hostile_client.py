@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.http.plain.connection import MAX_EARLY_BYTES, Connection
-from tests.gateway.http.raw_client import (
+from tests.gateway.http.clients.raw_client import (
     HELLO,
     WAIT,
     connected,

@@ -13,7 +13,7 @@ import pytest
 from gateway.event_loop import run
 from gateway.http.options import Options
 from gateway.http.server import OVER_HTTP
-from tests.gateway.http.raw_client import (
+from tests.gateway.http.clients.raw_client import (
     GET_HELLO,
     GET_WAIT,
     HELLO,

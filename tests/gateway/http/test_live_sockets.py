@@ -13,8 +13,8 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.database import Database
-from tests.serving import PATIENCE_SECONDS, Client, Serving, serving_on, short_lived_token
+from tests.kit.database import Database
+from tests.kit.serving import PATIENCE_SECONDS, Client, Serving, serving_on, short_lived_token
 
 ADDED = "subscription ($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
 READY = {"ready": True}

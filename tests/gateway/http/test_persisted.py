@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.gateway.http.socket_client import connected
+from tests.gateway.http.clients.socket_client import connected
 from tests.gateway.toy import Served, serving
 
 JSON = "application/json"

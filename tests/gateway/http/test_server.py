@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.environment import read_settings
-from tests.gateway.http.raw_client import GET_HELLO, HEALTH, HELLO, chunked, connected, post
-from tests.gateway.http.raw_socket import upgrade
+from tests.gateway.http.clients.raw_client import GET_HELLO, HEALTH, HELLO, chunked, connected, post
+from tests.gateway.http.clients.raw_socket import upgrade
 from tests.gateway.toy import serving
 
 APP = "https://app.example"

@@ -9,10 +9,10 @@ import pytest_asyncio
 from gateway.broker.process import ProcessBroker
 from gateway.data.pool import Pool
 from gateway.feed.hub import Hub
-from tests.gateway.feed.conftest import feed, pool, superuser
+from tests.gateway.feed.conftest import feed, pool
 from tests.gateway.live.audience import Audience
 
-__all__ = ["audience", "feed", "pool", "superuser"]
+__all__ = ["audience", "feed", "pool"]
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from gateway.live.counts import Counts
-from tests.serving import Client, Serving, first
+from tests.kit.serving import Client, Serving, first
 
 WATCH = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
 

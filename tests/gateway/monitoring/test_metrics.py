@@ -25,8 +25,8 @@ from gateway.monitoring.exposition import FAMILIES, Readings, exposed, written
 from gateway.monitoring.metrics import BREADTH_FIRST, MOST_NAMES, REST, MeasuredEngine, by_name
 from gateway.refusal import Refusal
 from gateway.telemetry.histogram import BOUNDS, Histogram
-from tests.database import Database
-from tests.serving import PATIENCE_SECONDS, Ended, Serving, first, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import PATIENCE_SECONDS, Ended, Serving, first, serving_on
 
 FOR_THE_SIGNED_IN = "mutation { createConversation(input: {}) { conversation { id } } }"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

@@ -21,8 +21,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from gateway.monitoring import tracing
 from gateway.monitoring.tracing import require_tracing, summary
 from gateway.refusal import Refusal
-from tests.database import Database
-from tests.serving import PATIENCE_SECONDS, Serving, first, serving_on
+from tests.kit.database import Database
+from tests.kit.serving import PATIENCE_SECONDS, Serving, first, serving_on
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED = {"traceparent": f"00-{TRACE}-{PARENT}-01"}

@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from gateway import demo
-from tests.database import data_directory
-from tests.faults.process import GatewayProcess, gateway_in
+from tests.faults.servers.process import GatewayProcess, gateway_in
 from tests.gateway.test_main import parley
+from tests.kit.database import data_directory
 
 JSON = {"PARLEY_LOG_FORMAT": "json", "PARLEY_LOG_LEVEL": "info", "PARLEY_DEMO": "true", "PARLEY_PROT": "8000"}
 

@@ -7,8 +7,8 @@ import signal
 import aiohttp
 import pytest
 
-from tests.database import data_directory
-from tests.faults.process import STOPS, GatewayProcess, gateway_in, signed_up
+from tests.faults.servers.process import STOPS, GatewayProcess, gateway_in, signed_up
+from tests.kit.database import data_directory
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -19,9 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.config import Settings
 from gateway.http.shared_port import SharedPort
 from gateway.process.worker import Order
-from tests.database import data_directory
-from tests.faults.process import SERVES, STOPS, GatewayProcess, gateway_in, signed_up
-from tests.serving import PATIENCE_SECONDS, Client, Ended, Socket, first
+from tests.faults.servers.process import SERVES, STOPS, GatewayProcess, gateway_in, signed_up
+from tests.kit.database import data_directory
+from tests.kit.serving import PATIENCE_SECONDS, Client, Ended, Socket, first
 
 WORKERS = 2
 SETTINGS = {"PARLEY_WORKERS": str(WORKERS), "PARLEY_PORT": "0", "PARLEY_METRICS_PORT": "0"}

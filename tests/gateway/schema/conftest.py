@@ -18,9 +18,9 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
-from tests.database import Database, new_database
 from tests.gateway.schema.plain_table import binder, note, notebook
-from tests.serving import Client, Serving, Statements, settings_for
+from tests.kit.database import Database, new_database
+from tests.kit.serving import Client, Serving, Statements, settings_for
 
 MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
 

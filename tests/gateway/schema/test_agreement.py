@@ -20,8 +20,8 @@ from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
 from gateway.schema.types.wrong_declaration import WrongDeclaration
-from tests.database import Database
-from tests.serving import settings_for
+from tests.kit.database import Database
+from tests.kit.serving import settings_for
 
 OWN = """
     user_id uuid NOT NULL REFERENCES users (user_id),

@@ -21,8 +21,8 @@ from gateway.telemetry.complaint import (
     shortened,
 )
 from gateway.telemetry.log import configure_logging
-from tests.gateway.http.raw_client import connected, post
-from tests.gateway.http.raw_socket import upgrade
+from tests.gateway.http.clients.raw_client import connected, post
+from tests.gateway.http.clients.raw_socket import upgrade
 from tests.gateway.toy import serving
 
 

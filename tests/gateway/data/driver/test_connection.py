@@ -16,8 +16,8 @@ from gateway.data.driver.connecting import connected
 from gateway.data.driver.connection import _ARRAYS, StampedConnection
 from gateway.data.driver.primary import Primary
 from gateway.data.driver.stamp import Stamp
-from tests.database import Database
-from tests.giving_up import MOMENTS, Moment, at_every_await
+from tests.kit.database import Database
+from tests.kit.giving_up import MOMENTS, Moment, at_every_await
 
 IDLE = """
     SELECT state = 'idle' AND xact_start IS NULL AND NOT EXISTS (SELECT FROM pg_locks WHERE pid = $1)

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.data.driver.primary import Primary
 from gateway.database_url import hosts
-from tests.database import Database
+from tests.kit.database import Database
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from gateway.data.driver.connecting import connected
 from gateway.data.driver.primary import Primary
 from gateway.data.driver.stamp import Stamp
 from gateway.data.driver.transport import JoiningTransport
-from tests.database import Database
+from tests.kit.database import Database
 
 
 class Pieces(asyncio.Transport):

@@ -18,7 +18,7 @@ import pytest
 
 from gateway.data.server.embedded import EmbeddedDatabase, is_made
 from gateway.data.server.programs import EmbeddedDatabaseError
-from tests.database import data_directory
+from tests.kit.database import data_directory
 
 LITTLE = {"shared_buffers": "16MB", "fsync": "off"}
 

@@ -24,7 +24,7 @@ from gateway.data.server.opening import (
 )
 from gateway.data.setup.guard import UnsafeDatabase
 from gateway.data.setup.migrate import migrate
-from tests.database import Database
+from tests.kit.database import Database
 
 
 def settings_for(runtime_url: str, owner_url: str | None = None) -> Settings:

@@ -19,7 +19,7 @@ from gateway.config import ROOTS_DIRECTORY, default_data_dir
 from gateway.data.server import os_user, programs
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.refusal import Refusal
-from tests.database import data_directory
+from tests.kit.database import data_directory
 
 LITTLE = {"shared_buffers": "16MB", "fsync": "off"}
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.data.setup.functions import AppliedFunction, FunctionFile, outdated
 from gateway.data.setup.migrate import migrate, pending
 from gateway.data.setup.migration import MigrationError
-from tests.database import Database
+from tests.kit.database import Database
 
 ANSWER = "CREATE OR REPLACE FUNCTION answer() RETURNS integer LANGUAGE sql AS 'SELECT 42';\n"
 COUNT = "CREATE OR REPLACE FUNCTION thing_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM things';\n"

@@ -14,7 +14,7 @@ from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.setup.guard import UnsafeDatabase, refuse_unsafe
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.roles import RuntimeRole
-from tests.database import Database
+from tests.kit.database import Database
 
 SAFE = """
 CREATE FUNCTION parley.tenant() RETURNS uuid LANGUAGE sql

@@ -13,7 +13,7 @@ import pytest
 from gateway.data.setup import migrate as runner
 from gateway.data.setup.migrate import migrate, pending
 from gateway.data.setup.migration import MigrationError
-from tests.database import Database
+from tests.kit.database import Database
 
 THINGS = "CREATE TABLE things (id integer PRIMARY KEY);\nINSERT INTO things VALUES (1);\n"
 MORE = "ALTER TABLE things ADD COLUMN name text;\n"

@@ -15,7 +15,7 @@ from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import MigrationError
 from gateway.data.setup.roles import RuntimeRole, prepare_roles
 from gateway.refusal import Refusal
-from tests.database import Database
+from tests.kit.database import Database
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -16,7 +16,7 @@ from gateway.data.setup.guard import refuse_unsafe
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import MigrationError
 from gateway.data.setup.roles import RuntimeRole, prepare_roles, scram_verifier
-from tests.database import Database, new_database
+from tests.kit.database import Database, new_database
 
 
 @pytest_asyncio.fixture(loop_scope="module")

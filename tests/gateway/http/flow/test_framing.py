@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.http.flow.framing import INSIDE_ANOTHER, Framing
-from tests.gateway.http.raw_client import connected
-from tests.gateway.http.raw_socket import (
+from tests.gateway.http.clients.raw_client import connected
+from tests.gateway.http.clients.raw_socket import (
     CLOSE,
     CONTINUATION,
     PING,

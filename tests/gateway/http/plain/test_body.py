@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.gateway.http.json_client import GRAPHQL, JSON, post
+from tests.gateway.http.clients.json_client import GRAPHQL, JSON, post
 from tests.gateway.toy import Served, serving
 
 LIMIT = 20_000

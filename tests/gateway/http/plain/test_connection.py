@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from gateway.http.plain.connection import Connection
-from tests.gateway.http.raw_client import (
+from tests.gateway.http.clients.raw_client import (
     GET_HELLO,
     GET_WAIT,
     HEALTH,

@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.gateway.http.json_client import GRAPHQL, post
+from tests.gateway.http.clients.json_client import GRAPHQL, post
 from tests.gateway.toy import ALICE, PHONE, Served, serving
 
 

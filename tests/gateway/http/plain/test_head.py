@@ -11,7 +11,7 @@ from aiohttp.http import HttpRequestParser, RawRequestMessage
 
 from gateway.http.options import Options
 from gateway.http.plain.head import MAX_KNOWN_BYTES, MAX_KNOWN_HEADS, PlainHead, PlainHeads, request_bytes
-from tests.gateway.http.raw_client import GET_HELLO, HELLO, chunked, post
+from tests.gateway.http.clients.raw_client import GET_HELLO, HELLO, chunked, post
 
 
 async def parsed(data: bytes) -> RawRequestMessage:

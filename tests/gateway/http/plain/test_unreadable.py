@@ -9,7 +9,18 @@ import pytest
 
 from gateway.http.plain.unreadable import MAX_HEAD_BYTES, MAX_HEADERS
 from gateway.http.server import OVER_HTTP
-from tests.gateway.http.raw_client import GET_WAIT, HELLO, WAIT, RawClient, chunked, connected, idle, post, turns, warm
+from tests.gateway.http.clients.raw_client import (
+    GET_WAIT,
+    HELLO,
+    WAIT,
+    RawClient,
+    chunked,
+    connected,
+    idle,
+    post,
+    turns,
+    warm,
+)
 from tests.gateway.toy import Served, serving
 
 APP = "https://app.example"

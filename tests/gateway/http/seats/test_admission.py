@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from gateway.auth.client import Client
 from gateway.http.options import Options
 from gateway.http.seats.admission import Admission, NoRoom
-from tests.gateway.http.raw_client import connected, post
-from tests.gateway.http.raw_socket import (
+from tests.gateway.http.clients.raw_client import connected, post
+from tests.gateway.http.clients.raw_socket import (
     CONTINUATION,
     PING,
     PONG,

@@ -13,9 +13,19 @@ from gateway.event_loop import run
 from gateway.http.plain.server import Server
 from gateway.http.seats.room import MAX_CANDIDATES
 from gateway.http.server import ROOM
-from tests.gateway.http.event_client import asking
-from tests.gateway.http.raw_client import HELLO, WAIT, RawClient, chunked, connected, connections_of, idle, post, turns
-from tests.gateway.http.raw_socket import opened
+from tests.gateway.http.clients.event_client import asking
+from tests.gateway.http.clients.raw_client import (
+    HELLO,
+    WAIT,
+    RawClient,
+    chunked,
+    connected,
+    connections_of,
+    idle,
+    post,
+    turns,
+)
+from tests.gateway.http.clients.raw_socket import opened
 from tests.gateway.toy import Served, serving
 
 HELLO_DATA = {"data": {"hello": "Hello, world!"}}

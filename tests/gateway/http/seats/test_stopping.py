@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from gateway.http.seats.stopping import LONGEST_SPREAD_SECONDS, closing_times
-from tests.gateway.http import socket_client
-from tests.gateway.http.raw_client import GET_HELLO, HEALTH, WAIT, chunked, connected, post
+from tests.gateway.http.clients import socket_client
+from tests.gateway.http.clients.raw_client import GET_HELLO, HEALTH, WAIT, chunked, connected, post
 from tests.gateway.toy import Served, serving
 
 READY = b"GET /readyz HTTP/1.1\r\nHost: gateway\r\n\r\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.http.socket_client import SocketClient, connected
+from tests.gateway.http.clients.socket_client import SocketClient, connected
 from tests.gateway.toy import Served, serving
 
 SILENCE = "subscription { silence }"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from tests.gateway.http.socket_client import PROTOCOL, SocketClient, connected
+from tests.gateway.http.clients.socket_client import PROTOCOL, SocketClient, connected
 from tests.gateway.toy import ALICE, PHONE, Served, serving
 
 HELLO = "query ($name: String) { hello(name: $name) }"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.http.close import CloseCode
-from tests.gateway.http.socket_client import SocketClient, connected
+from tests.gateway.http.clients.socket_client import SocketClient, connected
 from tests.gateway.toy import ALICE, BOB, LAPTOP, PHONE, ManualClock, Served, serving
 
 MINUTES = 60

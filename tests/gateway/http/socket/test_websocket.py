@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from tests.gateway.http.socket_client import connected
+from tests.gateway.http.clients.socket_client import connected
 from tests.gateway.toy import Served, serving
 
 SILENCE = "subscription { silence }"

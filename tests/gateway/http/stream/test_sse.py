@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.http.origin import NOT_ALLOWED
-from tests.gateway.http.event_client import ACCEPT, asking, sending
-from tests.gateway.http.raw_client import connected, post
+from tests.gateway.http.clients.event_client import ACCEPT, asking, sending
+from tests.gateway.http.clients.raw_client import connected, post
 from tests.gateway.toy import ALICE, PHONE, ManualClock, Served, serving
 
 SILENCE = "subscription { silence }"

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.database import Database
-from tests.serving import Client
+from tests.kit.database import Database
+from tests.kit.serving import Client
 
 TEXTS = ("pear", "apple", "fig", "apple", "date", "apple", "pear")
 ORDERED_BY = {"TEXT": "text", "COLOUR": "-colour", "DONE": "isDone", "TALLY": "-tally", "WEIGHT": "weight"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.rows import NO_ROW
-from tests.serving import Client, Serving, first
+from tests.kit.rows import NO_ROW
+from tests.kit.serving import Client, Serving, first
 
 NOTE = "id text colour points version deletedAt notebook { title }"
 

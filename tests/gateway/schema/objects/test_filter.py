@@ -12,7 +12,7 @@ from gateway.data.entity import entity_of
 from gateway.data.statements import Condition
 from gateway.schema.objects.filter import conditions
 from tests.gateway.schema.plain_table.note import Note, NoteColour, NoteFilter
-from tests.serving import Client
+from tests.kit.serving import Client
 
 NOTE = entity_of(Note)
 LISTED = """query($id: ID!, $filter: NoteFilter) { notebook(id: $id) {

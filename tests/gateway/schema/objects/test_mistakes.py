@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Client
+from tests.kit.serving import Client
 
 LONG = "x" * 501
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Client
+from tests.kit.serving import Client
 
 
 async def _columns(user: Client, table: str, operation: str, **variables: Any) -> set[str]:

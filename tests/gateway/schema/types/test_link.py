@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from gateway.schema.fields.link_field import link_field
 from gateway.schema.types.link import maybe
-from tests.serving import Client
+from tests.kit.serving import Client
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,0 +1,96 @@
+"""What the tests must know of conversations and messages: the state of a message, and the sums of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kit.samples import Known
+from tests.kit.serving import Client
+
+VALUES = {"images": [], "files": [], "offset": 0}
+
+BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage"), "STREAMING")
+
+
+async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
+    """A conversation."""
+    texts: dict[str, Any] = dict.fromkeys(
+        ("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word
+    )
+    json: Any = {"metadata": {"note": word}, "autoApprovalSettings": {"note": word}}
+    return {"ACTIVE": (await client.make("createConversation", "conversation", **texts, **json))["id"]}
+
+
+async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
+    """A message and one that follows it; one to which nothing has been appended yet, and one that has grown."""
+    conversation = known["Conversation"]
+    said: dict[str, Any] = {
+        "conversationId": conversation,
+        "role": "USER",
+        "content": word,
+        "model": word,
+        "finishReason": word,
+    }
+    json: Any = {"images": [word], "files": [word], "providerMetadata": {"note": word}}
+    message = (await client.make("addMessage", "message", **said, **json))["id"]
+    await client.make("addMessage", "message", **said, parentId=message)
+    growing = await begun(client, known, "STREAMING")
+    grown = (await client.make("startMessage", "message", conversationId=conversation, model=word))["id"]
+    await client.make("appendMessage", "message", id=grown, offset=0, text=word * 100)
+    return {"COMPLETED": message, "STREAMING": growing}
+
+
+async def begun(client: Client, known: Known, state: str) -> str:
+    """A message that begins to grow."""
+    assert state == "STREAMING"
+    id: str = (await client.make("startMessage", "message", conversationId=known["Conversation"]))["id"]
+    return id
+
+
+ROWS = {"Conversation": conversations, "Message": messages}
+NEW = {"Message": begun}
+
+CONVERSATIONS = """
+SELECT c.id, kept, counted
+FROM conversations AS c
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS rows, max(m.seq) AS last_seq,
+        count(*) FILTER (WHERE m.deleted_at IS NULL) AS message_count,
+        coalesce(sum(m.token_count) FILTER (WHERE m.deleted_at IS NULL), 0) AS tokens,
+        count(m.processing_ms) FILTER (WHERE m.deleted_at IS NULL) AS responses,
+        coalesce(sum(m.processing_ms) FILTER (WHERE m.deleted_at IS NULL), 0) AS milliseconds
+    FROM messages AS m
+    WHERE m.user_id = c.user_id AND m.conversation_id = c.id
+) AS m
+LEFT JOIN LATERAL (
+    SELECT l.id, l.created_at
+    FROM messages AS l
+    WHERE l.user_id = c.user_id AND l.conversation_id = c.id AND l.deleted_at IS NULL
+    ORDER BY l.seq DESC
+    LIMIT 1
+) AS l ON true
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS requests, coalesce(sum(input_tokens), 0) AS input, coalesce(sum(output_tokens), 0) AS output,
+        coalesce(sum(cost_usd), 0) AS cost
+    FROM usage_logs AS u
+    WHERE u.user_id = c.user_id AND u.conversation_id = c.id
+) AS u
+CROSS JOIN LATERAL (
+    SELECT
+        jsonb_build_object(
+            'last_seq', c.last_seq, 'rows', c.last_seq, 'message_count', c.message_count, 'tokens', c.message_tokens,
+            'last_message_id', c.last_message_id, 'last_message_at', c.last_message_at, 'responses', c.response_count,
+            'milliseconds', c.response_ms, 'requests', c.usage_requests, 'input', c.usage_input_tokens,
+            'output', c.usage_output_tokens, 'cost', c.usage_cost_usd) AS kept,
+        jsonb_build_object(
+            'last_seq', coalesce(m.last_seq, 0), 'rows', m.rows, 'message_count', m.message_count, 'tokens', m.tokens,
+            'last_message_id', l.id, 'last_message_at', l.created_at, 'responses', m.responses,
+            'milliseconds', m.milliseconds, 'requests', u.requests, 'input', u.input, 'output', u.output,
+            'cost', u.cost) AS counted
+) AS both_ways
+WHERE kept <> counted
+"""
+
+SUMS = [CONVERSATIONS]

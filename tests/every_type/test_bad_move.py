@@ -1,0 +1,333 @@
+"""What comes too late, twice, or out of order is told what stands instead, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import uuid
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from graphql import get_named_type, is_non_null_type
+
+from gateway.schema.build import graphql_schema
+from tests.kit.estate import Estate, make_estate
+from tests.kit.generated import Mutation, fields_of, mutations, own
+from tests.kit.refused import Refusal, only_refusal, refusals
+from tests.kit.rows import differences, rows_of, unchanged
+from tests.kit.runtime import stamp
+from tests.kit.serving import Client, Serving
+from tests.tools.sample import MOVES, make_execution
+
+VERBS = {
+    "APPROVED": "approve",
+    "EXECUTING": "start",
+    "COMPLETED": "complete",
+    "FAILED": "fail",
+    "CANCELLED": "cancel",
+}
+"""The mutation that moves to each status; none moves back to PENDING."""
+
+LEGAL = {
+    ("PENDING", "APPROVED"),
+    ("PENDING", "CANCELLED"),
+    ("APPROVED", "EXECUTING"),
+    ("APPROVED", "CANCELLED"),
+    ("EXECUTING", "COMPLETED"),
+    ("EXECUTING", "FAILED"),
+    ("EXECUTING", "CANCELLED"),
+}
+
+DONE = {"PENDING": "proposed", "EXECUTING": "started"}
+"""The word for what was done to get to a status, where that is not the status itself."""
+
+NOT_YET = {"PENDING": "approved", "APPROVED": "started"}
+"""What an execution needs next, where a later move is asked for."""
+
+ALL = mutations(graphql_schema())
+MAKING = [mutation for mutation in ALL if mutation.makes and "id" in mutation.inputs]
+VERSIONED = [mutation for mutation in ALL if "expectedVersion" in mutation.inputs]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
+    return await make_estate(serving, superuser)
+
+
+async def execution(estate: Estate, status: str) -> str:
+    """A new tool execution in a status."""
+    return await make_execution(estate.client, status, estate.ids["Message"][0])
+
+
+async def move(client: Client, id: str, status: str, **values: Any) -> dict[str, Any]:
+    """The payload of the mutation that moves to a status."""
+    if status == "FAILED":
+        values = {"errorMessage": "it broke", **values}
+    wanted = "toolExecution { id status version transitions { from to reason actor } }"
+    return await client.mutate(f"{VERBS[status]}ToolExecution", wanted, id=id, **values)
+
+
+def reason_in(payload: dict[str, Any]) -> Refusal:
+    return only_refusal({"data": {"move": payload}})
+
+
+# --- the state machine
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, VERBS)))
+async def test_a_move_is_made_or_refused_by_the_table(
+    estate: Estate, superuser: asyncpg.Connection, before: str, after: str
+) -> None:
+    id = await execution(estate, before)
+    rows = await rows_of(superuser, estate.user_id)
+    payload = await move(estate.client, id, after, reason="because")
+    if (before, after) in LEGAL:
+        assert payload["userErrors"] == []
+        assert payload["toolExecution"]["status"] == after
+        last = payload["toolExecution"]["transitions"][-1]
+        assert last == {"from": before, "to": after, "reason": "because", "actor": "USER"}
+        return
+    refusal = reason_in(payload)
+    assert (refusal.code, refusal.field) == ("CONFLICT", "id")
+    asked, done = (DONE.get(status, status.lower()) for status in (after, before))
+    state = rf"it was {done} by the user at \d{{4}}-"
+    if before in NOT_YET and after != before:
+        state = rf"it is not {NOT_YET[before]} yet\.$"
+    assert re.match(rf"This execution cannot be {asked}: {state}", refusal.message)
+    assert payload["toolExecution"]["status"] == before
+    assert differences(rows, await rows_of(superuser, estate.user_id)) == []
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, MOVES)))
+async def test_the_database_lets_the_same_moves_through(
+    estate: Estate, runtime: asyncpg.Connection, before: str, after: str
+) -> None:
+    """Whoever writes, with whatever statement."""
+    id = uuid.UUID(await execution(estate, before))
+    await stamp(runtime, estate.user_id)
+    text = "UPDATE tool_executions SET status = $2 WHERE id = $1 RETURNING status"
+    if before == after or (before, after) in LEGAL:
+        assert await runtime.fetchval(text, id, after.lower()) == after.lower()
+        return
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await runtime.fetchval(text, id, after.lower())
+    assert refused.value.constraint_name == "tool_executions_status_move"
+
+
+@pytest.mark.parametrize("status", [status for status in MOVES if status != "PENDING"])
+async def test_the_database_lets_none_begin_further_on(
+    estate: Estate, runtime: asyncpg.Connection, status: str
+) -> None:
+    await stamp(runtime, estate.user_id)
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await runtime.execute(
+            "INSERT INTO tool_executions (user_id, conversation_id, tool_name, status) VALUES ($1, $2, 'word', $3)",
+            uuid.UUID(estate.user_id),
+            uuid.UUID(estate.ids["Conversation"][0]),
+            status.lower(),
+        )
+    assert refused.value.constraint_name == "tool_executions_status_first"
+
+
+async def test_of_two_decisions_one_stands_and_the_other_is_told(estate: Estate) -> None:
+    for _ in range(10):
+        id = await execution(estate, "PENDING")
+        wishes = {"APPROVED": "yes please", "CANCELLED": "no thanks"}
+        payloads = dict(
+            zip(
+                wishes,
+                await asyncio.gather(*(move(estate.client, id, to, reason=why) for to, why in wishes.items())),
+                strict=True,
+            )
+        )
+        # An approved execution may still be cancelled: only if the refusal came first is approval out of the question.
+        won = [to for to, payload in payloads.items() if not payload["userErrors"]]
+        if won == ["CANCELLED"]:
+            refusal = reason_in(payloads["APPROVED"])
+            assert (refusal.code, refusal.field) == ("CONFLICT", "id")
+            assert "it was cancelled by the user at" in refusal.message
+            assert refusal.message.endswith("(no thanks).")
+            assert payloads["APPROVED"]["toolExecution"]["status"] == "CANCELLED"
+        else:
+            assert won == ["APPROVED", "CANCELLED"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"), [(("APPROVED", "CANCELLED"), "expectedVersion"), (("APPROVED",) * 5, "id")]
+)
+async def test_of_decisions_on_what_was_seen_exactly_one_stands(
+    estate: Estate, verdicts: tuple[str, ...], code: str
+) -> None:
+    """With the version that both devices saw, an approval cannot be overruled unseen."""
+    for _ in range(5):
+        id = await execution(estate, "PENDING")
+        seen = (await estate.client.data("query($id: ID!) { node(id: $id) { version } }", id=id))["node"]["version"]
+        versions = {"expectedVersion": seen} if code == "expectedVersion" else {}
+        payloads = await asyncio.gather(*(move(estate.client, id, to, reason=to, **versions) for to in verdicts))
+        won = [payload["toolExecution"] for payload in payloads if not payload["userErrors"]]
+        lost = [payload for payload in payloads if payload["userErrors"]]
+        assert (len(won), len(lost)) == (1, len(verdicts) - 1)
+        for payload in lost:
+            refusal = reason_in(payload)
+            assert (refusal.code, refusal.field) == ("CONFLICT", code)
+            assert payload["toolExecution"]["status"] == won[0]["status"]
+            assert str(seen) in refusal.message or won[0]["status"].lower() in refusal.message
+        assert [step["to"] for step in won[0]["transitions"]] == ["PENDING", won[0]["status"]]
+
+
+async def test_of_agents_that_begin_at_once_one_runs(estate: Estate) -> None:
+    id = await execution(estate, "APPROVED")
+    payloads = await asyncio.gather(*(move(estate.client, id, "EXECUTING") for _ in range(10)))
+    assert [payload["userErrors"] for payload in payloads].count([]) == 1
+    assert {reason_in(payload).code for payload in payloads if payload["userErrors"]} == {"CONFLICT"}
+
+
+@pytest.mark.parametrize("status", ["COMPLETE", "FAILED", "CANCELLED"])
+async def test_a_message_that_has_ended_does_not_go_on(
+    estate: Estate, superuser: asyncpg.Connection, status: str
+) -> None:
+    given = {"conversationId": estate.ids["Conversation"][0], "role": "ASSISTANT", "content": "x", "status": status}
+    id = (await estate.client.make("addMessage", "message", **given))["id"]
+    for other in {"COMPLETE", "STREAMING", "FAILED", "CANCELLED"} - {status}:
+        async with unchanged(superuser, estate.user_id):
+            payload = await estate.client.mutate("updateMessage", "message { id }", id=id, status=other)
+            refusal = reason_in(payload)
+            assert (refusal.code, refusal.field) == ("CONFLICT", "status")
+            assert refusal.message == f"The status of a message cannot change from {status.lower()} to {other.lower()}."
+
+
+# --- versions
+
+
+@pytest.mark.parametrize("mutation", VERSIONED, ids=str)
+@pytest.mark.parametrize("distance", [-1, 1, 10**9, None], ids=["older", "newer", "far", "zero"])
+async def test_what_has_changed_since_is_not_changed(
+    serving: Serving, superuser: asyncpg.Connection, mutation: Mutation, distance: int | None
+) -> None:
+    estate = await make_estate(serving, superuser)
+    given = mutation.values(own(estate, mutation.name))
+    operation = "query($id: ID!) { node(id: $id) { version } }"
+    present = int((await estate.client.data(operation, id=given["id"]))["node"]["version"])
+    expected = 0 if distance is None else present + distance
+    async with unchanged(superuser, estate.user_id):
+        answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": expected})
+        refusal = only_refusal(answer)
+        assert (refusal.code, refusal.field) == ("CONFLICT", "expectedVersion")
+        assert refusal.message.endswith(f"has changed since version {expected}: it is at version {present}.")
+        assert answer["data"][mutation.name][mutation.object]["version"] == present
+    answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": present})
+    assert refusals(answer) == []
+
+
+@pytest.mark.parametrize("kind", ["Conversation", "Message"])
+async def test_what_is_deleted_is_not_changed(serving: Serving, superuser: asyncpg.Connection, kind: str) -> None:
+    estate = await make_estate(serving, superuser)
+    object, id = kind.lower(), estate.ids[kind][0]
+    texts = {"Conversation": {"title": "new"}, "Message": {"content": "new"}}
+    await estate.client.make(f"delete{kind}", object, id=id)
+    async with unchanged(superuser, estate.user_id):
+        refusal = reason_in(await estate.client.mutate(f"update{kind}", id=id, **texts[kind]))
+        assert refusal == Refusal("CONFLICT", "id", f"This {object} is deleted.")
+        # Asked twice, it is as it was asked for.
+        await estate.client.make(f"delete{kind}", object, id=id)
+    await estate.client.make(f"restore{kind}", object, id=id)
+    async with unchanged(superuser, estate.user_id):
+        await estate.client.make(f"restore{kind}", object, id=id)
+
+
+async def test_nothing_new_comes_into_what_is_deleted(serving: Serving, superuser: asyncpg.Connection) -> None:
+    estate = await make_estate(serving, superuser)
+    conversation = estate.ids["Conversation"][0]
+    await estate.client.make("deleteConversation", "conversation", id=conversation)
+    async with unchanged(superuser, estate.user_id):
+        values = {"conversationId": conversation, "role": "USER", "content": "late"}
+        refusal = reason_in(await estate.client.mutate("addMessage", "message { id }", **values))
+        assert refusal == Refusal("NOT_FOUND", "conversationId", "There is no such conversation.")
+
+
+async def test_an_update_of_nothing_is_refused(estate: Estate, superuser: asyncpg.Connection) -> None:
+    async with unchanged(superuser, estate.user_id):
+        for kind in ("Conversation", "Message"):
+            refusal = reason_in(await estate.client.mutate(f"update{kind}", id=estate.ids[kind][0]))
+            assert refusal == Refusal("INVALID", None, "Set at least one value to change.")
+
+
+async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superuser: asyncpg.Connection) -> None:
+    for mutation in ALL:
+        if not mutation.name.startswith("update"):
+            continue
+        shown = fields_of(mutation.payload[mutation.object].type)
+        for name in set(mutation.inputs) - {"id", "expectedVersion"}:
+            if not is_non_null_type(shown[name.removesuffix("Id") if name in mutation.ids else name].type):
+                continue
+            given = {"id": own(estate)(mutation.ids["id"]), name: None}
+            async with unchanged(superuser, estate.user_id):
+                refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+                assert refusal == Refusal("INVALID", name, "A value is needed here: it cannot be null.")
+
+
+# --- sent twice
+
+
+def changed_values(mutation: Mutation, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same input with one other value, for each field that can have another."""
+    other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
+    made = []
+    for name, field in mutation.inputs.items():
+        kind = str(get_named_type(field.type))
+        if name in given and kind in other:
+            made.append(given | {name: other[kind]})
+        elif name in given and "[ID" in str(field.type):
+            made.append(given | {name: []})
+        elif name in given and kind == "JSON":
+            made.append(given | {name: ["other"] if isinstance(given[name], list) else {"other": 1}})
+    return made
+
+
+@pytest.mark.parametrize("mutation", MAKING, ids=str)
+async def test_the_same_sent_again_makes_nothing_new(
+    serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    estate = await make_estate(serving, superuser)
+    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    answer = await estate.client.run(mutation.operation, input=given)
+    assert refusals(answer) == []
+    async with unchanged(superuser, estate.user_id):
+        assert await estate.client.run(mutation.operation, input=given) == answer
+
+
+@pytest.mark.parametrize("mutation", MAKING, ids=str)
+async def test_another_object_with_a_taken_id_is_refused_with_what_is_there(
+    serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    estate = await make_estate(serving, superuser)
+    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    made = (await estate.client.run(mutation.operation, input=given))["data"][mutation.name][mutation.object]
+    others = changed_values(mutation, given)
+    assert others
+    async with unchanged(superuser, estate.user_id):
+        for other in others:
+            answer = await estate.client.run(mutation.operation, input=other)
+            refusal = only_refusal(answer)
+            assert (refusal.code, refusal.field) == ("CONFLICT", "id"), other
+            assert answer["data"][mutation.name][mutation.object] == made
+
+
+@pytest.mark.parametrize("mutation", MAKING, ids=str)
+async def test_the_same_sent_at_once_is_made_once(
+    serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    estate = await make_estate(serving, superuser)
+    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    before = await rows_of(superuser, estate.user_id)
+    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=given) for _ in range(8)))
+    assert [refusals(answer) for answer in answers] == [[]] * 8
+    ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
+    assert ids == {given["id"]}
+    made = [line for line in differences(before, await rows_of(superuser, estate.user_id)) if given["id"] in line]
+    assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
+    versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
+    assert len(versions) == 1

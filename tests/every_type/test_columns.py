@@ -1,0 +1,170 @@
+"""What the types of the API say of their columns and links is what the database holds.
+
+The breadth-first executor trusts it: a column that may not be null is not looked at for nulls, the driver's value of a
+column is written as its type in the API has it, and what a link finds is taken to prove that its parent is there.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from graphql import GraphQLNonNull, GraphQLObjectType
+
+from gateway.data.entity import Entity, Link
+from gateway.schema.build import graphql_schema
+from gateway.schema.objects.level import definition_of
+from gateway.schema.types.scalars import JSON, BigInt
+from tests.kit.database import Database
+
+HELD_AS: dict[Any, set[str]] = {
+    UUID: {"uuid"},
+    int: {"integer", "smallint"},
+    BigInt: {"bigint", "integer"},
+    float: {"double precision", "real"},
+    bool: {"boolean"},
+    str: {"text"},
+    JSON: {"jsonb"},
+    datetime.datetime: {"timestamp with time zone"},
+    datetime.date: {"date"},
+    decimal.Decimal: {"numeric"},
+}
+
+COLUMNS = """
+SELECT column_name, data_type, is_nullable = 'YES' AS nullable
+FROM information_schema.columns
+WHERE table_schema = 'parley' AND table_name = $1
+"""
+
+KEYS = """
+SELECT con.oid, child.relname AS child, parent.relname AS parent, held.attname AS held, named.attname AS named,
+    held.attnotnull AS required
+FROM pg_constraint AS con
+JOIN pg_class AS child ON child.oid = con.conrelid
+JOIN pg_class AS parent ON parent.oid = con.confrelid
+CROSS JOIN unnest(con.conkey, con.confkey) AS pair (held, named)
+JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
+JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
+WHERE con.contype = 'f' AND con.connamespace = 'parley'::regnamespace
+    -- One is kept by triggers, as `test_write_path.py` proves.
+    AND (con.convalidated OR con.conname = 'messages_conversation_id_exists')
+"""
+
+
+def entities() -> list[tuple[GraphQLObjectType, Entity]]:
+    """The types of the schema that are tables."""
+    types = [of for of in graphql_schema().type_map.values() if isinstance(of, GraphQLObjectType)]
+    origins = [(of, of.extensions.get("strawberry-definition")) for of in types]
+    return [(of, made.origin.__entity__) for of, made in origins if made and hasattr(made.origin, "__entity__")]
+
+
+def plain_columns(of: GraphQLObjectType, entity: Entity) -> dict[str, tuple[str, bool]]:
+    """The fields of a type that are columns: the column, and whether the API promises that it is not null."""
+    found = {}
+    for name, field in of.fields.items():
+        definition = definition_of(field)
+        if definition is not None and definition.base_resolver is None:
+            (column,) = entity.fields[name]
+            found[name] = column, isinstance(field.type, GraphQLNonNull)
+    return found
+
+
+@pytest.mark.parametrize(("of", "entity"), entities(), ids=[of.name for of, _ in entities()])
+async def test_columns_are_held_as_the_api_shows_them(
+    database: Database, of: GraphQLObjectType, entity: Entity
+) -> None:
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        columns = {row["column_name"]: row for row in await owner.fetch(COLUMNS, entity.table)}
+    finally:
+        await owner.close()
+    for field, (column, required) in plain_columns(of, entity).items():
+        held, kind = columns[column], entity.kinds[column]
+        named = {"text"} if isinstance(kind, type) and issubclass(kind, enum.Enum) else HELD_AS[kind]
+        assert held["data_type"] in named, (of.name, field)
+        assert not (required and held["nullable"]), (of.name, field)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A rule of the database that a row of one table names one of another."""
+
+    child: str
+    parent: str
+    columns: frozenset[tuple[str, str]]
+    """Each column of the child, with the parent's that it is equal to."""
+    nullable: frozenset[str]
+    """Columns of the child that may be null. If one of them is, PostgreSQL does not look at the others."""
+
+    def proves(self, *columns: tuple[str, str]) -> bool:
+        """Whether a row of the child with values in these columns cannot be there without its parent."""
+        return self.columns.issuperset(columns) and self.nullable.issubset(held for held, _ in columns)
+
+
+async def foreign_keys(database: Database) -> list[ForeignKey]:
+    """All foreign keys of the database."""
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        rows = await owner.fetch(KEYS)
+    finally:
+        await owner.close()
+    grouped = defaultdict(list)
+    for row in rows:
+        grouped[row["oid"], row["child"], row["parent"]].append(row)
+    return [
+        ForeignKey(
+            child,
+            parent,
+            frozenset((each["held"], each["named"]) for each in pairs),
+            frozenset(each["held"] for each in pairs if not each["required"]),
+        )
+        for (_, child, parent), pairs in grouped.items()
+    ]
+
+
+def is_of_a_user(table: str, keys: list[ForeignKey]) -> bool:
+    """Whether a row of the table proves that its user is there, by itself or by what it cannot be there without."""
+    return table == "users" or any(
+        is_of_a_user(key.parent, keys)
+        for key in keys
+        if key.child == table and key.parent != table and key.proves(("user_id", "user_id"))
+    )
+
+
+def links_to_many() -> dict[str, tuple[Entity, Link]]:
+    """The links that lead to several rows, by type and name."""
+    return {
+        f"{entity.name}.{name}": (entity, link)
+        for _, entity in entities()
+        for name, link in entity.links.items()
+        if link.shape in ("many", "page")
+    }
+
+
+@pytest.mark.parametrize("name", links_to_many())
+async def test_what_a_link_finds_proves_that_its_parent_is_there(database: Database, name: str) -> None:
+    parent, link = links_to_many()[name]
+    (target,) = [entity for _, entity in entities() if entity.name == link.target]
+    table, by = (link.through.table, link.through.by) if link.through else (target.table, link.by)
+    keys = await foreign_keys(database)
+    if by == "user_id":
+        assert parent.table == "users"
+        assert is_of_a_user(table, keys)
+    else:
+        possible = [key for key in keys if (key.child, key.parent) == (table, parent.table)]
+        assert any(key.proves(("user_id", "user_id"), (by, "id")) for key in possible), (table, by, parent.table)
+
+
+def test_foreign_key_with_another_column_that_may_be_null_proves_nothing() -> None:
+    columns = frozenset({("user_id", "user_id"), ("conversation_id", "conversation_id"), ("message_id", "id")})
+    wanted = ("user_id", "user_id"), ("message_id", "id")
+    assert ForeignKey("a", "b", columns, frozenset({"message_id"})).proves(*wanted)
+    assert not ForeignKey("a", "b", columns, frozenset({"conversation_id"})).proves(*wanted)
+    assert not ForeignKey("a", "b", columns - {("user_id", "user_id")}, frozenset()).proves(*wanted)

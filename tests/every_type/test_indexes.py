@@ -1,0 +1,108 @@
+"""Each index serves a list that is declared, or says what else it is for; and none does what another does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
+
+import asyncpg
+import pytest_asyncio
+
+from gateway.data.entity import Entity
+from gateway.data.setup.catalogue import Index, Table, read_catalogue
+from gateway.schema.agreement import declared
+from gateway.schema.build import graphql_schema
+from gateway.schema.declaration import orders
+from gateway.schema.objects import filter as filters
+
+OTHERS = {
+    ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "a message that is purged",
+    ("leases", ("until",)): "leases that have ended, of all users",
+    ("revocations", ("at",)): "revocations that are of no more use",
+    ("tool_executions", ("user_id", "deleted_at")): "what is restored with its conversation or message",
+}
+"""Indexes that serve no list, and what they find."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tables(superuser: asyncpg.Connection) -> Mapping[str, Table]:
+    return await read_catalogue(superuser)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """A list that a link declares: the rows of a table with the same value of `by`, in an order."""
+
+    table: str
+    by: str
+    order: str
+    last: str
+    """What breaks ties: the id of what is listed."""
+    filters: frozenset[str]
+    """The columns that it may be narrowed by."""
+
+    def is_served_by(self, index: Index) -> bool:
+        """Whether the index has the list in its order, whole or narrowed to values of one column."""
+        columns = list(index.columns)
+        given = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
+        if columns[: len(given)] != given:
+            return False
+        rest = columns[len(given) :]
+        if rest and rest[0] in self.filters - {self.order}:
+            rest = rest[1:]
+        return rest[:1] == [self.order] and rest[1:] in ([], [self.last])
+
+
+def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
+    for entity in entities.values():
+        for link in entity.links.values():
+            target = entities[link.target]
+            if link.shape not in ("many", "page"):
+                continue
+            attributes = dataclasses.fields(target.filter) if target.filter else ()
+            narrowed_by = frozenset(filters.tested(target, attribute.name)[0] for attribute in attributes)
+            for order in orders(link.order or target.order):
+                column = order.removeprefix("-")
+                if link.through is not None:
+                    yield Listed(link.through.table, link.through.by, column, link.through.to, narrowed_by)
+                else:
+                    yield Listed(target.table, link.by, column, "id", narrowed_by)
+
+
+def is_of_a_key(table: Table, index: Index, listed_by: Collection[str]) -> bool:
+    """Whether add_link() made it for a foreign key whose other end has no list of these rows."""
+    keys = {key.columns[-1] for key in table.keys} - {"user_id", *listed_by}
+    return index.columns in {("user_id", key, "created_at", "id") for key in keys}
+
+
+async def test_every_list_has_an_index_in_its_order(tables: Mapping[str, Table]) -> None:
+    lists = list(_lists(declared(graphql_schema())[0]))
+    assert len(lists) > 10
+    for listed in lists:
+        indexes = tables[listed.table].indexes
+        assert any(listed.is_served_by(index) for index in indexes), f"no index has the order of {listed}"
+
+
+async def test_every_index_serves_a_list_or_is_known(tables: Mapping[str, Table]) -> None:
+    lists = list(_lists(declared(graphql_schema())[0]))
+    for name, table in tables.items():
+        for index in table.indexes:
+            serves = any(listed.table == name and listed.is_served_by(index) for listed in lists)
+            is_known = (name, index.columns) in OTHERS
+            serves_a_key = is_of_a_key(table, index, {listed.by for listed in lists if listed.table == name})
+            assert serves + serves_a_key + is_known == 1 or index.unique, (
+                f"say in OTHERS what the index of {name} is for: {index}"
+            )
+
+
+async def test_no_index_is_another_or_the_beginning_of_one(tables: Mapping[str, Table]) -> None:
+    """Whose rows it has, too. A unique one is there for its rule."""
+    for name, table in tables.items():
+        for index in table.indexes:
+            others = [other for other in table.indexes if other is not index]
+            same = [
+                other
+                for other in others
+                if other.columns[: len(index.columns)] == index.columns and other.condition in (None, index.condition)
+            ]
+            assert not same or index.unique, f"{same[0]} of {name} serves what {index} does"

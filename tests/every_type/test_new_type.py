@@ -1,0 +1,157 @@
+"""A new type is a migration, a module and a test: the one that ARCHITECTURE.md shows is added to a copy and tested."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.graphql")
+LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__")
+
+MODULE = '''"""Notes: what a user writes down."""
+
+from __future__ import annotations
+
+import datetime
+
+import strawberry
+
+from gateway import Node, entity, maybe, standard
+
+
+'''
+"""What stands above the module that ARCHITECTURE.md shows."""
+
+TEST = '''"""Notes, as a client sees them."""
+
+from __future__ import annotations
+
+from tests.kit.serving import Client
+
+
+async def test_a_note_is_pinned(user: Client) -> None:
+    made = await user.make("createNote", "note", "id body isPinned", body="Milk")
+    assert (made["body"], made["isPinned"]) == ("Milk", False)
+    assert (await user.make("updateNote", "note", "isPinned", id=made["id"], isPinned=True))["isPinned"]
+'''
+
+FOR_EVERY_TYPE = {
+    "test_bad_input": 50,
+    "test_bad_move": 10,
+    "test_bad_value": 4,
+    "test_columns": 1,
+    "test_deleted": 2,
+    "test_plans": 1,
+    "test_retry": 3,
+    "test_statements": 4,
+    "test_tenancy": 15,
+    "test_tenancy_live": 2,
+}
+"""How many tests of each module, at the least, have the type in their names."""
+
+FOLDERS = ("tests/every_type", "tests/tenancy", "tests/sql", "tests/repository/test_schema.py", "tests/personal")
+"""Where these tests are."""
+
+WHATEVER_IT_IS_CALLED = ("test_indexes", "test_schema", "test_sql", "test_tenancy_in_sql", "personal")
+"""What tests every type at once, and the type's own test."""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def block(language: str, begins: str) -> str:
+    """The code block of ARCHITECTURE.md that begins with this."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    (found,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the copy."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=copy, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def run_tests(copy: Path, *selected: str) -> tuple[int, list[tuple[str, str]], str]:
+    """Run the tests whose names hold one of these: the exit status, which passed or failed, and what was printed."""
+    done = run(copy, "pytest", "-v", "-p", "no:cacheprovider", "-k", " or ".join(selected), *FOLDERS)
+    outcomes = re.findall(r"^(tests/\S+::.*) (PASSED|FAILED|ERROR)", done.stdout, re.MULTILINE)
+    return done.returncode, outcomes, done.stdout
+
+
+def write(copy: Path, *more: str) -> None:
+    """Write the migration, with more below it."""
+    migrations = copy / "sql" / "migrations"
+    number = len(list(migrations.glob("*.sql"))) + 1
+    path = next(migrations.glob("*_notes.sql"), migrations / f"{number:04}_notes.sql")
+    path.write_text("\n".join(["-- Notes.", "", block("sql", "CREATE TABLE notes"), *more]), "utf-8")
+
+
+def copied(checkout: Path, to: Path) -> Path:
+    """A copy of what the tests of a type need."""
+    for name in COPIED:
+        source = checkout / name
+        if source.is_dir():
+            shutil.copytree(source, to / name, ignore=LEFT_OUT)
+        else:
+            shutil.copy(source, to / name)
+    return to
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with the type."""
+    copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
+    write(copy)
+    for folder in ("resolvers", "tests"):
+        (copy / folder / "personal").mkdir()
+    (copy / "resolvers" / "personal" / "__init__.py").write_text('"""What is personal."""\n', "utf-8")
+    (copy / "resolvers" / "personal" / "note.py").write_text(MODULE + block("python", '@entity("notes")'), "utf-8")
+    (copy / "tests" / "personal" / "test_note.py").write_text(TEST, "utf-8")
+    for kind in ((), ("--sql",)):
+        done = run(copy, "gateway", "schema", *kind, "--write")
+        assert done.returncode == 0, done.stdout
+    return copy
+
+
+def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) -> None:
+    status, tried, printed = run_tests(noted, "note", *WHATEVER_IT_IS_CALLED)
+    assert status == 0, printed[-5000:]
+    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in tried if "note" in id.lower())
+    assert {name: counts[name] for name, least in FOR_EVERY_TYPE.items() if counts[name] < least} == {}
+    ran = {part for id, _ in tried for part in Path(id.partition("::")[0]).with_suffix("").parts}
+    assert ran >= set(WHATEVER_IT_IS_CALLED)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "selected", "caught_by"),
+    [
+        pytest.param(
+            "ALTER POLICY tenant ON notes USING (true);", ("test_tenancy_in_sql",), "test_tenancy_in_sql", id="policy"
+        ),
+        pytest.param(
+            "ALTER TABLE notes DROP CONSTRAINT notes_title_length, ADD CONSTRAINT notes_title_length"
+            " CHECK (char_length(title) <= 20000);",
+            ("notes_title_length",),
+            "test_bad_value",
+            id="rule",
+        ),
+    ],
+)
+def test_a_mistake_in_the_migration_is_found(
+    noted: Path, tmp_path: Path, mistake: str, selected: Sequence[str], caught_by: str
+) -> None:
+    copy = copied(noted, tmp_path)
+    write(copy, mistake)
+    status, tried, printed = run_tests(copy, *selected)
+    assert status == 1, printed[-5000:]
+    assert any(caught_by in id and outcome != "PASSED" for id, outcome in tried), printed[-5000:]

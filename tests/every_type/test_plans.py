@@ -1,0 +1,322 @@
+"""Every statement reads by an index, in the order of the index, for a user among many with weeks of data.
+
+PostgreSQL serves a prepared statement from a plan for its parameters or for any parameters; both are held to it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    get_named_type,
+)
+
+from gateway.data import statements
+from gateway.data.queries import SQL_DIRECTORY, Query, sql
+from gateway.schema.build import graphql_schema
+from gateway.schema.fields.connection import LARGEST_PAGE
+from tests.bench.fill import fill
+from tests.kit import derived
+from tests.kit.database import Database
+from tests.kit.generated import tables as tables_of_types
+from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
+from tests.kit.recount import differences
+from tests.kit.serving import Client, Serving, serving_on
+
+pytestmark = pytest.mark.timeout(300)
+"""The rows are made once, which takes seconds, or a minute on a machine that has much else to do."""
+
+SAMPLES: dict[str, Any] = {
+    "uuid": uuid.UUID(int=1),
+    "uuid[]": [uuid.UUID(int=1), uuid.UUID(int=2)],
+    "text": str(uuid.UUID(int=1)),  # some are read as ids
+    "text[]": ["text"],
+    "bool": True,
+    "int4": 7,
+    "int8": 7,
+    "int8[]": [7],
+    "numeric": "1.5",
+    "jsonb": "{}",
+    "bytea": b"hash",
+    "date": datetime.date(2026, 1, 5),
+    "timestamptz": datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC),
+    "interval": datetime.timedelta(days=1),
+}
+"""A value for a parameter of a hand-written query, by its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A gateway on a filled database, one of its users, and what the gateway sends for them."""
+
+    serving: Serving
+    client: Client
+    planner: Planner
+    user_id: uuid.UUID
+    tables: frozenset[str]
+    ids: dict[str, str]
+    """Of each type, an object of the user that has some of everything below it."""
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[Sent]:
+        """What the gateway sends inside the block."""
+        sent, pool = Sent(), self.serving.gateway.resources.pool
+        connection = await pool.take()
+        connection.add_query_logger(sent.record)
+        await pool.release(connection)
+        yield sent
+        connection = await pool.take()
+        connection.remove_query_logger(sent.record)
+        await pool.release(connection)
+
+    async def check(self, sent: Sent) -> None:
+        """Every statement that was sent reads by an index and in its order."""
+        assert sent.parameters
+        for text, parameters in sent.parameters.items():
+            await self.check_statement(text, parameters)
+
+    async def check_statement(self, text: str, parameters: tuple[Any, ...], *, page: int = LARGEST_PAGE) -> None:
+        """The statement reads by an index and in its order, whichever way it is planned."""
+        for mode in MODES:
+            plan = await self.planner.plan(text, parameters, mode)
+            assert not plan.scanned_whole(self.tables), f"reads a whole table: {plan}"
+            # A list that is shorter than a page may be sorted when that is cheaper, but never for want of an index.
+            assert plan.sorted_rows <= page, f"sorts more than a page: {plan}"
+            plan = await self.planner.plan(text, parameters, mode, sorting=False)
+            assert not plan.sorted_rows, f"no index has the order: {plan}"
+
+
+TENANT_TABLES = """
+SELECT c.relname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace = 'parley'::regnamespace AND c.relkind = 'r' AND a.attname = 'user_id'
+"""
+
+
+GROW = """
+INSERT INTO message_growths (user_id, message_id, length) SELECT user_id, id, 0 FROM messages;
+ANALYZE message_growths
+"""
+"""Few messages grow at a time, and a table of few rows is read whole: for the plans, all of them do."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def filled(database: Database) -> AsyncIterator[Filled]:
+    """The filled database, served on one connection so that its statements can be listened to."""
+    await fill(database.owner_url, users=120, conversations=20, messages=20)
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        await owner.execute(GROW)
+        tables = frozenset(row["relname"] for row in await owner.fetch(TENANT_TABLES))
+        user_id = await owner.fetchval("SELECT user_id FROM users ORDER BY user_id OFFSET 50 LIMIT 1")
+        ids = await _ids(owner, user_id)
+        empty = [
+            table
+            for table in tables_of_types()
+            if not await owner.fetchval(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608
+        ]
+    finally:
+        await owner.close()
+    with tempfile.TemporaryDirectory() as directory:
+        async with (
+            serving_on(database, Path(directory), pool_size=1) as serving,
+            planner_of(database, str(user_id)) as planner,
+        ):
+            client = serving.anonymous()
+            client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).access.token
+            made = await derived.make_derived(client, ids, "word")
+            await derived.multiply(database, user_id, empty)
+            ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
+            yield Filled(serving, client, planner, user_id, tables, ids)
+
+
+async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
+    """The objects of one conversation that stands, and the user's own."""
+    chosen = "SELECT id FROM conversations WHERE user_id = $1 AND deleted_at IS NULL ORDER BY id OFFSET 9 LIMIT 1"
+    conversation = await owner.fetchval(chosen, user_id)
+    ids = {"User": user_id, "Conversation": conversation}
+    for of, table in {
+        "ToolTransition": "tool_transitions",
+        "ContextOptimization": "context_optimizations",
+        "UsageLog": "usage_logs",
+    }.items():
+        text = f"SELECT id FROM {table} WHERE user_id = $1 AND conversation_id = $2 LIMIT 1"  # noqa: S608
+        ids[of] = await owner.fetchval(text, user_id, conversation)
+    # The message of the sample tool is one that another message branches from.
+    of_turn = """
+        SELECT t.id, t.message_id
+        FROM tool_executions AS t
+        JOIN messages AS m ON m.user_id = t.user_id AND m.parent_id = t.message_id
+        WHERE t.user_id = $1 AND t.conversation_id = $2
+        LIMIT 1
+    """
+    (tool,) = await owner.fetch(of_turn, user_id, conversation)
+    ids |= {"ToolExecution": tool["id"], "Message": tool["message_id"]}
+    ids["Session"] = await owner.fetchval("SELECT id FROM sessions WHERE user_id = $1 LIMIT 1", user_id)
+    ids["UsageDay"] = await owner.fetchval("SELECT id FROM usage_days WHERE user_id = $1 LIMIT 1", user_id)
+    return {of: str(id) for of, id in ids.items()}
+
+
+def _entities() -> Iterator[GraphQLObjectType]:
+    for of in graphql_schema().type_map.values():
+        if isinstance(of, GraphQLObjectType) and any(i.name == "Node" for i in of.interfaces):
+            yield of
+
+
+def _is_page(field: GraphQLField) -> bool:
+    return get_named_type(field.type).name.endswith("Connection")
+
+
+def _pages() -> list[Any]:
+    """Each page link of each type, in each of its orders."""
+    return [
+        pytest.param(of.name, name, order, id=f"{of.name}.{name}{order}")
+        for of in _entities()
+        for name, field in of.fields.items()
+        if _is_page(field)
+        for order in _orders(field)
+    ]
+
+
+def _orders(field: GraphQLField) -> list[str]:
+    argument = field.args.get("orderBy")
+    kind: GraphQLNamedType | None = get_named_type(argument.type) if argument else None
+    return [f"orderBy: {name}" for name in kind.values] if isinstance(kind, GraphQLEnumType) else [""]
+
+
+def _links() -> list[Any]:
+    """Each field of each type that leads to another type, but for pages."""
+    composite = (GraphQLObjectType, GraphQLInterfaceType)
+    return [
+        pytest.param(of.name, name, id=f"{of.name}.{name}")
+        for of in _entities()
+        for name, field in of.fields.items()
+        if isinstance(get_named_type(field.type), composite) and not _is_page(field) and not field.args
+    ]
+
+
+def _queries() -> list[Any]:
+    """Each hand-written query."""
+    found: list[Any] = []
+    for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
+        place = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
+        names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        found.extend(pytest.param((*place, name), id=".".join((*place, name))) for name in names)
+    return found
+
+
+async def _page(filled: Filled, of: str, field: str, *arguments: str) -> dict[str, Any]:
+    """A page of a link of the sample object of a type."""
+    given = ", ".join(filter(None, arguments))
+    text = (
+        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({given}) "
+        "{ nodes { id } pageInfo { startCursor endCursor } } } } }"
+    )
+    page: dict[str, Any] = (await filled.client.data(text, id=filled.ids[of]))["node"]["page"]
+    assert page["nodes"], f"the sample {of} has no {field}"
+    return page
+
+
+@pytest.mark.parametrize(("of", "field", "order"), _pages())
+async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, field: str, order: str) -> None:
+    async with filled.sending() as sent:
+        start = (await _page(filled, of, field, order, "first: 1"))["pageInfo"]
+        end = (await _page(filled, of, field, order, "last: 1"))["pageInfo"]
+        places = {"after": start["endCursor"], "before": end["startCursor"]}
+        await filled.client.data(_continued(of, field, order), id=filled.ids[of], **places)
+    await filled.check(sent)
+
+
+def _continued(of: str, field: str, order: str) -> str:
+    given = f", {order}" if order else ""
+    next = f"{field}(first: 50, after: $after{given}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
+    previous = f"{field}(last: 50, before: $before{given}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
+    return (
+        f"query($id: ID!, $after: Cursor, $before: Cursor) {{ node(id: $id) {{ ... on {of} {{"
+        f" next: {next} previous: {previous} }} }} }}"
+    )
+
+
+@pytest.mark.parametrize(("of", "field"), _links())
+async def test_a_link_is_followed_by_an_index(filled: Filled, of: str, field: str) -> None:
+    text = f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ {field} {{ __typename }} }} }} }}"
+    async with filled.sending() as sent:
+        await filled.client.data(text, id=filled.ids[of])
+    await filled.check(sent)
+
+
+async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(filled: Filled) -> None:
+    """One that holds no others, which the planner must be able to tell from the condition."""
+    async with filled.sending() as sent:
+        found = await filled.client.data('{ viewer { conversations(filter: { folder: ["Work"] }) { nodes { id } } } }')
+    assert found["viewer"]["conversations"]["nodes"]
+    await filled.check(sent)
+    ((page, parameters),) = ((t, given) for t, given in sent.parameters.items() if "FROM conversations" in t)
+    for mode in MODES:
+        plan = await filled.planner.plan(page, parameters, mode)
+        assert "conversations_latest_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)
+
+
+@pytest.mark.parametrize("folders", ["[null]", '[null, "Work"]', '[null, "Work", "Home"]'])
+async def test_the_conversations_of_no_folder_are_read_in_the_order_of_an_index(filled: Filled, folders: str) -> None:
+    async with filled.sending() as sent:
+        narrowed = f"conversations(filter: {{ folder: {folders} }}) {{ totalCount nodes {{ folder }} }}"
+        found = await filled.client.data(f"{{ viewer {{ {narrowed} }} }}")
+    assert None in {node["folder"] for node in found["viewer"]["conversations"]["nodes"]}
+    await filled.check(sent)
+
+
+async def test_the_filled_rows_add_up(filled: Filled, database: Database) -> None:
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        assert await differences(owner) == []
+    finally:
+        await owner.close()
+
+
+async def test_the_linked_operation_reads_by_indexes(filled: Filled) -> None:
+    async with filled.sending() as sent:
+        found = await filled.client.data(LINKED)
+    assert len(found["viewer"]["conversations"]["nodes"]) == 19
+    await filled.check(sent)
+
+
+async def test_all_kinds_of_objects_are_found_by_their_ids(filled: Filled) -> None:
+    async with filled.sending() as sent:
+        found = await filled.client.data("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=[*filled.ids.values()])
+    assert [node["id"] for node in found["nodes"]] == [*filled.ids.values()]
+    await filled.check(sent)
+
+
+@pytest.mark.parametrize("place", _queries())
+async def test_a_hand_written_query_reads_by_indexes(filled: Filled, place: tuple[str, ...]) -> None:
+    query: Any = sql
+    for step in place:
+        query = getattr(query, step)
+    assert isinstance(query, Query)
+    text = query.returning(("id",))
+    parameters: list[Any] = [SAMPLES[of] for of in await filled.planner.parameters(text)]
+    if "user_id" in query.parameters:
+        parameters[0] = filled.user_id
+    await filled.check_statement(text, tuple(parameters), page=0)
+
+
+async def test_a_row_is_changed_by_its_key(filled: Filled) -> None:
+    for table in ("conversations", "messages"):
+        text = statements.update(table, ("deleted_at",), "deleted_at IS NULL AND version = $4", ("id",))
+        await filled.check_statement(text, (filled.user_id, uuid.UUID(int=1), None, 7))

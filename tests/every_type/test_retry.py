@@ -1,0 +1,189 @@
+"""A create that comes again with its id is answered as before if nothing in it differs, and else refused.
+
+The mutations and their fields are read from the schema: a new one is tried without being listed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from graphql import GraphQLEnumType, get_named_type
+
+from gateway.schema.build import graphql_schema
+from tests.kit.estate import Estate, make_estate
+from tests.kit.generated import Mutation, is_required, mutations, own
+from tests.kit.refused import Refusal, only_refusal, refusals
+from tests.kit.rows import differences, rows_of
+from tests.kit.serving import Serving
+
+SCHEMA = graphql_schema()
+CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.makes and "id" in mutation.inputs]
+
+TAKEN = Refusal("CONFLICT", "id", "This id already belongs to an object with different values.")
+
+OTHER: dict[str, Any] = {
+    "String": "other text",
+    "Int": 2,
+    "Float": 0.25,
+    "Boolean": False,
+    "BigInt": 2,
+    "Decimal": "2.5",
+    "DateTime": "2026-02-28T12:00:00Z",
+    "Date": "2026-02-28",
+}
+"""A valid value that `tests.kit.generated` does not choose, by type."""
+
+ALIKE = [
+    ({"n": 1}, {"n": True}),
+    ({"n": 1}, {"n": "1"}),
+    ({"n": None}, {}),
+    ({"n": []}, {"n": {}}),
+    ({"n": 0}, {"n": False}),
+]
+"""JSON values that Python or a careless comparison takes for equal."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
+    return await make_estate(serving, superuser)
+
+
+def full(estate: Estate, mutation: Mutation) -> dict[str, Any]:
+    """An input with every field."""
+    return mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+
+
+def optional(mutation: Mutation) -> list[str]:
+    return [name for name, field in mutation.inputs.items() if name != "id" and not is_required(field)]
+
+
+def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> Any:
+    """Another valid value for a field."""
+    of: Any = get_named_type(mutation.inputs[name].type)
+    if name in mutation.ids:
+        ids = estate.ids[mutation.ids[name]]
+        return [ids[1]] if isinstance(value, list) else ids[1]
+    if isinstance(of, GraphQLEnumType):
+        return list(of.values)[1]
+    if of.name == "JSON":
+        return [*value, "other"] if isinstance(value, list) else {**value, "other": 1}
+    return OTHER[of.name]
+
+
+async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, given: dict[str, Any]) -> Refusal:
+    """Why a create is refused, which must leave every row as it is."""
+    before = await rows_of(superuser, estate.user_id)
+    refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    return refusal
+
+
+async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any:
+    answer = await estate.client.run(mutation.operation, input=given)
+    assert refusals(answer) == []
+    return answer["data"][mutation.name][mutation.object]
+
+
+@pytest.mark.parametrize("mutation", CREATES, ids=str)
+async def test_the_same_request_makes_one_object(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    given = full(estate, mutation)
+    made = await sent(estate, mutation, given)
+    before = await rows_of(superuser, estate.user_id)
+    assert await sent(estate, mutation, given) == made
+    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+
+
+@pytest.mark.parametrize("mutation", CREATES, ids=str)
+async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    given = full(estate, mutation)
+    await sent(estate, mutation, given)
+    for name in optional(mutation):
+        less = {key: value for key, value in given.items() if key != name}
+        if mutation.name == "recordUsage" and name == "conversationId":
+            continue  # refused for another reason: a message requires its conversation
+        assert await refused(estate, superuser, mutation, less) == TAKEN, name
+
+
+@pytest.mark.parametrize("mutation", CREATES, ids=str)
+async def test_a_field_that_comes_in_addition_makes_it_another_request(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    given = full(estate, mutation)
+    needed = {"id", "conversationId", "messageId"}
+    least = {name: value for name, value in given.items() if name in needed or name not in optional(mutation)}
+    await sent(estate, mutation, least)
+    for name in given.keys() - least.keys():
+        assert await refused(estate, superuser, mutation, least | {name: given[name]}) == TAKEN, name
+
+
+@pytest.mark.parametrize("mutation", CREATES, ids=str)
+async def test_a_field_with_another_value_makes_it_another_request(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    given = full(estate, mutation)
+    await sent(estate, mutation, given)
+    for name in given.keys() - {"id"} - set(mutation.ids):
+        other = other_value(estate, mutation, name, given[name])
+        assert await refused(estate, superuser, mutation, given | {name: other}) == TAKEN, name
+
+
+JSON_FIELDS = [
+    (mutation, name)
+    for mutation in CREATES
+    for name, field in mutation.inputs.items()
+    if str(get_named_type(field.type)) == "JSON"
+]
+
+
+@pytest.mark.parametrize(("mutation", "name"), JSON_FIELDS, ids=str)
+async def test_json_values_of_another_type_make_it_another_request(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
+) -> None:
+    is_list = isinstance(full(estate, mutation)[name], list)
+    for first, second in ALIKE:
+        given = full(estate, mutation) | {name: [first] if is_list else first}
+        await sent(estate, mutation, given)
+        again = given | {name: [second] if is_list else second}
+        assert await refused(estate, superuser, mutation, again) == TAKEN, (first, second)
+
+
+async def test_a_request_is_known_again_after_its_object_has_changed(estate: Estate) -> None:
+    given = {"id": str(uuid.uuid4()), "title": "Mine"}
+    made = await estate.client.make("createConversation", "conversation", "id", **given)
+    await estate.client.make("updateConversation", "conversation", **made, title="Renamed", folder="work")
+    again = await estate.client.make("createConversation", "conversation", "id title folder", **given)
+    assert again == {**made, "title": "Renamed", "folder": "work"}
+
+
+async def test_the_same_moment_and_amount_in_another_spelling_are_the_same(estate: Estate) -> None:
+    given: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "provider": "p",
+        "model": "m",
+        "inputTokens": 1,
+        "costUsd": "1.50",
+    }
+    made = await estate.client.make("recordUsage", "usageLog", **given)
+    assert await estate.client.make("recordUsage", "usageLog", **{**given, "costUsd": "1.5"}) == made
+
+
+async def test_another_mutation_with_the_same_id_and_values_is_another_request(estate: Estate) -> None:
+    given = {"id": str(uuid.uuid4()), "conversationId": estate.ids["Conversation"][0], "model": "m"}
+    await estate.client.make("startMessage", "message", **given)
+    message = {**given, "role": "ASSISTANT", "content": "", "status": "STREAMING"}
+    payload = await estate.client.mutate("addMessage", "message { id }", **message)
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
+
+
+async def test_an_id_that_the_server_chose_belongs_to_no_request(estate: Estate) -> None:
+    made = await estate.client.make("createConversation", "conversation", title="Mine")
+    payload = await estate.client.mutate("createConversation", "conversation { id }", **made, title="Mine")
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]

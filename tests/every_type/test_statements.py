@@ -1,0 +1,233 @@
+"""How many statements an operation sends depends on its depth, and never on how many rows it finds."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import asyncpg
+import pytest
+from graphql import GraphQLObjectType, get_named_type
+
+from gateway.schema.build import graphql_schema
+from tests.kit import derived
+from tests.kit.database import Database
+from tests.kit.generated import Mutation, own
+from tests.kit.plans import LINKED
+from tests.kit.serving import Client, Serving, first
+
+FILL = """
+INSERT INTO conversations (user_id, title)
+SELECT tenant(), 'Talk ' || n FROM generate_series(1, current_setting('fill.rows')::integer) AS n;
+
+INSERT INTO messages (user_id, conversation_id, role, content)
+SELECT user_id, id, 'user', 'Message ' || n
+FROM conversations, generate_series(1, current_setting('fill.rows')::integer) AS n
+WHERE user_id = tenant();
+
+INSERT INTO tool_executions (user_id, conversation_id, message_id, tool_name)
+SELECT user_id, conversation_id, id, 'tool' FROM messages WHERE user_id = tenant();
+
+INSERT INTO context_optimizations (
+    user_id, conversation_id, trigger_reason, optimization_type, tokens_before, tokens_after)
+SELECT user_id, id, 'auto', 'truncation', 2, 1 FROM conversations WHERE user_id = tenant();
+
+INSERT INTO usage_logs (user_id, conversation_id, message_id, provider, model, input_tokens)
+SELECT user_id, conversation_id, id, 'openai', 'gpt-4o-mini', 10 FROM messages WHERE user_id = tenant();
+"""
+
+
+async def _with_rows(serving: Serving, database: Database, rows: int) -> Client:
+    """A new user with so many conversations of so many messages with all that hangs from them."""
+    client = await serving.signed_up()
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        for name, value in {"app.user_id": client.user_id, "fill.rows": str(rows)}.items():
+            await owner.execute("SELECT set_config($1, $2, false)", name, value)
+        await owner.execute(FILL)
+    finally:
+        await owner.close()
+    return client
+
+
+async def _sent(client: Client, operation: str, **variables: Any) -> tuple[dict[str, Any], list[str]]:
+    """What an operation gives and sends, once the driver has learnt the types of its parameters."""
+    await client.data(operation, **variables)
+    client.statements.texts.clear()
+    data = await client.data(operation, **variables)
+    return data, list(client.statements.texts)
+
+
+async def test_twenty_by_twenty_rows_take_as_many_statements_as_two_by_two(
+    serving: Serving, database: Database
+) -> None:
+    for rows in (2, 20):
+        found, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
+        conversations = found["viewer"]["conversations"]["nodes"]
+        assert len(conversations) == rows
+        for conversation in conversations:
+            assert conversation["usage"]["totalTokens"] == rows * 10
+            assert [len(m["toolExecutions"]["nodes"]) for m in conversation["messages"]["nodes"]] == [1] * rows
+        # conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations. Nothing is asked of
+        # the viewer that must be read.
+        assert len(sent) == 6, "\n\n".join(sent)
+
+
+async def test_the_same_link_asked_for_in_two_places_is_read_once(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 3)
+    operation = (
+        "{ viewer { conversations { nodes { messages { nodes { conversation { title } } }"
+        " lastMessage { conversation { title } } } } } }"
+    )
+    _, sent = await _sent(client, operation)
+    assert len(sent) == 4, "\n\n".join(sent)
+
+
+async def test_an_object_reached_twice_with_the_same_fields_is_read_once(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 2)
+    id = (await client.data("{ viewer { conversations(first: 1) { nodes { id } } } }"))["viewer"]["conversations"]
+    operation = "query($id: ID!) { a: conversation(id: $id) { title } b: conversation(id: $id) { title } }"
+    found, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
+    assert found["a"] == found["b"]
+    assert len(sent) == 1, "\n\n".join(sent)
+
+
+async def test_a_total_is_counted_in_one_statement_for_all_parents_and_only_when_asked(
+    serving: Serving, database: Database
+) -> None:
+    client = await _with_rows(serving, database, 3)
+    _, without = await _sent(client, "{ viewer { conversations { nodes { messages { nodes { seq } } } } } }")
+    found, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
+    assert [node["messages"]["totalCount"] for node in found["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
+    assert not any("count(*)" in text for text in without)
+    assert sum("count(*)" in text for text in counted) == 1
+
+
+async def test_nothing_is_asked_for_typename_alone(user: Client) -> None:
+    await user.check("{ __typename }", expect={"__typename": "Query"}, statements=0)
+
+
+async def test_fifty_ids_of_one_kind_take_two_statements(serving: Serving, database: Database) -> None:
+    client = await _with_rows(serving, database, 7)
+    listed = await client.data("{ viewer { conversations { nodes { messages { nodes { id } } } } } }")
+    conversations = listed["viewer"]["conversations"]["nodes"]
+    ids = [message["id"] for conversation in conversations for message in conversation["messages"]["nodes"]]
+    operation = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Message { seq } } }"
+    for asked in (ids[:1], ids):
+        found, sent = await _sent(client, operation, ids=asked)
+        assert len(found["nodes"]) == len(asked)
+        assert len(sent) == 2, "\n\n".join(sent)
+
+
+async def _made(user: Client, name: str) -> dict[str, Any]:
+    """An input that the mutation accepts, with what it needs made before."""
+    asked = Mutation(graphql_schema(), name)
+    choose = own(await derived.furnish(user, "word"), name)
+    if name.startswith("restore"):
+        await user.make(f"delete{asked.kind}", asked.object, id=choose(asked.kind))
+    if not asked.makes:
+        return asked.values(choose)
+    return asked.least(choose, {name: choose(of) for name, of in asked.ids.items() if not name.endswith("s")})
+
+
+ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}
+"""What is counted in the tests of sessions, of growing messages and of presence."""
+
+OTHERS = {
+    "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
+    "renewToolExecution": ["SELECT"],
+}
+"""What is sent where it is not one INSERT or UPDATE."""
+
+
+def _mutations() -> list[Any]:
+    """Each mutation with the field of its payload that holds the object."""
+    root = graphql_schema().mutation_type
+    assert root is not None
+    payloads = {name: get_named_type(field.type) for name, field in root.fields.items() if name not in ELSEWHERE}
+    return [
+        pytest.param(name, next(iter(of.fields)), id=name)
+        for name, of in payloads.items()
+        if isinstance(of, GraphQLObjectType)
+    ]
+
+
+@pytest.mark.parametrize(("mutation", "of"), _mutations())
+async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str) -> None:
+    given = await _made(user, mutation)
+    user.statements.texts.clear()
+    await user.make(mutation, of, **given)
+    sent = [_verb(text) for text in user.statements.texts if "typeinfo_tree" not in text]
+    assert sent == OTHERS.get(mutation, [["INSERT", "UPDATE"]["id" in given]])
+
+
+async def test_a_message_sent_again_takes_one_more_statement(user: Client) -> None:
+    given = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
+    await user.make("addMessage", "message", **given)
+    user.statements.texts.clear()
+    await user.make("addMessage", "message", **given)
+    assert [_verb(text) for text in user.statements.texts] == ["INSERT", "SELECT"]
+
+
+def _verb(statement: str) -> str:
+    """The first word of a statement, behind the comment that says its purpose."""
+    return next(line for line in statement.splitlines() if not line.startswith("--")).split()[0]
+
+
+@pytest.mark.parametrize("cursor", [False, True], ids=["without feedCursor", "with feedCursor"])
+async def test_only_an_operation_that_asks_for_the_feed_cursor_opens_a_snapshot(user: Client, cursor: bool) -> None:
+    _, sent = await _sent(user, f"{{ viewer {{ email {'feedCursor' if cursor else ''} }} }}")
+    assert any(text.startswith("BEGIN") for text in sent) is cursor
+
+
+async def test_missed_events_are_read_together(serving: Serving) -> None:
+    """Their messages are one level: one statement, however many were missed."""
+    client = await serving.signed_up()
+    conversation = (await client.make("createConversation", "conversation"))["id"]
+    cursor = (await client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    for number in range(5):
+        await client.make("addMessage", "message", conversationId=conversation, role="USER", content=str(number))
+    operation = "subscription($after: Cursor!) { messageAdded(after: $after) { message { content } } }"
+    async with client.socket() as socket:
+        client.statements.texts.clear()
+        events = await first(await socket.subscribe(operation, after=cursor), 5)
+    assert [event["messageAdded"]["message"]["content"] for event in events] == list("01234")
+    assert len([text for text in client.statements.texts if "FROM messages AS t" in text]) == 1
+
+
+async def test_json_is_passed_through_as_the_database_holds_it(serving: Serving, database: Database) -> None:
+    """Also what no JSON library of ours could hold."""
+    client = await serving.signed_up()
+    id = (await client.make("createConversation", "conversation"))["id"]
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        await owner.execute("SELECT set_config('app.user_id', $1, false)", client.user_id)
+        held = '{"big": 123456789012345678901234567890, "exact": 0.1000000000000000000001}'
+        await owner.execute("UPDATE conversations SET metadata = $2 WHERE id = $1", uuid.UUID(id), held)
+    finally:
+        await owner.close()
+    body = {"query": f'{{ conversation(id: "{id}") {{ metadata }} }}'}
+    async with client.http.post(f"{client.url}/graphql", json=body, headers=client.headers) as response:
+        assert f'"metadata":{held}' in await response.text()
+
+
+@pytest.mark.parametrize("refused", ["messages(first: 500) { nodes { id } }", 'messages(after: "x") { nodes { id } }'])
+async def test_an_object_is_not_read_again_because_what_is_asked_below_it_is_refused(
+    serving: Serving, database: Database, refused: str
+) -> None:
+    client = await _with_rows(serving, database, 1)
+    found = await client.data("{ viewer { conversations { nodes { id } } } }")
+    (conversation,) = found["viewer"]["conversations"]["nodes"]
+    operation = f"query($id: ID!) {{ conversation(id: $id) {{ title {refused} }} }}"
+    for _ in range(2):
+        client.statements.texts.clear()
+        answer = await client.run(operation, id=conversation["id"])
+    assert [error["path"] for error in answer["errors"]] == [["conversation", "messages"]]
+    assert len(client.statements.texts) == 1
+
+
+async def test_a_link_without_a_key_is_not_asked(user: Client) -> None:
+    id = (await user.make("createConversation", "conversation"))["id"]
+    data, sent = await _sent(user, "query($id: ID!) { conversation(id: $id) { lastMessage { content } } }", id=id)
+    assert data == {"conversation": {"lastMessage": None}}
+    assert len(sent) == 1

@@ -1,0 +1,122 @@
+"""Rows of every type: those that a sample makes, and of all others two, by their own create mutation."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import asyncpg
+from graphql import get_named_type
+
+from gateway.schema.build import graphql_schema
+from tests.kit import generated, samples
+from tests.kit.database import Database
+from tests.kit.serving import Client
+
+
+@functools.cache
+def creates() -> tuple[generated.Mutation, ...]:
+    """The mutations that make an object of a type of which no sample makes rows."""
+    found = generated.mutations(graphql_schema())
+    return tuple(each for each in found if each.makes and "id" in each.inputs and each.kind not in samples.rows())
+
+
+@dataclass(slots=True)
+class Furniture:
+    """What somebody owns."""
+
+    ids: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    """Ids by type, the usual one first."""
+    states: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    """The objects of a type by their states."""
+
+    @property
+    def known(self) -> dict[str, str]:
+        return {kind: ids[0] for kind, ids in self.ids.items()}
+
+
+async def furnish(client: Client, word: str) -> Furniture:
+    """Make rows of every type, with `word` in each text."""
+    made = Furniture()
+    makers = samples.rows()
+    needs = {kind: _needs(kind) for kind in makers}
+    while needs:
+        ready = [kind for kind, needed in needs.items() if made.known.keys() >= needed]
+        assert ready, f"no order in which to make {', '.join(needs)}"
+        for kind in ready:
+            made.states[kind] = await makers[kind](client, made.known, word)
+            made.ids[kind] = list(made.states[kind].values())
+            del needs[kind]
+    made.ids |= await make_derived(client, made.known, word)
+    return made
+
+
+def _needs(kind: str) -> set[str]:
+    """The types of which something must be known before an object of this one is made."""
+    made_by = [each for each in generated.mutations(graphql_schema()) if each.makes and each.kind == kind]
+    return {of for each in made_by for of in each.ids.values()} - {kind}
+
+
+async def make_derived(client: Client, known: dict[str, str], word: str) -> dict[str, list[str]]:
+    """Make two objects of each type that no sample makes, parents first. `known` has an id for each other type."""
+    made: dict[str, list[str]] = {}
+    left = list(creates())
+    while left:
+        ready = [each for each in left if known.keys() >= set(each.ids.values()) - {each.kind}]
+        assert ready, f"no order in which to make {', '.join(each.kind for each in left)}"
+        for mutation in ready:
+            for _ in range(2):
+                known = {**known, mutation.kind: await make(client, mutation, known, word)}
+                made.setdefault(mutation.kind, []).append(known[mutation.kind])
+            left.remove(mutation)
+    return made
+
+
+async def make(client: Client, mutation: generated.Mutation, known: dict[str, str], word: str) -> str:
+    """Make an object with every field, and return its id."""
+    inputs = {name: field for name, field in mutation.inputs.items() if mutation.ids.get(name) != mutation.kind}
+    given = {name: content for name, content in mutation.values(known.__getitem__).items() if name in inputs}
+    for name, field in inputs.items():
+        text = {"String": word, "JSON": {"note": word}}.get(str(get_named_type(field.type)))
+        if name in given and text is not None:
+            given[name] = [text] if isinstance(given[name], list) else text
+    payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **given)
+    assert payload["userErrors"] == [], (
+        f"{mutation} refuses the values that the schema gives: say in {samples.place(mutation.kind)}, in VALUES, what"
+        f" a valid one is, or make rows in ROWS: {payload['userErrors']}"
+    )
+    id: str = payload[mutation.object]["id"]
+    return id
+
+
+FOREIGN_KEYS = """
+SELECT parent.relname AS parent, held.attname AS held
+FROM pg_constraint AS con
+JOIN pg_class AS parent ON parent.oid = con.confrelid
+JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = con.conkey[array_upper(con.conkey, 1)]
+WHERE con.contype = 'f' AND con.conrelid = $1::regclass AND held.attname <> 'user_id'
+"""
+
+
+async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]) -> None:
+    """Copy the user's row of each of the tables: one for each conversation, with a parent of its own user."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        await owner.execute("SET session_replication_role = replica")
+        for table in tables:
+            keys = {row["held"]: row["parent"] for row in await owner.fetch(FOREIGN_KEYS, table)}
+            a_parent = "(SELECT p.id FROM {} AS p WHERE p.user_id = c.user_id LIMIT 1)"
+            of_the_copy = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
+            parents = "".join(f", '{key}', {parent}" for key, parent in of_the_copy.items())
+            await owner.execute(
+                f"INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object("  # noqa: S608
+                f"'id', uuid7(), 'user_id', c.user_id{parents}))).*"
+                f" FROM conversations AS c, (SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one",
+                user_id,
+            )
+            await owner.execute(f"ANALYZE {table}")
+    finally:
+        await owner.close()

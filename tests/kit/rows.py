@@ -1,0 +1,92 @@
+"""Every row of a user, as the superuser sees it: what a test compares to say that nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest_asyncio
+
+from tests.kit.database import Database
+
+USER_TABLES = """
+    SELECT class.relname
+    FROM pg_class AS class
+    JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attname = 'user_id'
+    WHERE class.relnamespace = 'parley'::regnamespace AND class.relkind IN ('r', 'p')
+    ORDER BY class.relname
+"""
+
+NO_ROW = "00000000-0000-7000-8000-000000000000"
+"""The id of nothing."""
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that no policy binds."""
+    connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    yield connection
+    await connection.close()
+
+
+async def user_tables(superuser: asyncpg.Connection) -> list[str]:
+    """Every table whose rows belong to users."""
+    return [row["relname"] for row in await superuser.fetch(USER_TABLES)]
+
+
+async def rows_of(superuser: asyncpg.Connection, *user_ids: str | None) -> Rows:
+    """All rows of these users by table, and which of their sessions are known to have ended."""
+    parts = [
+        f"SELECT '{table}' AS name, to_jsonb(t) AS line FROM {table} AS t WHERE t.user_id = ANY($1::uuid[])"  # noqa: S608
+        for table in await user_tables(superuser)
+    ]
+    parts.append(
+        "SELECT 'revocations', to_jsonb(r) FROM revocations AS r"
+        " JOIN sessions AS s ON s.id = r.session_id WHERE s.user_id = ANY($1::uuid[])"
+    )
+    found: Rows = {}
+    text = " UNION ALL ".join(parts) + " ORDER BY 1, 2"
+    for row in await superuser.fetch(text, user_ids):
+        found.setdefault(row["name"], []).append(orjson.loads(row["line"]))
+    return found
+
+
+@asynccontextmanager
+async def unchanged(superuser: asyncpg.Connection, *user_ids: str | None) -> AsyncIterator[None]:
+    """The block must leave every row of these users as it is."""
+    before = await rows_of(superuser, *user_ids)
+    yield
+    assert differences(before, await rows_of(superuser, *user_ids)) == []
+
+
+def differences(before: Rows, after: Rows) -> list[str]:
+    """What is in one and not in the other, in words."""
+    return [
+        f"{word} {table}: {row}"
+        for word, one, other in (("gone from", before, after), ("new in", after, before))
+        for table, rows in one.items()
+        for row in rows
+        if row not in other.get(table, [])
+    ]
+
+
+def ids_in(rows: Rows) -> list[str]:
+    """The ids of everything among the rows that has one."""
+    return sorted({row["id"] for table in rows.values() for row in table if "id" in row})
+
+
+def texts_in(value: Any) -> Iterable[str]:
+    """Every string anywhere inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_in(item)

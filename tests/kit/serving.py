@@ -1,0 +1,230 @@
+"""A real gateway for tests, on a real socket, and a client that speaks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from gateway.app import Gateway, running
+from gateway.auth.token import TokenAuthority
+from gateway.config import Settings
+from gateway.data.server.opening import OpenDatabase
+from tests.kit.database import Database
+
+PASSWORD = "a password for tests"
+PATIENCE_SECONDS = 20
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Statements:
+    """The statements that the gateway sent, without the stamps of connections."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def record(self, text: str) -> None:
+        if not text.startswith("SELECT WHERE set_config"):
+            self.texts.append(text)
+
+
+@dataclass(slots=True)
+class Client:
+    """A caller of the API."""
+
+    http: aiohttp.ClientSession
+    url: str
+    statements: Statements
+    token: str | None = None
+    refresh_token: str | None = None
+    user_id: str | None = None
+
+    async def run(self, operation: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation."""
+        body = {"query": operation, "variables": variables}
+        async with self.http.post(f"{self.url}/graphql", json=body, headers=self.headers) as response:
+            answer: dict[str, Any] = await response.json(content_type=None)
+            return answer
+
+    async def data(self, operation: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation that must succeed."""
+        answer = await self.run(operation, **variables)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def check(self, operation: str, *, expect: Any, statements: int | None = None, **variables: Any) -> None:
+        """Run an operation that must succeed with this data, and send this many statements."""
+        self.statements.texts.clear()
+        assert await self.data(operation, **variables) == expect
+        if statements is not None:
+            assert len(self.statements.texts) == statements, "\n\n".join(self.statements.texts)
+
+    async def mutate(self, field: str, selection: str = "", **values: Any) -> dict[str, Any]:
+        """The payload of a mutation, given the values of its input by their names in the API."""
+        kind = field[0].upper() + field[1:]
+        wanted = f"{selection} userErrors {{ code field message }}"
+        document = f"mutation($input: {kind}Input!) {{ {field}(input: $input) {{ {wanted} }} }}"
+        payload: dict[str, Any] = (await self.data(document, input=values))[field]
+        return payload
+
+    async def make(self, field: str, of: str, selection: str = "id", **values: Any) -> dict[str, Any]:
+        """The object that a mutation, which must succeed, has made."""
+        payload = await self.mutate(field, f"{of} {{ {selection} }}", **values)
+        assert payload["userErrors"] == []
+        made: dict[str, Any] = payload[of]
+        return made
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    @asynccontextmanager
+    async def socket(self) -> AsyncIterator[Socket]:
+        """A websocket, initialised as this caller."""
+        async with self.http.ws_connect(f"{self.url}/graphql", protocols=["graphql-transport-ws"]) as connection:
+            await connection.send_json({"type": "connection_init", "payload": self.headers})
+            assert (await connection.receive_json(timeout=PATIENCE_SECONDS))["type"] == "connection_ack"
+            yield Socket(connection)
+
+
+@dataclass(slots=True)
+class Socket:
+    """A websocket that speaks graphql-transport-ws; meant for one subscription at a time."""
+
+    connection: aiohttp.ClientWebSocketResponse
+
+    async def subscribe(self, operation: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
+        """Begin a subscription; iterate for the data of its events. Raises `Ended` when it ends."""
+        id = str(next(_numbers))
+        payload = {"query": operation, "variables": variables}
+        await self.connection.send_json({"type": "subscribe", "id": id, "payload": payload})
+        return self._events(id)
+
+    async def _events(self, id: str) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            message = await self.connection.receive(timeout=PATIENCE_SECONDS)
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                raise Ended(f"closed with {self.connection.close_code}: {message.extra}")
+            content = message.json()
+            match content["type"]:
+                case "next" if content["id"] == id:
+                    assert "errors" not in content["payload"], content
+                    yield content["payload"]["data"]
+                case "error" | "complete":
+                    raise Ended(content.get("payload"))
+
+
+class Ended(Exception):
+    """A subscription ended; the argument says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A gateway, and the way to clients of it."""
+
+    gateway: Gateway
+    http: aiohttp.ClientSession
+    statements: Statements
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    def anonymous(self) -> Client:
+        """A caller without a token."""
+        return Client(self.http, self.url, self.statements)
+
+    async def signed_up(self, **values: Any) -> Client:
+        """A new user."""
+        client = self.anonymous()
+        values = {"email": f"user{next(_numbers)}@example.org", "password": PASSWORD, **values}
+        payload = await client.mutate("signUp", "accessToken refreshToken user { id }", **values)
+        assert payload["userErrors"] == []
+        client.token, client.refresh_token = payload["accessToken"], payload["refreshToken"]
+        client.user_id = payload["user"]["id"]
+        return client
+
+
+def settings_for(directory: Path, **given: Any) -> Settings:
+    """Settings of a gateway for tests."""
+    usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
+    # A machine that runs tests may be busy: that a connection is late is not what most of them are about, nor that
+    # all users come from one address.
+    return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **given})
+
+
+@asynccontextmanager
+async def serving_on(database: Database, directory: Path, **given: Any) -> AsyncIterator[Serving]:
+    """A gateway on a database. Several may share one database and one directory, as several processes do.
+
+    Of what it ran, nothing but introspection may have fallen back to graphql-core.
+    """
+    statements = Statements()
+    opened = OpenDatabase(database.runtime_url, database.owner_url)
+    settings = settings_for(directory, **given)
+    async with (
+        running(settings, opened, on_statement=statements.record) as gateway,
+        aiohttp.ClientSession() as http,
+    ):
+        yield Serving(gateway, http, statements)
+    if settings.executor == "breadth_first":
+        fell_back = {way for _, way in gateway.instruments.engine.ways if way != "breadth_first"}
+        assert all(way.startswith("it asks for __") for way in fell_back), fell_back
+
+
+@pytest.fixture(scope="module")
+def executor(request: pytest.FixtureRequest) -> str:
+    """How the module's gateway runs operations."""
+    return getattr(request, "param", "breadth_first")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def serving(database: Database, executor: str) -> AsyncIterator[Serving]:
+    """A gateway on the module's database."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with serving_on(database, Path(directory), executor=executor) as made:
+            yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def user(serving: Serving) -> Client:
+    """A new user of the module's gateway."""
+    return await serving.signed_up()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stranger(serving: Serving) -> Client:
+    """Another new user, who must not see the first one's rows."""
+    return await serving.signed_up()
+
+
+async def short_lived_token(serving: Serving, user: Client) -> str:
+    """An access token of the user's own session that ends within seconds, by the gateway's own key."""
+    session = await user.data("{ viewer { sessions { nodes { id isCurrent } } } }")
+    (own,) = [each["id"] for each in session["viewer"]["sessions"]["nodes"] if each["isCurrent"]]
+    keys = serving.gateway.resources.accounts.keys
+    authority = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=2)
+    return authority.issue(UUID(user.user_id), UUID(own)).token
+
+
+async def first(events: AsyncIterator[Any], count: int) -> list[Any]:
+    """The first events of a stream."""
+    found = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for event in events:
+            found.append(event)
+            if len(found) == count:
+                break
+    return found

@@ -1,0 +1,49 @@
+"""What the tests must know of tool executions: how one gets to each status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kit.samples import Known
+from tests.kit.serving import Client
+
+MOVES = {
+    "PENDING": (),
+    "APPROVED": ("approve",),
+    "EXECUTING": ("approve", "start"),
+    "COMPLETED": ("approve", "start", "complete"),
+    "FAILED": ("approve", "start", "fail"),
+    "CANCELLED": ("cancel",),
+}
+"""How a tool execution gets to each status."""
+
+BEGINS = {
+    "startToolExecution": "APPROVED",
+    **dict.fromkeys(("renewToolExecution", "completeToolExecution", "failToolExecution"), "EXECUTING"),
+    **dict.fromkeys(("approveToolExecution", "cancelToolExecution"), "PENDING"),
+}
+
+
+async def executions(client: Client, known: Known, word: str) -> dict[str, str]:
+    """An execution in each status."""
+    return {status: await make_execution(client, status, known["Message"], word) for status in MOVES}
+
+
+async def another(client: Client, known: Known, state: str) -> str:
+    """An execution in a status."""
+    return await make_execution(client, state, known["Message"])
+
+
+async def make_execution(client: Client, status: str, message: str, word: str = "word") -> str:
+    """A tool execution that was brought to a status."""
+    values: dict[str, Any] = {"messageId": message, "toolName": word, "parameters": {"note": word}}
+    id: str = (await client.make("proposeToolExecution", "toolExecution", **values))["id"]
+    for move in MOVES[status]:
+        more: dict[str, Any] = {"errorMessage": word} if move == "fail" else {}
+        more |= {"result": {"note": word}} if move in ("complete", "fail") else {}
+        await client.make(f"{move}ToolExecution", "toolExecution", id=id, reason=word, **more)
+    return id
+
+
+ROWS = {"ToolExecution": executions}
+NEW = {"ToolExecution": another}
