@@ -154,7 +154,7 @@ def _runner(
     options = _options(settings)
     app = make_app(
         engine,
-        verify=resources.accounts.verify,
+        verify=resources.authenticator.verify,
         contexts=resources,
         ready=ready,
         sockets=sockets,

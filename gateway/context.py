@@ -57,7 +57,7 @@ class Resources:
     signals: Signals
     presence: Presence
     rules: Rules
-    accounts: Authenticator
+    authenticator: Authenticator
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
@@ -71,7 +71,7 @@ class Context:
     def __init__(self, shared: Resources, identity: Identity | None, client: Client, *, snapshot: bool) -> None:
         self.identity = identity
         self.client = client
-        self.accounts = shared.accounts
+        self.authenticator = shared.authenticator
         self.rules = shared.rules
         self.presence = shared.presence
         self._hub = shared.hub
@@ -188,7 +188,7 @@ class Context:
 
     def topic(self, kind: str, id: UUID) -> Topic:
         """The signals about one of the caller's objects. `kind` tells apart what they are for."""
-        return Topic(self._signals, kind, self.user_id, id, self.accounts.keys.refresh_key)
+        return Topic(self._signals, kind, self.user_id, id, self.authenticator.keys.refresh_key)
 
     def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""

@@ -87,8 +87,8 @@ async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> Exe
     """Run the operation. For a subscription, run it on one event."""
     connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
     signals, keys = Signals(ProcessBroker()), SimpleNamespace(refresh_key=bytes(32))
-    presence, accounts = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
-    shared = Resources(connection, None, cast("Any", _Hub()), signals, presence, cast("Any", None), accounts)
+    presence, authenticator = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
+    shared = Resources(connection, None, cast("Any", _Hub()), signals, presence, cast("Any", None), authenticator)
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
     snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)

@@ -76,7 +76,7 @@ async def read_waiting(pool: Pool, versions: Mapping[UUID, int]) -> dict[UUID, R
     """Read the feeds of several users, each after its version, in one statement. Leaves out users without a feed."""
     query = sql.feed.changes.waiting
     names = ",".join(str(user_id) for user_id in versions)
-    arguments = query.arguments(None, {"names": names, "places": list(versions.values()), "most": MOST_CHANGES})
+    arguments = query.arguments(None, {"names": names, "versions": list(versions.values()), "most": MOST_CHANGES})
     async with pool.connection() as connection:
         with translated_errors(connection):
             return _readings(await connection.fetch(query.text, *arguments))

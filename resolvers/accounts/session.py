@@ -136,10 +136,10 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     refused = check_password(input.password, email=input.email)
     if refused is not None:
         raise Invalid(refused, field="password", of=User, values=_names(input))
-    accounts, address = info.context.accounts, info.context.client.address
-    with accounts.sign_up(address):
+    authenticator, address = info.context.authenticator, info.context.client.address
+    with authenticator.sign_up(address):
         existing = await _signed_up_before(info, input)
-        hashed = "" if existing else await accounts.hash_password(input.password, address)
+        hashed = "" if existing else await authenticator.hash_password(input.password, address)
     if existing is not None:
         return await _begin(info, existing, input)
     user_id = await _new_id(info)
@@ -163,9 +163,9 @@ async def sign_in(info: Info, input: SignInInput) -> SignedIn:
 @mutation
 async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     """Exchange a refresh token for a new access token and a new refresh token."""
-    accounts = info.context.accounts
+    authenticator = info.context.authenticator
     try:
-        presented, tokens = accounts.exchange(input.refresh_token)
+        presented, tokens = authenticator.exchange(input.refresh_token)
     except Unauthenticated as error:
         raise Invalid(error.message, field="refresh_token") from None
     with info.context.signing_in(presented.user_id, presented.session_id):
@@ -179,7 +179,7 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
                 presented=presented.hash,
                 successor=tokens.refresh.hash,
                 token_id=tokens.access.token_id,
-                life=accounts.refresh_life,
+                life=authenticator.refresh_life,
             )
             if rotated is None:
                 await _answer_again_or_end(info, db, presented.session_id, presented.hash)
@@ -197,7 +197,7 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
             ended = await db.get(Session, id)
     if ended is None:
         raise NotFound("There is no such session.", field="session_id")
-    info.context.accounts.revocations.add(id)
+    info.context.authenticator.revocations.add(id)
     return ended
 
 
@@ -207,14 +207,14 @@ async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: 
     if await db.row(sql.accounts.session.just_rotated, id=id, presented=presented) is not None:
         return
     if await db.row(sql.accounts.session.end_reused, id=id, presented=presented) is not None:
-        info.context.accounts.revocations.add(id)
+        info.context.authenticator.revocations.add(id)
     raise Invalid(_ENDED, field="refresh_token")
 
 
 async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
     """The user with this address or name and this password. An unknown user takes as long as a wrong password."""
     account = name.lower()
-    with info.context.accounts.attempt("sign-in", account, info.context.client.address) as attempt:
+    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
         user_id, stored = await _find(info, account)
         return user_id if await attempt.verify(stored, password) else None
 
@@ -225,7 +225,7 @@ async def _signed_up_before(info: Info, input: SignUpInput) -> UUID | None:
     user_id, stored = await _find(info, account)
     if user_id is None:
         return None
-    with info.context.accounts.attempt("sign-up", account, info.context.client.address) as attempt:
+    with info.context.authenticator.attempt("sign-up", account, info.context.client.address) as attempt:
         return user_id if await attempt.verify(stored, input.password) else None
 
 
@@ -239,9 +239,9 @@ async def _find(info: Info, account: str) -> tuple[UUID | None, str | None]:
 
 async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:
     """Start a session. A new account is created in the same transaction."""
-    accounts = info.context.accounts
+    authenticator = info.context.authenticator
     session_id = await _new_id(info)
-    tokens = accounts.issue(user_id, session_id)
+    tokens = authenticator.issue(user_id, session_id)
     with info.context.signing_in(user_id, session_id):
         async with info.context.transaction() as db:
             if new is not None:
@@ -275,7 +275,7 @@ def _names(input: SignUpInput) -> dict[str, Any]:
 
 def _session(info: Info, session_id: UUID, device: Any, tokens: SessionTokens) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
-    accounts, client = info.context.accounts, info.context.client
+    authenticator, client = info.context.authenticator, info.context.client
     return {
         "id": session_id,
         "device_id": device.device_id or str(session_id),
@@ -284,8 +284,8 @@ def _session(info: Info, session_id: UUID, device: Any, tokens: SessionTokens) -
         "access_token_id": tokens.access.token_id,
         "ip_address": client.address,
         "user_agent": client.user_agent and client.user_agent[:1024],
-        "expires_at": now + accounts.refresh_life,
-        "ends_at": now + accounts.session_life,
+        "expires_at": now + authenticator.refresh_life,
+        "ends_at": now + authenticator.session_life,
     }
 
 

@@ -241,8 +241,8 @@ async def test_many_wrong_guesses_are_slowed_down(
         mutation($input: SignInInput!) { signIn(input: $input) { accessToken userErrors { code field message } } }
     """
     async with serving_on(database, tmp_path) as serving:
-        accounts: Any = serving.gateway.resources.accounts
-        for throttle in (accounts.by_account, accounts.by_address):
+        authenticator: Any = serving.gateway.resources.authenticator
+        for throttle in (authenticator.by_account, authenticator.by_address):
             monkeypatch.setattr(throttle, "_clock", lambda: 0.0)
         await serving.signed_up(email=(taken := address()))
         for known in (address(), taken):
@@ -269,7 +269,7 @@ async def test_many_sign_ups_from_one_address_are_slowed_down_and_nothing_else_i
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, superuser: asyncpg.Connection
 ) -> None:
     async with serving_on(database, tmp_path, sign_ups_per_address=5, trusted_proxies=1) as serving:
-        monkeypatch.setattr(serving.gateway.resources.accounts.sign_ups, "_clock", lambda: 0.0)
+        monkeypatch.setattr(serving.gateway.resources.authenticator.sign_ups, "_clock", lambda: 0.0)
         serving.http.headers["X-Forwarded-For"] = "198.51.100.1"
         users = await count_users(superuser)
         known = address()
@@ -295,10 +295,10 @@ async def test_guesses_from_an_address_do_not_hold_its_sign_ups_up(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving_on(database, tmp_path) as serving:
-        accounts: Any = serving.gateway.resources.accounts
-        monkeypatch.setattr(accounts.by_address, "_clock", lambda: 0.0)
+        authenticator: Any = serving.gateway.resources.authenticator
+        monkeypatch.setattr(authenticator.by_address, "_clock", lambda: 0.0)
         for _ in range(ADDRESS.free_attempts):
-            accounts.by_address.check("127.0.0.1")
+            authenticator.by_address.check("127.0.0.1")
         known = address()
         assert code_of(await asks(serving, "signIn", email=known)) == "OVERLOADED"
         assert code_of(await asks(serving, "signUp", email=known)) is None

@@ -138,7 +138,9 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             planner_of(database, str(user_id)) as planner,
         ):
             client = serving.anonymous()
-            client.token = serving.gateway.resources.accounts.issue(user_id, uuid.UUID(ids["Session"])).access.token
+            client.token = serving.gateway.resources.authenticator.issue(
+                user_id, uuid.UUID(ids["Session"])
+            ).access.token
             made = await derived.make_derived(client, ids, "word")
             await derived.multiply(database, user_id, empty)
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}

@@ -141,7 +141,7 @@ async def giver(
 async def _caller(serving: Serving) -> Caller:
     client = await serving.signed_up()
     assert client.token is not None
-    identity = serving.gateway.resources.accounts.verify(client.token)
+    identity = serving.gateway.resources.authenticator.verify(client.token)
     conversation = await client.make("createConversation", "conversation", title="t")
     await client.make("addMessage", "message", conversationId=conversation["id"], role="USER", content="c")
     await client.make("proposeToolExecution", "toolExecution", conversationId=conversation["id"], toolName="run")

@@ -214,7 +214,7 @@ async def short_lived_token(serving: Serving, user: Client) -> str:
     """An access token of the user's own session that ends within seconds, by the gateway's own key."""
     session = await user.data("{ viewer { sessions { nodes { id isCurrent } } } }")
     (own,) = [each["id"] for each in session["viewer"]["sessions"]["nodes"] if each["isCurrent"]]
-    keys = serving.gateway.resources.accounts.keys
+    keys = serving.gateway.resources.authenticator.keys
     authority = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=2)
     return authority.issue(UUID(user.user_id), UUID(own)).token
 

@@ -33,7 +33,7 @@ class Place:
     def identity(self) -> Identity:
         token = self.estate.client.token
         assert token is not None
-        return self.serving.gateway.resources.accounts.verify(token)
+        return self.serving.gateway.resources.authenticator.verify(token)
 
     def context(self, request: OperationRequest) -> Context:
         """A context for one operation, which whoever opens it releases."""

@@ -164,7 +164,7 @@ async def test_the_history_keeps_who_when_why_and_from_where(serving: Serving, u
     session = (await user.data("{ viewer { sessions { nodes { id isCurrent } } } }"))["viewer"]["sessions"]["nodes"]
     assert [each["isCurrent"] for each in session] == [True]
     agent = serving.anonymous()
-    tokens = serving.gateway.resources.accounts.tokens
+    tokens = serving.gateway.resources.authenticator.tokens
     assert user.user_id is not None
     agent.token = tokens.issue(uuid.UUID(user.user_id), uuid.UUID(session[0]["id"]), actor="agent").token
     await _move(user, "approve", id, reason="Looks harmless.")
@@ -365,10 +365,10 @@ async def test_a_strangers_execution_is_not_there(user: Client, stranger: Client
 
 
 async def test_an_agent_cannot_approve_what_it_proposed(serving: Serving, user: Client) -> None:
-    accounts = serving.gateway.resources.accounts
-    identity = accounts.verify(user.token or "")
+    authenticator = serving.gateway.resources.authenticator
+    identity = authenticator.verify(user.token or "")
     agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = accounts.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
     id = await _proposed(agent)
     answer = await agent.run(
         "mutation($id: ID!) { approveToolExecution(input: { id: $id }) { toolExecution { status } } }", id=id

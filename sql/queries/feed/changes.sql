@@ -4,7 +4,7 @@
 -- before it, so the names are set before the first row is read.
 SELECT f.user_id, f.epoch, f.version AS head, f.pruned, c.version, c.entity, c.entity_id, c.op, c.data, c.at, c.old_data
 FROM (SELECT set_config('app.feed_user_ids', :names, true) AS names OFFSET 0) AS s
-CROSS JOIN LATERAL unnest(string_to_array(s.names, ',')::uuid[], :places::bigint[]) AS w (user_id, after_version)
+CROSS JOIN LATERAL unnest(string_to_array(s.names, ',')::uuid[], :versions::bigint[]) AS w (user_id, after_version)
 CROSS JOIN LATERAL (
     SELECT feeds.user_id, feeds.epoch, feeds.version, feeds.pruned
     FROM feeds

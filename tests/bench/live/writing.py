@@ -95,7 +95,7 @@ class _Writer:
     async def _write(
         self, people: Sequence[Sequence[str]], content: str, per_second: float, seconds: float
     ) -> dict[str, float]:
-        verify = self.gateway.resources.accounts.verify
+        verify = self.gateway.resources.authenticator.verify
         known = [(verify(token), UUID(conversation)) for token, conversation in people]
         contents = [content] * TOGETHER
         written: dict[str, float] = {}
