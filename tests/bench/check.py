@@ -41,9 +41,9 @@ async def compare(servers: list[Server], workload: Workload, data: DataSet) -> i
             _require_whole(server, workload, rows if not workload.writes else dict.fromkeys(rows, 1))
             wanted = rows if wanted is None else wanted
             if rows != wanted:
-                place = next(_differences(wanted, rows, ""))
+                path = next(_differences(wanted, rows, ""))
                 raise SystemExit(
-                    f"{server.kind.title}, {workload.title}: not the rows of {servers[0].kind.title}: {place}"
+                    f"{server.kind.title}, {workload.title}: not the rows of {servers[0].kind.title}: {path}"
                 )
             if server.kind.name == "parley":
                 size = len(body)
@@ -102,12 +102,12 @@ def _names(value: Any) -> Iterator[str]:
             yield from _names(item)
 
 
-def _differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
+def _differences(wanted: Any, found: Any, path: str) -> Iterator[str]:
     if isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
         for name, value in wanted.items():
-            yield from _differences(value, found[name], f"{place}.{name}")
+            yield from _differences(value, found[name], f"{path}.{name}")
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for number, value in enumerate(wanted):
-            yield from _differences(value, found[number], f"{place}[{number}]")
+            yield from _differences(value, found[number], f"{path}[{number}]")
     elif wanted != found:
-        yield f"{place or 'the answer'} is {str(found)[:300]}, not {str(wanted)[:300]}"
+        yield f"{path or 'the answer'} is {str(found)[:300]}, not {str(wanted)[:300]}"

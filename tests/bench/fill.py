@@ -85,7 +85,7 @@ async def first_pages(database: EmbeddedDatabase) -> list[str]:
         await reader.execute("SELECT set_config('app.user_id', $1, false)", str(user_id))
         listed = await reader.fetch(THREAD, user_id, [conversation_id], 50)
         waiting = sql.feed.changes.waiting
-        feed = waiting.arguments(None, {"names": str(user_id), "places": [1000], "most": 500})
+        feed = waiting.arguments(None, {"names": str(user_id), "versions": [1000], "most": 500})
         asked: dict[str, tuple[str, list[Any]]] = {
             "inbox": (INBOX, [user_id, [user_id], 51]),
             "thread": (THREAD, [user_id, [conversation_id], 51]),

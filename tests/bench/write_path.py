@@ -67,7 +67,7 @@ GRANT SELECT, INSERT ON parley.bare, parley.writers TO parley_runtime;
 CHOOSE_WRITER = r"""
 SELECT user_id, conversation_id, user_id AS user_text, '' AS session_id, 'user' AS actor, 'user' AS role,
     'Hello there' AS content
-FROM writers WHERE number = :client_id * {rows} + {place} \gset w{place}_
+FROM writers WHERE number = :client_id * {rows} + {row} \gset w{row}_
 """
 
 COLUMNS = ("conversation_id", "role", "content")
@@ -100,7 +100,7 @@ def scripts() -> dict[str, Script]:
     add, bare = (_of(0, statements.insert(name, COLUMNS, SHOWN), given) for name in ("messages", "bare"))
     notify = "SELECT pg_notify('parley', :w0_user_id)"
     insert = statements.insert("messages", COLUMNS, SHOWN)
-    rows = [f"{_of(place, _STAMP, STAMP_NAMES)};\n{_of(place, insert, given)}" for place in range(WRITERS // 2)]
+    rows = [f"{_of(row, _STAMP, STAMP_NAMES)};\n{_of(row, insert, given)}" for row in range(WRITERS // 2)]
     return {
         "bare": Script(_together(stamp, bare)),
         "parley": Script(_together(stamp, add)),
@@ -109,14 +109,14 @@ def scripts() -> dict[str, Script]:
     }
 
 
-def _of(place: int, statement: str, names: tuple[str, ...]) -> str:
+def _of(row: int, statement: str, names: tuple[str, ...]) -> str:
     """The statement with the values of one of the writers of a transaction for its parameters."""
-    return re.sub(r"\$(\d+)", lambda found: f":w{place}_{names[int(found[1]) - 1]}", statement)
+    return re.sub(r"\$(\d+)", lambda found: f":w{row}_{names[int(found[1]) - 1]}", statement)
 
 
 def _together(*parts: str, rows: int = 1) -> str:
     """Sent as one message, which the server takes as one transaction."""
-    chosen = "".join(CHOOSE_WRITER.format(rows=rows, place=place) for place in range(rows))
+    chosen = "".join(CHOOSE_WRITER.format(rows=rows, row=row) for row in range(rows))
     sent = "\n".join(f"{part};" for part in parts)
     return f"\\if :known = 0\n{chosen}\\set known 1\n\\endif\n\\startpipeline\n{sent}\n\\endpipeline\n"
 

@@ -55,8 +55,8 @@ async def content(user: Client, id: str) -> str:
 class Watcher:
     """Somebody who watches a message grow."""
 
-    def __init__(self, place: int = 0) -> None:
-        self.start = place
+    def __init__(self, offset: int = 0) -> None:
+        self.start = offset
         self.text = ""
         self.end: dict[str, Any] | None = None
         self._grown = asyncio.Event()
@@ -99,9 +99,9 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching(client: Client, id: str, place: int = 0) -> AsyncIterator[Watcher]:
+async def watching(client: Client, id: str, offset: int = 0) -> AsyncIterator[Watcher]:
     """Somebody who watches in the block, and sees the end before it is left."""
-    watcher = Watcher(place)
+    watcher = Watcher(offset)
     task = asyncio.create_task(watcher.watch(client, id))
     try:
         yield watcher
@@ -111,10 +111,10 @@ async def watching(client: Client, id: str, place: int = 0) -> AsyncIterator[Wat
         task.cancel()
 
 
-async def how_it_ends(client: Client, id: str, place: int) -> dict[str, Any]:
+async def how_it_ends(client: Client, id: str, offset: int) -> dict[str, Any]:
     """The extensions of the error that a subscription ends with at once."""
     async with client.socket() as socket:
-        events = await socket.subscribe(GROWTH, **{"id": id, "from": place})
+        events = await socket.subscribe(GROWTH, **{"id": id, "from": offset})
         with pytest.raises(Ended) as ended:
             await anext(events)
     (error,) = ended.value.args[0]

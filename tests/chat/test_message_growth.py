@@ -61,8 +61,8 @@ async def test_offsets_are_counted_in_code_points(user: Client) -> None:
 async def test_a_place_that_the_message_does_not_reach_is_refused(user: Client) -> None:
     id = await started(user)
     await appended(user, id, "four")
-    for place in (-1, 5, 2**31 - 1):
-        assert await how_it_ends(user, id, place) == {"code": "BAD_REQUEST", "argument": "fromOffset"}
+    for offset in (-1, 5, 2**31 - 1):
+        assert await how_it_ends(user, id, offset) == {"code": "BAD_REQUEST", "argument": "fromOffset"}
     assert (await how_it_ends(user, "no id", 0))["code"] == "INVALID"
     await user.make("finishMessage", "message", id=id)
     assert (await how_it_ends(user, id, 5))["code"] == "BAD_REQUEST"

@@ -60,11 +60,11 @@ async def test_affected_messages_are_paged_in_their_order(user: Client) -> None:
     page = "affectedMessages(first: 3, after: $after) { nodes { seq } pageInfo { hasNextPage endCursor } }"
     operation = f"query($id: ID!, $after: Cursor) {{ node(id: $id) {{ ... on ContextOptimization {{ {page} }} }} }}"
     seen: list[int] = []
-    place = {"hasNextPage": True, "endCursor": None}
-    while place["hasNextPage"]:
-        found = (await user.data(operation, id=id, after=place["endCursor"]))["node"]["affectedMessages"]
+    page_info = {"hasNextPage": True, "endCursor": None}
+    while page_info["hasNextPage"]:
+        found = (await user.data(operation, id=id, after=page_info["endCursor"]))["node"]["affectedMessages"]
         seen += [node["seq"] for node in found["nodes"]]
-        place = found["pageInfo"]
+        page_info = found["pageInfo"]
     assert seen == [1, 2, 3, 4, 5, 6, 7]
 
 

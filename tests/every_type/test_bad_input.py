@@ -1,4 +1,4 @@
-"""Input that no client should send gets an answer that names the place and the reason, and changes nothing.
+"""Input that no client should send gets an answer that names the field and the reason, and changes nothing.
 
 Each field of each mutation is tried with what does not fit its type, what cannot be stored, and what names nothing.
 """
@@ -208,8 +208,8 @@ async def test_a_literal_that_cannot_be_stored_is_refused(
 ) -> None:
     message = estate.ids["Message"][0]
     async with nothing_happens(superuser, estate):
-        for place in (f'updateMessage(input: {{id: "{message}", providerMetadata: {literal}}})',):
-            refusal = only_refusal(await estate.client.run(f"mutation {{ {place} {{ __typename }} }}"))
+        for field in (f'updateMessage(input: {{id: "{message}", providerMetadata: {literal}}})',):
+            refusal = only_refusal(await estate.client.run(f"mutation {{ {field} {{ __typename }} }}"))
             assert refusal.code in ("BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
             assert reason in refusal.message
 
@@ -228,13 +228,13 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_pl
     async with nothing_happens(superuser, estate):
         for (below, value), number in itertools.product(values, LARGE):
             variables = json.dumps({"input": good(mutation, estate) | {name: value}}).replace('"HERE"', number)
-            place = f"variables.input.{name}{below}"
+            path = f"variables.input.{name}{below}"
             for answer in (
                 await send(estate.client, mutation.operation, variables),
                 await send_on_a_socket(estate.client, mutation.operation, variables),
             ):
                 refusal = only_refusal(answer)
-                message = f"{place} contains an integer of more than 64 bits"
+                message = f"{path} contains an integer of more than 64 bits"
                 assert (refusal.code, refusal.message) == ("BAD_REQUEST", message)
 
 
@@ -281,9 +281,9 @@ async def test_a_whole_number_may_be_written_with_a_point(
         assert answers == [answers[0]] * 4
 
 
-@pytest.mark.parametrize("place", ["id", "query", "operationName", "documentId", "variables", "extensions", "more"])
-async def test_a_large_number_elsewhere_in_a_request_is_no_failure_of_ours(estate: Estate, place: str) -> None:
-    body = json.dumps({"query": "{ __typename }", place: 2**70})
+@pytest.mark.parametrize("member", ["id", "query", "operationName", "documentId", "variables", "extensions", "more"])
+async def test_a_large_number_elsewhere_in_a_request_is_no_failure_of_ours(estate: Estate, member: str) -> None:
+    body = json.dumps({"query": "{ __typename }", member: 2**70})
     headers = {**estate.client.headers, "Content-Type": "application/json"}
     async with estate.client.http.post(f"{estate.client.url}/graphql", data=body, headers=headers) as response:
         answer = await response.json(content_type=None)

@@ -216,9 +216,9 @@ def _queries() -> list[Any]:
     """Each hand-written query."""
     found: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
-        place = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
+        folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
         names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        found.extend(pytest.param((*place, name), id=".".join((*place, name))) for name in names)
+        found.extend(pytest.param((*folder, name), id=".".join((*folder, name))) for name in names)
     return found
 
 
@@ -239,8 +239,8 @@ async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, fi
     async with filled.sending() as sent:
         start = (await _page(filled, of, field, order, "first: 1"))["pageInfo"]
         end = (await _page(filled, of, field, order, "last: 1"))["pageInfo"]
-        places = {"after": start["endCursor"], "before": end["startCursor"]}
-        await filled.client.data(_continued(of, field, order), id=filled.ids[of], **places)
+        cursors = {"after": start["endCursor"], "before": end["startCursor"]}
+        await filled.client.data(_continued(of, field, order), id=filled.ids[of], **cursors)
     await filled.check(sent)
 
 
@@ -305,10 +305,10 @@ async def test_all_kinds_of_objects_are_found_by_their_ids(filled: Filled) -> No
     await filled.check(sent)
 
 
-@pytest.mark.parametrize("place", _queries())
-async def test_a_hand_written_query_reads_by_indexes(filled: Filled, place: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("path", _queries())
+async def test_a_hand_written_query_reads_by_indexes(filled: Filled, path: tuple[str, ...]) -> None:
     query: Any = sql
-    for step in place:
+    for step in path:
         query = getattr(query, step)
     assert isinstance(query, Query)
     text = query.returning(("id",))

@@ -52,8 +52,8 @@ class Watcher:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch_once(self) -> bool:
-        place = {"messageId": self.message, "fromOffset": len(self.text)}
-        async with self.connections.subscribed(self.client, self.url(), WATCH, **place) as events:
+        variables = {"messageId": self.message, "fromOffset": len(self.text)}
+        async with self.connections.subscribed(self.client, self.url(), WATCH, **variables) as events:
             async for event in events:
                 if event["offset"] != len(self.text):
                     self.problems.append(f"{self.message}: {event['offset']} where {len(self.text)} should be")

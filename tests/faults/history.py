@@ -34,9 +34,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A value in the database. Places go up in the order of the commits; `seq` counts the values of a stream."""
+    """A value in the database. Versions go up in the order of the commits; `seq` counts the values of a stream."""
 
-    place: int
+    version: int
     value: str
     stream: str
     seq: int
@@ -48,7 +48,7 @@ class Stored:
 class Seen:
     """A value where a reader saw it, and when."""
 
-    place: int
+    version: int
     value: str
     at: float = 0
 
@@ -62,7 +62,7 @@ class View:
     stream: str | None = None
     """The only stream that it asked for; None for all."""
     end: float = math.inf
-    """The place that it has read up to."""
+    """The version that it has read up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ SOUND = Verdict()
 
 def check(writes: Sequence[Write], stored: Sequence[Stored], views: Iterable[View]) -> Verdict:
     """Compare what writers did, what is stored, and what each reader saw."""
-    stored = sorted(stored, key=lambda each: each.place)
+    stored = sorted(stored, key=lambda each: each.version)
     verdict = _check_stored(writes, stored)
     for view in views:
         verdict += _check_view(stored, view)
@@ -117,12 +117,12 @@ def _check_stored(writes: Sequence[Write], stored: Sequence[Stored]) -> Verdict:
 
 def _check_view(stored: Sequence[Stored], view: View) -> Verdict:
     expected = {
-        each.value: each.place for each in stored if view.stream in (None, each.stream) and each.place <= view.end
+        each.value: each.version for each in stored if view.stream in (None, each.stream) and each.version <= view.end
     }
     first: dict[str, int] = {}
     for each in view.seen:
-        first.setdefault(each.value, each.place)
-    differently = {value for value, place in first.items() if expected.get(value) != place}
+        first.setdefault(each.value, each.version)
+    differently = {value for value, version in first.items() if expected.get(value) != version}
     by = f"by {view.reader}"
     return Verdict(
         lost=_told(expected.keys() - first.keys(), f"not seen {by}"),
@@ -138,10 +138,10 @@ def _repeated(values: Counter[str]) -> list[str]:
 
 def _displaced(first: dict[str, int]) -> Iterator[str]:
     furthest = 0
-    for value, place in first.items():
-        if place < furthest:
+    for value, version in first.items():
+        if version < furthest:
             yield value
-        furthest = max(furthest, place)
+        furthest = max(furthest, version)
 
 
 def _overtaken(written: dict[str, Write], stored: Sequence[Stored]) -> Iterator[str]:

@@ -202,19 +202,19 @@ async def _part(stage: Stage, cast: Cast, number: int, seed: int) -> Part:
     conversations = [(await user.make("createConversation", "conversation"))["id"] for _ in range(CONVERSATIONS)]
     cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
 
-    def writer(place: int) -> Writer:
-        own = dice(f"writer {place}", seed)
-        conversation = conversations[place // cast.users % CONVERSATIONS]
+    def writer(index: int) -> Writer:
+        own = dice(f"writer {index}", seed)
+        conversation = conversations[index // cast.users % CONVERSATIONS]
         url = functools.partial(stage.any_url, own)
-        return Writer(user, conversation, f"writer-{place}", url, own, cast.manners, stage.answered)
+        return Writer(user, conversation, f"writer-{index}", url, own, cast.manners, stage.answered)
 
-    def follower(place: int) -> Follower:
-        own = dice(f"follower {place}", seed)
+    def follower(index: int) -> Follower:
+        own = dice(f"follower {index}", seed)
         # Most follow everything, and some one conversation.
-        only = None if place // cast.users % 4 else conversations[-1]
+        only = None if index // cast.users % 4 else conversations[-1]
         return Follower(
             client=user,
-            name=f"follower-{place}",
+            name=f"follower-{index}",
             cursor=cursor,
             end=end_of(conversations[-1]),
             url=functools.partial(stage.any_url, own),
@@ -222,11 +222,11 @@ async def _part(stage: Stage, cast: Cast, number: int, seed: int) -> Part:
             conversation=only,
             hops_after=cast.hops_after,
             connections=Connections(cast.patience_seconds),
-            reads=asyncio.Event() if place < cast.stalled else None,
+            reads=asyncio.Event() if index < cast.stalled else None,
         )
 
-    writers = [writer(place) for place in range(number, cast.writers, cast.users)]
-    return Part(user, conversations, writers, [follower(place) for place in range(number, cast.followers, cast.users)])
+    writers = [writer(index) for index in range(number, cast.writers, cast.users)]
+    return Part(user, conversations, writers, [follower(index) for index in range(number, cast.followers, cast.users)])
 
 
 def end_of(conversation: str) -> str:

@@ -89,7 +89,7 @@ async def cut_at_random(nodes: Nodes, size: Size) -> Account:
             await asyncio.sleep(0.005)
 
     async def cut_all() -> None:
-        await asyncio.gather(*(cut(line, dice(f"cuts {place}", size.seed)) for place, line in enumerate(lines)))
+        await asyncio.gather(*(cut(line, dice(f"cuts {number}", size.seed)) for number, line in enumerate(lines)))
 
     await play.perform(cut_all(), size.enough(play))
     return await play.judge()

@@ -63,7 +63,7 @@ class Agent:
 
 @dataclass(slots=True)
 class Watcher:
-    """Watches a message grow, and comes back to the place that it has reached."""
+    """Watches a message grow, and comes back to the offset that it has reached."""
 
     client: Client
     id: str

@@ -9,7 +9,7 @@ WRITES = [A, B, C, Write("r", Outcome.REFUSED, 6, 7), Write("u", Outcome.UNKNOWN
 
 
 def stored(values: str, stream: str = "s") -> list[Stored]:
-    return [Stored(place, value, stream, place) for place, value in enumerate(values, start=1)]
+    return [Stored(version, value, stream, version) for version, value in enumerate(values, start=1)]
 
 
 def view(*seen: tuple[int, str], stream: str | None = None, end: float = 99) -> View:

@@ -137,7 +137,7 @@ class Stale(Follower):
     def take(self, cursor: str, value: str) -> None:
         super().take(cursor, value)
         epoch, _, _ = cursor.partition(".")
-        self.cursor = f"{epoch}.{self.seen[-2].place}" if len(self.seen) > 1 else self.cursor
+        self.cursor = f"{epoch}.{self.seen[-2].version}" if len(self.seen) > 1 else self.cursor
 
 
 async def test_clients_that_leave_events_out_or_take_them_twice_are_found(nodes: Nodes) -> None:
@@ -168,6 +168,6 @@ def following_from(cursor: str, part: Part, nodes: Nodes, kind: type[Follower] =
 
 def whole(contents: list[str], follower: Follower, rows: list[Stored]) -> View:
     """What a query showed, as far as it goes in the order of the commits, and what was seen after it."""
-    places = {row.value: row.place for row in rows}
-    before = sorted(Seen(places[value], value) for value in contents)
-    return View(follower.name, [*before, *follower.seen], end=follower.seen[-1].place)
+    versions = {row.value: row.version for row in rows}
+    before = sorted(Seen(versions[value], value) for value in contents)
+    return View(follower.name, [*before, *follower.seen], end=follower.seen[-1].version)

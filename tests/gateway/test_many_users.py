@@ -69,14 +69,14 @@ async def test_what_many_users_make_at_once_is_each_their_own(
 
     ids = await asyncio.gather(*(make(n) for n in range(60)))
     assert pipelines.writes.statements > before
-    for place, user in enumerate(users):
+    for number, user in enumerate(users):
         told = await superuser.fetch(
             "SELECT entity_id::text, version FROM changes WHERE user_id = $1 AND entity = $2 AND op = 'insert'"
             " ORDER BY version",
             UUID(user.user_id),
             table,
         )
-        assert {row["entity_id"] for row in told} - {conversations[place]} == {*ids[place::6]}
+        assert {row["entity_id"] for row in told} - {conversations[number]} == {*ids[number::6]}
         version = await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", UUID(user.user_id))
         total = await superuser.fetchval("SELECT count(*) FROM changes WHERE user_id = $1", UUID(user.user_id))
         assert version == total, "the feed has no gap"

@@ -85,7 +85,7 @@ async def make(client: Client, mutation: generated.Mutation, known: dict[str, st
             given[name] = [text] if isinstance(given[name], list) else text
     payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **given)
     assert payload["userErrors"] == [], (
-        f"{mutation} refuses the values that the schema gives: say in {samples.place(mutation.kind)}, in VALUES, what"
+        f"{mutation} refuses the values that the schema gives: say in {samples.file_of(mutation.kind)}, in VALUES, what"
         f" a valid one is, or make rows in ROWS: {payload['userErrors']}"
     )
     id: str = payload[mutation.object]["id"]

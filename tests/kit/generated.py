@@ -135,7 +135,7 @@ class Mutation:
         if name in ("id", "parentId"):
             return self.kind
         kinds = samples.kinds()
-        assert name in kinds, f"{self}: say in {samples.place(self.kind)}, in KINDS, what type {name} is an id of"
+        assert name in kinds, f"{self}: say in {samples.file_of(self.kind)}, in KINDS, what type {name} is an id of"
         return kinds[name]
 
     def __str__(self) -> str:

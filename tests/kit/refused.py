@@ -1,4 +1,4 @@
-"""What a good answer to bad input is: it names the place and the reason, and nothing of what is inside."""
+"""What a good answer to bad input is: it names the field and the reason, and nothing of what is inside."""
 
 from __future__ import annotations
 

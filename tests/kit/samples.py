@@ -91,7 +91,7 @@ def sums() -> list[str]:
     return [text for sample in _samples() for text in getattr(sample, "SUMS", ())]
 
 
-def place(kind: str) -> str:
+def file_of(kind: str) -> str:
     """The file in which to say something of a type."""
     domains = {name: module.__name__.split(".")[1] for module in domain_modules() for name in vars(module)}
     return f"tests/{domains.get(kind, '<domain>')}/sample.py"

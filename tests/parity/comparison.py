@@ -1,24 +1,24 @@
 """When two answers to one operation are the same.
 
-*Data* is equal in every case, with its numbers' kinds and the order of its keys: a place that fails where null is not
-allowed makes the nearest place null that may be, however the resolvers' work interleaves.
+*Data* is equal in every case, with its numbers' kinds and the order of its keys: a value that fails where null is not
+allowed makes the nearest nullable value null, however the resolvers' work interleaves.
 
-*Errors* need not be equal. When several places fail below one that becomes null, graphql-core reports whichever was
+*Errors* need not be equal. When several values fail below one that becomes null, graphql-core reports whichever was
 first, and forgets what fails there afterwards; what is first depends on the turns of the event loop. So:
 
 - Where all resolvers answer at once, there is one order, and the errors must be equal, in that order (`check_equal`).
-- Where some answer later (`check_agree`), call the place that an error makes null its target: the failing place itself
+- Where some answer later (`check_agree`), call the value that an error makes null its target: the failing value itself
   or the nearest above it that may be null. Of all errors that there could be, an answer must report
 
   1. none that there could not be, by path, message, locations and cause;
   2. one for each target that the data shows as null, or nothing would explain that null;
-  3. no two for one target: the second would be of a place that is null already.
+  3. no two for one target: the second would be of a value that is null already.
 
   Where a target has but one possible error, 1 and 2 leave no choice: there the errors are equal, as a set. Errors whose
   target lies inside what another made null may be reported or not; they depend on the order.
 
 All errors that there could be come from graphql-core too, run so that errors do not propagate (`Everything`): each
-place is then tried, and reports itself.
+value is then tried, and reports itself.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Failure:
         while isinstance(cause, GraphQLError) and cause.original_error is not None:
             cause = cause.original_error
         extensions = json.dumps(error.extensions, sort_keys=True, default=str)
-        places = tuple((place.line, place.column) for place in error.locations or ())
-        return cls(tuple(error.path or ()), error.message, places, f"{type(cause).__name__} {extensions}")
+        locations = tuple((location.line, location.column) for location in error.locations or ())
+        return cls(tuple(error.path or ()), error.message, locations, f"{type(cause).__name__} {extensions}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """All errors that an operation could report, each with the place that it makes null."""
+    """All errors that an operation could report, each with the value that it makes null."""
 
     targets: Mapping[Failure, Path | None]
 
@@ -94,7 +94,7 @@ class _All(CollectedErrors):
 
 
 class Everything(ExecutorThrowingOnIncremental):
-    """graphql-core's executor, made to try every place, that notes which may be null."""
+    """graphql-core's executor, made to try every value, which notes those that may be null."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -111,7 +111,7 @@ class Everything(ExecutorThrowingOnIncremental):
         super().handle_field_error(raw_error, return_type, field_details_list, path)
 
     def _note(self, of: Any, path: Any) -> None:
-        # A place is completed as what it is first, and then as what may not be null inside of that.
+        # A value is completed as what it is first, and then as what may not be null inside of that.
         self.nullable.setdefault(tuple(path.as_list()), not is_non_null_type(of))
 
     def possible(self) -> Possible:
@@ -119,7 +119,7 @@ class Everything(ExecutorThrowingOnIncremental):
         return Possible({failure: self._target(failure.path) for failure in failures})
 
     def _target(self, path: Path) -> Path | None:
-        """The nearest place that may be null; None for the data as a whole."""
+        """The nearest nullable value; None for the data as a whole."""
         while path:
             if self.nullable[path]:
                 return path
@@ -137,7 +137,7 @@ def check_agree(ours: Outcome, theirs: Outcome, possible: Possible) -> None:
     assert ours.data == theirs.data
     for outcome in (theirs, ours):
         found = [possible.target(failure) for failure in outcome.failures]
-        assert len(found) == len(set(found)), f"Two errors made the same place null: {outcome.failures}"
+        assert len(found) == len(set(found)), f"Two errors made the same value null: {outcome.failures}"
         silent = [path for path in _visible(possible.targets.values(), outcome.content) if path not in found]
         assert not silent, f"Nothing says why {silent} are null: {outcome.failures}"
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.parity.place import place
+from tests.parity.served_user import served
 
-__all__ = ["place"]
+__all__ = ["served"]

@@ -1,4 +1,4 @@
-"""Small schemas that hold what Parley's does not: interfaces, unions, lists of lists, null at every place and not,
+"""Small schemas that hold what Parley's does not: interfaces, unions, lists of lists, null everywhere and not,
 scalars that refuse, types that are found out in every way there is.
 """
 

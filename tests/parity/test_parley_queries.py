@@ -24,7 +24,7 @@ from tests.parity.generation.operations import Generated, Operations, Size
 from tests.parity.generation.reduction import Attempt, explain
 from tests.parity.generation.scale import SCALE, drawn
 from tests.parity.known import RARE, Known
-from tests.parity.place import Place
+from tests.parity.served_user import ServedUser
 
 pytestmark = pytest.mark.timeout(600 * max(1, SCALE))
 
@@ -42,10 +42,10 @@ class Both:
     allowed: list[str]
 
     @classmethod
-    async def of(cls, place: Place, request: OperationRequest, root: object = None) -> Both:
-        ours, sent = await place.run(execution.ours, place.engine, request, root)
-        theirs, as_usual = await place.run(execution.theirs, place.schema, request, root)
-        possible, at_most = await place.run(execution.possible, place.schema, request, root)
+    async def of(cls, served: ServedUser, request: OperationRequest, root: object = None) -> Both:
+        ours, sent = await served.run(execution.ours, served.engine, request, root)
+        theirs, as_usual = await served.run(execution.theirs, served.schema, request, root)
+        possible, at_most = await served.run(execution.possible, served.schema, request, root)
         # Where graphql-core stops at an error, it does not ask for what it would have asked for otherwise.
         return cls(ours, theirs, possible, sent, at_most if theirs.failures else as_usual)
 
@@ -60,22 +60,24 @@ class Both:
         """Whether no more was sent than graphql-core's loaders send, but for two things.
 
         A root object that is not there is found out by what does not hang from it, and then looked for. And a link that
-        is asked for twice, for cursors in one place only, or a row that `node` finds as well, is read twice.
+        is asked for twice, for cursors in one field only, or a row that `node` finds as well, is read twice.
         """
         data = json.loads(self.ours.data) or {}
         absent = sum(value is None for value in data.values())
         return len(self.sent) <= len(self.allowed) + absent + 1
 
 
-async def check_each(place: Place, each: list[Generated], root: Callable[[int], object] = lambda _: None) -> Census:
+async def check_each(
+    served: ServedUser, each: list[Generated], root: Callable[[int], object] = lambda _: None
+) -> Census:
     """All answers must be the same; and only then is it asked what they took."""
     census, wasteful, sent, allowed = Census(), None, 0, 0
     for number, generated in enumerate(each):
         try:
-            both = await Both.of(place, generated.request, root(number))
+            both = await Both.of(served, generated.request, root(number))
             both.check_answers()
         except Exception:
-            await explain(place.schema, generated.request, _attempt(place, root(number), Both.check_answers))
+            await explain(served.schema, generated.request, _attempt(served, root(number), Both.check_answers))
             raise
         census.add(generated, both.theirs)
         sent, allowed = sent + len(both.sent), allowed + len(both.allowed)
@@ -83,22 +85,22 @@ async def check_each(place: Place, each: list[Generated], root: Callable[[int], 
             wasteful = (number, generated)
     if wasteful is not None:
         number, generated = wasteful
-        await explain(place.schema, generated.request, _attempt(place, root(number), Both.check_statements))
+        await explain(served.schema, generated.request, _attempt(served, root(number), Both.check_statements))
     assert sent <= allowed
     return census
 
 
-def _attempt(place: Place, root: object, check: Callable[[Both], None]) -> Attempt:
+def _attempt(served: ServedUser, root: object, check: Callable[[Both], None]) -> Attempt:
     async def attempt(request: OperationRequest) -> None:
-        check(await Both.of(place, request, root))
+        check(await Both.of(served, request, root))
 
     return attempt
 
 
-async def test_queries_come_to_the_same_in_no_more_statements(place: Place) -> None:
-    known = await Known.of(place.estate)
-    queries = drawn(Operations(place.schema, known.leaf, SIZE, rare=RARE).write, 500)
-    census = await check_each(place, queries)
+async def test_queries_come_to_the_same_in_no_more_statements(served: ServedUser) -> None:
+    known = await Known.of(served.estate)
+    queries = drawn(Operations(served.schema, known.leaf, SIZE, rare=RARE).write, 500)
+    census = await check_each(served, queries)
     census.check_rich("inline fragment on object in interface", "fragment on interface")
 
 
@@ -106,19 +108,19 @@ EVENTS: list[tuple[str, Any]] = [("messageAdded", MessageAdded), ("toolExecution
 
 
 @pytest.mark.parametrize(("field", "of"), EVENTS)
-async def test_selections_on_events_come_to_the_same(place: Place, field: str, of: Any) -> None:
-    known, events = await Known.of(place.estate), await _events(place, of)
-    others = frozenset(place.schema.subscription_type.fields) - {field} if place.schema.subscription_type else ()
-    writer = Operations(place.schema, known.leaf, SIZE, without=frozenset(others), rare=RARE)
+async def test_selections_on_events_come_to_the_same(served: ServedUser, field: str, of: Any) -> None:
+    known, events = await Known.of(served.estate), await _events(served, of)
+    others = frozenset(served.schema.subscription_type.fields) - {field} if served.schema.subscription_type else ()
+    writer = Operations(served.schema, known.leaf, SIZE, without=frozenset(others), rare=RARE)
 
     selections = drawn(lambda choices: writer.write(choices, "subscription"), 60)
-    await check_each(place, selections, lambda number: events[number % len(events)])
+    await check_each(served, selections, lambda number: events[number % len(events)])
 
 
-async def _events(place: Place, of: Any) -> list[Any]:
+async def _events(served: ServedUser, of: Any) -> list[Any]:
     """The events of a kind that there have been."""
-    cursor = (await place.estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
-    context = place.context(OperationRequest("{ __typename }"))
+    cursor = (await served.estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    context = served.context(OperationRequest("{ __typename }"))
     try:
         changes: Any = await context.changes(of, where={}, after=Cursor(f"{cursor.partition('.')[0]}.0"))
         async with aclosing(changes) as found:

@@ -80,10 +80,10 @@ async def _explain(schema: GraphQLSchema, engine: Engine, case: Case, *, asynchr
 
     if await failure(attempt, case.generated.request) is None:
         world = world.calm
-    place = await failure(attempt, case.generated.request)
+    expected = await failure(attempt, case.generated.request)
     for slot in range(len(world.table)):
         before, world = world, world.plainer(slot)
-        if await failure(attempt, case.generated.request) != place:
+        if await failure(attempt, case.generated.request) != expected:
             world = before
     try:
         await explain(schema, case.generated.request, attempt)
@@ -114,7 +114,7 @@ async def compared_in(
 
 
 def check_calls(ours: Run, theirs: Run, text: str) -> None:
-    """No resolver is called twice for one place, and of a mutation's fields none that graphql-core did not call."""
+    """No resolver is called twice for a field of an object; of a mutation, only those that graphql-core calls."""
     assert len(ours.calls) == len(set(ours.calls))
     if "mutation" in text:
         assert ours.roots() == theirs.roots()

@@ -20,7 +20,7 @@ from tests.kit.rows import Rows
 from tests.parity.comparison import Outcome
 from tests.parity.generation.choices import Choices
 from tests.parity.known import plain
-from tests.parity.place import Place
+from tests.parity.served_user import ServedUser
 
 
 @functools.cache
@@ -79,7 +79,7 @@ def comparable(value: Any, versions: Mapping[int, int]) -> Any:
 class Twin:
     """One of the two, with names for what is theirs alone."""
 
-    place: Place
+    served: ServedUser
     names: dict[str, str] = field(default_factory=dict)
 
     def own(self, request: OperationRequest) -> OperationRequest:
@@ -90,8 +90,8 @@ class Twin:
     def _id(self, found: re.Match[str]) -> str:
         kind, number = found[1], int(found[2])
         if kind == "New":
-            return str(uuid.uuid5(uuid.UUID(self.place.estate.user_id), found[0]))
-        ids = self.place.estate.ids[kind]
+            return str(uuid.uuid5(uuid.UUID(self.served.estate.user_id), found[0]))
+        ids = self.served.estate.ids[kind]
         return ids[number % len(ids)]
 
     def told(self, outcome: Outcome) -> tuple[Any, list[str]]:
@@ -100,7 +100,7 @@ class Twin:
         return json.loads(self._common(outcome.data)), failures
 
     def _common(self, text: str) -> str:
-        known = text.replace(self.place.estate.canary, "canary")
+        known = text.replace(self.served.estate.canary, "canary")
         named = _ID.sub(lambda found: self.names.setdefault(found[0], f"id {len(self.names)}"), known)
         return _TIME.sub("time", named)
 
@@ -110,7 +110,7 @@ class Twin:
         A statement that deletes or restores several rows takes them as they lie in the table, which differs between
         the two. So any of the rows may have any of these versions.
         """
-        found = await superuser.fetch(VERSIONS, uuid.UUID(self.place.estate.user_id))
+        found = await superuser.fetch(VERSIONS, uuid.UUID(self.served.estate.user_id))
         return {row["version"]: row["first"] for row in found}
 
     def rows(self, rows: Rows, versions: Mapping[int, int]) -> dict[str, list[str]]:
@@ -125,5 +125,5 @@ class Twin:
         kept = {name: value for name, value in row.items() if name not in ("execution_time_ms", "request_hash")}
         if "version" in kept:
             kept["version"] = versions[kept["version"]]
-        text = json.dumps(kept, sort_keys=True).replace(self.place.estate.canary, "canary")
+        text = json.dumps(kept, sort_keys=True).replace(self.served.estate.canary, "canary")
         return _TIME.sub("time", _ID.sub("id", text))

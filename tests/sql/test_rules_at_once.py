@@ -54,10 +54,10 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _refused_by(owner: asyncpg.Connection, table: str, row: dict[str, Any]) -> str | None:
-    names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f"${n + 1}" for n in range(len(row)))
+    names, parameters = ", ".join(f'"{name}"' for name in row), ", ".join(f"${n + 1}" for n in range(len(row)))
     try:
         async with owner.transaction():
-            await owner.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *row.values())  # noqa: S608
+            await owner.execute(f"INSERT INTO {table} ({names}) VALUES ({parameters})", *row.values())  # noqa: S608
     except asyncpg.CheckViolationError as error:
         return str(error.constraint_name).removeprefix(str(error.table_name))
     return None

@@ -40,7 +40,7 @@ PREDICATE = re.compile(r"(?<![\w.])(\w+\.)?user_id = \$1(?!\d)")
 async def test_the_victim_owns_something_of_every_type(scene: Scene) -> None:
     missing = types_of_rows(SCHEMA) - set(scene.victim.ids)
     assert not missing, "; ".join(
-        f"make rows of {kind} in {samples.place(kind)}, in ROWS, or give it a mutation that creates it"
+        f"make rows of {kind} in {samples.file_of(kind)}, in ROWS, or give it a mutation that creates it"
         for kind in missing
     )
 

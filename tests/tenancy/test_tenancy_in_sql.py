@@ -218,8 +218,8 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         await stamp_as(runtime, caller, scene.stranger)
         for row in await callable_functions(superuser):
             arguments = [known[kind]() for kind in row["takes"]]
-            places = ", ".join(f"${number}::text::{kind}" for number, kind in enumerate(row["takes"], start=1))
-            shown = await call(runtime, f"SELECT {row['name']}({places})::text", *arguments)
+            parameters = ", ".join(f"${number}::text::{kind}" for number, kind in enumerate(row["takes"], start=1))
+            shown = await call(runtime, f"SELECT {row['name']}({parameters})::text", *arguments)
             assert scene.victim.user_id not in shown or row["name"] == "login_find", row["name"]
             assert password_hash not in shown or row["name"] == "login_find"
             assert scene.victim.canary * 100 not in shown, row["name"]

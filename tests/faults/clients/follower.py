@@ -67,7 +67,7 @@ class Follower:
 
     def view(self) -> View:
         """What it saw, with the end, once it is done."""
-        return View(self.name, self.seen, self.conversation, self.seen[-1].place)
+        return View(self.name, self.seen, self.conversation, self.seen[-1].version)
 
     async def follow(self) -> None:
         """Return when the end has come."""

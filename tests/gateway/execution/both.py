@@ -52,8 +52,8 @@ def schema_of(sdl: str, **resolvers: Callable[..., Any]) -> GraphQLSchema:
     """A schema, with the resolvers of some fields by `Type_field`."""
     schema = build_schema(sdl)
     types: dict[str, Any] = dict(schema.type_map)
-    for place, resolver in resolvers.items():
-        type_name, field = place.split("_", 1)
+    for path, resolver in resolvers.items():
+        type_name, field = path.split("_", 1)
         types[type_name].fields[field].resolve = resolver
     return schema
 

@@ -50,8 +50,8 @@ class Play:
                 await self.feed.append(count)
                 self.audience.hub.committed(self.feed.user_id)
                 self.head += count
-            case "join", place, room:
-                after = None if place is None else f"1.{int(place * self.head)}"
+            case "join", share, room:
+                after = None if share is None else f"1.{int(share * self.head)}"
                 ready = {"ready": True}
                 sink = Sink(room)
                 self.members.append(self.audience.subscribe(self.feed.user_id, after, sink=sink, extensions=ready))

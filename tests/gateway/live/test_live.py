@@ -45,14 +45,14 @@ async def test_each_cursor_is_where_the_answer_stands(audience: Audience, feed: 
 
 async def test_subscribers_from_different_places_meet_in_one_group(audience: Audience, feed: Feed) -> None:
     await feed.append(40)
-    members = [audience.subscribe(feed.user_id, f"1.{place}") for place in (0, 13, 39, 40)]
+    members = [audience.subscribe(feed.user_id, f"1.{version}") for version in (0, 13, 39, 40)]
     without_a_place = audience.subscribe(feed.user_id)
     await audience.all_live(5)
     assert audience.live.counts.groups == 1
     await commit(audience, feed)
     assert await without_a_place.sink.reached(41) == [41]
-    for member, place in zip(members, (0, 13, 39, 40), strict=True):
-        assert await member.sink.reached(41) == list(range(place + 1, 42))
+    for member, version in zip(members, (0, 13, 39, 40), strict=True):
+        assert await member.sink.reached(41) == list(range(version + 1, 42))
 
 
 FIELDS = "subscription($after: String, $size: Int) { event(after: $after) { cursor plus(size: $size) } }"

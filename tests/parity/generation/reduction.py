@@ -35,10 +35,10 @@ Attempt = Callable[[OperationRequest], Awaitable[Any]]
 
 
 async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt) -> None:
-    """Raise what the attempt raises, of a request with as little left as it takes to fail in that place."""
-    if (place := await failure(attempt, request)) is not None:
+    """Raise what the attempt raises, of a request with as little left as it takes to fail in the same way."""
+    if (expected := await failure(attempt, request)) is not None:
         printed = request._replace(query=print_ast(parse(request.query)))
-        request = await _smallest(schema, printed, attempt, place)
+        request = await _smallest(schema, printed, attempt, expected)
     try:
         await attempt(request)
     except Exception as error:
@@ -46,11 +46,13 @@ async def explain(schema: GraphQLSchema, request: OperationRequest, attempt: Att
         raise
 
 
-async def _smallest(schema: GraphQLSchema, request: OperationRequest, attempt: Attempt, place: str) -> OperationRequest:
+async def _smallest(
+    schema: GraphQLSchema, request: OperationRequest, attempt: Attempt, expected: str
+) -> OperationRequest:
     for smaller in _smaller(request):
         shrunk = len(smaller.query) < len(request.query)
-        if shrunk and _is_valid(schema, smaller) and await failure(attempt, smaller) == place:
-            return await _smallest(schema, smaller, attempt, place)
+        if shrunk and _is_valid(schema, smaller) and await failure(attempt, smaller) == expected:
+            return await _smallest(schema, smaller, attempt, expected)
     return request
 
 
@@ -112,7 +114,7 @@ class _Without(Visitor):
 
 
 class _Instead(Visitor):
-    """What a part holds in the part's own place."""
+    """What a part holds where the part stands."""
 
     def __init__(self, part: Node, selections: tuple[Any, ...]) -> None:
         super().__init__()

@@ -181,7 +181,7 @@ class Values:
         text = str(of)
         nullable: Any = of.of_type if isinstance(of, GraphQLNonNull) else of
         if isinstance(of, GraphQLNonNull) and (has_default or self.choices.chance(30)):
-            # Allowed for its default or the place's own; a null that is sent is then refused when the field runs.
+            # Allowed for its default or the argument's own; a null that is sent is then refused when the field runs.
             default = None if has_default and self.choices.chance(50) else self._constant(name, of, depth)
             return self._variable(name, str(nullable), True, lambda: self.json(name, nullable, depth), default)
         if not isinstance(of, GraphQLNonNull) and self.choices.chance(20):

@@ -1,4 +1,4 @@
-"""Text that cannot be stored is refused by its place, before anything runs."""
+"""Text that cannot be stored is refused by its path, before anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Null where it may not be: it goes up to the nearest place that may be null, which has one error."""
+"""Null where it may not be: it goes up to the nearest nullable field or item, which has one error."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ async def test_tree_of_places_that_may_be_null_has_an_error_for_each() -> None:
     nulls = {"leaf": None, "soon": None}
     tree = {"nest": {**nulls, "nest": nulls, "soonNest": nulls}, "soonNest": nulls}
     await check(SCHEMA, operation, tree, root=Nest(_nothing))
-    places = ("nest", "nest.nest", "nest.soonNest", "soonNest")
-    errors = {(f"{place}.{leaf}", f"{leaf} failed") for place in places for leaf in ("leaf", "soon")}
+    paths = ("nest", "nest.nest", "nest.soonNest", "soonNest")
+    errors = {(f"{path}.{leaf}", f"{leaf} failed") for path in paths for leaf in ("leaf", "soon")}
     await check(SCHEMA, operation, tree, errors, root=Nest(_failing))
 
 

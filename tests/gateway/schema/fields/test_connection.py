@@ -343,27 +343,27 @@ async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
     await _bind(noted_database, writer, binder, [ids[n] for n in (3, 5, 0, 4, 1, 2)])
     expected = ["c", "b", "e", "a", "f", "d"]
     forwards: list[str] = []
-    place: dict[str, Any] = {}
+    bound: dict[str, Any] = {}
     while True:
-        found = (await writer.data(BOUND, id=binder, first=size, **place))["node"]["notes"]
+        found = (await writer.data(BOUND, id=binder, first=size, **bound))["node"]["notes"]
         assert found["totalCount"] == len(expected)
         assert found["pageInfo"]["hasPreviousPage"] is bool(forwards)
         forwards += [node["text"] for node in found["nodes"]]
         if not found["pageInfo"]["hasNextPage"]:
             break
         assert len(forwards) < len(expected), "the pages repeat"
-        place = {"after": found["pageInfo"]["endCursor"]}
+        bound = {"after": found["pageInfo"]["endCursor"]}
     assert forwards == expected
     backwards: list[str] = []
-    place = {}
+    bound = {}
     while True:
-        found = (await writer.data(BOUND, id=binder, last=size, **place))["node"]["notes"]
+        found = (await writer.data(BOUND, id=binder, last=size, **bound))["node"]["notes"]
         assert found["pageInfo"]["hasNextPage"] is bool(backwards)
         backwards = [node["text"] for node in found["nodes"]] + backwards
         if not found["pageInfo"]["hasPreviousPage"]:
             break
         assert len(backwards) < len(expected), "the pages repeat"
-        place = {"before": found["pageInfo"]["startCursor"]}
+        bound = {"before": found["pageInfo"]["startCursor"]}
     assert backwards == expected
 
 

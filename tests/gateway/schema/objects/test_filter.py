@@ -167,8 +167,8 @@ async def test_a_filter_for_null_holds_on_every_page_and_is_counted(writer: Clie
             totalCount nodes { text } pageInfo { hasPreviousPage hasNextPage startCursor } } } }"""
     first = (await writer.data(operation, id=notebook_id, last=2))["notebook"]["notes"]
     assert [node["text"] for node in first["nodes"]] == ["3", "5"]
-    place = first["pageInfo"]["startCursor"]
-    second = (await writer.data(operation, id=notebook_id, last=2, before=place))["notebook"]["notes"]
+    cursor = first["pageInfo"]["startCursor"]
+    second = (await writer.data(operation, id=notebook_id, last=2, before=cursor))["notebook"]["notes"]
     assert [node["text"] for node in second["nodes"]] == ["1", "2"]
     assert (second["totalCount"], second["pageInfo"]["hasPreviousPage"], second["pageInfo"]["hasNextPage"]) == (
         4,
@@ -185,11 +185,11 @@ async def test_a_filter_holds_on_every_page(writer: Client, notebook_id: str) ->
         notes(first: 2, after: $after, filter: { colour: [GREEN] }, orderBy: NEWEST) {
             nodes { text } pageInfo { hasNextPage endCursor } } } }"""
     seen: list[str] = []
-    place: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
-    while place["hasNextPage"]:
-        found = (await writer.data(operation, id=notebook_id, after=place["endCursor"]))["notebook"]["notes"]
+    page_info: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
+    while page_info["hasNextPage"]:
+        found = (await writer.data(operation, id=notebook_id, after=page_info["endCursor"]))["notebook"]["notes"]
         seen += [node["text"] for node in found["nodes"]]
-        place = found["pageInfo"]
+        page_info = found["pageInfo"]
     assert seen == ["5", "3", "1"]
 
 

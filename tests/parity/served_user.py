@@ -1,4 +1,4 @@
-"""A user's place in a real gateway, where operations of theirs are run both ways."""
+"""A user of a real gateway, and running operations as that user with either executor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.kit.serving import Serving
 
 
 @dataclass(slots=True)
-class Place:
+class ServedUser:
     """A user who owns two of everything, and the gateway that serves them."""
 
     serving: Serving
@@ -54,16 +54,16 @@ class Place:
         return outcome, [text for text in texts if "typeinfo" not in text]
 
 
-async def make_place(serving: Serving, superuser: asyncpg.Connection) -> Place:
-    """The place of a new user."""
+async def make_served_user(serving: Serving, superuser: asyncpg.Connection) -> ServedUser:
+    """A new user."""
     estate = await make_estate(serving, superuser)
     await furnish(estate)
     await take_stock(estate, superuser)
     schema = graphql_schema()
-    return Place(serving, schema, Engine(schema), estate)
+    return ServedUser(serving, schema, Engine(schema), estate)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def place(serving: Serving, superuser: asyncpg.Connection) -> Place:
-    """The place of a module's user."""
-    return await make_place(serving, superuser)
+async def served(serving: Serving, superuser: asyncpg.Connection) -> ServedUser:
+    """The module's user."""
+    return await make_served_user(serving, superuser)
