@@ -155,3 +155,14 @@ def test_a_mistake_in_the_migration_is_found(
     status, tried, printed = run_tests(copy, *selected)
     assert status == 1, printed[-5000:]
     assert any(caught_by in id and outcome != "PASSED" for id, outcome in tried), printed[-5000:]
+
+
+def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(noted: Path, tmp_path: Path) -> None:
+    copy = copied(noted, tmp_path)
+    write(copy, "SELECT add_rule('notes', 'title_form', 'title LIKE ''N%''', 'A title begins with N.');")
+    status, _, printed = run_tests(copy, "test_the_victim_owns")
+    assert status == 1, printed[-5000:]
+    assert "say in tests/personal/sample.py, in VALUES, what a valid Note.title is" in printed
+    (copy / "tests" / "personal" / "sample.py").write_text('VALUES = {"Note.title": ("Note", "News")}\n', "utf-8")
+    status, _, printed = run_tests(copy, "test_the_victim_owns", "(test_retry and createNote)")
+    assert status == 0, printed[-5000:]
