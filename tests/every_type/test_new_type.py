@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.graphql")
+COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.graphql", "ARCHITECTURE.md")
 LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__")
+
+TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8") else "Note"
+"""What the type is called: it may be there already."""
 
 MODULE = '''"""Notes: what a user writes down."""
 
@@ -58,20 +61,38 @@ FOR_EVERY_TYPE = {
 }
 """How many tests of each module, at the least, have the type in their names."""
 
-FOLDERS = ("tests/every_type", "tests/tenancy", "tests/sql", "tests/repository/test_schema.py", "tests/personal")
+FOLDERS = (
+    "tests/every_type",
+    "tests/tenancy",
+    "tests/sql",
+    "tests/repository/test_schema.py",
+    "tests/personal",
+)
 """Where these tests are."""
 
-WHATEVER_IT_IS_CALLED = ("test_indexes", "test_schema", "test_sql", "test_tenancy_in_sql", "personal")
-"""What tests every type at once, and the type's own test."""
+WHATEVER_IT_IS_CALLED = (
+    "test_indexes",
+    "test_schema",
+    "test_sql",
+    "test_tables",
+    "test_tenancy_in_sql",
+    "personal",
+)
+"""What tests every type at once, a table beside it, and the type's own test."""
 
 pytestmark = pytest.mark.timeout(600)
+
+
+def called(text: str) -> str:
+    """A text in which notes have the name of the type."""
+    return re.sub(r"(?<!an)note", TYPE.lower(), text).replace("Note", TYPE)
 
 
 def block(language: str, begins: str) -> str:
     """The code block of ARCHITECTURE.md that begins with this."""
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     (found,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return str(found)
+    return called(found)
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -92,7 +113,7 @@ def write(copy: Path, *more: str) -> None:
     """Write the migration, with more below it."""
     migrations = copy / "sql" / "migrations"
     number = len(list(migrations.glob("*.sql"))) + 1
-    path = next(migrations.glob("*_notes.sql"), migrations / f"{number:04}_notes.sql")
+    path = next(migrations.glob(called("*_notes.sql")), migrations / called(f"{number:04}_notes.sql"))
     path.write_text("\n".join(["-- Notes.", "", block("sql", "CREATE TABLE notes"), *more]), "utf-8")
 
 
@@ -113,10 +134,12 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
     write(copy)
     for folder in ("resolvers", "tests"):
-        (copy / folder / "personal").mkdir()
+        (copy / folder / "personal").mkdir(exist_ok=True)
     (copy / "resolvers" / "personal" / "__init__.py").write_text('"""What is personal."""\n', "utf-8")
-    (copy / "resolvers" / "personal" / "note.py").write_text(MODULE + block("python", '@entity("notes")'), "utf-8")
-    (copy / "tests" / "personal" / "test_note.py").write_text(TEST, "utf-8")
+    (copy / "resolvers" / "personal" / called("note.py")).write_text(
+        MODULE + block("python", '@entity("notes")'), "utf-8"
+    )
+    (copy / "tests" / "personal" / called("test_note.py")).write_text(called(TEST), "utf-8")
     for kind in ((), ("--sql",)):
         done = run(copy, "gateway", "schema", *kind, "--write")
         assert done.returncode == 0, done.stdout
@@ -124,9 +147,9 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) -> None:
-    status, tried, printed = run_tests(noted, "note", *WHATEVER_IT_IS_CALLED)
+    status, tried, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
     assert status == 0, printed[-5000:]
-    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in tried if "note" in id.lower())
+    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in tried if TYPE.lower() in id.lower())
     assert {name: counts[name] for name, least in FOR_EVERY_TYPE.items() if counts[name] < least} == {}
     ran = {part for id, _ in tried for part in Path(id.partition("::")[0]).with_suffix("").parts}
     assert ran >= set(WHATEVER_IT_IS_CALLED)
@@ -151,7 +174,19 @@ def test_a_mistake_in_the_migration_is_found(
     noted: Path, tmp_path: Path, mistake: str, selected: Sequence[str], caught_by: str
 ) -> None:
     copy = copied(noted, tmp_path)
-    write(copy, mistake)
-    status, tried, printed = run_tests(copy, *selected)
+    write(copy, called(mistake))
+    status, tried, printed = run_tests(copy, *map(called, selected))
     assert status == 1, printed[-5000:]
     assert any(caught_by in id and outcome != "PASSED" for id, outcome in tried), printed[-5000:]
+
+
+def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(noted: Path, tmp_path: Path) -> None:
+    copy = copied(noted, tmp_path)
+    rule = "SELECT add_rule('notes', 'title_form', 'title LIKE ''N%''', 'A title begins with N.');"
+    write(copy, called(rule))
+    status, _, printed = run_tests(copy, "test_the_victim_owns")
+    assert status == 1, printed[-5000:]
+    assert f"say in tests/personal/sample.py, in VALUES, what a valid {TYPE}.title is" in printed
+    (copy / "tests" / "personal" / "sample.py").write_text(f'VALUES = {{"{TYPE}.title": ("Nail", "News")}}\n', "utf-8")
+    status, _, printed = run_tests(copy, "test_the_victim_owns", f"(test_retry and create{TYPE})")
+    assert status == 0, printed[-5000:]

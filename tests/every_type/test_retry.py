@@ -14,6 +14,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, get_named_type
 
 from gateway.schema.build import graphql_schema
+from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -67,6 +68,8 @@ def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> An
     if name in mutation.ids:
         ids = estate.ids[mutation.ids[name]]
         return [ids[1]] if isinstance(value, list) else ids[1]
+    if len(said := samples.values_of(mutation.kind, name)) > 1:
+        return said[1]
     if isinstance(of, GraphQLEnumType):
         return list(of.values)[1]
     if of.name == "JSON":

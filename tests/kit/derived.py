@@ -81,12 +81,13 @@ async def make(client: Client, mutation: generated.Mutation, known: dict[str, st
     given = {name: content for name, content in mutation.values(known.__getitem__).items() if name in inputs}
     for name, field in inputs.items():
         text = {"String": word, "JSON": {"note": word}}.get(str(get_named_type(field.type)))
-        if name in given and text is not None:
+        if name in given and text is not None and not samples.values_of(mutation.kind, name):
             given[name] = [text] if isinstance(given[name], list) else text
     payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **given)
-    assert payload["userErrors"] == [], (
-        f"{mutation} refuses the values that the schema gives: say in {samples.file_of(mutation.kind)}, in VALUES, what"
-        f" a valid one is, or make rows in ROWS: {payload['userErrors']}"
+    refused = [f"{mutation.kind}.{'.'.join(error['field'] or ())}" for error in payload["userErrors"]]
+    assert not refused, (
+        f"{mutation} refuses the values that the schema gives: say in {samples.file_of(mutation.kind)}, in VALUES, what a"
+        f" valid {', '.join(refused)} is, or make rows in ROWS: {payload['userErrors']}"
     )
     id: str = payload[mutation.object]["id"]
     return id

@@ -123,7 +123,8 @@ class Mutation:
         if name in self.ids:
             chosen = ids(self.ids[name])
             return [chosen] if _is_list(field.type) else chosen
-        return value(name, field)
+        said = samples.values_of(self.kind, name)
+        return said[0] if said else value(name, field)
 
     def _kind(self, name: str) -> str:
         """The type that an id is of: the one that ends its name, or the one that the mutation is about."""

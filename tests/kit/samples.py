@@ -2,7 +2,8 @@
 
 A sample may define, each by the name of this module's function:
 
-- `VALUES`: a valid value for a field of an input, by the field's name.
+- `VALUES`: a valid value for a field of an input, by the field's name or by `Type.field`; a tuple holds a second one,
+  for a field whose rule refuses ordinary texts or numbers.
 - `KINDS`: the type that an id in an input is of, by the field's name.
 - `ROWS`: what makes rows of a type, by the type's name. It returns their ids by their states, the usual one first.
 - `NEW`: what makes one more row of a type in a state, by the type's name.
@@ -64,6 +65,13 @@ def _said(name: str) -> dict[str, Any]:
 def values() -> Mapping[str, Any]:
     """Valid values where the type alone does not give one, by the name of the field."""
     return _said("VALUES")
+
+
+def values_of(kind: str, name: str) -> tuple[Any, ...]:
+    """The valid values that a sample gives for a field of an input that is about a type."""
+    said = values()
+    found = said.get(f"{kind}.{name}", said.get(name, ()))
+    return found if isinstance(found, tuple) else (found,)
 
 
 def kinds() -> Mapping[str, str]:

@@ -19,28 +19,29 @@ ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the owner, to a database with the table of notes; all is undone."""
-    (notes,) = re.findall(r"```sql\n(CREATE TABLE notes.*?)```", ARCHITECTURE.read_text(encoding="utf-8"), re.DOTALL)
+    """A connection as the owner, to a database with the table of notes under another name; all is undone."""
+    (found,) = re.findall(r"```sql\n(CREATE TABLE notes.*?)```", ARCHITECTURE.read_text(encoding="utf-8"), re.DOTALL)
+    memos = found.replace("notes", "memos")  # there may be notes already
     connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     transaction = connection.transaction()
     await transaction.start()
-    await connection.execute(f"SET LOCAL ROLE parley_owner; {notes}")
+    await connection.execute(f"SET LOCAL ROLE parley_owner; {memos}")
     yield connection
     await transaction.rollback()
     await connection.close()
 
 
 async def test_a_plain_table_has_the_usual_columns_and_indexes(owner: asyncpg.Connection) -> None:
-    notes = (await read_catalogue(owner))["notes"]
+    memos = (await read_catalogue(owner))["memos"]
     own = ["user_id", "id", "title", "body", "conversation_id", "is_pinned"]
-    assert list(notes.columns) == [*own, "created_at", "updated_at", "deleted_at", "version", "request_hash"]
-    assert notes.columns["user_id"] == notes.columns["id"] == Column("uuid", required=True)
-    assert notes.carried == {"conversation_id"}
-    assert {(index.columns, index.unique) for index in notes.indexes if index.condition is None} == {
+    assert list(memos.columns) == [*own, "created_at", "updated_at", "deleted_at", "version", "request_hash"]
+    assert memos.columns["user_id"] == memos.columns["id"] == Column("uuid", required=True)
+    assert memos.carried == {"conversation_id"}
+    assert {(index.columns, index.unique) for index in memos.indexes if index.condition is None} == {
         (("user_id", "id"), True)
     }
     by = ("user_id", "conversation_id", "created_at", "id")
-    assert Index(by, unique=False, condition="(deleted_at IS NULL)") in notes.indexes
+    assert Index(by, unique=False, condition="(deleted_at IS NULL)") in memos.indexes
 
 
 async def test_a_plain_table_is_in_the_feed_and_behind_a_policy(owner: asyncpg.Connection) -> None:
@@ -48,12 +49,12 @@ async def test_a_plain_table_is_in_the_feed_and_behind_a_policy(owner: asyncpg.C
     await owner.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
     await owner.execute("SET LOCAL ROLE parley_runtime")
     await owner.execute("INSERT INTO users (user_id, id, email) VALUES ($1, $1, 'notes@example.org')", user_id)
-    note = await owner.fetchval("INSERT INTO notes (user_id, body) VALUES ($1, 'Buy milk') RETURNING id", user_id)
+    note = await owner.fetchval("INSERT INTO memos (user_id, body) VALUES ($1, 'Buy milk') RETURNING id", user_id)
     told = await owner.fetchrow("SELECT entity, op FROM changes WHERE entity_id = $1", note)
     assert told is not None
-    assert tuple(told) == ("notes", "insert")
+    assert tuple(told) == ("memos", "insert")
     await owner.execute("SELECT set_config('app.user_id', $1, true)", str(uuid.uuid4()))
-    assert await owner.fetchval("SELECT count(*) FROM notes") == 0
+    assert await owner.fetchval("SELECT count(*) FROM memos") == 0
 
 
 async def test_a_plain_table_has_words_for_what_it_refuses(owner: asyncpg.Connection) -> None:
@@ -61,27 +62,27 @@ async def test_a_plain_table_has_words_for_what_it_refuses(owner: asyncpg.Connec
     await owner.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
     await owner.execute("INSERT INTO users (user_id, id, email) VALUES ($1, $1, 'notes@example.org')", user_id)
     words = (
-        "SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conrelid = 'notes'::regclass"
+        "SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conrelid = 'memos'::regclass"
         " AND obj_description(oid, 'pg_constraint') IS NOT NULL"
     )
     assert dict([tuple(row) for row in await owner.fetch(words)]) == {
-        "notes_title_length": "A title has at most 200 characters.",
-        "notes_body_length": "A body has at most 20000 characters.",
-        "notes_conversation_id_exists": "There is no such conversation.",
+        "memos_title_length": "A title has at most 200 characters.",
+        "memos_body_length": "A body has at most 20000 characters.",
+        "memos_conversation_id_exists": "There is no such conversation.",
     }
     with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:
         await owner.execute(
-            "INSERT INTO notes (user_id, body, conversation_id) VALUES ($1, 'x', $2)", user_id, uuid.uuid4()
+            "INSERT INTO memos (user_id, body, conversation_id) VALUES ($1, 'x', $2)", user_id, uuid.uuid4()
         )
-    assert refused.value.constraint_name == "notes_conversation_id_exists"
+    assert refused.value.constraint_name == "memos_conversation_id_exists"
 
 
 async def test_another_link_keeps_what_was_declared_of_the_first(owner: asyncpg.Connection) -> None:
     await owner.execute("""
-        SELECT keep_links('notes', within => '{conversation_id}');
-        ALTER TABLE notes ADD COLUMN parent_id uuid;
-        SELECT add_link('notes', 'parent_id', 'notes', order_by => NULL);
+        SELECT keep_links('memos', within => '{conversation_id}');
+        ALTER TABLE memos ADD COLUMN parent_id uuid;
+        SELECT add_link('memos', 'parent_id', 'memos', order_by => NULL);
     """)
-    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'notes_links'")
-    assert "notes_id_within" in source
-    assert "notes_parent_id_circle" in source
+    source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'memos_links'")
+    assert "memos_id_within" in source
+    assert "memos_parent_id_circle" in source

@@ -68,7 +68,8 @@ LARGE = {
     + "} } }",
     "aliases of types": "{"
     + " ".join(f'a{n}: __type(name: "Conversation") {{ ...T }}' for n in range(50))
-    + "} fragment T on __Type { fields { type { ofType { fields { args { name } } } fields { args { name } } } } }",
+    + "} fragment T on __Type { fields { type { ofType { ...F } ...F } } }"
+    + " fragment F on __Type { fields { args { name type { name } } } }",
     "beside data": "{ viewer { id } __schema { types { fields { type { " + NESTED + " } } } } }",
 }
 

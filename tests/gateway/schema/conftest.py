@@ -18,11 +18,11 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
-from tests.gateway.schema.plain_table import binder, note, notebook
+from tests.gateway.schema.plain_table import binder, memo, notebook
 from tests.kit.database import Database, new_database
 from tests.kit.serving import Client, Serving, Statements, settings_for
 
-MIGRATION = Path(__file__).parent / "plain_table" / "notes.sql"
+MIGRATION = Path(__file__).parent / "plain_table" / "memos.sql"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -33,7 +33,7 @@ async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncItera
             own = sorted(DIRECTORY.glob("*.sql"))
             for migration in own:
                 shutil.copy(migration, directory)
-            shutil.copy(MIGRATION, Path(directory, f"{len(own) + 1:04}_notes.sql"))
+            shutil.copy(MIGRATION, Path(directory, f"{len(own) + 1:04}_memos.sql"))
             applied = await migrate(database.owner_url, directory=Path(directory))
         assert len(applied) == 1
         yield database
@@ -41,7 +41,7 @@ async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncItera
 
 @asynccontextmanager
 async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
-    schema = build_schema([*domain_modules(), notebook, note, binder])._schema
+    schema = build_schema([*domain_modules(), notebook, memo, binder])._schema
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:
@@ -82,5 +82,5 @@ async def writer(noted: Serving) -> Client:
 @pytest_asyncio.fixture(loop_scope="module")
 async def notebook_id(writer: Client) -> str:
     """A notebook of the writer."""
-    id: str = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    id: str = (await writer.make("createNotebook", "notebook", title="Memos"))["id"]
     return id

@@ -15,9 +15,9 @@ TEXTS = ("pear", "apple", "fig", "apple", "date", "apple", "pear")
 ORDERED_BY = {"TEXT": "text", "COLOUR": "-colour", "DONE": "isDone", "TALLY": "-tally", "WEIGHT": "weight"}
 """The orders by a field, which has the same value in several rows."""
 ORDERS = ("OLDEST", "NEWEST", *ORDERED_BY)
-PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: NoteOrder) {
+PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor, $order: MemoOrder) {
     notebook(id: $id) {
-        notes(first: $first, after: $after, last: $last, before: $before, orderBy: $order) {
+        memos(first: $first, after: $after, last: $last, before: $before, orderBy: $order) {
             edges { cursor node { id text colour isDone tally weight } }
             nodes { id text colour isDone tally weight }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -27,17 +27,17 @@ PAGE = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Curs
 
 
 async def _fill(writer: Client, notebook: str, texts: tuple[str, ...] = TEXTS) -> list[str]:
-    """Notes with these texts, some of them the same; gives their ids."""
+    """Memos with these texts, some of them the same; gives their ids."""
     made = []
     for n, text in enumerate(texts):
         values: dict[str, Any] = {"colour": "GREEN" if n % 3 else "YELLOW", "isDone": n % 2 == 0}
         values |= {"tally": 2**40 + n % 3, "weight": n % 4 / 3}
-        made.append((await writer.make("createNote", "note", notebookId=notebook, text=text, **values))["id"])
+        made.append((await writer.make("createMemo", "memo", notebookId=notebook, text=text, **values))["id"])
     return made
 
 
 async def _page(writer: Client, notebook: str, **arguments: Any) -> dict[str, Any]:
-    page: dict[str, Any] = (await writer.data(PAGE, id=notebook, **arguments))["notebook"]["notes"]
+    page: dict[str, Any] = (await writer.data(PAGE, id=notebook, **arguments))["notebook"]["memos"]
     assert [edge["node"] for edge in page["edges"]] == page["nodes"]
     ends = [page["edges"][end]["cursor"] if page["edges"] else None for end in (0, -1)]
     assert [page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]] == ends
@@ -116,7 +116,7 @@ async def test_rows_that_stay_come_once_while_others_come_and_go(writer: Client,
         # The row that the cursor came from goes, one that was not seen goes, and in one round two rows come.
         unseen = [id for id in expected if id not in seen and id not in gone]
         for id in (seen[-1], *unseen[1:2]):
-            await writer.make("deleteNote", "note", id=id)
+            await writer.make("deleteMemo", "memo", id=id)
             gone.add(id)
         if round == 0:
             await _fill(writer, notebook_id, ("a", "z"))
@@ -166,22 +166,22 @@ async def test_pages_at_the_ends_and_in_the_middle_know_what_is_around_them(writ
 async def test_the_far_side_of_a_page_is_what_is_there_and_not_what_was(any_writer: Client) -> None:
     """The row of a cursor goes, all on its other side goes, and a filter leaves it out."""
     writer = any_writer
-    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Memos"))["id"]
     ids = await _fill(writer, notebook_id, ("a", "b", "c", "d"))
     cursors = [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]]
     after, before = {"first": 2, "after": cursors[1]}, {"last": 2, "before": cursors[2]}
     for gone, previous, following in (((), True, True), ((1, 2), True, True), ((0, 3), False, False)):
         for n in gone:
-            await writer.make("deleteNote", "note", id=ids[n])
+            await writer.make("deleteMemo", "memo", id=ids[n])
         assert _more(await _page(writer, notebook_id, **after)) == (previous, False), gone
         assert _more(await _page(writer, notebook_id, **before)) == (False, following), gone
     for n in range(4):
-        await writer.make("restoreNote", "note", id=ids[n])
-    operation = PAGE.replace("$order: NoteOrder", "$part: String").replace(
+        await writer.make("restoreMemo", "memo", id=ids[n])
+    operation = PAGE.replace("$order: MemoOrder", "$part: String").replace(
         "orderBy: $order", "filter: { textContains: $part }"
     )
     for part, expected in (("a", (True, False)), ("b", (True, False)), ("c", (False, False)), ("d", (False, False))):
-        page = (await writer.data(operation, id=notebook_id, part=part, **after))["notebook"]["notes"]
+        page = (await writer.data(operation, id=notebook_id, part=part, **after))["notebook"]["memos"]
         assert _more(page) == expected, part
 
 
@@ -195,17 +195,17 @@ async def test_the_far_sides_of_the_lists_of_many_parents_are_their_own(any_writ
     cursors = [e["cursor"] for e in (await _page(writer, books["full"], order="TEXT"))["edges"]]
     operation = """query($ids: [ID!]!, $first: Int, $after: Cursor, $last: Int, $before: Cursor) {
         nodes(ids: $ids) { ... on Notebook {
-            notes(first: $first, after: $after, last: $last, before: $before, orderBy: TEXT) {
+            memos(first: $first, after: $after, last: $last, before: $before, orderBy: TEXT) {
                 nodes { text } pageInfo { hasPreviousPage hasNextPage } } } } }"""
     found = await writer.data(operation, ids=[*books.values()], first=1, after=cursors[1])
-    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+    assert [([node["text"] for node in n["memos"]["nodes"]], _more(n["memos"])) for n in found["nodes"]] == [
         (["c"], (True, False)),
         (["c"], (False, True)),
         ([], (True, False)),
         ([], (False, False)),
     ]
     found = await writer.data(operation, ids=[*books.values()], last=1, before=cursors[1])
-    assert [([node["text"] for node in n["notes"]["nodes"]], _more(n["notes"])) for n in found["nodes"]] == [
+    assert [([node["text"] for node in n["memos"]["nodes"]], _more(n["memos"])) for n in found["nodes"]] == [
         (["a"], (False, True)),
         ([], (False, True)),
         (["a"], (False, False)),
@@ -230,8 +230,8 @@ async def test_the_far_side_is_asked_for_only_when_it_is_selected_and_not_known(
     await _fill(writer, notebook_id, ("a", "b", "c"))
     cursor = (await _page(writer, notebook_id))["edges"][1]["cursor"]
     variable = ", $cursor: Cursor" if "$cursor" in arguments else ""
-    notes = f"notes({arguments}) {{ nodes {{ text }} pageInfo {{ {asked} }} }}"
-    operation = f"query($id: ID!{variable}) {{ notebook(id: $id) {{ {notes} }} }}"
+    memos = f"memos({arguments}) {{ nodes {{ text }} pageInfo {{ {asked} }} }}"
+    operation = f"query($id: ID!{variable}) {{ notebook(id: $id) {{ {memos} }} }}"
     await writer.data(operation, id=notebook_id, cursor=cursor)
     writer.statements.texts.clear()
     await writer.data(operation, id=notebook_id, cursor=cursor)
@@ -244,14 +244,14 @@ async def test_a_cursor_is_the_same_in_every_page_and_after_other_changes(writer
     assert len(set(whole)) == 3
     part = (await _page(writer, notebook_id, last=1, before=whole[2]))["edges"]
     assert [edge["cursor"] for edge in part] == whole[1:2]
-    await writer.make("updateNote", "note", id=ids[1], text="changed")
+    await writer.make("updateMemo", "memo", id=ids[1], text="changed")
     assert [edge["cursor"] for edge in (await _page(writer, notebook_id))["edges"]] == whole
 
 
 async def test_cursors_are_known_without_asking_for_the_columns_of_the_order(writer: Client, notebook_id: str) -> None:
     await _fill(writer, notebook_id, ("a", "b"))
-    operation = "query($id: ID!) { notebook(id: $id) { notes(orderBy: TEXT) { edges { cursor } } } }"
-    bare = (await writer.data(operation, id=notebook_id))["notebook"]["notes"]["edges"]
+    operation = "query($id: ID!) { notebook(id: $id) { memos(orderBy: TEXT) { edges { cursor } } } }"
+    bare = (await writer.data(operation, id=notebook_id))["notebook"]["memos"]["edges"]
     full = (await _page(writer, notebook_id, order="TEXT"))["edges"]
     assert bare == [{"cursor": edge["cursor"]} for edge in full]
 
@@ -261,13 +261,13 @@ async def test_one_operation_pages_the_lists_of_many_parents(writer: Client) -> 
     for length, notebook in enumerate(notebooks):
         await _fill(writer, notebook, TEXTS[:length])
     operation = (
-        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Notebook { notes(first: 1)"
+        "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Notebook { memos(first: 1)"
         " { totalCount nodes { text } pageInfo { hasNextPage } } } } }"
     )
     assert (await writer.data(operation, ids=notebooks))["nodes"] == [
-        {"notes": {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False}}},
-        {"notes": {"totalCount": 1, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": False}}},
-        {"notes": {"totalCount": 2, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": True}}},
+        {"memos": {"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False}}},
+        {"memos": {"totalCount": 1, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": False}}},
+        {"memos": {"totalCount": 2, "nodes": [{"text": "pear"}], "pageInfo": {"hasNextPage": True}}},
     ]
 
 
@@ -275,15 +275,15 @@ async def test_the_total_is_of_the_whole_narrowed_list_and_counted_only_when_ask
     writer: Client, notebook_id: str
 ) -> None:
     await _fill(writer, notebook_id)
-    narrowed = 'notes(first: 1, filter: { textContains: "apple" }) { %s nodes { text } }'
+    narrowed = 'memos(first: 1, filter: { textContains: "apple" }) { %s nodes { text } }'
     operation = f"query($id: ID!) {{ notebook(id: $id) {{ {narrowed} }} }}"
-    # That the notebook is there, its notes tell.
+    # That the notebook is there, its memos tell.
     for asked, statements in (("", 1), ("totalCount", 2)):
         await writer.data(operation % asked, id=notebook_id)
         writer.statements.texts.clear()
-        notes = (await writer.data(operation % asked, id=notebook_id))["notebook"]["notes"]
+        memos = (await writer.data(operation % asked, id=notebook_id))["notebook"]["memos"]
         assert len(writer.statements.texts) == statements
-        assert notes == {**({"totalCount": 3} if asked else {}), "nodes": [{"text": "apple"}]}
+        assert memos == {**({"totalCount": 3} if asked else {}), "nodes": [{"text": "apple"}]}
 
 
 @pytest.mark.parametrize(
@@ -312,21 +312,21 @@ async def test_a_page_that_cannot_be_is_refused_by_name(
 
 
 BOUND = """query($id: ID!, $first: Int, $after: Cursor, $last: Int, $before: Cursor) { node(id: $id) { ... on Binder {
-    notes(first: $first, after: $after, last: $last, before: $before) {
+    memos(first: $first, after: $after, last: $last, before: $before) {
         totalCount edges { cursor } nodes { text createdAt }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     } } } }"""
 
 
-async def _bind(database: Database, writer: Client, binder: str, notes: list[str]) -> None:
-    """Put notes into a binder, one after the other; two at the same moment."""
+async def _bind(database: Database, writer: Client, binder: str, memos: list[str]) -> None:
+    """Put memos into a binder, one after the other; two at the same moment."""
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     await owner.execute("SELECT set_config('app.user_id', $1, false)", writer.user_id)
-    for n, note in enumerate(notes):
+    for n, memo in enumerate(memos):
         at = datetime.datetime(2026, 1, 1 + n // 2, tzinfo=datetime.UTC)
         await owner.execute(
-            "INSERT INTO binder_notes (user_id, binder_id, note_id, created_at) VALUES ($1, $2, $3, $4)",
-            *(writer.user_id, binder, note, at),
+            "INSERT INTO binder_memos (user_id, binder_id, memo_id, created_at) VALUES ($1, $2, $3, $4)",
+            *(writer.user_id, binder, memo, at),
         )
     await owner.close()
 
@@ -336,7 +336,7 @@ async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
     noted_database: Database, any_writer: Client, size: int
 ) -> None:
     writer = any_writer
-    notebook_id = (await writer.make("createNotebook", "notebook", title="Notes"))["id"]
+    notebook_id = (await writer.make("createNotebook", "notebook", title="Memos"))["id"]
     ids = await _fill(writer, notebook_id, tuple("abcdef"))
     binder = (await writer.make("createBinder", "binder"))["id"]
     # Not in the order in which they were made.
@@ -345,7 +345,7 @@ async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
     forwards: list[str] = []
     bound: dict[str, Any] = {}
     while True:
-        found = (await writer.data(BOUND, id=binder, first=size, **bound))["node"]["notes"]
+        found = (await writer.data(BOUND, id=binder, first=size, **bound))["node"]["memos"]
         assert found["totalCount"] == len(expected)
         assert found["pageInfo"]["hasPreviousPage"] is bool(forwards)
         forwards += [node["text"] for node in found["nodes"]]
@@ -357,7 +357,7 @@ async def test_a_list_through_another_table_is_paged_in_the_order_of_that_table(
     backwards: list[str] = []
     bound = {}
     while True:
-        found = (await writer.data(BOUND, id=binder, last=size, **bound))["node"]["notes"]
+        found = (await writer.data(BOUND, id=binder, last=size, **bound))["node"]["memos"]
         assert found["pageInfo"]["hasNextPage"] is bool(backwards)
         backwards = [node["text"] for node in found["nodes"]] + backwards
         if not found["pageInfo"]["hasPreviousPage"]:

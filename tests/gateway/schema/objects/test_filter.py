@@ -11,12 +11,12 @@ import pytest
 from gateway.data.entity import entity_of
 from gateway.data.statements import Condition
 from gateway.schema.objects.filter import conditions
-from tests.gateway.schema.plain_table.note import Note, NoteColour, NoteFilter
+from tests.gateway.schema.plain_table.memo import Memo, MemoColour, MemoFilter
 from tests.kit.serving import Client
 
-NOTE = entity_of(Note)
-LISTED = """query($id: ID!, $filter: NoteFilter) { notebook(id: $id) {
-    notes(filter: $filter) { totalCount nodes { text } } } }"""
+MEMO = entity_of(Memo)
+LISTED = """query($id: ID!, $filter: MemoFilter) { notebook(id: $id) {
+    memos(filter: $filter) { totalCount nodes { text } } } }"""
 TIME = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's", "ΟΔΟΣ", "café", "e\u0301te\u0301")
 
@@ -31,10 +31,10 @@ TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's", "�
         ({"points_after": 1}, Condition("points", "> {}"), 1),
         ({"created_from": TIME}, Condition("created_at", ">= {}"), TIME),
         ({"has_points": False}, Condition("points", "IS NOT NULL = {}"), False),
-        ({"colour": [NoteColour.GREEN]}, Condition("colour", "= {}"), "green"),
+        ({"colour": [MemoColour.GREEN]}, Condition("colour", "= {}"), "green"),
         ({"colour": []}, Condition("colour", "= ANY({})"), ()),
         (
-            {"colour": [NoteColour.GREEN, NoteColour.YELLOW]},
+            {"colour": [MemoColour.GREEN, MemoColour.YELLOW]},
             Condition("colour", "= ANY({})"),
             ("green", "yellow"),
         ),
@@ -46,7 +46,7 @@ TRICKY = ("50% off", "50 off", "a_b", "axb", r"c\d", "cd", "Straße", "it's", "�
 def test_an_attribute_is_a_condition_on_the_column_of_its_name(
     given: dict[str, Any], condition: Condition, value: Any
 ) -> None:
-    assert conditions(NOTE, NoteFilter(**given)) == ((condition,), (value,))
+    assert conditions(MEMO, MemoFilter(**given)) == ((condition,), (value,))
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_an_attribute_is_a_condition_on_the_column_of_its_name(
 def test_null_is_a_value_of_a_column_that_may_be_null(
     given: dict[str, Any], condition: Condition, values: tuple[Any, ...]
 ) -> None:
-    assert conditions(NOTE, NoteFilter(**given)) == ((condition,), values)
+    assert conditions(MEMO, MemoFilter(**given)) == ((condition,), values)
 
 
 def test_what_is_left_out_or_null_asks_nothing() -> None:
-    assert conditions(NOTE, None) == ((), ())
-    assert conditions(NOTE, NoteFilter()) == ((), ())
-    assert conditions(NOTE, NoteFilter(text=None, points_from=0)) == ((Condition("points", ">= {}"),), (0,))
+    assert conditions(MEMO, None) == ((), ())
+    assert conditions(MEMO, MemoFilter()) == ((), ())
+    assert conditions(MEMO, MemoFilter(text=None, points_from=0)) == ((Condition("points", ">= {}"),), (0,))
 
 
 async def _texts(writer: Client, notebook: str, **filter: Any) -> list[str]:
-    found = (await writer.data(LISTED, id=notebook, filter=filter))["notebook"]["notes"]
+    found = (await writer.data(LISTED, id=notebook, filter=filter))["notebook"]["memos"]
     assert found["totalCount"] == len(found["nodes"]), "the count is of what the filter lets through"
     return [node["text"] for node in found["nodes"]]
 
@@ -103,7 +103,7 @@ async def test_text_is_contained_letter_for_letter_in_any_case(
     writer: Client, notebook_id: str, part: str, found: list[str]
 ) -> None:
     for text in TRICKY:
-        await writer.make("createNote", "note", notebookId=notebook_id, text=text)
+        await writer.make("createMemo", "memo", notebookId=notebook_id, text=text)
     assert await _texts(writer, notebook_id, textContains=part) == found
 
 
@@ -115,7 +115,7 @@ async def test_each_kind_of_filter_narrows_the_list(writer: Client, notebook_id:
         {"colour": "GREEN"},
     ]
     ids = [
-        (await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), **values))["id"]
+        (await writer.make("createMemo", "memo", notebookId=notebook_id, text=str(n), **values))["id"]
         for n, values in enumerate(rows)
     ]
     cases: list[tuple[dict[str, Any], list[str]]] = [
@@ -161,14 +161,14 @@ async def test_null_is_refused_by_name_where_a_column_always_has_a_value(writer:
 async def test_a_filter_for_null_holds_on_every_page_and_is_counted(writer: Client, notebook_id: str) -> None:
     for n in range(6):
         points: dict[str, Any] = {} if n % 2 else {"points": n}
-        await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), **points)
+        await writer.make("createMemo", "memo", notebookId=notebook_id, text=str(n), **points)
     operation = """query($id: ID!, $last: Int, $before: Cursor) { notebook(id: $id) {
-        notes(last: $last, before: $before, filter: { points: [null, 2], colour: [YELLOW] }) {
+        memos(last: $last, before: $before, filter: { points: [null, 2], colour: [YELLOW] }) {
             totalCount nodes { text } pageInfo { hasPreviousPage hasNextPage startCursor } } } }"""
-    first = (await writer.data(operation, id=notebook_id, last=2))["notebook"]["notes"]
+    first = (await writer.data(operation, id=notebook_id, last=2))["notebook"]["memos"]
     assert [node["text"] for node in first["nodes"]] == ["3", "5"]
     cursor = first["pageInfo"]["startCursor"]
-    second = (await writer.data(operation, id=notebook_id, last=2, before=cursor))["notebook"]["notes"]
+    second = (await writer.data(operation, id=notebook_id, last=2, before=cursor))["notebook"]["memos"]
     assert [node["text"] for node in second["nodes"]] == ["1", "2"]
     assert (second["totalCount"], second["pageInfo"]["hasPreviousPage"], second["pageInfo"]["hasNextPage"]) == (
         4,
@@ -180,14 +180,14 @@ async def test_a_filter_for_null_holds_on_every_page_and_is_counted(writer: Clie
 async def test_a_filter_holds_on_every_page(writer: Client, notebook_id: str) -> None:
     for n in range(6):
         colour = "GREEN" if n % 2 else "YELLOW"
-        await writer.make("createNote", "note", notebookId=notebook_id, text=str(n), colour=colour)
+        await writer.make("createMemo", "memo", notebookId=notebook_id, text=str(n), colour=colour)
     operation = """query($id: ID!, $after: Cursor) { notebook(id: $id) {
-        notes(first: 2, after: $after, filter: { colour: [GREEN] }, orderBy: NEWEST) {
+        memos(first: 2, after: $after, filter: { colour: [GREEN] }, orderBy: NEWEST) {
             nodes { text } pageInfo { hasNextPage endCursor } } } }"""
     seen: list[str] = []
     page_info: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
     while page_info["hasNextPage"]:
-        found = (await writer.data(operation, id=notebook_id, after=page_info["endCursor"]))["notebook"]["notes"]
+        found = (await writer.data(operation, id=notebook_id, after=page_info["endCursor"]))["notebook"]["memos"]
         seen += [node["text"] for node in found["nodes"]]
         page_info = found["pageInfo"]
     assert seen == ["5", "3", "1"]

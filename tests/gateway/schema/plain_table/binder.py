@@ -1,4 +1,4 @@
-"""Binders: what notes are in through a table between, which has an order of its own."""
+"""Binders: what memos are in through a table between, which has an order of its own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from gateway import Node, Through, entity, page, standard
 
 @entity("binders")
 class Binder(Node):
-    """A selection of notes."""
+    """A selection of memos."""
 
-    notes = page("Note", through=Through("binder_notes", "binder_id", "note_id"), order="-created_at")
-    """Its notes, the last that was put in first."""
+    memos = page("Memo", through=Through("binder_memos", "binder_id", "memo_id"), order="-created_at")
+    """Its memos, the last that was put in first."""
 
 
 class BinderInput:

@@ -1,4 +1,4 @@
-"""Notebooks: what notes hang from. Has no `deleted_at`, so it can be neither deleted nor restored."""
+"""Notebooks: what memos hang from. Has no `deleted_at`, so it can be neither deleted nor restored."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from gateway import Node, entity, page, standard
 
 @entity("notebooks")
 class Notebook(Node):
-    """A place for notes."""
+    """A place for memos."""
 
     title: str
     """What it is called."""
 
-    notes = page("Note", by="notebook_id")
-    """Its notes."""
+    memos = page("Memo", by="notebook_id")
+    """Its memos."""
 
 
 class NotebookInput:

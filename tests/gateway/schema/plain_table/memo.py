@@ -1,4 +1,4 @@
-"""Notes: a plain type, as somebody adds it to Parley."""
+"""Memos: a plain type, as somebody adds it to Parley."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gateway import BigInt, Info, Node, computed, entity, enum_type, input_type,
 
 
 @enum_type
-class NoteColour(enum.Enum):
-    """What a note is written on."""
+class MemoColour(enum.Enum):
+    """What a memo is written on."""
 
     YELLOW = "yellow"
     """Yellow paper."""
@@ -22,8 +22,8 @@ class NoteColour(enum.Enum):
 
 
 @enum_type
-class NoteOrder(enum.Enum):
-    """The order of a list of notes."""
+class MemoOrder(enum.Enum):
+    """The order of a list of memos."""
 
     OLDEST = "created_at"
     """The one that was written first first."""
@@ -42,14 +42,14 @@ class NoteOrder(enum.Enum):
 
 
 @input_type
-class NoteFilter:
-    """Which notes."""
+class MemoFilter:
+    """Which memos."""
 
     id: list[strawberry.ID] | None = None
     """Any of these."""
     notebook_id: strawberry.ID | None = None
     """In this notebook."""
-    colour: list[NoteColour] | None = None
+    colour: list[MemoColour] | None = None
     """On any of these colours."""
     text: str | None = None
     """With exactly this text."""
@@ -60,11 +60,11 @@ class NoteFilter:
     points: list[int | None] | None = None
     """With any of these points; null stands for none."""
     label: str | None = strawberry.UNSET
-    """With this label; null finds notes without one."""
+    """With this label; null finds memos without one."""
     tmdb_id: list[int | None] | None = None
     """Of any of these films; null stands for none."""
     device_id: str | None = strawberry.UNSET
-    """Written on this device; null finds notes of none."""
+    """Written on this device; null finds memos of none."""
     points_from: int | None = None
     """With so many points or more."""
     points_before: int | None = None
@@ -75,13 +75,13 @@ class NoteFilter:
     """Written at this time or later."""
 
 
-@entity("notes", order=NoteOrder, filter=NoteFilter)
-class Note(Node):
+@entity("memos", order=MemoOrder, filter=MemoFilter)
+class Memo(Node):
     """Something to remember."""
 
     text: str
     """What to remember."""
-    colour: NoteColour
+    colour: MemoColour
     """What it is written on."""
     points: int | None
     """How much it counts."""
@@ -110,14 +110,14 @@ class Note(Node):
         return f"{type(self.colour).__name__} {self.colour.name}"
 
 
-class NoteInput:
-    """What a client may set in a note."""
+class MemoInput:
+    """What a client may set in a memo."""
 
     notebook_id: strawberry.ID
     """The notebook it is in."""
     text: str
     """What to remember."""
-    colour: NoteColour | None = None
+    colour: MemoColour | None = None
     """What it is written on."""
     points: int | None = None
     """How much it counts."""
@@ -135,12 +135,12 @@ class NoteInput:
     """What it was written on, in the device's own words: no UUID."""
 
 
-standard(Note, input=NoteInput, within="notebooks")
+standard(Memo, input=MemoInput, within="notebooks")
 
 
 @query
 async def name_of(
-    info: Info, colours: Annotated[list[NoteColour], strawberry.argument(description="Some colours.")]
+    info: Info, colours: Annotated[list[MemoColour], strawberry.argument(description="Some colours.")]
 ) -> list[str]:
     """What a resolver is given."""
     return [f"{type(colour).__name__} {colour.name}" for colour in colours]
@@ -150,12 +150,12 @@ async def name_of(
 class PaintInput:
     """Which colour."""
 
-    colour: NoteColour
+    colour: MemoColour
     """It."""
 
 
 @mutation
 async def paint(info: Info, input: PaintInput) -> None:
     """Fail unless the resolver is given a member."""
-    if input.colour is not NoteColour.GREEN:
+    if input.colour is not MemoColour.GREEN:
         raise TypeError(input.colour)
