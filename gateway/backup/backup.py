@@ -103,7 +103,10 @@ async def _refuse_half_a_view(connection: asyncpg.Connection) -> None:
 
 
 async def _manifest(connection: asyncpg.Connection) -> Manifest:
-    migrations = await applied_migrations(connection)
+    try:
+        migrations = await applied_migrations(connection)
+    except asyncpg.UndefinedTableError:
+        raise BackupError("The database has not been migrated, so it has nothing to back up.") from None
     # With row_security off, a policy causes an error rather than a lower count.
     await connection.execute("SET LOCAL row_security = off")
     tables = [row["relname"] for row in await connection.fetch(TABLES, SCHEMA)]

@@ -50,8 +50,8 @@ async def restore(settings: Settings, path: Path) -> None:
     """Load a backup into the empty database in the settings. If it raises a `Refusal`, nothing was changed."""
     with opened(path) as archive:
         manifest = archive.manifest
-        outstanding(read_migrations(), manifest.migrations)
-        refuse_newer([manifest.parley])
+        outstanding(read_migrations(), manifest.migrations, subject="backup")
+        refuse_newer([manifest.parley], subject="The backup is")
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)

@@ -34,6 +34,7 @@ from gateway.auth.identity import Identity
 from gateway.broker.process import ProcessBroker
 from gateway.context import SNAPSHOT_FIELD, Context, Resources
 from gateway.data.entity import Entity, entity_of
+from gateway.errors import ParleyError
 from gateway.execution import Engine, breadth_first, depth_first
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.document import choose, parse
@@ -128,7 +129,9 @@ def _report(schema: GraphQLSchema, operation: Operation, asked: Asked, result: E
     lines.append(f"{count} statement{'s' * (count != 1)}, however many rows there are.")
     for error in result.errors or ():
         path = ".".join(str(step) for step in error.path or ())
-        lines.append(f"Unknown without a database: {path}: {error.message}")
+        # Samples stand for what the database and the process hold, so any other error comes from them.
+        reason = error.message if isinstance(error.original_error, ParleyError) else "the rest depends on data."
+        lines.append(f"Unknown without a database: {path}: {reason}")
     return lines
 
 

@@ -86,7 +86,7 @@ async def make(client: Client, mutation: generated.Mutation, known: dict[str, st
     payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **given)
     refused = [f"{mutation.kind}.{'.'.join(error['field'] or ())}" for error in payload["userErrors"]]
     assert not refused, (
-        f"{mutation} refuses the values that the schema gives: say in {samples.file_of(mutation.kind)}, in VALUES, what a"
+        f"{mutation} refuses the values that the schema gives: say in VALUES of {samples.file_of(mutation.kind)} what a"
         f" valid {', '.join(refused)} is, or make rows in ROWS: {payload['userErrors']}"
     )
     id: str = payload[mutation.object]["id"]

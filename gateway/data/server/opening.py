@@ -25,6 +25,8 @@ from gateway.refusal import Refusal
 from gateway.telemetry.progress import unless_quick
 
 CONNECT_SECONDS = 10
+MOST_LISTED = 5
+"""Names of files in a refusal."""
 
 MIGRATE = "Run: parley migrate (with PARLEY_OWNER_URL and PARLEY_DATABASE_URL)"
 
@@ -126,11 +128,16 @@ async def check(database: OpenDatabase) -> None:
         connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
             if missing := await _missing(connection, database):
-                names = ", ".join(file.name for file in missing)
-                raise Behind(f"The database lacks {names}. {_migrate_it(database)}")
+                raise Behind(f"The database lacks {_listed(missing)}. {_migrate_it(database)}")
             await refuse_unsafe(connection)
         finally:
             await connection.close()
+
+
+def _listed(files: Sequence[File]) -> str:
+    names = [file.name for file in files[:MOST_LISTED]]
+    others = len(files) - len(names)
+    return ", ".join(names) + (f" and {others} others, or has other versions of them" if others else "")
 
 
 async def _missing(connection: asyncpg.Connection, database: OpenDatabase) -> Sequence[File]:

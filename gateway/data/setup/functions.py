@@ -71,12 +71,12 @@ def outdated(
     return [file for file in files if checksums.get(file.name) != file.checksum]
 
 
-def refuse_newer(versions: Iterable[str], version: str = VERSION) -> None:
-    """Raise `MigrationError` if the functions of a database are those of a newer Parley."""
+def refuse_newer(
+    versions: Iterable[str], version: str = VERSION, *, subject: str = "The database functions are"
+) -> None:
+    """Raise `MigrationError` if the functions of a database, or of another subject, are those of a newer Parley."""
     if newer := _newer(versions, version):
-        raise MigrationError(
-            f"The database functions are from Parley {max(newer, key=_number)}, but this is version {version}."
-        )
+        raise MigrationError(f"{subject} from Parley {max(newer, key=_number)}, but this is version {version}.")
 
 
 def _newer(versions: Iterable[str], version: str) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import asyncpg
 
@@ -19,12 +19,14 @@ NO_TRANSACTION = "-- no transaction"
 STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|.)+?(?:;[ \t]*(?=\n|$)|$)", re.DOTALL)
 
 
-FROM_BEFORE = (
-    "The database was created by a version before 0.1.0, whose migrations have been rewritten since. It cannot be "
+FROM_BEFORE = {
+    "database": "The database was created before the release of 0.1.0, whose migrations were rewritten. It cannot be "
     "migrated. Serve it with the version that created it, or start with an empty database: set PARLEY_DATA_DIR to a "
-    "new directory, or PARLEY_DATABASE_URL and PARLEY_OWNER_URL to another database."
-)
-"""Since 0.1.0, migrations are never renamed."""
+    "new directory, or PARLEY_DATABASE_URL and PARLEY_OWNER_URL to another database.",
+    "backup": "The backup was made before the release of 0.1.0, whose migrations were rewritten. Restore it with the "
+    "version that made it.",
+}
+"""Since that release, the first migration keeps its name."""
 
 
 class MigrationError(Refusal):
@@ -102,21 +104,27 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
 
 
 def outstanding(
-    migrations: Sequence[Migration], applied: Sequence[Applied], *, ahead_is_fine: bool = False
+    migrations: Sequence[Migration],
+    applied: Sequence[Applied],
+    *,
+    ahead_is_fine: bool = False,
+    subject: Literal["database", "backup"] = "database",
 ) -> list[Migration]:
-    """The migrations still to be applied. Raises `MigrationError` if others were applied to the database."""
+    """The migrations still to be applied. Raises `MigrationError` if others were applied to the subject."""
     known = {migration.number: migration for migration in migrations}
-    if any(past.number in known and past.name != known[past.number].name for past in applied):
-        raise MigrationError(FROM_BEFORE)
+    if any(past.number == 1 and past.name != known[1].name for past in applied):
+        raise MigrationError(FROM_BEFORE[subject])
     problems = []
     for past in applied:
         migration = known.get(past.number)
         if migration is None and not ahead_is_fine:
-            problems.append(f"{past.name} is unknown: the database belongs to a newer version of Parley.")
+            problems.append(f"{past.name} is unknown: the {subject} belongs to a newer version of Parley.")
+        elif migration is not None and migration.name != past.name:
+            problems.append(f"{past.name} was applied, which is called {migration.name} here.")
         elif migration is not None and migration.checksum != past.checksum:
             problems.append(f"{past.name} was changed after it was applied. Revert it, and add a new migration.")
     if problems:
-        raise MigrationError("The database does not match this version of Parley:", problems)
+        raise MigrationError(f"The {subject} does not match this version of Parley:", problems)
     done = {past.number for past in applied}
     return [migration for migration in migrations if migration.number not in done]
 
@@ -127,4 +135,4 @@ def failure(file: File, error: asyncpg.PostgresError) -> MigrationError:
     line = f" in line {file.text[: int(position)].count(chr(10)) + 1}" if position and file.transactional else ""
     detail = "".join(f" {text}" for text in (getattr(error, "detail", None), getattr(error, "hint", None)) if text)
     kept = "It changed nothing." if file.transactional else "Its earlier statements remain applied."
-    return MigrationError(f"Migration {file.name} failed{line}: {error}.{detail} {kept}")
+    return MigrationError(f"Migration {file.name} failed{line}: {error.args[0]}.{detail} {kept}")

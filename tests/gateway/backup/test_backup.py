@@ -293,6 +293,26 @@ async def test_backup_of_a_newer_version_is_refused_before_anything_is_restored(
     assert "from Parley 99.1.0" in await refused_restore(newer, tmp_path / "other", cluster)
 
 
+async def test_backup_from_before_the_first_release_is_refused_as_a_backup(
+    serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
+) -> None:
+    file, older = tmp_path / "parley.backup", tmp_path / "older.backup"
+    await parley("backup", str(file), **at(database, directory))
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(older, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b"0001_feed", b"0001_foundation"))
+    assert "The backup was made before the release" in await refused_restore(older, tmp_path / "other", cluster)
+
+
+async def test_database_that_was_never_migrated_has_nothing_to_back_up(
+    empty_database: Database, directory: Path, tmp_path: Path
+) -> None:
+    own = at(empty_database, directory) | {"PARLEY_DATABASE_URL": empty_database.owner_url}
+    status, said = await parley("backup", str(tmp_path / "parley.backup"), **own)
+    assert (status, "has not been migrated" in said) == (1, True), said
+    assert not (tmp_path / "parley.backup").exists()
+
+
 async def test_backup_that_was_edited_runs_no_program(
     serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
 ) -> None:

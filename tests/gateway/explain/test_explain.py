@@ -126,6 +126,18 @@ def test_what_cannot_be_read_is_refused_with_its_reason() -> None:
         explain("{ nope }")
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        'mutation { refreshSession(input: { refreshToken: "x" }) { accessToken } }',
+        'mutation { signIn(input: { email: "a@example.org", password: "x" }) { accessToken } }',
+        "mutation { signOut(input: {}) { session { id } } }",
+    ],
+)
+def test_what_depends_on_data_is_said_in_a_sentence(operation: str) -> None:
+    assert "the rest depends on data." in explain(operation)
+
+
 def _root_fields() -> list[tuple[str, str]]:
     schema = graphql_schema()
     roots = {"query": schema.query_type, "mutation": schema.mutation_type, "subscription": schema.subscription_type}

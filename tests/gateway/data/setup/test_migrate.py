@@ -93,11 +93,26 @@ async def test_database_of_the_migrations_before_the_first_release_is_refused(
 ) -> None:
     (directory / "0001_things.sql").rename(directory / "0001_foundation.sql")
     await migrate(empty_database.owner_url, directory=directory)
-    with pytest.raises(MigrationError, match=r"created by a version before 0\.1\.0.* set PARLEY_DATA_DIR"):
+    with pytest.raises(MigrationError, match=r"created before the release of 0\.1\.0.* set PARLEY_DATA_DIR"):
         await migrate(empty_database.owner_url)
     async with connected(empty_database.runtime_url) as connection:
-        with pytest.raises(MigrationError, match=r"created by a version before 0\.1\.0"):
+        with pytest.raises(MigrationError, match=r"created before the release of 0\.1\.0"):
             await pending(connection)
+
+
+async def test_migration_with_another_name_is_refused_by_both_names(empty_database: Database, directory: Path) -> None:
+    (directory / "0002_more.sql").write_text("SELECT 1;\n")
+    await migrate(empty_database.owner_url, directory=directory)
+    (directory / "0002_more.sql").rename(directory / "0002_other.sql")
+    with pytest.raises(MigrationError, match="0002_more was applied, which is called 0002_other here"):
+        await migrate(empty_database.owner_url, directory=directory)
+
+
+async def test_failing_migration_repeats_no_hint(empty_database: Database, directory: Path) -> None:
+    (directory / "0002_more.sql").write_text("SELECT lower(things) FROM things;\n")
+    with pytest.raises(MigrationError) as refused:
+        await migrate(empty_database.owner_url, directory=directory)
+    assert str(refused.value).count("You might need to add explicit type casts.") == 1
 
 
 async def test_failing_migration_leaves_nothing_and_names_its_line(empty_database: Database, directory: Path) -> None:
