@@ -108,13 +108,13 @@ async def running(
         stack.callback(authenticator.passwords.close)
         await stack.enter_async_context(_supervised(lambda: authenticator.revocations.keep_reading(feed_pool)))
         broker = broker_for(settings, database.runtime_url)
-        signals = Signals(broker)
+        signals = Signals(broker, authenticator.keys.refresh_key)
         hub = await stack.enter_async_context(Hub(feed_pool, broker, poll_seconds=settings.feed_poll_seconds))
         await stack.enter_async_context(hearing(broker, hub, signals))
         await stack.enter_async_context(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
-        presence = await stack.enter_async_context(Presence(signals, authenticator.keys.refresh_key))
+        presence = await stack.enter_async_context(Presence(signals))
         resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), authenticator)
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None

@@ -188,7 +188,7 @@ class Context:
 
     def topic(self, kind: str, id: UUID) -> Topic:
         """The signals about one of the caller's objects. `kind` tells apart what they are for."""
-        return Topic(self._signals, kind, self.user_id, id, self.authenticator.keys.refresh_key)
+        return Topic(self._signals, kind, self.user_id, id)
 
     def release(self) -> Coroutine[Any, Any, None]:
         """Give the connection back. The context may be used again, and then takes another."""

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from types import SimpleNamespace
 from typing import Any, cast
 
 from graphql import (
@@ -87,9 +86,8 @@ def explain(text: str) -> str:
 async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> ExecutionResult:
     """Run the operation. For a subscription, run it on one event."""
     connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
-    signals, keys = Signals(ProcessBroker()), SimpleNamespace(refresh_key=bytes(32))
-    presence, authenticator = Presence(signals, keys.refresh_key), cast("Any", SimpleNamespace(keys=keys))
-    shared = Resources(connection, None, cast("Any", _Hub()), signals, presence, cast("Any", None), authenticator)
+    signals, nothing = Signals(ProcessBroker(), key=b""), cast("Any", None)
+    shared = Resources(connection, None, cast("Any", _Hub()), signals, Presence(signals), nothing, nothing)
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
     snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)

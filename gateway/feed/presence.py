@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -21,7 +21,6 @@ import orjson
 
 from gateway.errors import Overloaded
 from gateway.feed.gathered import gathered
-from gateway.feed.sealed import seal, unseal
 from gateway.feed.signals import Listening, Signals
 
 MOST_USERS = 10_000
@@ -67,10 +66,8 @@ _Key = tuple[UUID, UUID]
 class Presence:
     """What one process knows about presence. Use as `async with`."""
 
-    def __init__(self, signals: Signals, key: bytes) -> None:
-        """All gateways of a deployment share `key`."""
+    def __init__(self, signals: Signals) -> None:
         self._signals = signals
-        self._key = key
         self._users: dict[UUID, _UserPresence] = {}
 
     def __len__(self) -> int:
@@ -98,14 +95,14 @@ class Presence:
         with suppress(Overloaded):
             self._user(user_id)
         payload = _encoded([(topic, present, time.time(), life)])
-        self._signals.send(user_id, _TOPIC, seal(payload, user_id.bytes, self._key))
+        self._signals.send(user_id, _TOPIC, payload)
 
     async def watch(self, user_id: UUID, topic: UUID) -> AsyncGenerator[list[Present], None]:
         """Yield who watches a topic: now, and at each change. Raises `Overloaded` if too many users are remembered."""
         user = self._user(user_id)
         user.watchers += 1
         try:
-            self._signals.send(user_id, _TOPIC, seal(_ASK, user_id.bytes, self._key))
+            self._signals.send(user_id, _TOPIC, _ASK)
             shown: list[Present] | None = None
             while True:
                 changed, present = user.changed, user.at(topic)
@@ -122,22 +119,19 @@ class Presence:
         if user is None:
             if len(self._users) >= MOST_USERS:
                 raise Overloaded("Too many devices are present. Subscribe again soon.", retryAfter=1)
-            user = self._users[user_id] = _UserPresence(
-                self._signals, user_id, self._key, lambda: self._users.pop(user_id)
-            )
+            user = self._users[user_id] = _UserPresence(self._signals, user_id, lambda: self._users.pop(user_id))
         return user
 
 
 class _UserPresence:
     """The presence of one user, kept while somebody watches or an announcement is valid."""
 
-    def __init__(self, signals: Signals, user_id: UUID, key: bytes, left: Callable[[], object]) -> None:
+    def __init__(self, signals: Signals, user_id: UUID, left: Callable[[], object]) -> None:
         self.announcements: dict[_Key, _Announcement] = {}
         self.watchers = 0
         self.changed = asyncio.Event()
         self._user_id = user_id
         self._signals = signals
-        self._key = key
         self._left = left
         # Listen now, not when the task starts: the caller sends a signal before that.
         self.task = asyncio.create_task(self._listen(signals.listen(user_id, _TOPIC)))
@@ -160,18 +154,17 @@ class _UserPresence:
                 # Before the next await, so that nobody gets hold of an object that is no longer updated.
                 self._left()
 
-    def _take(self, received: Iterable[bytes]) -> None:
+    def _take(self, received: Collection[bytes]) -> None:
         """Remember the announcements in signals, forget expired ones, and answer questions."""
         before = dict(self.announcements)
-        messages = [unseal(signal, self._user_id.bytes, self._key) for signal in received]
-        for key, announcement in chain.from_iterable(map(_decoded, filter(None, messages))):
+        for key, announcement in chain.from_iterable(map(_decoded, received)):
             self._remember(key, announcement)
         now = _clock()
         self.announcements = {key: each for key, each in self.announcements.items() if each.until > now}
         if before != self.announcements:
             self.changed.set()
             self.changed = asyncio.Event()
-        if _ASK in messages:
+        if _ASK in received:
             self._repeat()
 
     def _remember(self, key: _Key, announcement: _Announcement) -> None:
@@ -191,7 +184,7 @@ class _UserPresence:
             (topic, each.present, each.origin, each.until - now) for (topic, _), each in self.announcements.items()
         )
         while some := list(islice(known, _TOGETHER)):
-            self._signals.send(self._user_id, _TOPIC, seal(_encoded(some), self._user_id.bytes, self._key))
+            self._signals.send(self._user_id, _TOPIC, _encoded(some))
 
 
 def _merged(known: _Announcement, announcement: _Announcement) -> _Announcement:

@@ -1,4 +1,4 @@
-"""Seals signals whose content is shown to users, so that others with access to the carrier cannot forge them."""
+"""Seals for signals, so that others with access to the carrier cannot forge them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def seal(payload: bytes, about: bytes, key: bytes) -> bytes:
 
 
 def unseal(sealed: bytes, about: bytes, key: bytes) -> bytes | None:
-    """The sealed payload, or None if the seal is invalid. `about` must have one length for all uses of a key."""
+    """The sealed payload, or None if the seal is invalid. No `about` may begin with another one."""
     payload = sealed[SEAL_BYTES:]
     return payload if hmac.compare_digest(sealed, seal(payload, about, key)) else None

@@ -1,7 +1,8 @@
 """Signals: small, short-lived messages about a user that are never stored, such as who is typing.
 
 Listeners in this process receive them at once, those in other processes through the broker. A signal may be lost or
-repeated; code that needs certainty reads the database.
+repeated; code that needs certainty reads the database. Between processes signals are sealed, because others may write
+to the carrier.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import deque
 from uuid import UUID
 
 from gateway.broker.protocol import MOST_SIGNAL_BYTES, Broker
+from gateway.feed.sealed import SEAL_BYTES, seal, unseal
 
 MOST_TOPIC_BYTES = 100
 MOST_PAYLOAD_BYTES = 6 * 1024
@@ -24,8 +26,10 @@ _END_OF_TOPIC = b"\n"
 class Signals:
     """Sends and receives the signals of one process."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, key: bytes) -> None:
+        """All gateways of a deployment share `key`."""
         self._broker = broker
+        self._key = key
         self._listenings: dict[tuple[UUID, bytes], set[Listening]] = {}
 
     def __len__(self) -> int:
@@ -41,7 +45,8 @@ class Signals:
         if len(payload) > MOST_PAYLOAD_BYTES:
             raise ValueError(f"a signal has at most {MOST_PAYLOAD_BYTES} bytes, not {len(payload)}")
         self._deliver(user_id, name, payload)
-        self._broker.signal(user_id, name + _END_OF_TOPIC + payload)
+        head = name + _END_OF_TOPIC
+        self._broker.signal(user_id, head + seal(payload, user_id.bytes + head, self._key))
 
     def listen(self, user_id: UUID, topic: str) -> Listening:
         """Iterate over the payloads of a user's signals on a topic, from this call on. Close it with `aclosing`."""
@@ -51,10 +56,11 @@ class Signals:
         return listening
 
     def receive(self, user_id: UUID, message: bytes) -> None:
-        """Deliver a signal from the broker. Malformed ones are ignored, because others may write to the carrier."""
-        topic, separator, payload = message.partition(_END_OF_TOPIC)
-        if separator:
-            self._deliver(user_id, topic, payload)
+        """Deliver a signal from the broker. One that no gateway of this deployment sent is ignored."""
+        name, separator, sealed = message.partition(_END_OF_TOPIC)
+        payload = unseal(sealed, user_id.bytes + name + separator, self._key)
+        if payload is not None:
+            self._deliver(user_id, name, payload)
 
     def leave(self, listening: Listening) -> None:
         """Remove a listener."""
@@ -112,4 +118,4 @@ def _name(topic: str) -> bytes:
     return name
 
 
-assert MOST_TOPIC_BYTES + len(_END_OF_TOPIC) + MOST_PAYLOAD_BYTES <= MOST_SIGNAL_BYTES  # noqa: S101 - of constants
+assert MOST_TOPIC_BYTES + len(_END_OF_TOPIC) + SEAL_BYTES + MOST_PAYLOAD_BYTES <= MOST_SIGNAL_BYTES  # noqa: S101 - of constants

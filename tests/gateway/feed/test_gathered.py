@@ -13,9 +13,11 @@ from gateway.feed.signals import Signals
 USER = uuid.uuid4()
 LONG = 20.0
 
+KEY = b"k" * 32
+
 
 async def test_what_waits_comes_together_and_at_once() -> None:
-    signals = Signals(ProcessBroker())
+    signals = Signals(ProcessBroker(), KEY)
     async with aclosing(signals.listen(USER, "topic")) as listening:
         for text in (b"one", b"two"):
             signals.send(USER, "topic", text)
@@ -24,7 +26,7 @@ async def test_what_waits_comes_together_and_at_once() -> None:
 
 
 async def test_what_comes_within_the_time_is_waited_for() -> None:
-    signals = Signals(ProcessBroker())
+    signals = Signals(ProcessBroker(), KEY)
     async with aclosing(signals.listen(USER, "topic")) as listening:
         taking = asyncio.create_task(gathered(listening, within=0.2, quiet=LONG))
         for text in (b"one", b"two"):
@@ -34,7 +36,7 @@ async def test_what_comes_within_the_time_is_waited_for() -> None:
 
 
 async def test_none_is_lost_and_none_comes_twice() -> None:
-    signals, found, count = Signals(ProcessBroker()), list[bytes](), 2000
+    signals, found, count = Signals(ProcessBroker(), KEY), list[bytes](), 2000
 
     async def send() -> None:
         for number in range(count):

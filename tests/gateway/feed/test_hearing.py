@@ -27,11 +27,13 @@ from tests.kit.database import Database
 
 NEVER = 3600.0
 
+KEY = b"k" * 32
+
 
 @asynccontextmanager
 async def process(pool: Pool, broker: Broker, *, poll_seconds: float) -> AsyncIterator[Hub]:
     """What one process has to hear with."""
-    async with Hub(pool, broker, poll_seconds=poll_seconds) as hub, hearing(broker, hub, Signals(broker)):
+    async with Hub(pool, broker, poll_seconds=poll_seconds) as hub, hearing(broker, hub, Signals(broker, KEY)):
         yield hub
 
 

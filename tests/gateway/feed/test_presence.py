@@ -40,10 +40,10 @@ class Wire(ProcessBroker):
 class Node:
     """A process."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = KEY) -> None:
         self.wire = Wire()
-        self.signals = Signals(self.wire)
-        self.presence = Presence(self.signals, KEY)
+        self.signals = Signals(self.wire, key)
+        self.presence = Presence(self.signals)
 
     def say(self, session: uuid.UUID, state: str, life: float = LIFE) -> None:
         self.presence.announce(USER, PLACE, session, f"device {session.int}", state, life)
@@ -146,8 +146,7 @@ async def test_what_is_late_or_repeated_does_not_take_the_place_of_what_is_newer
 
 async def test_nonsense_and_what_another_key_has_sealed_is_passed_over(pair: Pair) -> None:
     here, there = pair
-    liar = Node()
-    liar.presence = Presence(liar.signals, b"another key")
+    liar = Node(b"another key")
     async with there.watch() as lists, liar.presence:
         liar.say(OTHER, "looking")
         here.say(ONE, "looking")

@@ -12,8 +12,11 @@ import pytest
 
 from gateway.broker.postgres import postgres_broker
 from gateway.broker.process import ProcessBroker
+from gateway.feed.sealed import seal
 from gateway.feed.signals import MOST_PAYLOAD_BYTES, MOST_TOPIC_BYTES, MOST_WAITING, Listening, Signals
 from tests.kit.database import Database
+
+KEY = b"k" * 32
 
 
 class Hears:
@@ -37,7 +40,7 @@ class Hears:
 async def process(database: Database) -> AsyncIterator[Signals]:
     """The signals of a process that is connected to others."""
     broker = postgres_broker(database.runtime_url)
-    hears = Hears(Signals(broker))
+    hears = Hears(Signals(broker, KEY))
     await broker.start(hears)
     async with asyncio.timeout(20):
         await hears.connected.wait()
@@ -93,11 +96,11 @@ async def test_the_longest_signal_arrives(database: Database) -> None:
 )
 async def test_what_cannot_be_carried_is_refused_where_it_is_sent(topic: str, payload: bytes) -> None:
     with pytest.raises(ValueError, match=r"a signal|a topic"):
-        Signals(ProcessBroker()).send(uuid.uuid4(), topic, payload)
+        Signals(ProcessBroker(), KEY).send(uuid.uuid4(), topic, payload)
 
 
 async def test_whoever_is_slow_loses_the_oldest() -> None:
-    signals, user = Signals(ProcessBroker()), uuid.uuid4()
+    signals, user = Signals(ProcessBroker(), KEY), uuid.uuid4()
     async with aclosing(signals.listen(user, "typing")) as slow:
         for number in range(MOST_WAITING + 10):
             signals.send(user, "typing", b"%d" % number)
@@ -106,12 +109,15 @@ async def test_whoever_is_slow_loses_the_oldest() -> None:
 
 
 async def test_what_is_no_signal_is_ignored() -> None:
-    signals, user = Signals(ProcessBroker()), uuid.uuid4()
+    signals, user = Signals(ProcessBroker(), KEY), uuid.uuid4()
     async with aclosing(signals.listen(user, "")) as listening:
         signals.receive(user, b"")
         signals.receive(user, b"typing")
         signals.receive(user, b"\xff\xfe\n")
-        signals.receive(user, b"\nmine")
+        signals.receive(user, b"\n" + seal(b"another user's", uuid.uuid4().bytes + b"\n", KEY))
+        signals.receive(user, b"\n" + seal(b"another topic's", user.bytes + b"typing\n", KEY))
+        signals.receive(user, b"\n" + seal(b"another deployment's", user.bytes + b"\n", b"l" * 32))
+        signals.receive(user, b"\n" + seal(b"mine", user.bytes + b"\n", KEY))
         assert await take(listening, 1) == [b"mine"]
 
 
@@ -129,7 +135,7 @@ async def test_those_who_leave_leave_nothing(database: Database) -> None:
 
 
 async def test_who_waits_is_told_when_another_closes_it() -> None:
-    signals = Signals(ProcessBroker())
+    signals = Signals(ProcessBroker(), KEY)
     listening = signals.listen(uuid.uuid4(), "typing")
 
     async def all_there_is() -> list[bytes]:
