@@ -3,6 +3,8 @@
 What stands here is the vocabulary of `resolvers/`; the rest of the gateway is imported from where it lives.
 """
 
+from asyncpg import UniqueViolationError
+
 from gateway.auth.authenticator import SessionTokens
 from gateway.auth.password import check_password
 from gateway.context import Context, Info
@@ -13,11 +15,11 @@ from gateway.errors import BadRequest, Conflict, Invalid, NotFound, Overloaded, 
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
 from gateway.schema.fields.event import event
-from gateway.schema.fields.idempotent import create, is_taken, made_before, with_request_hash
+from gateway.schema.fields.idempotent import create, made_before, with_request_hash
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
-from gateway.schema.fields.versioned import change, require_version
+from gateway.schema.fields.versioned import require_version
 from gateway.schema.objects.entity import Node, computed, entity, id_of
 from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page
@@ -45,7 +47,7 @@ __all__ = [
     "Topic",
     "Unauthenticated",
     "Unavailable",
-    "change",
+    "UniqueViolationError",
     "check_password",
     "computed",
     "create",
@@ -54,7 +56,6 @@ __all__ = [
     "event",
     "id_of",
     "input_type",
-    "is_taken",
     "lookup",
     "made_before",
     "many",

@@ -97,16 +97,16 @@ class Context:
         return self.identity.session_id
 
     def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
-        """Go on as this user to the end of the operation, unless the block fails: until it ends, nothing is proven."""
+        """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
 
     def require_person(self, what: str) -> None:
-        """Raise `Forbidden` when the caller is an agent that acts for the user."""
+        """Raise `Forbidden` if the caller is an agent that acts for the user."""
         if self.identity is not None and self.identity.actor != "user":
             raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:
-        """What a batch finds for a key. Keys asked for at the same time share one statement."""
+        """The result of a batch for a key. Keys that are requested at the same time share one statement."""
         loader = self._loaders.get(batch)
         if loader is None:
             loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
@@ -137,16 +137,18 @@ class Context:
         return known
 
     def show(self, info: Info, entity: Entity, below: str) -> None:
-        """Have a row that is made from now on given back with the columns alone that the operation reads `below`."""
+        """Return only the columns that the operation reads `below` from later inserts."""
         self.tenant.shown = {entity.table: self.columns(info, entity, below)}
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
-        """All rows of a hand-written query that only reads, or does no harm if it is sent twice."""
+        """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
+        if query.parameters[:1] != ("user_id",):
+            raise TypeError(f"{query.name} does not select by :user_id")
         _, *arguments = query.arguments(self.user_id, values)
         return await self.tenant.fetch(query.text, *arguments)
 
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
-        """All rows of a hand-written query that needs no caller: of a function that is open to anyone."""
+        """All rows of a hand-written query that needs no caller."""
         return await self.tenant.anonymous(query.text, *query.arguments(None, values))
 
     def asks_for(self, info: Info, name: str) -> bool:
@@ -155,7 +157,7 @@ class Context:
         return asks_for(name, raw.field_nodes, cast("Any", raw.fragments))
 
     def autocommit(self) -> AbstractAsyncContextManager[Statements]:
-        """Statements that each commit by themselves."""
+        """Statements that each commit on their own."""
         return self.tenant.autocommit()
 
     def transaction(self) -> AbstractAsyncContextManager[Statements]:
@@ -175,7 +177,7 @@ class Context:
     async def changes(
         self, cls: type[T], *, where: Mapping[str, UUID | None], after: Cursor | None
     ) -> AsyncIterator[T]:
-        """The events of a class from a cursor on, without gaps, for ever; those that wait at the same time `Together`.
+        """The events of a class after a cursor, without gaps. Events that wait at the same time are yielded `Together`.
 
         `where` compares columns that the change carries; None compares nothing. Following it raises `Resync` when the
         cursor cannot be continued from.

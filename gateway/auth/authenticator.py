@@ -1,10 +1,10 @@
-"""Authentication without the database: the password hasher, the tokens, and throttling of guesses."""
+"""Authentication, apart from the accounts themselves: the password hasher, the tokens, and throttling of guesses."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -37,6 +37,13 @@ class Attempt:
         matches = await self.passwords.verify(stored, password, self.caller)
         self.outcome = "succeeded" if matches else "failed"
         return matches
+
+    async def rehash(self, stored: str, password: str) -> str | None:
+        """A new hash of a verified password if the stored one has outdated parameters, and the queue is not full."""
+        if self.passwords.needs_rehash(stored):
+            with suppress(Overloaded):
+                return await self.passwords.hash(password, self.caller)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ It uses a doubling delay rather than a lock-out, which would let anyone lock out
 process: with N gateways an attacker has up to N times the attempts, for which the delays allow. The workers of one
 gateway divide its free attempts among themselves.
 
-The order for a sign-in: check the address, then the account (a refused account still counts for its address); then
-hash; then call `failed` or `succeeded` on both, or `abandoned` if there was no result.
+The order for a sign-in: check the address, then the account; then hash; then call `failed` or `succeeded` on both, or
+`abandoned` if there was no result.
 """
 
 from __future__ import annotations

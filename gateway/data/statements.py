@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Shown(NamedTuple):
@@ -22,6 +22,9 @@ class Shown(NamedTuple):
 
 
 Columns = tuple[str | Shown, ...]
+
+NOT_NULL: Any = object()
+"""Stands for any value in a `condition`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +180,7 @@ def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, s
 
 @functools.lru_cache(maxsize=1024)
 def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
-    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds.
-
-    `guard` is trusted SQL; its parameters, if any, follow the values.
-    """
+    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing."""
     values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
     return (
         f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
@@ -188,9 +188,21 @@ def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> 
     )
 
 
-def equal(names: tuple[str, ...], first: int) -> str:
-    """A condition that columns equal the parameters from `first` on."""
-    return " AND ".join(f"{name} = ${first + n}" for n, name in enumerate(names))
+def condition(wanted: Mapping[str, Any], first: int) -> tuple[str, list[Any]]:
+    """A condition on columns, and the values of its parameters, which are numbered from `first` on.
+
+    A column must equal a value, be null (None) or not be null (`NOT_NULL`).
+    """
+    parts, values = [], list[Any]()
+    for name, value in wanted.items():
+        if value is None:
+            parts.append(f"{name} IS NULL")
+        elif value is NOT_NULL:
+            parts.append(f"{name} IS NOT NULL")
+        else:
+            parts.append(f"{name} = ${first + len(values)}")
+            values.append(value)
+    return " AND ".join(parts), values
 
 
 @functools.lru_cache(maxsize=16)

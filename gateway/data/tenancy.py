@@ -1,6 +1,6 @@
 """The caller's view of the database during one operation.
 
-Each statement carries the caller's id as its first parameter, which is bound only here, and runs on a connection
+Each statement carries the caller's id as its first parameter, bound here and in `writing`, and runs on a connection
 stamped with the same id, so that row-level security checks it a second time. The stamp replaces asyncpg's reset round
 trip, and is omitted if the connection last served the same caller.
 

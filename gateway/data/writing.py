@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from gateway.data.rows import Row
 from gateway.data.rules import ProposedRow
 
 T = TypeVar("T")
+
+_NO_GUARD: Mapping[str, Any] = MappingProxyType({})
 
 
 class Autocommitting(Protocol):
@@ -123,20 +126,16 @@ class Statements:
         id: UUID,
         values: dict[str, Any],
         *,
-        guard: str | Mapping[str, Any] = "",
-        parameters: Sequence[Any] = (),
+        guard: Mapping[str, Any] = _NO_GUARD,
     ) -> T | None:
-        """Update the caller's object if `guard` holds. Returns None if there is no such object.
+        """Update the caller's object, and return it; None if it does not exist or its columns differ from `guard`.
 
-        A guard is a mapping of columns to required values, or a condition whose `parameters` are numbered after the id
-        and the values.
+        In a guard, None means null, and `statements.NOT_NULL` anything else.
         """
         described = entity_of(entity)
-        if not isinstance(guard, str):
-            parameters = tuple(described.encoded(guard).values())
-            guard = statements.equal(tuple(guard), 3 + len(values))
-        text = statements.update(described.table, tuple(values), guard, described.columns)
         encoded = described.encoded(values)
+        condition, parameters = statements.condition(described.encoded(guard), 3 + len(values))
+        text = statements.update(described.table, tuple(values), condition, described.columns)
         arguments = [self.user_id, id, *encoded.values(), *parameters]
         try:
             changed = await self._row(text, arguments, described.record)

@@ -10,7 +10,6 @@ import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import strawberry
 
 from gateway import (
@@ -22,6 +21,7 @@ from gateway import (
     SessionTokens,
     Statements,
     Unauthenticated,
+    UniqueViolationError,
     check_password,
     computed,
     entity,
@@ -145,7 +145,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     user_id = await _new_id(info)
     try:
         return await _begin(info, user_id, input, new=(hashed, input))
-    except asyncpg.UniqueViolationError as error:
+    except UniqueViolationError as error:
         if error.constraint_name == "logins_username_key":
             raise Conflict("This user name is already taken.", field="username") from None
         raise Conflict("An account with this e-mail address already exists: sign in.", field="email") from None
@@ -154,10 +154,14 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
 @mutation
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
     """Sign in on a device and start a session."""
-    user_id = await _authenticate(info, input.email.strip(), input.password)
-    if user_id is None:
-        raise Invalid(_WRONG)
-    return await _begin(info, user_id, input)
+    account = input.email.strip().lower()
+    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
+        user_id, stored = await _find(info, account)
+        matches = await attempt.verify(stored, input.password)
+        if user_id is None or stored is None or not matches:
+            raise Invalid(_WRONG)
+        rehashed = await attempt.rehash(stored, input.password)
+    return await _begin(info, user_id, input, rehashed=rehashed)
 
 
 @mutation
@@ -211,14 +215,6 @@ async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: 
     raise Invalid(_ENDED, field="refresh_token")
 
 
-async def _authenticate(info: Info, name: str, password: str) -> UUID | None:
-    """The user with this address or name and this password. An unknown user takes as long as a wrong password."""
-    account = name.lower()
-    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
-        user_id, stored = await _find(info, account)
-        return user_id if await attempt.verify(stored, password) else None
-
-
 async def _signed_up_before(info: Info, input: SignUpInput) -> UUID | None:
     """The user who already has this account and this password. Only an attempt on an existing account counts."""
     account = input.email.lower()
@@ -237,8 +233,15 @@ async def _find(info: Info, account: str) -> tuple[UUID | None, str | None]:
     return (rows[0]["user_id"], rows[0]["password_hash"]) if rows else (None, None)
 
 
-async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpInput] | None = None) -> SignedIn:
-    """Start a session. A new account is created in the same transaction."""
+async def _begin(
+    info: Info,
+    user_id: UUID,
+    device: Any,
+    *,
+    new: tuple[str, SignUpInput] | None = None,
+    rehashed: str | None = None,
+) -> SignedIn:
+    """Start a session. A new account, or a new hash of the password, is stored in the same transaction."""
     authenticator = info.context.authenticator
     session_id = await _new_id(info)
     tokens = authenticator.issue(user_id, session_id)
@@ -249,6 +252,8 @@ async def _begin(info: Info, user_id: UUID, device: Any, new: tuple[str, SignUpI
             user = await db.maybe(User, sql.accounts.user.touch_login)
             if user is None:
                 raise Invalid(_WRONG)
+            if rehashed is not None:
+                await db.row(sql.accounts.login.rehash, password_hash=rehashed)
             await db.insert(Session, _session(info, session_id, device, tokens))
     return _signed_in(user, tokens)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 
-import asyncpg
 import strawberry
 
 from gateway import (
@@ -15,12 +14,12 @@ from gateway import (
     Invalid,
     Node,
     Through,
+    UniqueViolationError,
     computed,
     entity,
     enum_type,
     id_of,
     input_type,
-    is_taken,
     made_before,
     mutation,
     one,
@@ -131,8 +130,6 @@ async def record_context_optimization(info: Info, input: RecordContextOptimizati
                     "Some of these messages do not belong to this conversation.", field="affected_message_ids"
                 )
             return made
-    except asyncpg.UniqueViolationError as error:
-        if not is_taken(ContextOptimization, error):
-            raise
-    async with info.context.autocommit() as db:
-        return await made_before(db, ContextOptimization, row)
+    except UniqueViolationError as error:
+        async with info.context.autocommit() as db:
+            return await made_before(db, ContextOptimization, row, error)

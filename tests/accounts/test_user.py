@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import argon2
 import asyncpg
 import pytest
 
@@ -231,6 +232,21 @@ async def test_a_deleted_user_gets_the_answer_of_an_unknown_one(
         check_nothing_given(await sign_in(serving.anonymous(), email), Refusal("INVALID", None, WRONG))
         payload = await sign_up(serving.anonymous(), email, "not the same password")
         assert payload["accessToken"] is None
+
+
+async def test_a_hash_with_outdated_parameters_is_replaced_at_sign_in(
+    serving: Serving, superuser: asyncpg.Connection
+) -> None:
+    await serving.signed_up(email=(known := address()))
+    weak = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    stored = "SELECT password_hash FROM parley.logins WHERE email = $1"
+    await superuser.execute("UPDATE parley.logins SET password_hash = $2 WHERE email = $1", known, weak)
+    assert "errors" not in await asks(serving, "signIn", email=known, password="a wrong guess")
+    assert await superuser.fetchval(stored, known) == weak
+    for _ in range(2):
+        assert (await asks(serving, "signIn", email=known))["data"]["signIn"]["accessToken"]
+    replaced = await superuser.fetchval(stored, known)
+    assert not serving.gateway.resources.authenticator.passwords.needs_rehash(replaced)
 
 
 async def test_many_wrong_guesses_are_slowed_down(

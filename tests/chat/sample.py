@@ -37,7 +37,7 @@ async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
     growing = await begun(client, known, "STREAMING")
     grown = (await client.make("startMessage", "message", conversationId=conversation, model=word))["id"]
     await client.make("appendMessage", "message", id=grown, offset=0, text=word * 100)
-    return {"COMPLETED": message, "STREAMING": growing}
+    return {"COMPLETE": message, "STREAMING": growing}
 
 
 async def begun(client: Client, known: Known, state: str) -> str:

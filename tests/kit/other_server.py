@@ -55,8 +55,10 @@ async def other_server(url: str) -> AsyncIterator[OtherServer]:
     host, port = query.get("host", parts.hostname or "127.0.0.1"), int(query.get("port", parts.port or 5432))
     server = OtherServer(parts.username or "postgres", host, port, f"test_{uuid4().hex}")
     await _execute(server, f"CREATE DATABASE {server.database} TEMPLATE template0")
-    yield server
-    await _execute(server, f"DROP DATABASE {server.database} WITH (FORCE)")
+    try:
+        yield server
+    finally:
+        await _execute(server, f"DROP DATABASE {server.database} WITH (FORCE)")
 
 
 async def _execute(server: OtherServer, text: str) -> None:

@@ -2,10 +2,10 @@
 
     standard(Note, input=NoteInput)
 
-gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. The list
-of them is a `page` link at its parent. Every create takes the client's id and may be sent again; every update takes
-the version that it expects; what has no `deleted_at` is neither deleted nor restored. A field with a rule of its own
-is written out in its module instead: name it in `without`.
+gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. A list of
+notes is a `page` link at their parent. Every create takes the client's id and may be retried; every update takes the
+version that it expects. Entities without `deleted_at` get neither delete nor restore. A field with a rule of its own is
+written out in its module instead: name it in `without`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
 
 
 def _update(cls: type, input: type) -> Callable[..., Any]:
-    guard = "deleted_at IS NULL" if entity_of(cls).deletable else "true"
+    guard = {"deleted_at": None} if entity_of(cls).deletable else {}
 
     async def edit(info: Any, input: Any) -> Any:
         values = values_of(input, without=("expected_version",), nulls=True)
@@ -148,11 +148,9 @@ def _restore(cls: type, input: type) -> Callable[..., Any]:
 
 
 def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
-    guard = "deleted_at IS NULL" if verb == "delete" else "deleted_at IS NOT NULL"
-
     async def mark(info: Any, input: Any) -> Any:
         async with info.context.autocommit() as db:
-            return await set_deleted(db, cls, input, deleted=verb == "delete", guard=guard)
+            return await set_deleted(db, cls, input, deleted=verb == "delete")
 
     taken = input_of(
         f"{verb.title()}{cls.__name__}Input",

@@ -1,13 +1,15 @@
-"""Changing objects that may have a certain version: changes, deletion and restoring."""
+"""Changing, deleting and restoring objects, optionally only at a certain version."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import strawberry
 
+from gateway.data.statements import NOT_NULL
 from gateway.data.writing import Statements
 from gateway.errors import Conflict, NotFound
 from gateway.schema.objects.entity import id_of
@@ -17,15 +19,14 @@ T = TypeVar("T")
 
 
 async def change(
-    db: Statements, cls: type[T], id: UUID, values: dict[str, Any], *, expected: int | None = None, guard: str = "true"
+    db: Statements, cls: type[T], id: UUID, values: dict[str, Any], *, expected: int | None, guard: Mapping[str, Any]
 ) -> T:
-    """Change an object that is not deleted and still has the expected version.
+    """Change an object if it has the expected version, if there is one, and the columns in `guard`.
 
-    Raises `NotFound`, or `Conflict` with the object as it now stands.
+    Raises `NotFound`, or `Conflict` with the object in its current state.
     """
-    parameters = () if expected is None else (expected,)
-    version = "" if expected is None else f" AND version = ${3 + len(values)}"
-    changed = await db.update(cls, id, values, guard=guard + version, parameters=parameters)
+    version = {} if expected is None else {"version": expected}
+    changed = await db.update(cls, id, values, guard={**guard, **version})
     if changed is not None:
         return changed
     current: Any = await db.get(cls, id)
@@ -36,7 +37,7 @@ async def change(
 
 
 def require_version(cls: type, current: Any, expected: int | None) -> None:
-    """Raise `Conflict` unless the object has the version that is expected, if one is."""
+    """Raise `Conflict` if a version is expected and the object has another one."""
     if expected is not None and current.version != expected:
         raise Conflict(
             f"This {describe.words(cls)} has changed since version {expected}: it is at version {current.version}.",
@@ -45,10 +46,11 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
         )
 
 
-async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool, guard: str) -> T:
-    """Mark an object as deleted or not. If it already is as asked, it is returned unchanged."""
+async def set_deleted(db: Statements, cls: type[T], input: Any, *, deleted: bool) -> T:
+    """Delete or restore an object. If there is nothing to do, it is returned unchanged."""
     id, expected = id_of(input.id), expected_version(input)
     at = datetime.datetime.now(datetime.UTC) if deleted else None
+    guard = {"deleted_at": None if deleted else NOT_NULL}
     try:
         return await change(db, cls, id, {"deleted_at": at}, expected=expected, guard=guard)
     except Conflict as conflict:
