@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,7 @@ from gateway.schema.strawberry_private import core_of
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import SCALARS
 from gateway.schema.types.typing import object_type
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 DESCRIPTION = """\
 Parley: a user's conversations with AI models, with their messages, tool executions, context optimizations and usage.
@@ -38,8 +40,13 @@ have a `cursor`; pass it as `after` to resume a subscription."""
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
-    """Import all modules of a package of domains, sorted by name."""
+    """Import all modules of a package of domains, sorted by name. Raises `WrongDeclaration` if one would be left out."""
     parent = importlib.import_module(package)
+    for folder in {path.parent for root in parent.__path__ for path in Path(root).glob("*/*.py")}:
+        if not (folder / "__init__.py").exists():
+            raise WrongDeclaration(
+                f"{package}/{folder.name} is not a package. Give it an `__init__.py` with a docstring."
+            )
     names = sorted(module.name for module in pkgutil.walk_packages(parent.__path__, package + "."))
     return [importlib.import_module(name) for name in names]
 
