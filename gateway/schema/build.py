@@ -40,12 +40,15 @@ have a `cursor`; pass it as `after` to resume a subscription."""
 
 
 def domain_modules(package: str = "resolvers") -> list[ModuleType]:
-    """Import all modules of a package of domains, sorted by name. Raises `WrongDeclaration` if one would be left out."""
+    """Import all modules of a package of domains, sorted by name.
+
+    Raises `WrongDeclaration` for a folder that is not a package, because its modules would not be found.
+    """
     parent = importlib.import_module(package)
-    for folder in {path.parent for root in parent.__path__ for path in Path(root).glob("*/*.py")}:
+    for folder in {path.parent for each in parent.__path__ for path in Path(each).glob("*/*.py")}:
         if not (folder / "__init__.py").exists():
             raise WrongDeclaration(
-                f"{package}/{folder.name} is not a package. Give it an `__init__.py` with a docstring."
+                f"{package}/{folder.name} is not a package. Give it an __init__.py with a docstring."
             )
     names = sorted(module.name for module in pkgutil.walk_packages(parent.__path__, package + "."))
     return [importlib.import_module(name) for name in names]

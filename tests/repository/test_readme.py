@@ -220,5 +220,5 @@ def test_backup_and_restore_are_the_commands_that_are_tested() -> None:
 
 
 def test_database_of_ones_own_is_made_by_two_statements() -> None:
-    made, _ = blocks(DEPLOYING, "sql")
+    made, *_ = blocks(DEPLOYING, "sql")
     assert [line.split()[:2] for line in made.splitlines()] == [["CREATE", "ROLE"], ["CREATE", "DATABASE"]]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +19,6 @@ import pytest_asyncio
 from gateway import demo
 from gateway.auth.keyring import load_or_create
 from gateway.backup.archive import KEYS, BackupError, opened
-from gateway.backup.backup import TABLES
 from gateway.data.server.dump import dump_schema
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.server.opening import OpenDatabase
@@ -30,85 +26,9 @@ from gateway.data.setup.functions import DIRECTORY as FUNCTIONS
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.data.setup.roles import RuntimeRole
+from tests.gateway.backup.commands import ROOT, at, counts, execute, parley, rights, value
 from tests.kit.database import Database, data_directory, new_database
 from tests.kit.serving import Client, Serving, Statements, serving_on
-
-ROOT = Path(__file__).parents[3]
-
-RIGHTS = """
-SELECT format('%s %s', member, above.rolname)
-FROM (VALUES ('parley_app'), ('parley_runtime'), ('{reader}')) AS role (member)
-JOIN pg_roles AS above ON above.rolname LIKE 'parley%' AND pg_has_role(role.member::name, above.oid, 'USAGE')
-UNION ALL
-SELECT format('%s may %s', rolname, privilege)
-FROM pg_roles, unnest(ARRAY['CREATE', 'TEMPORARY', 'CONNECT']) AS privilege
-WHERE rolname IN ('parley_app', 'parley_runtime', '{reader}')
-  AND has_database_privilege(oid, current_database(), privilege)
-UNION ALL
-SELECT format('%s %s %s %s', rolname, rolcanlogin, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb, rolconfig)
-FROM pg_roles
-WHERE rolname IN ('parley_app', 'parley_owner', 'parley_runtime', '{reader}')
-ORDER BY 1
-"""
-
-
-async def parley(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Run a command: its exit status, and what it said."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", *arguments),
-        env={**clean, "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    _, said = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
-
-
-def at(database: Database, directory: Path) -> dict[str, str]:
-    """The settings of a command on a database of a server of one's own."""
-    return {
-        "PARLEY_DATABASE_URL": database.runtime_url,
-        "PARLEY_OWNER_URL": database.owner_url,
-        "PARLEY_DATA_DIR": str(directory),
-    }
-
-
-async def value(url: str, query: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
-
-
-async def execute(url: str, statements: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statements)
-    finally:
-        await connection.close()
-
-
-async def counts(url: str) -> dict[str, int]:
-    """The rows of every table."""
-    connection = await asyncpg.connect(url)
-    try:
-        tables = [row["relname"] for row in await connection.fetch(TABLES, "parley")]
-        return {table: len(await connection.fetch(f'TABLE parley."{table}"')) for table in tables}
-    finally:
-        await connection.close()
-
-
-async def rights(url: str, reader: str) -> list[str]:
-    """What the roles may do, beyond what stands in the schema."""
-    connection = await asyncpg.connect(url)
-    try:
-        return [row[0] for row in await connection.fetch(RIGHTS.format(reader=reader))]
-    finally:
-        await connection.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -282,26 +202,29 @@ async def test_rows_that_are_missing_from_a_backup_are_noticed_at_both_ends(
     assert "logins has" in await refused_restore(emptied, tmp_path / "other", cluster)
 
 
-async def test_backup_of_a_newer_version_is_refused_before_anything_is_restored(
-    serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
+@pytest.mark.parametrize(
+    ("written", "instead", "reason"),
+    [
+        (rb'"parley": "[\d.]+"', b'"parley": "99.1.0"', "The backup is from Parley 99.1.0"),
+        (rb"0001_feed", b"0001_foundation", "The backup was made before the release of 0.1.0"),
+    ],
+)
+async def test_backup_of_another_version_is_refused_before_anything_is_restored(
+    serving: Serving,
+    database: Database,
+    directory: Path,
+    tmp_path: Path,
+    cluster: EmbeddedDatabase,
+    written: bytes,
+    instead: bytes,
+    reason: str,
 ) -> None:
-    file, newer = tmp_path / "parley.backup", tmp_path / "newer.backup"
+    file, other = tmp_path / "parley.backup", tmp_path / "other.backup"
     await parley("backup", str(file), **at(database, directory))
-    with zipfile.ZipFile(file) as source, zipfile.ZipFile(newer, "w") as target:
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(other, "w") as target:
         for name in source.namelist():
-            target.writestr(name, re.sub(rb'"parley": "[\d.]+"', b'"parley": "99.1.0"', source.read(name)))
-    assert "from Parley 99.1.0" in await refused_restore(newer, tmp_path / "other", cluster)
-
-
-async def test_backup_from_before_the_first_release_is_refused_as_a_backup(
-    serving: Serving, database: Database, directory: Path, tmp_path: Path, cluster: EmbeddedDatabase
-) -> None:
-    file, older = tmp_path / "parley.backup", tmp_path / "older.backup"
-    await parley("backup", str(file), **at(database, directory))
-    with zipfile.ZipFile(file) as source, zipfile.ZipFile(older, "w") as target:
-        for name in source.namelist():
-            target.writestr(name, source.read(name).replace(b"0001_feed", b"0001_foundation"))
-    assert "The backup was made before the release" in await refused_restore(older, tmp_path / "other", cluster)
+            target.writestr(name, re.sub(written, instead, source.read(name)))
+    assert reason in await refused_restore(other, tmp_path / "other", cluster)
 
 
 async def test_database_that_was_never_migrated_has_nothing_to_back_up(

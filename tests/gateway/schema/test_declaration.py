@@ -6,7 +6,6 @@ import datetime
 import decimal
 import enum
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 import strawberry
 
 from gateway import JSON, BigInt, Info, Node, Through, entity, enum_type, event, many, maybe, one, page, query, standard
-from gateway.schema.build import build_schema, domain_modules
+from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
@@ -312,13 +311,3 @@ def test_conventional_fields_are_worded_as_a_person_would() -> None:
         assert said in sdl
     for fault in ("a attachment", "A Attachment", "categorys", "categorieId", "categorie "):
         assert fault not in sdl
-
-
-def test_a_folder_of_resolvers_that_is_not_a_package_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "somebodys" / "notes").mkdir(parents=True)
-    (tmp_path / "somebodys" / "notes" / "note.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(WrongDeclaration, match=r"somebodys/notes is not a package\. Give it an __init__\.py"):
-        domain_modules("somebodys")
