@@ -20,33 +20,6 @@ LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__")
 TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8") else "Note"
 """What the type is called: it may be there already."""
 
-MODULE = '''"""Notes: what a user writes down."""
-
-from __future__ import annotations
-
-import datetime
-
-import strawberry
-
-from gateway import Node, entity, maybe, standard
-
-
-'''
-"""What stands above the module that ARCHITECTURE.md shows."""
-
-TEST = '''"""Notes, as a client sees them."""
-
-from __future__ import annotations
-
-from tests.kit.serving import Client
-
-
-async def test_a_note_is_pinned(user: Client) -> None:
-    made = await user.make("createNote", "note", "id body isPinned", body="Milk")
-    assert (made["body"], made["isPinned"]) == ("Milk", False)
-    assert (await user.make("updateNote", "note", "isPinned", id=made["id"], isPinned=True))["isPinned"]
-'''
-
 FOR_EVERY_TYPE = {
     "test_bad_input": 50,
     "test_bad_move": 10,
@@ -66,7 +39,7 @@ FOLDERS = (
     "tests/tenancy",
     "tests/sql",
     "tests/repository/test_schema.py",
-    "tests/personal",
+    "tests/chat",
 )
 """Where these tests are."""
 
@@ -76,7 +49,7 @@ WHATEVER_IT_IS_CALLED = (
     "test_sql",
     "test_tables",
     "test_tenancy_in_sql",
-    "personal",
+    "test_note",
 )
 """What tests every type at once, a table beside it, and the type's own test."""
 
@@ -133,13 +106,8 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy with the type."""
     copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
     write(copy)
-    for folder in ("resolvers", "tests"):
-        (copy / folder / "personal").mkdir(exist_ok=True)
-    (copy / "resolvers" / "personal" / "__init__.py").write_text('"""What is personal."""\n', "utf-8")
-    (copy / "resolvers" / "personal" / called("note.py")).write_text(
-        MODULE + block("python", '@entity("notes")'), "utf-8"
-    )
-    (copy / "tests" / "personal" / called("test_note.py")).write_text(called(TEST), "utf-8")
+    (copy / "resolvers" / "chat" / called("note.py")).write_text(block("python", '"""Notes: what'), "utf-8")
+    (copy / "tests" / "chat" / called("test_note.py")).write_text(block("python", '"""Notes, as a client'), "utf-8")
     for kind in ((), ("--sql",)):
         done = run(copy, "gateway", "schema", *kind, "--write")
         assert done.returncode == 0, done.stdout
@@ -186,7 +154,8 @@ def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(note
     write(copy, called(rule))
     status, _, printed = run_tests(copy, "test_the_victim_owns")
     assert status == 1, printed[-5000:]
-    assert f"say in tests/personal/sample.py, in VALUES, what a valid {TYPE}.title is" in printed
-    (copy / "tests" / "personal" / "sample.py").write_text(f'VALUES = {{"{TYPE}.title": ("Nail", "News")}}\n', "utf-8")
+    assert f"say in tests/chat/sample.py, in VALUES, what a valid {TYPE}.title is" in printed
+    with (copy / "tests" / "chat" / "sample.py").open("a", encoding="utf-8") as sample:
+        sample.write(f'VALUES["{TYPE}.title"] = ("Nail", "News")\n')
     status, _, printed = run_tests(copy, "test_the_victim_owns", f"(test_retry and create{TYPE})")
     assert status == 0, printed[-5000:]
