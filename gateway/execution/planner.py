@@ -35,7 +35,7 @@ from gateway.execution.prepare.limits import INTROSPECTION
 from gateway.execution.run.call import FieldArguments, caller, computed
 from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.leaf import TEXTS, column_inline
-from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
+from gateway.execution.run.plan import Phase, Plan, Reads, Selection, Step
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
     Link,
@@ -94,10 +94,10 @@ class Plans:
         assert root is not None  # noqa: S101 - validation found its fields
         sets = [self._definition.selection_set]
         if self._definition.operation is OperationType.MUTATION:
-            selections = list(planner.turns(root, sets))
+            selections = list(planner.phases(root, sets))
         else:
             selections = [planner.selection(root, sets, None, ())]
-        return Plan(tuple(Turn(selection, straight(selection)) for selection in selections))
+        return Plan(tuple(Phase(selection, straight(selection)) for selection in selections))
 
 
 class _Planner:
@@ -118,7 +118,7 @@ class _Planner:
             self._add(made, of, key, nodes, reads, path)
         return made
 
-    def turns(self, of: GraphQLObjectType, sets: list[SelectionSetNode]) -> Iterable[Selection]:
+    def phases(self, of: GraphQLObjectType, sets: list[SelectionSetNode]) -> Iterable[Selection]:
         """Plan a selection for each root field of a mutation."""
         for key, nodes in self._collector.fields(of, sets).items():
             made = Selection(of)

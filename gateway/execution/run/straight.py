@@ -33,7 +33,7 @@ class Unusual(Exception):
 
 
 def straight(selection: Selection) -> Straight | None:
-    """Compile the short path of a turn; None if the turn is not simple enough."""
+    """Compile the short path of a phase; None if the phase is not simple enough."""
     match selection.entries, selection.steps:
         case [entry], [LookedUp() as looked_up]:
             return _finding(entry.key, looked_up)
