@@ -32,7 +32,7 @@ from graphql import (
 from gateway.data.entity import Entity
 from gateway.execution.collect import Collector, condition_variables
 from gateway.execution.prepare.limits import INTROSPECTION
-from gateway.execution.run.call import FieldArguments, caller, computed
+from gateway.execution.run.call import FieldArguments, binder, computed
 from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.leaf import TEXTS, column_inline
 from gateway.execution.run.plan import Phase, Plan, Reads, Selection, Step
@@ -214,7 +214,7 @@ class _Planner:
         return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)
 
     def _resolved(self, field: Field) -> Resolved[Any]:
-        return Resolved(field, caller(self._schema, field), self._shape(field, field.type))
+        return Resolved(field, binder(self._schema, field), self._shape(field, field.type))
 
     def _below(self, field: Field, reads: Reads | None) -> Selection:
         """The selection of the objects or pages that a field returns."""

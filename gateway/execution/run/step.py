@@ -362,10 +362,10 @@ class Resolved(Generic[State]):
 
     awaits = True
 
-    def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
+    def __init__(self, field: Field, bind: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
         self.field = field
-        self.caller = caller
-        """Returns the function from an object to its value in this run. Raises if the arguments are invalid."""
+        self.bind = bind
+        """Binds the resolver to a run: returns a function of one object. Raises if the arguments are invalid."""
         self.shape = shape
 
     def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
@@ -382,7 +382,7 @@ class Resolved(Generic[State]):
         if self in run.resolved:
             return [run.resolved.pop(self)]
         try:
-            call = self.caller(run)
+            call = self.bind(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return [run.failure(error)] * len(sources)
         return [run.watched(self.field, attempt(run, call, source)) for source in sources]

@@ -50,7 +50,7 @@ def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
     async def resolve(run: Run) -> dict[str, Any] | None:
         run.budget.at = resolved.field.path
         try:
-            value = resolved.caller(run)(run.root)
+            value = resolved.bind(run)(run.root)
             if is_awaitable(value):
                 value = await value
         except Exception as error:  # noqa: BLE001 - the boundary of a field
