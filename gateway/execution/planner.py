@@ -38,7 +38,7 @@ from gateway.execution.run.leaf import TEXTS, column_inline
 from gateway.execution.run.plan import Phase, Plan, Reads, Selection, Step
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
-    Link,
+    LinkStep,
     LookedUp,
     Mapped,
     Paged,
@@ -161,7 +161,7 @@ class _Planner:
             case follows:
                 return self._link(field, follows, reads)
 
-    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> Link[Any]:
+    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> LinkStep[Any]:
         inner = Reads(follows.entity, first=follows.first_column)
         below = self._below(field, inner)
         target: Target[Any]
@@ -173,7 +173,7 @@ class _Planner:
             case _:
                 inner.columns.add(follows.by)
                 target = ToOne(below, required=isinstance(field.type, GraphQLNonNull))
-        return Link(
+        return LinkStep(
             field, follows, self._key(field, follows.key, reads), FieldArguments(self._schema, field), inner, target
         )
 

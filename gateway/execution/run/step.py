@@ -96,7 +96,7 @@ class PerParent(Generic[State]):
         return self.shape.end(scope.states[slot])
 
 
-class Link(Generic[State]):
+class LinkStep(Generic[State]):
     """A link: one batch for all objects of the level."""
 
     awaits = False
@@ -231,9 +231,9 @@ class LookedUp:
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
-    def _witness(self) -> Link[Any] | None:
+    def _witness(self) -> LinkStep[Any] | None:
         """A link to rows that cannot exist without the object."""
-        return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
+        return next((step for step in self.selection.steps if isinstance(step, LinkStep) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
         follow(run, scope, slot, self.field, self.batch, keys, self._target)
