@@ -15,7 +15,7 @@ from graphql import GraphQLObjectType
 
 from gateway.data.entity import Entity
 from gateway.data.statements import Columns, Shown
-from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
+from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
 from gateway.execution.run.compile import compile_build
 from gateway.execution.run.field import Entry, Field, Inline
 
