@@ -13,7 +13,7 @@ from gateway.auth import refresh
 from gateway.auth.identity import Identity
 from gateway.auth.keyring import KeyRing
 from gateway.auth.network import network_of
-from gateway.auth.password import Caller, PasswordHasher, Purpose
+from gateway.auth.password import PasswordHasher, Purpose, Requester
 from gateway.auth.refresh import ParsedRefresh, RefreshToken
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
@@ -26,7 +26,7 @@ class Attempt:
     """One attempt at a password."""
 
     passwords: PasswordHasher
-    caller: Caller
+    requester: Requester
     outcome: Literal["abandoned", "failed", "succeeded"] = "abandoned"
 
     async def verify(self, stored: str | None, password: str) -> bool:
@@ -34,7 +34,7 @@ class Attempt:
 
         Raises `Overloaded` if the queue is full.
         """
-        matches = await self.passwords.verify(stored, password, self.caller)
+        matches = await self.passwords.verify(stored, password, self.requester)
         self.outcome = "succeeded" if matches else "failed"
         return matches
 
@@ -96,7 +96,7 @@ class Authenticator:
         Raises `Overloaded` with the seconds to wait. An attempt without an outcome does not count.
         """
         network = network_of(address)
-        attempt = Attempt(self.passwords, Caller(purpose, network))
+        attempt = Attempt(self.passwords, Requester(purpose, network))
         with (
             self._counted(self.by_address, network, attempt),
             self._counted(self.by_account, account[:254], attempt),
@@ -119,7 +119,7 @@ class Authenticator:
 
     async def hash_password(self, password: str, address: str | None) -> str:
         """The hash to store for a new account. Raises `Overloaded` if the queue is full."""
-        return await self.passwords.hash(password, Caller("sign-up", network_of(address)))
+        return await self.passwords.hash(password, Requester("sign-up", network_of(address)))
 
     @contextmanager
     def _counted(self, throttle: Throttle, key: str, attempt: Attempt) -> Iterator[None]:

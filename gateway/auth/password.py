@@ -28,14 +28,14 @@ LONGEST = 1024
 Purpose = Literal["sign-in", "sign-up"]
 
 
-class Caller(NamedTuple):
+class Requester(NamedTuple):
     """Who is served in turn: the purpose of a password, and the network that it comes from."""
 
     purpose: Purpose
     network: str
 
 
-UNKNOWN = Caller("sign-in", "")
+UNKNOWN = Requester("sign-in", "")
 
 
 def check_password(password: str, *, email: str) -> str | None:
@@ -68,20 +68,20 @@ class PasswordHasher:
         self._nobody = _unmatched_hash(self._argon2)
         self._threads = PasswordThreads(threads, waiting)
 
-    async def hash(self, password: str, caller: Caller = UNKNOWN) -> str:
+    async def hash(self, password: str, requester: Requester = UNKNOWN) -> str:
         """The hash to store, including its parameters and salt. Raises `Overloaded` if the queue is full."""
-        return await self._threads.run(*caller, lambda: self._argon2.hash(_encoded(password)))
+        return await self._threads.run(*requester, lambda: self._argon2.hash(_encoded(password)))
 
-    async def verify(self, stored: str | None, password: str, caller: Caller = UNKNOWN) -> bool:
+    async def verify(self, stored: str | None, password: str, requester: Requester = UNKNOWN) -> bool:
         """Whether the password matches the stored hash.
 
         None stands for an unknown user: the answer is False after the same work as for a known one, so that timing does
         not reveal which accounts exist. Raises `Overloaded` if the queue is full.
         """
         if stored is None or len(password) > LONGEST:
-            await self._threads.run(*caller, lambda: self._matches(self._nobody, ""))
+            await self._threads.run(*requester, lambda: self._matches(self._nobody, ""))
             return False
-        return await self._threads.run(*caller, lambda: self._matches(stored, password))
+        return await self._threads.run(*requester, lambda: self._matches(stored, password))
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether the hash has outdated parameters. If so, hash the password again while it is available."""

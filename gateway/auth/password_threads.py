@@ -1,7 +1,7 @@
-"""Threads for the slow work of password hashing, shared fairly between kinds of work and between callers.
+"""Threads for the slow work of password hashing, shared fairly between kinds of work and between requesters.
 
-Each kind of work has its own queue, and free threads take from the queues in turn. Within a queue, callers take turns.
-If a queue is full, the caller with the most waiting jobs loses one to a caller with fewer.
+Each kind of work has its own queue, and free threads take from the queues in turn. Within a queue, requesters take
+turns. If a queue is full, the requester with the most waiting jobs loses one to a requester with fewer.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class PasswordThreads:
         self._waiting = waiting
         self._lines: OrderedDict[str, FairQueue[Any]] = OrderedDict()
         self._work: dict[asyncio.Future[Any], Callable[[], Any]] = {}
-        """The work of waiting callers, by the future of its result."""
+        """The work of waiting requesters, by the future of its result."""
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="password")
 
-    async def run(self, kind: str, caller: str, work: Callable[[], _Answer]) -> _Answer:
+    async def run(self, kind: str, requester: str, work: Callable[[], _Answer]) -> _Answer:
         """Run `work`, and return its result. Raises `Overloaded` if the queue is full, `RuntimeError` after `close`."""
         line = self._lines.setdefault(kind, FairQueue())
         if not self._free and len(line) >= self._waiting:
-            _make_room(line, caller)
+            _make_room(line, requester)
         answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._work[answer] = work
-        line.add(caller, answer)
+        line.add(requester, answer)
         self._begin()
         try:
             return await answer
@@ -57,7 +57,7 @@ class PasswordThreads:
             except RuntimeError as closed:
                 answer.set_exception(closed)
                 continue
-            # A cancelled caller does not free its thread.
+            # A cancelled requester does not free its thread.
             self._free -= 1
             working.add_done_callback(lambda done, answer=answer: self._end(answer, done))  # type: ignore[misc]
 
@@ -78,11 +78,11 @@ class PasswordThreads:
         self._begin()
 
 
-def _make_room(line: FairQueue[Any], caller: str) -> None:
-    """Refuse the latest job of the caller with the most. Raises `Overloaded` if this caller would have as many."""
+def _make_room(line: FairQueue[Any], requester: str) -> None:
+    """Refuse the latest job of the requester with the most. Raises `Overloaded` if this one would have as many."""
     full = Overloaded("Too many passwords are being checked. Try again in a moment.", retryAfter=1)
     counts = line.counts()
-    most = max(counts, key=counts.__getitem__, default=caller)
-    if counts.get(most, 0) <= counts.get(caller, 0) + 1:
+    most = max(counts, key=counts.__getitem__, default=requester)
+    if counts.get(most, 0) <= counts.get(requester, 0) + 1:
         raise full
     line.last(most).set_exception(full)

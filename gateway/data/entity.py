@@ -13,14 +13,14 @@ from typing import Any, Literal
 from gateway.data.rows import Row, json_text
 from gateway.data.statements import Through
 
-Shape = Literal["one", "maybe", "many", "page"]
+LinkShape = Literal["one", "maybe", "many", "page"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
     """A declared link. Compared by identity: there is one per declaration."""
 
-    shape: Shape
+    shape: LinkShape
     target: str
     key: str = "id"
     by: str = "id"

@@ -101,9 +101,9 @@ class Rules:
             case _:
                 return None
 
-    async def broken(self, attempt: ProposedRow, ask: Ask) -> list[ParleyError]:
+    async def broken(self, proposed: ProposedRow, ask: Ask) -> list[ParleyError]:
         """An error for each rule that the values violate, among those that depend on these values alone."""
-        table, values = attempt.table, attempt.values
+        table, values = proposed.table, proposed.values
         null = {column for column in self._needed.get(table, ()) if values.get(column, "") is None}
         errors: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
         if (checks := self._checks.get(table)) is not None:

@@ -175,7 +175,7 @@ def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, s
     """
     parameters = ", ".join(f"${n}::{kind} AS {name}" for n, (name, kind) in enumerate(columns, 1))
     broken = ",\n    ".join(f"CASE WHEN NOT ({condition}) THEN '{name}' END" for name, condition in rules)
-    return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {parameters}) AS given"
+    return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {parameters}) AS proposed"
 
 
 @functools.lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ import asyncpg
 from gateway.data.connection_lock import ConnectionLock
 from gateway.data.driver.connection import StampedConnection
 from gateway.data.driver.failure import ERRORS, failed, is_lost, translated_errors
-from gateway.data.driver.meter import Allowance
+from gateway.data.driver.meter import ByteAllowance
 from gateway.data.driver.stamp import NOBODY, Stamp
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
@@ -59,7 +59,7 @@ class Tenant:
         self._closed = False
         self.shown: Mapping[str, tuple[str, ...]] = _ALL
         """The columns of an inserted row that will be shown, by table. For other tables, all columns."""
-        self.allowance: Allowance | None = None
+        self.allowance: ByteAllowance | None = None
         """Counts what the database sends."""
         self._lock = ConnectionLock()
 

@@ -164,4 +164,4 @@ class Statements:
 
 def _remember(error: asyncpg.PostgresError, table: str, values: Mapping[str, Any]) -> None:
     """Attach the values that were to be written to an error."""
-    error.attempt = ProposedRow(table, values)  # type: ignore[attr-defined]
+    error.proposed = ProposedRow(table, values)  # type: ignore[attr-defined]

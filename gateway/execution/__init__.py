@@ -29,7 +29,7 @@ from gateway.execution.prepare.document import choose, field_names, fragments_of
 from gateway.execution.prepare.limits import INTROSPECTION, Limits, check_limits
 from gateway.execution.prepare.persisted import key_of, text_of
 from gateway.execution.prepare.request import OperationRequest
-from gateway.execution.prepare.shown import shown
+from gateway.execution.prepare.response_size import size_factors
 from gateway.execution.prepare.text import check_literals, check_variables
 from gateway.execution.run.plan import Plan
 from gateway.execution.size import check_counted, check_size
@@ -91,8 +91,8 @@ class Engine:
         fragments = fragments_of(parsed)
         coerce = compile_coercion(self.schema, definition, suggestions=self._introspection)
         cost = plan_cost(self.schema, definition, fragments, self._limits)
-        shows = shown(self.schema, definition, fragments)
-        repeats = shows.copies > 1 and definition.operation is not OperationType.QUERY
+        factors = size_factors(self.schema, definition, fragments)
+        repeats = factors.copies > 1 and definition.operation is not OperationType.QUERY
         names = field_names(definition, fragments)
         return Document(
             definition,
@@ -103,8 +103,8 @@ class Engine:
             coerce,
             cost,
             Plans(self.schema, definition, fragments, names),
-            shows,
-            not repeats and fits_if_small(*shows, self.budgets.limit),
+            factors,
+            not repeats and fits_if_small(*factors, self.budgets.limit),
             asks_only_schema(definition, fragments),
         )
 

@@ -38,28 +38,28 @@ async def run(
     A large operation shares the event loop with others by `turns`.
     """
     results: list[ExecutionResult] = []
-    for turn in plan.turns:
+    for phase in plan.phases:
         running = Run(
             schema, operation.document, operation.variables, context, roots[0], turns, budget or unbounded(), on_field
         )
         data = None
-        if turn.straight is not None and on_field is None and len(roots) == 1:
-            data = await turn.straight(running)
+        if phase.straight is not None and on_field is None and len(roots) == 1:
+            data = await phase.straight(running)
         if data is None:
-            top = running.open(turn.selection, roots)
+            top = running.open(phase.selection, roots)
             await running.drain()
-            of_turn = await answers(running, top)
+            of_phase = await answers(running, top)
         else:
-            of_turn = [ExecutionResult(data, None)]
-        results = list(map(_joined, results, of_turn)) if results else of_turn
+            of_phase = [ExecutionResult(data, None)]
+        results = list(map(_joined, results, of_phase)) if results else of_phase
         if results[0].data is None:
             break
-    # A mutation whose root fields are all skipped has no turn.
+    # A mutation whose root fields are all skipped has no phase.
     return results or [ExecutionResult({}, None) for _ in roots]
 
 
 async def answers(run: Run, top: Scope) -> list[ExecutionResult]:
-    """Build the results of a turn, one for each root."""
+    """Build the results of a phase, one for each root."""
     is_large = run.budget.objects >= LARGE_BYTES
     if is_large:
         _let_go(run)
@@ -101,7 +101,7 @@ async def _build_parts(run: Run, scope: Scope) -> None:
     ends = [step.end(scope, slot) for slot, step in numbered(selection.steps)]
     scope.sources = sources = list(scope.sources)
     for first in range(0, len(sources), PART):
-        await run.turn()
+        await run.yield_to_others()
         part = slice(first, first + PART)
         scope.results += selection.build(sources[part], *(end[part] for end in ends))
         sources[part] = [None] * len(sources[part])
@@ -109,6 +109,6 @@ async def _build_parts(run: Run, scope: Scope) -> None:
 
 
 def _joined(before: ExecutionResult, after: ExecutionResult) -> ExecutionResult:
-    """Join the results of two turns. If the later one has no data, the operation has none."""
+    """Join the results of two phases. If the later one has no data, the operation has none."""
     data = None if after.data is None else {**(before.data or {}), **after.data}
     return ExecutionResult(data, [*(before.errors or ()), *(after.errors or ())] or None)

@@ -25,7 +25,7 @@ from graphql import (
 from gateway.errors import TooLarge
 from gateway.execution.budget import Budget, unbounded
 from gateway.execution.operation import Operation
-from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
+from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
 from gateway.schema.graphql_private import ExecutorThrowingOnIncremental, FragmentDetails
 
 

@@ -27,7 +27,7 @@ from gateway.execution.operation import Operation
 from gateway.execution.prepare.cache import DocumentCache
 from gateway.execution.prepare.inputs import SHAREABLE
 from gateway.execution.prepare.limits import INTROSPECTION
-from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
+from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
 
 TIMES_STANDARD = 2
 MOST_KEPT_BYTES = 4 * 1024**2

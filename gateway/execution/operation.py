@@ -12,7 +12,7 @@ from gateway.execution.planner import Plans
 from gateway.execution.prepare.cost import Cost
 from gateway.execution.prepare.document import ParsedOperation
 from gateway.execution.prepare.request import NOTHING, Kind
-from gateway.execution.prepare.shown import Shown
+from gateway.execution.prepare.response_size import SizeFactors
 from gateway.execution.run.plan import Plan
 
 
@@ -27,7 +27,7 @@ class Document(ParsedOperation):
     """Coerces a request's variables, or raises `RequestErrors`."""
     cost: Cost
     plans: Plans
-    shown: Shown
+    size_factors: SizeFactors
     fits_if_small: bool
     """Whether its response need not be measured if its budget stayed small."""
     asks_only_schema: bool

@@ -32,13 +32,13 @@ from graphql import (
 from gateway.data.entity import Entity
 from gateway.execution.collect import Collector, condition_variables
 from gateway.execution.prepare.limits import INTROSPECTION
-from gateway.execution.run.call import FieldArguments, caller, computed
+from gateway.execution.run.call import FieldArguments, binder, computed
 from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.leaf import TEXTS, column_inline
-from gateway.execution.run.plan import Plan, Reads, Selection, Step, Turn
+from gateway.execution.run.plan import Phase, Plan, Reads, Selection, Step
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
-    Link,
+    LinkStep,
     LookedUp,
     Mapped,
     Paged,
@@ -94,10 +94,10 @@ class Plans:
         assert root is not None  # noqa: S101 - validation found its fields
         sets = [self._definition.selection_set]
         if self._definition.operation is OperationType.MUTATION:
-            selections = list(planner.turns(root, sets))
+            selections = list(planner.phases(root, sets))
         else:
             selections = [planner.selection(root, sets, None, ())]
-        return Plan(tuple(Turn(selection, straight(selection)) for selection in selections))
+        return Plan(tuple(Phase(selection, straight(selection)) for selection in selections))
 
 
 class _Planner:
@@ -118,7 +118,7 @@ class _Planner:
             self._add(made, of, key, nodes, reads, path)
         return made
 
-    def turns(self, of: GraphQLObjectType, sets: list[SelectionSetNode]) -> Iterable[Selection]:
+    def phases(self, of: GraphQLObjectType, sets: list[SelectionSetNode]) -> Iterable[Selection]:
         """Plan a selection for each root field of a mutation."""
         for key, nodes in self._collector.fields(of, sets).items():
             made = Selection(of)
@@ -161,7 +161,7 @@ class _Planner:
             case follows:
                 return self._link(field, follows, reads)
 
-    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> Link[Any]:
+    def _link(self, field: Field, follows: Follows, reads: Reads | None) -> LinkStep[Any]:
         inner = Reads(follows.entity, first=follows.first_column)
         below = self._below(field, inner)
         target: Target[Any]
@@ -173,7 +173,7 @@ class _Planner:
             case _:
                 inner.columns.add(follows.by)
                 target = ToOne(below, required=isinstance(field.type, GraphQLNonNull))
-        return Link(
+        return LinkStep(
             field, follows, self._key(field, follows.key, reads), FieldArguments(self._schema, field), inner, target
         )
 
@@ -214,7 +214,7 @@ class _Planner:
         return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)
 
     def _resolved(self, field: Field) -> Resolved[Any]:
-        return Resolved(field, caller(self._schema, field), self._shape(field, field.type))
+        return Resolved(field, binder(self._schema, field), self._shape(field, field.type))
 
     def _below(self, field: Field, reads: Reads | None) -> Selection:
         """The selection of the objects or pages that a field returns."""

@@ -36,7 +36,7 @@ def size_of(value: Any, most: int) -> int:
 
 def check_counted(operation: Operation, results: Sequence[ExecutionResult], budget: Budget) -> None:
     """Call `check_size`, unless the counts of the budget already prove that the response is small enough."""
-    copies, keys = operation.document.shown
+    copies, keys = operation.document.size_factors
     # The values of a mutation or an event may come from elsewhere than the database.
     repeats = copies > 1 and operation.kind != "query"
     if budget.failure is not None or repeats or budget.may_exceed(copies, keys):

@@ -7,7 +7,7 @@ import math
 from typing import Any, Protocol
 
 
-class Allowance(Protocol):
+class ByteAllowance(Protocol):
     """How much one or several operations may read from the database."""
 
     received: int
@@ -47,7 +47,7 @@ class Meter(asyncio.Protocol):
     def __init__(self) -> None:
         self.unlimited = Unlimited()
         """For statements on behalf of no caller or of several."""
-        self.allowance: Allowance = self.unlimited
+        self.allowance: ByteAllowance = self.unlimited
         """The allowance of the connection's present user."""
 
     def pass_to(self, of_driver: Any) -> None:

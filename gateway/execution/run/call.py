@@ -118,10 +118,10 @@ def _by_strawberry(schema: GraphQLSchema, of: Any) -> Convert:
     return lambda value: convert_argument(value, of, made.schema_converter.scalar_registry, made.config)
 
 
-def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
-    """A factory of a run's function from an object to its value: the field's resolver, bound to all but the object.
+def binder(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
+    """Prepare to bind the field's resolver to a run. Binding it returns a function from an object to its value.
 
-    The factory raises if the arguments are invalid.
+    Binding raises if the arguments are invalid.
     """
     definition = definition_of(field.definition)
     if definition is None or definition.base_resolver is None or definition.is_subscription or definition.extensions:
@@ -134,7 +134,7 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
     info_of: Any = strawberry.Info  # our `FieldInfo` has all attributes of graphql-core's that it reads
 
-    def make(run: Run) -> Call:
+    def bind(run: Run) -> Call:
         values = dict(arguments.of(run))
         if info_name is not None:
             values[info_name] = info_of(_raw_info=FieldInfo(run, field), _field=definition)
@@ -144,7 +144,7 @@ def caller(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
             return lambda _source: function(**values)
         return lambda source: function(**values, **dict.fromkeys(named, source))
 
-    return make
+    return bind
 
 
 def _plain(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
@@ -152,12 +152,12 @@ def _plain(schema: GraphQLSchema, field: Field) -> Callable[[Run], Call]:
     arguments = FieldArguments(schema, field, converted=False)
     resolve = field.definition.resolve or default_field_resolver
 
-    def make(run: Run) -> Call:
+    def bind(run: Run) -> Call:
         values = arguments.of(run)
         info: Any = run.info(field)
         return lambda source: resolve(source, info, **values)
 
-    return make
+    return bind
 
 
 def computed(definition: StrawberryField) -> Call | None:

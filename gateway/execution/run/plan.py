@@ -15,7 +15,7 @@ from graphql import GraphQLObjectType
 
 from gateway.data.entity import Entity
 from gateway.data.statements import Columns, Shown
-from gateway.execution.prepare.shown import OBJECT_BYTES, key_bytes
+from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
 from gateway.execution.run.compile import compile_build
 from gateway.execution.run.field import Entry, Field, Inline
 
@@ -131,20 +131,20 @@ class Selection:
 
 
 Straight = Callable[["Run"], Awaitable[dict[str, Any] | None]]
-"""The short path of a turn. Returns its data, or None if it must run level by level after all."""
+"""The short path of a phase. Returns its data, or None if it must run level by level after all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turn:
+class Phase:
     """The root fields that run together."""
 
     selection: Selection
     straight: Straight | None
-    """The short path, if the turn is simple enough."""
+    """The short path, if the phase is simple enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """An operation's plan. Its turns run one after the other: a mutation has one for each root field."""
+    """An operation's plan. Its phases run one after the other: a mutation has one for each root field."""
 
-    turns: tuple[Turn, ...]
+    phases: tuple[Phase, ...]

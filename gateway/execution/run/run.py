@@ -107,7 +107,7 @@ class _Loaded:
 
 
 class Run:
-    """One turn of an operation while it runs. Only a mutation may have more than one."""
+    """One phase of an operation while it runs. Only a mutation may have more than one."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Run:
                 step.begin(self, scope, slot)
         return scope
 
-    async def turn(self) -> None:
+    async def yield_to_others(self) -> None:
         """Let others run before the next piece of a long operation."""
         if self.turns is not None and self.budget.objects >= LONG_BYTES:
             await self.turns.next(caller_of(self.context))
@@ -250,13 +250,13 @@ class Run:
             (ask,) = asks
             answer = await self._answer(ask, ask.keys)
             if len(ask.keys) >= MANY_KEYS:
-                await self.turn()
+                await self.yield_to_others()
             return self._go_on(asks, answer)
         together = _merged(asks)
         answers = [await self._answer(equal[0], [key for ask in equal for key in ask.keys]) for equal in together]
         for equal, answer in zip(together, answers, strict=True):
             if sum(len(ask.keys) for ask in equal) >= MANY_KEYS:
-                await self.turn()
+                await self.yield_to_others()
             self._go_on(equal, answer)
         return None
 

@@ -96,7 +96,7 @@ class PerParent(Generic[State]):
         return self.shape.end(scope.states[slot])
 
 
-class Link(Generic[State]):
+class LinkStep(Generic[State]):
     """A link: one batch for all objects of the level."""
 
     awaits = False
@@ -231,9 +231,9 @@ class LookedUp:
         return ByKey(entity.table, "id", self._reads.wanted, entity.record)
 
     @functools.cached_property
-    def _witness(self) -> Link[Any] | None:
+    def _witness(self) -> LinkStep[Any] | None:
         """A link to rows that cannot exist without the object."""
-        return next((step for step in self.selection.steps if isinstance(step, Link) and step.proves_parent), None)
+        return next((step for step in self.selection.steps if isinstance(step, LinkStep) and step.proves_parent), None)
 
     def _read(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
         follow(run, scope, slot, self.field, self.batch, keys, self._target)
@@ -362,10 +362,10 @@ class Resolved(Generic[State]):
 
     awaits = True
 
-    def __init__(self, field: Field, caller: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
+    def __init__(self, field: Field, bind: Callable[[Run], Callable[[Any], Any]], shape: Shape[State]) -> None:
         self.field = field
-        self.caller = caller
-        """Returns the function from an object to its value in this run. Raises if the arguments are invalid."""
+        self.bind = bind
+        """Binds the resolver to a run: returns a function of one object. Raises if the arguments are invalid."""
         self.shape = shape
 
     def begin(self, run: Run, scope: Scope, slot: Slot[State]) -> None:
@@ -382,7 +382,7 @@ class Resolved(Generic[State]):
         if self in run.resolved:
             return [run.resolved.pop(self)]
         try:
-            call = self.caller(run)
+            call = self.bind(run)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             return [run.failure(error)] * len(sources)
         return [run.watched(self.field, attempt(run, call, source)) for source in sources]

@@ -21,7 +21,7 @@ from gateway.execution.run.leaf import is_ready
 from gateway.execution.run.plan import Selection, Straight
 from gateway.execution.run.run import Run
 from gateway.execution.run.shape import Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.run.step import Link, LookedUp, Mapped, Paged, PerParent, Resolved, ToMany, ToOne, ToPages
+from gateway.execution.run.step import LinkStep, LookedUp, Mapped, Paged, PerParent, Resolved, ToMany, ToOne, ToPages
 from gateway.schema.objects.level import PerPage
 
 Member = Callable[[Any, Any], Any]
@@ -33,7 +33,7 @@ class Unusual(Exception):
 
 
 def straight(selection: Selection) -> Straight | None:
-    """Compile the short path of a turn; None if the turn is not simple enough."""
+    """Compile the short path of a phase; None if the phase is not simple enough."""
     match selection.entries, selection.steps:
         case [entry], [LookedUp() as looked_up]:
             return _finding(entry.key, looked_up)
@@ -50,7 +50,7 @@ def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
     async def resolve(run: Run) -> dict[str, Any] | None:
         run.budget.at = resolved.field.path
         try:
-            value = resolved.caller(run)(run.root)
+            value = resolved.bind(run)(run.root)
             if is_awaitable(value):
                 value = await value
         except Exception as error:  # noqa: BLE001 - the boundary of a field
@@ -73,7 +73,7 @@ def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
 def _finding(key: str, looked_up: LookedUp) -> Straight | None:
     if looked_up.needs_no_row and not looked_up.lookup.is_there:
         return None
-    links = [step for step in looked_up.selection.steps if isinstance(step, Link)]
+    links = [step for step in looked_up.selection.steps if isinstance(step, LinkStep)]
     follow = _following(*links) if len(links) == 1 else None
     member = _object(looked_up.selection, linked=follow is not None)
     if member is None:
@@ -114,7 +114,7 @@ def _finding(key: str, looked_up: LookedUp) -> Straight | None:
     return find
 
 
-def _following(link: Link[Any]) -> tuple[Link[Any], Member] | None:
+def _following(link: LinkStep[Any]) -> tuple[LinkStep[Any], Member] | None:
     """The link, and the function that builds the member from what it finds for one object."""
     member: Member | None = None
     match link.target:
@@ -206,7 +206,7 @@ def _compiled(
     values: list[str] = []
     for n, step in enumerate(selection.steps):
         match step:
-            case Link() if linked:
+            case LinkStep() if linked:
                 values.append("g")
                 continue
             case Mapped(function=function, shape=shape):

@@ -22,8 +22,8 @@ async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> li
     entity = shown if error.of is None else entity_of(error.of)
     if error.values is None or entity is None:
         return [error, *error.others]
-    attempt = ProposedRow(entity.table, entity.encoded(error.values))
-    return [error, *error.others, *await _besides(context, attempt, error)]
+    proposed = ProposedRow(entity.table, entity.encoded(error.values))
+    return [error, *error.others, *await _besides(context, proposed, error)]
 
 
 async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyError]:
@@ -31,15 +31,15 @@ async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyE
     first = context.rules.explain(error)
     if first is None:
         return []
-    attempt: ProposedRow | None = getattr(error, "attempt", None)
-    if attempt is None or not isinstance(first, Invalid):
+    proposed: ProposedRow | None = getattr(error, "proposed", None)
+    if proposed is None or not isinstance(first, Invalid):
         return [first]
-    return [first, *await _besides(context, attempt, first)]
+    return [first, *await _besides(context, proposed, first)]
 
 
-async def _besides(context: Any, attempt: ProposedRow, first: ParleyError) -> list[ParleyError]:
+async def _besides(context: Any, proposed: ProposedRow, first: ParleyError) -> list[ParleyError]:
     try:
-        broken: list[ParleyError] = await context.rules.broken(attempt, context.tenant.anonymous)
+        broken: list[ParleyError] = await context.rules.broken(proposed, context.tenant.anonymous)
     except (ParleyError, asyncpg.PostgresError, asyncpg.InterfaceError):
         # The first mistake alone is a valid answer.
         return []

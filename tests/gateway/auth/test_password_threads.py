@@ -45,7 +45,9 @@ async def threads(work: Work) -> AsyncIterator[PasswordThreads]:
 
 
 async def begun(threads: PasswordThreads, work: Work, *jobs: tuple[str, str]) -> list[asyncio.Task[str]]:
-    tasks = [asyncio.create_task(threads.run(kind, caller, work.job(f"{kind} {caller}"))) for kind, caller in jobs]
+    tasks = [
+        asyncio.create_task(threads.run(kind, requester, work.job(f"{kind} {requester}"))) for kind, requester in jobs
+    ]
     await asyncio.sleep(0)
     return tasks
 
@@ -65,7 +67,7 @@ async def test_a_full_line_of_one_kind_leaves_the_next_turn_to_the_other(threads
     assert work.done[:5] == ["up a", "up a", "in b", "up a", "in b"]
 
 
-async def test_callers_of_a_kind_take_turns(threads: PasswordThreads, work: Work) -> None:
+async def test_requesters_of_a_kind_take_turns(threads: PasswordThreads, work: Work) -> None:
     tasks = await begun(threads, work, *[("in", "a")] * 4, ("in", "b"), ("in", "c"))
     work.gate.set()
     await asyncio.gather(*tasks)

@@ -17,7 +17,7 @@ from gateway.execution.breadth_first import PART, answers
 from gateway.execution.budget import unbounded
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.request import OperationRequest
-from gateway.execution.prepare.shown import OBJECT_BYTES
+from gateway.execution.prepare.response_size import OBJECT_BYTES
 from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.plan import Selection
 from gateway.execution.run.run import LARGE_BYTES, Run

@@ -10,7 +10,7 @@ from graphql import OperationDefinitionNode, build_schema, parse
 
 from gateway.execution.complete import Large
 from gateway.execution.prepare.document import fragments_of
-from gateway.execution.prepare.shown import shown
+from gateway.execution.prepare.response_size import size_factors
 from gateway.execution.size import size_of
 
 SCHEMA = build_schema("""
@@ -37,7 +37,7 @@ SCHEMA = build_schema("""
 def test_copies_are_counted_through_fragments(text: str, copies: int) -> None:
     document = parse(text)
     (definition,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
-    assert shown(SCHEMA, definition, fragments_of(document)).copies == copies
+    assert size_factors(SCHEMA, definition, fragments_of(document)).copies == copies
 
 
 DATA: list[Any] = [

@@ -13,7 +13,7 @@ from gateway.execution import PIECE_BYTES, Engine
 from gateway.execution.breadth_first import PART
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.request import OperationRequest
-from gateway.execution.prepare.shown import OBJECT_BYTES
+from gateway.execution.prepare.response_size import OBJECT_BYTES
 from gateway.execution.run.run import LONG_BYTES
 from gateway.fairness.turns import Turns
 

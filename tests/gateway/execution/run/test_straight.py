@@ -34,8 +34,8 @@ def plan_of(schema: GraphQLSchema, text: str) -> Plan:
     ],
 )
 def test_one_field_with_at_most_one_link_below_goes_the_short_way(operation: str) -> None:
-    (turn,) = plan_of(graphql_schema(), operation).turns
-    assert turn.straight is not None
+    (phase,) = plan_of(graphql_schema(), operation).phases
+    assert phase.straight is not None
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_one_field_with_at_most_one_link_below_goes_the_short_way(operation: str
     ],
 )
 def test_anything_else_goes_level_by_level(operation: str) -> None:
-    (turn,) = plan_of(graphql_schema(), operation).turns
-    assert turn.straight is None
+    (phase,) = plan_of(graphql_schema(), operation).phases
+    assert phase.straight is None
 
 
 @strawberry.type
@@ -121,6 +121,6 @@ async def test_a_resolver_is_called_once_whatever_comes_of_it(
         strawberry.type(type(name, (), {"act": strawberry.field(resolver=act)})) for name in ("Query", "Mutation")
     )
     schema = strawberry.Schema(query, mutation)._schema
-    assert plan_of(schema, kind + TEXT).turns[0].straight is not None
+    assert plan_of(schema, kind + TEXT).phases[0].straight is not None
     await check(schema, kind + TEXT, {"done": expect}, errors)
     assert calls == 2, "by each of the two executors"

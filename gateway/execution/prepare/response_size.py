@@ -27,7 +27,7 @@ SHORT = frozenset({"Int", "Float", "Boolean", "BigInt", "DateTime", "Date"})
 """Scalars whose values are always short: they are counted with the objects that contain them."""
 
 
-class Shown(NamedTuple):
+class SizeFactors(NamedTuple):
     """What a document adds to the size of its response, with its fragments expanded."""
 
     copies: int
@@ -36,13 +36,13 @@ class Shown(NamedTuple):
     """Characters of all response keys, with the punctuation and short value of each."""
 
 
-def shown(
+def size_factors(
     schema: GraphQLSchema, definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> Shown:
+) -> SizeFactors:
     """Measure a valid operation."""
     walk = _Walk(schema, fragments)
     counts = walk.of(definition.selection_set, schema.get_root_type(definition.operation))
-    return Shown(max(counts.leaves.values(), default=1), counts.keys)
+    return SizeFactors(max(counts.leaves.values(), default=1), counts.keys)
 
 
 @dataclass(slots=True)
