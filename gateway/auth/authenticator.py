@@ -42,7 +42,7 @@ class Attempt:
         """A new hash of a verified password if the stored one has outdated parameters, and the queue is not full."""
         if self.passwords.needs_rehash(stored):
             with suppress(Overloaded):
-                return await self.passwords.hash(password, self.caller)
+                return await self.passwords.hash(password, self.requester)
         return None
 
 

@@ -1,6 +1,6 @@
-"""The engine: everything that happens to an operation between the transport and the schema, phase by phase.
+"""The engine: everything that happens to an operation between the transport and the schema, stage by stage.
 
-parse → choose → limit → validate → cost → coerce → (plan) → run → complete. Every phase but `run` is pure: it awaits
+parse → choose → limit → validate → cost → coerce → (plan) → run → complete. Every stage but `run` is pure: it awaits
 nothing and needs no context, so it can be tested with strings.
 """
 
