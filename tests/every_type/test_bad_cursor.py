@@ -1,4 +1,4 @@
-"""Cursors and pages that do not fit are refused by name; a feed that cannot be continued says RESYNC, never nothing."""
+"""Invalid cursors and pages are refused by argument; a feed that cannot be resumed fails with RESYNC."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 async def page(client: Client, arguments: str, of: str = "conversations", **variables: Any) -> dict[str, Any]:
-    """The answer to a page of a list of the viewer's."""
+    """Request a page of one of the viewer's lists."""
     declared = "($cursor: Cursor)" if variables else ""
     operation = f"query{declared} {{ viewer {{ {of}({arguments}) {{ edges {{ cursor }} nodes {{ id }} }} }} }}"
     return await client.run(operation, **variables)
 
 
-def written(*parts: Any) -> str:
-    """A cursor as nobody has given out."""
+def forged(*parts: Any) -> str:
+    """A well-formed cursor that the gateway did not issue."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 
 
@@ -73,7 +73,7 @@ async def test_the_bounds_themselves_are_pages(estate: Estate, arguments: str) -
     assert "errors" not in answer, answer
 
 
-# --- cursors of lists
+# --- list cursors
 
 
 TIME, ID = "2026-01-31T12:00:00+00:00", "01a2012b-6464-7207-905d-ba5174d62cc5"
@@ -86,24 +86,24 @@ GARBAGE = [
     "' OR true --",
     base64.b64encode(b"\xff\xfe").decode(),
     base64.b64encode(b"[" * 500).decode(),
-    written(),
-    written("-active_since"),
-    written("-active_since", TIME),
-    written("-active_since", TIME, ID, 1),
-    written("-active_since", TIME, "not a uuid"),
-    written("-active_since", TIME, 5),
-    written("-active_since", None, ID),
-    written("-active_since", 5, ID),
-    written("-active_since", True, ID),
-    written("-active_since", [TIME], ID),
-    written("-active_since", "2026-01-31T12:00:00", ID),
-    written("-active_since", "yesterday", ID),
-    written("-active_since", "infinity", ID),
-    written("-active_since", "0001-01-01T00:00:00+23:59", ID),
-    written("-active_since", "9999-12-31T23:59:59-23:59", ID),
-    written("-active_since", TIME + "\0", ID),
-    written(["-active_since"], TIME, ID),
-    written({"-active_since": 1}, TIME, ID),
+    forged(),
+    forged("-active_since"),
+    forged("-active_since", TIME),
+    forged("-active_since", TIME, ID, 1),
+    forged("-active_since", TIME, "not a uuid"),
+    forged("-active_since", TIME, 5),
+    forged("-active_since", None, ID),
+    forged("-active_since", 5, ID),
+    forged("-active_since", True, ID),
+    forged("-active_since", [TIME], ID),
+    forged("-active_since", "2026-01-31T12:00:00", ID),
+    forged("-active_since", "yesterday", ID),
+    forged("-active_since", "infinity", ID),
+    forged("-active_since", "0001-01-01T00:00:00+23:59", ID),
+    forged("-active_since", "9999-12-31T23:59:59-23:59", ID),
+    forged("-active_since", TIME + "\0", ID),
+    forged(["-active_since"], TIME, ID),
+    forged({"-active_since": 1}, TIME, ID),
 ]
 
 
@@ -141,11 +141,11 @@ async def test_a_cursor_of_a_list_in_another_order_is_refused(estate: Estate) ->
     assert (refusal.code, refusal.field) == ("BAD_REQUEST", "after")
 
 
-# --- cursors of the feed
+# --- feed cursors
 
 
 async def how_it_ends(client: Client, after: str) -> Refusal:
-    """Why a subscription from a cursor ends before its first event."""
+    """Subscribe from a cursor that is refused, and return the error."""
     async with client.socket() as socket:
         with pytest.raises(Ended) as ended:
             await first(await socket.subscribe(ADDED, after=after), 1)

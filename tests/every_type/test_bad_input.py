@@ -1,6 +1,6 @@
-"""Input that no client should send gets an answer that names the field and the reason, and changes nothing.
+"""Invalid input is refused with the field and the reason, and changes nothing.
 
-Each field of each mutation is tried with what does not fit its type, what cannot be stored, and what names nothing.
+Each field of each mutation is tried with values of the wrong type, values that cannot be stored, and unknown ids.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ODD_DIGITS = [
     "1e",
     "\u22121",
 ]
-"""Spellings of numbers that some languages read and JSON does not have."""
+"""Spellings of numbers that some languages accept and JSON does not."""
 
 MISFITS: dict[str, list[Any]] = {
     "String": [5, True, ["text"], {"text": "text"}],
@@ -58,7 +58,7 @@ MISFITS: dict[str, list[Any]] = {
     "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
     "ID": [True, 1.5, {"id": 1}],
 }
-"""What does not fit a type, by its name. Anything fits JSON."""
+"""Invalid values, by type. JSON has none: it accepts any value."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -68,6 +68,7 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 @asynccontextmanager
 async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[None]:
+    """Check that the block changes no row of the user and creates no other user."""
     users = await superuser.fetchval("SELECT count(*) FROM users")
     async with unchanged(superuser, estate.user_id):
         yield
@@ -75,18 +76,18 @@ async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> Asyn
 
 
 def good(mutation: Mutation, estate: Estate) -> dict[str, Any]:
-    """An input that would change something if it were let through."""
-    given = mutation.values(own(estate, mutation.name))
-    return given | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
+    """A valid input, which would change something if the invalid part were accepted."""
+    values = mutation.values(own(estate, mutation.name))
+    return values | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
 
 
 def among(mutation: Mutation, name: str, value: Any) -> Any:
-    """A value where one or a list of such is taken."""
+    """The value, in a list if the field takes one."""
     return [value] if "[" in str(mutation.inputs[name].type) else value
 
 
 async def send(client: Client, operation: str, variables: str) -> dict[str, Any]:
-    """The answer to variables that only a text can hold."""
+    """Run an operation with variables as JSON text, which can hold values that Python cannot encode."""
     body = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
     headers = {**client.headers, "Content-Type": "application/json"}
     async with client.http.post(f"{client.url}/graphql", data=body.encode(), headers=headers) as response:
@@ -103,7 +104,7 @@ async def test_a_value_of_another_type_is_refused_at_its_place(
 ) -> None:
     of: Any = get_named_type(mutation.inputs[name].type)
     misfits = ["NOBODY", 1, True] if isinstance(of, GraphQLEnumType) else MISFITS.get(str(of), [])
-    assert misfits or str(of) == "JSON", f"say in MISFITS what does not fit {of}"
+    assert misfits or str(of) == "JSON", f"add values that are not a valid {of} to MISFITS"
     async with nothing_happens(superuser, estate):
         for misfit in misfits:
             given = good(mutation, estate) | {name: among(mutation, name, misfit)}
@@ -129,7 +130,7 @@ async def test_what_is_needed_is_asked_for(
 async def test_what_is_not_known_is_refused_without_quoting_the_rest(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    """Clients log errors, and a password may stand beside the mistake."""
+    """Clients log errors, and the input may also contain a password."""
     secrets = {name: "hush hush hush" for name in ("password", "refreshToken", "content") if name in mutation.inputs}
     given = good(mutation, estate) | secrets
     async with nothing_happens(superuser, estate):
@@ -137,11 +138,11 @@ async def test_what_is_not_known_is_refused_without_quoting_the_rest(
         assert (refusal.code, "'nothing'" in refusal.message) == ("BAD_REQUEST", True)
         assert "hush" not in refusal.message
         literal = ", ".join(f"{name}: {json.dumps(content)}" for name, content in (*secrets.items(), ("nothing", 1)))
-        found = refusals(
+        refused = refusals(
             await estate.client.run(f"mutation {{ {mutation.name}(input: {{{literal}}}) {{ __typename }} }}")
         )
-        assert found
-        assert all("hush" not in refusal.message for refusal in found)
+        assert refused
+        assert all("hush" not in refusal.message for refusal in refused)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +153,8 @@ async def test_an_input_that_is_none_is_refused(estate: Estate, superuser: async
         for mutation in MUTATIONS:
             if arguments == "(input: {})" and not any(map(is_required, mutation.inputs.values())):
                 continue
-            found = refusals(await estate.client.run(f"mutation {{ {mutation.name}{arguments} {{ __typename }} }}"))
-            assert {refusal.code for refusal in found} == {"GRAPHQL_VALIDATION_FAILED"}, mutation.name
+            refused = refusals(await estate.client.run(f"mutation {{ {mutation.name}{arguments} {{ __typename }} }}"))
+            assert {refusal.code for refusal in refused} == {"GRAPHQL_VALIDATION_FAILED"}, mutation.name
 
 
 # --- text
@@ -239,7 +240,7 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_pl
 
 
 async def send_on_a_socket(client: Client, operation: str, variables: str) -> dict[str, Any]:
-    """The answer on a socket to variables that only a text can hold. The socket must live on."""
+    """Like `send`, on a websocket, which must stay usable afterwards."""
     async with client.socket() as socket:
         payload = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
         await socket.connection.send_str(f'{{"type": "subscribe", "id": "1", "payload": {payload}}}')
@@ -312,7 +313,7 @@ async def test_far_too_long_a_text_is_refused_by_name(
     async with nothing_happens(superuser, estate):
         given = good(mutation, estate) | {name: text}
         refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
-        # At sign-in a wrong address is not told from a wrong password.
+        # The error of a sign-in does not say whether the address or the password was wrong.
         hidden = mutation.name == "signIn" and name in ("email", "password")
         assert (refusal.code, refusal.field) == ("INVALID", None if hidden else name)
         assert len(refusal.message) < 200

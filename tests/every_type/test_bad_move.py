@@ -1,4 +1,4 @@
-"""What comes too late, twice, or out of order is told what stands instead, and changes nothing."""
+"""Requests that come too late, twice, or out of order are refused with the current state, and change nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, fields_of, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.rows import differences, rows_of, unchanged
+from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.runtime import stamp
 from tests.kit.serving import Client, Serving
 from tests.tools.sample import MOVES, make_execution
@@ -29,7 +29,7 @@ VERBS = {
     "FAILED": "fail",
     "CANCELLED": "cancel",
 }
-"""The mutation that moves to each status; none moves back to PENDING."""
+"""The verb of the mutation that leads to each status. None leads back to PENDING."""
 
 LEGAL = {
     ("PENDING", "APPROVED"),
@@ -42,10 +42,10 @@ LEGAL = {
 }
 
 DONE = {"PENDING": "proposed", "EXECUTING": "started"}
-"""The word for what was done to get to a status, where that is not the status itself."""
+"""The participle for a status in messages, where it is not the name of the status."""
 
 NOT_YET = {"PENDING": "approved", "APPROVED": "started"}
-"""What an execution needs next, where a later move is asked for."""
+"""The step that an execution is still missing if a later one is requested."""
 
 ALL = mutations(graphql_schema())
 MAKING = [mutation for mutation in ALL if mutation.makes and "id" in mutation.inputs]
@@ -58,12 +58,12 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 async def execution(estate: Estate, status: str) -> str:
-    """A new tool execution in a status."""
+    """Create a tool execution in a status."""
     return await make_execution(estate.client, status, estate.ids["Message"][0])
 
 
 async def move(client: Client, id: str, status: str, **values: Any) -> dict[str, Any]:
-    """The payload of the mutation that moves to a status."""
+    """Run the mutation that leads to a status, and return its payload."""
     if status == "FAILED":
         values = {"errorMessage": "it broke", **values}
     wanted = "toolExecution { id status version transitions { from to reason actor } }"
@@ -71,6 +71,7 @@ async def move(client: Client, id: str, status: str, **values: Any) -> dict[str,
 
 
 def reason_in(payload: dict[str, Any]) -> Refusal:
+    """The only user error of a payload."""
     return only_refusal({"data": {"move": payload}})
 
 
@@ -98,14 +99,14 @@ async def test_a_move_is_made_or_refused_by_the_table(
         state = rf"it is not {NOT_YET[before]} yet\.$"
     assert re.match(rf"This execution cannot be {asked}: {state}", refusal.message)
     assert payload["toolExecution"]["status"] == before
-    assert differences(rows, await rows_of(superuser, estate.user_id)) == []
+    assert diff_rows(rows, await rows_of(superuser, estate.user_id)) == []
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, MOVES)))
 async def test_the_database_lets_the_same_moves_through(
     estate: Estate, runtime: asyncpg.Connection, before: str, after: str
 ) -> None:
-    """Whoever writes, with whatever statement."""
+    """The trigger applies to every statement of every role."""
     id = uuid.UUID(await execution(estate, before))
     await stamp(runtime, estate.user_id)
     text = "UPDATE tool_executions SET status = $2 WHERE id = $1 RETURNING status"
@@ -143,7 +144,7 @@ async def test_of_two_decisions_one_stands_and_the_other_is_told(estate: Estate)
                 strict=True,
             )
         )
-        # An approved execution may still be cancelled: only if the refusal came first is approval out of the question.
+        # An approved execution can still be cancelled, so approval fails only if the cancellation came first.
         won = [to for to, payload in payloads.items() if not payload["userErrors"]]
         if won == ["CANCELLED"]:
             refusal = reason_in(payloads["APPROVED"])
@@ -161,7 +162,7 @@ async def test_of_two_decisions_one_stands_and_the_other_is_told(estate: Estate)
 async def test_of_decisions_on_what_was_seen_exactly_one_stands(
     estate: Estate, verdicts: tuple[str, ...], code: str
 ) -> None:
-    """With the version that both devices saw, an approval cannot be overruled unseen."""
+    """If both devices send the version they saw, neither can overrule a decision that it has not seen."""
     for _ in range(5):
         id = await execution(estate, "PENDING")
         seen = (await estate.client.data("query($id: ID!) { node(id: $id) { version } }", id=id))["node"]["version"]
@@ -231,7 +232,7 @@ async def test_what_is_deleted_is_not_changed(serving: Serving, superuser: async
     async with unchanged(superuser, estate.user_id):
         refusal = reason_in(await estate.client.mutate(f"update{kind}", id=id, **texts[kind]))
         assert refusal == Refusal("CONFLICT", "id", f"This {object} is deleted.")
-        # Asked twice, it is as it was asked for.
+        # Deleting it again succeeds and changes nothing.
         await estate.client.make(f"delete{kind}", object, id=id)
     await estate.client.make(f"restore{kind}", object, id=id)
     async with unchanged(superuser, estate.user_id):
@@ -273,7 +274,7 @@ async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superus
 
 
 def changed_values(mutation: Mutation, given: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same input with one other value, for each field that can have another."""
+    """Copies of the input that each differ in the value of one field."""
     other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
     made = []
     for name, field in mutation.inputs.items():
@@ -327,7 +328,7 @@ async def test_the_same_sent_at_once_is_made_once(
     assert [refusals(answer) for answer in answers] == [[]] * 8
     ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
     assert ids == {given["id"]}
-    made = [line for line in differences(before, await rows_of(superuser, estate.user_id)) if given["id"] in line]
+    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if given["id"] in line]
     assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
     versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
     assert len(versions) == 1

@@ -1,6 +1,6 @@
-"""A variable inside a literal of JSON stands there for what was sent for it, as it would inside a variable of JSON.
+"""A variable inside a JSON literal is replaced by the value that was sent for it.
 
-Each input of JSON in the schema is tried, with variables of every type that the schema has for inputs.
+Each JSON input of the schema is tried with variables of every input type.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INPUTS = [
     if str(get_named_type(field.type)) == "JSON"
 ]
 LISTS = ("images", "files")
-"""Inputs that take a list, and all others an object."""
+"""Inputs that take a list; all others take an object."""
 
 TYPES: dict[str, Any] = {
     name: of for name, of in SCHEMA.type_map.items() if is_input_type(of) and not name.startswith("__")
@@ -45,15 +45,15 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 def sample(name: str, of: Any) -> Any:
-    """A valid value of the type, as a client sends it."""
+    """A valid value of the type, as a client would send it."""
     if isinstance(of, GraphQLEnumType):
         return next(iter(of.values))
     if isinstance(of, GraphQLInputObjectType):
-        # One that brings nothing but what was given.
-        given = next(iter(of.fields))
+        # Only the required fields, or the first field if none is required: no defaults are added to the value.
+        first = next(iter(of.fields))
         needed = {key: value(key, field) for key, field in of.fields.items() if str(field.type).endswith("!")}
-        return needed or {given: value(given, of.fields[given])}
-    fitting = {
+        return needed or {first: value(first, of.fields[first])}
+    values = {
         "ID": "007",
         "String": "text",
         "Int": 28,
@@ -66,13 +66,13 @@ def sample(name: str, of: Any) -> Any:
         "DateTime": "2026-01-31t12:00:00+02:00",
         "Date": "2026-01-31",
     }
-    return fitting[name]
+    return values[name]
 
 
 async def stored(
     client: Client, mutation: Mutation, given: Sent, name: str, literal: str, declared: str, sent: Sent
 ) -> Any:
-    """What comes to be stored where a mutation is given a literal, with what is sent for its variables."""
+    """Run a mutation with a literal for one field and values for its variables, and return what was stored there."""
     inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in given if key != name}
     arguments = ", ".join([*(f"{key}: ${key}" for key in inputs), f"{name}: {literal}"])
     operation = (

@@ -1,4 +1,4 @@
-"""A new type is a migration, a module and a test: the one that ARCHITECTURE.md shows is added to a copy and tested."""
+"""A new type takes a migration, a module and a test: the example of ARCHITECTURE.md is added to a copy and tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.grap
 LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__")
 
 TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8") else "Note"
-"""What the type is called: it may be there already."""
+"""The name of the new type. It is not `Note` if the schema already has that type."""
 
 MODULE = '''"""Notes: what a user writes down."""
 
@@ -32,7 +32,7 @@ from gateway import Node, entity, maybe, standard
 
 
 '''
-"""What stands above the module that ARCHITECTURE.md shows."""
+"""The imports above the module that ARCHITECTURE.md shows."""
 
 TEST = '''"""Notes, as a client sees them."""
 
@@ -59,7 +59,7 @@ FOR_EVERY_TYPE = {
     "test_tenancy": 15,
     "test_tenancy_live": 2,
 }
-"""How many tests of each module, at the least, have the type in their names."""
+"""The least number of tests in each module that have the type in their names."""
 
 FOLDERS = (
     "tests/every_type",
@@ -68,7 +68,7 @@ FOLDERS = (
     "tests/repository/test_schema.py",
     "tests/personal",
 )
-"""Where these tests are."""
+"""The files and folders of these tests."""
 
 WHATEVER_IT_IS_CALLED = (
     "test_indexes",
@@ -78,39 +78,39 @@ WHATEVER_IT_IS_CALLED = (
     "test_tenancy_in_sql",
     "personal",
 )
-"""What tests every type at once, a table beside it, and the type's own test."""
+"""Further tests to run: those that test all types at once, and the type's own."""
 
 pytestmark = pytest.mark.timeout(600)
 
 
 def called(text: str) -> str:
-    """A text in which notes have the name of the type."""
+    """The text with `note` and `Note` replaced by the name of the type."""
     return re.sub(r"(?<!an)note", TYPE.lower(), text).replace("Note", TYPE)
 
 
 def block(language: str, begins: str) -> str:
-    """The code block of ARCHITECTURE.md that begins with this."""
+    """The code block of ARCHITECTURE.md that begins with this text."""
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    (found,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return called(found)
+    (code,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return called(code)
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of the copy."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
+    """Run `python -m` in the copy, without the environment variables of this test run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=copy, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.run(command, cwd=copy, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def run_tests(copy: Path, *selected: str) -> tuple[int, list[tuple[str, str]], str]:
-    """Run the tests whose names hold one of these: the exit status, which passed or failed, and what was printed."""
+    """Run the tests that match one of these `-k` expressions; return the exit status, the outcomes and the output."""
     done = run(copy, "pytest", "-v", "-p", "no:cacheprovider", "-k", " or ".join(selected), *FOLDERS)
     outcomes = re.findall(r"^(tests/\S+::.*) (PASSED|FAILED|ERROR)", done.stdout, re.MULTILINE)
     return done.returncode, outcomes, done.stdout
 
 
 def write(copy: Path, *more: str) -> None:
-    """Write the migration, with more below it."""
+    """Write the migration of the type, with more statements below it."""
     migrations = copy / "sql" / "migrations"
     number = len(list(migrations.glob("*.sql"))) + 1
     path = next(migrations.glob(called("*_notes.sql")), migrations / called(f"{number:04}_notes.sql"))
@@ -118,7 +118,7 @@ def write(copy: Path, *more: str) -> None:
 
 
 def copied(checkout: Path, to: Path) -> Path:
-    """A copy of what the tests of a type need."""
+    """Copy what the tests of a type need."""
     for name in COPIED:
         source = checkout / name
         if source.is_dir():
@@ -130,7 +130,7 @@ def copied(checkout: Path, to: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with the type."""
+    """A copy of the project with the new type."""
     copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
     write(copy)
     for folder in ("resolvers", "tests"):
@@ -186,7 +186,7 @@ def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(note
     write(copy, called(rule))
     status, _, printed = run_tests(copy, "test_the_victim_owns")
     assert status == 1, printed[-5000:]
-    assert f"say in tests/personal/sample.py, in VALUES, what a valid {TYPE}.title is" in printed
+    assert f"Add a valid value for {TYPE}.title to VALUES in tests/personal/sample.py" in printed
     (copy / "tests" / "personal" / "sample.py").write_text(f'VALUES = {{"{TYPE}.title": ("Nail", "News")}}\n', "utf-8")
     status, _, printed = run_tests(copy, "test_the_victim_owns", f"(test_retry and create{TYPE})")
     assert status == 0, printed[-5000:]

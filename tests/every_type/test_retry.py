@@ -1,6 +1,6 @@
-"""A create that comes again with its id is answered as before if nothing in it differs, and else refused.
+"""A create that is repeated with the same id returns the same object, and is refused if any of its values differ.
 
-The mutations and their fields are read from the schema: a new one is tried without being listed.
+Mutations and fields are read from the schema, so new ones are tested without being listed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.rows import differences, rows_of
+from tests.kit.rows import diff_rows, rows_of
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()
@@ -36,7 +36,7 @@ OTHER: dict[str, Any] = {
     "DateTime": "2026-02-28T12:00:00Z",
     "Date": "2026-02-28",
 }
-"""A valid value that `tests.kit.generated` does not choose, by type."""
+"""Valid values, by type, that differ from those in `tests.kit.generated`."""
 
 ALIKE = [
     ({"n": 1}, {"n": True}),
@@ -45,7 +45,7 @@ ALIKE = [
     ({"n": []}, {"n": {}}),
     ({"n": 0}, {"n": False}),
 ]
-"""JSON values that Python or a careless comparison takes for equal."""
+"""Pairs of JSON values that differ, but that Python or a careless comparison would treat as equal."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,7 +54,7 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 def full(estate: Estate, mutation: Mutation) -> dict[str, Any]:
-    """An input with every field."""
+    """A valid input with every field and a new id."""
     return mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
 
 
@@ -63,13 +63,13 @@ def optional(mutation: Mutation) -> list[str]:
 
 
 def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> Any:
-    """Another valid value for a field."""
+    """A valid value for a field that differs from `value`."""
     of: Any = get_named_type(mutation.inputs[name].type)
     if name in mutation.ids:
         ids = estate.ids[mutation.ids[name]]
         return [ids[1]] if isinstance(value, list) else ids[1]
-    if len(said := samples.values_of(mutation.kind, name)) > 1:
-        return said[1]
+    if len(declared := samples.values_of(mutation.kind, name)) > 1:
+        return declared[1]
     if isinstance(of, GraphQLEnumType):
         return list(of.values)[1]
     if of.name == "JSON":
@@ -78,14 +78,15 @@ def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> An
 
 
 async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, given: dict[str, Any]) -> Refusal:
-    """Why a create is refused, which must leave every row as it is."""
+    """Run a create that is refused, check that no row has changed, and return the error."""
     before = await rows_of(superuser, estate.user_id)
     refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
-    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
     return refusal
 
 
 async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any:
+    """Run a create, which must succeed, and return its object."""
     answer = await estate.client.run(mutation.operation, input=given)
     assert refusals(answer) == []
     return answer["data"][mutation.name][mutation.object]
@@ -99,7 +100,7 @@ async def test_the_same_request_makes_one_object(
     made = await sent(estate, mutation, given)
     before = await rows_of(superuser, estate.user_id)
     assert await sent(estate, mutation, given) == made
-    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
@@ -111,7 +112,7 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
     for name in optional(mutation):
         less = {key: value for key, value in given.items() if key != name}
         if mutation.name == "recordUsage" and name == "conversationId":
-            continue  # refused for another reason: a message requires its conversation
+            continue  # refused for another reason: a message cannot be set without its conversation
         assert await refused(estate, superuser, mutation, less) == TAKEN, name
 
 

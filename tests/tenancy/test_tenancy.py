@@ -1,7 +1,7 @@
-"""Nobody sees or changes another's rows through the API: every field of the schema is tried as a stranger.
+"""Nobody sees or changes another user's rows through the API: every field of the schema is tried as a stranger.
 
-What is tried is made from the schema. A type or field that is new is made by `tests/kit/derived.py` and tried here
-without being named. The stranger knows every id and every cursor of the victim, and no secret.
+Operations are generated from the schema, and `tests/kit/derived.py` creates the rows, so new types and fields are
+tested without being listed. The stranger knows every id and cursor of the victim, but no secret.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ SCHEMA = graphql_schema()
 QUERIES = fields_of(SCHEMA.query_type)
 USER = fields_of(SCHEMA.type_map["User"])
 LISTS = [name for name, field in USER.items() if "nodes" in fields_of(field.type)]
-"""What hangs off a user as pages."""
+"""The user's links that are pages."""
 FILTERS = [
     (name, key) for name in LISTS if "filter" in USER[name].args for key in fields_of(USER[name].args["filter"].type)
 ]
 MUTATIONS = mutations(SCHEMA)
 NAMING = [(mutation, field) for mutation in MUTATIONS for field in mutation.ids]
-"""Every place in a mutation's input where an object can be named."""
+"""Every input field of a mutation that can refer to an object."""
 PREDICATE = re.compile(r"(?<![\w.])(\w+\.)?user_id = \$1(?!\d)")
 
 
 async def test_the_victim_owns_something_of_every_type(scene: Scene) -> None:
     missing = types_of_rows(SCHEMA) - set(scene.victim.ids)
     assert not missing, "; ".join(
-        f"make rows of {kind} in {samples.file_of(kind)}, in ROWS, or give it a mutation that creates it"
+        f"the test user owns no {kind}: create one in ROWS of {samples.file_of(kind)}, or add a create mutation"
         for kind in missing
     )
 
 
 async def test_the_victim_can_be_told_by_every_text(scene: Scene) -> None:
-    """Else a leak of the text could not be noticed."""
-    mute = [
+    """Otherwise a leak of the text would go unnoticed."""
+    unmarked = [
         f"{table}.{column}"
         for table, rows in (await rows_of(scene.superuser, scene.victim.user_id)).items()
         for column in {column for row in rows for column, content in row.items() if isinstance(content, str)}
         if column in ("title", "content", "parameters", "summary", "reason", "purpose", "description", "text")
         and not any(scene.victim.canary in text for row in rows for text in texts_in(row.get(column)))
     ]
-    assert mute == [], "put the word into these, in ROWS of tests/<domain>/sample.py"
+    assert unmarked == [], "no row has the canary in these columns: set them in ROWS of tests/<domain>/sample.py"
 
 
 # --- queries
 
 
 def arguments(field: GraphQLField, id: str, ids: list[str], word: str) -> str:
-    """Arguments for a root field, as they are written: an id of the victim, or a word of theirs."""
+    """Arguments for a root field, as GraphQL text: ids of the victim, or the word that is in their texts."""
     given: dict[str, Any] = {}
     for name, argument in field.args.items():
         of = get_named_type(argument.type).name
@@ -71,7 +71,7 @@ def arguments(field: GraphQLField, id: str, ids: list[str], word: str) -> str:
 
 
 def readings(name: str, victim: Estate) -> Iterator[str]:
-    """A root field with each id of the victim."""
+    """Operations that select a root field with each id of the victim."""
     field = QUERIES[name]
     every = [id for ids in victim.ids.values() for id in ids]
     takes_one = any(get_named_type(argument.type).name == "ID" and key != "ids" for key, argument in field.args.items())
@@ -90,7 +90,7 @@ async def test_a_stranger_reads_nothing_by_any_field(scene: Scene, name: str) ->
             answer = await scene.stranger.client.run(operation)
             scene.check_silent(answer)
             assert "errors" not in answer, answer
-            # Of a victim's ids there is nothing at all; a search may answer with an empty page.
+            # The victim's ids must find nothing; a search may return an empty page.
             found = answer["data"][name]
             assert found is None or set(found) == {None} or "nodes" in found, answer
             assert not (isinstance(found, dict) and found["nodes"]), answer
@@ -168,14 +168,14 @@ async def test_a_filter_that_fits_the_victim_finds_a_stranger_nothing_of_theirs(
 
 
 def as_the_victim(mutation: Mutation, victim: Estate) -> dict[str, Any]:
-    """An input that names the victim wherever it names anything."""
+    """An input that refers to the victim's objects wherever it refers to any."""
     known = {"email": victim.email, "refreshToken": forged(victim.user_id, victim.ids["Session"][0])}
-    hints = {name: content for name, content in known.items() if name in mutation.inputs}
-    return mutation.values(own(victim, mutation.name), hints)
+    overrides = {name: content for name, content in known.items() if name in mutation.inputs}
+    return mutation.values(own(victim, mutation.name), overrides)
 
 
 async def versions(scene: Scene, mutation: Mutation) -> list[dict[str, int]]:
-    """Without an expected version, with the right one, and with one that never was."""
+    """The choices of `expectedVersion`: none, the current one, and one that never existed."""
     if "expectedVersion" not in mutation.inputs:
         return [{}]
     id = own(scene.victim, mutation.name)(mutation.ids["id"])
@@ -184,7 +184,7 @@ async def versions(scene: Scene, mutation: Mutation) -> list[dict[str, int]]:
 
 
 def check_refused(mutation: Mutation, answer: dict[str, Any], fields: list[list[str] | None]) -> None:
-    """The answer must hold no object, and say at which of these fields it went wrong."""
+    """Check that the payload holds no object and has one user error, at one of these fields."""
     assert "errors" not in answer, answer
     payload = answer["data"][mutation.name]
     assert {name for name, content in payload.items() if content} == {"__typename", "userErrors"}, answer
@@ -218,7 +218,7 @@ async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -
 
 @pytest.mark.parametrize("mutation", [m for m in MUTATIONS if m.makes and "id" in m.inputs], ids=str)
 async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scene, mutation: Mutation) -> None:
-    """A refusal would say that the id is taken, and a stranger may have made the same id by themselves."""
+    """A refusal would reveal that the id exists, and two users may choose the same id independently."""
     taken = scene.victim.ids[mutation.kind][0]
     mine = await make_estate(scene.serving, scene.superuser)
     async with scene.nothing_happens():
@@ -244,7 +244,7 @@ async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Mutation) -> None:
-    """Else the refusals above would prove nothing."""
+    """Otherwise the refusals above would prove nothing."""
     owner = await make_estate(scene.serving, scene.superuser)
     given = mutation.values(own(owner, mutation.name))
     if "refreshToken" in given:
@@ -257,7 +257,7 @@ async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Muta
 
 
 async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> None:
-    """Its operation may go on with other mutations, which must not run as the user that was claimed."""
+    """The operation may contain further mutations, which must not run as the user that the first one claimed to be."""
     conversation = scene.victim.ids["Conversation"][0]
     operation = """
         mutation($token: String!, $id: ID!) {
@@ -278,7 +278,7 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
 
 
 async def token_of_an_ended_session(scene: Scene) -> str:
-    """A refresh token that was the victim's, and is good for nothing any more."""
+    """A refresh token of a session of the victim that has ended."""
     device = scene.serving.anonymous()
     given = {"email": scene.victim.email, "password": PASSWORD}
     payload = await device.mutate("signIn", "accessToken refreshToken", **given)
@@ -287,12 +287,12 @@ async def token_of_an_ended_session(scene: Scene) -> str:
     return str(payload["refreshToken"])
 
 
-# --- the second fence
+# --- row-level security as the second check
 
 
 @contextmanager
 def without_predicates(rewritten: list[str]) -> Iterator[None]:
-    """Let the gateway send its statements without the test for the caller, as if each had been forgotten."""
+    """Remove the caller's predicate from every statement that the gateway sends, as if it had been forgotten."""
     connections: Any = StampedConnection
     names = ("fetch", "fetchrow")
     methods = [getattr(connections, name) for name in names]
