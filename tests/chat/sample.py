@@ -34,13 +34,13 @@ async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
     json: Any = {"images": [word], "files": [word], "providerMetadata": {"note": word}}
     message = (await client.make("addMessage", "message", **values, **json))["id"]
     await client.make("addMessage", "message", **values, parentId=message)
-    growing = await begun(client, known, "STREAMING")
+    growing = await streaming_message(client, known, "STREAMING")
     grown = (await client.make("startMessage", "message", conversationId=conversation, model=word))["id"]
     await client.make("appendMessage", "message", id=grown, offset=0, text=word * 100)
     return {"COMPLETE": message, "STREAMING": growing}
 
 
-async def begun(client: Client, known: Known, state: str) -> str:
+async def streaming_message(client: Client, known: Known, state: str) -> str:
     """Create a message that is still empty and can be appended to."""
     assert state == "STREAMING"
     id: str = (await client.make("startMessage", "message", conversationId=known["Conversation"]))["id"]
@@ -48,7 +48,7 @@ async def begun(client: Client, known: Known, state: str) -> str:
 
 
 ROWS = {"Conversation": conversations, "Message": messages}
-NEW = {"Message": begun}
+NEW = {"Message": streaming_message}
 
 CONVERSATIONS = """
 SELECT c.id, kept, counted

@@ -30,7 +30,7 @@ async def page(client: Client, arguments: str, of: str = "conversations", **vari
     return await client.run(operation, **variables)
 
 
-def forged(*parts: Any) -> str:
+def forged_cursor(*parts: Any) -> str:
     """A well-formed cursor that the gateway did not issue."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 
@@ -86,24 +86,24 @@ GARBAGE = [
     "' OR true --",
     base64.b64encode(b"\xff\xfe").decode(),
     base64.b64encode(b"[" * 500).decode(),
-    forged(),
-    forged("-active_since"),
-    forged("-active_since", TIME),
-    forged("-active_since", TIME, ID, 1),
-    forged("-active_since", TIME, "not a uuid"),
-    forged("-active_since", TIME, 5),
-    forged("-active_since", None, ID),
-    forged("-active_since", 5, ID),
-    forged("-active_since", True, ID),
-    forged("-active_since", [TIME], ID),
-    forged("-active_since", "2026-01-31T12:00:00", ID),
-    forged("-active_since", "yesterday", ID),
-    forged("-active_since", "infinity", ID),
-    forged("-active_since", "0001-01-01T00:00:00+23:59", ID),
-    forged("-active_since", "9999-12-31T23:59:59-23:59", ID),
-    forged("-active_since", TIME + "\0", ID),
-    forged(["-active_since"], TIME, ID),
-    forged({"-active_since": 1}, TIME, ID),
+    forged_cursor(),
+    forged_cursor("-active_since"),
+    forged_cursor("-active_since", TIME),
+    forged_cursor("-active_since", TIME, ID, 1),
+    forged_cursor("-active_since", TIME, "not a uuid"),
+    forged_cursor("-active_since", TIME, 5),
+    forged_cursor("-active_since", None, ID),
+    forged_cursor("-active_since", 5, ID),
+    forged_cursor("-active_since", True, ID),
+    forged_cursor("-active_since", [TIME], ID),
+    forged_cursor("-active_since", "2026-01-31T12:00:00", ID),
+    forged_cursor("-active_since", "yesterday", ID),
+    forged_cursor("-active_since", "infinity", ID),
+    forged_cursor("-active_since", "0001-01-01T00:00:00+23:59", ID),
+    forged_cursor("-active_since", "9999-12-31T23:59:59-23:59", ID),
+    forged_cursor("-active_since", TIME + "\0", ID),
+    forged_cursor(["-active_since"], TIME, ID),
+    forged_cursor({"-active_since": 1}, TIME, ID),
 ]
 
 
@@ -144,7 +144,7 @@ async def test_a_cursor_of_a_list_in_another_order_is_refused(estate: Estate) ->
 # --- feed cursors
 
 
-async def how_it_ends(client: Client, after: str) -> Refusal:
+async def refused_subscription(client: Client, after: str) -> Refusal:
     """Subscribe from a cursor that is refused, and return the error."""
     async with client.socket() as socket:
         with pytest.raises(Ended) as ended:
@@ -175,19 +175,19 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
     ],
 )
 async def test_a_text_that_is_no_cursor_of_the_feed_is_refused(estate: Estate, cursor: str) -> None:
-    refusal = await how_it_ends(estate.client, cursor)
+    refusal = await refused_subscription(estate.client, cursor)
     assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a feed cursor.")
 
 
 async def test_a_cursor_of_a_list_is_none_of_the_feed(estate: Estate) -> None:
     answer = await page(estate.client, "first: 1")
-    refusal = await how_it_ends(estate.client, answer["data"]["viewer"]["conversations"]["edges"][0]["cursor"])
+    refusal = await refused_subscription(estate.client, answer["data"]["viewer"]["conversations"]["edges"][0]["cursor"])
     assert (refusal.code, refusal.field) == ("BAD_REQUEST", "after")
 
 
 @pytest.mark.parametrize("cursor", ["1.999999", "1." + "9" * 18, "2.0", "2.1", "0.1", "9" * 18 + ".1"])
 async def test_a_cursor_of_the_future_or_of_another_epoch_asks_for_a_new_start(estate: Estate, cursor: str) -> None:
-    assert await how_it_ends(estate.client, cursor) == Refusal("RESYNC", None, f"after: {RESYNC}")
+    assert await refused_subscription(estate.client, cursor) == Refusal("RESYNC", None, f"after: {RESYNC}")
 
 
 async def test_a_cursor_from_before_what_is_kept_asks_for_a_new_start(
@@ -198,7 +198,7 @@ async def test_a_cursor_from_before_what_is_kept_asks_for_a_new_start(
     pruned = int(head.split(".")[1]) - 1
     await superuser.execute("UPDATE feeds SET pruned = $2 WHERE user_id = $1", estate.user_id, pruned)
     for version in (0, 1, pruned - 1):
-        assert await how_it_ends(estate.client, f"1.{version}") == Refusal("RESYNC", None, f"after: {RESYNC}")
+        assert await refused_subscription(estate.client, f"1.{version}") == Refusal("RESYNC", None, f"after: {RESYNC}")
     async with estate.client.socket() as socket:
         events = await socket.subscribe(ADDED, after=f"1.{pruned}")
         await add_message(estate, "still here")
@@ -212,7 +212,7 @@ async def test_a_raised_epoch_asks_for_a_new_start_and_its_own_cursor_goes_on(
     estate = await make_estate(serving, superuser)
     head = (await estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     await superuser.execute("UPDATE feeds SET epoch = epoch + 1 WHERE user_id = $1", estate.user_id)
-    assert await how_it_ends(estate.client, head) == Refusal("RESYNC", None, f"after: {RESYNC}")
+    assert await refused_subscription(estate.client, head) == Refusal("RESYNC", None, f"after: {RESYNC}")
     fresh = (await estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     assert fresh == "2." + head.split(".")[1]
     async with estate.client.socket() as socket:

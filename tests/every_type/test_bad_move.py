@@ -93,11 +93,11 @@ async def test_a_move_is_made_or_refused_by_the_table(
         return
     refusal = reason_in(payload)
     assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-    asked, done = (DONE.get(status, status.lower()) for status in (after, before))
+    requested, done = (DONE.get(status, status.lower()) for status in (after, before))
     state = rf"it was {done} by the user at \d{{4}}-"
     if before in NOT_YET and after != before:
         state = rf"it is not {NOT_YET[before]} yet\.$"
-    assert re.match(rf"This execution cannot be {asked}: {state}", refusal.message)
+    assert re.match(rf"This execution cannot be {requested}: {state}", refusal.message)
     assert payload["toolExecution"]["status"] == before
     assert diff_rows(rows, await rows_of(superuser, estate.user_id)) == []
 
@@ -190,8 +190,8 @@ async def test_of_agents_that_begin_at_once_one_runs(estate: Estate) -> None:
 async def test_a_message_that_has_ended_does_not_go_on(
     estate: Estate, superuser: asyncpg.Connection, status: str
 ) -> None:
-    given = {"conversationId": estate.ids["Conversation"][0], "role": "ASSISTANT", "content": "x", "status": status}
-    id = (await estate.client.make("addMessage", "message", **given))["id"]
+    values = {"conversationId": estate.ids["Conversation"][0], "role": "ASSISTANT", "content": "x", "status": status}
+    id = (await estate.client.make("addMessage", "message", **values))["id"]
     for other in {"COMPLETE", "STREAMING", "FAILED", "CANCELLED"} - {status}:
         async with unchanged(superuser, estate.user_id):
             payload = await estate.client.mutate("updateMessage", "message { id }", id=id, status=other)
@@ -209,17 +209,17 @@ async def test_what_has_changed_since_is_not_changed(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation, distance: int | None
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name))
+    values = mutation.values(own(estate, mutation.name))
     operation = "query($id: ID!) { node(id: $id) { version } }"
-    present = int((await estate.client.data(operation, id=given["id"]))["node"]["version"])
+    present = int((await estate.client.data(operation, id=values["id"]))["node"]["version"])
     expected = 0 if distance is None else present + distance
     async with unchanged(superuser, estate.user_id):
-        answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": expected})
+        answer = await estate.client.run(mutation.operation, input=values | {"expectedVersion": expected})
         refusal = only_refusal(answer)
         assert (refusal.code, refusal.field) == ("CONFLICT", "expectedVersion")
         assert refusal.message.endswith(f"has changed since version {expected}: it is at version {present}.")
         assert answer["data"][mutation.name][mutation.object]["version"] == present
-    answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": present})
+    answer = await estate.client.run(mutation.operation, input=values | {"expectedVersion": present})
     assert refusals(answer) == []
 
 
@@ -264,27 +264,27 @@ async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superus
         for name in set(mutation.inputs) - {"id", "expectedVersion"}:
             if not is_non_null_type(shown[name.removesuffix("Id") if name in mutation.ids else name].type):
                 continue
-            given = {"id": own(estate)(mutation.ids["id"]), name: None}
+            values = {"id": own(estate)(mutation.ids["id"]), name: None}
             async with unchanged(superuser, estate.user_id):
-                refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+                refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
                 assert refusal == Refusal("INVALID", name, "A value is needed here: it cannot be null.")
 
 
 # --- sent twice
 
 
-def changed_values(mutation: Mutation, given: dict[str, Any]) -> list[dict[str, Any]]:
+def changed_values(mutation: Mutation, values: dict[str, Any]) -> list[dict[str, Any]]:
     """Copies of the input that each differ in the value of one field."""
     other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
     made = []
     for name, field in mutation.inputs.items():
         kind = str(get_named_type(field.type))
-        if name in given and kind in other:
-            made.append(given | {name: other[kind]})
-        elif name in given and "[ID" in str(field.type):
-            made.append(given | {name: []})
-        elif name in given and kind == "JSON":
-            made.append(given | {name: ["other"] if isinstance(given[name], list) else {"other": 1}})
+        if name in values and kind in other:
+            made.append(values | {name: other[kind]})
+        elif name in values and "[ID" in str(field.type):
+            made.append(values | {name: []})
+        elif name in values and kind == "JSON":
+            made.append(values | {name: ["other"] if isinstance(values[name], list) else {"other": 1}})
     return made
 
 
@@ -293,11 +293,11 @@ async def test_the_same_sent_again_makes_nothing_new(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    answer = await estate.client.run(mutation.operation, input=given)
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    answer = await estate.client.run(mutation.operation, input=values)
     assert refusals(answer) == []
     async with unchanged(superuser, estate.user_id):
-        assert await estate.client.run(mutation.operation, input=given) == answer
+        assert await estate.client.run(mutation.operation, input=values) == answer
 
 
 @pytest.mark.parametrize("mutation", MAKING, ids=str)
@@ -305,9 +305,9 @@ async def test_another_object_with_a_taken_id_is_refused_with_what_is_there(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    made = (await estate.client.run(mutation.operation, input=given))["data"][mutation.name][mutation.object]
-    others = changed_values(mutation, given)
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    made = (await estate.client.run(mutation.operation, input=values))["data"][mutation.name][mutation.object]
+    others = changed_values(mutation, values)
     assert others
     async with unchanged(superuser, estate.user_id):
         for other in others:
@@ -322,13 +322,13 @@ async def test_the_same_sent_at_once_is_made_once(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
     before = await rows_of(superuser, estate.user_id)
-    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=given) for _ in range(8)))
+    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=values) for _ in range(8)))
     assert [refusals(answer) for answer in answers] == [[]] * 8
     ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
-    assert ids == {given["id"]}
-    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if given["id"] in line]
+    assert ids == {values["id"]}
+    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if values["id"] in line]
     assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
     versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
     assert len(versions) == 1

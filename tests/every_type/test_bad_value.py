@@ -107,7 +107,7 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
     return await make_estate(serving, superuser)
 
 
-async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
+async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     """A valid input that can be used once; each call returns a new one."""
     ids = own(estate, mutation.name)
     values = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
@@ -126,8 +126,8 @@ async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
 async def attempts(estate: Estate, rule: Rule, mutation: Mutation) -> AsyncIterator[dict[str, Any]]:
     """Inputs that are valid except for one value."""
     for value in candidates(rule, mutation):
-        given = await good_input(estate, mutation)
-        yield given | {rule.field: value}
+        values = await fresh_input(estate, mutation)
+        yield values | {rule.field: value}
         if rule.field in mutation.ids:
             # The rule may require another field beside this one.
             yield mutation.least(own(estate, mutation.name)) | {rule.field: value}
@@ -139,9 +139,9 @@ async def test_a_value_that_breaks_a_rule_is_refused_in_its_words(
 ) -> None:
     code = "NOT_FOUND" if rule.name.endswith("_exists") else "INVALID"
     refused = []
-    async for given in attempts(estate, rule, mutation):
+    async for values in attempts(estate, rule, mutation):
         before = await rows_of(superuser, estate.user_id)
-        reasons = refusals(await estate.client.run(mutation.operation, input=given))
+        reasons = refusals(await estate.client.run(mutation.operation, input=values))
         if reasons:
             refused += reasons
             assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
@@ -172,14 +172,14 @@ async def test_all_values_that_break_a_rule_are_named_at_once(
     alone: list[Refusal] = []
     for field, rule in breakable(mutation).items():
         for value in candidates(rule, mutation):
-            given = await good_input(estate, mutation) | {field: value}
-            answer = await estate.client.run(mutation.operation, input=given)
+            values = await fresh_input(estate, mutation) | {field: value}
+            answer = await estate.client.run(mutation.operation, input=values)
             expected = [refusal for refusal in refusals(answer) if refusal.message == rule.reason]
             if field not in bad and expected:
                 bad[field], alone = value, [*alone, *expected]
-    given = await good_input(estate, mutation) | bad
+    values = await fresh_input(estate, mutation) | bad
     before = await rows_of(superuser, estate.user_id)
-    together = refusals(await estate.client.run(mutation.operation, input=given))
+    together = refusals(await estate.client.run(mutation.operation, input=values))
     assert sorted(together, key=str) == sorted(alone, key=str)
     assert {refusal.field for refusal in together} == set(breakable(mutation))
     assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []

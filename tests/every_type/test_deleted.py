@@ -147,8 +147,8 @@ async def test_tools_go_and_come_back_with_what_they_belong_to(
     user: Client, superuser: asyncpg.Connection, kind: str
 ) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
-    said = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
-    kept, gone = [(await user.make("addMessage", "message", **said))["id"] for _ in range(2)]
+    values = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
+    kept, gone = [(await user.make("addMessage", "message", **values))["id"] for _ in range(2)]
     tools, others = await tools_of(user, gone), await tools_of(user, kept)
     object, id = kind.lower(), {"Conversation": conversation, "Message": gone}[kind]
     if kind == "Conversation":
@@ -242,9 +242,9 @@ async def test_of_tools_and_deletions_at_once_none_is_left_behind(
 
     for _ in range(10):
         conversation = (await user.make("createConversation", "conversation"))["id"]
-        asked = [propose(conversation) for _ in range(6)]
+        proposals = [propose(conversation) for _ in range(6)]
         deletion = user.make("deleteConversation", "conversation", id=conversation)
-        *codes, _ = await asyncio.gather(*asked, deletion)
+        *codes, _ = await asyncio.gather(*proposals, deletion)
         assert {code for each in codes for code in each} <= {"NOT_FOUND"}
     assert await superuser.fetchval(LIVING, uuid.UUID(user.user_id)) == 0
     assert await differences(superuser) == []

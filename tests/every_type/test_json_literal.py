@@ -14,7 +14,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type, is_input_type
 
 from gateway.schema.build import graphql_schema
-from tests.every_type.test_bad_value import good_input
+from tests.every_type.test_bad_value import fresh_input
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, value
 from tests.kit.refused import only_refusal
@@ -70,16 +70,16 @@ def sample(name: str, of: Any) -> Any:
 
 
 async def stored(
-    client: Client, mutation: Mutation, given: Sent, name: str, literal: str, declared: str, sent: Sent
+    client: Client, mutation: Mutation, valid: Sent, name: str, literal: str, declared: str, sent: Sent
 ) -> Any:
     """Run a mutation with a literal for one field and values for its variables, and return what was stored there."""
-    inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in given if key != name}
+    inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in valid if key != name}
     arguments = ", ".join([*(f"{key}: ${key}" for key in inputs), f"{name}: {literal}"])
     operation = (
         f"mutation({', '.join([*inputs.values(), declared])}) {{ {mutation.name}(input: {{{arguments}}})"
         f" {{ {mutation.object} {{ {name} }} userErrors {{ message }} }} }}"
     )
-    payload = (await client.data(operation, **{key: given[key] for key in inputs}, **sent))[mutation.name]
+    payload = (await client.data(operation, **{key: valid[key] for key in inputs}, **sent))[mutation.name]
     assert payload["userErrors"] == []
     return payload[mutation.object][name]
 
@@ -97,8 +97,8 @@ async def test_each_input_of_json_takes_variables_of_every_type_as_they_were_sen
     literal = f"{{{members}}}"
     if name in LISTS:
         literal, expected = f"[{literal}]", [expected]
-    given = await good_input(estate, mutation)
-    assert await stored(estate.client, mutation, given, name, literal, declared, values) == expected
+    valid = await fresh_input(estate, mutation)
+    assert await stored(estate.client, mutation, valid, name, literal, declared, values) == expected
 
 
 @pytest.mark.parametrize(

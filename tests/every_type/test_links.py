@@ -215,9 +215,9 @@ async def test_two_halves_of_a_circle_at_once_do_not_make_one(
 
 
 async def test_a_message_is_not_its_own_parent_nor_that_of_one_before(estate: Estate) -> None:
-    said = {"conversationId": estate.ids["Conversation"][0], "role": "USER", "content": "Hello"}
+    values = {"conversationId": estate.ids["Conversation"][0], "role": "USER", "content": "Hello"}
     id = str(uuid.uuid4())
-    payload = await estate.client.mutate("addMessage", "message { id }", **said, id=id, parentId=id)
+    payload = await estate.client.mutate("addMessage", "message { id }", **values, id=id, parentId=id)
     assert payload == {
         "message": None,
         "userErrors": [

@@ -83,7 +83,7 @@ WHATEVER_IT_IS_CALLED = (
 pytestmark = pytest.mark.timeout(600)
 
 
-def called(text: str) -> str:
+def renamed(text: str) -> str:
     """The text with `note` and `Note` replaced by the name of the type."""
     return re.sub(r"(?<!an)note", TYPE.lower(), text).replace("Note", TYPE)
 
@@ -92,7 +92,7 @@ def block(language: str, begins: str) -> str:
     """The code block of ARCHITECTURE.md that begins with this text."""
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     (code,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return called(code)
+    return renamed(code)
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -109,15 +109,15 @@ def run_tests(copy: Path, *selected: str) -> tuple[int, list[tuple[str, str]], s
     return done.returncode, outcomes, done.stdout
 
 
-def write(copy: Path, *more: str) -> None:
+def write_migration(copy: Path, *more: str) -> None:
     """Write the migration of the type, with more statements below it."""
     migrations = copy / "sql" / "migrations"
     number = len(list(migrations.glob("*.sql"))) + 1
-    path = next(migrations.glob(called("*_notes.sql")), migrations / called(f"{number:04}_notes.sql"))
+    path = next(migrations.glob(renamed("*_notes.sql")), migrations / renamed(f"{number:04}_notes.sql"))
     path.write_text("\n".join(["-- Notes.", "", block("sql", "CREATE TABLE notes"), *more]), "utf-8")
 
 
-def copied(checkout: Path, to: Path) -> Path:
+def copy_project(checkout: Path, to: Path) -> Path:
     """Copy what the tests of a type need."""
     for name in COPIED:
         source = checkout / name
@@ -131,15 +131,15 @@ def copied(checkout: Path, to: Path) -> Path:
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the new type."""
-    copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
-    write(copy)
+    copy = copy_project(ROOT, tmp_path_factory.mktemp("copy"))
+    write_migration(copy)
     for folder in ("resolvers", "tests"):
         (copy / folder / "personal").mkdir(exist_ok=True)
-    (copy / "resolvers" / "personal" / "__init__.py").write_text('"""What is personal."""\n', "utf-8")
-    (copy / "resolvers" / "personal" / called("note.py")).write_text(
+    (copy / "resolvers" / "personal" / "__init__.py").write_text('"""Personal notes."""\n', "utf-8")
+    (copy / "resolvers" / "personal" / renamed("note.py")).write_text(
         MODULE + block("python", '@entity("notes")'), "utf-8"
     )
-    (copy / "tests" / "personal" / called("test_note.py")).write_text(called(TEST), "utf-8")
+    (copy / "tests" / "personal" / renamed("test_note.py")).write_text(renamed(TEST), "utf-8")
     for kind in ((), ("--sql",)):
         done = run(copy, "gateway", "schema", *kind, "--write")
         assert done.returncode == 0, done.stdout
@@ -147,11 +147,11 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) -> None:
-    status, tried, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
+    status, outcomes, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
     assert status == 0, printed[-5000:]
-    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in tried if TYPE.lower() in id.lower())
+    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in outcomes if TYPE.lower() in id.lower())
     assert {name: counts[name] for name, least in FOR_EVERY_TYPE.items() if counts[name] < least} == {}
-    ran = {part for id, _ in tried for part in Path(id.partition("::")[0]).with_suffix("").parts}
+    ran = {part for id, _ in outcomes for part in Path(id.partition("::")[0]).with_suffix("").parts}
     assert ran >= set(WHATEVER_IT_IS_CALLED)
 
 
@@ -173,17 +173,17 @@ def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) 
 def test_a_mistake_in_the_migration_is_found(
     noted: Path, tmp_path: Path, mistake: str, selected: Sequence[str], caught_by: str
 ) -> None:
-    copy = copied(noted, tmp_path)
-    write(copy, called(mistake))
-    status, tried, printed = run_tests(copy, *map(called, selected))
+    copy = copy_project(noted, tmp_path)
+    write_migration(copy, renamed(mistake))
+    status, outcomes, printed = run_tests(copy, *map(renamed, selected))
     assert status == 1, printed[-5000:]
-    assert any(caught_by in id and outcome != "PASSED" for id, outcome in tried), printed[-5000:]
+    assert any(caught_by in id and outcome != "PASSED" for id, outcome in outcomes), printed[-5000:]
 
 
 def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(noted: Path, tmp_path: Path) -> None:
-    copy = copied(noted, tmp_path)
+    copy = copy_project(noted, tmp_path)
     rule = "SELECT add_rule('notes', 'title_form', 'title LIKE ''N%''', 'A title begins with N.');"
-    write(copy, called(rule))
+    write_migration(copy, renamed(rule))
     status, _, printed = run_tests(copy, "test_the_victim_owns")
     assert status == 1, printed[-5000:]
     assert f"Add a valid value for {TYPE}.title to VALUES in tests/personal/sample.py" in printed

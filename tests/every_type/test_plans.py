@@ -224,9 +224,9 @@ def _queries() -> list[Any]:
 
 async def _page(filled: Filled, of: str, field: str, *arguments: str) -> dict[str, Any]:
     """Request a page of a link of the sample object of a type."""
-    given = ", ".join(filter(None, arguments))
+    joined = ", ".join(filter(None, arguments))
     text = (
-        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({given}) "
+        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({joined}) "
         "{ nodes { id } pageInfo { startCursor endCursor } } } } }"
     )
     page: dict[str, Any] = (await filled.client.data(text, id=filled.ids[of]))["node"]["page"]
@@ -247,9 +247,9 @@ async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, fi
 
 
 def _continued(of: str, field: str, order: str) -> str:
-    given = f", {order}" if order else ""
-    next = f"{field}(first: 50, after: $after{given}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
-    previous = f"{field}(last: 50, before: $before{given}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
+    ordered = f", {order}" if order else ""
+    next = f"{field}(first: 50, after: $after{ordered}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
+    previous = f"{field}(last: 50, before: $before{ordered}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
     return (
         f"query($id: ID!, $after: Cursor, $before: Cursor) {{ node(id: $id) {{ ... on {of} {{"
         f" next: {next} previous: {previous} }} }} }}"
@@ -270,7 +270,7 @@ async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(f
         found = await filled.client.data('{ viewer { conversations(filter: { folder: ["Work"] }) { nodes { id } } } }')
     assert found["viewer"]["conversations"]["nodes"]
     await filled.check(sent)
-    ((page, parameters),) = ((t, given) for t, given in sent.parameters.items() if "FROM conversations" in t)
+    ((page, parameters),) = (each for each in sent.parameters.items() if "FROM conversations" in each[0])
     for mode in MODES:
         plan = await filled.planner.plan(page, parameters, mode)
         assert "conversations_latest_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)

@@ -77,17 +77,17 @@ def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> An
     return OTHER[of.name]
 
 
-async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, given: dict[str, Any]) -> Refusal:
+async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, values: dict[str, Any]) -> Refusal:
     """Run a create that is refused, check that no row has changed, and return the error."""
     before = await rows_of(superuser, estate.user_id)
-    refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+    refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
     assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
     return refusal
 
 
-async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any:
+async def sent(estate: Estate, mutation: Mutation, values: dict[str, Any]) -> Any:
     """Run a create, which must succeed, and return its object."""
-    answer = await estate.client.run(mutation.operation, input=given)
+    answer = await estate.client.run(mutation.operation, input=values)
     assert refusals(answer) == []
     return answer["data"][mutation.name][mutation.object]
 
@@ -96,10 +96,10 @@ async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any
 async def test_the_same_request_makes_one_object(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    made = await sent(estate, mutation, given)
+    values = full(estate, mutation)
+    made = await sent(estate, mutation, values)
     before = await rows_of(superuser, estate.user_id)
-    assert await sent(estate, mutation, given) == made
+    assert await sent(estate, mutation, values) == made
     assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
@@ -107,10 +107,10 @@ async def test_the_same_request_makes_one_object(
 async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    await sent(estate, mutation, given)
+    values = full(estate, mutation)
+    await sent(estate, mutation, values)
     for name in optional(mutation):
-        less = {key: value for key, value in given.items() if key != name}
+        less = {key: value for key, value in values.items() if key != name}
         if mutation.name == "recordUsage" and name == "conversationId":
             continue  # refused for another reason: a message cannot be set without its conversation
         assert await refused(estate, superuser, mutation, less) == TAKEN, name
@@ -120,23 +120,23 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
 async def test_a_field_that_comes_in_addition_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
+    values = full(estate, mutation)
     needed = {"id", "conversationId", "messageId"}
-    least = {name: value for name, value in given.items() if name in needed or name not in optional(mutation)}
+    least = {name: value for name, value in values.items() if name in needed or name not in optional(mutation)}
     await sent(estate, mutation, least)
-    for name in given.keys() - least.keys():
-        assert await refused(estate, superuser, mutation, least | {name: given[name]}) == TAKEN, name
+    for name in values.keys() - least.keys():
+        assert await refused(estate, superuser, mutation, least | {name: values[name]}) == TAKEN, name
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
 async def test_a_field_with_another_value_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    await sent(estate, mutation, given)
-    for name in given.keys() - {"id"} - set(mutation.ids):
-        other = other_value(estate, mutation, name, given[name])
-        assert await refused(estate, superuser, mutation, given | {name: other}) == TAKEN, name
+    values = full(estate, mutation)
+    await sent(estate, mutation, values)
+    for name in values.keys() - {"id"} - set(mutation.ids):
+        other = other_value(estate, mutation, name, values[name])
+        assert await refused(estate, superuser, mutation, values | {name: other}) == TAKEN, name
 
 
 JSON_FIELDS = [
@@ -153,36 +153,36 @@ async def test_json_values_of_another_type_make_it_another_request(
 ) -> None:
     is_list = isinstance(full(estate, mutation)[name], list)
     for first, second in ALIKE:
-        given = full(estate, mutation) | {name: [first] if is_list else first}
-        await sent(estate, mutation, given)
-        again = given | {name: [second] if is_list else second}
+        values = full(estate, mutation) | {name: [first] if is_list else first}
+        await sent(estate, mutation, values)
+        again = values | {name: [second] if is_list else second}
         assert await refused(estate, superuser, mutation, again) == TAKEN, (first, second)
 
 
 async def test_a_request_is_known_again_after_its_object_has_changed(estate: Estate) -> None:
-    given = {"id": str(uuid.uuid4()), "title": "Mine"}
-    made = await estate.client.make("createConversation", "conversation", "id", **given)
+    values = {"id": str(uuid.uuid4()), "title": "Mine"}
+    made = await estate.client.make("createConversation", "conversation", "id", **values)
     await estate.client.make("updateConversation", "conversation", **made, title="Renamed", folder="work")
-    again = await estate.client.make("createConversation", "conversation", "id title folder", **given)
+    again = await estate.client.make("createConversation", "conversation", "id title folder", **values)
     assert again == {**made, "title": "Renamed", "folder": "work"}
 
 
 async def test_the_same_moment_and_amount_in_another_spelling_are_the_same(estate: Estate) -> None:
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "provider": "p",
         "model": "m",
         "inputTokens": 1,
         "costUsd": "1.50",
     }
-    made = await estate.client.make("recordUsage", "usageLog", **given)
-    assert await estate.client.make("recordUsage", "usageLog", **{**given, "costUsd": "1.5"}) == made
+    made = await estate.client.make("recordUsage", "usageLog", **values)
+    assert await estate.client.make("recordUsage", "usageLog", **{**values, "costUsd": "1.5"}) == made
 
 
 async def test_another_mutation_with_the_same_id_and_values_is_another_request(estate: Estate) -> None:
-    given = {"id": str(uuid.uuid4()), "conversationId": estate.ids["Conversation"][0], "model": "m"}
-    await estate.client.make("startMessage", "message", **given)
-    message = {**given, "role": "ASSISTANT", "content": "", "status": "STREAMING"}
+    values = {"id": str(uuid.uuid4()), "conversationId": estate.ids["Conversation"][0], "model": "m"}
+    await estate.client.make("startMessage", "message", **values)
+    message = {**values, "role": "ASSISTANT", "content": "", "status": "STREAMING"}
     payload = await estate.client.mutate("addMessage", "message { id }", **message)
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
 

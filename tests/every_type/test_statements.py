@@ -62,8 +62,8 @@ async def test_twenty_by_twenty_rows_take_as_many_statements_as_two_by_two(
     serving: Serving, database: Database
 ) -> None:
     for rows in (2, 20):
-        found, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
-        conversations = found["viewer"]["conversations"]["nodes"]
+        data, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
+        conversations = data["viewer"]["conversations"]["nodes"]
         assert len(conversations) == rows
         for conversation in conversations:
             assert conversation["usage"]["totalTokens"] == rows * 10
@@ -87,8 +87,8 @@ async def test_an_object_reached_twice_with_the_same_fields_is_read_once(serving
     client = await _with_rows(serving, database, 2)
     id = (await client.data("{ viewer { conversations(first: 1) { nodes { id } } } }"))["viewer"]["conversations"]
     operation = "query($id: ID!) { a: conversation(id: $id) { title } b: conversation(id: $id) { title } }"
-    found, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
-    assert found["a"] == found["b"]
+    data, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
+    assert data["a"] == data["b"]
     assert len(sent) == 1, "\n\n".join(sent)
 
 
@@ -97,8 +97,8 @@ async def test_a_total_is_counted_in_one_statement_for_all_parents_and_only_when
 ) -> None:
     client = await _with_rows(serving, database, 3)
     _, without = await _sent(client, "{ viewer { conversations { nodes { messages { nodes { seq } } } } } }")
-    found, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
-    assert [node["messages"]["totalCount"] for node in found["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
+    data, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
+    assert [node["messages"]["totalCount"] for node in data["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
     assert not any("count(*)" in text for text in without)
     assert sum("count(*)" in text for text in counted) == 1
 
@@ -113,9 +113,9 @@ async def test_fifty_ids_of_one_kind_take_two_statements(serving: Serving, datab
     conversations = listed["viewer"]["conversations"]["nodes"]
     ids = [message["id"] for conversation in conversations for message in conversation["messages"]["nodes"]]
     operation = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Message { seq } } }"
-    for asked in (ids[:1], ids):
-        found, sent = await _sent(client, operation, ids=asked)
-        assert len(found["nodes"]) == len(asked)
+    for requested in (ids[:1], ids):
+        data, sent = await _sent(client, operation, ids=requested)
+        assert len(data["nodes"]) == len(requested)
         assert len(sent) == 2, "\n\n".join(sent)
 
 
@@ -154,18 +154,18 @@ def _mutations() -> list[Any]:
 
 @pytest.mark.parametrize(("mutation", "of"), _mutations())
 async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str) -> None:
-    given = await _made(user, mutation)
+    values = await _made(user, mutation)
     user.statements.texts.clear()
-    await user.make(mutation, of, **given)
+    await user.make(mutation, of, **values)
     sent = [_verb(text) for text in user.statements.texts if "typeinfo_tree" not in text]
-    assert sent == OTHERS.get(mutation, [["INSERT", "UPDATE"]["id" in given]])
+    assert sent == OTHERS.get(mutation, [["INSERT", "UPDATE"]["id" in values]])
 
 
 async def test_a_message_sent_again_takes_one_more_statement(user: Client) -> None:
-    given = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
-    await user.make("addMessage", "message", **given)
+    values = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
+    await user.make("addMessage", "message", **values)
     user.statements.texts.clear()
-    await user.make("addMessage", "message", **given)
+    await user.make("addMessage", "message", **values)
     assert [_verb(text) for text in user.statements.texts] == ["INSERT", "SELECT"]
 
 
@@ -216,8 +216,8 @@ async def test_an_object_is_not_read_again_because_what_is_asked_below_it_is_ref
     serving: Serving, database: Database, refused: str
 ) -> None:
     client = await _with_rows(serving, database, 1)
-    found = await client.data("{ viewer { conversations { nodes { id } } } }")
-    (conversation,) = found["viewer"]["conversations"]["nodes"]
+    data = await client.data("{ viewer { conversations { nodes { id } } } }")
+    (conversation,) = data["viewer"]["conversations"]["nodes"]
     operation = f"query($id: ID!) {{ conversation(id: $id) {{ title {refused} }} }}"
     for _ in range(2):
         client.statements.texts.clear()

@@ -209,7 +209,7 @@ def own(owned: Owned, mutation: str = "") -> Choose:
     return choose
 
 
-def forged(user_id: str, session_id: str) -> str:
+def forged_token(user_id: str, session_id: str) -> str:
     """A forged refresh token, made by somebody who knows the user's ids but not the secret."""
     body = uuid.UUID(user_id).bytes + uuid.UUID(session_id).bytes + bytes(range(32))
     return "plr_" + base64.urlsafe_b64encode(body).decode().rstrip("=")
@@ -232,10 +232,10 @@ def _fields(of: Any, depth: int) -> Iterator[str]:
             yield name
         # The user links to everything: tests select these lists one by one.
         elif depth > 0 and not (of.name == "User" and "nodes" in fields_of(named)):
-            yield name + asked(field, depth=depth - 1)
+            yield name + field_selection(field, depth=depth - 1)
 
 
-def asked(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
+def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
     """The arguments and the selection set that follow a field's name to select all of it."""
     named: Any = get_named_type(field.type)
     if "nodes" in fields_of(named):

@@ -51,11 +51,11 @@ class Plan:
 
     def nodes(self) -> Iterator[dict[str, Any]]:
         """Every node of the plan."""
-        waiting = [self.root]
-        while waiting:
-            node = waiting.pop()
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
             yield node
-            waiting.extend(node.get("Plans", ()))
+            pending.extend(node.get("Plans", ()))
 
     def scanned_whole(self, tables: Iterable[str]) -> set[str]:
         """Which of these tables are read by a sequential scan."""
@@ -97,12 +97,12 @@ class Planner:
             f"SET plan_cache_mode = {mode}; SET enable_sort = {sorting}; SET enable_incremental_sort = {sorting}"
         )
         signature = f"({', '.join(types)})" if types else ""
-        await self._connection.execute(f"PREPARE asked {signature} AS {statement}")
+        await self._connection.execute(f"PREPARE explained {signature} AS {statement}")
         try:
-            call = f"EXECUTE asked({', '.join(values)})" if values else "EXECUTE asked"
+            call = f"EXECUTE explained({', '.join(values)})" if values else "EXECUTE explained"
             text = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
         finally:
-            await self._connection.execute("DEALLOCATE asked")
+            await self._connection.execute("DEALLOCATE explained")
         return Plan(statement, mode, json.loads(text)[0]["Plan"])
 
 

@@ -157,23 +157,25 @@ class Serving:
         return client
 
 
-def settings_for(directory: Path, **given: Any) -> Settings:
+def settings_for(directory: Path, **overrides: Any) -> Settings:
     """Settings of a gateway for tests."""
     defaults = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
     # Most tests must not fail because a busy machine is slow to hand out a connection, or because all users sign up
     # from one address.
-    return Settings(_env_file=None, **{**defaults, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **given})
+    return Settings(
+        _env_file=None, **{**defaults, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **overrides}
+    )
 
 
 @asynccontextmanager
-async def serving_on(database: Database, directory: Path, **given: Any) -> AsyncIterator[Serving]:
+async def serving_on(database: Database, directory: Path, **overrides: Any) -> AsyncIterator[Serving]:
     """Run a gateway on a database. Several can share one database and one directory, as several processes do.
 
     At the end, checks that no operation but introspection fell back to graphql-core.
     """
     statements = Statements()
     opened = OpenDatabase(database.runtime_url, database.owner_url)
-    settings = settings_for(directory, **given)
+    settings = settings_for(directory, **overrides)
     async with (
         running(settings, opened, on_statement=statements.record) as gateway,
         aiohttp.ClientSession() as http,

@@ -19,7 +19,7 @@ from gateway.data.driver.connection import StampedConnection
 from gateway.schema.build import graphql_schema
 from tests.kit import samples
 from tests.kit.estate import Estate, Scene, codes, make_estate
-from tests.kit.generated import Mutation, asked, fields_of, forged, mutations, own, types_of_rows, value
+from tests.kit.generated import Mutation, field_selection, fields_of, forged_token, mutations, own, types_of_rows, value
 from tests.kit.rows import ids_in, rows_of, texts_in, unchanged
 from tests.kit.serving import PASSWORD
 
@@ -62,12 +62,12 @@ async def test_the_victim_can_be_told_by_every_text(scene: Scene) -> None:
 
 def arguments(field: GraphQLField, id: str, ids: list[str], word: str) -> str:
     """Arguments for a root field, as GraphQL text: ids of the victim, or the word that is in their texts."""
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, argument in field.args.items():
         of = get_named_type(argument.type).name
         chosen = {"ID": id, "String": word}.get(of, value(name, argument) if is_non_null_type(argument.type) else None)
-        given[name] = ids if name == "ids" else chosen
-    return ", ".join(f"{name}: {json.dumps(content)}" for name, content in given.items() if content is not None)
+        values[name] = ids if name == "ids" else chosen
+    return ", ".join(f"{name}: {json.dumps(content)}" for name, content in values.items() if content is not None)
 
 
 def readings(name: str, victim: Estate) -> Iterator[str]:
@@ -76,8 +76,8 @@ def readings(name: str, victim: Estate) -> Iterator[str]:
     every = [id for ids in victim.ids.values() for id in ids]
     takes_one = any(get_named_type(argument.type).name == "ID" and key != "ids" for key, argument in field.args.items())
     for id in every if takes_one else every[:1]:
-        given = arguments(field, id, every[:100], victim.canary)
-        yield f"{{ {name}{asked(field, depth=2, arguments=given)} }}"
+        text = arguments(field, id, every[:100], victim.canary)
+        yield f"{{ {name}{field_selection(field, depth=2, arguments=text)} }}"
 
 
 ROOT_FIELDS = [name for name, field in QUERIES.items() if field.args]
@@ -114,7 +114,7 @@ async def test_who_is_nobody_reads_nothing_by_any_field(scene: Scene, name: str)
 
 @pytest.mark.parametrize("name", USER)
 async def test_a_stranger_sees_only_their_own_below_the_viewer(scene: Scene, name: str) -> None:
-    operation = f"{{ viewer {{ id {name}{asked(USER[name], depth=2)} }} }}"
+    operation = f"{{ viewer {{ id {name}{field_selection(USER[name], depth=2)} }} }}"
     answer = await scene.stranger.client.run(operation)
     scene.check_silent(answer)
     assert answer["data"]["viewer"]["id"] == scene.stranger.user_id
@@ -124,7 +124,8 @@ async def test_a_stranger_sees_only_their_own_below_the_viewer(scene: Scene, nam
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_the_victim_sees_their_own_there(scene: Scene, name: str) -> None:
-    found = (await scene.victim.client.data(f"{{ viewer {{ {name}{asked(USER[name], depth=2)} }} }}"))["viewer"]
+    operation = f"{{ viewer {{ {name}{field_selection(USER[name], depth=2)} }} }}"
+    found = (await scene.victim.client.data(operation))["viewer"]
     assert found[name]["totalCount"] > 0
     assert set(texts_in(found)) & set(scene.victim.ids[get_named_type(fields_of(USER[name].type)["nodes"].type).name])
 
@@ -169,7 +170,7 @@ async def test_a_filter_that_fits_the_victim_finds_a_stranger_nothing_of_theirs(
 
 def as_the_victim(mutation: Mutation, victim: Estate) -> dict[str, Any]:
     """An input that refers to the victim's objects wherever it refers to any."""
-    known = {"email": victim.email, "refreshToken": forged(victim.user_id, victim.ids["Session"][0])}
+    known = {"email": victim.email, "refreshToken": forged_token(victim.user_id, victim.ids["Session"][0])}
     overrides = {name: content for name, content in known.items() if name in mutation.inputs}
     return mutation.values(own(victim, mutation.name), overrides)
 
@@ -198,8 +199,8 @@ async def test_a_stranger_changes_nothing_of_the_victim(scene: Scene, mutation: 
     fields: list[list[str] | None] = [[name] for name in mutation.ids] or [None, ["email"], ["refreshToken"]]
     async with scene.nothing_happens():
         for version in await versions(scene, mutation):
-            given = as_the_victim(mutation, scene.victim) | version
-            answer = await scene.stranger.client.run(mutation.operation, input=given)
+            values = as_the_victim(mutation, scene.victim) | version
+            answer = await scene.stranger.client.run(mutation.operation, input=values)
             scene.check_silent(answer)
             check_refused(mutation, answer, fields)
 
@@ -207,8 +208,8 @@ async def test_a_stranger_changes_nothing_of_the_victim(scene: Scene, mutation: 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -> None:
     async with scene.nothing_happens():
-        given = as_the_victim(mutation, scene.victim)
-        answer = await scene.serving.anonymous().run(mutation.operation, input=given)
+        values = as_the_victim(mutation, scene.victim)
+        answer = await scene.serving.anonymous().run(mutation.operation, input=values)
         scene.check_silent(answer)
         if mutation.signs_in:
             check_refused(mutation, answer, [None, ["email"], ["refreshToken"]])
@@ -222,8 +223,8 @@ async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scen
     taken = scene.victim.ids[mutation.kind][0]
     mine = await make_estate(scene.serving, scene.superuser)
     async with scene.nothing_happens():
-        given = mutation.values(own(mine, mutation.name), {"id": taken})
-        answer = await mine.client.run(mutation.operation, input=given)
+        values = mutation.values(own(mine, mutation.name), {"id": taken})
+        answer = await mine.client.run(mutation.operation, input=values)
         scene.check_silent(answer)
         assert answer["data"][mutation.name][mutation.object]["id"] == taken
         again = await mine.client.run(f'{{ node(id: "{taken}") {{ id }} }}')
@@ -233,11 +234,11 @@ async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scen
 @pytest.mark.parametrize(("mutation", "field"), NAMING, ids=lambda each: str(each))
 async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, mutation: Mutation, field: str) -> None:
     mine, theirs = own(scene.stranger, mutation.name), own(scene.victim, mutation.name)
-    given = mutation.values(mine)
+    values = mutation.values(mine)
     foreign = theirs(mutation.ids[field])
-    given[field] = [foreign] if isinstance(given[field], list) else foreign
+    values[field] = [foreign] if isinstance(values[field], list) else foreign
     async with unchanged(scene.superuser, scene.victim.user_id, scene.stranger.user_id):
-        answer = await scene.stranger.client.run(mutation.operation, input=given)
+        answer = await scene.stranger.client.run(mutation.operation, input=values)
         scene.check_silent(answer)
         check_refused(mutation, answer, [[field]])
 
@@ -246,10 +247,10 @@ async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, 
 async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Mutation) -> None:
     """Otherwise the refusals above would prove nothing."""
     owner = await make_estate(scene.serving, scene.superuser)
-    given = mutation.values(own(owner, mutation.name))
-    if "refreshToken" in given:
-        given["refreshToken"] = owner.client.refresh_token
-    answer = await owner.client.run(mutation.operation, input=given)
+    values = mutation.values(own(owner, mutation.name))
+    if "refreshToken" in values:
+        values["refreshToken"] = owner.client.refresh_token
+    answer = await owner.client.run(mutation.operation, input=values)
     assert "errors" not in answer, answer
     payload = answer["data"][mutation.name]
     assert payload["userErrors"] == []
@@ -265,7 +266,7 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
             updateConversation(input: {id: $id, title: "stolen"}) { conversation { title metadata } }
         }
     """
-    tokens = [forged(scene.victim.user_id, session) for session in (scene.victim.ids["Session"][0], conversation)]
+    tokens = [forged_token(scene.victim.user_id, session) for session in (scene.victim.ids["Session"][0], conversation)]
     tokens.append(await token_of_an_ended_session(scene))
     async with scene.nothing_happens():
         for token in tokens:
@@ -280,8 +281,8 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
 async def token_of_an_ended_session(scene: Scene) -> str:
     """A refresh token of a session of the victim that has ended."""
     device = scene.serving.anonymous()
-    given = {"email": scene.victim.email, "password": PASSWORD}
-    payload = await device.mutate("signIn", "accessToken refreshToken", **given)
+    values = {"email": scene.victim.email, "password": PASSWORD}
+    payload = await device.mutate("signIn", "accessToken refreshToken", **values)
     device.token = payload["accessToken"]
     await device.make("signOut", "session")
     return str(payload["refreshToken"])
@@ -324,7 +325,7 @@ async def test_the_database_holds_the_line_when_the_statements_forget_to(scene: 
                 for operation in readings(name, scene.victim):
                     scene.check_silent(await stranger.client.run(operation))
             for name in USER:
-                operation = f"{{ viewer {{ {name}{asked(USER[name], depth=2)} }} }}"
+                operation = f"{{ viewer {{ {name}{field_selection(USER[name], depth=2)} }} }}"
                 scene.check_silent(await stranger.client.run(operation))
             for mutation in (m for m in MUTATIONS if m.ids):
                 answer = await stranger.client.run(mutation.operation, input=as_the_victim(mutation, scene.victim))

@@ -32,7 +32,7 @@ HIDDEN = ("logins",)
 CALLERS = ("unset", "empty", "garbage", "stranger")
 
 FUNCTIONS = {
-    "actor": "returns the user that the connection is stamped for",
+    "actor": "returns whether a user, an agent or the system acts",
     "actor_session": "returns the session that the connection is stamped for",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.

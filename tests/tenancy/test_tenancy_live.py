@@ -11,7 +11,7 @@ from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, Scene, furnish, make_estate
-from tests.kit.generated import asked, fields_of
+from tests.kit.generated import field_selection, fields_of
 from tests.kit.serving import Client, Ended, first
 
 SCHEMA = graphql_schema()
@@ -27,11 +27,13 @@ NARROWED = [
 """The id arguments that narrow a subscription to one object."""
 
 
-def subscription(name: str, **given: str | None) -> str:
+def subscription(name: str, **arguments: str | None) -> str:
     """A subscription that selects everything, with those of the arguments that it takes."""
-    taken = {key: content for key, content in given.items() if content is not None and key in SUBSCRIPTIONS[name].args}
+    taken = {
+        key: content for key, content in arguments.items() if content is not None and key in SUBSCRIPTIONS[name].args
+    }
     text = ", ".join(f"{key}: {json.dumps(content)}" for key, content in taken.items())
-    return f"subscription {{ {name}{asked(SUBSCRIPTIONS[name], depth=2, arguments=text)} }}"
+    return f"subscription {{ {name}{field_selection(SUBSCRIPTIONS[name], depth=2, arguments=text)} }}"
 
 
 def id_for(argument: str, estate: Estate) -> str:

@@ -43,7 +43,7 @@ async def test_a_generated_statement_with_the_victims_id_gives_nothing(
     every = [uuid.UUID(id) for ids in scene.victim.ids.values() for id in ids]
     theirs = uuid.UUID(scene.victim.user_id)
 
-    async def found(user: Estate) -> dict[str, int]:
+    async def row_counts(user: Estate) -> dict[str, int]:
         await stamp(runtime, user.user_id)
         counted: dict[str, int] = {}
         for entity in entities():
@@ -60,8 +60,8 @@ async def test_a_generated_statement_with_the_victims_id_gives_nothing(
             counted[text] = sum(row["total"] for row in await runtime.fetch(text, theirs, every))
         return counted
 
-    assert set((await found(scene.stranger)).values()) == {0}
-    assert all(number > 0 for text, number in (await found(scene.victim)).items()), (
+    assert set((await row_counts(scene.stranger)).values()) == {0}
+    assert all(number > 0 for text, number in (await row_counts(scene.victim)).items()), (
         "the test proves nothing if the victim has no row for each of these statements"
     )
 

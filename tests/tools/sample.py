@@ -29,7 +29,7 @@ async def executions(client: Client, known: Known, word: str) -> dict[str, str]:
     return {status: await make_execution(client, status, known["Message"], word) for status in MOVES}
 
 
-async def another(client: Client, known: Known, state: str) -> str:
+async def execution_in(client: Client, known: Known, state: str) -> str:
     """Create a tool execution in one status."""
     return await make_execution(client, state, known["Message"])
 
@@ -46,4 +46,4 @@ async def make_execution(client: Client, status: str, message: str, word: str = 
 
 
 ROWS = {"ToolExecution": executions}
-NEW = {"ToolExecution": another}
+NEW = {"ToolExecution": execution_in}
