@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures and hooks for all tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import resolvers
 
-DOMAINS = {found.name for found in pkgutil.iter_modules(resolvers.__path__)}
+DOMAINS = {module.name for module in pkgutil.iter_modules(resolvers.__path__)}
 
 pytest_plugins = [
     "tests.kit.database",
@@ -22,13 +22,13 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Take SIGTERM as Ctrl-C, so that fixtures end what they have started: gateways, PostgreSQL, NATS."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have it ignored
+    """Treat SIGTERM like Ctrl-C, so that fixtures stop the gateways, PostgreSQL and NATS that they started."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with SIGINT ignored
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what the domains promise on both executors."""
+    """Run the tests of the domains on both executors."""
     package = (metafunc.module.__package__ or "").removeprefix("tests.")
     if package in DOMAINS and "serving" in metafunc.fixturenames:
         metafunc.parametrize("executor", ("breadth_first", "depth_first"), indirect=True, scope="module")

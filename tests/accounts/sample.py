@@ -1,4 +1,4 @@
-"""What the tests must know of accounts: an address and a password are valid only in their forms."""
+"""Sample values for accounts: e-mail addresses, usernames and passwords must have a valid format."""
 
 from __future__ import annotations
 

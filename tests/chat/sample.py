@@ -1,4 +1,4 @@
-"""What the tests must know of conversations and messages: the state of a message, and the sums of a conversation."""
+"""Sample rows for conversations and messages, and a query that recounts the sums of conversations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage"), "STR
 
 
 async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
-    """A conversation."""
+    """Create a conversation."""
     texts: dict[str, Any] = dict.fromkeys(
         ("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word
     )
@@ -22,9 +22,9 @@ async def conversations(client: Client, known: Known, word: str) -> dict[str, st
 
 
 async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
-    """A message and one that follows it; one to which nothing has been appended yet, and one that has grown."""
+    """Create a message with a reply, an empty streaming message, and one with appended text."""
     conversation = known["Conversation"]
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "conversationId": conversation,
         "role": "USER",
         "content": word,
@@ -32,23 +32,23 @@ async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
         "finishReason": word,
     }
     json: Any = {"images": [word], "files": [word], "providerMetadata": {"note": word}}
-    message = (await client.make("addMessage", "message", **said, **json))["id"]
-    await client.make("addMessage", "message", **said, parentId=message)
-    growing = await begun(client, known, "STREAMING")
+    message = (await client.make("addMessage", "message", **values, **json))["id"]
+    await client.make("addMessage", "message", **values, parentId=message)
+    growing = await streaming_message(client, known, "STREAMING")
     grown = (await client.make("startMessage", "message", conversationId=conversation, model=word))["id"]
     await client.make("appendMessage", "message", id=grown, offset=0, text=word * 100)
     return {"COMPLETE": message, "STREAMING": growing}
 
 
-async def begun(client: Client, known: Known, state: str) -> str:
-    """A message that begins to grow."""
+async def streaming_message(client: Client, known: Known, state: str) -> str:
+    """Create a message that is still empty and can be appended to."""
     assert state == "STREAMING"
     id: str = (await client.make("startMessage", "message", conversationId=known["Conversation"]))["id"]
     return id
 
 
 ROWS = {"Conversation": conversations, "Message": messages}
-NEW = {"Message": begun}
+NEW = {"Message": streaming_message}
 
 CONVERSATIONS = """
 SELECT c.id, kept, counted

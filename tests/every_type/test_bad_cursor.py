@@ -1,4 +1,4 @@
-"""Cursors and pages that do not fit are refused by name; a feed that cannot be continued says RESYNC, never nothing."""
+"""Invalid cursors and pages are refused by argument; a feed that cannot be resumed fails with RESYNC."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 async def page(client: Client, arguments: str, of: str = "conversations", **variables: Any) -> dict[str, Any]:
-    """The answer to a page of a list of the viewer's."""
+    """Request a page of one of the viewer's lists."""
     declared = "($cursor: Cursor)" if variables else ""
     operation = f"query{declared} {{ viewer {{ {of}({arguments}) {{ edges {{ cursor }} nodes {{ id }} }} }} }}"
     return await client.run(operation, **variables)
 
 
-def written(*parts: Any) -> str:
-    """A cursor as nobody has given out."""
+def forged_cursor(*parts: Any) -> str:
+    """A well-formed cursor that the gateway did not issue."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 
 
@@ -73,7 +73,7 @@ async def test_the_bounds_themselves_are_pages(estate: Estate, arguments: str) -
     assert "errors" not in answer, answer
 
 
-# --- cursors of lists
+# --- list cursors
 
 
 TIME, ID = "2026-01-31T12:00:00+00:00", "01a2012b-6464-7207-905d-ba5174d62cc5"
@@ -86,24 +86,24 @@ GARBAGE = [
     "' OR true --",
     base64.b64encode(b"\xff\xfe").decode(),
     base64.b64encode(b"[" * 500).decode(),
-    written(),
-    written("-active_since"),
-    written("-active_since", TIME),
-    written("-active_since", TIME, ID, 1),
-    written("-active_since", TIME, "not a uuid"),
-    written("-active_since", TIME, 5),
-    written("-active_since", None, ID),
-    written("-active_since", 5, ID),
-    written("-active_since", True, ID),
-    written("-active_since", [TIME], ID),
-    written("-active_since", "2026-01-31T12:00:00", ID),
-    written("-active_since", "yesterday", ID),
-    written("-active_since", "infinity", ID),
-    written("-active_since", "0001-01-01T00:00:00+23:59", ID),
-    written("-active_since", "9999-12-31T23:59:59-23:59", ID),
-    written("-active_since", TIME + "\0", ID),
-    written(["-active_since"], TIME, ID),
-    written({"-active_since": 1}, TIME, ID),
+    forged_cursor(),
+    forged_cursor("-active_since"),
+    forged_cursor("-active_since", TIME),
+    forged_cursor("-active_since", TIME, ID, 1),
+    forged_cursor("-active_since", TIME, "not a uuid"),
+    forged_cursor("-active_since", TIME, 5),
+    forged_cursor("-active_since", None, ID),
+    forged_cursor("-active_since", 5, ID),
+    forged_cursor("-active_since", True, ID),
+    forged_cursor("-active_since", [TIME], ID),
+    forged_cursor("-active_since", "2026-01-31T12:00:00", ID),
+    forged_cursor("-active_since", "yesterday", ID),
+    forged_cursor("-active_since", "infinity", ID),
+    forged_cursor("-active_since", "0001-01-01T00:00:00+23:59", ID),
+    forged_cursor("-active_since", "9999-12-31T23:59:59-23:59", ID),
+    forged_cursor("-active_since", TIME + "\0", ID),
+    forged_cursor(["-active_since"], TIME, ID),
+    forged_cursor({"-active_since": 1}, TIME, ID),
 ]
 
 
@@ -141,11 +141,11 @@ async def test_a_cursor_of_a_list_in_another_order_is_refused(estate: Estate) ->
     assert (refusal.code, refusal.field) == ("BAD_REQUEST", "after")
 
 
-# --- cursors of the feed
+# --- feed cursors
 
 
-async def how_it_ends(client: Client, after: str) -> Refusal:
-    """Why a subscription from a cursor ends before its first event."""
+async def refused_subscription(client: Client, after: str) -> Refusal:
+    """Subscribe from a cursor that is refused, and return the error."""
     async with client.socket() as socket:
         with pytest.raises(Ended) as ended:
             await first(await socket.subscribe(ADDED, after=after), 1)
@@ -175,19 +175,19 @@ async def how_it_ends(client: Client, after: str) -> Refusal:
     ],
 )
 async def test_a_text_that_is_no_cursor_of_the_feed_is_refused(estate: Estate, cursor: str) -> None:
-    refusal = await how_it_ends(estate.client, cursor)
+    refusal = await refused_subscription(estate.client, cursor)
     assert refusal == Refusal("BAD_REQUEST", "after", "after: this is not a feed cursor.")
 
 
 async def test_a_cursor_of_a_list_is_none_of_the_feed(estate: Estate) -> None:
     answer = await page(estate.client, "first: 1")
-    refusal = await how_it_ends(estate.client, answer["data"]["viewer"]["conversations"]["edges"][0]["cursor"])
+    refusal = await refused_subscription(estate.client, answer["data"]["viewer"]["conversations"]["edges"][0]["cursor"])
     assert (refusal.code, refusal.field) == ("BAD_REQUEST", "after")
 
 
 @pytest.mark.parametrize("cursor", ["1.999999", "1." + "9" * 18, "2.0", "2.1", "0.1", "9" * 18 + ".1"])
 async def test_a_cursor_of_the_future_or_of_another_epoch_asks_for_a_new_start(estate: Estate, cursor: str) -> None:
-    assert await how_it_ends(estate.client, cursor) == Refusal("RESYNC", None, f"after: {RESYNC}")
+    assert await refused_subscription(estate.client, cursor) == Refusal("RESYNC", None, f"after: {RESYNC}")
 
 
 async def test_a_cursor_from_before_what_is_kept_asks_for_a_new_start(
@@ -198,7 +198,7 @@ async def test_a_cursor_from_before_what_is_kept_asks_for_a_new_start(
     pruned = int(head.split(".")[1]) - 1
     await superuser.execute("UPDATE feeds SET pruned = $2 WHERE user_id = $1", estate.user_id, pruned)
     for version in (0, 1, pruned - 1):
-        assert await how_it_ends(estate.client, f"1.{version}") == Refusal("RESYNC", None, f"after: {RESYNC}")
+        assert await refused_subscription(estate.client, f"1.{version}") == Refusal("RESYNC", None, f"after: {RESYNC}")
     async with estate.client.socket() as socket:
         events = await socket.subscribe(ADDED, after=f"1.{pruned}")
         await add_message(estate, "still here")
@@ -212,7 +212,7 @@ async def test_a_raised_epoch_asks_for_a_new_start_and_its_own_cursor_goes_on(
     estate = await make_estate(serving, superuser)
     head = (await estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     await superuser.execute("UPDATE feeds SET epoch = epoch + 1 WHERE user_id = $1", estate.user_id)
-    assert await how_it_ends(estate.client, head) == Refusal("RESYNC", None, f"after: {RESYNC}")
+    assert await refused_subscription(estate.client, head) == Refusal("RESYNC", None, f"after: {RESYNC}")
     fresh = (await estate.client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     assert fresh == "2." + head.split(".")[1]
     async with estate.client.socket() as socket:

@@ -1,6 +1,6 @@
-"""Input that no client should send gets an answer that names the field and the reason, and changes nothing.
+"""Invalid input is refused with the field and the reason, and changes nothing.
 
-Each field of each mutation is tried with what does not fit its type, what cannot be stored, and what names nothing.
+Each field of each mutation is tried with values of the wrong type, values that cannot be stored, and unknown ids.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ODD_DIGITS = [
     "1e",
     "\u22121",
 ]
-"""Spellings of numbers that some languages read and JSON does not have."""
+"""Spellings of numbers that some languages accept and JSON does not."""
 
 MISFITS: dict[str, list[Any]] = {
     "String": [5, True, ["text"], {"text": "text"}],
@@ -58,7 +58,7 @@ MISFITS: dict[str, list[Any]] = {
     "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
     "ID": [True, 1.5, {"id": 1}],
 }
-"""What does not fit a type, by its name. Anything fits JSON."""
+"""Invalid values, by type. JSON has none: it accepts any value."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -68,25 +68,26 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 @asynccontextmanager
 async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[None]:
+    """Check that the block changes no row of the user and creates no other user."""
     users = await superuser.fetchval("SELECT count(*) FROM users")
     async with unchanged(superuser, estate.user_id):
         yield
     assert await superuser.fetchval("SELECT count(*) FROM users") == users
 
 
-def good(mutation: Mutation, estate: Estate) -> dict[str, Any]:
-    """An input that would change something if it were let through."""
-    given = mutation.values(own(estate, mutation.name))
-    return given | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
+def valid_input(mutation: Mutation, estate: Estate) -> dict[str, Any]:
+    """A valid input, which would change something if the invalid part were accepted."""
+    values = mutation.values(own(estate, mutation.name))
+    return values | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
 
 
-def among(mutation: Mutation, name: str, value: Any) -> Any:
-    """A value where one or a list of such is taken."""
+def wrapped(mutation: Mutation, name: str, value: Any) -> Any:
+    """The value, in a list if the field takes one."""
     return [value] if "[" in str(mutation.inputs[name].type) else value
 
 
 async def send(client: Client, operation: str, variables: str) -> dict[str, Any]:
-    """The answer to variables that only a text can hold."""
+    """Run an operation with variables as JSON text, which can hold values that Python cannot encode."""
     body = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
     headers = {**client.headers, "Content-Type": "application/json"}
     async with client.http.post(f"{client.url}/graphql", data=body.encode(), headers=headers) as response:
@@ -103,11 +104,11 @@ async def test_a_value_of_another_type_is_refused_at_its_place(
 ) -> None:
     of: Any = get_named_type(mutation.inputs[name].type)
     misfits = ["NOBODY", 1, True] if isinstance(of, GraphQLEnumType) else MISFITS.get(str(of), [])
-    assert misfits or str(of) == "JSON", f"say in MISFITS what does not fit {of}"
+    assert misfits or str(of) == "JSON", f"add values that are not a valid {of} to MISFITS"
     async with nothing_happens(superuser, estate):
         for misfit in misfits:
-            given = good(mutation, estate) | {name: among(mutation, name, misfit)}
-            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            values = valid_input(mutation, estate) | {name: wrapped(mutation, name, misfit)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
             assert refusal.code == "BAD_REQUEST"
             assert f".{name}" in refusal.message
 
@@ -116,10 +117,10 @@ async def test_a_value_of_another_type_is_refused_at_its_place(
 async def test_what_is_needed_is_asked_for(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
 ) -> None:
-    given = good(mutation, estate)
-    missing = {key: content for key, content in given.items() if key != name}
+    values = valid_input(mutation, estate)
+    missing = {key: content for key, content in values.items() if key != name}
     async with nothing_happens(superuser, estate):
-        for less in (given | {name: None}, missing):
+        for less in (values | {name: None}, missing):
             refusal = only_refusal(await estate.client.run(mutation.operation, input=less))
             assert refusal.code == "BAD_REQUEST"
             assert name in refusal.message
@@ -129,19 +130,19 @@ async def test_what_is_needed_is_asked_for(
 async def test_what_is_not_known_is_refused_without_quoting_the_rest(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    """Clients log errors, and a password may stand beside the mistake."""
+    """Clients log errors, and the input may also contain a password."""
     secrets = {name: "hush hush hush" for name in ("password", "refreshToken", "content") if name in mutation.inputs}
-    given = good(mutation, estate) | secrets
+    values = valid_input(mutation, estate) | secrets
     async with nothing_happens(superuser, estate):
-        refusal = only_refusal(await estate.client.run(mutation.operation, input=given | {"nothing": 1}))
+        refusal = only_refusal(await estate.client.run(mutation.operation, input=values | {"nothing": 1}))
         assert (refusal.code, "'nothing'" in refusal.message) == ("BAD_REQUEST", True)
         assert "hush" not in refusal.message
         literal = ", ".join(f"{name}: {json.dumps(content)}" for name, content in (*secrets.items(), ("nothing", 1)))
-        found = refusals(
+        refused = refusals(
             await estate.client.run(f"mutation {{ {mutation.name}(input: {{{literal}}}) {{ __typename }} }}")
         )
-        assert found
-        assert all("hush" not in refusal.message for refusal in found)
+        assert refused
+        assert all("hush" not in refusal.message for refusal in refused)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +153,8 @@ async def test_an_input_that_is_none_is_refused(estate: Estate, superuser: async
         for mutation in MUTATIONS:
             if arguments == "(input: {})" and not any(map(is_required, mutation.inputs.values())):
                 continue
-            found = refusals(await estate.client.run(f"mutation {{ {mutation.name}{arguments} {{ __typename }} }}"))
-            assert {refusal.code for refusal in found} == {"GRAPHQL_VALIDATION_FAILED"}, mutation.name
+            refused = refusals(await estate.client.run(f"mutation {{ {mutation.name}{arguments} {{ __typename }} }}"))
+            assert {refusal.code for refusal in refused} == {"GRAPHQL_VALIDATION_FAILED"}, mutation.name
 
 
 # --- text
@@ -168,7 +169,7 @@ async def test_text_that_cannot_be_stored_is_refused_at_its_place(
         bad += ['{"a": [{"b": "\\u0000"}]}', '{"a\\u0000": 1}']
     async with nothing_happens(superuser, estate):
         for text in bad:
-            marked = good(mutation, estate) | {name: among(mutation, name, "HERE")}
+            marked = valid_input(mutation, estate) | {name: wrapped(mutation, name, "HERE")}
             variables = json.dumps({"input": marked}).replace('"HERE"', text)
             refusal = only_refusal(await send(estate.client, mutation.operation, variables))
             assert refusal.code == "BAD_REQUEST"
@@ -181,7 +182,7 @@ async def test_half_a_character_is_refused(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
 ) -> None:
     async with nothing_happens(superuser, estate):
-        marked = good(mutation, estate) | {name: among(mutation, name, "HERE")}
+        marked = valid_input(mutation, estate) | {name: wrapped(mutation, name, "HERE")}
         for text in ('"\\ud800"', '"a\\udc00"', '"\\udc00\\ud800"'):
             variables = json.dumps({"input": marked}).replace('"HERE"', text)
             assert only_refusal(await send(estate.client, mutation.operation, variables)).code == "BAD_REQUEST"
@@ -227,7 +228,7 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_pl
         values += [(".a[0].b", {"a": [{"b": "HERE"}]}), ("[1]", ["9" * 40, "HERE"])]
     async with nothing_happens(superuser, estate):
         for (below, value), number in itertools.product(values, LARGE):
-            variables = json.dumps({"input": good(mutation, estate) | {name: value}}).replace('"HERE"', number)
+            variables = json.dumps({"input": valid_input(mutation, estate) | {name: value}}).replace('"HERE"', number)
             path = f"variables.input.{name}{below}"
             for answer in (
                 await send(estate.client, mutation.operation, variables),
@@ -239,7 +240,7 @@ async def test_a_whole_number_that_would_become_another_one_is_refused_at_its_pl
 
 
 async def send_on_a_socket(client: Client, operation: str, variables: str) -> dict[str, Any]:
-    """The answer on a socket to variables that only a text can hold. The socket must live on."""
+    """Like `send`, on a websocket, which must stay usable afterwards."""
     async with client.socket() as socket:
         payload = f'{{"query": {json.dumps(operation)}, "variables": {variables}}}'
         await socket.connection.send_str(f'{{"type": "subscribe", "id": "1", "payload": {payload}}}')
@@ -272,10 +273,10 @@ async def test_a_whole_number_may_be_written_with_a_point(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
 ) -> None:
     async with nothing_happens(superuser, estate):
-        given = good(mutation, estate)
+        values = valid_input(mutation, estate)
         answers = []
         for number in ("1000028", "1000028.0", "1.000028e6", '"1000028"'):
-            variables = json.dumps({"input": given | {name: "HERE"}}).replace('"HERE"', number)
+            variables = json.dumps({"input": values | {name: "HERE"}}).replace('"HERE"', number)
             answers.append(await send(estate.client, mutation.operation, variables))
         assert only_refusal(answers[0]).code == "CONFLICT"
         assert answers == [answers[0]] * 4
@@ -310,9 +311,9 @@ async def test_far_too_long_a_text_is_refused_by_name(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str, text: str
 ) -> None:
     async with nothing_happens(superuser, estate):
-        given = good(mutation, estate) | {name: text}
-        refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
-        # At sign-in a wrong address is not told from a wrong password.
+        values = valid_input(mutation, estate) | {name: text}
+        refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
+        # The error of a sign-in does not say whether the address or the password was wrong.
         hidden = mutation.name == "signIn" and name in ("email", "password")
         assert (refusal.code, refusal.field) == ("INVALID", None if hidden else name)
         assert len(refusal.message) < 200
@@ -322,9 +323,9 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     estate: Estate, superuser: asyncpg.Connection
 ) -> None:
     async with nothing_happens(superuser, estate):
-        given = {"id": estate.ids["Message"][0], "content": "x" * 2_500_000}
+        values = {"id": estate.ids["Message"][0], "content": "x" * 2_500_000}
         answer = await estate.client.run(
-            "mutation($input: UpdateMessageInput!) { updateMessage(input: $input) }", input=given
+            "mutation($input: UpdateMessageInput!) { updateMessage(input: $input) }", input=values
         )
         assert (only_refusal(answer).code, "too large" in only_refusal(answer).message) == ("BAD_REQUEST", True)
 
@@ -354,8 +355,8 @@ async def test_what_is_no_id_is_refused_by_name(
             "\uff10" + str(uuid.uuid4())[1:],
             "é" * 36,
         ):
-            given = good(mutation, estate) | {name: among(mutation, name, text)}
-            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            values = valid_input(mutation, estate) | {name: wrapped(mutation, name, text)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
             assert (refusal.code, refusal.field) == ("INVALID", name)
             assert "is not a UUID" in refusal.message
             assert len(refusal.message) < 500
@@ -368,8 +369,8 @@ async def test_an_id_of_nothing_is_refused_by_name(
     async with nothing_happens(superuser, estate):
         of_another_kind = estate.ids["User"][0]
         for id in (str(uuid.uuid4()), str(uuid.UUID(int=0)), of_another_kind):
-            given = good(mutation, estate) | {name: among(mutation, name, id)}
-            refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+            values = valid_input(mutation, estate) | {name: wrapped(mutation, name, id)}
+            refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
             assert (refusal.code in ("NOT_FOUND", "INVALID"), refusal.field) == (True, name)
 
 

@@ -1,4 +1,4 @@
-"""What comes too late, twice, or out of order is told what stands instead, and changes nothing."""
+"""Requests that come too late, twice, or out of order are refused with the current state, and change nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, fields_of, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.rows import differences, rows_of, unchanged
+from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.runtime import stamp
 from tests.kit.serving import Client, Serving
 from tests.tools.sample import MOVES, make_execution
@@ -29,7 +29,7 @@ VERBS = {
     "FAILED": "fail",
     "CANCELLED": "cancel",
 }
-"""The mutation that moves to each status; none moves back to PENDING."""
+"""The verb of the mutation that leads to each status. None leads back to PENDING."""
 
 LEGAL = {
     ("PENDING", "APPROVED"),
@@ -42,10 +42,10 @@ LEGAL = {
 }
 
 DONE = {"PENDING": "proposed", "EXECUTING": "started"}
-"""The word for what was done to get to a status, where that is not the status itself."""
+"""The participle for a status in messages, where it is not the name of the status."""
 
 NOT_YET = {"PENDING": "approved", "APPROVED": "started"}
-"""What an execution needs next, where a later move is asked for."""
+"""The step that an execution is still missing if a later one is requested."""
 
 ALL = mutations(graphql_schema())
 MAKING = [mutation for mutation in ALL if mutation.makes and "id" in mutation.inputs]
@@ -58,12 +58,12 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 async def execution(estate: Estate, status: str) -> str:
-    """A new tool execution in a status."""
+    """Create a tool execution in a status."""
     return await make_execution(estate.client, status, estate.ids["Message"][0])
 
 
 async def move(client: Client, id: str, status: str, **values: Any) -> dict[str, Any]:
-    """The payload of the mutation that moves to a status."""
+    """Run the mutation that leads to a status, and return its payload."""
     if status == "FAILED":
         values = {"errorMessage": "it broke", **values}
     wanted = "toolExecution { id status version transitions { from to reason actor } }"
@@ -71,6 +71,7 @@ async def move(client: Client, id: str, status: str, **values: Any) -> dict[str,
 
 
 def reason_in(payload: dict[str, Any]) -> Refusal:
+    """The only user error of a payload."""
     return only_refusal({"data": {"move": payload}})
 
 
@@ -92,20 +93,20 @@ async def test_a_move_is_made_or_refused_by_the_table(
         return
     refusal = reason_in(payload)
     assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-    asked, done = (DONE.get(status, status.lower()) for status in (after, before))
+    requested, done = (DONE.get(status, status.lower()) for status in (after, before))
     state = rf"it was {done} by the user at \d{{4}}-"
     if before in NOT_YET and after != before:
         state = rf"it is not {NOT_YET[before]} yet\.$"
-    assert re.match(rf"This execution cannot be {asked}: {state}", refusal.message)
+    assert re.match(rf"This execution cannot be {requested}: {state}", refusal.message)
     assert payload["toolExecution"]["status"] == before
-    assert differences(rows, await rows_of(superuser, estate.user_id)) == []
+    assert diff_rows(rows, await rows_of(superuser, estate.user_id)) == []
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, MOVES)))
 async def test_the_database_lets_the_same_moves_through(
     estate: Estate, runtime: asyncpg.Connection, before: str, after: str
 ) -> None:
-    """Whoever writes, with whatever statement."""
+    """The trigger applies to every statement of every role."""
     id = uuid.UUID(await execution(estate, before))
     await stamp(runtime, estate.user_id)
     text = "UPDATE tool_executions SET status = $2 WHERE id = $1 RETURNING status"
@@ -143,7 +144,7 @@ async def test_of_two_decisions_one_stands_and_the_other_is_told(estate: Estate)
                 strict=True,
             )
         )
-        # An approved execution may still be cancelled: only if the refusal came first is approval out of the question.
+        # An approved execution can still be cancelled, so approval fails only if the cancellation came first.
         won = [to for to, payload in payloads.items() if not payload["userErrors"]]
         if won == ["CANCELLED"]:
             refusal = reason_in(payloads["APPROVED"])
@@ -161,7 +162,7 @@ async def test_of_two_decisions_one_stands_and_the_other_is_told(estate: Estate)
 async def test_of_decisions_on_what_was_seen_exactly_one_stands(
     estate: Estate, verdicts: tuple[str, ...], code: str
 ) -> None:
-    """With the version that both devices saw, an approval cannot be overruled unseen."""
+    """If both devices send the version they saw, neither can overrule a decision that it has not seen."""
     for _ in range(5):
         id = await execution(estate, "PENDING")
         seen = (await estate.client.data("query($id: ID!) { node(id: $id) { version } }", id=id))["node"]["version"]
@@ -189,8 +190,8 @@ async def test_of_agents_that_begin_at_once_one_runs(estate: Estate) -> None:
 async def test_a_message_that_has_ended_does_not_go_on(
     estate: Estate, superuser: asyncpg.Connection, status: str
 ) -> None:
-    given = {"conversationId": estate.ids["Conversation"][0], "role": "ASSISTANT", "content": "x", "status": status}
-    id = (await estate.client.make("addMessage", "message", **given))["id"]
+    values = {"conversationId": estate.ids["Conversation"][0], "role": "ASSISTANT", "content": "x", "status": status}
+    id = (await estate.client.make("addMessage", "message", **values))["id"]
     for other in {"COMPLETE", "STREAMING", "FAILED", "CANCELLED"} - {status}:
         async with unchanged(superuser, estate.user_id):
             payload = await estate.client.mutate("updateMessage", "message { id }", id=id, status=other)
@@ -208,17 +209,17 @@ async def test_what_has_changed_since_is_not_changed(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation, distance: int | None
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name))
+    values = mutation.values(own(estate, mutation.name))
     operation = "query($id: ID!) { node(id: $id) { version } }"
-    present = int((await estate.client.data(operation, id=given["id"]))["node"]["version"])
+    present = int((await estate.client.data(operation, id=values["id"]))["node"]["version"])
     expected = 0 if distance is None else present + distance
     async with unchanged(superuser, estate.user_id):
-        answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": expected})
+        answer = await estate.client.run(mutation.operation, input=values | {"expectedVersion": expected})
         refusal = only_refusal(answer)
         assert (refusal.code, refusal.field) == ("CONFLICT", "expectedVersion")
         assert refusal.message.endswith(f"has changed since version {expected}: it is at version {present}.")
         assert answer["data"][mutation.name][mutation.object]["version"] == present
-    answer = await estate.client.run(mutation.operation, input=given | {"expectedVersion": present})
+    answer = await estate.client.run(mutation.operation, input=values | {"expectedVersion": present})
     assert refusals(answer) == []
 
 
@@ -231,7 +232,7 @@ async def test_what_is_deleted_is_not_changed(serving: Serving, superuser: async
     async with unchanged(superuser, estate.user_id):
         refusal = reason_in(await estate.client.mutate(f"update{kind}", id=id, **texts[kind]))
         assert refusal == Refusal("CONFLICT", "id", f"This {object} is deleted.")
-        # Asked twice, it is as it was asked for.
+        # Deleting it again succeeds and changes nothing.
         await estate.client.make(f"delete{kind}", object, id=id)
     await estate.client.make(f"restore{kind}", object, id=id)
     async with unchanged(superuser, estate.user_id):
@@ -263,27 +264,27 @@ async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superus
         for name in set(mutation.inputs) - {"id", "expectedVersion"}:
             if not is_non_null_type(shown[name.removesuffix("Id") if name in mutation.ids else name].type):
                 continue
-            given = {"id": own(estate)(mutation.ids["id"]), name: None}
+            values = {"id": own(estate)(mutation.ids["id"]), name: None}
             async with unchanged(superuser, estate.user_id):
-                refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
+                refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
                 assert refusal == Refusal("INVALID", name, "A value is needed here: it cannot be null.")
 
 
 # --- sent twice
 
 
-def changed_values(mutation: Mutation, given: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same input with one other value, for each field that can have another."""
+def changed_values(mutation: Mutation, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Copies of the input that each differ in the value of one field."""
     other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
     made = []
     for name, field in mutation.inputs.items():
         kind = str(get_named_type(field.type))
-        if name in given and kind in other:
-            made.append(given | {name: other[kind]})
-        elif name in given and "[ID" in str(field.type):
-            made.append(given | {name: []})
-        elif name in given and kind == "JSON":
-            made.append(given | {name: ["other"] if isinstance(given[name], list) else {"other": 1}})
+        if name in values and kind in other:
+            made.append(values | {name: other[kind]})
+        elif name in values and "[ID" in str(field.type):
+            made.append(values | {name: []})
+        elif name in values and kind == "JSON":
+            made.append(values | {name: ["other"] if isinstance(values[name], list) else {"other": 1}})
     return made
 
 
@@ -292,11 +293,11 @@ async def test_the_same_sent_again_makes_nothing_new(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    answer = await estate.client.run(mutation.operation, input=given)
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    answer = await estate.client.run(mutation.operation, input=values)
     assert refusals(answer) == []
     async with unchanged(superuser, estate.user_id):
-        assert await estate.client.run(mutation.operation, input=given) == answer
+        assert await estate.client.run(mutation.operation, input=values) == answer
 
 
 @pytest.mark.parametrize("mutation", MAKING, ids=str)
@@ -304,9 +305,9 @@ async def test_another_object_with_a_taken_id_is_refused_with_what_is_there(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    made = (await estate.client.run(mutation.operation, input=given))["data"][mutation.name][mutation.object]
-    others = changed_values(mutation, given)
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    made = (await estate.client.run(mutation.operation, input=values))["data"][mutation.name][mutation.object]
+    others = changed_values(mutation, values)
     assert others
     async with unchanged(superuser, estate.user_id):
         for other in others:
@@ -321,13 +322,13 @@ async def test_the_same_sent_at_once_is_made_once(
     serving: Serving, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     estate = await make_estate(serving, superuser)
-    given = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
+    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
     before = await rows_of(superuser, estate.user_id)
-    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=given) for _ in range(8)))
+    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=values) for _ in range(8)))
     assert [refusals(answer) for answer in answers] == [[]] * 8
     ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
-    assert ids == {given["id"]}
-    made = [line for line in differences(before, await rows_of(superuser, estate.user_id)) if given["id"] in line]
+    assert ids == {values["id"]}
+    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if values["id"] in line]
     assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
     versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
     assert len(versions) == 1

@@ -1,6 +1,6 @@
-"""Every rule that the database has on a value can be met with, and answers with its field and its own words.
+"""Every rule of the database can be broken through the API, and its error has the field and the rule's own wording.
 
-The rules are read from `sql/schema.sql`, the mutations from the schema: a new rule is tried without being listed.
+Rules are read from `sql/schema.sql` and mutations from the schema, so new rules are tested without being listed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own, tables
 from tests.kit.refused import Refusal, refusals
-from tests.kit.rows import differences, rows_of
+from tests.kit.rows import diff_rows, rows_of
 from tests.kit.serving import PASSWORD, Serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
@@ -34,18 +34,19 @@ TABLES = tables()
 COMMENT = re.compile(r"^COMMENT ON CONSTRAINT (\w+) ON parley\.(\w+) IS '((?:[^']|'')*)';$", re.MULTILINE)
 
 ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_pieces": "Message"}
-"""The object of the mutations that write a table whose rows they do not give."""
+"""The type in the payload of mutations that write a table, where that is not the table's own type."""
 
 NOT_REACHED = {
     "users_avatar_url_length": "no mutation sets it yet",
     "users_default_provider_length": "no mutation sets it yet",
-    "message_growths_text_length": "it takes many appends, which tests/chat/test_growth.py makes",
+    "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
+"""Rules that no generated input can break, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A constraint with the words for who breaks it."""
+    """A constraint with the wording of its user error."""
 
     name: str
     table: str
@@ -53,12 +54,12 @@ class Rule:
 
     @property
     def field(self) -> str:
-        """The field of the API that it is about."""
+        """The API field that it constrains."""
         return to_camel_case(self.name.removeprefix(self.table + "_").rpartition("_")[0])
 
     @property
     def limit(self) -> int:
-        """The largest number in its words, in characters or bytes."""
+        """The largest number in its wording, in characters or bytes."""
         numbers = [int(number) for number in re.findall(r"\d+", self.reason)] or [0]
         return max(numbers) * (1024 if "KiB" in self.reason else 1024 * 1024 if "MiB" in self.reason else 1)
 
@@ -70,7 +71,7 @@ RULES = [
 
 
 def reached_by(rule: Rule) -> Iterator[Mutation]:
-    """The mutations that take the field of a rule."""
+    """The mutations that can break a rule: those that write its table and take its field."""
     kind = ABOUT.get(rule.table, TABLES.get(rule.table))
     for mutation in mutations(SCHEMA):
         finds_only = (mutation.name, rule.table) == ("signIn", "users")
@@ -82,7 +83,7 @@ CASES = [(rule, mutation) for rule in RULES for mutation in reached_by(rule)]
 
 
 def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
-    """Values of which some break the rule."""
+    """Values of which at least one should break the rule."""
     over = rule.limit + 1
     match str(get_named_type(mutation.inputs[rule.field].type)):
         case "String":
@@ -98,7 +99,7 @@ def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
         case "ID":
             return [str(uuid.uuid4())]
         case other:
-            raise AssertionError(f"say here what a bad {other} is")
+            raise AssertionError(f"add invalid values of {other} to candidates()")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -106,29 +107,29 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
     return await make_estate(serving, superuser)
 
 
-async def good_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
-    """An input that the mutation takes, each time."""
+async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
+    """A valid input that can be used once; each call returns a new one."""
     ids = own(estate, mutation.name)
-    given = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
+    values = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
     if mutation.name in samples.begins():
         kind, state = mutation.ids["id"], samples.begins()[mutation.name]
-        given["id"] = await samples.new()[kind](estate.client, estate.known, state)
+        values["id"] = await samples.new()[kind](estate.client, estate.known, state)
     if mutation.name == "updateMessage":
-        given["id"] = estate.ids["Message"][1]  # one without images and files, which need no content
+        values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
     if mutation.name == "signUp":
-        given["email"] = f"{uuid.uuid4()}@example.org"
+        values["email"] = f"{uuid.uuid4()}@example.org"
     if mutation.name == "signIn":
-        given |= {"email": estate.email, "password": PASSWORD}
-    return given
+        values |= {"email": estate.email, "password": PASSWORD}
+    return values
 
 
 async def attempts(estate: Estate, rule: Rule, mutation: Mutation) -> AsyncIterator[dict[str, Any]]:
-    """Inputs that are good but for one value."""
+    """Inputs that are valid except for one value."""
     for value in candidates(rule, mutation):
-        given = await good_input(estate, mutation)
-        yield given | {rule.field: value}
+        values = await fresh_input(estate, mutation)
+        yield values | {rule.field: value}
         if rule.field in mutation.ids:
-            # The rule may be about what has to stand beside it.
+            # The rule may require another field beside this one.
             yield mutation.least(own(estate, mutation.name)) | {rule.field: value}
 
 
@@ -137,27 +138,27 @@ async def test_a_value_that_breaks_a_rule_is_refused_in_its_words(
     estate: Estate, superuser: asyncpg.Connection, rule: Rule, mutation: Mutation
 ) -> None:
     code = "NOT_FOUND" if rule.name.endswith("_exists") else "INVALID"
-    met = []
-    async for given in attempts(estate, rule, mutation):
+    refused = []
+    async for values in attempts(estate, rule, mutation):
         before = await rows_of(superuser, estate.user_id)
-        found = refusals(await estate.client.run(mutation.operation, input=given))
-        if found:
-            met += found
-            assert differences(before, await rows_of(superuser, estate.user_id)) == []
-    assert Refusal(code, rule.field, rule.reason) in met
-    assert {refusal.field for refusal in met} == {rule.field}
+        reasons = refusals(await estate.client.run(mutation.operation, input=values))
+        if reasons:
+            refused += reasons
+            assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
+    assert Refusal(code, rule.field, rule.reason) in refused
+    assert {refusal.field for refusal in refused} == {rule.field}
 
 
 LOOKS_FURTHER = {"messages_content_blank"}
-"""Rules that other fields can satisfy as well, so that they need not be broken where these are given."""
+"""Rules that another field can also satisfy, so that an invalid value of their own field may not break them."""
 
 
 def breakable(mutation: Mutation) -> dict[str, Rule]:
-    """A rule for each field that a mutation writes into the table of most of its rules."""
-    met = [rule for rule, by in CASES if by.name == mutation.name and rule.field not in mutation.ids]
-    met = [rule for rule in met if rule.name not in LOOKS_FURTHER]
-    tables = Counter(rule.table for rule in met)
-    return {rule.field: rule for rule in met if rule.table == max(tables, key=tables.__getitem__)}
+    """The rules that an input of a mutation can break at once, by field: those of the table with most of its rules."""
+    rules = [rule for rule, by in CASES if by.name == mutation.name and rule.field not in mutation.ids]
+    rules = [rule for rule in rules if rule.name not in LOOKS_FURTHER]
+    tables = Counter(rule.table for rule in rules)
+    return {rule.field: rule for rule in rules if rule.table == max(tables, key=tables.__getitem__)}
 
 
 SEVERAL = [mutation for mutation in mutations(SCHEMA) if len(breakable(mutation)) > 1]
@@ -171,37 +172,39 @@ async def test_all_values_that_break_a_rule_are_named_at_once(
     alone: list[Refusal] = []
     for field, rule in breakable(mutation).items():
         for value in candidates(rule, mutation):
-            given = await good_input(estate, mutation) | {field: value}
-            answer = await estate.client.run(mutation.operation, input=given)
-            found = [refusal for refusal in refusals(answer) if refusal.message == rule.reason]
-            if field not in bad and found:
-                bad[field], alone = value, [*alone, *found]
-    given = await good_input(estate, mutation) | bad
+            values = await fresh_input(estate, mutation) | {field: value}
+            answer = await estate.client.run(mutation.operation, input=values)
+            expected = [refusal for refusal in refusals(answer) if refusal.message == rule.reason]
+            if field not in bad and expected:
+                bad[field], alone = value, [*alone, *expected]
+    values = await fresh_input(estate, mutation) | bad
     before = await rows_of(superuser, estate.user_id)
-    together = refusals(await estate.client.run(mutation.operation, input=given))
+    together = refusals(await estate.client.run(mutation.operation, input=values))
     assert sorted(together, key=str) == sorted(alone, key=str)
     assert {refusal.field for refusal in together} == set(breakable(mutation))
-    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
 def test_every_rule_can_be_met_with() -> None:
     assert RULES
     unreached = {rule.name for rule in RULES} - {rule.name for rule, _ in CASES}
-    assert unreached == set(NOT_REACHED), "say in NOT_REACHED why no mutation meets it"
+    assert unreached == set(NOT_REACHED), (
+        "NOT_REACHED must list exactly the rules that no mutation can break, each with the reason"
+    )
 
 
 async def test_every_rule_that_an_input_can_break_has_words(superuser: asyncpg.Connection) -> None:
-    """Without them the answer would be the server's own, with names of tables and constraints."""
-    found = await superuser.fetch(
+    """Otherwise clients would get an internal error, or PostgreSQL's message with names of tables and constraints."""
+    constraints = await superuser.fetch(
         "SELECT conname AS name, conrelid::regclass::text AS table, obj_description(oid, 'pg_constraint') AS reason"
         " FROM pg_constraint WHERE connamespace = 'parley'::regnamespace AND contype IN ('c', 'f')"
     )
-    assert {row["name"] for row in found if row["reason"]} == {rule.name for rule in RULES}
-    silent = [Rule(row["name"], row["table"].split(".")[-1], "") for row in found if not row["reason"]]
+    assert {row["name"] for row in constraints if row["reason"]} == {rule.name for rule in RULES}
+    silent = [Rule(row["name"], row["table"].split(".")[-1], "") for row in constraints if not row["reason"]]
     wordless = [
         rule.name
         for rule in silent
         for mutation in reached_by(rule)
         if not isinstance(get_named_type(mutation.inputs[rule.field].type), GraphQLEnumType)
     ]
-    assert wordless == [], "COMMENT ON CONSTRAINT is missing"
+    assert wordless == [], "these constraints need a wording: make them with add_rule(), or add COMMENT ON CONSTRAINT"

@@ -1,7 +1,7 @@
-"""What the types of the API say of their columns and links is what the database holds.
+"""The declared types of columns and links agree with the database.
 
-The breadth-first executor trusts it: a column that may not be null is not looked at for nulls, the driver's value of a
-column is written as its type in the API has it, and what a link finds is taken to prove that its parent is there.
+The breadth-first executor relies on it: it does not check non-null columns for nulls, it serialises a column's value by
+the API's type, and it takes the rows that a link finds as proof that their parent exists.
 """
 
 from __future__ import annotations
@@ -53,27 +53,27 @@ CROSS JOIN unnest(con.conkey, con.confkey) AS pair (held, named)
 JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
 JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named
 WHERE con.contype = 'f' AND con.connamespace = 'parley'::regnamespace
-    -- One is kept by triggers, as `test_write_path.py` proves.
+    -- Triggers enforce this one, as `test_write_path.py` tests.
     AND (con.convalidated OR con.conname = 'messages_conversation_id_exists')
 """
 
 
 def entities() -> list[tuple[GraphQLObjectType, Entity]]:
-    """The types of the schema that are tables."""
+    """The types of the schema that are tables, with their entities."""
     types = [of for of in graphql_schema().type_map.values() if isinstance(of, GraphQLObjectType)]
     origins = [(of, of.extensions.get("strawberry-definition")) for of in types]
     return [(of, made.origin.__entity__) for of, made in origins if made and hasattr(made.origin, "__entity__")]
 
 
 def plain_columns(of: GraphQLObjectType, entity: Entity) -> dict[str, tuple[str, bool]]:
-    """The fields of a type that are columns: the column, and whether the API promises that it is not null."""
-    found = {}
+    """The fields of a type that are columns, each with its column and whether the API declares it non-null."""
+    columns = {}
     for name, field in of.fields.items():
         definition = definition_of(field)
         if definition is not None and definition.base_resolver is None:
             (column,) = entity.fields[name]
-            found[name] = column, isinstance(field.type, GraphQLNonNull)
-    return found
+            columns[name] = column, isinstance(field.type, GraphQLNonNull)
+    return columns
 
 
 @pytest.mark.parametrize(("of", "entity"), entities(), ids=[of.name for of, _ in entities()])
@@ -87,24 +87,24 @@ async def test_columns_are_held_as_the_api_shows_them(
         await owner.close()
     for field, (column, required) in plain_columns(of, entity).items():
         held, kind = columns[column], entity.kinds[column]
-        named = {"text"} if isinstance(kind, type) and issubclass(kind, enum.Enum) else HELD_AS[kind]
-        assert held["data_type"] in named, (of.name, field)
-        assert not (required and held["nullable"]), (of.name, field)
+        allowed = {"text"} if isinstance(kind, type) and issubclass(kind, enum.Enum) else HELD_AS[kind]
+        assert held["data_type"] in allowed, f"{of.name}.{field} cannot be stored as {held['data_type']}"
+        assert not (required and held["nullable"]), f"{of.name}.{field} is non-null, but its column may be null"
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A rule of the database that a row of one table names one of another."""
+    """A foreign key of the database."""
 
     child: str
     parent: str
     columns: frozenset[tuple[str, str]]
-    """Each column of the child, with the parent's that it is equal to."""
+    """Pairs of a column of the child and the column of the parent that it references."""
     nullable: frozenset[str]
-    """Columns of the child that may be null. If one of them is, PostgreSQL does not look at the others."""
+    """Columns of the child that may be null. If one of them is null, PostgreSQL does not check the others."""
 
     def proves(self, *columns: tuple[str, str]) -> bool:
-        """Whether a row of the child with values in these columns cannot be there without its parent."""
+        """Whether a row of the child with values in these columns cannot exist without its parent."""
         return self.columns.issuperset(columns) and self.nullable.issubset(held for held, _ in columns)
 
 
@@ -130,7 +130,7 @@ async def foreign_keys(database: Database) -> list[ForeignKey]:
 
 
 def is_of_a_user(table: str, keys: list[ForeignKey]) -> bool:
-    """Whether a row of the table proves that its user is there, by itself or by what it cannot be there without."""
+    """Whether a row of the table proves that its user exists, directly or through rows that it cannot exist without."""
     return table == "users" or any(
         is_of_a_user(key.parent, keys)
         for key in keys
@@ -139,7 +139,7 @@ def is_of_a_user(table: str, keys: list[ForeignKey]) -> bool:
 
 
 def links_to_many() -> dict[str, tuple[Entity, Link]]:
-    """The links that lead to several rows, by type and name."""
+    """The links of shape `many` and `page`, by `Type.link`."""
     return {
         f"{entity.name}.{name}": (entity, link)
         for _, entity in entities()
@@ -159,7 +159,9 @@ async def test_what_a_link_finds_proves_that_its_parent_is_there(database: Datab
         assert is_of_a_user(table, keys)
     else:
         possible = [key for key in keys if (key.child, key.parent) == (table, parent.table)]
-        assert any(key.proves(("user_id", "user_id"), (by, "id")) for key in possible), (table, by, parent.table)
+        assert any(key.proves(("user_id", "user_id"), (by, "id")) for key in possible), (
+            f"no foreign key from {table}.{by} to {parent.table}: add it with add_link()"
+        )
 
 
 def test_foreign_key_with_another_column_that_may_be_null_proves_nothing() -> None:

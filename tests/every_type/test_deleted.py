@@ -1,4 +1,4 @@
-"""Nothing new comes into what is deleted, whatever is asked; what belongs to it goes and comes back with it."""
+"""Nothing can be added to a deleted object; what belongs to it is deleted and restored with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AS_ASKED = {
     "Conversation": {"deleteConversation", "cancelMessage", "restoreMessage"},
     "Message": {"deleteMessage", "cancelMessage"},
 }
-"""What is so already, and is answered as it is."""
+"""Mutations that succeed and change nothing, because what they ask for is already so."""
 
 INBOX = "{ viewer { toolExecutions(filter: { status: [PENDING] }) { nodes { id } } } }"
 TOOL = "query($id: ID!) { toolExecution(id: $id) { status deletedAt transitions { to reason } } }"
@@ -43,36 +43,39 @@ subscription($in: ID!, $after: Cursor!) {
 
 
 MARKED = re.compile(r"^CREATE TRIGGER mark .* ON parley\.(\w+) .*EXECUTE FUNCTION parley\.\w+\((.*)\);$", re.MULTILINE)
-"""The triggers that delete what belongs to a row along with it."""
+"""Matches the triggers that delete the rows that belong to a row along with it."""
 
 
 def marked_with(kind: str) -> set[str]:
     """The types whose objects are deleted along with one of this type."""
     of = tables()
-    found = MARKED.findall(SQL.read_text(encoding="utf-8"))
-    return {of[child] for parent, told in found if of[parent] == kind for child in re.findall(r"(\w+)\.\w+", told)}
+    triggers = MARKED.findall(SQL.read_text(encoding="utf-8"))
+    return {of[child] for parent, keys in triggers if of[parent] == kind for child in re.findall(r"(\w+)\.\w+", keys)}
 
 
 def within(kind: str) -> set[str]:
-    """The types whose objects belong to one of this type, and this type."""
-    found = {kind, *marked_with(kind)}
+    """This type, and the types whose objects belong to one of it."""
+    kinds = {kind, *marked_with(kind)}
     for name in types_of_rows(SCHEMA):
         fields = fields_of(SCHEMA.type_map[name])
         owner = fields.get(kind[0].lower() + kind[1:])
         if owner is not None and str(owner.type) == f"{kind}!":
-            found.add(name)
-    return found
+            kinds.add(name)
+    return kinds
 
 
 def naming(kind: str) -> list[Mutation]:
-    """The mutations that name an object of this type, or one that belongs to it."""
+    """The mutations that refer to an object of this type, or to one that belongs to it."""
     kinds = within(kind)
     named = [each for each in mutations(SCHEMA) if kinds & set(each.ids.values())]
     return [each for each in named if each.name != UNDOES[kind]]
 
 
 async def lie_elsewhere(estate: Estate, kind: str, mutation: Mutation) -> None:
-    """Move what the mutation changes to another object of this type, if it only points there: it may then come back."""
+    """If the mutation's object only links to one of this type, point it at another one, so that linking it is a change.
+
+    Does nothing if the mutation creates its object, or if the object belongs to one of this type.
+    """
     links = [name for name, of in mutation.ids.items() if of == kind and name != "id"]
     if mutation.makes or not links or mutation.kind in within(kind):
         return
@@ -130,11 +133,12 @@ async def test_a_message_of_a_deleted_conversation_does_not_change(
 
 
 async def tools_of(client: Client, message: str) -> dict[str, str]:
-    """A tool execution in each status."""
+    """Create a tool execution in each status."""
     return {status: await make_execution(client, status, message) for status in MOVES}
 
 
 async def shown(client: Client, tools: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The tool executions as the API shows them, by their first status."""
     return {was: (await client.data(TOOL, id=id))["toolExecution"] for was, id in tools.items()}
 
 
@@ -143,8 +147,8 @@ async def test_tools_go_and_come_back_with_what_they_belong_to(
     user: Client, superuser: asyncpg.Connection, kind: str
 ) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
-    said = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
-    kept, gone = [(await user.make("addMessage", "message", **said))["id"] for _ in range(2)]
+    values = {"conversationId": conversation, "role": "ASSISTANT", "content": "May I?"}
+    kept, gone = [(await user.make("addMessage", "message", **values))["id"] for _ in range(2)]
     tools, others = await tools_of(user, gone), await tools_of(user, kept)
     object, id = kind.lower(), {"Conversation": conversation, "Message": gone}[kind]
     if kind == "Conversation":
@@ -154,11 +158,11 @@ async def test_tools_go_and_come_back_with_what_they_belong_to(
         cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
         events = await socket.subscribe(CHANGED, **{"in": conversation, "after": cursor})
         deleted = await user.make(f"delete{kind}", object, "deletedAt", id=id)
-        told = [event["toolExecutionChanged"] for event in await first(events, 3)]
-    assert {event["toStatus"] for event in told} == {"CANCELLED"}
-    assert {event["toolExecution"]["deletedAt"] for event in told} == {deleted["deletedAt"]}
+        changes = [event["toolExecutionChanged"] for event in await first(events, 3)]
+    assert {change["toStatus"] for change in changes} == {"CANCELLED"}
+    assert {change["toolExecution"]["deletedAt"] for change in changes} == {deleted["deletedAt"]}
     unfinished = {tools[status] for status in ("PENDING", "APPROVED", "EXECUTING")}
-    assert unfinished == {event["toolExecution"]["id"] for event in told}
+    assert unfinished == {change["toolExecution"]["id"] for change in changes}
     for was, tool in (await shown(user, tools)).items():
         assert tool["deletedAt"] == deleted["deletedAt"]
         ended = was in ("COMPLETED", "FAILED", "CANCELLED")
@@ -199,7 +203,7 @@ async def test_usage_stays(serving: Serving, superuser: asyncpg.Connection) -> N
     assert (await rows_of(superuser, estate.user_id))["usage_logs"] == before
 
 
-# --- at the same moment
+# --- concurrent writes
 
 PROPOSE = "INSERT INTO tool_executions (user_id, conversation_id, tool_name) VALUES ($1, $2, 'word') RETURNING id"
 DELETE = "UPDATE conversations SET deleted_at = clock_timestamp() WHERE user_id = $1 AND id = $2 RETURNING deleted_at"
@@ -238,9 +242,9 @@ async def test_of_tools_and_deletions_at_once_none_is_left_behind(
 
     for _ in range(10):
         conversation = (await user.make("createConversation", "conversation"))["id"]
-        asked = [propose(conversation) for _ in range(6)]
+        proposals = [propose(conversation) for _ in range(6)]
         deletion = user.make("deleteConversation", "conversation", id=conversation)
-        *codes, _ = await asyncio.gather(*asked, deletion)
+        *codes, _ = await asyncio.gather(*proposals, deletion)
         assert {code for each in codes for code in each} <= {"NOT_FOUND"}
     assert await superuser.fetchval(LIVING, uuid.UUID(user.user_id)) == 0
     assert await differences(superuser) == []

@@ -1,4 +1,4 @@
-"""Each index serves a list that is declared, or says what else it is for; and none does what another does."""
+"""Each declared list has an index, each index serves a list or has another stated purpose, and none is redundant."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gateway.schema.declaration import orders
 from gateway.schema.objects import filter as filters
 
 OTHERS = {
-    ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "a message that is purged",
-    ("leases", ("until",)): "leases that have ended, of all users",
-    ("revocations", ("at",)): "revocations that are of no more use",
-    ("tool_executions", ("user_id", "deleted_at")): "what is restored with its conversation or message",
+    ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
+    ("leases", ("until",)): "finding expired leases of all users",
+    ("revocations", ("at",)): "removing revocations that are no longer needed",
+    ("tool_executions", ("user_id", "deleted_at")): "restoring tool executions with their conversation or message",
 }
-"""Indexes that serve no list, and what they find."""
+"""Indexes that serve no list, with their purpose."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -31,23 +31,23 @@ async def tables(superuser: asyncpg.Connection) -> Mapping[str, Table]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listed:
-    """A list that a link declares: the rows of a table with the same value of `by`, in an order."""
+    """A list that a link declares: the rows of a table with one value of `by`, in one of its orders."""
 
     table: str
     by: str
     order: str
     last: str
-    """What breaks ties: the id of what is listed."""
+    """The tie-breaker: the id of the listed object."""
     filters: frozenset[str]
-    """The columns that it may be narrowed by."""
+    """The columns that clients can filter by."""
 
     def is_served_by(self, index: Index) -> bool:
-        """Whether the index has the list in its order, whole or narrowed to values of one column."""
+        """Whether the index has the order of the list, either unfiltered or filtered by one column."""
         columns = list(index.columns)
-        given = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
-        if columns[: len(given)] != given:
+        prefix = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
+        if columns[: len(prefix)] != prefix:
             return False
-        rest = columns[len(given) :]
+        rest = columns[len(prefix) :]
         if rest and rest[0] in self.filters - {self.order}:
             rest = rest[1:]
         return rest[:1] == [self.order] and rest[1:] in ([], [self.last])
@@ -70,7 +70,7 @@ def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
 
 
 def is_of_a_key(table: Table, index: Index, listed_by: Collection[str]) -> bool:
-    """Whether add_link() made it for a foreign key whose other end has no list of these rows."""
+    """Whether add_link() made the index for a foreign key whose parent does not list these rows."""
     keys = {key.columns[-1] for key in table.keys} - {"user_id", *listed_by}
     return index.columns in {("user_id", key, "created_at", "id") for key in keys}
 
@@ -80,7 +80,9 @@ async def test_every_list_has_an_index_in_its_order(tables: Mapping[str, Table])
     assert len(lists) > 10
     for listed in lists:
         indexes = tables[listed.table].indexes
-        assert any(listed.is_served_by(index) for index in indexes), f"no index has the order of {listed}"
+        assert any(listed.is_served_by(index) for index in indexes), (
+            f"no index of {listed.table} serves this list in its order: {listed}"
+        )
 
 
 async def test_every_index_serves_a_list_or_is_known(tables: Mapping[str, Table]) -> None:
@@ -91,12 +93,12 @@ async def test_every_index_serves_a_list_or_is_known(tables: Mapping[str, Table]
             is_known = (name, index.columns) in OTHERS
             serves_a_key = is_of_a_key(table, index, {listed.by for listed in lists if listed.table == name})
             assert serves + serves_a_key + is_known == 1 or index.unique, (
-                f"say in OTHERS what the index of {name} is for: {index}"
+                f"{index} of {name} must serve a list or a foreign key, or else be in OTHERS with its purpose"
             )
 
 
 async def test_no_index_is_another_or_the_beginning_of_one(tables: Mapping[str, Table]) -> None:
-    """Whose rows it has, too. A unique one is there for its rule."""
+    """Another index that covers its rows and begins with its columns makes it redundant, unless it is unique."""
     for name, table in tables.items():
         for index in table.indexes:
             others = [other for other in table.indexes if other is not index]
@@ -105,4 +107,4 @@ async def test_no_index_is_another_or_the_beginning_of_one(tables: Mapping[str, 
                 for other in others
                 if other.columns[: len(index.columns)] == index.columns and other.condition in (None, index.condition)
             ]
-            assert not same or index.unique, f"{same[0]} of {name} serves what {index} does"
+            assert not same or index.unique, f"{index} of {name} is redundant: {same[0]} also serves its queries"

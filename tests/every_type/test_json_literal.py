@@ -1,6 +1,6 @@
-"""A variable inside a literal of JSON stands there for what was sent for it, as it would inside a variable of JSON.
+"""A variable inside a JSON literal is replaced by the value that was sent for it.
 
-Each input of JSON in the schema is tried, with variables of every type that the schema has for inputs.
+Each JSON input of the schema is tried with variables of every input type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type, is_input_type
 
 from gateway.schema.build import graphql_schema
-from tests.every_type.test_bad_value import good_input
+from tests.every_type.test_bad_value import fresh_input
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, value
 from tests.kit.refused import only_refusal
@@ -30,7 +30,7 @@ INPUTS = [
     if str(get_named_type(field.type)) == "JSON"
 ]
 LISTS = ("images", "files")
-"""Inputs that take a list, and all others an object."""
+"""Inputs that take a list; all others take an object."""
 
 TYPES: dict[str, Any] = {
     name: of for name, of in SCHEMA.type_map.items() if is_input_type(of) and not name.startswith("__")
@@ -45,15 +45,15 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 def sample(name: str, of: Any) -> Any:
-    """A valid value of the type, as a client sends it."""
+    """A valid value of the type, as a client would send it."""
     if isinstance(of, GraphQLEnumType):
         return next(iter(of.values))
     if isinstance(of, GraphQLInputObjectType):
-        # One that brings nothing but what was given.
-        given = next(iter(of.fields))
+        # Only the required fields, or the first field if none is required: no defaults are added to the value.
+        first = next(iter(of.fields))
         needed = {key: value(key, field) for key, field in of.fields.items() if str(field.type).endswith("!")}
-        return needed or {given: value(given, of.fields[given])}
-    fitting = {
+        return needed or {first: value(first, of.fields[first])}
+    values = {
         "ID": "007",
         "String": "text",
         "Int": 28,
@@ -66,20 +66,20 @@ def sample(name: str, of: Any) -> Any:
         "DateTime": "2026-01-31t12:00:00+02:00",
         "Date": "2026-01-31",
     }
-    return fitting[name]
+    return values[name]
 
 
 async def stored(
-    client: Client, mutation: Mutation, given: Sent, name: str, literal: str, declared: str, sent: Sent
+    client: Client, mutation: Mutation, valid: Sent, name: str, literal: str, declared: str, sent: Sent
 ) -> Any:
-    """What comes to be stored where a mutation is given a literal, with what is sent for its variables."""
-    inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in given if key != name}
+    """Run a mutation with a literal for one field and values for its variables, and return what was stored there."""
+    inputs = {key: f"${key}: {mutation.inputs[key].type}" for key in valid if key != name}
     arguments = ", ".join([*(f"{key}: ${key}" for key in inputs), f"{name}: {literal}"])
     operation = (
         f"mutation({', '.join([*inputs.values(), declared])}) {{ {mutation.name}(input: {{{arguments}}})"
         f" {{ {mutation.object} {{ {name} }} userErrors {{ message }} }} }}"
     )
-    payload = (await client.data(operation, **{key: given[key] for key in inputs}, **sent))[mutation.name]
+    payload = (await client.data(operation, **{key: valid[key] for key in inputs}, **sent))[mutation.name]
     assert payload["userErrors"] == []
     return payload[mutation.object][name]
 
@@ -97,8 +97,8 @@ async def test_each_input_of_json_takes_variables_of_every_type_as_they_were_sen
     literal = f"{{{members}}}"
     if name in LISTS:
         literal, expected = f"[{literal}]", [expected]
-    given = await good_input(estate, mutation)
-    assert await stored(estate.client, mutation, given, name, literal, declared, values) == expected
+    valid = await fresh_input(estate, mutation)
+    assert await stored(estate.client, mutation, valid, name, literal, declared, values) == expected
 
 
 @pytest.mark.parametrize(

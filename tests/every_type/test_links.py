@@ -1,4 +1,4 @@
-"""What a row may name: nothing deleted, and nothing that lies below it. Links are found in the catalog."""
+"""A row cannot refer to a deleted row, nor to one of its own descendants. Links are read from the catalog."""
 
 # ruff: noqa: S608 - the names come from the catalog
 
@@ -28,8 +28,8 @@ WHERE child.relnamespace = 'parley'::regnamespace AND child.relkind IN ('r', 'p'
     AND (l.can_be_deleted OR l.is_circular)
 """
 
-NOT_MARKED = {"messages": "they are reached through their conversation"}
-"""Tables whose rows lie within others that can be deleted, and are not deleted with them."""
+NOT_MARKED = {"messages": "they are only reached through their conversation"}
+"""Tables whose rows are not deleted with the parent that they belong to, with the reason."""
 
 TABLES = """
 CREATE TABLE folders (user_id uuid REFERENCES users (user_id), id uuid DEFAULT uuid7(), parent_id uuid);
@@ -46,7 +46,7 @@ SELECT add_link('attachments', 'conversation_id', 'conversations');
 SELECT add_link('attachments', 'message_id', 'messages', sharing => 'conversation_id');
 SELECT keep_links('attachments', within => '{conversation_id,message_id}');
 """
-"""As a later migration would make them."""
+"""Tables as a later migration would create them."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -56,7 +56,7 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def later(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[asyncpg.Connection]:
-    """The superuser, stamped for the estate's user, with three tables more until the end of the test."""
+    """The superuser's connection, stamped with the user's id, with three more tables until the end of the test."""
     async with undone(superuser):
         await superuser.execute("SET LOCAL ROLE parley_owner")
         await superuser.execute(TABLES)
@@ -67,6 +67,7 @@ async def later(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[
 
 @asynccontextmanager
 async def undone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Roll back what the block does."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -77,7 +78,7 @@ async def undone(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def refused(connection: asyncpg.Connection, constraint: str) -> AsyncIterator[None]:
-    """The block must be refused by this rule."""
+    """Check that the block violates this constraint."""
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as error:
         async with connection.transaction():
             yield
@@ -94,7 +95,7 @@ async def test_no_new_row_names_a_deleted_one(superuser: asyncpg.Connection, est
             await superuser.execute("SET LOCAL session_replication_role = replica")
             found = f"SELECT id, {key} FROM {child} WHERE user_id = $1 AND {key} IS NOT NULL ORDER BY id LIMIT 1"
             row = await superuser.fetchrow(found, uuid.UUID(estate.user_id))
-            assert row is not None, f"the estate has no row of {child} with {key}"
+            assert row is not None, f"the test user has no row of {child} with a {key}"
             await superuser.execute(
                 f"DELETE FROM {child} WHERE user_id = $1 AND id <> $2",
                 *map(uuid.UUID, (estate.user_id, str(row["id"]))),
@@ -110,14 +111,17 @@ async def test_no_new_row_names_a_deleted_one(superuser: asyncpg.Connection, est
 
 
 async def test_every_link_is_kept(superuser: asyncpg.Connection) -> None:
-    """A foreign key that is added after tenant_table() needs another call of keep_links()."""
+    """If a foreign key is added after tenant_table(), keep_links() must be called again."""
     for link in await superuser.fetch(LINKS):
         source = await superuser.fetchval(
             "SELECT p.prosrc FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid"
             " WHERE t.tgrelid = $1::regclass AND t.tgname = 'links'",
             link["child"],
         )
-        assert link["constraint_name"] in (source or ""), f"call keep_links('{link['child']}')"
+        assert link["constraint_name"] in (source or ""), (
+            f"the trigger `links` does not check {link['constraint_name']}:"
+            f" call keep_links('{link['child']}') in a migration"
+        )
         if link["is_circular"]:
             assert f"{link['child']}_{link['key']}_circle" in source
 
@@ -134,23 +138,30 @@ async def test_what_lies_within_another_is_deleted_with_it_or_known(superuser: a
             link["parent"],
         )
         is_marked = f"{link['child']}.{link['key']}" in (marked or "")
-        assert is_marked != (link["child"] in NOT_MARKED), f"call keep_links('{link['child']}', within => …)"
+        assert is_marked != (link["child"] in NOT_MARKED), (
+            f"rows of {link['child']} must be deleted with their parent in {link['parent']}, or be in NOT_MARKED: call"
+            f" keep_links('{link['child']}', within => '{{{link['key']}}}') in a migration"
+        )
         index = await superuser.fetchval(
             "SELECT count(*) FROM pg_indexes WHERE schemaname = 'parley' AND tablename = $1"
             " AND indexdef LIKE '%(user_id, deleted_at) WHERE (deleted_at IS NOT NULL)'",
             link["child"],
         )
-        assert index or not is_marked, f"{link['child']} needs an index to be restored by"
+        assert index or not is_marked, (
+            f"restoring rows of {link['child']} needs an index on (user_id, deleted_at) WHERE deleted_at IS NOT NULL"
+        )
 
 
-# --- circles
+# --- cycles
 
 
 async def circular(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
+    """The links of a table to itself."""
     return [link for link in await superuser.fetch(LINKS) if link["is_circular"]]
 
 
 async def two_rows(superuser: asyncpg.Connection, table: str, estate: Estate) -> list[uuid.UUID]:
+    """The ids of the user's first two rows of a table."""
     text = f"SELECT id FROM {table} WHERE user_id = $1 ORDER BY id LIMIT 2"
     return [row["id"] for row in await superuser.fetch(text, uuid.UUID(estate.user_id))]
 
@@ -204,9 +215,9 @@ async def test_two_halves_of_a_circle_at_once_do_not_make_one(
 
 
 async def test_a_message_is_not_its_own_parent_nor_that_of_one_before(estate: Estate) -> None:
-    said = {"conversationId": estate.ids["Conversation"][0], "role": "USER", "content": "Hello"}
+    values = {"conversationId": estate.ids["Conversation"][0], "role": "USER", "content": "Hello"}
     id = str(uuid.uuid4())
-    payload = await estate.client.mutate("addMessage", "message { id }", **said, id=id, parentId=id)
+    payload = await estate.client.mutate("addMessage", "message { id }", **values, id=id, parentId=id)
     assert payload == {
         "message": None,
         "userErrors": [
@@ -219,7 +230,7 @@ async def test_a_message_is_not_its_own_parent_nor_that_of_one_before(estate: Es
     }
 
 
-# --- tables to come
+# --- later tables
 
 
 @pytest.mark.parametrize("table", ["folders", "steps"])

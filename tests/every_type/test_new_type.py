@@ -1,4 +1,4 @@
-"""A new type is a migration, a module and a test: the one that ARCHITECTURE.md shows is added to a copy and tested."""
+"""A new type takes a migration, a module and a test: the example of ARCHITECTURE.md is added to a copy and tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.grap
 LEFT_OUT = shutil.ignore_patterns("node_modules", "__pycache__")
 
 TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8") else "Note"
-"""What the type is called: it may be there already."""
+"""The name of the new type. It is not `Note` if the schema already has that type."""
 
 FOR_EVERY_TYPE = {
     "test_bad_input": 50,
@@ -32,7 +32,7 @@ FOR_EVERY_TYPE = {
     "test_tenancy": 15,
     "test_tenancy_live": 2,
 }
-"""How many tests of each module, at the least, have the type in their names."""
+"""The least number of tests in each module that have the type in their names."""
 
 FOLDERS = (
     "tests/every_type",
@@ -41,7 +41,7 @@ FOLDERS = (
     "tests/repository/test_schema.py",
     "tests/chat",
 )
-"""Where these tests are."""
+"""The files and folders of these tests."""
 
 WHATEVER_IT_IS_CALLED = (
     "test_indexes",
@@ -51,47 +51,47 @@ WHATEVER_IT_IS_CALLED = (
     "test_tenancy_in_sql",
     "test_note",
 )
-"""What tests every type at once, a table beside it, and the type's own test."""
+"""Further tests to run: those that test all types at once, and the type's own."""
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def called(text: str) -> str:
-    """A text in which notes have the name of the type."""
+def renamed(text: str) -> str:
+    """The text with `note` and `Note` replaced by the name of the type."""
     return re.sub(r"(?<!an)note", TYPE.lower(), text).replace("Note", TYPE)
 
 
 def block(language: str, begins: str) -> str:
-    """The code block of ARCHITECTURE.md that begins with this."""
+    """The code block of ARCHITECTURE.md that begins with this text."""
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    (found,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return called(found)
+    (code,) = re.findall(rf"^```{language}\n({re.escape(begins)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return renamed(code)
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of the copy."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
+    """Run `python -m` in the copy, without the environment variables of this test run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=copy, env=ours, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.run(command, cwd=copy, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def run_tests(copy: Path, *selected: str) -> tuple[int, list[tuple[str, str]], str]:
-    """Run the tests whose names hold one of these: the exit status, which passed or failed, and what was printed."""
+    """Run the tests that match one of these `-k` expressions; return the exit status, the outcomes and the output."""
     done = run(copy, "pytest", "-v", "-p", "no:cacheprovider", "-k", " or ".join(selected), *FOLDERS)
     outcomes = re.findall(r"^(tests/\S+::.*) (PASSED|FAILED|ERROR)", done.stdout, re.MULTILINE)
     return done.returncode, outcomes, done.stdout
 
 
-def write(copy: Path, *more: str) -> None:
-    """Write the migration, with more below it."""
+def write_migration(copy: Path, *more: str) -> None:
+    """Write the migration of the type, with more statements below it."""
     migrations = copy / "sql" / "migrations"
     number = len(list(migrations.glob("*.sql"))) + 1
-    path = next(migrations.glob(called("*_notes.sql")), migrations / called(f"{number:04}_notes.sql"))
+    path = next(migrations.glob(renamed("*_notes.sql")), migrations / renamed(f"{number:04}_notes.sql"))
     path.write_text("\n".join(["-- Notes.", "", block("sql", "CREATE TABLE notes"), *more]), "utf-8")
 
 
-def copied(checkout: Path, to: Path) -> Path:
-    """A copy of what the tests of a type need."""
+def copy_project(checkout: Path, to: Path) -> Path:
+    """Copy what the tests of a type need."""
     for name in COPIED:
         source = checkout / name
         if source.is_dir():
@@ -103,11 +103,11 @@ def copied(checkout: Path, to: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with the type."""
-    copy = copied(ROOT, tmp_path_factory.mktemp("copy"))
-    write(copy)
-    (copy / "resolvers" / "chat" / called("note.py")).write_text(block("python", '"""Notes: what'), "utf-8")
-    (copy / "tests" / "chat" / called("test_note.py")).write_text(block("python", '"""Notes, as a client'), "utf-8")
+    """A copy of the project with the new type."""
+    copy = copy_project(ROOT, tmp_path_factory.mktemp("copy"))
+    write_migration(copy)
+    (copy / "resolvers" / "chat" / renamed("note.py")).write_text(block("python", '"""Notes: what'), "utf-8")
+    (copy / "tests" / "chat" / renamed("test_note.py")).write_text(block("python", '"""Notes, as a client'), "utf-8")
     for kind in ((), ("--sql",)):
         done = run(copy, "gateway", "schema", *kind, "--write")
         assert done.returncode == 0, done.stdout
@@ -115,11 +115,11 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) -> None:
-    status, tried, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
+    status, outcomes, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
     assert status == 0, printed[-5000:]
-    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in tried if TYPE.lower() in id.lower())
+    counts = Counter(Path(id.partition("::")[0]).stem for id, _ in outcomes if TYPE.lower() in id.lower())
     assert {name: counts[name] for name, least in FOR_EVERY_TYPE.items() if counts[name] < least} == {}
-    ran = {part for id, _ in tried for part in Path(id.partition("::")[0]).with_suffix("").parts}
+    ran = {part for id, _ in outcomes for part in Path(id.partition("::")[0]).with_suffix("").parts}
     assert ran >= set(WHATEVER_IT_IS_CALLED)
 
 
@@ -141,20 +141,20 @@ def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) 
 def test_a_mistake_in_the_migration_is_found(
     noted: Path, tmp_path: Path, mistake: str, selected: Sequence[str], caught_by: str
 ) -> None:
-    copy = copied(noted, tmp_path)
-    write(copy, called(mistake))
-    status, tried, printed = run_tests(copy, *map(called, selected))
+    copy = copy_project(noted, tmp_path)
+    write_migration(copy, renamed(mistake))
+    status, outcomes, printed = run_tests(copy, *map(renamed, selected))
     assert status == 1, printed[-5000:]
-    assert any(caught_by in id and outcome != "PASSED" for id, outcome in tried), printed[-5000:]
+    assert any(caught_by in id and outcome != "PASSED" for id, outcome in outcomes), printed[-5000:]
 
 
 def test_a_type_whose_values_the_schema_does_not_tell_says_them_in_a_sample(noted: Path, tmp_path: Path) -> None:
-    copy = copied(noted, tmp_path)
+    copy = copy_project(noted, tmp_path)
     rule = "SELECT add_rule('notes', 'title_form', 'title LIKE ''N%''', 'A title begins with N.');"
-    write(copy, called(rule))
+    write_migration(copy, renamed(rule))
     status, _, printed = run_tests(copy, "test_the_victim_owns")
     assert status == 1, printed[-5000:]
-    assert f"say in tests/chat/sample.py, in VALUES, what a valid {TYPE}.title is" in printed
+    assert f"Add a valid value for {TYPE}.title to VALUES in tests/chat/sample.py" in printed
     with (copy / "tests" / "chat" / "sample.py").open("a", encoding="utf-8") as sample:
         sample.write(f'VALUES["{TYPE}.title"] = ("Nail", "News")\n')
     status, _, printed = run_tests(copy, "test_the_victim_owns", f"(test_retry and create{TYPE})")

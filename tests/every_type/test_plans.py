@@ -1,6 +1,6 @@
-"""Every statement reads by an index, in the order of the index, for a user among many with weeks of data.
+"""Every statement reads rows through an index and in its order, in a database of many users with weeks of data.
 
-PostgreSQL serves a prepared statement from a plan for its parameters or for any parameters; both are held to it.
+PostgreSQL runs a prepared statement with a custom plan or a generic one; both are checked.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from tests.kit.recount import differences
 from tests.kit.serving import Client, Serving, serving_on
 
 pytestmark = pytest.mark.timeout(300)
-"""The rows are made once, which takes seconds, or a minute on a machine that has much else to do."""
+"""Filling the database takes seconds, or up to a minute on a busy machine."""
 
 SAMPLES: dict[str, Any] = {
     "uuid": uuid.UUID(int=1),
     "uuid[]": [uuid.UUID(int=1), uuid.UUID(int=2)],
-    "text": str(uuid.UUID(int=1)),  # some are read as ids
+    "text": str(uuid.UUID(int=1)),  # some queries cast texts to uuid
     "text[]": ["text"],
     "bool": True,
     "int4": 7,
@@ -63,7 +63,7 @@ SAMPLES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A gateway on a filled database, one of its users, and what the gateway sends for them."""
+    """A gateway on a filled database, and one of its users."""
 
     serving: Serving
     client: Client
@@ -71,11 +71,11 @@ class Filled:
     user_id: uuid.UUID
     tables: frozenset[str]
     ids: dict[str, str]
-    """Of each type, an object of the user that has some of everything below it."""
+    """For each type, the id of an object of the user whose links all lead to something."""
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[Sent]:
-        """What the gateway sends inside the block."""
+        """Record the statements that the gateway sends inside the block."""
         sent, pool = Sent(), self.serving.gateway.resources.pool
         connection = await pool.take()
         connection.add_query_logger(sent.record)
@@ -86,20 +86,20 @@ class Filled:
         await pool.release(connection)
 
     async def check(self, sent: Sent) -> None:
-        """Every statement that was sent reads by an index and in its order."""
+        """Check the plans of every statement that was sent."""
         assert sent.parameters
         for text, parameters in sent.parameters.items():
             await self.check_statement(text, parameters)
 
     async def check_statement(self, text: str, parameters: tuple[Any, ...], *, page: int = LARGEST_PAGE) -> None:
-        """The statement reads by an index and in its order, whichever way it is planned."""
+        """Check that a statement reads rows through an index and in its order, in both plan modes."""
         for mode in MODES:
             plan = await self.planner.plan(text, parameters, mode)
             assert not plan.scanned_whole(self.tables), f"reads a whole table: {plan}"
-            # A list that is shorter than a page may be sorted when that is cheaper, but never for want of an index.
-            assert plan.sorted_rows <= page, f"sorts more than a page: {plan}"
+            # PostgreSQL may sort up to a page of rows if that is cheaper, but an index with the order must exist.
+            assert plan.sorted_rows <= page, f"sorts more than a page of rows: {plan}"
             plan = await self.planner.plan(text, parameters, mode, sorting=False)
-            assert not plan.sorted_rows, f"no index has the order: {plan}"
+            assert not plan.sorted_rows, f"must sort, because no index has this order: {plan}"
 
 
 TENANT_TABLES = """
@@ -112,12 +112,12 @@ GROW = """
 INSERT INTO message_growths (user_id, message_id, length) SELECT user_id, id, 0 FROM messages;
 ANALYZE message_growths
 """
-"""Few messages grow at a time, and a table of few rows is read whole: for the plans, all of them do."""
+"""Makes all messages grow. Normally few do, and PostgreSQL reads such a small table with a sequential scan."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filled(database: Database) -> AsyncIterator[Filled]:
-    """The filled database, served on one connection so that its statements can be listened to."""
+    """Fill the database, and serve it on a single connection so that all statements can be recorded."""
     await fill(database.owner_url, users=120, conversations=20, messages=20)
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
@@ -148,7 +148,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
 
 
 async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
-    """The objects of one conversation that stands, and the user's own."""
+    """The ids of a conversation that is not deleted, of objects in it, and of the user's other objects."""
     chosen = "SELECT id FROM conversations WHERE user_id = $1 AND deleted_at IS NULL ORDER BY id OFFSET 9 LIMIT 1"
     conversation = await owner.fetchval(chosen, user_id)
     ids = {"User": user_id, "Conversation": conversation}
@@ -159,7 +159,7 @@ async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
     }.items():
         text = f"SELECT id FROM {table} WHERE user_id = $1 AND conversation_id = $2 LIMIT 1"  # noqa: S608
         ids[of] = await owner.fetchval(text, user_id, conversation)
-    # The message of the sample tool is one that another message branches from.
+    # Choose a tool execution whose message has a reply.
     of_turn = """
         SELECT t.id, t.message_id
         FROM tool_executions AS t
@@ -185,7 +185,7 @@ def _is_page(field: GraphQLField) -> bool:
 
 
 def _pages() -> list[Any]:
-    """Each page link of each type, in each of its orders."""
+    """Each page link of each type, in each order that it offers."""
     return [
         pytest.param(of.name, name, order, id=f"{of.name}.{name}{order}")
         for of in _entities()
@@ -202,7 +202,7 @@ def _orders(field: GraphQLField) -> list[str]:
 
 
 def _links() -> list[Any]:
-    """Each field of each type that leads to another type, but for pages."""
+    """Each field of each type that leads to another type, except pages."""
     composite = (GraphQLObjectType, GraphQLInterfaceType)
     return [
         pytest.param(of.name, name, id=f"{of.name}.{name}")
@@ -213,24 +213,26 @@ def _links() -> list[Any]:
 
 
 def _queries() -> list[Any]:
-    """Each hand-written query."""
-    found: list[Any] = []
+    """Each hand-written query, by the path of its file and its name."""
+    queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
         names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        found.extend(pytest.param((*folder, name), id=".".join((*folder, name))) for name in names)
-    return found
+        queries.extend(pytest.param((*folder, name), id=".".join((*folder, name))) for name in names)
+    return queries
 
 
 async def _page(filled: Filled, of: str, field: str, *arguments: str) -> dict[str, Any]:
-    """A page of a link of the sample object of a type."""
-    given = ", ".join(filter(None, arguments))
+    """Request a page of a link of the sample object of a type."""
+    joined = ", ".join(filter(None, arguments))
     text = (
-        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({given}) "
+        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({joined}) "
         "{ nodes { id } pageInfo { startCursor endCursor } } } } }"
     )
     page: dict[str, Any] = (await filled.client.data(text, id=filled.ids[of]))["node"]["page"]
-    assert page["nodes"], f"the sample {of} has no {field}"
+    assert page["nodes"], (
+        f"the sample {of} has no {field}: add rows in tests/bench/fill.py, or choose another {of} in _ids()"
+    )
     return page
 
 
@@ -245,9 +247,9 @@ async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, fi
 
 
 def _continued(of: str, field: str, order: str) -> str:
-    given = f", {order}" if order else ""
-    next = f"{field}(first: 50, after: $after{given}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
-    previous = f"{field}(last: 50, before: $before{given}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
+    ordered = f", {order}" if order else ""
+    next = f"{field}(first: 50, after: $after{ordered}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
+    previous = f"{field}(last: 50, before: $before{ordered}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
     return (
         f"query($id: ID!, $after: Cursor, $before: Cursor) {{ node(id: $id) {{ ... on {of} {{"
         f" next: {next} previous: {previous} }} }} }}"
@@ -263,12 +265,12 @@ async def test_a_link_is_followed_by_an_index(filled: Filled, of: str, field: st
 
 
 async def test_the_conversations_of_a_folder_are_read_in_the_order_of_an_index(filled: Filled) -> None:
-    """One that holds no others, which the planner must be able to tell from the condition."""
+    """The index is partial: the planner must see from the condition that it applies."""
     async with filled.sending() as sent:
         found = await filled.client.data('{ viewer { conversations(filter: { folder: ["Work"] }) { nodes { id } } } }')
     assert found["viewer"]["conversations"]["nodes"]
     await filled.check(sent)
-    ((page, parameters),) = ((t, given) for t, given in sent.parameters.items() if "FROM conversations" in t)
+    ((page, parameters),) = (each for each in sent.parameters.items() if "FROM conversations" in each[0])
     for mode in MODES:
         plan = await filled.planner.plan(page, parameters, mode)
         assert "conversations_latest_in_folder" in {node.get("Index Name") for node in plan.nodes()}, str(plan)

@@ -1,6 +1,6 @@
-"""A create that comes again with its id is answered as before if nothing in it differs, and else refused.
+"""A create that is repeated with the same id returns the same object, and is refused if any of its values differ.
 
-The mutations and their fields are read from the schema: a new one is tried without being listed.
+Mutations and fields are read from the schema, so new ones are tested without being listed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.rows import differences, rows_of
+from tests.kit.rows import diff_rows, rows_of
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()
@@ -36,7 +36,7 @@ OTHER: dict[str, Any] = {
     "DateTime": "2026-02-28T12:00:00Z",
     "Date": "2026-02-28",
 }
-"""A valid value that `tests.kit.generated` does not choose, by type."""
+"""Valid values, by type, that differ from those in `tests.kit.generated`."""
 
 ALIKE = [
     ({"n": 1}, {"n": True}),
@@ -45,7 +45,7 @@ ALIKE = [
     ({"n": []}, {"n": {}}),
     ({"n": 0}, {"n": False}),
 ]
-"""JSON values that Python or a careless comparison takes for equal."""
+"""Pairs of JSON values that differ, but that Python or a careless comparison would treat as equal."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,7 +54,7 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 def full(estate: Estate, mutation: Mutation) -> dict[str, Any]:
-    """An input with every field."""
+    """A valid input with every field and a new id."""
     return mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
 
 
@@ -63,13 +63,13 @@ def optional(mutation: Mutation) -> list[str]:
 
 
 def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> Any:
-    """Another valid value for a field."""
+    """A valid value for a field that differs from `value`."""
     of: Any = get_named_type(mutation.inputs[name].type)
     if name in mutation.ids:
         ids = estate.ids[mutation.ids[name]]
         return [ids[1]] if isinstance(value, list) else ids[1]
-    if len(said := samples.values_of(mutation.kind, name)) > 1:
-        return said[1]
+    if len(declared := samples.values_of(mutation.kind, name)) > 1:
+        return declared[1]
     if isinstance(of, GraphQLEnumType):
         return list(of.values)[1]
     if of.name == "JSON":
@@ -77,16 +77,17 @@ def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> An
     return OTHER[of.name]
 
 
-async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, given: dict[str, Any]) -> Refusal:
-    """Why a create is refused, which must leave every row as it is."""
+async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, values: dict[str, Any]) -> Refusal:
+    """Run a create that is refused, check that no row has changed, and return the error."""
     before = await rows_of(superuser, estate.user_id)
-    refusal = only_refusal(await estate.client.run(mutation.operation, input=given))
-    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
     return refusal
 
 
-async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any:
-    answer = await estate.client.run(mutation.operation, input=given)
+async def sent(estate: Estate, mutation: Mutation, values: dict[str, Any]) -> Any:
+    """Run a create, which must succeed, and return its object."""
+    answer = await estate.client.run(mutation.operation, input=values)
     assert refusals(answer) == []
     return answer["data"][mutation.name][mutation.object]
 
@@ -95,23 +96,23 @@ async def sent(estate: Estate, mutation: Mutation, given: dict[str, Any]) -> Any
 async def test_the_same_request_makes_one_object(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    made = await sent(estate, mutation, given)
+    values = full(estate, mutation)
+    made = await sent(estate, mutation, values)
     before = await rows_of(superuser, estate.user_id)
-    assert await sent(estate, mutation, given) == made
-    assert differences(before, await rows_of(superuser, estate.user_id)) == []
+    assert await sent(estate, mutation, values) == made
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
 async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    await sent(estate, mutation, given)
+    values = full(estate, mutation)
+    await sent(estate, mutation, values)
     for name in optional(mutation):
-        less = {key: value for key, value in given.items() if key != name}
+        less = {key: value for key, value in values.items() if key != name}
         if mutation.name == "recordUsage" and name == "conversationId":
-            continue  # refused for another reason: a message requires its conversation
+            continue  # refused for another reason: a message cannot be set without its conversation
         assert await refused(estate, superuser, mutation, less) == TAKEN, name
 
 
@@ -119,23 +120,23 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
 async def test_a_field_that_comes_in_addition_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
+    values = full(estate, mutation)
     needed = {"id", "conversationId", "messageId"}
-    least = {name: value for name, value in given.items() if name in needed or name not in optional(mutation)}
+    least = {name: value for name, value in values.items() if name in needed or name not in optional(mutation)}
     await sent(estate, mutation, least)
-    for name in given.keys() - least.keys():
-        assert await refused(estate, superuser, mutation, least | {name: given[name]}) == TAKEN, name
+    for name in values.keys() - least.keys():
+        assert await refused(estate, superuser, mutation, least | {name: values[name]}) == TAKEN, name
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
 async def test_a_field_with_another_value_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
-    given = full(estate, mutation)
-    await sent(estate, mutation, given)
-    for name in given.keys() - {"id"} - set(mutation.ids):
-        other = other_value(estate, mutation, name, given[name])
-        assert await refused(estate, superuser, mutation, given | {name: other}) == TAKEN, name
+    values = full(estate, mutation)
+    await sent(estate, mutation, values)
+    for name in values.keys() - {"id"} - set(mutation.ids):
+        other = other_value(estate, mutation, name, values[name])
+        assert await refused(estate, superuser, mutation, values | {name: other}) == TAKEN, name
 
 
 JSON_FIELDS = [
@@ -152,36 +153,36 @@ async def test_json_values_of_another_type_make_it_another_request(
 ) -> None:
     is_list = isinstance(full(estate, mutation)[name], list)
     for first, second in ALIKE:
-        given = full(estate, mutation) | {name: [first] if is_list else first}
-        await sent(estate, mutation, given)
-        again = given | {name: [second] if is_list else second}
+        values = full(estate, mutation) | {name: [first] if is_list else first}
+        await sent(estate, mutation, values)
+        again = values | {name: [second] if is_list else second}
         assert await refused(estate, superuser, mutation, again) == TAKEN, (first, second)
 
 
 async def test_a_request_is_known_again_after_its_object_has_changed(estate: Estate) -> None:
-    given = {"id": str(uuid.uuid4()), "title": "Mine"}
-    made = await estate.client.make("createConversation", "conversation", "id", **given)
+    values = {"id": str(uuid.uuid4()), "title": "Mine"}
+    made = await estate.client.make("createConversation", "conversation", "id", **values)
     await estate.client.make("updateConversation", "conversation", **made, title="Renamed", folder="work")
-    again = await estate.client.make("createConversation", "conversation", "id title folder", **given)
+    again = await estate.client.make("createConversation", "conversation", "id title folder", **values)
     assert again == {**made, "title": "Renamed", "folder": "work"}
 
 
 async def test_the_same_moment_and_amount_in_another_spelling_are_the_same(estate: Estate) -> None:
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "provider": "p",
         "model": "m",
         "inputTokens": 1,
         "costUsd": "1.50",
     }
-    made = await estate.client.make("recordUsage", "usageLog", **given)
-    assert await estate.client.make("recordUsage", "usageLog", **{**given, "costUsd": "1.5"}) == made
+    made = await estate.client.make("recordUsage", "usageLog", **values)
+    assert await estate.client.make("recordUsage", "usageLog", **{**values, "costUsd": "1.5"}) == made
 
 
 async def test_another_mutation_with_the_same_id_and_values_is_another_request(estate: Estate) -> None:
-    given = {"id": str(uuid.uuid4()), "conversationId": estate.ids["Conversation"][0], "model": "m"}
-    await estate.client.make("startMessage", "message", **given)
-    message = {**given, "role": "ASSISTANT", "content": "", "status": "STREAMING"}
+    values = {"id": str(uuid.uuid4()), "conversationId": estate.ids["Conversation"][0], "model": "m"}
+    await estate.client.make("startMessage", "message", **values)
+    message = {**values, "role": "ASSISTANT", "content": "", "status": "STREAMING"}
     payload = await estate.client.mutate("addMessage", "message { id }", **message)
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("CONFLICT", ["id"])]
 

@@ -1,4 +1,4 @@
-"""How many statements an operation sends depends on its depth, and never on how many rows it finds."""
+"""The number of SQL statements of an operation depends on its depth, never on the number of rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SELECT user_id, conversation_id, id, 'openai', 'gpt-4o-mini', 10 FROM messages W
 
 
 async def _with_rows(serving: Serving, database: Database, rows: int) -> Client:
-    """A new user with so many conversations of so many messages with all that hangs from them."""
+    """A new user with this many conversations of this many messages each, and rows of all types linked to them."""
     client = await serving.signed_up()
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
@@ -51,7 +51,7 @@ async def _with_rows(serving: Serving, database: Database, rows: int) -> Client:
 
 
 async def _sent(client: Client, operation: str, **variables: Any) -> tuple[dict[str, Any], list[str]]:
-    """What an operation gives and sends, once the driver has learnt the types of its parameters."""
+    """The data of an operation and the statements it takes, once the driver knows the types of its parameters."""
     await client.data(operation, **variables)
     client.statements.texts.clear()
     data = await client.data(operation, **variables)
@@ -62,14 +62,14 @@ async def test_twenty_by_twenty_rows_take_as_many_statements_as_two_by_two(
     serving: Serving, database: Database
 ) -> None:
     for rows in (2, 20):
-        found, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
-        conversations = found["viewer"]["conversations"]["nodes"]
+        data, sent = await _sent(await _with_rows(serving, database, rows), LINKED)
+        conversations = data["viewer"]["conversations"]["nodes"]
         assert len(conversations) == rows
         for conversation in conversations:
             assert conversation["usage"]["totalTokens"] == rows * 10
             assert [len(m["toolExecutions"]["nodes"]) for m in conversation["messages"]["nodes"]] == [1] * rows
-        # conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations. Nothing is asked of
-        # the viewer that must be read.
+        # conversations, lastMessage, messages, toolExecutions, transitions, contextOptimizations. The viewer's own row
+        # is not read, because no field of it is selected.
         assert len(sent) == 6, "\n\n".join(sent)
 
 
@@ -87,8 +87,8 @@ async def test_an_object_reached_twice_with_the_same_fields_is_read_once(serving
     client = await _with_rows(serving, database, 2)
     id = (await client.data("{ viewer { conversations(first: 1) { nodes { id } } } }"))["viewer"]["conversations"]
     operation = "query($id: ID!) { a: conversation(id: $id) { title } b: conversation(id: $id) { title } }"
-    found, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
-    assert found["a"] == found["b"]
+    data, sent = await _sent(client, operation, id=id["nodes"][0]["id"])
+    assert data["a"] == data["b"]
     assert len(sent) == 1, "\n\n".join(sent)
 
 
@@ -97,8 +97,8 @@ async def test_a_total_is_counted_in_one_statement_for_all_parents_and_only_when
 ) -> None:
     client = await _with_rows(serving, database, 3)
     _, without = await _sent(client, "{ viewer { conversations { nodes { messages { nodes { seq } } } } } }")
-    found, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
-    assert [node["messages"]["totalCount"] for node in found["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
+    data, counted = await _sent(client, "{ viewer { conversations { nodes { messages { totalCount } } } } }")
+    assert [node["messages"]["totalCount"] for node in data["viewer"]["conversations"]["nodes"]] == [3, 3, 3]
     assert not any("count(*)" in text for text in without)
     assert sum("count(*)" in text for text in counted) == 1
 
@@ -113,35 +113,35 @@ async def test_fifty_ids_of_one_kind_take_two_statements(serving: Serving, datab
     conversations = listed["viewer"]["conversations"]["nodes"]
     ids = [message["id"] for conversation in conversations for message in conversation["messages"]["nodes"]]
     operation = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Message { seq } } }"
-    for asked in (ids[:1], ids):
-        found, sent = await _sent(client, operation, ids=asked)
-        assert len(found["nodes"]) == len(asked)
+    for requested in (ids[:1], ids):
+        data, sent = await _sent(client, operation, ids=requested)
+        assert len(data["nodes"]) == len(requested)
         assert len(sent) == 2, "\n\n".join(sent)
 
 
 async def _made(user: Client, name: str) -> dict[str, Any]:
-    """An input that the mutation accepts, with what it needs made before."""
-    asked = Mutation(graphql_schema(), name)
-    choose = own(await derived.furnish(user, "word"), name)
+    """A valid input for a mutation. Creates the objects that it refers to."""
+    mutation = Mutation(graphql_schema(), name)
+    choose = own(await derived.make_all(user, "word"), name)
     if name.startswith("restore"):
-        await user.make(f"delete{asked.kind}", asked.object, id=choose(asked.kind))
-    if not asked.makes:
-        return asked.values(choose)
-    return asked.least(choose, {name: choose(of) for name, of in asked.ids.items() if not name.endswith("s")})
+        await user.make(f"delete{mutation.kind}", mutation.object, id=choose(mutation.kind))
+    if not mutation.makes:
+        return mutation.values(choose)
+    return mutation.least(choose, {name: choose(of) for name, of in mutation.ids.items() if not name.endswith("s")})
 
 
 ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}
-"""What is counted in the tests of sessions, of growing messages and of presence."""
+"""Mutations whose statements are counted in the tests of sessions, growing messages and presence."""
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
     "renewToolExecution": ["SELECT"],
 }
-"""What is sent where it is not one INSERT or UPDATE."""
+"""The statements of mutations that are not a single INSERT or UPDATE."""
 
 
 def _mutations() -> list[Any]:
-    """Each mutation with the field of its payload that holds the object."""
+    """Each mutation with the payload field that holds its object."""
     root = graphql_schema().mutation_type
     assert root is not None
     payloads = {name: get_named_type(field.type) for name, field in root.fields.items() if name not in ELSEWHERE}
@@ -154,23 +154,23 @@ def _mutations() -> list[Any]:
 
 @pytest.mark.parametrize(("mutation", "of"), _mutations())
 async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str) -> None:
-    given = await _made(user, mutation)
+    values = await _made(user, mutation)
     user.statements.texts.clear()
-    await user.make(mutation, of, **given)
+    await user.make(mutation, of, **values)
     sent = [_verb(text) for text in user.statements.texts if "typeinfo_tree" not in text]
-    assert sent == OTHERS.get(mutation, [["INSERT", "UPDATE"]["id" in given]])
+    assert sent == OTHERS.get(mutation, [["INSERT", "UPDATE"]["id" in values]])
 
 
 async def test_a_message_sent_again_takes_one_more_statement(user: Client) -> None:
-    given = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
-    await user.make("addMessage", "message", **given)
+    values = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
+    await user.make("addMessage", "message", **values)
     user.statements.texts.clear()
-    await user.make("addMessage", "message", **given)
+    await user.make("addMessage", "message", **values)
     assert [_verb(text) for text in user.statements.texts] == ["INSERT", "SELECT"]
 
 
 def _verb(statement: str) -> str:
-    """The first word of a statement, behind the comment that says its purpose."""
+    """The first word of a statement, after the comment with its purpose."""
     return next(line for line in statement.splitlines() if not line.startswith("--")).split()[0]
 
 
@@ -181,7 +181,7 @@ async def test_only_an_operation_that_asks_for_the_feed_cursor_opens_a_snapshot(
 
 
 async def test_missed_events_are_read_together(serving: Serving) -> None:
-    """Their messages are one level: one statement, however many were missed."""
+    """Their messages form one level, so they take one statement, however many were missed."""
     client = await serving.signed_up()
     conversation = (await client.make("createConversation", "conversation"))["id"]
     cursor = (await client.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
@@ -196,7 +196,7 @@ async def test_missed_events_are_read_together(serving: Serving) -> None:
 
 
 async def test_json_is_passed_through_as_the_database_holds_it(serving: Serving, database: Database) -> None:
-    """Also what no JSON library of ours could hold."""
+    """This includes numbers that Python's JSON libraries cannot represent exactly."""
     client = await serving.signed_up()
     id = (await client.make("createConversation", "conversation"))["id"]
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
@@ -216,8 +216,8 @@ async def test_an_object_is_not_read_again_because_what_is_asked_below_it_is_ref
     serving: Serving, database: Database, refused: str
 ) -> None:
     client = await _with_rows(serving, database, 1)
-    found = await client.data("{ viewer { conversations { nodes { id } } } }")
-    (conversation,) = found["viewer"]["conversations"]["nodes"]
+    data = await client.data("{ viewer { conversations { nodes { id } } } }")
+    (conversation,) = data["viewer"]["conversations"]["nodes"]
     operation = f"query($id: ID!) {{ conversation(id: $id) {{ title {refused} }} }}"
     for _ in range(2):
         client.statements.texts.clear()

@@ -1,4 +1,4 @@
-"""Databases for tests: one embedded server a session, one migrated template, a clone for each module."""
+"""Databases for tests: one embedded server per session, one migrated template, and a clone of it for each module."""
 
 from __future__ import annotations
 
@@ -37,23 +37,25 @@ UNSAFE_BUT_FAST = {
     "max_wal_size": "1GB",
     "checkpoint_timeout": "1h",
 }
-"""What no test but one that pulls the plug can tell from the real thing."""
+"""Settings that give up durability, which only tests of crashes would notice."""
 
 numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of the session's server: as the superuser, and as the role that serves requests."""
+    """One database of the session's server."""
 
     name: str
     owner_url: str
+    """Connects as the superuser."""
     runtime_url: str
+    """Connects as the role that serves requests."""
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[EmbeddedDatabase | OtherServer]:
-    """The session's PostgreSQL."""
+    """The PostgreSQL server of the session."""
     remove_abandoned()
     if other_server.URL:
         with asyncio.Runner() as runner:
@@ -69,28 +71,28 @@ def cluster() -> Iterator[EmbeddedDatabase | OtherServer]:
 
 @pytest.fixture(scope="session")
 def template(cluster: EmbeddedDatabase) -> str:
-    """The name of a migrated database that nobody connects to, so that it can be cloned."""
+    """The name of a migrated database. Nobody may stay connected to it, or it could not be cloned."""
     asyncio.run(migrate(cluster.owner_url))
     return urlsplit(cluster.owner_url).path.removeprefix("/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
-    """A migrated database of this module alone."""
+    """A migrated database for this module alone."""
     async with new_database(cluster, template) as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def empty_database(cluster: EmbeddedDatabase) -> AsyncIterator[Database]:
-    """A database of this test alone, with nothing in it."""
+    """An empty database for this test alone."""
     async with new_database(cluster, "template0") as made:
         yield made
 
 
 @asynccontextmanager
 async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterator[Database]:
-    """A clone of `template`, dropped at the end of the block, whoever is still connected."""
+    """Clone `template`, and drop the clone at the end of the block even if clients are still connected."""
     name = f"test_{os.getpid()}_{next(numbers)}"
     administrator = await asyncpg.connect(cluster.url(SUPERUSER, "postgres"))
     try:
@@ -103,19 +105,19 @@ async def new_database(cluster: EmbeddedDatabase, template: str) -> AsyncIterato
 
 @contextmanager
 def data_directory() -> Iterator[Path]:
-    """A data directory that the next session removes, with its server, if this one is killed."""
+    """A data directory. If this session is killed, the next one stops the server in it and removes it."""
     made = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}"))
-    made.chmod(0o711)  # for the account that runs the server for root
+    made.chmod(0o711)  # if root runs the tests, the server runs as another account
     with (made / IN_USE).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        # Not before the lock is taken: another session, which begins just now, would remove it.
+        # Renamed only once it is locked, or a session that starts at this moment would remove it.
         directory = made.rename(made.with_name(made.name.removeprefix("new-")))
         yield directory
         shutil.rmtree(directory)
 
 
 def remove_abandoned() -> None:
-    """Stop the servers of earlier sessions that were killed, and remove their files."""
+    """Stop the servers that killed sessions left behind, and remove their files."""
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(FileNotFoundError, BlockingIOError), (directory / IN_USE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

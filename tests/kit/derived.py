@@ -1,4 +1,4 @@
-"""Rows of every type: those that a sample makes, and of all others two, by their own create mutation."""
+"""Create objects of every type: with the domain's sample if there is one, otherwise with the create mutation."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ from tests.kit.serving import Client
 
 @functools.cache
 def creates() -> tuple[generated.Mutation, ...]:
-    """The mutations that make an object of a type of which no sample makes rows."""
-    found = generated.mutations(graphql_schema())
-    return tuple(each for each in found if each.makes and "id" in each.inputs and each.kind not in samples.rows())
+    """The create mutations of all types that no sample has in its `ROWS`."""
+    every = generated.mutations(graphql_schema())
+    return tuple(each for each in every if each.makes and "id" in each.inputs and each.kind not in samples.rows())
 
 
 @dataclass(slots=True)
-class Furniture:
-    """What somebody owns."""
+class MadeObjects:
+    """The objects that `make_all` created for a user."""
 
     ids: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    """Ids by type, the usual one first."""
+    """Ids by type, the default one first."""
     states: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    """The objects of a type by their states."""
+    """Ids by type and state, for the types that a sample creates."""
 
     @property
     def known(self) -> dict[str, str]:
+        """The default id of each type."""
         return {kind: ids[0] for kind, ids in self.ids.items()}
 
 
-async def furnish(client: Client, word: str) -> Furniture:
-    """Make rows of every type, with `word` in each text."""
-    made = Furniture()
+async def make_all(client: Client, word: str) -> MadeObjects:
+    """Create objects of every type, with `word` in each text."""
+    made = MadeObjects()
     makers = samples.rows()
     needs = {kind: _needs(kind) for kind in makers}
     while needs:
         ready = [kind for kind, needed in needs.items() if made.known.keys() >= needed]
-        assert ready, f"no order in which to make {', '.join(needs)}"
+        assert ready, f"the ROWS of the samples depend on each other in a circle: {needs}"
         for kind in ready:
             made.states[kind] = await makers[kind](client, made.known, word)
             made.ids[kind] = list(made.states[kind].values())
@@ -55,18 +56,23 @@ async def furnish(client: Client, word: str) -> Furniture:
 
 
 def _needs(kind: str) -> set[str]:
-    """The types of which something must be known before an object of this one is made."""
+    """The types that must have an object before one of this type can be created."""
     made_by = [each for each in generated.mutations(graphql_schema()) if each.makes and each.kind == kind]
     return {of for each in made_by for of in each.ids.values()} - {kind}
 
 
 async def make_derived(client: Client, known: dict[str, str], word: str) -> dict[str, list[str]]:
-    """Make two objects of each type that no sample makes, parents first. `known` has an id for each other type."""
+    """Create two objects of each type that no sample creates, parents first.
+
+    `known` holds an id of each of the other types.
+    """
     made: dict[str, list[str]] = {}
     left = list(creates())
     while left:
         ready = [each for each in left if known.keys() >= set(each.ids.values()) - {each.kind}]
-        assert ready, f"no order in which to make {', '.join(each.kind for each in left)}"
+        assert ready, "cannot create these in any order, because each needs an object that does not exist yet: " + (
+            "; ".join(f"{each.kind} (create it in ROWS of {samples.file_of(each.kind)})" for each in left)
+        )
         for mutation in ready:
             for _ in range(2):
                 known = {**known, mutation.kind: await make(client, mutation, known, word)}
@@ -76,18 +82,18 @@ async def make_derived(client: Client, known: dict[str, str], word: str) -> dict
 
 
 async def make(client: Client, mutation: generated.Mutation, known: dict[str, str], word: str) -> str:
-    """Make an object with every field, and return its id."""
+    """Create an object with every field set, and return its id."""
     inputs = {name: field for name, field in mutation.inputs.items() if mutation.ids.get(name) != mutation.kind}
-    given = {name: content for name, content in mutation.values(known.__getitem__).items() if name in inputs}
+    values = {name: content for name, content in mutation.values(known.__getitem__).items() if name in inputs}
     for name, field in inputs.items():
         text = {"String": word, "JSON": {"note": word}}.get(str(get_named_type(field.type)))
-        if name in given and text is not None and not samples.values_of(mutation.kind, name):
-            given[name] = [text] if isinstance(given[name], list) else text
-    payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **given)
+        if name in values and text is not None and not samples.values_of(mutation.kind, name):
+            values[name] = [text] if isinstance(values[name], list) else text
+    payload = await client.mutate(mutation.name, f"{mutation.object} {{ id }}", **values)
     refused = [f"{mutation.kind}.{'.'.join(error['field'] or ())}" for error in payload["userErrors"]]
     assert not refused, (
-        f"{mutation} refuses the values that the schema gives: say in VALUES of {samples.file_of(mutation.kind)} what a"
-        f" valid {', '.join(refused)} is, or make rows in ROWS: {payload['userErrors']}"
+        f"{mutation} refused the generated input. Add a valid value for {', '.join(refused)} to VALUES in"
+        f" {samples.file_of(mutation.kind)}, or create the rows in its ROWS. The errors: {payload['userErrors']}"
     )
     id: str = payload[mutation.object]["id"]
     return id
@@ -103,15 +109,15 @@ WHERE con.contype = 'f' AND con.conrelid = $1::regclass AND held.attname <> 'use
 
 
 async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]) -> None:
-    """Copy the user's row of each of the tables: one for each conversation, with a parent of its own user."""
+    """Copy the user's row of each table once for every conversation, with parents that belong to the same user."""
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
         await owner.execute("SET session_replication_role = replica")
         for table in tables:
             keys = {row["held"]: row["parent"] for row in await owner.fetch(FOREIGN_KEYS, table)}
             a_parent = "(SELECT p.id FROM {} AS p WHERE p.user_id = c.user_id LIMIT 1)"
-            of_the_copy = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
-            parents = "".join(f", '{key}', {parent}" for key, parent in of_the_copy.items())
+            parent_ids = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
+            parents = "".join(f", '{key}', {parent}" for key, parent in parent_ids.items())
             await owner.execute(
                 f"INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object("  # noqa: S608
                 f"'id', uuid7(), 'user_id', c.user_id{parents}))).*"

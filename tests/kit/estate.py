@@ -1,4 +1,4 @@
-"""What a user owns: at least one row of every type, with a word in each text that must never reach anybody else."""
+"""Users who own at least one row of every type, with a canary word in each text that nobody else may ever see."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.kit.serving import Client, Serving
 
 @dataclass(slots=True)
 class Estate:
-    """A user and all that is theirs."""
+    """A user and everything that they own."""
 
     client: Client
     canary: str
-    """A word that is in every text of theirs."""
+    """A word that is in each of the user's texts."""
     email: str
     ids: dict[str, list[str]] = field(default_factory=dict)
-    """The ids of what they own, by type."""
+    """Ids by type."""
     states: dict[str, dict[str, str]] = field(default_factory=dict)
-    """The objects of a type by their states, the usual one first, where a sample makes them."""
+    """Ids by type and state, the default state first, for the types that a sample creates."""
 
     @property
     def known(self) -> dict[str, str]:
-        """One object of each type."""
+        """The id of one object of each type."""
         return {kind: ids[0] for kind, ids in self.ids.items()}
 
     @property
@@ -44,7 +44,7 @@ class Estate:
 
 @dataclass(slots=True)
 class Scene:
-    """A victim, and a stranger who owns as much."""
+    """A victim, and a stranger who owns the same kinds of objects."""
 
     victim: Estate
     stranger: Estate
@@ -53,32 +53,33 @@ class Scene:
 
     @asynccontextmanager
     async def nothing_happens(self) -> AsyncIterator[None]:
-        """The block must leave each row of the victim as it is."""
+        """Check that the block changes no row of the victim."""
         async with unchanged(self.superuser, self.victim.user_id):
             yield
 
     def check_silent(self, answer: Any) -> None:
-        """The answer must hold nothing that the victim wrote, and be no failure of ours."""
+        """Check that a response contains no text of the victim and no internal error."""
         assert self.victim.canary not in json.dumps(answer), answer
         assert "INTERNAL" not in codes(answer), answer
 
     async def ids_of_the_stranger(self) -> set[str]:
+        """The ids of all rows of the stranger."""
         return set(ids_in(await rows_of(self.superuser, self.stranger.user_id)))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(serving: Serving, superuser: asyncpg.Connection) -> Scene:
-    """The victim and the stranger of a module."""
+    """A victim and a stranger for the module."""
     return Scene(await make_estate(serving, superuser), await make_estate(serving, superuser), serving, superuser)
 
 
 def codes(answer: dict[str, Any]) -> list[str]:
-    """The codes of the errors of an answer."""
+    """The error codes of a response."""
     return [error["extensions"]["code"] for error in answer.get("errors", ())]
 
 
 async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
-    """A new user who owns something of every type."""
+    """Sign up a user who owns something of every type."""
     canary = f"canary{secrets.token_hex(6)}"
     email = f"{canary}@example.org"
     client = await serving.signed_up(email=email, fullName=canary, deviceId=canary, deviceName=canary)
@@ -89,18 +90,18 @@ async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate
 
 
 async def furnish(estate: Estate) -> None:
-    """Make at least one row of every type, through the API."""
-    estate.states = (await derived.furnish(estate.client, estate.canary)).states
+    """Create at least one object of every type through the API."""
+    estate.states = (await derived.make_all(estate.client, estate.canary)).states
 
 
 async def take_stock(estate: Estate, superuser: asyncpg.Connection) -> None:
-    """Find all that the user owns, and what type the API says it is."""
-    found = defaultdict(list)
+    """Fill `estate.ids` with everything that the user owns, by the type that the API reports."""
+    by_type = defaultdict(list)
     ids = ids_in(await rows_of(superuser, estate.user_id))
     for start in range(0, len(ids), 100):
         operation = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
         for node in (await estate.client.data(operation, ids=ids[start : start + 100]))["nodes"]:
             if node is not None:
-                found[node["__typename"]].append(node["id"])
-    # The oldest is the first, so the first message is one of the first conversation.
-    estate.ids = {name: sorted(ids) for name, ids in found.items()}
+                by_type[node["__typename"]].append(node["id"])
+    # Oldest first, so the first message belongs to the first conversation.
+    estate.ids = {name: sorted(ids) for name, ids in by_type.items()}

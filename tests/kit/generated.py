@@ -1,4 +1,4 @@
-"""Operations made from the schema, so that a field that is added is tried without being listed."""
+"""Generate operations and inputs from the schema, so that new types and fields are tested without being listed."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ VALUES_BY_TYPE: dict[str, Any] = {
 """A valid value of each scalar."""
 
 Choose = Callable[[str], Any]
-"""Gives an id of a type."""
+"""Returns the id of an object of the named type."""
 
 
 class Owned(Protocol):
-    """What somebody owns."""
+    """The objects that a user owns."""
 
     ids: dict[str, list[str]]
-    """Ids, by type."""
+    """Ids by type."""
     states: dict[str, dict[str, str]]
-    """The objects of a type by their states, the usual one first."""
+    """Ids by type and state, the default state first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A mutation, and what its input takes."""
+    """A mutation and the valid inputs for it."""
 
     schema: GraphQLSchema
     name: str
@@ -76,30 +76,30 @@ class Mutation:
 
     @property
     def signs_in(self) -> bool:
-        """Whether it needs no access token and gives one."""
+        """Whether it works without an access token and returns one."""
         return "accessToken" in self.payload
 
     @property
     def makes(self) -> bool:
-        """Whether its `id`, if any, is that of a new object."""
+        """Whether it creates an object, so that its `id`, if any, is a new one."""
         return "id" not in self.inputs or not is_non_null_type(self.inputs["id"].type)
 
     @property
     def ids(self) -> dict[str, str]:
-        """The fields of its input that name objects which must exist, with the type that each is of."""
+        """The input fields that refer to existing objects, with the type of each."""
         fields = {name: field for name, field in self.inputs.items() if str(get_named_type(field.type)) == "ID"}
         return {name: self._kind(name) for name in fields if not (name == "id" and self.makes)}
 
     @property
     def object(self) -> str:
-        """The field of the payload that holds the object it is about; empty where nothing is stored."""
+        """The payload field that holds the object; empty if the mutation stores nothing."""
         rows = types_of_rows(self.schema)
-        found = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
-        return next((name for kind, name in found.items() if kind in rows), "")
+        names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
+        return next((name for kind, name in names.items() if kind in rows), "")
 
     @property
     def kind(self) -> str:
-        """The type of that object."""
+        """The type of the payload's object."""
         return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
     @property
@@ -108,35 +108,38 @@ class Mutation:
         wanted = selection(self.field.type, depth=2)
         return f"mutation($input: {of}) {{ {self.name}(input: $input) {wanted} }}"
 
-    def values(self, ids: Choose, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A valid input with every field: what is given, and what `ids` gives for each type."""
+    def values(self, ids: Choose, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A valid input with every field set. `ids` chooses the objects that it refers to."""
         left_out = {"expectedVersion", "id"} if self.makes else {"expectedVersion"}
         fields = {name: field for name, field in self.inputs.items() if name not in left_out}
-        return {name: self._value(name, field, ids) for name, field in fields.items()} | dict(given or {})
+        return {name: self._value(name, field, ids) for name, field in fields.items()} | dict(overrides or {})
 
-    def least(self, ids: Choose, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A valid input with what must be there alone, and what is given."""
+    def least(self, ids: Choose, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A valid input with only the required fields and the overrides."""
         needed = {name: content for name, content in self.values(ids).items() if is_required(self.inputs[name])}
-        return needed | dict(given or {})
+        return needed | dict(overrides or {})
 
     def _value(self, name: str, field: GraphQLInputField, ids: Choose) -> Any:
         if name in self.ids:
             chosen = ids(self.ids[name])
             return [chosen] if _is_list(field.type) else chosen
-        said = samples.values_of(self.kind, name)
-        return said[0] if said else value(name, field)
+        declared = samples.values_of(self.kind, name)
+        return declared[0] if declared else value(name, field)
 
     def _kind(self, name: str) -> str:
-        """The type that an id is of: the one that ends its name, or the one that the mutation is about."""
+        """The type that an id refers to: the one that its name ends with, or the type of the mutation's object."""
         rows = types_of_rows(self.schema)
         stem = name.removesuffix("s").removesuffix("Id")
-        fitting = [row for row in rows if (stem[:1].upper() + stem[1:]).endswith(row)]
-        if fitting:
-            return max(fitting, key=len)
+        matches = [row for row in rows if (stem[:1].upper() + stem[1:]).endswith(row)]
+        if matches:
+            return max(matches, key=len)
         if name in ("id", "parentId"):
             return self.kind
         kinds = samples.kinds()
-        assert name in kinds, f"{self}: say in {samples.file_of(self.kind)}, in KINDS, what type {name} is an id of"
+        assert name in kinds, (
+            f"cannot tell which type the input field {name} of {self} refers to."
+            f" Add it to KINDS in {samples.file_of(self.kind)}"
+        )
         return kinds[name]
 
     def __str__(self) -> str:
@@ -144,40 +147,40 @@ class Mutation:
 
 
 def types_of_rows(schema: GraphQLSchema) -> set[str]:
-    """The names of all types that a user can own a row of."""
+    """The names of all types whose rows users own."""
     node = schema.type_map["Node"]
     assert isinstance(node, GraphQLInterfaceType)
     return {each.name for each in schema.get_possible_types(node)}
 
 
 def tables() -> dict[str, str]:
-    """The type that the rows of each table are of."""
+    """The type of each table, by table name."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
     entities: list[Entity] = [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
     return {entity.table: entity.name for entity in entities}
 
 
 def is_required(field: GraphQLInputField) -> bool:
-    """Whether an input must have it."""
+    """Whether the field must be set."""
     return is_non_null_type(field.type)
 
 
 def fields_of(of: Any) -> dict[str, Any]:
-    """The fields of an object or an input, through lists and non-null."""
+    """The fields of an object or input type; lists and non-null wrappers are removed."""
     return dict(getattr(get_named_type(of), "fields", {}))
 
 
 def mutations(schema: GraphQLSchema) -> list[Mutation]:
-    """All mutations."""
+    """All mutations of the schema."""
     assert schema.mutation_type is not None
     return [Mutation(schema, name) for name in schema.mutation_type.fields]
 
 
 def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
-    """A valid value for an input, by its name or its type."""
-    said = samples.values()
-    if name in said:
-        return said[name]
+    """A valid value for an input field or argument: from a sample by name, otherwise by type."""
+    declared = samples.values()
+    if name in declared:
+        return declared[name]
     of = get_named_type(field.type)
     made: Any
     if isinstance(of, GraphQLEnumType):
@@ -187,14 +190,17 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     elif of.name == "ID":
         made = str(uuid.uuid4())
     else:
-        assert of.name in VALUES_BY_TYPE, f"say in tests/kit/generated.py what a valid {of.name} is"
+        assert of.name in VALUES_BY_TYPE, f"add a valid {of.name} to VALUES_BY_TYPE in tests/kit/generated.py"
         made = VALUES_BY_TYPE[of.name]
     return [made] if _is_list(field.type) else made
 
 
-def own(owned: Owned, move: str = "") -> Choose:
-    """Gives the ids of an estate. `move` is the mutation, whose object must be in the state that it begins from."""
-    state = samples.begins().get(move, "")
+def own(owned: Owned, mutation: str = "") -> Choose:
+    """Return a function that chooses objects of one user.
+
+    With the name of a mutation, it prefers objects in the state that the mutation begins from.
+    """
+    state = samples.begins().get(mutation, "")
 
     def choose(kind: str) -> str:
         states = owned.states.get(kind, {})
@@ -203,14 +209,14 @@ def own(owned: Owned, move: str = "") -> Choose:
     return choose
 
 
-def forged(user_id: str, session_id: str) -> str:
-    """What looks like a refresh token of a user, to one who knows ids and no secret."""
+def forged_token(user_id: str, session_id: str) -> str:
+    """A forged refresh token, made by somebody who knows the user's ids but not the secret."""
     body = uuid.UUID(user_id).bytes + uuid.UUID(session_id).bytes + bytes(range(32))
     return "plr_" + base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
 def selection(of: Any, *, depth: int) -> str:
-    """Everything that can be asked for without arguments, so many objects deep."""
+    """A selection set with every field that needs no arguments, nested to this depth."""
     named: Any = get_named_type(of)
     if is_leaf_type(named):
         return ""
@@ -224,13 +230,13 @@ def _fields(of: Any, depth: int) -> Iterator[str]:
             continue
         if is_leaf_type(named):
             yield name
-        # Everything hangs off the user: what does is asked for one by one.
+        # The user links to everything: tests select these lists one by one.
         elif depth > 0 and not (of.name == "User" and "nodes" in fields_of(named)):
-            yield name + asked(field, depth=depth - 1)
+            yield name + field_selection(field, depth=depth - 1)
 
 
-def asked(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
-    """What to write behind the name of a field to get all of it."""
+def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
+    """The arguments and the selection set that follow a field's name to select all of it."""
     named: Any = get_named_type(field.type)
     if "nodes" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)

@@ -1,4 +1,4 @@
-"""Cancelling an operation at each of its awaits in turn, as happens when a client leaves or a deadline passes."""
+"""Cancel an operation at each of its awaits in turn, as happens when a client disconnects or a deadline passes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 Moment = Literal["waiting", "answered"]
-"""When to cancel: while something is awaited, or once it has come and the task has not gone on yet."""
+"""When to cancel: while the task waits, or once the awaited result is there but before the task resumes."""
 
 MOMENTS: tuple[Moment, ...] = ("waiting", "answered")
 
@@ -17,7 +17,7 @@ _present: contextvars.ContextVar[_Attempt | None] = contextvars.ContextVar("atte
 
 
 class _Attempt:
-    """One run. Suspensions are counted over its task and all tasks that it begins."""
+    """One run. Its suspensions are counted across its task and all tasks that it starts."""
 
     def __init__(self, at: int, moment: Moment) -> None:
         self.at = at
@@ -27,7 +27,7 @@ class _Attempt:
         self.begun: list[asyncio.Task[Any]] = []
 
     async def end(self) -> None:
-        """Wait for what the tasks have begun and nobody waits for."""
+        """Wait for tasks that were started and that nothing awaits."""
         await asyncio.sleep(0)
         while left := [task for task in self.begun if not task.done()]:
             await asyncio.wait(left)
@@ -39,7 +39,10 @@ class _Attempt:
 
 
 async def given_up(work: Callable[[], Coroutine[Any, Any, Any]], at: int, moment: Moment) -> bool:
-    """Run it and cancel it at its n-th suspension. Returns whether it came that far; raises what else it raises."""
+    """Run `work` and cancel it at its n-th suspension, where n is `at`.
+
+    Returns whether it got that far. Exceptions other than the cancellation are raised.
+    """
     attempt = _Attempt(at, moment)
     context = contextvars.copy_context()
     context.run(_present.set, attempt)
@@ -58,13 +61,16 @@ async def at_every_await(
     before: Callable[[], object] = lambda: None,
     after: Callable[[], Awaitable[object]],
 ) -> int:
-    """Give it up at each suspension, until it ends by itself; returns how many there are."""
+    """Run `work` again and again, cancelled one suspension later each time, until it completes.
+
+    Returns the number of suspensions.
+    """
     at = 0
     while True:
         before()
-        came_so_far = await given_up(work, at + 1, moment)
+        was_cancelled = await given_up(work, at + 1, moment)
         await after()
-        if not came_so_far:
+        if not was_cancelled:
             return at
         at += 1
 
@@ -90,7 +96,7 @@ def _all_tasks_counted() -> Iterator[None]:
 
 
 class _Counted(Coroutine[Any, Any, Any]):
-    """A coroutine whose suspensions count."""
+    """A coroutine whose suspensions are counted."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], attempt: _Attempt) -> None:
         self._work = work

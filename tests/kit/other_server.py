@@ -1,9 +1,9 @@
-"""A PostgreSQL server that was started elsewhere, so that the tests run on other versions than the embedded one.
+"""Run the tests on another PostgreSQL server, for versions other than the embedded one.
 
     PARLEY_TEST_SERVER=postgresql://postgres@127.0.0.1:5416 make test
 
-The URL is a superuser's. The server lets every role in without a password, and is for tests alone. Tests that start,
-stop or kill a server of their own still use the embedded one.
+The URL must name a superuser. The server must accept every role without a password, and be used for tests alone. Tests
+that start, stop or kill their own server still use the embedded one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from gateway.data.setup.roles import LOGIN
 
 URL = os.environ.get("PARLEY_TEST_SERVER", "")
 
-embedded_only = pytest.mark.skipif(bool(URL), reason="holds for PostgreSQL 18, and another server may be older")
+embedded_only = pytest.mark.skipif(bool(URL), reason="needs PostgreSQL 18, and another server may be older")
 
 
 @dataclass(frozen=True, slots=True)
 class OtherServer:
-    """Another server, as the tests see the embedded one."""
+    """Another server, with the same interface as the embedded one."""
 
     superuser: str
     host: str
@@ -43,13 +43,13 @@ class OtherServer:
         return self.url(LOGIN)
 
     def url(self, role: str, database: str = "") -> str:
-        """Written as for the embedded one."""
+        """A connection URL in the same form as the embedded server's."""
         return f"postgresql://{role}@/{database or self.database}?host={quote(self.host)}&port={self.port}"
 
 
 @asynccontextmanager
 async def other_server(url: str) -> AsyncIterator[OtherServer]:
-    """The server at a URL, with a database that is dropped at the end."""
+    """Use the server at a URL, with a new database that is dropped at the end."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     host, port = query.get("host", parts.hostname or "127.0.0.1"), int(query.get("port", parts.port or 5432))

@@ -1,4 +1,4 @@
-"""The plans that PostgreSQL makes for statements as the gateway sends them: prepared, by the role that serves."""
+"""Read PostgreSQL's query plans for the gateway's statements: prepared, and run as the runtime role."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ LINKED = """{ viewer { conversations { nodes { title lastMessage { content }
     messages(first: 50) { nodes { seq role content
         toolExecutions { nodes { toolName status transitions { to at } } } } }
     contextOptimizations { nodes { optimizationType } } usage { totalTokens costUsd } } } } }"""
-"""The operation that everything is measured by."""
+"""The deeply linked operation that benchmarks and tests use."""
 
 MODES = ("force_generic_plan", "force_custom_plan")
-"""The plan that serves any parameters, and the plan made for those of the call: PostgreSQL uses either."""
+"""A generic plan fits any parameters, a custom plan those of one call. PostgreSQL may use either."""
 
 SORTS = ("Sort", "Incremental Sort")
 EXPLAINED = re.compile(r"(--.*\n)*(SELECT|INSERT|UPDATE|WITH)\b")
 UNASKED = ("set_config('app.user_id'", "typeinfo_tree")
-"""The stamp of a connection, and the driver's own question about a type that is new to it."""
+"""Statements that no operation asked for: the stamp of a connection, and the driver's introspection of new types."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """Statements with the parameters of their first use."""
+    """The statements that were sent, with the parameters of their first use."""
 
     parameters: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def record(self, record: Any) -> None:
-        """A query logger for asyncpg."""
-        if EXPLAINED.match(record.query) and not any(own in record.query for own in UNASKED):
+        """Record a query; to be used as a query logger of asyncpg."""
+        if EXPLAINED.match(record.query) and not any(text in record.query for text in UNASKED):
             self.parameters.setdefault(record.query, tuple(record.args))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One plan: its nodes from the top, and the text that it is for."""
+    """The plan of one statement in one mode."""
 
     statement: str
     mode: str
@@ -51,20 +51,20 @@ class Plan:
 
     def nodes(self) -> Iterator[dict[str, Any]]:
         """Every node of the plan."""
-        waiting = [self.root]
-        while waiting:
-            node = waiting.pop()
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
             yield node
-            waiting.extend(node.get("Plans", ()))
+            pending.extend(node.get("Plans", ()))
 
     def scanned_whole(self, tables: Iterable[str]) -> set[str]:
-        """Those of the tables that are read from end to end."""
-        found = {node["Relation Name"] for node in self.nodes() if node["Node Type"] == "Seq Scan"}
-        return found & set(tables)
+        """Which of these tables are read by a sequential scan."""
+        scanned = {node["Relation Name"] for node in self.nodes() if node["Node Type"] == "Seq Scan"}
+        return scanned & set(tables)
 
     @property
     def sorted_rows(self) -> float:
-        """How many rows the largest sort of the plan is expected to see."""
+        """The estimated number of rows of the largest sort; 0 if nothing is sorted."""
         return max((node["Plan Rows"] for node in self.nodes() if node["Node Type"] in SORTS), default=0)
 
     def __str__(self) -> str:
@@ -79,36 +79,36 @@ def _lines(node: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 class Planner:
-    """Asks for plans as one user, bound by row-level security."""
+    """Explains statements as one user, under row-level security."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
     async def parameters(self, statement: str) -> list[str]:
-        """The types of a statement's parameters."""
+        """The types of a statement's parameters, by name."""
         prepared = await self._connection.prepare(statement)
         return [kind.name for kind in prepared.get_parameters()]
 
     async def plan(self, statement: str, parameters: tuple[Any, ...], mode: str, *, sorting: bool = True) -> Plan:
-        """The plan of a statement in one of the `MODES`; without `sorting`, one that sorts only if it must."""
+        """The plan of a statement in one of the `MODES`. Without `sorting`, it sorts only if no index has the order."""
         types = await self.parameters(statement)
         values = [_literal(value, kind) for value, kind in zip(parameters, types, strict=True)]
         await self._connection.execute(
             f"SET plan_cache_mode = {mode}; SET enable_sort = {sorting}; SET enable_incremental_sort = {sorting}"
         )
         signature = f"({', '.join(types)})" if types else ""
-        await self._connection.execute(f"PREPARE asked {signature} AS {statement}")
+        await self._connection.execute(f"PREPARE explained {signature} AS {statement}")
         try:
-            call = f"EXECUTE asked({', '.join(values)})" if values else "EXECUTE asked"
+            call = f"EXECUTE explained({', '.join(values)})" if values else "EXECUTE explained"
             text = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {call}")
         finally:
-            await self._connection.execute("DEALLOCATE asked")
+            await self._connection.execute("DEALLOCATE explained")
         return Plan(statement, mode, json.loads(text)[0]["Plan"])
 
 
 @asynccontextmanager
 async def planner_of(database: Database, user_id: str) -> Any:
-    """A planner on a connection of the role that serves, stamped for a user."""
+    """A planner on a connection of the runtime role that is stamped with a user's id."""
     connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
     try:
         await connection.execute("SELECT set_config('app.user_id', $1, false)", user_id)

@@ -1,4 +1,4 @@
-"""The sums that are kept up to date, counted again from the rows that they sum."""
+"""Compare the stored sums with a recount of the rows that they summarise."""
 
 from __future__ import annotations
 
@@ -18,5 +18,8 @@ HAVING f.version <> coalesce(max(c.version), 0) OR f.version - f.pruned <> count
 
 
 async def differences(owner: asyncpg.Connection) -> list[dict[str, Any]]:
-    """Everything whose sums are not what a recount gives: feeds, and what samples name. Ask as the superuser."""
+    """The stored sums that differ from a recount: those of feeds and the `SUMS` of all samples.
+
+    The connection must be the superuser's, so that it sees the rows of all users.
+    """
     return [dict(row) for text in (*samples.sums(), FEEDS) for row in await owner.fetch(text)]

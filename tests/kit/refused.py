@@ -1,4 +1,4 @@
-"""What a good answer to bad input is: it names the field and the reason, and nothing of what is inside."""
+"""Read the errors of a response, and check that they name the field and the reason but expose no internals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ INTERNAL = re.compile(
     r"\b[a-z]+_[a-z_]+\b|\bSELECT\b|\bINSERT\b|\bUPDATE\b|violates|relation \"|constraint|asyncpg|postgres"
     r"|Traceback|\.py\b|line \d+, in|object at 0x|Something went wrong"
 )
-"""Names as only our code and our tables have them, and words of machines."""
+"""Matches snake_case names, SQL, and text from stack traces, none of which a message may contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason why something was not done."""
+    """One error of a response: a user error of a mutation, or a GraphQL error."""
 
     code: str
     field: str | None
@@ -25,18 +25,18 @@ class Refusal:
 
 
 def refusals(answer: dict[str, Any]) -> list[Refusal]:
-    """The reasons in an answer, which must be fit to be shown to its reader."""
-    found = [*_user_errors(answer), *_errors(answer)]
-    for refusal in found:
+    """All errors of a response. Each must be fit to show to a user."""
+    every = [*_user_errors(answer), *_errors(answer)]
+    for refusal in every:
         assert refusal.code != "INTERNAL", answer
         assert refusal.message, answer
         assert not INTERNAL.search(refusal.message), answer
         assert "_" not in (refusal.field or ""), answer
-    return found
+    return every
 
 
 def only_refusal(answer: dict[str, Any]) -> Refusal:
-    """The one reason in an answer."""
+    """The error of a response that must have exactly one."""
     (refusal,) = refusals(answer)
     return refusal
 

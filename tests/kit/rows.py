@@ -1,4 +1,4 @@
-"""Every row of a user, as the superuser sees it: what a test compares to say that nothing has changed."""
+"""Read and compare all rows of a user as the superuser, to check that nothing has changed."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ USER_TABLES = """
 """
 
 NO_ROW = "00000000-0000-7000-8000-000000000000"
-"""The id of nothing."""
+"""An id that no row has."""
 
 Rows = dict[str, list[dict[str, Any]]]
+"""Rows by table."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def superuser(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that no policy binds."""
+    """A superuser's connection, which bypasses row-level security."""
     connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     yield connection
     await connection.close()
 
 
 async def user_tables(superuser: asyncpg.Connection) -> list[str]:
-    """Every table whose rows belong to users."""
+    """The names of all tables whose rows belong to users."""
     return [row["relname"] for row in await superuser.fetch(USER_TABLES)]
 
 
 async def rows_of(superuser: asyncpg.Connection, *user_ids: str | None) -> Rows:
-    """All rows of these users by table, and which of their sessions are known to have ended."""
+    """All rows of these users by table, and the revocations of their sessions."""
     parts = [
         f"SELECT '{table}' AS name, to_jsonb(t) AS line FROM {table} AS t WHERE t.user_id = ANY($1::uuid[])"  # noqa: S608
         for table in await user_tables(superuser)
@@ -58,14 +59,14 @@ async def rows_of(superuser: asyncpg.Connection, *user_ids: str | None) -> Rows:
 
 @asynccontextmanager
 async def unchanged(superuser: asyncpg.Connection, *user_ids: str | None) -> AsyncIterator[None]:
-    """The block must leave every row of these users as it is."""
+    """Check that the block changes no row of these users."""
     before = await rows_of(superuser, *user_ids)
     yield
-    assert differences(before, await rows_of(superuser, *user_ids)) == []
+    assert diff_rows(before, await rows_of(superuser, *user_ids)) == []
 
 
-def differences(before: Rows, after: Rows) -> list[str]:
-    """What is in one and not in the other, in words."""
+def diff_rows(before: Rows, after: Rows) -> list[str]:
+    """Describe each row that is only in one of the two."""
     return [
         f"{word} {table}: {row}"
         for word, one, other in (("gone from", before, after), ("new in", after, before))
@@ -76,12 +77,12 @@ def differences(before: Rows, after: Rows) -> list[str]:
 
 
 def ids_in(rows: Rows) -> list[str]:
-    """The ids of everything among the rows that has one."""
+    """The ids of all rows that have one, sorted."""
     return sorted({row["id"] for table in rows.values() for row in table if "id" in row})
 
 
 def texts_in(value: Any) -> Iterable[str]:
-    """Every string anywhere inside a value."""
+    """All strings inside a JSON value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The role that serves requests, without the gateway: what the database alone lets it do."""
+"""Connect as the runtime role without the gateway, to test what the database alone allows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.estate import Estate
-from tests.kit.rows import differences, rows_of
+from tests.kit.rows import diff_rows, rows_of
 
 REFUSALS = (
     asyncpg.InsufficientPrivilegeError,
-    # What a trigger says first when it does not find the other row to count in, or to point to.
+    # A trigger raises this first if it cannot see the row that it counts in or refers to.
     asyncpg.ForeignKeyViolationError,
-    # A user's feed begins with the user, and is there already.
+    # A user's feed already exists: it is created with the user.
     asyncpg.UniqueViolationError,
-    # A setting that is no id.
+    # The stamp is not a UUID.
     asyncpg.InvalidTextRepresentationError,
 )
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def runtime(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the role that serves requests, whose work is rolled back."""
+    """A connection of the runtime role, inside a transaction that is rolled back after the test."""
     connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
     transaction = connection.transaction()
     await transaction.start()
@@ -36,25 +36,26 @@ async def runtime(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def stamp(runtime: asyncpg.Connection, user_id: str) -> None:
+    """Stamp the connection with a user's id."""
     await runtime.execute("SELECT set_config('app.user_id', $1, true)", user_id)
 
 
 async def attempt(runtime: asyncpg.Connection, text: str, *arguments: Any) -> list[Any] | None:
-    """What a statement gives; None when it is refused."""
+    """The rows that a statement returns, or None if it is refused."""
     try:
         async with runtime.transaction():
-            found: list[Any] = await runtime.fetch(text, *arguments)
-            return found
+            rows: list[Any] = await runtime.fetch(text, *arguments)
+            return rows
     except REFUSALS:
         return None
 
 
 @asynccontextmanager
 async def untouched(superuser: asyncpg.Connection, runtime: asyncpg.Connection, *users: Estate) -> AsyncIterator[None]:
-    """What the block does, committed, must not change a row of these users."""
+    """Commit what the block does, and check that no row of these users has changed."""
     ids = [user.user_id for user in users]
     before = await rows_of(superuser, *ids)
     yield
     await runtime.execute("COMMIT")
-    assert differences(before, await rows_of(superuser, *ids)) == []
+    assert diff_rows(before, await rows_of(superuser, *ids)) == []
     await runtime.execute("BEGIN")

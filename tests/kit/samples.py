@@ -1,16 +1,16 @@
-"""What each domain says of its rows for the tests: `tests/<domain>/sample.py`, where the schema does not say it.
+"""Read `tests/<domain>/sample.py`, where a domain declares what the tests cannot derive from the schema.
 
-A sample may define, each by the name of this module's function:
+A sample may define any of these:
 
-- `VALUES`: a valid value for a field of an input, by the field's name or by `Type.field`; a tuple holds a second one,
-  for a field whose rule refuses ordinary texts or numbers.
-- `KINDS`: the type that an id in an input is of, by the field's name.
-- `ROWS`: what makes rows of a type, by the type's name. It returns their ids by their states, the usual one first.
-- `NEW`: what makes one more row of a type in a state, by the type's name.
-- `BEGINS`: the state that a mutation begins from, by the mutation's name.
-- `SUMS`: queries that find sums which a recount does not confirm, as `id`, `kept` and `counted`.
+- `VALUES`: valid values for input fields, by field name or `Type.field`. If a rule of the field refuses ordinary texts
+  or numbers, use a tuple of two values.
+- `KINDS`: the types that ids in inputs refer to, by field name.
+- `ROWS`: functions that create rows, by type name. Each returns the ids by state, the default state first.
+- `NEW`: functions that create one more row in a given state, by type name.
+- `BEGINS`: the state that an object must be in before a mutation, by mutation name.
+- `SUMS`: queries that find stored sums which differ from a recount, as `id`, `kept` and `counted`.
 
-What no sample mentions is made by its own create mutation: see `tests/kit/derived.py`.
+Types without `ROWS` are created with their own create mutation: see `tests/kit/derived.py`.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from gateway.schema.build import domain_modules
 from tests.kit.serving import Client
 
 Known = Mapping[str, str]
-"""An object of each type that has been made so far."""
+"""The id of an object of each type that exists so far."""
 
-Rows = Callable[[Client, Known, str], Awaitable[dict[str, str]]]
-"""Makes rows that hold a word in each text."""
+MakeRows = Callable[[Client, Known, str], Awaitable[dict[str, str]]]
+"""Creates rows with a given word in each text, and returns their ids by state."""
 
-New = Callable[[Client, Known, str], Awaitable[str]]
-"""Makes one row in a state."""
+MakeRow = Callable[[Client, Known, str], Awaitable[str]]
+"""Creates one row in a given state, and returns its id."""
 
 
 @functools.cache
 def _samples() -> tuple[ModuleType, ...]:
-    """The sample of each domain that has one."""
-    names = [f"tests.{found.name}.sample" for found in pkgutil.iter_modules(resolvers.__path__)]
+    """The samples of all domains that have one."""
+    names = [f"tests.{domain.name}.sample" for domain in pkgutil.iter_modules(resolvers.__path__)]
     return tuple(importlib.import_module(name) for name in names if _exists(name))
 
 
@@ -48,58 +48,58 @@ def _exists(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:
-        return False  # the domain has no folder of tests yet
+        return False  # the domain has no test folder yet
 
 
-def _said(name: str) -> dict[str, Any]:
-    """What the samples say under a name, together."""
-    found: dict[str, Any] = {}
+def _merged(name: str) -> dict[str, Any]:
+    """The dictionaries of this name in all samples, merged."""
+    merged: dict[str, Any] = {}
     for sample in _samples():
-        said = getattr(sample, name, {})
-        twice = {key for key in said if key in found and found[key] != said[key]}
-        assert not twice, f"two samples say {name} of {', '.join(twice)}"
-        found |= said
-    return found
+        declared = getattr(sample, name, {})
+        twice = {key for key in declared if key in merged and merged[key] != declared[key]}
+        assert not twice, f"two samples declare different {name} for {', '.join(twice)}"
+        merged |= declared
+    return merged
 
 
 def values() -> Mapping[str, Any]:
-    """Valid values where the type alone does not give one, by the name of the field."""
-    return _said("VALUES")
+    """Valid values for fields whose type alone does not suggest one, by field name or `Type.field`."""
+    return _merged("VALUES")
 
 
 def values_of(kind: str, name: str) -> tuple[Any, ...]:
-    """The valid values that a sample gives for a field of an input that is about a type."""
-    said = values()
-    found = said.get(f"{kind}.{name}", said.get(name, ()))
+    """The valid values that the samples declare for an input field of a type; empty if they declare none."""
+    declared = values()
+    found = declared.get(f"{kind}.{name}", declared.get(name, ()))
     return found if isinstance(found, tuple) else (found,)
 
 
 def kinds() -> Mapping[str, str]:
-    """The types of ids whose names do not say them, by the name of the field."""
-    return _said("KINDS")
+    """The types that ids refer to, by field name, where the name does not contain the type."""
+    return _merged("KINDS")
 
 
-def rows() -> Mapping[str, Rows]:
-    """What makes rows, by type."""
-    return _said("ROWS")
+def rows() -> Mapping[str, MakeRows]:
+    """The functions that create rows, by type."""
+    return _merged("ROWS")
 
 
-def new() -> Mapping[str, New]:
-    """What makes a row in a state, by type."""
-    return _said("NEW")
+def new() -> Mapping[str, MakeRow]:
+    """The functions that create one row in a given state, by type."""
+    return _merged("NEW")
 
 
 def begins() -> Mapping[str, str]:
-    """The state of the object that a mutation begins from, where not every state will do."""
-    return _said("BEGINS")
+    """The state that an object must be in before a mutation, by mutation; left out where any state will do."""
+    return _merged("BEGINS")
 
 
 def sums() -> list[str]:
-    """The queries for sums that differ from a recount."""
+    """The queries that find stored sums which differ from a recount."""
     return [text for sample in _samples() for text in getattr(sample, "SUMS", ())]
 
 
 def file_of(kind: str) -> str:
-    """The file in which to say something of a type."""
+    """The path of the sample that declares values and rows for a type."""
     domains = {name: module.__name__.split(".")[1] for module in domain_modules() for name in vars(module)}
     return f"tests/{domains.get(kind, '<domain>')}/sample.py"

@@ -1,4 +1,4 @@
-"""A real gateway for tests, on a real socket, and a client that speaks to it."""
+"""A real gateway on a real socket for tests, and a client for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Statements:
-    """The statements that the gateway sent, without the stamps of connections."""
+    """The statements that the gateway sent, except those that stamp a connection."""
 
     texts: list[str] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class Statements:
 
 @dataclass(slots=True)
 class Client:
-    """A caller of the API."""
+    """A client of the API, anonymous or signed in."""
 
     http: aiohttp.ClientSession
     url: str
@@ -51,28 +51,28 @@ class Client:
     user_id: str | None = None
 
     async def run(self, operation: str, **variables: Any) -> dict[str, Any]:
-        """The whole answer to an operation."""
+        """Run an operation and return the whole response."""
         body = {"query": operation, "variables": variables}
         async with self.http.post(f"{self.url}/graphql", json=body, headers=self.headers) as response:
             answer: dict[str, Any] = await response.json(content_type=None)
             return answer
 
     async def data(self, operation: str, **variables: Any) -> dict[str, Any]:
-        """The data of an operation that must succeed."""
+        """Run an operation, which must succeed, and return its data."""
         answer = await self.run(operation, **variables)
         assert "errors" not in answer, answer["errors"]
         data: dict[str, Any] = answer["data"]
         return data
 
     async def check(self, operation: str, *, expect: Any, statements: int | None = None, **variables: Any) -> None:
-        """Run an operation that must succeed with this data, and send this many statements."""
+        """Check that an operation succeeds with this data, and that it takes this many SQL statements."""
         self.statements.texts.clear()
         assert await self.data(operation, **variables) == expect
         if statements is not None:
             assert len(self.statements.texts) == statements, "\n\n".join(self.statements.texts)
 
     async def mutate(self, field: str, selection: str = "", **values: Any) -> dict[str, Any]:
-        """The payload of a mutation, given the values of its input by their names in the API."""
+        """Run a mutation with these input values, by their API names, and return its payload."""
         kind = field[0].upper() + field[1:]
         wanted = f"{selection} userErrors {{ code field message }}"
         document = f"mutation($input: {kind}Input!) {{ {field}(input: $input) {{ {wanted} }} }}"
@@ -80,7 +80,7 @@ class Client:
         return payload
 
     async def make(self, field: str, of: str, selection: str = "id", **values: Any) -> dict[str, Any]:
-        """The object that a mutation, which must succeed, has made."""
+        """Run a mutation, which must succeed, and return the object in its payload."""
         payload = await self.mutate(field, f"{of} {{ {selection} }}", **values)
         assert payload["userErrors"] == []
         made: dict[str, Any] = payload[of]
@@ -92,7 +92,7 @@ class Client:
 
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
-        """A websocket, initialised as this caller."""
+        """A websocket, initialised with this client's token."""
         async with self.http.ws_connect(f"{self.url}/graphql", protocols=["graphql-transport-ws"]) as connection:
             await connection.send_json({"type": "connection_init", "payload": self.headers})
             assert (await connection.receive_json(timeout=PATIENCE_SECONDS))["type"] == "connection_ack"
@@ -101,12 +101,12 @@ class Client:
 
 @dataclass(slots=True)
 class Socket:
-    """A websocket that speaks graphql-transport-ws; meant for one subscription at a time."""
+    """A websocket that speaks graphql-transport-ws, for one subscription at a time."""
 
     connection: aiohttp.ClientWebSocketResponse
 
     async def subscribe(self, operation: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
-        """Begin a subscription; iterate for the data of its events. Raises `Ended` when it ends."""
+        """Start a subscription and iterate over the data of its events. Raises `Ended` when it ends."""
         id = str(next(_numbers))
         payload = {"query": operation, "variables": variables}
         await self.connection.send_json({"type": "subscribe", "id": id, "payload": payload})
@@ -127,12 +127,12 @@ class Socket:
 
 
 class Ended(Exception):
-    """A subscription ended; the argument says why."""
+    """A subscription has ended; the argument is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A gateway, and the way to clients of it."""
+    """A running gateway, which can be asked for clients."""
 
     gateway: Gateway
     http: aiohttp.ClientSession
@@ -143,11 +143,11 @@ class Serving:
         return self.gateway.url
 
     def anonymous(self) -> Client:
-        """A caller without a token."""
+        """A client without a token."""
         return Client(self.http, self.url, self.statements)
 
     async def signed_up(self, **values: Any) -> Client:
-        """A new user."""
+        """A client that is signed in as a new user."""
         client = self.anonymous()
         values = {"email": f"user{next(_numbers)}@example.org", "password": PASSWORD, **values}
         payload = await client.mutate("signUp", "accessToken refreshToken user { id }", **values)
@@ -157,23 +157,25 @@ class Serving:
         return client
 
 
-def settings_for(directory: Path, **given: Any) -> Settings:
+def settings_for(directory: Path, **overrides: Any) -> Settings:
     """Settings of a gateway for tests."""
-    usual = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
-    # A machine that runs tests may be busy: that a connection is late is not what most of them are about, nor that
-    # all users come from one address.
-    return Settings(_env_file=None, **{**usual, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **given})
+    defaults = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
+    # Most tests must not fail because a busy machine is slow to hand out a connection, or because all users sign up
+    # from one address.
+    return Settings(
+        _env_file=None, **{**defaults, "pool_wait_seconds": 60, "sign_ups_per_address": 100_000, **overrides}
+    )
 
 
 @asynccontextmanager
-async def serving_on(database: Database, directory: Path, **given: Any) -> AsyncIterator[Serving]:
-    """A gateway on a database. Several may share one database and one directory, as several processes do.
+async def serving_on(database: Database, directory: Path, **overrides: Any) -> AsyncIterator[Serving]:
+    """Run a gateway on a database. Several can share one database and one directory, as several processes do.
 
-    Of what it ran, nothing but introspection may have fallen back to graphql-core.
+    At the end, checks that no operation but introspection fell back to graphql-core.
     """
     statements = Statements()
     opened = OpenDatabase(database.runtime_url, database.owner_url)
-    settings = settings_for(directory, **given)
+    settings = settings_for(directory, **overrides)
     async with (
         running(settings, opened, on_statement=statements.record) as gateway,
         aiohttp.ClientSession() as http,
@@ -186,13 +188,13 @@ async def serving_on(database: Database, directory: Path, **given: Any) -> Async
 
 @pytest.fixture(scope="module")
 def executor(request: pytest.FixtureRequest) -> str:
-    """How the module's gateway runs operations."""
+    """The executor of the module's gateway."""
     return getattr(request, "param", "breadth_first")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def serving(database: Database, executor: str) -> AsyncIterator[Serving]:
-    """A gateway on the module's database."""
+    """The module's gateway, on the module's database."""
     with tempfile.TemporaryDirectory() as directory:
         async with serving_on(database, Path(directory), executor=executor) as made:
             yield made
@@ -200,18 +202,18 @@ async def serving(database: Database, executor: str) -> AsyncIterator[Serving]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def user(serving: Serving) -> Client:
-    """A new user of the module's gateway."""
+    """A client that is signed in as a new user of the module's gateway."""
     return await serving.signed_up()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stranger(serving: Serving) -> Client:
-    """Another new user, who must not see the first one's rows."""
+    """Another new user, who must not see the rows of `user`."""
     return await serving.signed_up()
 
 
 async def short_lived_token(serving: Serving, user: Client) -> str:
-    """An access token of the user's own session that ends within seconds, by the gateway's own key."""
+    """An access token for the user's current session that expires in two seconds, signed with the gateway's key."""
     session = await user.data("{ viewer { sessions { nodes { id isCurrent } } } }")
     (own,) = [each["id"] for each in session["viewer"]["sessions"]["nodes"] if each["isCurrent"]]
     keys = serving.gateway.resources.authenticator.keys
@@ -220,11 +222,11 @@ async def short_lived_token(serving: Serving, user: Client) -> str:
 
 
 async def first(events: AsyncIterator[Any], count: int) -> list[Any]:
-    """The first events of a stream."""
-    found = []
+    """The first `count` events of a stream."""
+    received = []
     async with asyncio.timeout(PATIENCE_SECONDS):
         async for event in events:
-            found.append(event)
-            if len(found) == count:
+            received.append(event)
+            if len(received) == count:
                 break
-    return found
+    return received

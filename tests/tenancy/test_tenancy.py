@@ -1,7 +1,7 @@
-"""Nobody sees or changes another's rows through the API: every field of the schema is tried as a stranger.
+"""Nobody sees or changes another user's rows through the API: every field of the schema is tried as a stranger.
 
-What is tried is made from the schema. A type or field that is new is made by `tests/kit/derived.py` and tried here
-without being named. The stranger knows every id and every cursor of the victim, and no secret.
+Operations are generated from the schema, and `tests/kit/derived.py` creates the rows, so new types and fields are
+tested without being listed. The stranger knows every id and cursor of the victim, but no secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.data.driver.connection import StampedConnection
 from gateway.schema.build import graphql_schema
 from tests.kit import samples
 from tests.kit.estate import Estate, Scene, codes, make_estate
-from tests.kit.generated import Mutation, asked, fields_of, forged, mutations, own, types_of_rows, value
+from tests.kit.generated import Mutation, field_selection, fields_of, forged_token, mutations, own, types_of_rows, value
 from tests.kit.rows import ids_in, rows_of, texts_in, unchanged
 from tests.kit.serving import PASSWORD
 
@@ -27,57 +27,57 @@ SCHEMA = graphql_schema()
 QUERIES = fields_of(SCHEMA.query_type)
 USER = fields_of(SCHEMA.type_map["User"])
 LISTS = [name for name, field in USER.items() if "nodes" in fields_of(field.type)]
-"""What hangs off a user as pages."""
+"""The user's links that are pages."""
 FILTERS = [
     (name, key) for name in LISTS if "filter" in USER[name].args for key in fields_of(USER[name].args["filter"].type)
 ]
 MUTATIONS = mutations(SCHEMA)
 NAMING = [(mutation, field) for mutation in MUTATIONS for field in mutation.ids]
-"""Every place in a mutation's input where an object can be named."""
+"""Every input field of a mutation that can refer to an object."""
 PREDICATE = re.compile(r"(?<![\w.])(\w+\.)?user_id = \$1(?!\d)")
 
 
 async def test_the_victim_owns_something_of_every_type(scene: Scene) -> None:
     missing = types_of_rows(SCHEMA) - set(scene.victim.ids)
     assert not missing, "; ".join(
-        f"make rows of {kind} in {samples.file_of(kind)}, in ROWS, or give it a mutation that creates it"
+        f"the test user owns no {kind}: create one in ROWS of {samples.file_of(kind)}, or add a create mutation"
         for kind in missing
     )
 
 
 async def test_the_victim_can_be_told_by_every_text(scene: Scene) -> None:
-    """Else a leak of the text could not be noticed."""
-    mute = [
+    """Otherwise a leak of the text would go unnoticed."""
+    unmarked = [
         f"{table}.{column}"
         for table, rows in (await rows_of(scene.superuser, scene.victim.user_id)).items()
         for column in {column for row in rows for column, content in row.items() if isinstance(content, str)}
         if column in ("title", "content", "parameters", "summary", "reason", "purpose", "description", "text")
         and not any(scene.victim.canary in text for row in rows for text in texts_in(row.get(column)))
     ]
-    assert mute == [], "put the word into these, in ROWS of tests/<domain>/sample.py"
+    assert unmarked == [], "no row has the canary in these columns: set them in ROWS of tests/<domain>/sample.py"
 
 
 # --- queries
 
 
 def arguments(field: GraphQLField, id: str, ids: list[str], word: str) -> str:
-    """Arguments for a root field, as they are written: an id of the victim, or a word of theirs."""
-    given: dict[str, Any] = {}
+    """Arguments for a root field, as GraphQL text: ids of the victim, or the word that is in their texts."""
+    values: dict[str, Any] = {}
     for name, argument in field.args.items():
         of = get_named_type(argument.type).name
         chosen = {"ID": id, "String": word}.get(of, value(name, argument) if is_non_null_type(argument.type) else None)
-        given[name] = ids if name == "ids" else chosen
-    return ", ".join(f"{name}: {json.dumps(content)}" for name, content in given.items() if content is not None)
+        values[name] = ids if name == "ids" else chosen
+    return ", ".join(f"{name}: {json.dumps(content)}" for name, content in values.items() if content is not None)
 
 
 def readings(name: str, victim: Estate) -> Iterator[str]:
-    """A root field with each id of the victim."""
+    """Operations that select a root field with each id of the victim."""
     field = QUERIES[name]
     every = [id for ids in victim.ids.values() for id in ids]
     takes_one = any(get_named_type(argument.type).name == "ID" and key != "ids" for key, argument in field.args.items())
     for id in every if takes_one else every[:1]:
-        given = arguments(field, id, every[:100], victim.canary)
-        yield f"{{ {name}{asked(field, depth=2, arguments=given)} }}"
+        text = arguments(field, id, every[:100], victim.canary)
+        yield f"{{ {name}{field_selection(field, depth=2, arguments=text)} }}"
 
 
 ROOT_FIELDS = [name for name, field in QUERIES.items() if field.args]
@@ -90,7 +90,7 @@ async def test_a_stranger_reads_nothing_by_any_field(scene: Scene, name: str) ->
             answer = await scene.stranger.client.run(operation)
             scene.check_silent(answer)
             assert "errors" not in answer, answer
-            # Of a victim's ids there is nothing at all; a search may answer with an empty page.
+            # The victim's ids must find nothing; a search may return an empty page.
             found = answer["data"][name]
             assert found is None or set(found) == {None} or "nodes" in found, answer
             assert not (isinstance(found, dict) and found["nodes"]), answer
@@ -114,7 +114,7 @@ async def test_who_is_nobody_reads_nothing_by_any_field(scene: Scene, name: str)
 
 @pytest.mark.parametrize("name", USER)
 async def test_a_stranger_sees_only_their_own_below_the_viewer(scene: Scene, name: str) -> None:
-    operation = f"{{ viewer {{ id {name}{asked(USER[name], depth=2)} }} }}"
+    operation = f"{{ viewer {{ id {name}{field_selection(USER[name], depth=2)} }} }}"
     answer = await scene.stranger.client.run(operation)
     scene.check_silent(answer)
     assert answer["data"]["viewer"]["id"] == scene.stranger.user_id
@@ -124,7 +124,8 @@ async def test_a_stranger_sees_only_their_own_below_the_viewer(scene: Scene, nam
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_the_victim_sees_their_own_there(scene: Scene, name: str) -> None:
-    found = (await scene.victim.client.data(f"{{ viewer {{ {name}{asked(USER[name], depth=2)} }} }}"))["viewer"]
+    operation = f"{{ viewer {{ {name}{field_selection(USER[name], depth=2)} }} }}"
+    found = (await scene.victim.client.data(operation))["viewer"]
     assert found[name]["totalCount"] > 0
     assert set(texts_in(found)) & set(scene.victim.ids[get_named_type(fields_of(USER[name].type)["nodes"].type).name])
 
@@ -168,14 +169,14 @@ async def test_a_filter_that_fits_the_victim_finds_a_stranger_nothing_of_theirs(
 
 
 def as_the_victim(mutation: Mutation, victim: Estate) -> dict[str, Any]:
-    """An input that names the victim wherever it names anything."""
-    known = {"email": victim.email, "refreshToken": forged(victim.user_id, victim.ids["Session"][0])}
-    hints = {name: content for name, content in known.items() if name in mutation.inputs}
-    return mutation.values(own(victim, mutation.name), hints)
+    """An input that refers to the victim's objects wherever it refers to any."""
+    known = {"email": victim.email, "refreshToken": forged_token(victim.user_id, victim.ids["Session"][0])}
+    overrides = {name: content for name, content in known.items() if name in mutation.inputs}
+    return mutation.values(own(victim, mutation.name), overrides)
 
 
 async def versions(scene: Scene, mutation: Mutation) -> list[dict[str, int]]:
-    """Without an expected version, with the right one, and with one that never was."""
+    """The choices of `expectedVersion`: none, the current one, and one that never existed."""
     if "expectedVersion" not in mutation.inputs:
         return [{}]
     id = own(scene.victim, mutation.name)(mutation.ids["id"])
@@ -184,7 +185,7 @@ async def versions(scene: Scene, mutation: Mutation) -> list[dict[str, int]]:
 
 
 def check_refused(mutation: Mutation, answer: dict[str, Any], fields: list[list[str] | None]) -> None:
-    """The answer must hold no object, and say at which of these fields it went wrong."""
+    """Check that the payload holds no object and has one user error, at one of these fields."""
     assert "errors" not in answer, answer
     payload = answer["data"][mutation.name]
     assert {name for name, content in payload.items() if content} == {"__typename", "userErrors"}, answer
@@ -198,8 +199,8 @@ async def test_a_stranger_changes_nothing_of_the_victim(scene: Scene, mutation: 
     fields: list[list[str] | None] = [[name] for name in mutation.ids] or [None, ["email"], ["refreshToken"]]
     async with scene.nothing_happens():
         for version in await versions(scene, mutation):
-            given = as_the_victim(mutation, scene.victim) | version
-            answer = await scene.stranger.client.run(mutation.operation, input=given)
+            values = as_the_victim(mutation, scene.victim) | version
+            answer = await scene.stranger.client.run(mutation.operation, input=values)
             scene.check_silent(answer)
             check_refused(mutation, answer, fields)
 
@@ -207,8 +208,8 @@ async def test_a_stranger_changes_nothing_of_the_victim(scene: Scene, mutation: 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -> None:
     async with scene.nothing_happens():
-        given = as_the_victim(mutation, scene.victim)
-        answer = await scene.serving.anonymous().run(mutation.operation, input=given)
+        values = as_the_victim(mutation, scene.victim)
+        answer = await scene.serving.anonymous().run(mutation.operation, input=values)
         scene.check_silent(answer)
         if mutation.signs_in:
             check_refused(mutation, answer, [None, ["email"], ["refreshToken"]])
@@ -218,12 +219,12 @@ async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -
 
 @pytest.mark.parametrize("mutation", [m for m in MUTATIONS if m.makes and "id" in m.inputs], ids=str)
 async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scene, mutation: Mutation) -> None:
-    """A refusal would say that the id is taken, and a stranger may have made the same id by themselves."""
+    """A refusal would reveal that the id exists, and two users may choose the same id independently."""
     taken = scene.victim.ids[mutation.kind][0]
     mine = await make_estate(scene.serving, scene.superuser)
     async with scene.nothing_happens():
-        given = mutation.values(own(mine, mutation.name), {"id": taken})
-        answer = await mine.client.run(mutation.operation, input=given)
+        values = mutation.values(own(mine, mutation.name), {"id": taken})
+        answer = await mine.client.run(mutation.operation, input=values)
         scene.check_silent(answer)
         assert answer["data"][mutation.name][mutation.object]["id"] == taken
         again = await mine.client.run(f'{{ node(id: "{taken}") {{ id }} }}')
@@ -233,23 +234,23 @@ async def test_an_id_of_the_victim_is_free_for_an_object_of_ones_own(scene: Scen
 @pytest.mark.parametrize(("mutation", "field"), NAMING, ids=lambda each: str(each))
 async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, mutation: Mutation, field: str) -> None:
     mine, theirs = own(scene.stranger, mutation.name), own(scene.victim, mutation.name)
-    given = mutation.values(mine)
+    values = mutation.values(mine)
     foreign = theirs(mutation.ids[field])
-    given[field] = [foreign] if isinstance(given[field], list) else foreign
+    values[field] = [foreign] if isinstance(values[field], list) else foreign
     async with unchanged(scene.superuser, scene.victim.user_id, scene.stranger.user_id):
-        answer = await scene.stranger.client.run(mutation.operation, input=given)
+        answer = await scene.stranger.client.run(mutation.operation, input=values)
         scene.check_silent(answer)
         check_refused(mutation, answer, [[field]])
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Mutation) -> None:
-    """Else the refusals above would prove nothing."""
+    """Otherwise the refusals above would prove nothing."""
     owner = await make_estate(scene.serving, scene.superuser)
-    given = mutation.values(own(owner, mutation.name))
-    if "refreshToken" in given:
-        given["refreshToken"] = owner.client.refresh_token
-    answer = await owner.client.run(mutation.operation, input=given)
+    values = mutation.values(own(owner, mutation.name))
+    if "refreshToken" in values:
+        values["refreshToken"] = owner.client.refresh_token
+    answer = await owner.client.run(mutation.operation, input=values)
     assert "errors" not in answer, answer
     payload = answer["data"][mutation.name]
     assert payload["userErrors"] == []
@@ -257,7 +258,7 @@ async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Muta
 
 
 async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> None:
-    """Its operation may go on with other mutations, which must not run as the user that was claimed."""
+    """The operation may contain further mutations, which must not run as the user that the first one claimed to be."""
     conversation = scene.victim.ids["Conversation"][0]
     operation = """
         mutation($token: String!, $id: ID!) {
@@ -265,7 +266,7 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
             updateConversation(input: {id: $id, title: "stolen"}) { conversation { title metadata } }
         }
     """
-    tokens = [forged(scene.victim.user_id, session) for session in (scene.victim.ids["Session"][0], conversation)]
+    tokens = [forged_token(scene.victim.user_id, session) for session in (scene.victim.ids["Session"][0], conversation)]
     tokens.append(await token_of_an_ended_session(scene))
     async with scene.nothing_happens():
         for token in tokens:
@@ -278,21 +279,21 @@ async def test_a_sign_in_that_fails_leaves_nobody_signed_in(scene: Scene) -> Non
 
 
 async def token_of_an_ended_session(scene: Scene) -> str:
-    """A refresh token that was the victim's, and is good for nothing any more."""
+    """A refresh token of a session of the victim that has ended."""
     device = scene.serving.anonymous()
-    given = {"email": scene.victim.email, "password": PASSWORD}
-    payload = await device.mutate("signIn", "accessToken refreshToken", **given)
+    values = {"email": scene.victim.email, "password": PASSWORD}
+    payload = await device.mutate("signIn", "accessToken refreshToken", **values)
     device.token = payload["accessToken"]
     await device.make("signOut", "session")
     return str(payload["refreshToken"])
 
 
-# --- the second fence
+# --- row-level security as the second check
 
 
 @contextmanager
 def without_predicates(rewritten: list[str]) -> Iterator[None]:
-    """Let the gateway send its statements without the test for the caller, as if each had been forgotten."""
+    """Remove the caller's predicate from every statement that the gateway sends, as if it had been forgotten."""
     connections: Any = StampedConnection
     names = ("fetch", "fetchrow")
     methods = [getattr(connections, name) for name in names]
@@ -324,7 +325,7 @@ async def test_the_database_holds_the_line_when_the_statements_forget_to(scene: 
                 for operation in readings(name, scene.victim):
                     scene.check_silent(await stranger.client.run(operation))
             for name in USER:
-                operation = f"{{ viewer {{ {name}{asked(USER[name], depth=2)} }} }}"
+                operation = f"{{ viewer {{ {name}{field_selection(USER[name], depth=2)} }} }}"
                 scene.check_silent(await stranger.client.run(operation))
             for mutation in (m for m in MUTATIONS if m.ids):
                 answer = await stranger.client.run(mutation.operation, input=as_the_victim(mutation, scene.victim))

@@ -1,7 +1,7 @@
-"""Nobody sees or changes another's rows in SQL either: what the role that serves requests may do by itself.
+"""The runtime role cannot see or change another user's rows, whatever SQL it runs.
 
-Tables and functions are found in the catalog, so a new one is tried without being named, and a new function must say
-here what it gives.
+Tables and functions are read from the catalog, so new tables are tested without being listed. A new function that the
+role may call must be added to `FUNCTIONS`.
 """
 
 # ruff: noqa: S608 - the names come from the catalog
@@ -24,35 +24,36 @@ WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
     *("message_growths", "message_pieces", "leases"),
 )
-"""What the role may not write even for its own user."""
+"""Tables that the role may not write directly, even for the stamped user."""
 
 HIDDEN = ("logins",)
-"""What the role may not even read."""
+"""Tables that the role may not even read."""
 
 CALLERS = ("unset", "empty", "garbage", "stranger")
 
 FUNCTIONS = {
-    "actor": "says who the connection is stamped for",
-    "actor_session": "says who the connection is stamped for",
-    "content_so_far": "reads as its caller",
-    # It gives ids of users whose work it has ended, and of that work. It ends nothing whose own lease has not run out.
-    "end_abandoned_work": "ends what the system would end at its next look",
-    "feed_tenants": "says whose feeds the connection has named",
-    "lease_renew": "writes for the stamped user alone",
-    "login_create": "makes the stamped user findable, once",
-    # Somebody must be found by name before anybody is signed in. It gives an id and a hash, and only of a whole name.
-    "login_find": "the directory",
-    "login_rehash": "changes the password of the stamped user",
-    "message_append": "writes where the policy for the stamped user lets it",
-    "message_grown": "reads as its caller",
-    "tenant": "says who the connection is stamped for",
-    "tool_move_is_legal": "looks at its arguments only",
-    "uuid7": "draws a number",
+    "actor": "returns whether a user, an agent or the system acts",
+    "actor_session": "returns the session that the connection is stamped for",
+    "content_so_far": "reads with the caller's privileges and policies",
+    # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
+    "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
+    "feed_tenants": "returns the users whose feeds the connection has named",
+    "lease_renew": "writes for the stamped user only",
+    "login_create": "creates the login of the stamped user, once",
+    # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
+    "login_find": "finds a login by its exact name",
+    "login_rehash": "changes the password hash of the stamped user",
+    "message_append": "writes where the policy allows it for the stamped user",
+    "message_grown": "reads with the caller's privileges and policies",
+    "tenant": "returns the user that the connection is stamped for",
+    "tool_move_is_legal": "reads nothing but its arguments",
+    "uuid7": "generates an id",
 }
-"""Every function that the role may call, and why that tells nothing about anybody."""
+"""Every function that the role may call, with the reason why it reveals nothing about other users."""
 
 
 async def stamp_as(runtime: asyncpg.Connection, caller: str, stranger: Estate) -> None:
+    """Stamp the connection as one of `CALLERS`."""
     if caller != "unset":
         await stamp(runtime, {"empty": "", "garbage": "' OR true --", "stranger": stranger.user_id}[caller])
 
@@ -87,7 +88,7 @@ async def test_no_row_is_put_among_the_victims(
 
 
 async def copy_of_a_row(superuser: asyncpg.Connection, table: str, user_id: str) -> tuple[str, str]:
-    """The columns that can be written, and a row of the user that differs in its id only."""
+    """The writable columns of a table, and a copy of one of the user's rows with a new id, as JSON."""
     columns = await superuser.fetch(
         "SELECT attname FROM pg_attribute"
         " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
@@ -101,7 +102,7 @@ async def copy_of_a_row(superuser: asyncpg.Connection, table: str, user_id: str)
 async def test_a_stranger_reads_everything_of_their_own(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene
 ) -> None:
-    """Else the nothing that is read above would prove nothing."""
+    """Otherwise the empty results above would prove nothing."""
     await stamp(runtime, scene.stranger.user_id)
     own = await rows_of(superuser, scene.stranger.user_id)
     for table in set(await user_tables(superuser)) - set(HIDDEN):
@@ -155,7 +156,7 @@ async def test_what_triggers_write_is_written_by_nobody_else(
 async def test_the_named_feeds_are_open_to_be_read_and_nothing_else_is(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene, caller: str
 ) -> None:
-    """The hub reads many users' feeds in one statement, which names them."""
+    """The hub names many users in a setting, and reads their feeds in one statement."""
     if caller != "garbage":
         await stamp_as(runtime, caller, scene.stranger)
     await runtime.execute("SELECT set_config('app.feed_user_ids', $1, true)", scene.victim.user_id)
@@ -184,6 +185,7 @@ async def test_what_the_feed_holds_is_no_text_of_the_user(superuser: asyncpg.Con
 
 
 async def callable_functions(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
+    """The functions that the runtime role may call, with the types of their arguments."""
     return list(
         await superuser.fetch(
             "SELECT proname AS name, proargtypes::regtype[]::text[] AS takes"
@@ -195,7 +197,10 @@ async def callable_functions(superuser: asyncpg.Connection) -> list[asyncpg.Reco
 
 async def test_every_function_that_may_be_called_is_known(superuser: asyncpg.Connection) -> None:
     found = {row["name"] for row in await callable_functions(superuser)}
-    assert found == set(FUNCTIONS), "say in FUNCTIONS why it tells nothing, or revoke EXECUTE from PUBLIC"
+    assert found == set(FUNCTIONS), (
+        "FUNCTIONS must list exactly the functions that the runtime role may call: add each new one with the reason why"
+        " it reveals nothing about other users, or revoke EXECUTE on it from PUBLIC"
+    )
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -226,7 +231,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
 
 
 async def call(runtime: asyncpg.Connection, text: str, *arguments: Any) -> str:
-    """What a function gives, or says when it does not."""
+    """The rows of a statement as text, or the message of its error."""
     savepoint = runtime.transaction()
     await savepoint.start()
     try:
@@ -240,7 +245,7 @@ async def call(runtime: asyncpg.Connection, text: str, *arguments: Any) -> str:
 async def test_a_function_of_a_trigger_cannot_be_put_on_a_table_of_ones_own(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene
 ) -> None:
-    """Most run as the owner, and would write into the feed of whoever is named in the row."""
+    """Most trigger functions run as their owner, and would write to the feed of the user whose id is in the row."""
     firing = (
         "SELECT proname FROM pg_proc WHERE pronamespace = 'parley'::regnamespace AND prorettype = 'trigger'::regtype"
     )
@@ -285,11 +290,11 @@ async def test_a_login_is_made_and_changed_for_the_stamped_user_only(
         await runtime.execute("SELECT login_create('nobody@example.org', NULL, 'hash')")
 
 
-# --- other ways to a row
+# --- other ways to read a row
 
 
 async def test_there_is_no_other_relation_to_read_from(superuser: asyncpg.Connection) -> None:
-    """Views run as their owner unless told otherwise, and a sequence would count across users."""
+    """Views run as their owner by default, and a sequence would count across users."""
     found = await superuser.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'parley'::regnamespace"
         " AND relkind NOT IN ('r', 'p', 'i', 'I')"
@@ -303,7 +308,7 @@ async def test_every_table_of_the_schema_is_a_users_or_known(superuser: asyncpg.
         " AND has_any_column_privilege('parley_app', oid, 'SELECT')"
     )
     others = {row["relname"] for row in tables} - set(await user_tables(superuser))
-    # The first two tell which version the schema has; the third holds ids of ended sessions, not whose they are.
+    # The first two hold the version of the schema; the third holds ids of ended sessions, but not their users.
     assert others == {"functions", "migrations", "revocations"}
 
 

@@ -1,4 +1,4 @@
-"""Nobody watches another's rows: every subscription of the schema is tried as a stranger, while both write."""
+"""Nobody receives events of another user: every subscription is tried as a stranger, also while both users write."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, Scene, furnish, make_estate
-from tests.kit.generated import asked, fields_of
+from tests.kit.generated import field_selection, fields_of
 from tests.kit.serving import Client, Ended, first
 
 SCHEMA = graphql_schema()
 SUBSCRIPTIONS = fields_of(SCHEMA.subscription_type)
 FOLLOWING = [name for name, field in SUBSCRIPTIONS.items() if "after" in field.args]
-"""Those that follow the feed."""
+"""The subscriptions that follow the feed."""
 NARROWED = [
     (name, argument)
     for name, field in SUBSCRIPTIONS.items()
     for argument, of in field.args.items()
     if get_named_type(of.type).name == "ID"
 ]
+"""The id arguments that narrow a subscription to one object."""
 
 
-def subscription(name: str, **given: str | None) -> str:
-    """A subscription with these arguments, if it takes them, and everything that it can answer."""
-    taken = {key: content for key, content in given.items() if content is not None and key in SUBSCRIPTIONS[name].args}
+def subscription(name: str, **arguments: str | None) -> str:
+    """A subscription that selects everything, with those of the arguments that it takes."""
+    taken = {
+        key: content for key, content in arguments.items() if content is not None and key in SUBSCRIPTIONS[name].args
+    }
     text = ", ".join(f"{key}: {json.dumps(content)}" for key, content in taken.items())
-    return f"subscription {{ {name}{asked(SUBSCRIPTIONS[name], depth=2, arguments=text)} }}"
+    return f"subscription {{ {name}{field_selection(SUBSCRIPTIONS[name], depth=2, arguments=text)} }}"
 
 
 def id_for(argument: str, estate: Estate) -> str:
-    """An object of an estate that an argument can name."""
+    """The id of an object that an argument can refer to."""
     kind = argument.removesuffix("Id")
     return estate.ids[kind[0].upper() + kind[1:]][0]
 
@@ -66,14 +69,14 @@ async def test_who_is_nobody_cannot_watch(scene: Scene, name: str) -> None:
 
 @pytest.mark.parametrize("name", FOLLOWING)
 async def test_a_stranger_watches_their_own_from_the_beginning(scene: Scene, name: str) -> None:
-    """The cursor is one that the victim's feed has as well, and further on."""
+    """The cursor is also valid in the victim's feed, which has further changes after it."""
     for event in await watched(scene.stranger.client, subscription(name, after="1.0"), 2):
         check_own(scene, event, await scene.ids_of_the_stranger())
 
 
 @pytest.mark.parametrize("name", FOLLOWING)
 async def test_a_stranger_watches_their_own_from_now_on(scene: Scene, name: str) -> None:
-    """While both write."""
+    """Both users write at the same time."""
     estates = [await make_estate(scene.serving, scene.superuser) for _ in range(2)]
     both = Scene(estates[0], estates[1], scene.serving, scene.superuser)
 
@@ -93,11 +96,13 @@ async def test_a_stranger_watches_their_own_from_now_on(scene: Scene, name: str)
 
 
 async def watched(client: Client, operation: str, count: int) -> list[dict[str, Any]]:
+    """The first events of a subscription."""
     async with client.socket() as socket:
         return await first(await socket.subscribe(operation), count)
 
 
 def check_own(scene: Scene, event: dict[str, Any], theirs: set[str]) -> None:
+    """Check that an event contains the stranger's rows and nothing of the victim."""
     assert scene.victim.canary not in json.dumps(event)
     assert scene.stranger.canary in json.dumps(event)
     ids = {content["id"] for content in next(iter(event.values())).values() if isinstance(content, dict)}
@@ -106,7 +111,7 @@ def check_own(scene: Scene, event: dict[str, Any], theirs: set[str]) -> None:
 
 
 async def test_nobodys_connection_carries_the_last_caller_over(scene: Scene) -> None:
-    """Connections are shared, and keep the stamp of their last caller until the next one's first statement."""
+    """Pooled connections keep the stamp of their last caller until the first statement of the next one."""
     operation = "{ viewer { id conversations { nodes { title } } } }"
     callers = [scene.victim, scene.stranger] * 20
 

@@ -1,6 +1,6 @@
-"""The statements that the engine generates give nothing for the victim's id on a connection of a scene.stranger.
+"""Generated statements return nothing for the victim's id on a connection that is stamped for a stranger.
 
-As if the engine had bound the wrong caller: the database holds the line by itself.
+This is what would happen if the engine bound the wrong caller: the database alone must prevent it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from tests.kit.runtime import REFUSALS, attempt, stamp, untouched
 
 
 def entities() -> list[Entity]:
+    """All entities of the schema."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
     return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
 
 
 def link_sources() -> list[Source]:
+    """The sources of all links to several rows."""
     by_name = {entity.name: entity for entity in entities()}
     links = [link for entity in entities() for link in entity.links.values() if link.shape in ("many", "page")]
     targets = [(by_name[link.target], link) for link in links]
@@ -31,18 +33,17 @@ def link_sources() -> list[Source]:
 
 
 def reading(entity: Entity) -> list[str]:
-    """The statements that read an entity by its ids."""
+    """The statements that read an entity by id."""
     return [statements.by_key(entity.table, "id", entity.columns), statements.which_table((entity.table,))]
 
 
 async def test_a_generated_statement_with_the_victims_id_gives_nothing(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene
 ) -> None:
-    """As if the engine had bound the wrong caller."""
     every = [uuid.UUID(id) for ids in scene.victim.ids.values() for id in ids]
     theirs = uuid.UUID(scene.victim.user_id)
 
-    async def found(user: Estate) -> dict[str, int]:
+    async def row_counts(user: Estate) -> dict[str, int]:
         await stamp(runtime, user.user_id)
         counted: dict[str, int] = {}
         for entity in entities():
@@ -59,9 +60,9 @@ async def test_a_generated_statement_with_the_victims_id_gives_nothing(
             counted[text] = sum(row["total"] for row in await runtime.fetch(text, theirs, every))
         return counted
 
-    assert set((await found(scene.stranger)).values()) == {0}
-    assert all(number > 0 for text, number in (await found(scene.victim)).items()), (
-        "the victim lacks what this would find"
+    assert set((await row_counts(scene.stranger)).values()) == {0}
+    assert all(number > 0 for text, number in (await row_counts(scene.victim)).items()), (
+        "the test proves nothing if the victim has no row for each of these statements"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the tests must know of tool executions: how one gets to each status."""
+"""Sample rows for tool executions: one in each status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOVES = {
     "FAILED": ("approve", "start", "fail"),
     "CANCELLED": ("cancel",),
 }
-"""How a tool execution gets to each status."""
+"""The mutations that bring a new tool execution to each status."""
 
 BEGINS = {
     "startToolExecution": "APPROVED",
@@ -25,17 +25,17 @@ BEGINS = {
 
 
 async def executions(client: Client, known: Known, word: str) -> dict[str, str]:
-    """An execution in each status."""
+    """Create a tool execution in each status."""
     return {status: await make_execution(client, status, known["Message"], word) for status in MOVES}
 
 
-async def another(client: Client, known: Known, state: str) -> str:
-    """An execution in a status."""
+async def execution_in(client: Client, known: Known, state: str) -> str:
+    """Create a tool execution in one status."""
     return await make_execution(client, state, known["Message"])
 
 
 async def make_execution(client: Client, status: str, message: str, word: str = "word") -> str:
-    """A tool execution that was brought to a status."""
+    """Create a tool execution for a message, bring it to a status, and return its id."""
     values: dict[str, Any] = {"messageId": message, "toolName": word, "parameters": {"note": word}}
     id: str = (await client.make("proposeToolExecution", "toolExecution", **values))["id"]
     for move in MOVES[status]:
@@ -46,4 +46,4 @@ async def make_execution(client: Client, status: str, message: str, word: str = 
 
 
 ROWS = {"ToolExecution": executions}
-NEW = {"ToolExecution": another}
+NEW = {"ToolExecution": execution_in}

@@ -1,4 +1,4 @@
-"""What the tests must know of usage: the days that sum it."""
+"""A query that recounts the daily usage from the usage log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A line between clients and a gateway that a test can cut, as a train does in a tunnel."""
+"""A TCP proxy between clients and a gateway that a test can cut, as a tunnel cuts off a train."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Line:
-    """Passes bytes on in both directions until it is cut; whoever dials in while it is cut is hung up on."""
+    """Forwards bytes in both directions until it is cut. While it is cut, it aborts new connections."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -19,27 +19,27 @@ class Line:
         self._open = True
         self._calls: set[_Call] = set()
         self.url = ""
-        """Where clients dial in."""
+        """The URL for clients."""
         self.cuts = 0
-        """How many connections were cut, while the line itself was open or not."""
+        """How many connections were cut, by `cut` or by `cut_one`."""
         self.refused = asyncio.Event()
-        """Somebody dialled in while the line was cut."""
+        """Set when a client tries to connect while the line is cut."""
 
     def cut(self) -> None:
-        """Break every connection without a goodbye, and let nobody in until the line is mended."""
+        """Abort every connection, and refuse new ones until the line is mended."""
         self._open = False
         self.refused.clear()
         for call in list(self._calls):
             call.cut()
 
     def mend(self) -> None:
-        """Let connections through again."""
+        """Accept connections again."""
         self._open = True
 
     async def cut_one(self, dice: random.Random, most_bytes: int = 600) -> bool:
-        """Break one connection once it has given its client some more bytes, in the middle of a message or not.
+        """Cut one connection after a random number of further bytes to its client, possibly in the middle of a message.
 
-        What follows them is lost. False when the connection ended by itself, or when there was none.
+        The bytes after them are lost. Returns False if the connection ended by itself, or if there was none.
         """
         calls = sorted((call for call in self._calls if call.remaining is None), key=lambda call: call.number)
         if not calls:
@@ -50,7 +50,7 @@ class Line:
         return call.was_cut
 
     async def dial(self, client: _End) -> None:
-        """Connect one who dials in."""
+        """Connect a new client to the gateway."""
         if not self._open:
             self.refused.set()
             client.transport.abort()
@@ -80,14 +80,14 @@ class _Call:
         self.client = _End(self)
         self.server = _End(self)
         self.remaining: int | None = None
-        """How many bytes the client still gets before the cut; None for as many as there are."""
+        """How many bytes the client still receives before the cut; None for no limit."""
         self.was_cut = False
         self._early: list[bytes] | None = []
-        """What the client sent before there was anybody to send it to."""
+        """What the client sent before the gateway was connected; None once it is."""
         self.ended = asyncio.Event()
 
     def answered(self) -> None:
-        """The server is there."""
+        """Send on what the client sent before the gateway was connected."""
         early, self._early = self._early or [], None
         for data in early:
             self.server.transport.write(data)
@@ -104,7 +104,7 @@ class _Call:
             self.remaining -= len(data)
         target.transport.write(data)
         if self.remaining == 0:
-            # Let what was passed on reach the client, which then finds that there is no more.
+            # Close gracefully, so that the client still receives what was forwarded.
             self._count_cut()
             self.client.transport.close()
             self.server.transport.abort()
@@ -124,7 +124,7 @@ class _Call:
             self.line.cuts += 1
 
     def ended_at(self, source: _End) -> None:
-        """Close the other end too, once it has been given what was on its way."""
+        """Close the other end too, once it has received what was on its way."""
         self.line._calls.discard(self)
         other = self.client if source is self.server else self.server
         if other.connected:
@@ -133,7 +133,7 @@ class _Call:
 
 
 class _End(asyncio.Protocol):
-    """One end of a call. What it cannot write, the other end does not read."""
+    """One end of a call. While its write buffer is full, the other end pauses reading."""
 
     transport: asyncio.Transport
 
@@ -166,7 +166,7 @@ class _End(asyncio.Protocol):
 
 @asynccontextmanager
 async def line_to(url: str) -> AsyncIterator[Line]:
-    """A line to a gateway; its own `url` is the one to give to clients."""
+    """Open a line to the gateway at `url`. Clients use the `url` of the line."""
     parts = urlsplit(url)
     line = Line(parts.hostname or "127.0.0.1", parts.port or 80)
     server = await asyncio.get_running_loop().create_server(lambda: _Call(line).client, "127.0.0.1", 0)

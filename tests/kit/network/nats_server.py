@@ -1,4 +1,4 @@
-"""A real NATS server, to be stopped, killed, frozen and started again on the same port."""
+"""A real NATS server, which tests can stop, kill, freeze, and start again on the same port."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ READY = b"Server is ready"
 
 @dataclass(slots=True)
 class NatsServer:
-    """`nats-server`, which keeps nothing."""
+    """A `nats-server` process without persistence."""
 
     options: tuple[str, ...] = ()
-    """Of its command line, besides where to listen."""
+    """Further command-line options, besides the address and port."""
     port: int = field(default_factory=free_port)
     _process: Process | None = None
 
@@ -31,36 +31,36 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Start it, and return once it serves."""
+        """Start the process, and return once it is ready."""
         self._process = await asyncio.create_subprocess_exec(
             *(str(PROGRAM), "--addr", "127.0.0.1", "--port", str(self.port), *self.options), stdout=DEVNULL, stderr=PIPE
         )
         assert self._process.stderr is not None
-        said = []
+        printed = []
         async for line in self._process.stderr:
-            said.append(line)
+            printed.append(line)
             if READY in line:
                 break
         else:
-            raise AssertionError(b"".join(said).decode())
+            raise AssertionError(b"".join(printed).decode())
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, for example SIGSTOP and SIGCONT."""
+        """Send a signal to the process, for example SIGSTOP or SIGCONT."""
         assert self._process is not None
         self._process.send_signal(number)
 
     async def kill(self) -> None:
-        """End it as a power failure would."""
+        """Kill the process without a shutdown, as a power failure would."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.kill()
-        # What it still had to say has to be read, or it would never count as ended.
+        # Its remaining output must be read, or the wait would never end.
         await self._process.communicate()
 
 
 @asynccontextmanager
 async def nats_server(*options: str) -> AsyncIterator[NatsServer]:
-    """A server that serves, and nothing of it left at the end."""
+    """Run a server for the duration of the block."""
     server = NatsServer(options)
     await server.start()
     try:
