@@ -455,7 +455,7 @@ CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -492,7 +492,7 @@ CREATE FUNCTION parley.feed_context_optimizations() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -529,7 +529,7 @@ CREATE FUNCTION parley.feed_conversations() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -583,7 +583,7 @@ BEGIN
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -652,7 +652,7 @@ CREATE FUNCTION parley.feed_messages() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -705,7 +705,7 @@ CREATE FUNCTION parley.feed_sessions() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -737,8 +737,10 @@ DECLARE
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
 BEGIN
-    EXECUTE format('REVOKE UPDATE ON %I FROM parley_runtime', table_name);
-    EXECUTE format('GRANT UPDATE (%s) ON %I TO parley_runtime', others, table_name);
+    IF has_any_column_privilege('parley_runtime', table_name, 'UPDATE') THEN
+        EXECUTE format('REVOKE UPDATE ON %I FROM parley_runtime', table_name);
+        EXECUTE format('GRANT UPDATE (%s) ON %I TO parley_runtime', others, table_name);
+    END IF;
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
         'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
@@ -775,7 +777,7 @@ CREATE FUNCTION parley.feed_tool_executions() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -816,7 +818,7 @@ CREATE FUNCTION parley.feed_tool_transitions() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -853,7 +855,7 @@ CREATE FUNCTION parley.feed_usage_days() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -888,7 +890,7 @@ CREATE FUNCTION parley.feed_usage_logs() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
@@ -925,7 +927,7 @@ CREATE FUNCTION parley.feed_users() RETURNS trigger
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)

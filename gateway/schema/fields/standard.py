@@ -40,9 +40,9 @@ _EXPECTED = "The `version` that the object must have; otherwise nothing changes.
 def standard(cls: type, *, input: type, without: Collection[str] = (), within: str = "") -> None:
     """Give an entity its conventional fields.
 
-    `without` holds those it does not get: one, create, update, delete, restore, changed. `within` names the table that
-    the rows belong to: a subscription may be narrowed to one of its rows. The entity has a link to it, and the feed's
-    trigger carries the link's key.
+    `without` names those that it does not get: one, create, update, delete, restore, changed. `within` names the table
+    of the parents, so that a subscription can be narrowed to one parent. The entity needs a link to that table, and the
+    feed's trigger must carry the link's key.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).deletable:
@@ -58,23 +58,23 @@ class Standard:
     input: type
     functions: list[Callable[..., Any]]
     within: str
-    is_watched: bool
-    """Whether its subscription has to be made yet. That is done when all types are known."""
+    lacks_subscription: bool
+    """Whether its subscription is still to be made, which is done once all types are known."""
 
 
 def functions_of(cls: type, entities: Mapping[str, type]) -> list[Callable[..., Any]]:
-    """The conventional root fields of an entity, among all of them by their names."""
+    """The conventional root fields of an entity. `entities` are all entities by name."""
     made: Standard | None = getattr(cls, "__standard__", None)
     if made is None:
         return []
-    if made.is_watched:
+    if made.lacks_subscription:
         made.functions.append(changed(cls, parent_of(cls, made.within, entities)))
-        made.is_watched = False
+        made.lacks_subscription = False
     return made.functions
 
 
 def parent_of(cls: type, table: str, entities: Mapping[str, type]) -> tuple[Link, type] | None:
-    """The link from an entity to the table that its rows belong to, and what it leads to. Raises `WrongDeclaration`."""
+    """The link from an entity to the table of its parents, and their type. Raises `WrongDeclaration`."""
     if not table:
         return None
     links = [link for link in entity_of(cls).links.values() if link.shape in ("one", "maybe") and link.by == "id"]

@@ -26,7 +26,7 @@ BEGIN
             WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
             RETURNING version INTO next_version;
             IF next_version IS NULL THEN
-                PERFORM feed_missing(NEW.user_id);
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
             END IF;
             IF TG_OP = 'DELETE' THEN
                 INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)

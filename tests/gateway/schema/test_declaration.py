@@ -96,7 +96,7 @@ def _linked(link: Any, **columns: Any) -> list[type]:
 def _taking(**attributes: Any) -> list[type]:
     cls: Any = _thing(COLUMNS)
     taken = type("ThingInput", (), {"__annotations__": attributes, "__module__": __name__})
-    cls.__standard__ = Standard(taken, [], "", is_watched=False)
+    cls.__standard__ = Standard(taken, [], "", lacks_subscription=False)
     return [cls]
 
 
