@@ -78,14 +78,17 @@ async def test_connections_of_the_pool_have_such_transports(database: Database, 
 async def over_tcp(url: str, context: ssl.SSLContext | None) -> AsyncIterator[str]:
     """A way to the database over TCP, with TLS or without."""
     parts = urlsplit(url)
-    (directory,), (port,) = (parse_qs(parts.query)[name] for name in ("host", "port"))
+    (host,), (port,) = (parse_qs(parts.query)[name] for name in ("host", "port"))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(8)  # the question for TLS
         writer.write(b"N" if context is None else b"S")
         if context is not None:
             await writer.start_tls(context)
-        there, on = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.{port}")
+        if host.startswith("/"):
+            there, on = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            there, on = await asyncio.open_connection(host, int(port))
         await asyncio.gather(pass_on(reader, on), pass_on(there, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -35,6 +35,8 @@ async def test_what_is_advised_gives_the_role_what_it_lacks(
     powers: str,
     is_owner: bool,
 ) -> None:
+    if superuser.get_server_version().major < 16:
+        pytest.skip("before PostgreSQL 16, CREATEROLE could grant any role, and refusals were worded otherwise")
     name, serving = (f"{kind} {uuid4().hex}" for kind in ("owner", "app"))
     # Another Parley on this server has made the roles already.
     await prepare_roles(superuser, RuntimeRole(serving))
