@@ -51,7 +51,7 @@ async def restore(settings: Settings, path: Path) -> None:
     with opened(path) as archive:
         manifest = archive.manifest
         outstanding(read_migrations(), manifest.migrations, subject="backup")
-        refuse_newer([manifest.parley], subject="The backup is")
+        refuse_newer([manifest.parley], subject="backup")
         async with reached_database(settings) as database:
             async with owner_connection(database) as connection, alone(connection):
                 await _refuse(connection, database, manifest)

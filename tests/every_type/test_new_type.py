@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.kit.environment import without_settings
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("gateway", "resolvers", "sql", "tests", "pyproject.toml", "schema.graphql", "ARCHITECTURE.md")
@@ -70,9 +71,15 @@ def block(language: str, begins: str) -> str:
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m` in the copy, without the environment variables of this test run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTEST_", "PYTHON"))}
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=copy, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.run(
+        command,
+        cwd=copy,
+        env=without_settings("PYTEST_", "PYTHON"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def run_tests(copy: Path, *selected: str) -> tuple[int, list[tuple[str, str]], str]:

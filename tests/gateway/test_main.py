@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,19 +12,19 @@ from typing import Any
 import pytest
 
 from tests.kit.database import Database
+from tests.kit.environment import without_settings
 
 ROOT = Path(__file__).parents[2]
 
 
 def parley(*arguments: str, directory: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         capture_output=True,
         text=True,
         check=False,
         cwd=directory,
-        env={**clean, "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
+        env={**without_settings(), "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
     )
 
 
@@ -169,17 +168,13 @@ def test_crash_is_a_line_of_json_like_everything_else() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={**_without_settings(), "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "json"},
+        env={**without_settings(), "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "json"},
     )
     lines = [json.loads(line) for line in result.stderr.splitlines()]
     told = [next((name for name in SAID if name in json.dumps(line)), line) for line in lines]
     assert told == list(SAID)
     assert "hunter2" not in result.stderr
     assert result.returncode == 1
-
-
-def _without_settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
 
 
 SAID = ("a warning", "finalizer", "ZeroDivisionError", "RuntimeError")

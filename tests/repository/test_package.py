@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import site
@@ -24,6 +23,7 @@ import pytest
 from gateway.http import graphiql
 from tests.faults.servers.process import SERVES
 from tests.kit.database import Database
+from tests.kit.environment import without_settings
 from tests.kit.serving import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def pip(*arguments: str | Path, python: Path | str = sys.executable) -> None:
 
 def elsewhere() -> dict[str, str]:
     """The environment without what would lead back to the checkout or to a gateway of this machine."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_", "PYTHON"))}
+    return without_settings("PYTHON")
 
 
 @pytest.fixture(scope="module")

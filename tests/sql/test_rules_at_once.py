@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest_asyncio
 
-from tests.kit.database import Database
 from tests.kit.other_server import embedded_only
 
 TABLE = """
@@ -42,15 +40,10 @@ VALUES: dict[str, list[Any]] = {
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    transaction = connection.transaction()
-    await transaction.start()
-    await connection.execute(TABLE.format(name="checked") + ";" + TABLE.format(name="at_once"))
-    await connection.execute("SELECT rules_at_once('at_once')")
-    yield connection
-    await transaction.rollback()
-    await connection.close()
+async def owner(undone: asyncpg.Connection) -> asyncpg.Connection:
+    await undone.execute(TABLE.format(name="checked") + ";" + TABLE.format(name="at_once"))
+    await undone.execute("SELECT rules_at_once('at_once')")
+    return undone
 
 
 async def _refused_by(owner: asyncpg.Connection, table: str, row: dict[str, Any]) -> str | None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from gateway.data.server.dump import dump_schema
 from gateway.data.setup.functions import read_functions
-from gateway.data.setup.roles import OWNER
 from tests.kit.database import Database
 from tests.kit.other_server import embedded_only
 
@@ -28,18 +25,6 @@ ORDER BY oid
 """
 MAKES = re.compile(r"^\s*CREATE OR REPLACE FUNCTION (\w+)\(", re.MULTILINE)
 MADE_BY = re.compile(r"Made by (SELECT (?:feed_function|keep_links|rules_at_once)\(.*\);)")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the owner, whose changes are undone."""
-    connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    transaction = connection.transaction()
-    await transaction.start()
-    await connection.execute(f"SET LOCAL ROLE {OWNER}")
-    yield connection
-    await transaction.rollback()
-    await connection.close()
 
 
 @embedded_only

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -12,23 +11,16 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.setup.catalogue import Column, Index, read_catalogue
-from tests.kit.database import Database
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the owner, to a database with the table of notes under another name; all is undone."""
+async def owner(owner: asyncpg.Connection) -> asyncpg.Connection:
+    """The owner's connection to a database with the table of notes under another name."""
     (found,) = re.findall(r"```sql\n(CREATE TABLE notes.*?)```", ARCHITECTURE.read_text(encoding="utf-8"), re.DOTALL)
-    memos = found.replace("notes", "memos")  # there may be notes already
-    connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    transaction = connection.transaction()
-    await transaction.start()
-    await connection.execute(f"SET LOCAL ROLE parley_owner; {memos}")
-    yield connection
-    await transaction.rollback()
-    await connection.close()
+    await owner.execute(found.replace("notes", "memos"))  # there may be notes already
+    return owner
 
 
 async def test_a_plain_table_has_the_usual_columns_and_indexes(owner: asyncpg.Connection) -> None:

@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
 from tests.kit.serving import Client, Serving, first
+from tests.tools.sample import MOVES as WAY
 
 LEGAL = {
     "PENDING": {"approve": "APPROVED", "cancel": "CANCELLED"},
@@ -27,14 +28,6 @@ LEGAL = {
 }
 """From each status, the moves that can be made and where they lead."""
 
-WAY = {
-    "PENDING": (),
-    "APPROVED": ("approve",),
-    "EXECUTING": ("approve", "start"),
-    "COMPLETED": ("approve", "start", "complete"),
-    "FAILED": ("approve", "start", "fail"),
-    "CANCELLED": ("cancel",),
-}
 MOVES = ("approve", "start", "complete", "fail", "cancel")
 HISTORY = "query($id: ID!) { toolExecution(id: $id) { status transitions { from to actor reason at session { id } } } }"
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.recount import differences
@@ -18,14 +16,6 @@ from tests.kit.serving import Client
 
 WRITERS = 4
 STEPS = 40
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that sees all users' rows."""
-    connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    yield connection
-    await connection.close()
 
 
 @dataclass(slots=True)
@@ -88,7 +78,7 @@ class Writer:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_sums_equal_a_recount_after_random_work_of_four_writers(
-    user: Client, owner: asyncpg.Connection, seed: int
+    user: Client, superuser: asyncpg.Connection, seed: int
 ) -> None:
     conversations = [(await user.make("createConversation", "conversation"))["id"] for _ in range(2)]
     messages: list[str] = []
@@ -98,11 +88,11 @@ async def test_sums_equal_a_recount_after_random_work_of_four_writers(
             group.create_task(writer.run(STEPS))
     for kind in ("add", "edit", "delete", "restore", "use"):
         assert sum(writer.done.get(kind, 0) for writer in writers), f"nobody did {kind}"
-    assert await differences(owner) == []
+    assert await differences(superuser) == []
 
 
 async def test_sums_of_days_equal_a_recount_when_lines_come_late(
-    user: Client, owner: asyncpg.Connection, database: Database
+    user: Client, superuser: asyncpg.Connection, database: Database
 ) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
     now = datetime.datetime.now(datetime.UTC)
@@ -118,7 +108,7 @@ async def test_sums_of_days_equal_a_recount_when_lines_come_late(
             )
     finally:
         await runtime.close()
-    assert await differences(owner) == []
+    assert await differences(superuser) == []
     found = await user.data("{ viewer { usage { requests } usageDays { nodes { requests conversations } } } }")
     assert [day["requests"] for day in found["viewer"]["usageDays"]["nodes"]] == [2, 3, 1, 1]
     assert [day["conversations"] for day in found["viewer"]["usageDays"]["nodes"]] == [1, 1, 1, 1]
@@ -138,16 +128,16 @@ async def test_sums_of_days_equal_a_recount_when_lines_come_late(
     ],
     ids=lambda damage: " ".join(damage.split()[:5]),
 )
-async def test_a_recount_notices_damage(user: Client, owner: asyncpg.Connection, damage: str) -> None:
+async def test_a_recount_notices_damage(user: Client, superuser: asyncpg.Connection, damage: str) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
     await user.make("addMessage", "message", conversationId=conversation, role="USER", content="Hello")
     await user.make("recordUsage", "usageLog", conversationId=conversation, provider="openai", model="gpt-4o-mini")
-    assert await differences(owner) == []
-    transaction = owner.transaction()
+    assert await differences(superuser) == []
+    transaction = superuser.transaction()
     await transaction.start()
     try:
-        await owner.execute("SET LOCAL session_replication_role = replica")
-        await owner.execute(damage, user.user_id)
-        assert await differences(owner) != []
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(damage, user.user_id)
+        assert await differences(superuser) != []
     finally:
         await transaction.rollback()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.data.setup.migration import MigrationError, checksum_of
+from gateway.data.setup.migration import MigrationError, Subject, checksum_of
 
 DIRECTORY = Path(__file__).parents[3] / "sql" / "functions"
 VERSION = importlib.metadata.version("parley")
@@ -71,12 +71,11 @@ def outdated(
     return [file for file in files if checksums.get(file.name) != file.checksum]
 
 
-def refuse_newer(
-    versions: Iterable[str], version: str = VERSION, *, subject: str = "The database functions are"
-) -> None:
-    """Raise `MigrationError` if the functions of a database, or of another subject, are those of a newer Parley."""
+def refuse_newer(versions: Iterable[str], version: str = VERSION, *, subject: Subject = "database") -> None:
+    """Raise `MigrationError` if the functions of the subject are those of a newer Parley."""
     if newer := _newer(versions, version):
-        raise MigrationError(f"{subject} from Parley {max(newer, key=_number)}, but this is version {version}.")
+        what = "The database functions are" if subject == "database" else "The backup is"
+        raise MigrationError(f"{what} from Parley {max(newer, key=_number)}, but this is version {version}.")
 
 
 def _newer(versions: Iterable[str], version: str) -> list[str]:

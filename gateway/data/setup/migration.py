@@ -29,6 +29,10 @@ FROM_BEFORE = {
 """Since that release, the first migration keeps its name."""
 
 
+Subject = Literal["database", "backup"]
+"""What migrations and functions were applied to."""
+
+
 class MigrationError(Refusal):
     """The database cannot be migrated to the schema of this version."""
 
@@ -108,7 +112,7 @@ def outstanding(
     applied: Sequence[Applied],
     *,
     ahead_is_fine: bool = False,
-    subject: Literal["database", "backup"] = "database",
+    subject: Subject = "database",
 ) -> list[Migration]:
     """The migrations still to be applied. Raises `MigrationError` if others were applied to the subject."""
     known = {migration.number: migration for migration in migrations}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -20,6 +19,7 @@ import psutil
 from gateway.data.server.cluster import PORT, SUPERUSER, Cluster
 from gateway.data.server.embedded import DATABASE
 from gateway.data.server.os_user import server_user
+from tests.kit.environment import without_settings
 from tests.kit.network.ports import free_port
 from tests.kit.serving import PASSWORD, Client, Statements
 
@@ -64,14 +64,13 @@ class GatewayProcess:
 
     async def start(self) -> None:
         """Start it, and return once it serves."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         own = {"PARLEY_DATA_DIR": str(self.directory), "PARLEY_PORT": str(self.port), "PARLEY_DEMO": "false"}
         own |= {"PARLEY_LOG_LEVEL": "warning", "PARLEY_LOG_FORMAT": "text", "PARLEY_SIGN_UPS_PER_ADDRESS": "100000"}
         self.said.clear()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "serve"),
             cwd=self.directory,
-            env={**inherited, **own, "PYTHONPATH": str(ROOT), **self.settings},
+            env={**without_settings(), **own, "PYTHONPATH": str(ROOT), **self.settings},
             stdout=DEVNULL,
             stderr=PIPE,
             start_new_session=True,

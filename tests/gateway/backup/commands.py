@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import asyncpg
 
 from gateway.backup.backup import TABLES
 from tests.kit.database import Database
+from tests.kit.environment import without_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,10 +34,9 @@ ORDER BY 1
 
 async def parley(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run a command: its exit status, and what it said."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", *arguments),
-        env={**clean, "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
+        env={**without_settings(), "PYTHONPATH": str(ROOT), "PARLEY_LOG_FORMAT": "text", **environment},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
