@@ -15,6 +15,7 @@ from gateway.errors import BadRequest, Conflict, Invalid, NotFound, Overloaded, 
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
 from gateway.schema.fields.event import event
+from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, with_request_hash
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
@@ -55,6 +56,7 @@ __all__ = [
     "enum_type",
     "event",
     "id_of",
+    "in_groups",
     "input_type",
     "lookup",
     "made_before",

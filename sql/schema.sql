@@ -952,6 +952,105 @@ ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_users() IS 'Made by SELECT feed_function(''users'', ''{}'');';
 
+-- function insert_in_groups(text, text[], text)
+
+CREATE FUNCTION parley.insert_in_groups(table_name text, carry text[] DEFAULT '{}'::text[], sums text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    names text;
+    proposed text;
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+BEGIN
+    PERFORM keep_from_runtime(table_name, '{version}');
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
+        'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    IF sums IS NOT NULL THEN
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON %I '
+            'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()',
+            sums, table_name, format('%s_%s', table_name, sums));
+    END IF;
+    SELECT
+        string_agg(quote_ident(attname), ', ' ORDER BY attnum),
+        string_agg(
+            format(CASE WHEN standard IS NULL THEN 'r.%I' ELSE 'coalesce(r.%I, %s)' END, attname, standard),
+            ', ' ORDER BY attnum)
+    INTO names, proposed
+    FROM pg_attribute
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid)) AS d (standard)
+    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}');
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(proposed jsonb) RETURNS SETOF %2$I LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            first_version bigint;
+            made %2$I[];
+        BEGIN
+            UPDATE feeds SET version = version + jsonb_array_length(proposed)
+            WHERE user_id = tenant()
+            RETURNING version - jsonb_array_length(proposed) INTO first_version;
+            IF first_version IS NULL THEN
+                PERFORM feed_missing(tenant());
+            END IF;
+            WITH new AS (
+                INSERT INTO %2$I AS t (user_id, %3$s, created_at, %7$sversion)
+                SELECT
+                    tenant(), %4$s, at + (ordinality - 1) * interval '1 microsecond', %8$sfirst_version + ordinality
+                FROM jsonb_populate_recordset(NULL::%2$I, proposed) WITH ORDINALITY AS r
+                ORDER BY ordinality
+                RETURNING t
+            )
+            SELECT array_agg(t) INTO made FROM new;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            SELECT m.user_id, m.version, %5$L, m.id, 'insert', jsonb_build_object(%6$s), at
+            FROM unnest(made) AS m;%9$s
+            RETURN QUERY SELECT * FROM unnest(made);
+        END
+        $body$
+        $function$,
+        table_name || '_insert_all', table_name, names, proposed, table_name, carried('m', carry),
+        CASE WHEN has_updated_at THEN 'updated_at, ' END, CASE WHEN has_updated_at THEN 'at, ' END,
+        CASE WHEN sums IS NOT NULL THEN
+            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
+        format('Made by SELECT insert_in_groups(%L, %L, sums => %L);', table_name, carry, sums));
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
+END
+$_$;
+
+ALTER FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) OWNER TO parley_owner;
+
+-- function keep_from_runtime(text, text[])
+
+CREATE FUNCTION parley.keep_from_runtime(table_name text, columns text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('REVOKE INSERT ON %I FROM parley_runtime', table_name);
+    EXECUTE format(
+        'GRANT INSERT (%s) ON %I TO parley_runtime',
+        (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+        FROM pg_attribute
+        WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+            AND attname <> ALL (columns)),
+        table_name);
+END
+$$;
+
+ALTER FUNCTION parley.keep_from_runtime(table_name text, columns text[]) OWNER TO parley_owner;
+
 -- function keep_links(text, text[], boolean, boolean)
 
 CREATE FUNCTION parley.keep_links(table_name text, within text[] DEFAULT '{}'::text[], marked boolean DEFAULT true, on_insert boolean DEFAULT true) RETURNS void
@@ -1341,6 +1440,10 @@ DECLARE
     since timestamptz;
     is_full boolean;
 BEGIN
+    -- messages_insert_all() has done all this. The runtime role cannot set `seq`.
+    IF NEW.seq IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
     UPDATE feeds
     SET version = version + 2,
         latest_since = CASE
@@ -1455,6 +1558,111 @@ END
 $$;
 
 ALTER FUNCTION parley.messages_guard() OWNER TO parley_owner;
+
+-- function messages_insert_all(jsonb)
+
+CREATE FUNCTION parley.messages_insert_all(proposed jsonb) RETURNS SETOF parley.messages
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    first_version bigint;
+    since timestamptz;
+    touched bigint := (SELECT count(DISTINCT one ->> 'conversation_id') FROM jsonb_array_elements(proposed) AS one);
+    latest uuid := proposed -> -1 ->> 'conversation_id';
+    made messages[];
+BEGIN
+    UPDATE feeds
+    SET version = version + jsonb_array_length(proposed) + touched,
+        latest_since = CASE
+            WHEN touched = 1 AND latest_conversation_id = latest THEN latest_since
+            -- Conversations that become active together differ by a microsecond.
+            ELSE greatest(at, latest_since) + touched * interval '1 microsecond' END,
+        latest_conversation_id = latest
+    WHERE user_id = tenant()
+    RETURNING version - jsonb_array_length(proposed) - touched, latest_since INTO first_version, since;
+    IF first_version IS NULL THEN
+        PERFORM feed_missing(tenant());
+    END IF;
+    WITH new AS MATERIALIZED (
+        SELECT
+            r.*, coalesce(id, uuid7()) AS new_id, at + (ordinality - 1) * interval '1 microsecond' AS created,
+            row_number() OVER (PARTITION BY conversation_id ORDER BY ordinality) AS number
+        FROM jsonb_populate_recordset(NULL::messages, proposed) WITH ORDINALITY AS r
+    ), sums AS (
+        SELECT
+            conversation_id, count(*) AS messages, sum(token_count) AS tokens, count(processing_ms) AS responses,
+            sum(processing_ms) AS milliseconds, max(created) AS last_created,
+            (array_agg(new_id ORDER BY ordinality DESC))[1] AS last_id,
+            row_number() OVER (ORDER BY max(ordinality)) AS number
+        FROM new
+        GROUP BY conversation_id
+    ), entered AS (
+        -- None of these columns fires the feed's triggers, and only `active_since` is indexed.
+        UPDATE conversations AS c
+        SET last_seq = last_seq + s.messages,
+            message_count = message_count + s.messages,
+            last_message_id = s.last_id,
+            last_message_at = s.last_created,
+            active_at = s.last_created,
+            active_since = since - (touched - s.number) * interval '1 microsecond',
+            message_tokens = message_tokens + coalesce(s.tokens, 0),
+            response_count = response_count + s.responses,
+            response_ms = response_ms + coalesce(s.milliseconds, 0),
+            updated_at = at,
+            version = first_version + s.number
+        FROM sums AS s
+        WHERE c.user_id = tenant() AND c.id = s.conversation_id AND c.deleted_at IS NULL
+        RETURNING c.id, c.last_seq - s.messages AS last_seq, c.version
+    ), told AS (
+        INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+        SELECT tenant(), version, 'conversations', id, 'update', '{}', at
+        FROM entered
+    ), inserted AS (
+        INSERT INTO messages AS m (
+            user_id, id, conversation_id, seq, parent_id, role, content, status, token_count, model, finish_reason,
+            processing_ms, relevance_score, images, files, provider_metadata, created_at, updated_at, version,
+            request_hash)
+        SELECT
+            tenant(), new.new_id, new.conversation_id, entered.last_seq + new.number, new.parent_id,
+            new.role, new.content, coalesce(new.status, 'complete'), new.token_count, new.model, new.finish_reason,
+            new.processing_ms, new.relevance_score, coalesce(new.images, '[]'), coalesce(new.files, '[]'),
+            coalesce(new.provider_metadata, '{}'), new.created, at, first_version + touched + new.ordinality,
+            new.request_hash
+        FROM new
+        -- A message without a conversation gets no number, and messages_enter() refuses it.
+        LEFT JOIN entered ON entered.id = new.conversation_id
+        ORDER BY new.ordinality
+        RETURNING m
+    )
+    SELECT array_agg(m) INTO made FROM inserted;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    SELECT tenant(), m.version, 'messages', m.id, 'insert', jsonb_build_object('conversation_id', m.conversation_id), at
+    FROM unnest(made) AS m;
+    IF EXISTS (
+        SELECT FROM unnest(made) AS m
+        WHERE m.parent_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM messages AS p
+            WHERE p.user_id = m.user_id AND p.conversation_id = m.conversation_id AND p.id = m.parent_id
+                AND p.deleted_at IS NULL AND p.version < m.version)
+    ) THEN
+        RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
+            MESSAGE = 'the parent does not exist or is deleted';
+    END IF;
+    INSERT INTO leases (user_id, work_id, kind, length, until)
+    SELECT m.user_id, m.id, 'messages', lease_length(), at + lease_length()
+    FROM unnest(made) AS m
+    WHERE m.status = 'streaming';
+    UPDATE conversations AS c
+    SET is_archived = true, is_auto_archived = true
+    WHERE c.user_id = tenant() AND c.id IN (SELECT conversation_id FROM unnest(made))
+        AND c.message_count > c.max_messages AND NOT c.is_archived;
+    RETURN QUERY SELECT * FROM unnest(made);
+END
+$$;
+
+ALTER FUNCTION parley.messages_insert_all(proposed jsonb) OWNER TO parley_owner;
 
 -- function messages_links()
 
@@ -1982,6 +2190,117 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
+-- table usage_logs
+
+CREATE TABLE parley.usage_logs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid,
+    message_id uuid,
+    provider text NOT NULL,
+    model text NOT NULL,
+    input_tokens integer DEFAULT 0 NOT NULL,
+    output_tokens integer DEFAULT 0 NOT NULL,
+    total_tokens integer GENERATED ALWAYS AS ((input_tokens + output_tokens)) STORED NOT NULL,
+    cost_usd numeric DEFAULT 0 NOT NULL,
+    used_own_api_key boolean DEFAULT false NOT NULL,
+    api_key_id uuid,
+    automation text,
+    purpose text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
+    CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
+    CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))),
+    CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))),
+    CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100)))
+);
+
+ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_logs OWNER TO parley_owner;
+
+-- comment COLUMN usage_logs.request_hash
+
+COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
+
+-- comment CONSTRAINT usage_logs_model_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_logs_provider_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
+
+-- function usage_logs_insert_all(jsonb)
+
+CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parley.usage_logs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            first_version bigint;
+            made usage_logs[];
+        BEGIN
+            UPDATE feeds SET version = version + jsonb_array_length(proposed)
+            WHERE user_id = tenant()
+            RETURNING version - jsonb_array_length(proposed) INTO first_version;
+            IF first_version IS NULL THEN
+                PERFORM feed_missing(tenant());
+            END IF;
+            WITH new AS (
+                INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, created_at, updated_at, version)
+                SELECT
+                    tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), coalesce(r.cost_usd, 0), coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
+                FROM jsonb_populate_recordset(NULL::usage_logs, proposed) WITH ORDINALITY AS r
+                ORDER BY ordinality
+                RETURNING t
+            )
+            SELECT array_agg(t) INTO made FROM new;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            SELECT m.user_id, m.version, 'usage_logs', m.id, 'insert', jsonb_build_object('conversation_id', m.conversation_id), at
+            FROM unnest(made) AS m;
+            PERFORM usage_logs_sum_all(made);
+            RETURN QUERY SELECT * FROM unnest(made);
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_logs_insert_all(proposed jsonb) OWNER TO parley_owner;
+
+-- comment FUNCTION usage_logs_insert_all(proposed jsonb)
+
+COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT insert_in_groups(''usage_logs'', ''{conversation_id}'', sums => ''sum'');';
+
 -- function usage_logs_links()
 
 CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
@@ -2063,6 +2382,61 @@ END
 $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
+
+-- function usage_logs_sum_all(parley.usage_logs[])
+
+CREATE FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    of_day record;
+BEGIN
+    -- One day, unless midnight is between the microseconds of the entries.
+    FOR of_day IN
+        SELECT
+            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(cost_usd) AS cost_usd,
+            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
+                SELECT FROM usage_logs AS l
+                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
+                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
+            ) AS conversations
+        FROM unnest(made) AS m
+        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
+        GROUP BY day
+        ORDER BY day
+    LOOP
+        UPDATE usage_days AS d
+        SET requests = d.requests + of_day.requests,
+            conversations = d.conversations + of_day.conversations,
+            input_tokens = d.input_tokens + of_day.input_tokens,
+            output_tokens = d.output_tokens + of_day.output_tokens,
+            cost_usd = d.cost_usd + of_day.cost_usd
+        WHERE d.user_id = tenant() AND d.day = of_day.day;
+        IF NOT FOUND THEN
+            INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
+            VALUES (
+                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
+                of_day.cost_usd);
+        END IF;
+    END LOOP;
+    UPDATE conversations AS c
+    SET usage_requests = c.usage_requests + s.requests,
+        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
+        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
+        usage_cost_usd = c.usage_cost_usd + s.cost_usd
+    FROM (
+        SELECT
+            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
+            sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
+        FROM unnest(made)
+        GROUP BY conversation_id
+    ) AS s
+    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) OWNER TO parley_owner;
 
 -- function users_open_feed()
 
@@ -2573,77 +2947,6 @@ ALTER TABLE parley.usage_days OWNER TO parley_owner;
 -- comment COLUMN usage_days.day
 
 COMMENT ON COLUMN parley.usage_days.day IS 'The calendar day, in UTC.';
-
--- table usage_logs
-
-CREATE TABLE parley.usage_logs (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    conversation_id uuid,
-    message_id uuid,
-    provider text NOT NULL,
-    model text NOT NULL,
-    input_tokens integer DEFAULT 0 NOT NULL,
-    output_tokens integer DEFAULT 0 NOT NULL,
-    total_tokens integer GENERATED ALWAYS AS ((input_tokens + output_tokens)) STORED NOT NULL,
-    cost_usd numeric DEFAULT 0 NOT NULL,
-    used_own_api_key boolean DEFAULT false NOT NULL,
-    api_key_id uuid,
-    automation text,
-    purpose text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    version bigint NOT NULL,
-    request_hash bigint,
-    CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
-    CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
-    CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))),
-    CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100)))
-);
-
-ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.usage_logs OWNER TO parley_owner;
-
--- comment COLUMN usage_logs.request_hash
-
-COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
-
--- comment CONSTRAINT usage_logs_automation_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
-
--- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
-
--- comment CONSTRAINT usage_logs_model_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_provider_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
 
 -- table users
 
@@ -3233,7 +3536,7 @@ CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW
 
 -- trigger usage_logs sum
 
-CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.usage_logs_sum();
+CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
 
 -- trigger context_optimization_messages zz_feed
 
@@ -3269,11 +3572,15 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FO
 
 -- trigger usage_logs zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_logs();
+CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_logs();
 
 -- trigger users zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
+
+-- trigger usage_logs zz_feed_one
+
+CREATE TRIGGER zz_feed_one BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.feed_usage_logs();
 
 -- trigger conversations zz_rules
 
@@ -3572,7 +3879,83 @@ GRANT ALL ON FUNCTION parley.uuid7() TO parley_runtime;
 
 -- acl TABLE messages
 
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.messages TO parley_runtime;
+GRANT SELECT,UPDATE ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.user_id
+
+GRANT INSERT(user_id) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.id
+
+GRANT INSERT(id) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.conversation_id
+
+GRANT INSERT(conversation_id) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.parent_id
+
+GRANT INSERT(parent_id) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.role
+
+GRANT INSERT(role) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.content
+
+GRANT INSERT(content) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.status
+
+GRANT INSERT(status) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.token_count
+
+GRANT INSERT(token_count) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.model
+
+GRANT INSERT(model) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.finish_reason
+
+GRANT INSERT(finish_reason) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.processing_ms
+
+GRANT INSERT(processing_ms) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.relevance_score
+
+GRANT INSERT(relevance_score) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.images
+
+GRANT INSERT(images) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.files
+
+GRANT INSERT(files) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.provider_metadata
+
+GRANT INSERT(provider_metadata) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.created_at
+
+GRANT INSERT(created_at) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.updated_at
+
+GRANT INSERT(updated_at) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.deleted_at
+
+GRANT INSERT(deleted_at) ON TABLE parley.messages TO parley_runtime;
+
+-- acl COLUMN messages.request_hash
+
+GRANT INSERT(request_hash) ON TABLE parley.messages TO parley_runtime;
 
 -- acl FUNCTION content_so_far(message parley.messages)
 
@@ -3669,6 +4052,14 @@ REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
 
+-- acl FUNCTION insert_in_groups(table_name text, carry text[], sums text)
+
+REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
+
+-- acl FUNCTION keep_from_runtime(table_name text, columns text[])
+
+REVOKE ALL ON FUNCTION parley.keep_from_runtime(table_name text, columns text[]) FROM PUBLIC;
+
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
 REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) FROM PUBLIC;
@@ -3734,6 +4125,11 @@ REVOKE ALL ON FUNCTION parley.messages_gather() FROM PUBLIC;
 -- acl FUNCTION messages_guard()
 
 REVOKE ALL ON FUNCTION parley.messages_guard() FROM PUBLIC;
+
+-- acl FUNCTION messages_insert_all(proposed jsonb)
+
+REVOKE ALL ON FUNCTION parley.messages_insert_all(proposed jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.messages_insert_all(proposed jsonb) TO parley_runtime;
 
 -- acl FUNCTION messages_links()
 
@@ -3801,6 +4197,79 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
+-- acl TABLE usage_logs
+
+GRANT SELECT ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.user_id
+
+GRANT INSERT(user_id) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.id
+
+GRANT INSERT(id) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.conversation_id
+
+GRANT INSERT(conversation_id) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.message_id
+
+GRANT INSERT(message_id) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.provider
+
+GRANT INSERT(provider) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.model
+
+GRANT INSERT(model) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.input_tokens
+
+GRANT INSERT(input_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.output_tokens
+
+GRANT INSERT(output_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.cost_usd
+
+GRANT INSERT(cost_usd) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.used_own_api_key
+
+GRANT INSERT(used_own_api_key) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.api_key_id
+
+GRANT INSERT(api_key_id) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.automation
+
+GRANT INSERT(automation) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.purpose
+
+GRANT INSERT(purpose) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.created_at
+
+GRANT INSERT(created_at) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.updated_at
+
+GRANT INSERT(updated_at) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.request_hash
+
+GRANT INSERT(request_hash) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl FUNCTION usage_logs_insert_all(proposed jsonb)
+
+REVOKE ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) TO parley_runtime;
+
 -- acl FUNCTION usage_logs_links()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
@@ -3808,6 +4277,10 @@ REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 -- acl FUNCTION usage_logs_sum()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
+
+-- acl FUNCTION usage_logs_sum_all(made parley.usage_logs[])
+
+REVOKE ALL ON FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) FROM PUBLIC;
 
 -- acl FUNCTION users_open_feed()
 
@@ -3964,10 +4437,6 @@ GRANT SELECT ON TABLE parley.tool_transitions TO parley_runtime;
 -- acl TABLE usage_days
 
 GRANT SELECT ON TABLE parley.usage_days TO parley_runtime;
-
--- acl TABLE usage_logs
-
-GRANT SELECT,INSERT ON TABLE parley.usage_logs TO parley_runtime;
 
 -- acl TABLE users
 

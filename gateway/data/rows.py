@@ -8,7 +8,7 @@ access only.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -46,3 +46,8 @@ def _reader(column: str, kind: Any) -> Callable[[Any], Any]:
 def json_text(value: Any) -> str:
     """Encode the value of a `jsonb` parameter."""
     return orjson.dumps(value).decode()
+
+
+def json_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Encode rows, by column, as the `jsonb` parameter from which PostgreSQL makes rows."""
+    return orjson.dumps(rows, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -167,6 +167,16 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def insert_all(table: str, columns: Columns) -> str:
+    """Insert the rows of a JSON array, `$2`, and return them in its order, like `insert`.
+
+    The migration of the table declares that its rows may be inserted in groups.
+    """
+    names = ", ".join(_selected(column, {}, "t.") for column in columns)
+    return f"SELECT {names}\nFROM {table}_insert_all($2::jsonb) AS t\nWHERE t.user_id = $1"
+
+
 def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, str], ...]) -> str:
     """Select the names of the rules that are violated by values of these columns, which start at `$1`.
 

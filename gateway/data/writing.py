@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
@@ -16,7 +17,7 @@ from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import entity_of
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
-from gateway.data.rows import Row
+from gateway.data.rows import Row, json_rows
 from gateway.data.rules import ProposedRow
 
 T = TypeVar("T")
@@ -119,6 +120,30 @@ class Statements:
             _remember(error, described.table, encoded)
             raise
         return row  # type: ignore[no-any-return]
+
+    async def insert_all(self, entity: type[T], rows: Sequence[dict[str, Any]], *, for_show: bool = False) -> list[T]:
+        """Insert objects of the caller, all or none, by one statement. They are returned in the same order.
+
+        With `for_show`, as for `insert`. An error does not tell which of the rows was refused.
+        """
+        described, tenant = entity_of(entity), self._tenant
+        columns = described.columns
+        if for_show and tenant is not None:
+            columns = tenant.shown.get(described.table, columns)
+        text = statements.insert_all(described.table, columns)
+        connection = self._connection or await self._connected()
+        with translated_errors(connection, commits=self._stamp is not None):
+            return await connection.fetch(
+                text, self.user_id, json_rows(rows), record_class=described.record, stamp=self._stamp
+            )
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo the statements of the block if it fails, but not the transaction, in which it must be."""
+        connection = cast("StampedConnection", self._connection)
+        with translated_errors(connection):
+            async with connection.transaction():
+                yield
 
     async def update(
         self,

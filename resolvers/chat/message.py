@@ -18,6 +18,7 @@ from gateway import (
     entity,
     enum_type,
     event,
+    in_groups,
     input_type,
     maybe,
     mutation,
@@ -154,6 +155,9 @@ async def add_message(info: Info, input: AddMessageInput) -> Message:
     """Add a message to a conversation. Sent again with the same id and values, it returns the same message."""
     async with info.context.autocommit() as db:
         return await create(db, Message, values_of(input))
+
+
+add_messages = in_groups(add_message)
 
 
 class MessageInput:

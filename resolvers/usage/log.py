@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import strawberry
 
-from gateway import Info, Node, create, entity, input_type, maybe, mutation, values_of
+from gateway import Info, Node, create, entity, in_groups, input_type, maybe, mutation, values_of
 
 
 @input_type
@@ -93,3 +93,6 @@ async def record_usage(info: Info, input: RecordUsageInput) -> UsageLog:
     """Add an entry to the usage log. Sent again with the same id and values, it is counted once."""
     async with info.context.autocommit() as db:
         return await create(db, UsageLog, values_of(input))
+
+
+record_usages = in_groups(record_usage)

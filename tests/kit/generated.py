@@ -91,6 +91,15 @@ class Mutation:
         return {name: self._kind(name) for name in fields if not (name == "id" and self.makes)}
 
     @property
+    def one(self) -> Mutation | None:
+        """The mutation that does for one item what this one does for a list of `items`; None if it takes no list."""
+        if "items" not in self.inputs:
+            return None
+        item = get_named_type(self.inputs["items"].type)
+        (single,) = [each for each in mutations(self.schema) if get_named_type(each.field.args["input"].type) is item]
+        return single
+
+    @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
         rows = types_of_rows(self.schema)
@@ -120,6 +129,8 @@ class Mutation:
         return needed | dict(overrides or {})
 
     def _value(self, name: str, field: GraphQLInputField, ids: Choose) -> Any:
+        if name == "items" and self.one is not None:
+            return [self.one.values(ids)]
         if name in self.ids:
             chosen = ids(self.ids[name])
             return [chosen] if _is_list(field.type) else chosen

@@ -19,7 +19,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from gateway.data.entity import entity_of
-from gateway.errors import Conflict, Invalid, NotFound, ParleyError
+from gateway.errors import Conflict, Invalid, NotFound, ParleyError, Refused
 from gateway.schema.objects import mistakes
 from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
@@ -90,7 +90,10 @@ def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID
 
 
 def mutation(function: F) -> F:
-    """Make a function a field of Mutation. Its return annotation is an entity, a `payload` class or None."""
+    """Make a function a field of Mutation.
+
+    Its return annotation is an entity, a list of one (`list[Message | None]`), a `payload` class or None.
+    """
     return _mark(function, "mutation")
 
 
@@ -133,15 +136,16 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
     payload_class, fill = _payload(function.__name__, hints["return"])
     # The argument has the description of its input type.
     description = hints["input"].__strawberry_definition__.description
-    shown = getattr(hints["return"], "__entity__", None)
-    below = shown and to_camel_case(to_snake_case(shown.name))
+    object_class, below = _object_of(hints["return"])
+    shown = getattr(object_class, "__entity__", None)
+    below = to_camel_case(below)
 
     async def resolve(info: Any, input: Any) -> Any:
         if shown is not None:
             info.context.show(info, shown, below)
         try:
             return fill(await function(info, input=input), [])
-        except (Invalid, NotFound, Conflict) as error:
+        except (Invalid, NotFound, Conflict, Refused) as error:
             errors = await mistakes.of_error(info.context, error, shown)
             return fill(getattr(error, "current", None), [UserError.of(each) for each in errors])
         except asyncpg.PostgresError as error:
@@ -158,6 +162,15 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
     return strawberry.field(resolver=resolve, description=describe.summary(function))
 
 
+def _object_of(returns: Any) -> tuple[Any, str]:
+    """The class of what a mutation returns, and the name of the field that shows it."""
+    if typing.get_origin(returns) is not list:
+        return returns, to_snake_case(getattr(returns, "__name__", ""))
+    (item,) = typing.get_args(returns)
+    cls = typing.get_args(item)[0]
+    return cls, describe.plural(to_snake_case(cls.__name__))
+
+
 def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserError]], Any]]:
     """The payload type of a mutation, and the function that fills it."""
     errors = strawberry.field(description="Every error that a person can correct. Empty if the mutation succeeded.")
@@ -167,9 +180,12 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
         texts = describe.attributes(returns)
         hints = typing.get_type_hints(returns)
         fields = {step.name: (hints[step.name], texts[step.name]) for step in dataclasses.fields(returns)}
+    elif typing.get_origin(returns) is list:
+        text = "The objects in the order of `items`; null for an item that was refused. Null if nothing was written."
+        fields = {_object_of(returns)[1]: (returns, text)}
     else:
         text = "The object in its current state; null if there is none to return."
-        fields = {to_snake_case(returns.__name__): (returns, text)}
+        fields = {_object_of(returns)[1]: (returns, text)}
     title = name.title().replace("_", "")
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
     annotations = {key: of | None for key, (of, _) in fields.items()} | {"user_errors": list[UserError]}

@@ -12,11 +12,13 @@ import asyncpg
 
 from gateway.data.entity import Entity, entity_of
 from gateway.data.rules import ProposedRow
-from gateway.errors import Invalid, ParleyError
+from gateway.errors import Invalid, ParleyError, Refused
 
 
 async def of_error(context: Any, error: ParleyError, shown: Entity | None) -> list[ParleyError]:
     """The mistakes of an input, of which the mutation raised one. `shown` is the entity that the mutation returns."""
+    if isinstance(error, Refused):
+        return list(error.errors)
     if not isinstance(error, Invalid):
         return [error]
     entity = shown if error.of is None else entity_of(error.of)

@@ -12,6 +12,10 @@ DECLARE
     since timestamptz;
     is_full boolean;
 BEGIN
+    -- messages_insert_all() has done all this. The runtime role cannot set `seq`.
+    IF NEW.seq IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
     UPDATE feeds
     SET version = version + 2,
         latest_since = CASE

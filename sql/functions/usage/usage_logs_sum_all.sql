@@ -1,0 +1,50 @@
+-- Adds new log entries to the sums of their days and their conversations, like the trigger usage_logs_sum for one.
+CREATE OR REPLACE FUNCTION usage_logs_sum_all(made usage_logs[]) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    of_day record;
+BEGIN
+    -- One day, unless midnight is between the microseconds of the entries.
+    FOR of_day IN
+        SELECT
+            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(cost_usd) AS cost_usd,
+            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
+                SELECT FROM usage_logs AS l
+                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
+                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
+            ) AS conversations
+        FROM unnest(made) AS m
+        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
+        GROUP BY day
+        ORDER BY day
+    LOOP
+        UPDATE usage_days AS d
+        SET requests = d.requests + of_day.requests,
+            conversations = d.conversations + of_day.conversations,
+            input_tokens = d.input_tokens + of_day.input_tokens,
+            output_tokens = d.output_tokens + of_day.output_tokens,
+            cost_usd = d.cost_usd + of_day.cost_usd
+        WHERE d.user_id = tenant() AND d.day = of_day.day;
+        IF NOT FOUND THEN
+            INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
+            VALUES (
+                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
+                of_day.cost_usd);
+        END IF;
+    END LOOP;
+    UPDATE conversations AS c
+    SET usage_requests = c.usage_requests + s.requests,
+        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
+        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
+        usage_cost_usd = c.usage_cost_usd + s.cost_usd
+    FROM (
+        SELECT
+            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
+            sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
+        FROM unnest(made)
+        GROUP BY conversation_id
+    ) AS s
+    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
+END
+$$;

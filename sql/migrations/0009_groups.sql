@@ -1,0 +1,5 @@
+-- Groups of writes: messages and log entries are inserted many at a time.
+
+SELECT insert_in_groups('usage_logs', carry => '{conversation_id}', sums => 'sum');
+-- messages_insert_all() also numbers its messages, so it is written by hand.
+SELECT keep_from_runtime('messages', '{seq,version}');
