@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from graphql import GraphQLEnumType, get_named_type
+from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
@@ -104,6 +104,8 @@ async def test_a_value_of_another_type_is_refused_at_its_place(
 ) -> None:
     of: Any = get_named_type(mutation.inputs[name].type)
     misfits = ["NOBODY", 1, True] if isinstance(of, GraphQLEnumType) else MISFITS.get(str(of), [])
+    if isinstance(of, GraphQLInputObjectType):
+        misfits = ["text", 1, [{}]]
     assert misfits or str(of) == "JSON", f"add values that are not a valid {of} to MISFITS"
     async with nothing_happens(superuser, estate):
         for misfit in misfits:

@@ -45,8 +45,10 @@ FUNCTIONS = {
     "login_rehash": "changes the password hash of the stamped user",
     "message_append": "writes where the policy allows it for the stamped user",
     "message_grown": "reads with the caller's privileges and policies",
+    "messages_insert_all": "inserts for the stamped user only",
     "tenant": "returns the user that the connection is stamped for",
     "tool_move_is_legal": "reads nothing but its arguments",
+    "usage_logs_insert_all": "inserts for the stamped user only",
     "uuid7": "generates an id",
 }
 """Every function that the role may call, with the reason why it reveals nothing about other users."""
@@ -88,10 +90,14 @@ async def test_no_row_is_put_among_the_victims(
 
 
 async def copy_of_a_row(superuser: asyncpg.Connection, table: str, user_id: str) -> tuple[str, str]:
-    """The writable columns of a table, and a copy of one of the user's rows with a new id, as JSON."""
+    """The columns of a table that the runtime role may insert, or all if it may insert none, and a copy of one of the
+    user's rows with a new id, as JSON.
+    """
     columns = await superuser.fetch(
         "SELECT attname FROM pg_attribute"
-        " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+        " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+        " AND (has_column_privilege('parley_runtime', attrelid, attnum, 'INSERT')"
+        " OR NOT has_any_column_privilege('parley_runtime', attrelid, 'INSERT'))",
         table,
     )
     row = await superuser.fetchval(f"SELECT to_jsonb(t) FROM {table} AS t WHERE user_id = $1 LIMIT 1", user_id)
@@ -212,7 +218,9 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
         "messages": lambda: growing,
+        "jsonb": lambda: orjson.dumps([{"user_id": scene.victim.user_id, "conversation_id": conversation}]).decode(),
     }
+    conversation = scene.victim.ids["Conversation"][0]
     growing = await superuser.fetchval(
         "SELECT m::text FROM messages AS m WHERE user_id = $1 AND status = 'streaming' AND content = ''"
         " AND EXISTS (SELECT FROM message_growths AS g WHERE g.message_id = m.id)",

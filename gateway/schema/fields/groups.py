@@ -28,6 +28,7 @@ from gateway.schema.types import describe
 T = TypeVar("T")
 
 MOST_ITEMS = 200
+_PARTIAL = "Whether to write the items without mistakes even if others are refused. Defaults to false."
 
 
 def in_groups(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,10 +37,11 @@ def in_groups(function: Callable[..., Any]) -> Callable[..., Any]:
     Its name is the plural of the other one's. All items are written, or none; with `partial`, those that are right.
     """
     hints = typing.get_type_hints(function)
-    cls, item, name = hints["return"], hints["input"], describe.plural(function.__name__)
+    cls: Any = hints["return"]
+    item, name = hints["input"], describe.plural(function.__name__)
 
     async def make(info: Any, input: Any) -> Any:
-        return await create_all(info.context, cls, input.items, partial=input.partial)
+        return await create_all(info.context, cls, input.items, partial=bool(input.partial))
 
     each = f"`{to_camel_case(function.__name__)}`"
     make.__name__ = make.__qualname__ = name
@@ -122,15 +124,11 @@ async def _told(context: Any, cls: type, index: int, error: Exception) -> list[P
 
 
 def _input_of(name: str, item: type, each: str) -> type:
-    fields: dict[str, tuple[Any, str, Any]] = {
-        "items": (list[item], f"The inputs of {each}, at most {MOST_ITEMS}.", ...),  # type: ignore[valid-type]
-        "partial": (bool, "Whether to write the items without mistakes even if others are refused.", False),
-    }
     body: dict[str, Any] = {
-        key: strawberry.field(description=text, **({} if default is ... else {"default": default}))
-        for key, (_, text, default) in fields.items()
+        "items": strawberry.field(description=f"The inputs of {each}, at most {MOST_ITEMS}."),
+        "partial": strawberry.field(description=_PARTIAL, default=None),
+        "__annotations__": {"items": list[item], "partial": bool | None},  # type: ignore[valid-type]
     }
-    body["__annotations__"] = {key: of for key, (of, _, _) in fields.items()}
     title = to_camel_case(name)
     made = type(f"{title[:1].upper()}{title[1:]}Input", (), body)
     return strawberry.input(made, description=f"A list of inputs of {each}.")
