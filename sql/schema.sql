@@ -29,8 +29,6 @@ CREATE FUNCTION parley.add_link(table_name text, key text, parent text, reason t
     AS $_$
 DECLARE
     constraint_name text := format('%s_%s_exists', table_name, key);
-    has_deleted_at boolean := EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
 BEGIN
     EXECUTE format(
         'ALTER TABLE %I ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %I (%s)', table_name, constraint_name,
@@ -40,9 +38,10 @@ BEGIN
         'COMMENT ON CONSTRAINT %I ON %I IS %L', constraint_name, table_name,
         format(reason, singular(parent)));
     IF order_by IS NOT NULL THEN
+        -- It contains deleted rows too, because the foreign key looks for them when a parent is removed.
         EXECUTE format(
-            'CREATE INDEX %I ON %I (user_id, %I, %s) %s', table_name || '_by_' || regexp_replace(key, '_id$', ''),
-            table_name, key, order_by, CASE WHEN has_deleted_at THEN 'WHERE deleted_at IS NULL' END);
+            'CREATE INDEX %I ON %I (user_id, %I, %s)', table_name || '_by_' || regexp_replace(key, '_id$', ''),
+            table_name, key, order_by);
     END IF;
     -- With the arguments of the last call for this table, if there was one.
     EXECUTE coalesce(
@@ -66,6 +65,23 @@ END
 $$;
 
 ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) OWNER TO parley_owner;
+
+-- function add_trash(text)
+
+CREATE FUNCTION parley.add_trash(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS %I ON %I (user_id, deleted_at, id) WHERE deleted_at IS NOT NULL',
+        table_name || '_trash', table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER purged BEFORE UPDATE OF deleted_at ON %I FOR EACH ROW '
+        'WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION refuse_purged()', table_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_trash(table_name text) OWNER TO parley_owner;
 
 -- function add_usual_columns(text, text[])
 
@@ -115,6 +131,32 @@ CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
 $$;
 
 ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
+
+-- function children_of(text)
+
+CREATE FUNCTION parley.children_of(table_name text) RETURNS TABLE(child text, key text, has_id boolean, removed boolean)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT child.relname, held.attname, EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = child.oid AND attname = 'id'),
+        fate.removed
+    FROM pg_constraint AS con
+    JOIN pg_class AS child ON child.oid = con.conrelid
+    CROSS JOIN unnest(con.conkey, con.confkey) AS pair (held, named)
+    JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
+    JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named AND named.attname = 'id'
+    CROSS JOIN LATERAL (
+        SELECT held.attnotnull OR held.attname = ANY (coalesce(
+            substring(
+                obj_description(to_regprocedure(quote_ident(child.relname || '_links') || '()'), 'pg_proc')
+                FROM 'within => ''({.*?})''')::text[], '{}'))
+    ) AS fate (removed)
+    WHERE con.confrelid = table_name::regclass AND con.contype = 'f' AND con.confdeltype = 'a'
+    -- A row may have to lose one link before another.
+    ORDER BY fate.removed DESC, child.relname, held.attname
+$$;
+
+ALTER FUNCTION parley.children_of(table_name text) OWNER TO parley_owner;
 
 -- function uuid7()
 
@@ -951,6 +993,14 @@ ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
 -- comment FUNCTION feed_users()
 
 COMMENT ON FUNCTION parley.feed_users() IS 'Made by SELECT feed_function(''users'', ''{}'');';
+
+-- function has_trash(text)
+
+CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT EXISTS (SELECT FROM trash_tables() AS t WHERE t.name = table_name) $$;
+
+ALTER FUNCTION parley.has_trash(table_name text) OWNER TO parley_owner;
 
 -- function insert_in_groups(text, text[], text)
 
@@ -1819,6 +1869,100 @@ ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
+-- function purge_begin(text, uuid)
+
+CREATE FUNCTION parley.purge_begin(table_name text, row_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    is_deleted boolean;
+BEGIN
+    IF NOT has_trash(table_name) THEN
+        RETURN false;
+    END IF;
+    -- The feed's lock comes first, as for every writer, so that the row is not restored at the same time.
+    PERFORM FROM feeds WHERE user_id = tenant() FOR UPDATE;
+    EXECUTE format('SELECT deleted_at IS NOT NULL FROM %I WHERE user_id = tenant() AND id = $1', table_name)
+    INTO is_deleted USING row_id;
+    IF is_deleted THEN
+        INSERT INTO purges (user_id, entity, entity_id) VALUES (tenant(), table_name, row_id) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN coalesce(is_deleted, false);
+END
+$_$;
+
+ALTER FUNCTION parley.purge_begin(table_name text, row_id uuid) OWNER TO parley_owner;
+
+-- function purge_next(integer)
+
+CREATE FUNCTION parley.purge_next(most integer) RETURNS TABLE(purged_entity text, purged_id uuid, removed integer, is_done boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+BEGIN
+    PERFORM FROM feeds WHERE user_id = tenant() FOR UPDATE;
+    SELECT p.entity, p.entity_id INTO purged_entity, purged_id
+    FROM purges AS p
+    WHERE p.user_id = tenant()
+    ORDER BY p.requested_at, p.entity_id
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    removed := purge_rows(purged_entity, ARRAY[purged_id], most);
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I WHERE user_id = tenant() AND id = $1)', purged_entity)
+    INTO is_done USING purged_id;
+    IF is_done THEN
+        DELETE FROM purges AS p WHERE p.user_id = tenant() AND p.entity = purged_entity AND p.entity_id = purged_id;
+    END IF;
+    RETURN NEXT;
+END
+$_$;
+
+ALTER FUNCTION parley.purge_next(most integer) OWNER TO parley_owner;
+
+-- function purge_rows(text, uuid[], integer)
+
+CREATE FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    done integer := 0;
+    changed integer;
+    found_ids uuid[];
+    link record;
+BEGIN
+    FOR link IN SELECT * FROM children_of(table_name) LOOP
+        IF link.removed AND link.has_id THEN
+            EXECUTE format(
+                'SELECT array_agg(id) FROM ('
+                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2) AS c',
+                link.child, link.key, CASE WHEN link.child = table_name THEN 'AND id <> ALL ($1)' END)
+            INTO found_ids USING ids, most - done;
+            changed := CASE WHEN found_ids IS NULL THEN 0 ELSE purge_rows(link.child, found_ids, most - done) END;
+        ELSE
+            EXECUTE format(
+                'UPDATE %1$I AS t SET %2$I = NULL FROM ('
+                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2) AS c '
+                'WHERE t.user_id = tenant() AND t.id = c.id',
+                link.child, link.key, CASE WHEN link.child = table_name THEN 'AND id <> ALL ($1)' END)
+            USING ids, most - done;
+            GET DIAGNOSTICS changed = ROW_COUNT;
+        END IF;
+        done := done + changed;
+        IF done >= most THEN
+            RETURN done;
+        END IF;
+    END LOOP;
+    EXECUTE format('DELETE FROM %I WHERE user_id = tenant() AND id = ANY ($1)', table_name) USING ids;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN done + changed;
+END
+$_$;
+
+ALTER FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -1826,6 +1970,26 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
     AS $$ UPDATE feeds SET epoch = epoch + 1 WHERE user_id = tenant() RETURNING epoch $$;
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
+
+-- function refuse_purged()
+
+CREATE FUNCTION parley.refuse_purged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM purges AS p
+        WHERE p.user_id = NEW.user_id AND p.entity = TG_TABLE_NAME AND p.entity_id = NEW.id
+    ) THEN
+        RAISE check_violation USING CONSTRAINT = TG_TABLE_NAME || '_id_purged', TABLE = TG_TABLE_NAME,
+            MESSAGE = format('this %s is being removed for good', singular(TG_TABLE_NAME));
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.refuse_purged() OWNER TO parley_owner;
 
 -- function rule_of_new(text, text)
 
@@ -2012,6 +2176,7 @@ BEGIN
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
     PERFORM keep_links(table_name);
+    PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
 END
 $$;
 
@@ -2189,6 +2354,21 @@ CREATE FUNCTION parley.tool_move_is_legal(from_status text, to_status text) RETU
 $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function trash_tables()
+
+CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT relname::text
+    FROM pg_attribute
+    JOIN pg_class AS c ON c.oid = attrelid
+    WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
+        AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'zz_feed')
+    ORDER BY relname
+$$;
+
+ALTER FUNCTION parley.trash_tables() OWNER TO parley_owner;
 
 -- table usage_logs
 
@@ -2776,6 +2956,23 @@ ALTER TABLE parley.migrations OWNER TO parley_owner;
 
 COMMENT ON TABLE parley.migrations IS 'The migrations that this database has been through.';
 
+-- table purges
+
+CREATE TABLE parley.purges (
+    user_id uuid NOT NULL,
+    entity text NOT NULL,
+    entity_id uuid NOT NULL,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY parley.purges FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.purges OWNER TO parley_owner;
+
+-- comment TABLE purges
+
+COMMENT ON TABLE parley.purges IS 'The deleted rows whose removal was requested and is not complete.';
+
 -- table revocations
 
 CREATE TABLE parley.revocations (
@@ -3293,6 +3490,11 @@ COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'The numb
 ALTER TABLE ONLY parley.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
 
+-- constraint purges purges_pkey
+
+ALTER TABLE ONLY parley.purges
+    ADD CONSTRAINT purges_pkey PRIMARY KEY (user_id, entity, entity_id);
+
 -- constraint revocations revocations_pkey
 
 ALTER TABLE ONLY parley.revocations
@@ -3366,6 +3568,10 @@ CREATE INDEX conversations_latest_in_folder ON parley.conversations USING btree 
 
 CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (user_id, active_since, id) WHERE (is_pinned AND (deleted_at IS NULL));
 
+-- index conversations_trash
+
+CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 -- index leases_by_end
 
 CREATE INDEX leases_by_end ON parley.leases USING btree (until);
@@ -3373,6 +3579,10 @@ CREATE INDEX leases_by_end ON parley.leases USING btree (until);
 -- index messages_by_parent
 
 CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq) WHERE (parent_id IS NOT NULL);
+
+-- index messages_trash
+
+CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index revocations_by_time
 
@@ -3384,7 +3594,7 @@ CREATE INDEX sessions_by_last_used ON parley.sessions USING btree (user_id, last
 
 -- index tool_executions_by_conversation
 
-CREATE INDEX tool_executions_by_conversation ON parley.tool_executions USING btree (user_id, conversation_id, created_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX tool_executions_by_conversation ON parley.tool_executions USING btree (user_id, conversation_id, created_at, id);
 
 -- index tool_executions_by_creation
 
@@ -3392,15 +3602,15 @@ CREATE INDEX tool_executions_by_creation ON parley.tool_executions USING btree (
 
 -- index tool_executions_by_message
 
-CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (user_id, message_id, created_at, id) WHERE (deleted_at IS NULL);
+CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (user_id, message_id, created_at, id);
 
 -- index tool_executions_by_status
 
 CREATE INDEX tool_executions_by_status ON parley.tool_executions USING btree (user_id, status, created_at, id) WHERE (deleted_at IS NULL);
 
--- index tool_executions_deleted
+-- index tool_executions_trash
 
-CREATE INDEX tool_executions_deleted ON parley.tool_executions USING btree (user_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX tool_executions_trash ON parley.tool_executions USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index tool_transitions_by_execution
 
@@ -3413,6 +3623,10 @@ CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_i
 -- index usage_logs_by_creation
 
 CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, created_at, id);
+
+-- index usage_logs_by_message
+
+CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
 -- trigger conversations change
 
@@ -3525,6 +3739,18 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 -- trigger users open_feed
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
+
+-- trigger conversations purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversations FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger messages purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.messages FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger tool_executions purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger messages recount
 
@@ -3754,6 +3980,10 @@ ALTER TABLE parley.message_pieces ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
 
+-- row security purges
+
+ALTER TABLE parley.purges ENABLE ROW LEVEL SECURITY;
+
 -- row security sessions
 
 ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
@@ -3793,6 +4023,10 @@ CREATE POLICY tenant ON parley.message_pieces USING ((user_id = ( SELECT parley.
 -- policy messages tenant
 
 CREATE POLICY tenant ON parley.messages USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy purges tenant
+
+CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy sessions tenant
 
@@ -3864,6 +4098,10 @@ REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, r
 
 REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
 
+-- acl FUNCTION add_trash(table_name text)
+
+REVOKE ALL ON FUNCTION parley.add_trash(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
@@ -3871,6 +4109,10 @@ REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[])
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
+
+-- acl FUNCTION children_of(table_name text)
+
+REVOKE ALL ON FUNCTION parley.children_of(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION uuid7()
 
@@ -4052,6 +4294,10 @@ REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
 
+-- acl FUNCTION has_trash(table_name text)
+
+REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION insert_in_groups(table_name text, carry text[], sums text)
 
 REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
@@ -4143,9 +4389,27 @@ REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
+-- acl FUNCTION purge_begin(table_name text, row_id uuid)
+
+REVOKE ALL ON FUNCTION parley.purge_begin(table_name text, row_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.purge_begin(table_name text, row_id uuid) TO parley_runtime;
+
+-- acl FUNCTION purge_next(most integer)
+
+REVOKE ALL ON FUNCTION parley.purge_next(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.purge_next(most integer) TO parley_runtime;
+
+-- acl FUNCTION purge_rows(table_name text, ids uuid[], most integer)
+
+REVOKE ALL ON FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) FROM PUBLIC;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
+
+-- acl FUNCTION refuse_purged()
+
+REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
 
 -- acl FUNCTION rule_of_new(table_name text, condition text)
 
@@ -4196,6 +4460,10 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
+
+-- acl FUNCTION trash_tables()
+
+REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
 
 -- acl TABLE usage_logs
 

@@ -144,7 +144,7 @@ async def test_what_lies_within_another_is_deleted_with_it_or_known(superuser: a
         )
         index = await superuser.fetchval(
             "SELECT count(*) FROM pg_indexes WHERE schemaname = 'parley' AND tablename = $1"
-            " AND indexdef LIKE '%(user_id, deleted_at) WHERE (deleted_at IS NOT NULL)'",
+            " AND indexdef LIKE '%(user_id, deleted_at%) WHERE (deleted_at IS NOT NULL)'",
             link["child"],
         )
         assert index or not is_marked, (

@@ -26,7 +26,7 @@ WRITTEN_BY_TRIGGERS = (
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
-HIDDEN = ("logins",)
+HIDDEN = ("logins", "purges")
 """Tables that the role may not even read."""
 
 CALLERS = ("unset", "empty", "garbage", "stranger")
@@ -46,6 +46,8 @@ FUNCTIONS = {
     "message_append": "writes where the policy allows it for the stamped user",
     "message_grown": "reads with the caller's privileges and policies",
     "messages_insert_all": "inserts for the stamped user only",
+    "purge_begin": "names rows of the stamped user's trash only",
+    "purge_next": "removes what the stamped user has asked to remove",
     "tenant": "returns the user that the connection is stamped for",
     "tool_move_is_legal": "reads nothing but its arguments",
     "usage_logs_insert_all": "inserts for the stamped user only",
@@ -102,7 +104,9 @@ async def copy_of_a_row(superuser: asyncpg.Connection, table: str, user_id: str)
     )
     row = await superuser.fetchval(f"SELECT to_jsonb(t) FROM {table} AS t WHERE user_id = $1 LIMIT 1", user_id)
     fresh = {"id": str(uuid.uuid4())} if table != "users" else {}
-    return ", ".join(column["attname"] for column in columns), orjson.dumps(orjson.loads(row) | fresh).decode()
+    return ", ".join(column["attname"] for column in columns), orjson.dumps(
+        orjson.loads(row or "{}") | {"user_id": user_id} | fresh
+    ).decode()
 
 
 async def test_a_stranger_reads_everything_of_their_own(

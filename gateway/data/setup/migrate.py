@@ -117,7 +117,10 @@ async def migrate(
             changed = outdated(files, known)
             if wanted or changed:
                 names = {one.name for one in known}
-                await _make_new(connection, [file for file in changed if file.name not in names])
+                # Migrations call what is new, and makers as they are now.
+                await _make_new(
+                    connection, [file for file in changed if file.name not in names or file.name.startswith(MAKERS)]
+                )
                 for migration in wanted:
                     report(migration.name)
                     await _apply(connection, migration, lock_attempts)

@@ -15,8 +15,6 @@ CREATE OR REPLACE FUNCTION add_link(
 AS $$
 DECLARE
     constraint_name text := format('%s_%s_exists', table_name, key);
-    has_deleted_at boolean := EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'deleted_at');
 BEGIN
     EXECUTE format(
         'ALTER TABLE %I ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %I (%s)', table_name, constraint_name,
@@ -26,9 +24,10 @@ BEGIN
         'COMMENT ON CONSTRAINT %I ON %I IS %L', constraint_name, table_name,
         format(reason, singular(parent)));
     IF order_by IS NOT NULL THEN
+        -- It contains deleted rows too, because the foreign key looks for them when a parent is removed.
         EXECUTE format(
-            'CREATE INDEX %I ON %I (user_id, %I, %s) %s', table_name || '_by_' || regexp_replace(key, '_id$', ''),
-            table_name, key, order_by, CASE WHEN has_deleted_at THEN 'WHERE deleted_at IS NULL' END);
+            'CREATE INDEX %I ON %I (user_id, %I, %s)', table_name || '_by_' || regexp_replace(key, '_id$', ''),
+            table_name, key, order_by);
     END IF;
     -- With the arguments of the last call for this table, if there was one.
     EXECUTE coalesce(

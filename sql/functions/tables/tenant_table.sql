@@ -7,7 +7,8 @@
 -- * forced row-level security, and `privileges` for the runtime role;
 -- * the triggers that lock the feed and append each change to it. `carry` lists the columns whose values go into
 --   `changes.data`, for subscriptions to filter by;
--- * the trigger that checks the links of the table's foreign keys (see keep_links).
+-- * the trigger that checks the links of the table's foreign keys (see keep_links);
+-- * the trash, if rows can be deleted (see add_trash).
 --
 -- Do not use ON CONFLICT on these tables: the row trigger fires BEFORE INSERT and takes a version even for a row that ON
 -- CONFLICT then skips. Let the unique violation roll the version back.
@@ -29,6 +30,7 @@ BEGIN
         'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
     PERFORM keep_links(table_name);
+    PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
 END
 $$;
 
