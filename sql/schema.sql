@@ -1963,6 +1963,63 @@ $_$;
 
 ALTER FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) OWNER TO parley_owner;
 
+-- function quiet_table(text, text, text[], text)
+
+CREATE FUNCTION parley.quiet_table(table_name text, told_by text DEFAULT NULL::text, without text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    parent text := (SELECT l.parent FROM links_of(table_name) AS l WHERE l.key = told_by);
+BEGIN
+    IF told_by IS NOT NULL AND parent IS NULL THEN
+        RAISE EXCEPTION '%.% is not a link: call add_link() for it first', table_name, told_by;
+    END IF;
+    PERFORM add_usual_columns(table_name, without);
+    PERFORM secure_rows(table_name);
+    EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
+    EXECUTE format(
+        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    EXECUTE format(
+        'CREATE TRIGGER zz_quiet BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION quiet_version(%L)',
+        table_name, (told_by IS NOT NULL)::integer);
+    PERFORM keep_links(table_name);
+    PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
+    IF told_by IS NOT NULL THEN
+        PERFORM touch_function(table_name, told_by, parent);
+        EXECUTE format(
+            'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
+            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+        EXECUTE format(
+            'CREATE TRIGGER touch_updated AFTER UPDATE ON %1$I REFERENCING OLD TABLE AS replaced NEW TABLE AS changed '
+            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+        EXECUTE format(
+            'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
+            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.quiet_table(table_name text, told_by text, without text[], privileges text) OWNER TO parley_owner;
+
+-- function quiet_version()
+
+CREATE FUNCTION parley.quiet_version() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT f.version + TG_ARGV[0]::integer INTO NEW.version FROM feeds AS f WHERE f.user_id = NEW.user_id;
+    IF NEW.version IS NULL THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
+    NEW.updated_at := clock_timestamp();
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.quiet_version() OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -2355,6 +2412,39 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
+-- function touch_function(text, text, text)
+
+CREATE FUNCTION parley.touch_function(table_name text, key text, parent text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                -- Setting a column fires the feed's trigger even if the value stays the same.
+                UPDATE %3$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed UNION SELECT %2$I FROM replaced);
+            ELSE
+                UPDATE %3$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed);
+            END IF;
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        table_name || '_touch', key, parent);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_touch',
+        format('Made by SELECT touch_function(%L, %L, %L);', table_name, key, parent));
+END
+$_$;
+
+ALTER FUNCTION parley.touch_function(table_name text, key text, parent text) OWNER TO parley_owner;
+
 -- function trash_tables()
 
 CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
@@ -2364,7 +2454,7 @@ CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
     FROM pg_attribute
     JOIN pg_class AS c ON c.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
-        AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'zz_feed')
+        AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'feed_lock')
     ORDER BY relname
 $$;
 
@@ -4403,6 +4493,14 @@ GRANT ALL ON FUNCTION parley.purge_next(most integer) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) FROM PUBLIC;
 
+-- acl FUNCTION quiet_table(table_name text, told_by text, without text[], privileges text)
+
+REVOKE ALL ON FUNCTION parley.quiet_table(table_name text, told_by text, without text[], privileges text) FROM PUBLIC;
+
+-- acl FUNCTION quiet_version()
+
+REVOKE ALL ON FUNCTION parley.quiet_version() FROM PUBLIC;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
@@ -4460,6 +4558,10 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
+
+-- acl FUNCTION touch_function(table_name text, key text, parent text)
+
+REVOKE ALL ON FUNCTION parley.touch_function(table_name text, key text, parent text) FROM PUBLIC;
 
 -- acl FUNCTION trash_tables()
 

@@ -189,6 +189,12 @@ def _event_problems(name: str, event: Event, tables: Mapping[str, Table]) -> Ite
     if table is None:
         yield f"{name} is an event of the table {event.entity}, which does not exist. Write its migration."
         return
+    if not table.in_feed:
+        yield (
+            f"{name} is an event of {event.entity}, but the feed does not tell of a quiet table. Write "
+            'standard(…, without=("changed",)), or tell of its parent.'
+        )
+        return
     for column in sorted(event.carried - table.carried):
         yield (
             f"{name} needs {column}, which the feed of {event.entity} does not carry. Write "

@@ -24,7 +24,7 @@ WHERE pronamespace = 'parley'::regnamespace
 ORDER BY oid
 """
 MAKES = re.compile(r"^\s*CREATE OR REPLACE FUNCTION (\w+)\(", re.MULTILINE)
-MADE_BY = re.compile(r"Made by (SELECT (?:feed_function|insert_in_groups|keep_links|rules_at_once)\(.*\);)")
+MADE_BY = re.compile(r"Made by (SELECT \w+\(.*\);)")
 
 
 @embedded_only

@@ -88,7 +88,7 @@ class Key:
     named: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
     """A table in the database."""
 
@@ -97,6 +97,8 @@ class Table:
     keys: list[Key] = field(default_factory=list)
     carried: set[str] = field(default_factory=set)
     """The columns whose values the feed carries."""
+    in_feed: bool = False
+    """Whether the feed tells of its rows."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -123,6 +125,7 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
         tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
+            tables[name].in_feed = True
             tables[name].carried.update(_CARRIED.findall(row["source"]))
     return dict(tables)
 

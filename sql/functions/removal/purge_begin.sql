@@ -31,6 +31,6 @@ AS $$
     FROM pg_attribute
     JOIN pg_class AS c ON c.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
-        AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'zz_feed')
+        AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'feed_lock')
     ORDER BY relname
 $$;

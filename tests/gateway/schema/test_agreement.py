@@ -121,6 +121,11 @@ class Filed:
     """The box."""
 
 
+@event("leases", op="insert")
+class Hushed:
+    """Work has begun, of which the feed does not tell."""
+
+
 @event("things", op="insert")
 class Boxed:
     """A thing was put into a box."""
@@ -203,6 +208,7 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         _boxed(maybe("Thing", by="box_id")),
         ("several rows of things may have the same box_id", "UNIQUE (user_id, box_id)"),
     ),
+    ("event of a quiet table", (Hushed,), ("the feed does not tell of a quiet table", 'without=("changed",)')),
     ("event that is not carried", (_thing(), Boxed), ("Boxed needs box_id", "carry => '{box_id, …}'")),
     ("event of no table", (Nothing,), ("Nothing is an event of the table nothing, which does not exist",)),
 ]
