@@ -146,10 +146,7 @@ CREATE FUNCTION parley.children_of(table_name text) RETURNS TABLE(child text, ke
     JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
     JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named AND named.attname = 'id'
     CROSS JOIN LATERAL (
-        SELECT held.attnotnull OR held.attname = ANY (coalesce(
-            substring(
-                obj_description(to_regprocedure(quote_ident(child.relname || '_links') || '()'), 'pg_proc')
-                FROM 'within => ''({.*?})''')::text[], '{}'))
+        SELECT held.attnotnull OR held.attname = ANY (within_of(child.relname))
     ) AS fate (removed)
     WHERE con.confrelid = table_name::regclass AND con.contype = 'f' AND con.confdeltype = 'a'
     -- A row may have to lose one link before another.
@@ -2445,6 +2442,43 @@ $_$;
 
 ALTER FUNCTION parley.touch_function(table_name text, key text, parent text) OWNER TO parley_owner;
 
+-- function trash_page(text[], timestamp with time zone, uuid, integer)
+
+CREATE FUNCTION parley.trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer) RETURNS TABLE(entity text, id uuid, deleted_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    parts text;
+BEGIN
+    SELECT string_agg(
+        format(
+            '(SELECT %1$L, t.id, t.deleted_at FROM %1$I AS t '
+            'WHERE t.user_id = tenant() AND t.deleted_at IS NOT NULL AND (t.deleted_at, t.id) < ($1, $2)%2$s '
+            'AND NOT EXISTS ('
+            'SELECT FROM purges AS p WHERE p.user_id = t.user_id AND p.entity = %1$L AND p.entity_id = t.id) '
+            'ORDER BY t.deleted_at DESC, t.id DESC LIMIT $3)',
+            name, (
+                SELECT string_agg(
+                    format(
+                        ' AND NOT EXISTS (SELECT FROM %I AS p WHERE p.user_id = t.user_id AND p.id = t.%I '
+                        'AND p.deleted_at IS NOT NULL)', l.parent, l.key),
+                    '')
+                FROM links_of(name) AS l
+                WHERE l.key = ANY (within_of(name)))),
+        ' UNION ALL ')
+    INTO parts
+    FROM trash_tables()
+    WHERE name = ANY (tables);
+    IF parts IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT * FROM (%s) AS t (entity, id, at) ORDER BY at DESC, id DESC LIMIT $3', parts)
+        USING coalesce(after_at, 'infinity'), coalesce(after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), most;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer) OWNER TO parley_owner;
+
 -- function trash_tables()
 
 CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
@@ -2721,6 +2755,20 @@ END
 $$;
 
 ALTER FUNCTION parley.users_open_feed() OWNER TO parley_owner;
+
+-- function within_of(text)
+
+CREATE FUNCTION parley.within_of(table_name text) RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(
+        substring(
+            obj_description(to_regprocedure(quote_ident(table_name || '_links') || '()'), 'pg_proc')
+            FROM 'within => ''({.*?})''')::text[],
+        '{}')
+$$;
+
+ALTER FUNCTION parley.within_of(table_name text) OWNER TO parley_owner;
 
 -- table changes
 
@@ -4563,6 +4611,11 @@ GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text
 
 REVOKE ALL ON FUNCTION parley.touch_function(table_name text, key text, parent text) FROM PUBLIC;
 
+-- acl FUNCTION trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer) TO parley_runtime;
+
 -- acl FUNCTION trash_tables()
 
 REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
@@ -4655,6 +4708,10 @@ REVOKE ALL ON FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) FROM 
 -- acl FUNCTION users_open_feed()
 
 REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
+
+-- acl FUNCTION within_of(table_name text)
+
+REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
 
 -- acl TABLE changes
 

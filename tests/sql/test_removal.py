@@ -127,6 +127,39 @@ async def test_nobody_removes_what_is_not_theirs(
     assert await rows_of(superuser, other.user_id) == before
 
 
+async def test_the_trash_has_what_was_deleted_by_itself_last_deleted_first(
+    estate: Estate, runtime: asyncpg.Connection
+) -> None:
+    page = "SELECT entity, id, deleted_at FROM trash_page($1, $2, $3, $4)"
+    within = "SELECT id, conversation_id FROM {} WHERE conversation_id = $1 AND deleted_at IS NULL LIMIT 1"
+    conversation = await runtime.fetchval("SELECT conversation_id FROM tool_executions LIMIT 1")
+    deleted = []
+    for table in ("tool_executions", "messages"):
+        id = await runtime.fetchval(within.format(table), conversation)
+        await runtime.execute(f"UPDATE {table} SET deleted_at = clock_timestamp() WHERE id = $1", id)
+        deleted.insert(0, (table, id))
+    every = await runtime.fetch(page, list(KINDS), None, None, 100)
+    assert [(row["entity"], row["id"]) for row in every[:2]] == deleted
+    await runtime.execute("UPDATE conversations SET deleted_at = clock_timestamp() WHERE id = $1", conversation)
+    every = await runtime.fetch(page, list(KINDS), None, None, 100)
+    assert (every[0]["entity"], every[0]["id"]) == ("conversations", conversation)
+    assert not {row["id"] for row in every} & {id for _, id in deleted}, "they come back with their conversation"
+    await runtime.execute(
+        "UPDATE messages SET deleted_at = clock_timestamp() WHERE conversation_id <> $1", conversation
+    )
+    every = await runtime.fetch(page, list(KINDS), None, None, 100)
+    assert len(every) > 2
+    one_by_one, position = [], (None, None)
+    while rows := await runtime.fetch(page, list(KINDS), *position, 1):
+        one_by_one += rows
+        position = (rows[0]["deleted_at"], rows[0]["id"])
+    assert one_by_one == every
+    only = await runtime.fetch(page, ["conversations", "users", "no_table"], None, None, 100)
+    assert {row["entity"] for row in only} == {"conversations"}
+    assert await runtime.fetchval("SELECT purge_begin('conversations', $1)", conversation)
+    assert conversation not in [row["id"] for row in await runtime.fetch(page, list(KINDS), None, None, 100)]
+
+
 async def test_an_index_serves_the_removal_of_a_parent(superuser: asyncpg.Connection) -> None:
     """A foreign key looks for children of each removed row. The index must contain deleted ones."""
     assert [row["conname"] for row in await superuser.fetch(UNSERVED)] == []

@@ -50,6 +50,7 @@ FUNCTIONS = {
     "purge_next": "removes what the stamped user has asked to remove",
     "tenant": "returns the user that the connection is stamped for",
     "tool_move_is_legal": "reads nothing but its arguments",
+    "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
     "uuid7": "generates an id",
 }
@@ -221,6 +222,8 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "uuid": lambda: scene.victim.user_id,
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
+        "timestamp with time zone": lambda: "infinity",
+        "text[]": lambda: "{conversations,messages,tool_executions}",
         "messages": lambda: growing,
         "jsonb": lambda: orjson.dumps([{"user_id": scene.victim.user_id, "conversation_id": conversation}]).decode(),
     }

@@ -12,10 +12,7 @@ AS $$
     JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = pair.held
     JOIN pg_attribute AS named ON named.attrelid = con.confrelid AND named.attnum = pair.named AND named.attname = 'id'
     CROSS JOIN LATERAL (
-        SELECT held.attnotnull OR held.attname = ANY (coalesce(
-            substring(
-                obj_description(to_regprocedure(quote_ident(child.relname || '_links') || '()'), 'pg_proc')
-                FROM 'within => ''({.*?})''')::text[], '{}'))
+        SELECT held.attnotnull OR held.attname = ANY (within_of(child.relname))
     ) AS fate (removed)
     WHERE con.confrelid = table_name::regclass AND con.contype = 'f' AND con.confdeltype = 'a'
     -- A row may have to lose one link before another.
