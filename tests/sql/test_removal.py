@@ -137,16 +137,16 @@ async def test_the_trash_has_what_was_deleted_by_itself_last_deleted_first(
     for table in ("tool_executions", "messages"):
         id = await runtime.fetchval(within.format(table), conversation)
         await runtime.execute(f"UPDATE {table} SET deleted_at = clock_timestamp() WHERE id = $1", id)
-        deleted.insert(0, (table, id))
-    every = await runtime.fetch(page, list(KINDS), None, None, 100)
-    assert [(row["entity"], row["id"]) for row in every[:2]] == deleted
+        deleted.append(id)
+        (first, *_) = await runtime.fetch(page, list(KINDS), None, None, 100)
+        assert (first["entity"], first["id"]) == (table, id)
     await runtime.execute("UPDATE conversations SET deleted_at = clock_timestamp() WHERE id = $1", conversation)
     every = await runtime.fetch(page, list(KINDS), None, None, 100)
     assert (every[0]["entity"], every[0]["id"]) == ("conversations", conversation)
-    assert not {row["id"] for row in every} & {id for _, id in deleted}, "they come back with their conversation"
-    await runtime.execute(
-        "UPDATE messages SET deleted_at = clock_timestamp() WHERE conversation_id <> $1", conversation
-    )
+    assert not {row["id"] for row in every} & set(deleted), "they come back with their conversation"
+    new = "INSERT INTO conversations (user_id) SELECT $1 FROM generate_series(1, 3)"
+    await runtime.execute(new, uuid.UUID(estate.user_id))
+    await runtime.execute("UPDATE conversations SET deleted_at = now() WHERE deleted_at IS NULL")
     every = await runtime.fetch(page, list(KINDS), None, None, 100)
     assert len(every) > 2
     one_by_one, position = [], (None, None)
