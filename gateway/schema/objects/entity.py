@@ -25,6 +25,7 @@ from gateway.data import statements
 from gateway.data.entity import Entity, Link
 from gateway.data.rows import record_class, type_of_json
 from gateway.errors import Invalid
+from gateway.schema.objects.combined import combinable
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import JSON, BigInt
 
@@ -91,7 +92,7 @@ def entity(
             kinds,
             links,
             order,
-            filter,
+            None if filter is None else combinable(filter),
             unique=frozenset(unique),
             nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
             fields=fields,

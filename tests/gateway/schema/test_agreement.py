@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import BigInt, Node, Through, entity, event, many, maybe, one, page
+from gateway import JSON, BigInt, Node, Through, entity, event, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
@@ -44,8 +44,17 @@ CREATE TABLE things (
     place integer NOT NULL,
     tally bigint NOT NULL,
     local timestamp NOT NULL,
+    size text NOT NULL,
+    size_rank smallint NOT NULL GENERATED ALWAYS AS (array_position('{{small,large}}'::text[], size)::smallint) STORED,
+    mood text,
     CONSTRAINT things_place_key UNIQUE (user_id, first_box_id, place)
 );
+CREATE INDEX ON things (user_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX ON things (user_id, first_box_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX ON things (user_id, first_box_id, rank, id);
+CREATE INDEX ON things (user_id, first_box_id, name DESC, rank DESC NULLS LAST, note, id);
+CREATE INDEX ON things (user_id, first_box_id, size_rank, id);
+CREATE INDEX ON things USING hash (box_id);
 CREATE INDEX things_of_box ON things (user_id, box_id, created_at, id) WHERE deleted_at IS NULL AND box_id IS NOT NULL;
 CREATE TABLE box_things (
     user_id uuid NOT NULL,
@@ -57,9 +66,25 @@ CREATE TABLE box_things (
     version bigint NOT NULL,
     PRIMARY KEY (user_id, id)
 );
+CREATE TABLE thing_labels (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT uuid7(),
+    thing_id uuid NOT NULL,
+    box_id uuid NOT NULL,
+    label_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at timestamptz,
+    version bigint NOT NULL,
+    PRIMARY KEY (user_id, id)
+);
+CREATE INDEX ON thing_labels (user_id, thing_id, created_at, label_id);
+CREATE INDEX ON thing_labels (user_id, thing_id, created_at, box_id);
+CREATE INDEX ON thing_labels (user_id, box_id, thing_id);
+CREATE INDEX ON thing_labels (user_id, box_id, created_at, thing_id) WHERE deleted_at IS NULL;
 CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
 SELECT tenant_table('boxes', without => '{{deleted_at}}');
 SELECT tenant_table('things', carry => '{{first_box_id}}');
+SELECT tenant_table('thing_labels', without => '{{updated_at}}');
 SELECT tenant_table('box_things', without => '{{updated_at,deleted_at}}');
 """
 
@@ -113,6 +138,47 @@ def _linked(link: Any) -> tuple[Any, Any]:
     return _entity("Box", "boxes", {}), _thing({"link": link})
 
 
+class Mood(enum.Enum):
+    """How one feels."""
+
+    GLAD = "glad"
+    SAD = "sad"
+
+
+class Size(enum.Enum):
+    """How large."""
+
+    SMALL = "small"
+    MIDDLE = "middle"
+    LARGE = "large"
+
+
+class SmallOrLarge(enum.Enum):
+    """How large."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+LABELS = Through("thing_labels", "box_id", "thing_id", deletable=True)
+
+
+def _filter(**attributes: Any) -> type:
+    """A filter with these attributes."""
+    body: dict[str, Any] = {**dict.fromkeys(attributes), "__annotations__": attributes, "__module__": __name__}
+    return strawberry.input(type("ThingFilter", (), body), description="Which.")
+
+
+def _labelled(**attributes: Any) -> tuple[Any, ...]:
+    """A thing that has labels, with a filter."""
+    columns = {
+        "labels": page("Label", through=Through("thing_labels", "thing_id", "label_id", deletable=True)),
+        "boxes": page("Label", through=Through("thing_labels", "thing_id", "box_id", deletable=True)),
+    }
+    thing = _entity("Thing", "things", {"name": str, **columns}, filter=_filter(**attributes))
+    return thing, _entity("Label", "boxes", {})
+
+
 @event("things", op="insert")
 class Filed:
     """A thing was put into a box for the first time."""
@@ -144,7 +210,7 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     (
         "order that may be null",
         _boxed(page("Thing", by="box_id", order="rank"), {"rank": strawberry.Private[int]}),
-        ("ordered by rank, which may be null", "coalesce(rank"),
+        ("ordered by rank, which may be null, but Thing.rank is declared as never null", "Declare it as `… | None`"),
     ),
     (
         "order of another type",
@@ -183,7 +249,57 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     (
         "through no index",
         _boxed(page("Thing", through=Through("box_things", "thing_id", "box_id"))),
-        ("would read the whole table box_things", "CREATE INDEX ON box_things (user_id, thing_id, …)"),
+        ("would read the whole table box_things", "CREATE INDEX ON box_things (user_id, thing_id, created_at, box_id)"),
+    ),
+    (
+        "an order that no index has",
+        _boxed(page("Thing", by="first_box_id", order="name"), {"name": str}),
+        ("would sort the list by name", "CREATE INDEX ON things (user_id, first_box_id, name, id)"),
+    ),
+    (
+        "an order that an index has with nulls first",
+        _boxed(page("Thing", by="first_box_id", order="-rank"), {"rank": int | None}),
+        ("CREATE INDEX ON things (user_id, first_box_id, rank DESC NULLS LAST, id DESC)",),
+    ),
+    (
+        "an order that an index has in other directions",
+        _boxed(page("Thing", by="first_box_id", order="name, rank, note"), {"rank": int | None, "note": str | None}),
+        ("CREATE INDEX ON things (user_id, first_box_id, name, rank, note, id)",),
+    ),
+    (
+        "all of a user's in an order that no index has",
+        _boxed(page("Thing", by="user_id", order="name"), {"name": str}),
+        ("CREATE INDEX ON things (user_id, name, id)",),
+    ),
+    (
+        "an enumeration without ranks",
+        _boxed(page("Thing", by="first_box_id", order="mood"), {"mood": Mood | None}),
+        ("ordered by mood, whose members have no rank", "SELECT add_rank('things', 'mood', '{glad,sad}')"),
+    ),
+    (
+        "an enumeration with other ranks",
+        _boxed(page("Thing", by="first_box_id", order="-size"), {"size": Size}),
+        ("does not rank the members of Thing.size as", "SELECT add_rank('things', 'size', '{small,middle,large}')"),
+    ),
+    (
+        "through what can be deleted",
+        _boxed(page("Thing", through=Through("thing_labels", "box_id", "thing_id"))),
+        ("has deleted_at. Write Through(", "deletable=True)"),
+    ),
+    (
+        "through what cannot be deleted",
+        _boxed(page("Thing", through=Through("box_things", "box_id", "thing_id", deletable=True))),
+        ("does not have deleted_at", 'Write Through("box_things", "box_id", "thing_id")'),
+    ),
+    (
+        "a filter of a join table without an index",
+        _labelled(label_id=list[ID] | None),
+        ("filter label_id would read all rows", "CREATE INDEX ON thing_labels (user_id, thing_id, label_id)"),
+    ),
+    (
+        "texts in what is no list",
+        (_thing({"note": strawberry.Private[JSON | None]}, filter=_filter(note_includes=list[str] | None)),),
+        ("things.note is text",),
     ),
     ("no such parent", _boxed(page("Thing", by="shelf_id")), ("by things.shelf_id, which does not exist",)),
     (
@@ -223,6 +339,14 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("many", _boxed(many("Thing", by="first_box_id"))),
     ("all of a user's", _boxed(page("Thing", by="user_id"))),
     ("through", _boxed(page("Thing", through=THROUGH))),
+    ("nulls last", _boxed(page("Thing", by="first_box_id", order="rank"), {"rank": int | None})),
+    (
+        "an index read from its end",
+        _boxed(page("Thing", by="first_box_id", order="-name, -rank, note"), {"rank": int | None, "note": str | None}),
+    ),
+    ("through what can be deleted", _boxed(page("Thing", through=LABELS))),
+    ("a filter of a join table", _labelled(box_id=list[ID] | None)),
+    ("ranks", _boxed(page("Thing", by="first_box_id", order="-size"), {"size": SmallOrLarge})),
     ("unique", _boxed(page("Thing", by="first_box_id", order="-place"), {"place": int}, unique=("place",))),
     ("through, whatever is unique", _boxed(page("Thing", through=THROUGH), unique=("created_at",))),
     ("a link to one", _linked(one("Box", key="first_box_id"))),
