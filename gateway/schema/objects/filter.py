@@ -155,7 +155,7 @@ class _Reader:
         if test == CONTAINS:
             return Condition(column, test), (pattern(value, name),)
         if test != IS:
-            return Condition(column, test), (value,)
+            return Condition(column, test), (tuple(value) if test == INCLUDES else value,)
         plain = _plain_id if self.entity.kinds[column] is UUID else _plain
         items = value if isinstance(value, list) else [value]
         values = [plain(name, item) for item in items if item is not None]

@@ -298,7 +298,7 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     ),
     (
         "texts in what is no list",
-        (_thing({"note": strawberry.Private[JSON | None]}, filter=_filter(note_includes=list[str] | None)),),
+        (_thing({"note": strawberry.Private[JSON]}, filter=_filter(note_includes=list[str] | None)),),
         ("things.note is text",),
     ),
     ("no such parent", _boxed(page("Thing", by="shelf_id")), ("by things.shelf_id, which does not exist",)),
