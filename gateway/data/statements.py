@@ -222,7 +222,8 @@ def _per_parent(source: Source, columns: str, *rests: str, one: bool, limit: str
     if one and len(rests) == 1:
         return f"SELECT 1 AS link_ordinal, {columns}\n{source.rows(key)}{rests[0]}"
     selects = [f"SELECT {columns}\n{source.rows(key)}{rest}" for rest in rests]
-    # The server runs one part after the other, as far as the limit needs, and keeps their order.
+    # The server runs one part after the other, as far as the limit needs, and keeps their order: connections allow no
+    # parallel workers (`driver.connecting`).
     inner = selects[0] if len(selects) == 1 else "(\n" + "\n) UNION ALL (\n".join(selects) + f"\n)\nLIMIT {limit}"
     if one:
         return f"SELECT 1 AS link_ordinal, r.*\nFROM (\n{inner}\n) AS r"

@@ -56,6 +56,11 @@ class Listing:
                     "without it would be missing after the first page. Declare it as `… | None`, or make the column "
                     "NOT NULL."
                 )
+            elif not held.seeks:
+                yield (
+                    f"{begin}which is {held.type}: under row-level security, PostgreSQL does not seek in an index by "
+                    f"it. Order by a column that is GENERATED ALWAYS AS ({column}::double precision) STORED."
+                )
 
     def _rank_problems(self, begin: str, ranked: str, held: Column | None) -> Iterator[str]:
         members = ",".join(str(member.value) for member in self.target.kinds[ranked])

@@ -14,6 +14,7 @@ from gateway.data.setup.roles import SCHEMA
 COLUMNS = """
 SELECT class.relname AS table, attribute.attname AS name, attribute.attnotnull AS required,
        format_type(attribute.atttypid, NULL) AS type,
+       NOT (class.relrowsecurity AND attribute.atttypid = 'numeric'::regtype) AS seeks,
        CASE WHEN attribute.attgenerated <> '' THEN pg_get_expr(given.adbin, given.adrelid) END AS generated
 FROM pg_attribute AS attribute
 JOIN pg_class AS class ON class.oid = attribute.attrelid
@@ -79,6 +80,8 @@ class Column:
     """Whether it is NOT NULL."""
     generated: str | None = None
     """The expression of a generated column."""
+    seeks: bool = True
+    """Whether a comparison can seek in an index on it. Under row-level security, only leakproof comparisons can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     """Read all tables of the schema, by name."""
     tables: dict[str, Table] = defaultdict(Table)
     for row in await connection.fetch(COLUMNS, SCHEMA):
-        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"], row["generated"])
+        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"], row["generated"], row["seeks"])
     for row in await connection.fetch(INDEXES, SCHEMA):
         columns = tuple(name.strip('"') for name in row["columns"])
         tables[row["table"]].indexes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import enum
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -47,6 +48,7 @@ CREATE TABLE things (
     size text NOT NULL,
     size_rank smallint NOT NULL GENERATED ALWAYS AS (array_position('{{small,large}}'::text[], size)::smallint) STORED,
     mood text,
+    cost numeric NOT NULL,
     CONSTRAINT things_place_key UNIQUE (user_id, first_box_id, place)
 );
 CREATE INDEX ON things (user_id, created_at, id) WHERE deleted_at IS NULL;
@@ -270,6 +272,11 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         "all of a user's in an order that no index has",
         _boxed(page("Thing", by="user_id", order="name"), {"name": str}),
         ("CREATE INDEX ON things (user_id, name, id)",),
+    ),
+    (
+        "an amount",
+        _boxed(page("Thing", by="first_box_id", order="cost"), {"cost": decimal.Decimal}),
+        ("which is numeric: under row-level security", "GENERATED ALWAYS AS (cost::double precision)"),
     ),
     (
         "an enumeration without ranks",

@@ -15,6 +15,7 @@ import asyncpg
 from gateway.data.entity import Entity, is_enum, order_columns
 from gateway.schema.objects import filter as filters
 from gateway.schema.types.scalars import JSON, BigInt
+from tests.kit.derived import COLUMNS
 from tests.kit.lists.lists import ListField
 
 WORDS = ("apple", "date", "fig", "pear")
@@ -33,11 +34,6 @@ UNIQUE = 1000
 """Where values begin that must not occur twice."""
 PATIENCE = 20
 """How many values are tried for a row, if rules refuse them."""
-
-INSERTABLE = """
-SELECT attname FROM pg_attribute
-WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-"""
 
 
 def values_of(kind: Any) -> Sequence[Any]:
@@ -93,7 +89,7 @@ class Scatter:
         self, entity: Entity, table: str, model: Any, fixed: dict[str, str], varied: Iterable[str]
     ) -> uuid.UUID:
         """Insert a copy of the row `model` with these values, and others in the varied columns."""
-        names = [row["attname"] for row in await self._superuser.fetch(INSERTABLE, table)]
+        names = [row["attname"] for row in await self._superuser.fetch(COLUMNS, table)]
         varied = sorted(column for column in varied if column in names and column not in fixed)
         id = uuid.UUID(int=self._random.getrandbits(128), version=4)
         for _ in range(PATIENCE):

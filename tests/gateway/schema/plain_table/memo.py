@@ -76,8 +76,6 @@ class MemoOrder(enum.Enum):
     """What is done first, and what is due and urgent first."""
     SHELF = "-label, points, -text, day"
     """By what may be missing."""
-    PRICE = "price, weight"
-    """The cheapest first."""
 
 
 @input_type

@@ -42,7 +42,7 @@ BEGIN
         FOREACH columns IN ARRAY ARRAY[
             'text, id', 'colour_rank, id', 'is_done, id', 'tally, id', 'weight, id', 'points, id',
             'due_at DESC NULLS LAST, id DESC', 'is_done DESC, due_at, urgency_rank DESC NULLS LAST, id DESC',
-            'label DESC NULLS LAST, points, text DESC, day, id', 'price, weight, id'
+            'label DESC NULLS LAST, points, text DESC, day, id'
         ] LOOP
             EXECUTE format('CREATE INDEX ON memos (%s, %s) WHERE deleted_at IS NULL', parent, columns);
         END LOOP;
