@@ -127,11 +127,12 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
             parent_ids = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
             parents = "".join(f", '{key}', {parent}" for key, parent in parent_ids.items())
             names = [row["attname"] for row in await owner.fetch(COLUMNS, table)]
+            one = f"(SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one"  # noqa: S608
             await owner.execute(
                 f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(made).{name}' for name in names)}"  # noqa: S608
                 " FROM (SELECT jsonb_populate_record(row, jsonb_build_object("
                 f"'id', uuid7(), 'user_id', c.user_id{parents})) AS made"
-                f" FROM conversations AS c, (SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one) AS copies",
+                f" FROM conversations AS c, {one}) AS copies",
                 user_id,
             )
             await owner.execute(f"ANALYZE {table}")

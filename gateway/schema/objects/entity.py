@@ -62,11 +62,13 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
-    `order` and `filter` apply to lists of these rows. `order` is a column, with `-` in front for descending order, or
-    an enum whose values are such texts and whose first member is the default. `filter` is an input type; see
-    `gateway.schema.objects.filter`. A column of an order must not be null. The id breaks ties, unless the column is one
-    of those that are `unique` within every list: an index then gives the order by itself. `derived` names, by column,
-    the database function of the row that is read instead, where it returns more than the column holds.
+    `order` and `filter` apply to lists of these rows. `order` names columns, each with `-` in front for descending
+    order, such as `-is_pinned, due_at`; or it is an enum whose values are such texts and whose first member is the
+    default. Nulls come last. A column that is an enumeration is ordered by its members: `add_rank()` makes the column
+    `<name>_rank` for that. The id breaks ties, unless a column is one of those that are `unique` within every list: an
+    index then gives the order by itself. `filter` is an input type; see `gateway.schema.objects.filter`. It also gets
+    `OR` and `NOT`. `derived` names, by column, the database function of the row that is read instead, where it returns
+    more than the column holds.
     """
     statements.derive(table, derived or {})
 
