@@ -81,7 +81,7 @@ def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
         case GraphQLEnumType(values=values):
             return next(iter(values))
         case GraphQLInputObjectType(fields=fields) as outer:
-            # All fields of the outermost input object, except filters within a filter; only required ones of the others.
+            # All fields of the outermost input object except filters within a filter, but only required ones of others.
             return {
                 name: _input(field.type, within=True)
                 for name, field in fields.items()
