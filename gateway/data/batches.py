@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from gateway.data import statements
-from gateway.data.lists.condition import Combined, Test
-from gateway.data.lists.order import Nulls, Order
+from gateway.data.clauses.condition import Combined, Test
+from gateway.data.clauses.order import Nulls, Order
 from gateway.data.rows import Row
 from gateway.data.statements import Columns, Source
 from gateway.data.tenancy import Tenant

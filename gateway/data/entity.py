@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.data.lists.order import Order
+from gateway.data.clauses.order import Order
 from gateway.data.rows import Row, json_text
 from gateway.data.statements import Through
 

@@ -1,6 +1,6 @@
 """Generates statements: by id, by parent, a keyset page, a count, an insert, an update.
 
-Only this module and `gateway.data.lists` build SQL text. Every name comes from a declaration in `resolvers/`, every
+Only this module and `gateway.data.clauses` build SQL text. Every name comes from a declaration in `resolvers/`, every
 value is a parameter, and `$1` is always the caller's id. The texts are cached, so a repeated operation prepares
 nothing.
 
@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gateway.data.lists.condition import Test, all_of
-from gateway.data.lists.order import Nulls, Order, beyond_position, sorting
+from gateway.data.clauses.condition import Test, all_of
+from gateway.data.clauses.order import Nulls, Order, beyond_position, sorting
 
 
 class Shown(NamedTuple):

@@ -96,6 +96,15 @@ def _kind_problems(where: str, kind: Any, table: str, column: str, held_as: str)
         yield f"{where}: {table}.{column} is {held_as}. Declare it with that type, or {usual}."
 
 
+def _range_problems(where: str, kind: Any, table: str, column: str, held_as: str) -> Iterator[str]:
+    """Values that a client sends are compared with the column, so it must be able to hold them."""
+    if kind is BigInt and held_as != "bigint":
+        yield (
+            f"{where}: {table}.{column} is {held_as}, which cannot hold every BigInt that a client may send. Declare "
+            "it as int, or make the column bigint."
+        )
+
+
 def _link_problems(where: str, link: Link, table: Table, target: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
     held, to = table.columns.get(link.key), tables.get(target.table)
     if held is None or to is None:
@@ -131,6 +140,7 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
         problems = [*listing.column_problems(), *listing.unique_problems()]
         for column, kind, on in listing.kinds():
             problems += _kind_problems(f"{where}, in its order", kind, name, column, on.type)
+            problems += _range_problems(f"{where}, in its order", kind, name, column, on.type)
         yield from problems or listing.index_problems()
 
 
@@ -147,8 +157,10 @@ def _filter_problems(entity: Entity, tables: Mapping[str, Table]) -> Iterator[st
         if each.through is None:
             where = f"{entity.name}'s filter {each.name}"
             held = tables[entity.table].columns.get(each.column)
-            if each.test == filters.INCLUDES and held is not None and held.type != "jsonb":
+            if held is not None and each.test == filters.INCLUDES and held.type != "jsonb":
                 yield f"{where} searches in a list, but {entity.table}.{each.column} is {held.type}. Make it jsonb."
+            elif held is not None:
+                yield from _range_problems(where, entity.kinds[each.column], entity.table, each.column, held.type)
             continue
         name, by, to = each.through.table, each.through.by, each.through.to
         table = tables.get(name, Table())

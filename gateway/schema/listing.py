@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.data.clauses.order import REVERSED
 from gateway.data.entity import RANK, Entity, Link
-from gateway.data.lists.order import REVERSED
 from gateway.data.setup.catalogue import Column, Index, Table
 
 

@@ -18,7 +18,7 @@ import asyncpg
 import orjson
 
 from gateway.data import statements
-from gateway.data.lists.order import Order
+from gateway.data.clauses.order import Order
 from gateway.data.queries import sql
 from gateway.data.server.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.setup.migrate import migrate

@@ -13,7 +13,7 @@ from gateway.schema.agreement import declared
 from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
 from tests.kit.lists.check import attribute_filters, check_filter, check_pages, random_filter
-from tests.kit.lists.lists import ListField, list_fields
+from tests.kit.lists.list_field import ListField, list_fields
 from tests.kit.lists.reference import Reference, rows_of_list
 from tests.kit.lists.scatter import Scatter
 from tests.kit.serving import Serving

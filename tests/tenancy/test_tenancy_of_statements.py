@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from gateway.data import statements
+from gateway.data.clauses.order import Order
 from gateway.data.entity import Entity
-from gateway.data.lists.order import Order
 from gateway.data.statements import Source
 from gateway.schema.build import domain_modules
 from tests.kit.estate import Estate, Scene

@@ -27,8 +27,8 @@ from uuid import UUID
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
+from gateway.data.clauses.condition import AnyOf, Combined, Condition, NotAll, Related, Test
 from gateway.data.entity import Entity
-from gateway.data.lists.condition import AnyOf, Combined, Condition, NotAll, Related, Test
 from gateway.data.statements import Through
 from gateway.errors import Invalid
 from gateway.schema.objects.combined import MOST_CONDITIONS, MOST_NESTED, NOT, OR

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.batches import Batch, ByKey, Children, Count, Page, PageRequest
+from gateway.data.clauses.condition import Condition
+from gateway.data.clauses.order import Order
 from gateway.data.driver.stamp import Stamp
-from gateway.data.lists.condition import Condition
-from gateway.data.lists.order import Order
 from gateway.data.pool import Pool
 from gateway.data.rows import record_class
 from gateway.data.statements import Source, Through

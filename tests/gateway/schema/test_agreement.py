@@ -216,6 +216,11 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         ("which is numeric: under row-level security", "GENERATED ALWAYS AS (cost::double precision)"),
     ),
     (
+        "large numbers compared with small ones",
+        (_thing({"place": BigInt}, filter=_filter(place_from=BigInt | None)),),
+        ("filter place_from: things.place is integer", "Declare it as int, or make the column bigint"),
+    ),
+    (
         "an enumeration without ranks",
         _boxed(page("Thing", by="first_box_id", order="mood"), {"mood": Mood | None}),
         ("ordered by mood, whose members have no rank", "SELECT add_rank('things', 'mood', '{glad,sad}')"),

@@ -14,7 +14,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.schema.objects import filter as filters
 from gateway.schema.objects.combined import MOST_CONDITIONS
-from tests.kit.lists.lists import ListField, sent
+from tests.kit.lists.list_field import ListField, sent
 from tests.kit.lists.reference import Reference, Row, in_order, rows_of_list
 from tests.kit.lists.scatter import WORDS, values_of
 from tests.kit.serving import Client

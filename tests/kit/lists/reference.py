@@ -12,7 +12,7 @@ import asyncpg
 
 from gateway.data.entity import is_enum
 from gateway.schema.types.scalars import JSON
-from tests.kit.lists.lists import ListField
+from tests.kit.lists.list_field import ListField
 
 Row = dict[str, Any]
 

@@ -16,7 +16,7 @@ from gateway.data.entity import Entity, is_enum, order_columns
 from gateway.schema.objects import filter as filters
 from gateway.schema.types.scalars import JSON, BigInt
 from tests.kit.derived import COLUMNS
-from tests.kit.lists.lists import ListField
+from tests.kit.lists.list_field import ListField
 
 WORDS = ("apple", "date", "fig", "pear")
 VALUES: dict[Any, Sequence[Any]] = {

@@ -21,7 +21,7 @@ from tests.gateway.schema.plain_table.memo import Memo, Stamp
 from tests.gateway.schema.plain_table.notebook import Notebook
 from tests.kit.database import Database
 from tests.kit.lists.check import attribute_filters, check_filter, check_pages, random_filter
-from tests.kit.lists.lists import ListField, list_fields
+from tests.kit.lists.list_field import ListField, list_fields
 from tests.kit.lists.reference import Reference, in_order, rows_of_list
 from tests.kit.lists.scatter import Scatter
 from tests.kit.serving import PASSWORD, Client, Serving
@@ -184,3 +184,23 @@ async def test_pages_of_several_parents_come_together(filled: Filled, order: str
         assert [node["id"] for node in notebook["last"]["nodes"]] == before[-3:]
         assert notebook["next"]["pageInfo"]["hasPreviousPage"] is (len(after) < len(expected[parent]))
         assert notebook["last"]["pageInfo"]["hasNextPage"] is (len(before) < len(expected[parent]))
+
+
+async def test_a_deleted_row_of_a_join_table_joins_nothing(filled: Filled) -> None:
+    client = filled.clients["breadth_first"]
+    memo, stamp = (
+        (await client.make("createMemo", "memo", notebookId=filled.parents["Other"], text="fig"))["id"],
+        (await client.make("createStamp", "stamp", name="gone"))["id"],
+    )
+    text = "INSERT INTO memo_stamps (user_id, memo_id, stamp_id) VALUES ($1, $2, $3)"
+    await filled.superuser.execute(text, UUID(client.user_id), UUID(memo), UUID(stamp))
+    operation = """query($id: [ID!], $stamp: [ID!]) {
+        memos(filter: { id: $id }) { nodes { stamps { totalCount nodes { id } } } }
+        with: memos(filter: { id: $id, stampId: $stamp }) { totalCount }
+        without: memos(filter: { id: $id, hasStampId: false }) { totalCount } }"""
+    for joined in (1, 0):
+        found = await client.data(operation, id=[memo], stamp=[stamp])
+        assert found["memos"]["nodes"] == [{"stamps": {"totalCount": joined, "nodes": [{"id": stamp}] * joined}}]
+        assert (found["with"]["totalCount"], found["without"]["totalCount"]) == (joined, 1 - joined)
+        text = "UPDATE memo_stamps SET deleted_at = now() WHERE stamp_id = $1"
+        await filled.superuser.execute(text, UUID(stamp))

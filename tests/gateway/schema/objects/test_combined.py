@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from gateway.data import statements
+from gateway.data.clauses.condition import AnyOf, Combined, Condition, NotAll, Related
 from gateway.data.entity import entity_of
-from gateway.data.lists.condition import AnyOf, Combined, Condition, NotAll, Related
 from gateway.errors import Invalid
 from gateway.schema.build import graphql_schema
 from gateway.schema.objects.combined import MOST_CONDITIONS, MOST_NESTED
@@ -134,6 +134,10 @@ async def test_as_much_as_is_allowed_is_answered(any_writer: Client) -> None:
     await any_writer.make("createMemo", "memo", notebookId=notebook, text="a")
     deepest = nested(MOST_NESTED, {"text": "a"})
     assert (await any_writer.data(LISTED, filter=deepest))["memos"]["totalCount"] in (0, 1)
+    literal = '{ text: "a" }'
+    for _ in range(MOST_NESTED):
+        literal = f"{{ OR: [{literal}] }}"
+    assert (await any_writer.data(f"{{ memos(filter: {literal}) {{ totalCount }} }}"))["memos"]["totalCount"] == 1
     widest = {"OR": [{"text": str(n)} for n in range(MOST_CONDITIONS - 1)] + [{"text": "a"}]}
     assert (await any_writer.data(LISTED, filter=widest))["memos"]["totalCount"] == 1
     largest = {"OR": [{"textContains": "x" * 500} for n in range(MOST_CONDITIONS)]}
