@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,8 @@ class Listing:
                 )
 
     def _rank_problems(self, begin: str, ranked: str, held: Column | None) -> Iterator[str]:
-        members = ",".join(str(member.value) for member in self.target.kinds[ranked])
+        values = [str(member.value) for member in self.target.kinds[ranked]]
+        members = ",".join(value if re.fullmatch(r"[\w.:/-]+", value) else f'"{value}"' for value in values)
         making = f"SELECT add_rank('{self.name}', '{ranked}', '{{{members}}}')"
         if held is None:
             yield f"{begin}whose members have no rank in {self.name}. Write {making} in a migration."
