@@ -23,7 +23,7 @@ from gateway.schema.fields.standard import standard
 from gateway.schema.fields.versioned import require_version
 from gateway.schema.objects.entity import Node, computed, entity, id_of
 from gateway.schema.types.argument import After, ById, only_of
-from gateway.schema.types.link import many, maybe, one, page
+from gateway.schema.types.link import many, maybe, one, page, root_page
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
 
@@ -70,6 +70,7 @@ __all__ = [
     "payload",
     "query",
     "require_version",
+    "root_page",
     "sql",
     "standard",
     "subscription",

@@ -53,6 +53,23 @@ $_$;
 
 ALTER FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) OWNER TO parley_owner;
 
+-- function add_rank(text, text, text[])
+
+CREATE FUNCTION parley.add_rank(table_name text, column_name text, members text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    is_required boolean := (
+        SELECT attnotnull FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = column_name);
+BEGIN
+    EXECUTE format(
+        'ALTER TABLE %I ADD COLUMN %I smallint %s GENERATED ALWAYS AS (array_position(%L::text[], %I)::smallint) STORED',
+        table_name, column_name || '_rank', CASE WHEN is_required THEN 'NOT NULL' END, members, column_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_rank(table_name text, column_name text, members text[]) OWNER TO parley_owner;
+
 -- function add_rule(text, text, text, text)
 
 CREATE FUNCTION parley.add_rule(table_name text, name text, condition text, reason text DEFAULT NULL::text) RETURNS void
@@ -4231,6 +4248,10 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
+
+-- acl FUNCTION add_rank(table_name text, column_name text, members text[])
+
+REVOKE ALL ON FUNCTION parley.add_rank(table_name text, column_name text, members text[]) FROM PUBLIC;
 
 -- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
 

@@ -19,6 +19,7 @@ from gateway.http.options import Options
 from gateway.http.plain.unreadable import MAX_LINE_BYTES
 from gateway.schema.fields.connection import LARGEST_PAGE
 from gateway.schema.fields.node import MOST_NODES
+from gateway.schema.objects.combined import MOST_CONDITIONS, MOST_NESTED
 from gateway.schema.types import containing
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,7 @@ def limits_table() -> str:
         ("nesting depth of an operation, and of lists within lists", f"{limits.depth} and {limits.list_depth}"),
         ("fields in an operation, with fragments expanded", f"{limits.fields:,}"),
         ("root fields and aliases in an operation", f"{limits.root_fields} and {limits.aliases}"),
+        ("conditions in a filter, and nesting depth of its `OR` and `NOT`", f"{MOST_CONDITIONS} and {MOST_NESTED}"),
         ("objects an operation can request, computed from its page sizes", f"{limits.objects:,}"),
         (
             "bytes an operation reads from the database and returns",

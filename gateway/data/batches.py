@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from gateway.data import statements
+from gateway.data.clauses.condition import Combined, Test
+from gateway.data.clauses.order import Nulls, Order
 from gateway.data.rows import Row
-from gateway.data.statements import Columns, Condition, Source
+from gateway.data.statements import Columns, Source
 from gateway.data.tenancy import Tenant
 
 
@@ -51,14 +53,13 @@ class Children:
     """All rows that reference the key, in order."""
 
     source: Source
-    order: tuple[str, ...]
-    descending: bool
+    order: Order
     columns: Columns
     record: type[Row]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[Row]]:
         one = len(keys) == 1
-        text = statements.children(self.source, self.order, self.descending, self.columns, one=one)
+        text = statements.children(self.source, self.order, self.columns, one=one)
         rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record)
         return _by_parent(rows, keys)
 
@@ -72,12 +73,17 @@ class PageRequest:
 
     size: int
     sort: str
-    order: tuple[str, ...]
-    descending: bool
+    order: Order
     backward: bool = False
     position: tuple[Any, ...] | None = None
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Test, ...] = ()
     values: tuple[Any, ...] = ()
+
+    def continuing(self) -> tuple[Nulls | None, Sequence[Any]]:
+        """Which values of the position are null, and the others. None if the page does not continue from a position."""
+        if self.position is None:
+            return None, ()
+        return tuple([each is None for each in self.position]), [each for each in self.position if each is not None]
 
 
 class PageRows(NamedTuple):
@@ -101,16 +107,11 @@ class Page:
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, PageRows]:
         request, one = self.request, len(keys) == 1
-        text = statements.page(
-            self.source,
-            request.order,
-            request.descending is not request.backward,
-            request.conditions,
-            request.position is not None,
-            self.columns,
-            one=one,
+        nulls, position = request.continuing()
+        text = _cached(statements.page, request.conditions)(
+            self.source, request.order, request.backward, request.conditions, nulls, self.columns, one=one
         )
-        arguments = (keys[0] if one else keys, request.size + 1, *request.values, *(request.position or ()))
+        arguments = (keys[0] if one else keys, request.size + 1, *request.values, *position)
         by_parent = _by_parent(await tenant.fetch(text, *arguments, record=self.record), keys)
         return {key: self._trim(rows) for key, rows in by_parent.items()}
 
@@ -131,12 +132,12 @@ class Count:
     """The number of rows that reference the key."""
 
     source: Source
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Test, ...]
     values: tuple[Any, ...]
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, int]:
         one = len(keys) == 1
-        text = statements.count(self.source, self.conditions, one=one)
+        text = _cached(statements.count, self.conditions)(self.source, self.conditions, one=one)
         rows = await tenant.fetch(text, keys[0] if one else keys, *self.values)
         return {keys[row["link_ordinal"] - 1]: row["total"] for row in rows}
 
@@ -153,13 +154,21 @@ class Beyond:
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, bool]:
         request, one = self.request, len(keys) == 1
-        descending = request.descending is not request.backward
-        text = statements.beyond(self.source, request.order, descending, request.conditions, one=one)
-        arguments = (keys[0] if one else keys, *request.values, *(request.position or ()))
+        nulls, position = request.continuing()
+        text = _cached(statements.beyond, request.conditions)(
+            self.source, request.order, request.backward, request.conditions, nulls or (), one=one
+        )
+        arguments = (keys[0] if one else keys, *request.values, *position)
         return {keys[row["link_ordinal"] - 1]: True for row in await tenant.fetch(text, *arguments)}
 
     def missing(self) -> bool:
         return False
+
+
+def _cached(statement: Any, conditions: tuple[Test, ...]) -> Callable[..., str]:
+    """The function that makes a statement. It caches none with combined conditions."""
+    make: Callable[..., str] = statement.__wrapped__ if type(conditions) is Combined else statement
+    return make
 
 
 def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.data.clauses.order import Order
 from gateway.data.rows import Row, json_text
 from gateway.data.statements import Through
 
@@ -26,6 +28,8 @@ class Link:
     by: str = "id"
     order: str | type[enum.Enum] | None = None
     through: Through | None = None
+    description: str = ""
+    """What the API says about it, if it is a field of Query."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,19 +56,34 @@ class Entity:
     """Columns that hold JSON."""
     columns: tuple[str, ...] = ()
     """All columns, in declaration order."""
+    roots: dict[str, Link] = field(default_factory=dict)
+    """The lists of all of the caller's rows, by the name of their field of Query."""
 
     @property
     def deletable(self) -> bool:
         """Whether rows are soft-deleted."""
         return "deleted_at" in self.kinds
 
-    def total_order(self, order: str, *, through: bool = False) -> tuple[str, ...]:
+    def lists_and_links(self) -> Iterator[tuple[str, Link]]:
+        """The links, and the lists of Query, each with its coordinate in the schema."""
+        yield from ((f"{self.name}.{name}", link) for name, link in self.links.items())
+        yield from ((f"Query.{name}", link) for name, link in self.roots.items())
+
+    def total_order(self, order: str, *, through: bool = False) -> Order:
         """The columns that sort any list into this order, without ties.
 
         A list `through` another table contains rows of several lists, in which only the id is unique.
         """
-        column = order.removeprefix("-")
-        return (column,) if column in self.unique and not through else (column, "id")
+        return _total_order(self, order, through)
+
+    def position_kinds(self, order: Order) -> tuple[Any, ...]:
+        """The types of the values that a cursor in this order holds. A rank has the type of its enumeration."""
+        return tuple(self.kinds[self.ranked_by(name) or name] for name in order.names)
+
+    def ranked_by(self, column: str) -> str | None:
+        """The enumeration that a column ranks; None if it is no rank."""
+        stem = column.removesuffix(RANK)
+        return stem if column not in self.kinds and is_enum(self.kinds.get(stem)) else None
 
     def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Column values in the form that the driver accepts."""
@@ -74,6 +93,33 @@ class Entity:
             else (value._value_ if isinstance(value, enum.Enum) else value)
             for column, value in values.items()
         }
+
+
+RANK = "_rank"
+"""Ends the name of the column that ranks an enumeration. `add_rank()` makes it."""
+
+
+def is_enum(kind: Any) -> bool:
+    """Whether a column's type is an enumeration."""
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def order_columns(order: str) -> list[tuple[str, bool]]:
+    """The columns that an order names, each with whether it is descending."""
+    parts = [part.strip() for part in order.split(",")]
+    return [(part.removeprefix("-"), part.startswith("-")) for part in parts]
+
+
+@functools.lru_cache(maxsize=4096)
+def _total_order(entity: Entity, text: str, through: bool) -> Order:
+    columns = []
+    for name, descending in order_columns(text):
+        column = name + RANK if is_enum(entity.kinds.get(name)) else name
+        columns.append((column, descending, name in entity.nullable))
+        if name == "id" or (name in entity.unique and name not in entity.nullable and not through):
+            return Order(*zip(*columns, strict=True))
+    columns.append(("id", columns[-1][1], False))
+    return Order(*zip(*columns, strict=True))
 
 
 def entity_of(cls: type) -> Entity:

@@ -1,7 +1,8 @@
 """Generates statements: by id, by parent, a keyset page, a count, an insert, an update.
 
-This is the only module that builds SQL text. Every name comes from a declaration in `resolvers/`, every value is a
-parameter, and `$1` is always the caller's id. The texts are cached, so a repeated operation prepares nothing.
+Only this module and `gateway.data.clauses` build SQL text. Every name comes from a declaration in `resolvers/`, every
+value is a parameter, and `$1` is always the caller's id. The texts are cached, so a repeated operation prepares
+nothing.
 
 Reads have two forms: `$2` is an array of keys or, with `one`, a single key, which costs the server a third as much.
 """
@@ -12,6 +13,9 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from gateway.data.clauses.condition import Test, all_of
+from gateway.data.clauses.order import Nulls, Order, beyond_position, sorting
 
 
 class Shown(NamedTuple):
@@ -31,12 +35,14 @@ NOT_NULL: Any = object()
 class Through:
     """A join table between two entities: `by` references the parent and `to` the child.
 
-    The list is ordered by a column of this table, which must be indexed; cursors are made of its values.
+    The list is ordered by columns of this table, which must be indexed; cursors are made of their values.
     """
 
     table: str
     by: str
     to: str
+    deletable: bool = False
+    """Whether the table has `deleted_at`. Rows that are deleted join nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Source:
                 f"FROM {self.through.table} AS j\n"
                 f"JOIN {self.table} AS t ON t.user_id = j.user_id AND t.id = j.{self.through.to}\n"
                 f"WHERE j.user_id = $1 AND j.{self.through.by} = {key}"
+                f"{' AND j.deleted_at IS NULL' if self.through.deletable else ''}"
             )
         return text + (" AND t.deleted_at IS NULL" if self.deletable else "")
 
@@ -66,34 +73,20 @@ class Source:
             return f"t.{column}"
         return f"j.{self.through.to}" if column == "id" else f"j.{column}"
 
-    def position(self, order: tuple[str, ...]) -> Columns:
+    def position(self, order: Order) -> Columns:
         """The columns that a cursor is made of: those by which the list is ordered."""
         if self.through is None:
-            return order
+            return order.names
         return tuple(
             column if name == column else Shown(column, f"{self.ordered(column)} AS {name}")
-            for column, name in zip(order, self.position_names(order), strict=True)
+            for column, name in zip(order.names, self.position_names(order), strict=True)
         )
 
-    def position_names(self, order: tuple[str, ...]) -> tuple[str, ...]:
+    def position_names(self, order: Order) -> tuple[str, ...]:
         """The names of these columns in a row. They differ from the child's own columns for a join table."""
         if self.through is None:
-            return order
-        return tuple(column if column == "id" else f"link_{column}" for column in order)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A test of one column. `test` contains `{}` in place of its parameter, if it has one."""
-
-    column: str
-    test: str
-    or_null: bool = False
-    """Whether rows with null pass too."""
-
-    def text(self, position: int) -> str:
-        text = f"t.{self.column} {self.test.format(f'${position}')}"
-        return f"(t.{self.column} IS NULL OR {text})" if self.or_null else text
+            return order.names
+        return tuple(column if column == "id" else f"link_{column}" for column in order.names)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -104,53 +97,64 @@ def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> s
 
 
 @functools.lru_cache(maxsize=4096)
-def children(source: Source, order: tuple[str, ...], descending: bool, columns: Columns, *, one: bool = False) -> str:
+def children(source: Source, order: Order, columns: Columns, *, one: bool = False) -> str:
     """Select all children of each parent, in order. `link_ordinal` is the 1-based index of the parent's key in `$2`."""
-    return _per_parent(source, _list(source.table, columns, "t"), _order(source, order, descending), one)
+    return _per_parent(source, _list(source.table, columns, "t"), _order(source, order), one=one)
 
 
 @functools.lru_cache(maxsize=4096)
 def page(
     source: Source,
-    order: tuple[str, ...],
-    descending: bool,
-    conditions: tuple[Condition, ...],
-    continued: bool,
+    order: Order,
+    backward: bool,
+    conditions: tuple[Test, ...],
+    continued: Nulls | None,
     columns: Columns,
     *,
     one: bool = False,
 ) -> str:
-    """Select up to `$3` children of each parent, like `children`.
+    """Select up to `$3` children of each parent, like `children`, or from the end of the order if `backward`.
 
-    The conditions' parameters start at `$4`. If `continued`, the last parameters are the position to continue after.
-    All columns of an order have the same direction, so a row comparison seeks in its index.
+    The conditions' parameters start at `$4`. If `continued`, the last parameters are the position to continue from,
+    without its nulls.
     """
     where, first = _where(conditions, 4)
-    if continued:
-        where += _compared(source, order, "<" if descending else ">", first)
-    ordered = where + _order(source, order, descending) + "\nLIMIT $3"
-    return _per_parent(source, _list(source.table, columns, "t"), ordered, one)
+    parts = [""]
+    if continued is not None:
+        parts = beyond_position(order, _ordered(source, order), continued, first, backward=backward)
+    end = _order(source, order, backward=backward) + "\nLIMIT $3"
+    return _per_parent(
+        source, _list(source.table, columns, "t"), *(where + part + end for part in parts), one=one, limit="$3"
+    )
 
 
 @functools.lru_cache(maxsize=1024)
-def count(source: Source, conditions: tuple[Condition, ...], *, one: bool = False) -> str:
+def count(source: Source, conditions: tuple[Test, ...], *, one: bool = False) -> str:
     """Count the children of each parent, like `children`. The conditions' parameters start at `$3`."""
     where, _ = _where(conditions, 3)
-    return _per_parent(source, "count(*) AS total", where, one)
+    return _per_parent(source, "count(*) AS total", where, one=one)
 
 
 @functools.lru_cache(maxsize=1024)
 def beyond(
-    source: Source, order: tuple[str, ...], descending: bool, conditions: tuple[Condition, ...], *, one: bool = False
+    source: Source,
+    order: Order,
+    backward: bool,
+    conditions: tuple[Test, ...],
+    continued: Nulls,
+    *,
+    one: bool = False,
 ) -> str:
     """Select one row for each parent that has a child at a position or before it, which `page` would skip.
 
-    The conditions' parameters start at `$3`, followed by the position.
+    The conditions' parameters start at `$3`, followed by the position without its nulls.
     """
     where, first = _where(conditions, 3)
-    where += _compared(source, order, ">=" if descending else "<=", first)
+    columns = _ordered(source, order)
     # In reverse order, so that the index returns the nearest one first.
-    return _per_parent(source, "true AS found", f"{where}{_order(source, order, not descending)}\nLIMIT 1", one)
+    parts = beyond_position(order, columns, continued, first, backward=not backward, inclusive=True)
+    end = _order(source, order, backward=not backward) + "\nLIMIT 1"
+    return _per_parent(source, "true AS found", *(where + part + end for part in parts), one=one, limit="1")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -222,35 +226,37 @@ def which_table(tables: tuple[str, ...]) -> str:
     return "\nUNION ALL\n".join(parts)
 
 
-def _per_parent(source: Source, columns: str, rest: str, one: bool) -> str:
+def _per_parent(source: Source, columns: str, *rests: str, one: bool, limit: str = "") -> str:
+    """Select columns of the children of each parent. `rests` end the statement, in parts if there are several."""
+    key = "$2" if one else "k.key"
+    if one and len(rests) == 1:
+        return f"SELECT 1 AS link_ordinal, {columns}\n{source.rows(key)}{rests[0]}"
+    selects = [f"SELECT {columns}\n{source.rows(key)}{rest}" for rest in rests]
+    # The server runs one part after the other, as far as the limit needs, and keeps their order: connections allow no
+    # parallel workers (`driver.connecting`).
+    inner = selects[0] if len(selects) == 1 else "(\n" + "\n) UNION ALL (\n".join(selects) + f"\n)\nLIMIT {limit}"
     if one:
-        return f"SELECT 1 AS link_ordinal, {columns}\n{source.rows('$2')}{rest}"
+        return f"SELECT 1 AS link_ordinal, r.*\nFROM (\n{inner}\n) AS r"
     # LATERAL runs as a nested loop, which keeps the order of the inner query for each parent.
     return (
         "SELECT k.ordinal AS link_ordinal, r.*\nFROM unnest($2::uuid[]) WITH ORDINALITY AS k (key, ordinal)\n"
-        f"CROSS JOIN LATERAL (\nSELECT {columns}\n{source.rows('k.key')}{rest}\n) AS r"
+        f"CROSS JOIN LATERAL (\n{inner}\n) AS r"
     )
 
 
-def _where(conditions: tuple[Condition, ...], first: int) -> tuple[str, int]:
+def _where(conditions: tuple[Test, ...], first: int) -> tuple[str, int]:
     """The conditions, with parameters from `first` on, and the number of the next parameter."""
-    text = ""
-    for condition in conditions:
-        text += f" AND {condition.text(first)}"
-        first += "{}" in condition.test
-    return text, first
+    if not conditions:
+        return "", first
+    return f" AND {all_of(conditions, first)}", first + sum(each.parameters for each in conditions)
 
 
-def _compared(source: Source, order: tuple[str, ...], operator: str, first: int) -> str:
-    """The comparison with the position, whose parameters start at `first`."""
-    names = ", ".join(source.ordered(column) for column in order)
-    position = ", ".join(f"${first + n}" for n in range(len(order)))
-    return f" AND ({names}) {operator} ({position})"
+def _ordered(source: Source, order: Order) -> list[str]:
+    return [source.ordered(column) for column in order.names]
 
 
-def _order(source: Source, order: tuple[str, ...], descending: bool) -> str:
-    way = " DESC" if descending else ""
-    return "\nORDER BY " + ", ".join(source.ordered(column) + way for column in order)
+def _order(source: Source, order: Order, *, backward: bool = False) -> str:
+    return f"\nORDER BY {sorting(order, _ordered(source, order), backward=backward)}"
 
 
 def _list(table: str, columns: Columns, alias: str = "") -> str:

@@ -50,7 +50,16 @@ from gateway.execution.run.step import (
     ToPages,
 )
 from gateway.execution.run.straight import straight
-from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, level_resolver_of
+from gateway.schema.objects.level import (
+    Computed,
+    Follows,
+    Lookup,
+    OfPage,
+    PerPage,
+    RootLink,
+    definition_of,
+    level_resolver_of,
+)
 
 MOST_PLANS = 16
 """How many plans of one operation are cached: its conditions may be chosen in many ways."""
@@ -158,6 +167,10 @@ class _Planner:
                 return PerParent(field, per_page, self._shape(field, field.type))
             case None:
                 return self._ordinary(field, reads)
+            case RootLink() as root_link:
+                inner = Reads(root_link.follows.entity, first=root_link.follows.first_column)
+                pages, arguments = ToPages(self._below(field, inner)), FieldArguments(self._schema, field)
+                return LinkStep(field, root_link.follows, str, arguments, inner, pages, root_link.key)
             case follows:
                 return self._link(field, follows, reads)
 

@@ -23,6 +23,7 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
+    get_named_type,
     get_nullable_type,
     type_from_ast,
 )
@@ -79,12 +80,12 @@ def _input(of: GraphQLInputType, *, within: bool = False) -> Any:
             return [_input(item, within=within)]
         case GraphQLEnumType(values=values):
             return next(iter(values))
-        case GraphQLInputObjectType(fields=fields):
-            # All fields of the outermost input object, but only required fields of nested ones.
+        case GraphQLInputObjectType(fields=fields) as outer:
+            # All fields of the outermost input object except filters within a filter, but only required ones of others.
             return {
                 name: _input(field.type, within=True)
                 for name, field in fields.items()
-                if not within or isinstance(field.type, GraphQLNonNull)
+                if isinstance(field.type, GraphQLNonNull) or not (within or get_named_type(field.type) is outer)
             }
         case GraphQLScalarType(name=name):
             return _SCALARS.get(name, "text")

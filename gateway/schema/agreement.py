@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -17,9 +16,12 @@ from uuid import UUID
 from graphql import GraphQLObjectType, GraphQLSchema
 
 from gateway.data.entity import Entity, Link
-from gateway.data.setup.catalogue import Index, Table
+from gateway.data.setup.catalogue import Table
+from gateway.data.statements import Through
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
+from gateway.schema.listing import Listing, holds_all
+from gateway.schema.objects import filter as filters
 from gateway.schema.types.scalars import JSON, BigInt
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
@@ -54,8 +56,9 @@ def disagreements(
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
-        for name, link in entity.links.items():
-            yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
+        for where, link in entity.lists_and_links():
+            yield from _link_problems(where, link, table, entities[link.target], tables)
+        yield from _filter_problems(entity, tables)
     for name, event in events.items():
         yield from _event_problems(name, event, tables)
 
@@ -93,6 +96,15 @@ def _kind_problems(where: str, kind: Any, table: str, column: str, held_as: str)
         yield f"{where}: {table}.{column} is {held_as}. Declare it with that type, or {usual}."
 
 
+def _range_problems(where: str, kind: Any, table: str, column: str, held_as: str) -> Iterator[str]:
+    """Values that a client sends are compared with the column, so it must be able to hold them."""
+    if kind is BigInt and held_as != "bigint":
+        yield (
+            f"{where}: {table}.{column} is {held_as}, which cannot hold every BigInt that a client may send. Declare "
+            "it as int, or make the column bigint."
+        )
+
+
 def _link_problems(where: str, link: Link, table: Table, target: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
     held, to = table.columns.get(link.key), tables.get(target.table)
     if held is None or to is None:
@@ -120,9 +132,47 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
     if by not in between.columns:
         yield f"{where} finds rows by {name}.{by}, which does not exist. Add it in a migration, or name another column."
         return
-    yield from _index_problems(where, name, by, between, deletable=target.deletable and link.through is None)
+    if link.through is not None:
+        yield from _deletable_problems(where, link.through, between)
+    deletable = target.deletable if link.through is None else "deleted_at" in between.columns
     for order in orders(link.order or target.order):
-        yield from _order_problems(where, order.removeprefix("-"), name, by, between, target, link)
+        listing = Listing(where, target, link, order, name, by, between, deletable)
+        problems = [*listing.column_problems(), *listing.unique_problems()]
+        for column, kind, on in listing.kinds():
+            problems += _kind_problems(f"{where}, in its order", kind, name, column, on.type)
+            problems += _range_problems(f"{where}, in its order", kind, name, column, on.type)
+        yield from problems or listing.index_problems()
+
+
+def _deletable_problems(where: str, through: Through, table: Table) -> Iterator[str]:
+    if through.deletable is not ("deleted_at" in table.columns):
+        right = ", deletable=True" if "deleted_at" in table.columns else ""
+        has = "has" if "deleted_at" in table.columns else "does not have"
+        columns = f'"{through.table}", "{through.by}", "{through.to}"'
+        yield f"{where} goes through {through.table}, which {has} deleted_at. Write Through({columns}{right})."
+
+
+def _filter_problems(entity: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
+    for each in filters.attributes(entity, entity.filter) if entity.filter is not None else ():
+        if each.through is None:
+            where = f"{entity.name}'s filter {each.name}"
+            held = tables[entity.table].columns.get(each.column)
+            if held is not None and each.test == filters.INCLUDES and held.type != "jsonb":
+                yield f"{where} searches in a list, but {entity.table}.{each.column} is {held.type}. Make it jsonb."
+            elif held is not None:
+                yield from _range_problems(where, entity.kinds[each.column], entity.table, each.column, held.type)
+            continue
+        name, by, to = each.through.table, each.through.by, each.through.to
+        table = tables.get(name, Table())
+        ways = {("user_id", by, to), ("user_id", to, by)}
+        deletable = each.through.deletable
+        if table.columns and not any(
+            index.columns[:3] in ways and holds_all(index, by, deletable=deletable) for index in table.indexes
+        ):
+            yield (
+                f"{entity.name}'s filter {each.name} would read all rows that {name} has for each row of a list. "
+                f"CREATE INDEX ON {name} (user_id, {by}, {to}) in a migration."
+            )
 
 
 def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Iterator[str]:
@@ -135,53 +185,6 @@ def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Itera
             f"{where} leads to at most one row, but several rows of {target.table} may have the same {link.by}. Write "
             f"`page`, or add UNIQUE (user_id, {link.by})."
         )
-
-
-def _index_problems(where: str, name: str, by: str, table: Table, *, deletable: bool) -> Iterator[str]:
-    first = ("user_id",) if by == "user_id" else ("user_id", by)
-    if not any(
-        index.columns[: len(first)] == first and _holds(index, by, deletable=deletable) for index in table.indexes
-    ):
-        yield (
-            f"{where} would read the whole table {name}. CREATE INDEX ON {name} (user_id, {by}, …) in a migration, "
-            "followed by the columns of the order."
-        )
-
-
-def _holds(index: Index, by: str, *, deletable: bool) -> bool:
-    """Whether an index contains all rows of the lists."""
-    known = {f"({by} IS NOT NULL)", *(["(deleted_at IS NULL)"] if deletable else [])}
-    both = {f"({' AND '.join(order)})" for order in itertools.permutations(known)}
-    return index.condition is None or index.condition in known | both
-
-
-def _order_problems(
-    where: str, column: str, name: str, by: str, between: Table, target: Entity, link: Link
-) -> Iterator[str]:
-    begin, held = f"{where} is ordered by {column}, ", between.columns.get(column)
-    if held is None:
-        yield (
-            f"{begin}which {name} does not have. Add it there and keep it equal to that of {target.table}, or order "
-            f'the link by a column of {name}: page(…, order="…").'
-        )
-        return
-    if not held.required:
-        yield (
-            f"{begin}which may be null: rows without it would be missing after the first page. Make the column NOT "
-            f"NULL, or order by one that is GENERATED ALWAYS AS (coalesce({column}, …)) STORED."
-        )
-    if column in target.kinds:
-        yield from _kind_problems(f"{where}, in its order", target.kinds[column], name, column, held.type)
-    if link.through is None and column in target.unique:
-        known = between.determined_by(by) | {column}
-        if not any(
-            index.unique and index.condition is None and column in index.columns and set(index.columns) <= known
-            for index in between.indexes
-        ):
-            yield (
-                f"{begin}which {target.name} declares as unique in every list, but rows of {name} with the same {by} "
-                f"may share it. Add UNIQUE (user_id, {by}, {column}), or remove it from `unique`."
-            )
 
 
 def _event_problems(name: str, event: Event, tables: Mapping[str, Table]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,8 +15,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.data.entity import Link, entity_of
 from gateway.schema.declaration import refuse_undescribed, refuse_wrong
-from gateway.schema.fields import event, root, standard
-from gateway.schema.fields.link_field import link_field
+from gateway.schema.fields import event, link_field, root, standard
 from gateway.schema.fields.node import node_queries
 from gateway.schema.graphql_private import print_schema_definition
 from gateway.schema.strawberry_private import core_of
@@ -73,8 +72,13 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     functions.extend(node_queries(entity_of(cls) for cls in entities.values()))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
+    pages = {
+        name: link_field.root_page_field(link, entities)
+        for cls in entities.values()
+        for name, link in entity_of(cls).roots.items()
+    }
     schema = strawberry.Schema(
-        query=_root("Query", "Queries. They never change data.", functions),
+        query=_root("Query", "Queries. They never change data.", functions, pages),
         mutation=_root(
             "Mutation",
             "Mutations. Each takes one `input` and returns what it changed, or `userErrors` if it changed nothing.",
@@ -116,9 +120,12 @@ def _is_unfinished(cls: type) -> bool:
 def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, type]) -> None:
     texts = describe.attributes(cls)
     for name, link in links.items():
-        setattr(cls, name, link_field(link, entities, texts.get(name)))
+        setattr(cls, name, link_field.link_field(link, entities, texts.get(name)))
 
 
-def _root(name: str, description: str, functions: list[Any]) -> Any:
+def _root(name: str, description: str, functions: list[Any], pages: Mapping[str, Any] = {}) -> Any:
     chosen = {f.__name__: root.root_field(f) for f in functions if root.root_kind(f) == name.lower()}
+    if both := sorted(chosen.keys() & pages.keys()):
+        raise WrongDeclaration(f"{name}.{both[0]} is declared twice. Give the root_page another name.")
+    chosen |= pages
     return strawberry.type(type(name, (), chosen), description=description) if chosen else None

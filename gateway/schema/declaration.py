@@ -6,7 +6,6 @@ What needs the database, such as whether an index serves a link, is checked when
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import decimal
 import enum
@@ -26,7 +25,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from gateway.data.entity import Entity, Link, entity_of
+from gateway.data.entity import Entity, Link, entity_of, order_columns
 from gateway.schema.fields.event import OF_CHANGE, event_of
 from gateway.schema.fields.standard import Standard
 from gateway.schema.objects import filter as filters
@@ -51,8 +50,8 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
         problems += _unique_problems(described[name])
         problems += _filter_problems(described[name])
         problems += _input_problems(cls, described[name])
-        for link_name, link in described[name].links.items():
-            problems += _link_problems(f"{name}.{link_name}", described[name], link, described.get(link.target))
+        for where, link in described[name].lists_and_links():
+            problems += _link_problems(where, described[name], link, described.get(link.target))
     for event in events:
         problems += _event_problems(event)
     _refuse(problems)
@@ -111,20 +110,20 @@ def _shared_tables(entities: Iterable[Entity]) -> Iterator[str]:
 
 def _order_problems(where: str, entity: Entity, declared: str | type[enum.Enum]) -> Iterator[str]:
     for order in orders(declared):
-        column = order.removeprefix("-")
-        begin = f"{where} is ordered by {column}, "
-        if column not in entity.kinds:
-            yield f"{begin}which {entity.name} does not have. Declare it there: `{column}: strawberry.Private[…]`."
-        elif column in entity.nullable:
-            yield (
-                f"{begin}which may be null: rows without it would be missing after the first page. Order by a column "
-                f"that is GENERATED ALWAYS AS (coalesce({column}, …)) STORED."
-            )
-        elif not can_hold(entity.kinds[column]):
-            yield (
-                f"{begin}which is {_name(entity.kinds[column])}: no cursor can hold it. Order by a text, a number, a "
-                "time, a date, an id, a boolean or an enum."
-            )
+        columns = [column for column, _ in order_columns(order)]
+        for column in columns:
+            begin = f"{where} is ordered by {column}, "
+            if not column:
+                yield f"{where} is ordered by {order!r}, which names an empty column. Write `-a, b` for two columns."
+            elif column not in entity.kinds:
+                yield f"{begin}which {entity.name} does not have. Declare it there: `{column}: strawberry.Private[…]`."
+            elif not can_hold(entity.kinds[column]):
+                yield (
+                    f"{begin}which is {_name(entity.kinds[column])}: no cursor can hold it. Order by a text, a number, "
+                    "a time, a date, an id, a boolean or an enum."
+                )
+        for column in sorted({column for column in columns if columns.count(column) > 1}):
+            yield f"{where} is ordered by {column} twice, in {order!r}. Name it once."
 
 
 def _unique_problems(entity: Entity) -> Iterator[str]:
@@ -161,21 +160,35 @@ def _filter_problems(entity: Entity) -> Iterator[str]:
     if entity.filter is None:
         return
     hints = typing.get_type_hints(entity.filter)
-    for attribute in dataclasses.fields(entity.filter):
-        where, hint = f"{entity.filter.__name__}.{attribute.name}", hints[attribute.name]
-        column, test = filters.tested(entity, attribute.name)
-        if column not in entity.kinds:
+    joined = filters.join_tables(entity)
+    for each in filters.attributes(entity, entity.filter):
+        where, hint, column = f"{entity.filter.__name__}.{each.name}", hints[each.name], each.column
+        if each.through is not None:
+            yield from _related_problems(where, column, each.test, hint, len(joined[column]))
+        elif column not in entity.kinds:
             yield (
-                f"{where} filters by {column}, which {entity.name} does not have. Name the filter after a column. To "
-                "compare, append _after, _before, _from or _contains; to ask whether there is a value, prepend has_."
+                f"{where} filters by {column}, which {entity.name} does not have. Name the filter after a column, or "
+                "after the column of a join table that a link goes through. To compare, append _after, _from, _before, "
+                "_until, _contains or _includes; to ask whether there is a value, prepend has_."
             )
         elif (kind := entity.kinds[column]) is not None:
-            yield from _test_problems(where, column, kind, test, hint)
-            if test == filters.IS:
-                nulls = attribute.default is strawberry.UNSET
-                yield from _null_problems(where, column, hint, nulls=nulls, may_be_null=column in entity.nullable)
-            elif test == filters.HAS and column not in entity.nullable:
+            yield from _test_problems(where, column, kind, each.test, hint)
+            if each.test == filters.IS:
+                yield from _null_problems(
+                    where, column, hint, nulls=each.null_asks, may_be_null=column in entity.nullable
+                )
+            elif each.test == filters.HAS and column not in entity.nullable:
                 yield f"{where} asks whether {column} has a value, but it always has one. Remove the filter."
+
+
+def _related_problems(where: str, column: str, test: str, hint: Any, tables: int) -> Iterator[str]:
+    if tables > 1:
+        yield f"{where} is a column of several join tables. Rename the column in all of them but one."
+    elif test == filters.HAS:
+        if kind_of(hint) is not bool:
+            yield f"{where} asks whether there is any {column}. Write `bool | None`."
+    elif test != filters.IS or kind_of(hint) != list[strawberry.ID]:
+        yield f"{where} finds what a join table joins to {column}. Name it {column}, as `list[strawberry.ID] | None`."
 
 
 def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> Iterator[str]:
@@ -183,6 +196,11 @@ def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> 
     if test == filters.HAS:
         if kind_of(hint) is not bool:
             yield f"{where} asks whether {column} has a value. Write `bool | None`."
+    elif test == filters.INCLUDES:
+        if not _is_list_of_texts(kind):
+            yield f"{where} searches in a list, but {column} is {_name(kind)}. Use another comparison."
+        elif kind_of(hint) != list[str]:
+            yield f"{where} looks for any of several texts. Write `list[str] | None`."
     elif kind is JSON or _whole(kind_of(item)) is not _whole(kind) or (test != filters.IS and item is not hint):
         yield f"{where} is {_name(kind_of(hint))}, but {column} is {_name(kind)}. Give it the type of the column."
     elif test == filters.CONTAINS:
@@ -190,6 +208,10 @@ def _test_problems(where: str, column: str, kind: Any, test: str, hint: Any) -> 
             yield f"{where} searches for a text in {column}, which is {_name(kind)}. Use another comparison."
     elif test != filters.IS and kind not in _COMPARED:
         yield f"{where} compares {column}, which is {_name(kind)} and has no order. Filter by its value: `{column}`."
+
+
+def _is_list_of_texts(kind: Any) -> bool:
+    return kind is JSON or kind == list[str]
 
 
 def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_null: bool) -> Iterator[str]:

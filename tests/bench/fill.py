@@ -18,6 +18,7 @@ import asyncpg
 import orjson
 
 from gateway.data import statements
+from gateway.data.clauses.order import Order
 from gateway.data.queries import sql
 from gateway.data.server.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.setup.migrate import migrate
@@ -59,17 +60,27 @@ async def counts(owner_url: str) -> list[tuple[str, int, str]]:
 
 INBOX = statements.page(
     Source("conversations", "user_id", deletable=True),
-    ("active_since", "id"),
-    True,
-    (),
+    Order(("active_since", "id"), (True, True), (False, False)),
     False,
+    (),
+    None,
     ("id", "title", "active_since"),
 )
 THREAD = statements.page(
-    Source("messages", "conversation_id", deletable=True), ("seq",), False, (), False, ("id", "seq", "role", "content")
+    Source("messages", "conversation_id", deletable=True),
+    Order(("seq",), (False,), (False,)),
+    False,
+    (),
+    None,
+    ("id", "seq", "role", "content"),
 )
 TOOLS = statements.page(
-    Source("tool_executions", "message_id", deletable=True), ("created_at", "id"), False, (), False, ("id", "status")
+    Source("tool_executions", "message_id", deletable=True),
+    Order(("created_at", "id"), (False, False), (False, False)),
+    False,
+    (),
+    None,
+    ("id", "status"),
 )
 
 

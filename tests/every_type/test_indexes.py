@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 
 import asyncpg
@@ -35,7 +36,8 @@ class Listed:
 
     table: str
     by: str
-    order: str
+    order: tuple[str, ...]
+    """The columns of the order, without the tie-breaker."""
     last: str
     """The tie-breaker: the id of the listed object."""
     filters: frozenset[str]
@@ -48,25 +50,39 @@ class Listed:
         if columns[: len(prefix)] != prefix:
             return False
         rest = columns[len(prefix) :]
-        if rest and rest[0] in self.filters - {self.order}:
+        if rest and rest[0] in self.filters - set(self.order):
             rest = rest[1:]
-        return rest[:1] == [self.order] and rest[1:] in ([], [self.last])
+        end = len(self.order)
+        return rest[:end] == list(self.order) and rest[end:] in ([], [self.last])
 
 
 def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
     for entity in entities.values():
-        for link in entity.links.values():
+        for _, link in entity.lists_and_links():
             target = entities[link.target]
             if link.shape not in ("many", "page"):
                 continue
-            attributes = dataclasses.fields(target.filter) if target.filter else ()
-            narrowed_by = frozenset(filters.tested(target, attribute.name)[0] for attribute in attributes)
+            attributes = filters.attributes(target, target.filter) if target.filter else ()
+            narrowed_by = frozenset(attribute.column for attribute in attributes)
             for order in orders(link.order or target.order):
-                column = order.removeprefix("-")
+                names = target.total_order(order, through=link.through is not None).names
+                columns = tuple(name for name in names if name != "id")
                 if link.through is not None:
-                    yield Listed(link.through.table, link.through.by, column, link.through.to, narrowed_by)
+                    yield Listed(link.through.table, link.through.by, columns, link.through.to, narrowed_by)
                 else:
-                    yield Listed(target.table, link.by, column, "id", narrowed_by)
+                    yield Listed(target.table, link.by, columns, "id", narrowed_by)
+
+
+def filters_of_join_tables(entities: Mapping[str, Entity]) -> set[tuple[str, tuple[str, ...]]]:
+    """The tables and columns of the indexes that serve filters by what rows are joined to."""
+    return {
+        (attribute.through.table, columns)
+        for entity in entities.values()
+        if entity.filter is not None
+        for attribute in filters.attributes(entity, entity.filter)
+        if attribute.through is not None
+        for columns in itertools.permutations(("user_id", attribute.through.by, attribute.through.to))
+    }
 
 
 def is_of_a_key(table: Table, index: Index, listed_by: Collection[str]) -> bool:
@@ -86,10 +102,12 @@ async def test_every_list_has_an_index_in_its_order(tables: Mapping[str, Table])
 
 
 async def test_every_index_serves_a_list_or_is_known(tables: Mapping[str, Table]) -> None:
-    lists = list(_lists(declared(graphql_schema())[0]))
+    entities = declared(graphql_schema())[0]
+    lists, joins = list(_lists(entities)), filters_of_join_tables(entities)
     for name, table in tables.items():
         for index in table.indexes:
             serves = any(listed.table == name and listed.is_served_by(index) for listed in lists)
+            serves = serves or (name, index.columns) in joins
             is_known = (name, index.columns) in OTHERS
             serves_a_key = is_of_a_key(table, index, {listed.by for listed in lists if listed.table == name})
             assert serves + serves_a_key + is_known == 1 or index.unique, (

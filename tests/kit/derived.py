@@ -108,6 +108,14 @@ WHERE con.contype = 'f' AND con.conrelid = $1::regclass AND held.attname <> 'use
 """
 
 
+COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+ORDER BY attnum
+"""
+"""The columns of a table that are not generated."""
+
+
 async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]) -> None:
     """Copy the user's row of each table once for every conversation, with parents that belong to the same user."""
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
@@ -118,10 +126,13 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
             a_parent = "(SELECT p.id FROM {} AS p WHERE p.user_id = c.user_id LIMIT 1)"
             parent_ids = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
             parents = "".join(f", '{key}', {parent}" for key, parent in parent_ids.items())
+            names = [row["attname"] for row in await owner.fetch(COLUMNS, table)]
+            one = f"(SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one"  # noqa: S608
             await owner.execute(
-                f"INSERT INTO {table} SELECT (jsonb_populate_record(row, jsonb_build_object("  # noqa: S608
-                f"'id', uuid7(), 'user_id', c.user_id{parents}))).*"
-                f" FROM conversations AS c, (SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one",
+                f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(made).{name}' for name in names)}"  # noqa: S608
+                " FROM (SELECT jsonb_populate_record(row, jsonb_build_object("
+                f"'id', uuid7(), 'user_id', c.user_id{parents})) AS made"
+                f" FROM conversations AS c, {one}) AS copies",
                 user_id,
             )
             await owner.execute(f"ANALYZE {table}")

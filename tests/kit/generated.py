@@ -197,7 +197,8 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     if isinstance(of, GraphQLEnumType):
         made = next(iter(of.values))
     elif isinstance(of, GraphQLInputObjectType):
-        made = {key: value(key, each) for key, each in of.fields.items()}
+        # A filter may contain filters of its own type, without end.
+        made = {key: value(key, each) for key, each in of.fields.items() if get_named_type(each.type) is not of}
     elif of.name == "ID":
         made = str(uuid.uuid4())
     else:

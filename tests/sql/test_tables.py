@@ -78,3 +78,22 @@ async def test_another_link_keeps_what_was_declared_of_the_first(owner: asyncpg.
     source = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'memos_links'")
     assert "memos_id_within" in source
     assert "memos_parent_id_circle" in source
+
+
+async def test_a_rank_is_the_place_of_a_value_among_the_members(owner: asyncpg.Connection) -> None:
+    await owner.execute("""
+        ALTER TABLE memos ADD COLUMN mood text, ADD COLUMN size text NOT NULL DEFAULT 'small';
+        SELECT add_rank('memos', 'mood', '{sad,"so so",glad}');
+        SELECT add_rank('memos', 'size', '{small,large}');
+    """)
+    columns = (await read_catalogue(owner))["memos"].columns
+    assert (columns["mood_rank"].type, columns["mood_rank"].required) == ("smallint", False)
+    assert (columns["size_rank"].type, columns["size_rank"].required) == ("smallint", True)
+    user_id = uuid.uuid4()
+    await owner.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
+    await owner.execute("INSERT INTO users (user_id, id, email) VALUES ($1, $1, 'notes@example.org')", user_id)
+    insert = "INSERT INTO memos (user_id, body, mood) VALUES ($1, 'x', $2) RETURNING mood_rank, size_rank"
+    ranks = [tuple(await owner.fetchrow(insert, user_id, mood) or ()) for mood in ("glad", "so so", "sad", None)]
+    assert ranks == [(3, 1), (2, 1), (1, 1), (None, 1)]
+    update = "UPDATE memos SET size = 'large', mood = 'sad' WHERE mood = 'glad' RETURNING mood_rank, size_rank"
+    assert tuple(await owner.fetchrow(update) or ()) == (1, 2)

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from gateway.data import statements
+from gateway.data.clauses.order import Order
 from gateway.data.entity import Entity
 from gateway.data.statements import Source
 from gateway.schema.build import domain_modules
@@ -50,11 +51,12 @@ async def test_a_generated_statement_with_the_victims_id_gives_nothing(
             for text in reading(entity):
                 counted[text] = len(await runtime.fetch(text, theirs, every))
         for source in link_sources():
-            order = ("created_at", "id") if source.through is None else ("seq", "id")
-            text = statements.page(source, order, False, (), False, ("id",))
+            names = ("created_at", "id") if source.through is None else ("seq", "id")
+            order = Order(names, (False, False), (False, False))
+            text = statements.page(source, order, False, (), None, ("id",))
             counted[text] = len(await runtime.fetch(text, theirs, every, 100))
             if source.through is None:
-                text = statements.children(source, order, False, ("id",))
+                text = statements.children(source, order, ("id",))
                 counted[text] = len(await runtime.fetch(text, theirs, every))
             text = statements.count(source, ())
             counted[text] = sum(row["total"] for row in await runtime.fetch(text, theirs, every))

@@ -36,6 +36,8 @@ async def connected(primary: Primary, within_seconds: float, more: Mapping[str, 
             # sequential scans and JIT compilation.
             "random_page_cost": "1.1",
             "jit": "off",
+            # The parts of a page, and the lists of several parents, must come one after the other.
+            "max_parallel_workers_per_gather": "0",
             **more,
         },
     )

@@ -13,9 +13,12 @@ from gateway.data.setup.roles import SCHEMA
 
 COLUMNS = """
 SELECT class.relname AS table, attribute.attname AS name, attribute.attnotnull AS required,
-       format_type(attribute.atttypid, NULL) AS type
+       format_type(attribute.atttypid, NULL) AS type,
+       NOT (class.relrowsecurity AND attribute.atttypid = 'numeric'::regtype) AS seeks,
+       CASE WHEN attribute.attgenerated <> '' THEN pg_get_expr(given.adbin, given.adrelid) END AS generated
 FROM pg_attribute AS attribute
 JOIN pg_class AS class ON class.oid = attribute.attrelid
+LEFT JOIN pg_attrdef AS given ON given.adrelid = attribute.attrelid AND given.adnum = attribute.attnum
 WHERE class.relnamespace = to_regnamespace($1)
   AND class.relkind IN ('r', 'p')
   AND attribute.attnum > 0
@@ -29,9 +32,16 @@ SELECT class.relname AS table, index.indisunique AS is_unique,
            SELECT pg_get_indexdef(index.indexrelid, position, false)
            FROM generate_series(1, index.indnkeyatts) AS position
            ORDER BY position
-       ) AS columns
+       ) AS columns,
+       CASE WHEN method.amname = 'btree' THEN ARRAY(
+           SELECT CASE option & 3 WHEN 1 THEN 'DESC NULLS LAST' WHEN 2 THEN 'NULLS FIRST' WHEN 3 THEN 'DESC' ELSE '' END
+           FROM unnest(index.indoption) WITH ORDINALITY AS key (option, position)
+           ORDER BY position
+       ) ELSE '{}' END AS directions
 FROM pg_index AS index
 JOIN pg_class AS class ON class.oid = index.indrelid
+JOIN pg_class AS own ON own.oid = index.indexrelid
+JOIN pg_am AS method ON method.oid = own.relam
 WHERE class.relnamespace = to_regnamespace($1) AND index.indisvalid
 """
 
@@ -68,6 +78,10 @@ class Column:
     type: str
     required: bool
     """Whether it is NOT NULL."""
+    generated: str | None = None
+    """The expression of a generated column."""
+    seeks: bool = True
+    """Whether a comparison can seek in an index on it. Under row-level security, only leakproof comparisons can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,8 @@ class Index:
     unique: bool
     condition: str | None
     """The predicate of a partial index; None if it covers all rows."""
+    directions: tuple[str, ...] = field(default=(), compare=False)
+    """What follows each column in CREATE INDEX, such as `DESC NULLS LAST`; empty if the index keeps no order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +133,12 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     """Read all tables of the schema, by name."""
     tables: dict[str, Table] = defaultdict(Table)
     for row in await connection.fetch(COLUMNS, SCHEMA):
-        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"])
+        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"], row["generated"], row["seeks"])
     for row in await connection.fetch(INDEXES, SCHEMA):
         columns = tuple(name.strip('"') for name in row["columns"])
-        tables[row["table"]].indexes.append(Index(columns, row["is_unique"], row["condition"]))
+        tables[row["table"]].indexes.append(
+            Index(columns, row["is_unique"], row["condition"], tuple(row["directions"]))
+        )
     for row in await connection.fetch(KEYS, SCHEMA):
         tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
     for row in await connection.fetch(FEEDS, SCHEMA):

@@ -109,6 +109,7 @@ class LinkStep(Generic[State]):
         arguments: FieldArguments,
         reads: Reads,
         target: Target[State],
+        root_key: Callable[[Any], Any] | None = None,
     ) -> None:
         """`keys` returns the expression that reads the key off an object, once the columns of the level are known."""
         self.field = field
@@ -117,6 +118,7 @@ class LinkStep(Generic[State]):
         self._arguments = arguments
         self._reads = reads
         self.target = target
+        self.root_key = root_key  # computes the key of a root field from the context
         self._constant: Batch | None = None
 
     @property
@@ -132,10 +134,10 @@ class LinkStep(Generic[State]):
     def begin(self, run: Run, scope: Scope, slot: Slot[list[Failure] | State]) -> None:
         try:
             batch = self._batch(run)
+            keys = self.keys_of(run, scope.sources)
         except Exception as error:  # noqa: BLE001 - the boundary of a field
             scope.states[slot] = [run.failure(error)] * len(scope.sources)
             return
-        keys = self.read_keys(scope.sources)
         if self.reads_rows:
             follow(run, scope, slot, self.field, batch, keys, self.target)
         else:
@@ -148,6 +150,10 @@ class LinkStep(Generic[State]):
         except Exception:  # noqa: BLE001 - the error is reported when the field begins
             return None
 
+    def keys_of(self, run: Run, sources: Sequence[Any]) -> list[Any]:
+        """The keys of the objects of a level."""
+        return self.read_keys(sources) if self.root_key is None else [self.root_key(run.context)] * len(sources)
+
     @functools.cached_property
     def read_keys(self) -> Callable[[Sequence[Any]], list[Any]]:
         """Reads the keys off the objects of a level."""
@@ -155,7 +161,7 @@ class LinkStep(Generic[State]):
 
     def asks(self, run: Run, row: Any) -> tuple[Batch, Any]:
         """The batch, and the key of one object. Raises if the arguments are invalid."""
-        return self._batch(run), self.read_keys((row,))[0]
+        return self._batch(run), self.keys_of(run, (row,))[0]
 
     def _batch(self, run: Run) -> Batch:
         if self._constant is not None:

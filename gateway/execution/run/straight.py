@@ -21,7 +21,17 @@ from gateway.execution.run.leaf import is_ready
 from gateway.execution.run.plan import Selection, Straight
 from gateway.execution.run.run import Run
 from gateway.execution.run.shape import Leaf, List, Lists, Object, Objects, Shape
-from gateway.execution.run.step import LinkStep, LookedUp, Mapped, Paged, PerParent, Resolved, ToMany, ToOne, ToPages
+from gateway.execution.run.step import (
+    LinkStep,
+    LookedUp,
+    Mapped,
+    Paged,
+    PerParent,
+    Resolved,
+    ToMany,
+    ToOne,
+    ToPages,
+)
 from gateway.schema.objects.level import PerPage
 
 Member = Callable[[Any, Any], Any]
@@ -39,6 +49,8 @@ def straight(selection: Selection) -> Straight | None:
             return _finding(entry.key, looked_up)
         case [entry], [Resolved() as resolved]:
             return _resolving(entry.key, resolved)
+        case [entry], [LinkStep() as listed] if listed.root_key is not None:
+            return _listing(entry.key, listed)
     return None
 
 
@@ -112,6 +124,29 @@ def _finding(key: str, looked_up: LookedUp) -> Straight | None:
             return None
 
     return find
+
+
+def _listing(key: str, listed: LinkStep[Any]) -> Straight | None:
+    follow = _following(listed)
+    if follow is None:
+        return None
+    link, write = follow
+
+    async def list_rows(run: Run) -> dict[str, Any] | None:
+        try:
+            batch, parent = link.asks(run, run.root)
+        except Exception:  # noqa: BLE001 - the level-by-level run locates the error
+            return None
+        run.budget.at = link.field.path
+        answer: Any = None
+        try:
+            answer = await batch.load(run.context.tenant, (parent,))
+            return {key: write(answer.get(parent) or batch.missing(), batch)}
+        except Exception as error:  # noqa: BLE001 - the level-by-level run locates the error
+            run.keep(batch, parent, error if answer is None else answer)
+            return None
+
+    return list_rows
 
 
 def _following(link: LinkStep[Any]) -> tuple[LinkStep[Any], Member] | None:

@@ -91,13 +91,15 @@ def page_request(entity: Entity, link: Link, arguments: Mapping[str, Any]) -> Pa
     """The page that a field's arguments ask for. Raises `BadRequest` that names an invalid argument."""
     size, backward = _size(arguments)
     order = _order(link.order or entity.order, arguments.get("order_by"))
-    columns = entity.total_order(order, through=link.through is not None)
+    total_order = entity.total_order(order, through=link.through is not None)
     argument = "before" if backward else "after"
     position = None
     if (text := arguments.get(argument)) is not None:
-        position = cursors.decode(text, order, tuple(entity.kinds[column] for column in columns), argument)
+        position = cursors.decode(
+            text, order, entity.position_kinds(total_order), argument, nullable=total_order.nullable
+        )
     tests, values = conditions(entity, arguments.get("filter"))
-    return PageRequest(size, order, columns, order.startswith("-"), backward, position, tests, values)
+    return PageRequest(size, order, total_order, backward, position, tests, values)
 
 
 def _order(declared: str | type[enum.Enum], chosen: enum.Enum | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -12,7 +13,7 @@ from gateway.data.batches import Batch, ByKey, Children, Page
 from gateway.data.entity import Entity, Link, entity_of
 from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
-from gateway.schema.objects.level import level_field
+from gateway.schema.objects.level import Follows, RootLink, level_field
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.signature import INFO, ROOT, optional, signed
 
@@ -42,6 +43,16 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
             returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
     resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
     return level_field(follows, resolver=resolve, description=description)
+
+
+def root_page_field(link: Link, types: Mapping[str, type]) -> Any:
+    """Make the field of Query that lists all of the caller's rows of an entity."""
+    target = types[link.target]
+    follows = LinkTarget(link, entity_of(target))
+    at_root = RootLink(follows, _caller)
+    arguments = optional(_page_arguments(link, follows.entity))
+    resolve = signed(_follow_from_root(at_root), (INFO, *arguments), connection_type(target))
+    return level_field(at_root, resolver=resolve, description=link.description)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,8 +92,7 @@ class LinkTarget:
             return ByKey(entity.table, link.by, _with(wanted, link.by), entity.record)
         source = Source(entity.table, link.by, entity.deletable, link.through)
         if link.shape == "many":
-            order = str(link.order)
-            return Children(source, entity.total_order(order), order.startswith("-"), wanted, entity.record)
+            return Children(source, entity.total_order(str(link.order)), wanted, entity.record)
         request = page_request(entity, link, arguments)
         columns = _with(wanted, *source.position(request.order)) if positioned else wanted
         return Page(source, request, columns, entity.record)
@@ -91,14 +101,27 @@ class LinkTarget:
 def _follow(follows: LinkTarget) -> Callable[..., Any]:
     async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
         key = getattr(root, follows.key)
-        if key is None:
-            return None
-        wanted = info.context.columns(info, follows.entity, *follows.below)
-        batch = follows.batch(arguments, wanted)
-        result = await info.context.load(batch, key)
-        return Connection(batch, key, result) if isinstance(batch, Page) else result
+        return None if key is None else await _load(follows, key, info, arguments)
 
     return resolve
+
+
+def _follow_from_root(at_root: RootLink) -> Callable[..., Any]:
+    async def resolve(info: strawberry.Info, **arguments: Any) -> Any:
+        return await _load(at_root.follows, at_root.key(info.context), info, arguments)
+
+    return resolve
+
+
+async def _load(follows: Follows, key: Any, info: Any, arguments: Mapping[str, Any]) -> Any:
+    wanted = info.context.columns(info, follows.entity, *follows.below)
+    batch = follows.batch(arguments, wanted, positioned=True)
+    result = await info.context.load(batch, key)
+    return Connection(batch, key, result) if isinstance(batch, Page) else result
+
+
+def _caller(context: Any) -> UUID:
+    return context.user_id  # type: ignore[no-any-return]
 
 
 def _with(wanted: Columns, *needed: str | Shown) -> Columns:

@@ -25,6 +25,7 @@ from gateway.data import statements
 from gateway.data.entity import Entity, Link
 from gateway.data.rows import record_class, type_of_json
 from gateway.errors import Invalid
+from gateway.schema.objects.combined import combinable
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import JSON, BigInt
 
@@ -61,11 +62,13 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
-    `order` and `filter` apply to lists of these rows. `order` is a column, with `-` in front for descending order, or
-    an enum whose values are such texts and whose first member is the default. `filter` is an input type; see
-    `gateway.schema.objects.filter`. A column of an order must not be null. The id breaks ties, unless the column is one
-    of those that are `unique` within every list: an index then gives the order by itself. `derived` names, by column,
-    the database function of the row that is read instead, where it returns more than the column holds.
+    `order` and `filter` apply to lists of these rows. `order` names columns, each with `-` in front for descending
+    order, such as `-is_pinned, due_at`; or it is an enum whose values are such texts and whose first member is the
+    default. Nulls come last. A column that is an enumeration is ordered by its members: `add_rank()` makes the column
+    `<name>_rank` for that. The id breaks ties, unless a column is one of those that are `unique` within every list: an
+    index then gives the order by itself. `filter` is an input type; see `gateway.schema.objects.filter`. It also gets
+    `OR` and `NOT`. `derived` names, by column, the database function of the row that is read instead, where it returns
+    more than the column holds.
     """
     statements.derive(table, derived or {})
 
@@ -91,7 +94,7 @@ def entity(
             kinds,
             links,
             order,
-            filter,
+            None if filter is None else combinable(filter),
             unique=frozenset(unique),
             nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
             fields=fields,

@@ -89,7 +89,16 @@ class PerPage:
     known: Callable[[Any, Any], Any] | None = None
 
 
-LevelResolver = Follows | Lookup | Computed | OfPage | PerPage
+@dataclass(frozen=True, slots=True, eq=False)
+class RootLink:
+    """A root field that lists rows: a link without a parent, whose key comes from the context."""
+
+    follows: Follows
+    key: Callable[[Any], Any]
+    """Called with the context."""
+
+
+LevelResolver = Follows | RootLink | Lookup | Computed | OfPage | PerPage
 
 
 def level_resolver_of(field: GraphQLField) -> LevelResolver | None:

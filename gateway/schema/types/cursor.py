@@ -10,13 +10,13 @@ import base64
 import binascii
 import datetime
 import decimal
-import enum
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from gateway.data.entity import is_enum
 from gateway.errors import BadRequest
 from gateway.schema.types.scalars import BigInt
 
@@ -36,22 +36,27 @@ _WHOLE = {int: 2**31, BigInt: 2**63}
 
 def can_hold(kind: Any) -> bool:
     """Whether a cursor can hold a column of this type, so that a list can be ordered by it."""
-    return kind is bool or kind in _WHOLE or kind in _READ or _is_enum(kind)
+    return kind is bool or kind in _WHOLE or kind in _READ or is_enum(kind)
 
 
 def encode(order: str, values: tuple[Any, ...]) -> str:
     """Encode the cursor of a row with these values in this order."""
-    parts = [order, *(value if isinstance(value, int) else str(value) for value in values)]
+    parts = [order, *(value if isinstance(value, int) or value is None else str(value) for value in values)]
     return base64.urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
 
 
-def decode(text: str, order: str, kinds: tuple[Any, ...], argument: str) -> tuple[Any, ...]:
+def decode(
+    text: str, order: str, kinds: tuple[Any, ...], argument: str, *, nullable: tuple[bool, ...]
+) -> tuple[Any, ...]:
     """Decode the values of a cursor. Raises `BadRequest` that names the argument."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         own_order, *values = orjson.loads(raw)
         if own_order == order and len(values) == len(kinds):
-            return tuple(_read(kind, value) for kind, value in zip(kinds, values, strict=True))
+            return tuple(
+                None if value is None and may_be_null else _read(kind, value)
+                for kind, value, may_be_null in zip(kinds, values, nullable, strict=True)
+            )
     except (binascii.Error, ValueError, TypeError, ArithmeticError):
         pass
     raise BadRequest(f"{argument}: this cursor does not belong to this list in this order.", argument=argument)
@@ -62,13 +67,13 @@ def _read(kind: Any, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ValueError
         return value
-    if (bound := _WHOLE.get(kind)) is not None:
-        if isinstance(value, bool) or not isinstance(value, int) or not -bound <= value < bound:
+    if (numbers := _numbers(kind)) is not None:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in numbers:
             raise ValueError
         return value
     if not isinstance(value, str) or "\0" in value:
         raise ValueError
-    read: Any = value if _is_enum(kind) else _READ[kind](value)
+    read: Any = _READ[kind](value)
     if kind is datetime.datetime:
         if read.tzinfo is None:
             raise ValueError
@@ -77,5 +82,9 @@ def _read(kind: Any, value: Any) -> Any:
     return read
 
 
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+def _numbers(kind: Any) -> range | None:
+    """The numbers that stand for values of a type; None if it is not held as a number. An enumeration has ranks."""
+    if is_enum(kind):
+        return range(1, len(kind) + 1)
+    bound = _WHOLE.get(kind)
+    return None if bound is None else range(-bound, bound)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from gateway.data.entity import Link
+from gateway.data.entity import Link, entity_of
 from gateway.data.statements import Through
+from gateway.schema.types import describe
 
 
 def one(target: str, *, key: str) -> Any:
@@ -38,3 +39,19 @@ def page(
     The target's `entity` declares the order and the filter. `order` replaces that order by another of the same form.
     """
     return Link("page", target, by=by, order=order, through=through)
+
+
+def root_page(cls: type, *, name: str = "", order: str | type[enum.Enum] | None = None, description: str = "") -> None:
+    """Make a field of Query that lists all of the caller's rows of an entity, as a connection.
+
+    It is named after the plural of the type unless `name` is given. `order` is like that of `page`.
+    """
+    entity, plural = entity_of(cls), describe.plural(describe.words(cls))
+    entity.roots[name or plural.replace(" ", "_")] = Link(
+        "page",
+        entity.name,
+        key="user_id",
+        by="user_id",
+        order=order,
+        description=description or f"All of the caller's {plural}.",
+    )

@@ -13,10 +13,12 @@ import pytest
 import pytest_asyncio
 
 from gateway.data.batches import Batch, ByKey, Children, Count, Page, PageRequest
+from gateway.data.clauses.condition import Condition
+from gateway.data.clauses.order import Order
 from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
 from gateway.data.rows import record_class
-from gateway.data.statements import Condition, Source, Through
+from gateway.data.statements import Source, Through
 from gateway.data.tenancy import Tenant
 from tests.kit.database import Database
 
@@ -77,10 +79,11 @@ async def tree(database: Database) -> AsyncIterator[Tree]:
 
 
 LEAVES = Source("leaves", "branch_id")
+SEQ = Order(("seq",), (False,), (False,))
 
 
 def page(size: int, **options: Any) -> Page:
-    request = PageRequest(size=size, sort="seq", order=("seq",), descending=False, **options)
+    request = PageRequest(size=size, sort="seq", order=SEQ, **options)
     return Page(LEAVES, request, ("id", "seq"), RECORD)
 
 
@@ -95,15 +98,15 @@ async def test_rows_are_found_by_their_key(tree: Tree) -> None:
 
 
 async def test_children_are_found_by_their_parent_and_in_order(tree: Tree) -> None:
-    ascending = Children(LEAVES, ("seq",), False, ("id", "seq"), RECORD)
-    descending = Children(LEAVES, ("seq",), True, ("id", "seq"), RECORD)
+    ascending = Children(LEAVES, SEQ, ("id", "seq"), RECORD)
+    descending = Children(LEAVES, Order(("seq",), (True,), (False,)), ("id", "seq"), RECORD)
     assert await tree.found(ascending, tree.branches) == {0: [0, 1, 2], 2: [20], 3: [30, 31, 32, 33, 34]}
     assert await tree.found(descending, tree.branches[::-1]) == {0: [2, 1, 0], 2: [20], 3: [34, 33, 32, 31, 30]}
 
 
 async def test_children_are_found_through_another_table(tree: Tree) -> None:
     source = Source("leaves", "", through=Through("holders", "holder_id", "leaf_id"))
-    batch = Children(source, ("seq", "id"), False, ("id", "seq"), RECORD)
+    batch = Children(source, Order(("seq", "id"), (False, False), (False, False)), ("id", "seq"), RECORD)
     assert await tree.found(batch, tree.branches) == {0: [0, 1, 2], 2: [20], 3: [30, 31, 32, 33, 34]}
 
 
@@ -134,7 +137,7 @@ async def test_children_are_counted(tree: Tree) -> None:
 
 
 async def test_what_is_missing_is_nothing_that_could_be_changed() -> None:
-    children = Children(LEAVES, ("seq",), False, ("id",), RECORD)
+    children = Children(LEAVES, SEQ, ("id",), RECORD)
     assert children.missing() == ()
     assert page(1).missing() == ((), False)
     assert page(1).missing() is page(2).missing()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import enum
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import BigInt, Node, Through, entity, event, many, maybe, one, page
+from gateway import JSON, BigInt, Node, Through, entity, event, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
@@ -23,54 +25,16 @@ from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.kit.database import Database
 from tests.kit.serving import settings_for
 
-OWN = """
-    user_id uuid NOT NULL REFERENCES users (user_id),
-    id uuid NOT NULL DEFAULT uuid7(),
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    version bigint NOT NULL,
-    PRIMARY KEY (user_id, id)
-"""
-TABLES = f"""
-CREATE TABLE boxes ({OWN});
-CREATE TABLE things (
-    {OWN},
-    deleted_at timestamptz,
-    box_id uuid,
-    first_box_id uuid NOT NULL,
-    name text NOT NULL,
-    note text,
-    rank integer,
-    place integer NOT NULL,
-    tally bigint NOT NULL,
-    local timestamp NOT NULL,
-    CONSTRAINT things_place_key UNIQUE (user_id, first_box_id, place)
-);
-CREATE INDEX things_of_box ON things (user_id, box_id, created_at, id) WHERE deleted_at IS NULL AND box_id IS NOT NULL;
-CREATE TABLE box_things (
-    user_id uuid NOT NULL,
-    id uuid NOT NULL DEFAULT uuid7(),
-    box_id uuid NOT NULL,
-    thing_id uuid NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    place integer,
-    version bigint NOT NULL,
-    PRIMARY KEY (user_id, id)
-);
-CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
-SELECT tenant_table('boxes', without => '{{deleted_at}}');
-SELECT tenant_table('things', carry => '{{first_box_id}}');
-SELECT tenant_table('box_things', without => '{{updated_at,deleted_at}}');
-"""
+TABLES = Path(__file__).with_name("boxes.sql")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tables(database: Database) -> AsyncIterator[dict[str, Table]]:
-    """The catalogue of a database with three tables more."""
+    """The catalogue of a database with more tables."""
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     transaction = owner.transaction()
     await transaction.start()
-    await owner.execute(TABLES)
+    await owner.execute(TABLES.read_text(encoding="utf-8"))
     yield dict(await read_catalogue(owner))
     await transaction.rollback()
     await owner.close()
@@ -113,6 +77,47 @@ def _linked(link: Any) -> tuple[Any, Any]:
     return _entity("Box", "boxes", {}), _thing({"link": link})
 
 
+class Mood(enum.Enum):
+    """How one feels."""
+
+    GLAD = "glad"
+    SAD = "sad"
+
+
+class Size(enum.Enum):
+    """How large."""
+
+    SMALL = "small"
+    MIDDLE = "middle"
+    LARGE = "large"
+
+
+class SmallOrLarge(enum.Enum):
+    """How large."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+LABELS = Through("thing_labels", "box_id", "thing_id", deletable=True)
+
+
+def _filter(**attributes: Any) -> type:
+    """A filter with these attributes."""
+    body: dict[str, Any] = {**dict.fromkeys(attributes), "__annotations__": attributes, "__module__": __name__}
+    return strawberry.input(type("ThingFilter", (), body), description="Which.")
+
+
+def _labelled(**attributes: Any) -> tuple[Any, ...]:
+    """A thing that has labels, with a filter."""
+    columns = {
+        "labels": page("Label", through=Through("thing_labels", "thing_id", "label_id", deletable=True)),
+        "boxes": page("Label", through=Through("thing_labels", "thing_id", "box_id", deletable=True)),
+    }
+    thing = _entity("Thing", "things", {"name": str, **columns}, filter=_filter(**attributes))
+    return thing, _entity("Label", "boxes", {})
+
+
 @event("things", op="insert")
 class Filed:
     """A thing was put into a box for the first time."""
@@ -149,7 +154,7 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     (
         "order that may be null",
         _boxed(page("Thing", by="box_id", order="rank"), {"rank": strawberry.Private[int]}),
-        ("ordered by rank, which may be null", "coalesce(rank"),
+        ("ordered by rank, which may be null, but Thing.rank is declared as never null", "Declare it as `… | None`"),
     ),
     (
         "order of another type",
@@ -188,7 +193,67 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     (
         "through no index",
         _boxed(page("Thing", through=Through("box_things", "thing_id", "box_id"))),
-        ("would read the whole table box_things", "CREATE INDEX ON box_things (user_id, thing_id, …)"),
+        ("would read the whole table box_things", "CREATE INDEX ON box_things (user_id, thing_id, created_at, box_id)"),
+    ),
+    (
+        "an order that no index has",
+        _boxed(page("Thing", by="first_box_id", order="name"), {"name": str}),
+        ("would sort the list by name", "CREATE INDEX ON things (user_id, first_box_id, name, id)"),
+    ),
+    (
+        "an order that an index has with nulls first",
+        _boxed(page("Thing", by="first_box_id", order="-rank"), {"rank": int | None}),
+        ("CREATE INDEX ON things (user_id, first_box_id, rank DESC NULLS LAST, id DESC)",),
+    ),
+    (
+        "an order that an index has in other directions",
+        _boxed(page("Thing", by="first_box_id", order="name, rank, note"), {"rank": int | None, "note": str | None}),
+        ("CREATE INDEX ON things (user_id, first_box_id, name, rank, note, id)",),
+    ),
+    (
+        "all of a user's in an order that no index has",
+        _boxed(page("Thing", by="user_id", order="name"), {"name": str}),
+        ("CREATE INDEX ON things (user_id, name, id)",),
+    ),
+    (
+        "an amount",
+        _boxed(page("Thing", by="first_box_id", order="cost"), {"cost": decimal.Decimal}),
+        ("which is numeric: under row-level security", "GENERATED ALWAYS AS (cost::double precision)"),
+    ),
+    (
+        "large numbers compared with small ones",
+        (_thing({"place": BigInt}, filter=_filter(place_from=BigInt | None)),),
+        ("filter place_from: things.place is integer", "Declare it as int, or make the column bigint"),
+    ),
+    (
+        "an enumeration without ranks",
+        _boxed(page("Thing", by="first_box_id", order="mood"), {"mood": Mood | None}),
+        ("ordered by mood, whose members have no rank", "SELECT add_rank('things', 'mood', '{glad,sad}')"),
+    ),
+    (
+        "an enumeration with other ranks",
+        _boxed(page("Thing", by="first_box_id", order="-size"), {"size": Size}),
+        ("does not rank the members of Thing.size as", "SELECT add_rank('things', 'size', '{small,middle,large}')"),
+    ),
+    (
+        "through what can be deleted",
+        _boxed(page("Thing", through=Through("thing_labels", "box_id", "thing_id"))),
+        ("has deleted_at. Write Through(", "deletable=True)"),
+    ),
+    (
+        "through what cannot be deleted",
+        _boxed(page("Thing", through=Through("box_things", "box_id", "thing_id", deletable=True))),
+        ("does not have deleted_at", 'Write Through("box_things", "box_id", "thing_id")'),
+    ),
+    (
+        "a filter of a join table without an index",
+        _labelled(label_id=list[ID] | None),
+        ("filter label_id would read all rows", "CREATE INDEX ON thing_labels (user_id, thing_id, label_id)"),
+    ),
+    (
+        "texts in what is no list",
+        (_thing({"note": strawberry.Private[JSON]}, filter=_filter(note_includes=list[str] | None)),),
+        ("things.note is text",),
     ),
     ("no such parent", _boxed(page("Thing", by="shelf_id")), ("by things.shelf_id, which does not exist",)),
     (
@@ -229,6 +294,14 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("many", _boxed(many("Thing", by="first_box_id"))),
     ("all of a user's", _boxed(page("Thing", by="user_id"))),
     ("through", _boxed(page("Thing", through=THROUGH))),
+    ("nulls last", _boxed(page("Thing", by="first_box_id", order="rank"), {"rank": int | None})),
+    (
+        "an index read from its end",
+        _boxed(page("Thing", by="first_box_id", order="-name, -rank, note"), {"rank": int | None, "note": str | None}),
+    ),
+    ("through what can be deleted", _boxed(page("Thing", through=LABELS))),
+    ("a filter of a join table", _labelled(box_id=list[ID] | None)),
+    ("ranks", _boxed(page("Thing", by="first_box_id", order="-size"), {"size": SmallOrLarge})),
     ("unique", _boxed(page("Thing", by="first_box_id", order="-place"), {"place": int}, unique=("place",))),
     ("through, whatever is unique", _boxed(page("Thing", through=THROUGH), unique=("created_at",))),
     ("a link to one", _linked(one("Box", key="first_box_id"))),

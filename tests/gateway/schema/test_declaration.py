@@ -93,6 +93,13 @@ def _linked(link: Any, **columns: Any) -> list[type]:
     return [_thing({**COLUMNS, "link": link, **columns}), _thing({"thing_id": ID, "rank": int | None}, name="Part")]
 
 
+def _tagged(*links: Any, **attributes: Any) -> list[type]:
+    """A type that is linked to another one through a join table, with a filter."""
+    through = page("Tag", through=Through("thing_tags", "thing_id", "tag_id"))
+    columns = {**COLUMNS, "tags": through, **{f"link_{n}": link for n, link in enumerate(links)}}
+    return [_thing(columns, filter=_filter(**attributes)), _thing({}, name="Tag")]
+
+
 def _taking(**attributes: Any) -> list[type]:
     cls: Any = _thing(COLUMNS)
     taken = type("ThingInput", (), {"__annotations__": attributes, "__module__": __name__})
@@ -129,18 +136,20 @@ async def bare(info: Info, what: int) -> int:
 
 WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
     ("no such order", lambda: _things(order="rank"), ("ordered by rank, which Thing does not have", "Declare it")),
-    ("nullable order", lambda: _things(order="-due_at"), ("ordered by due_at, which may be null", "coalesce(due_at")),
     ("order of JSON", lambda: _things(order="data"), ("ordered by data, which is JSON", "no cursor can hold")),
+    ("one of several columns", lambda: _things(order="-is_new, rank"), ("ordered by rank, which Thing does not have",)),
+    ("a column twice", lambda: _things(order="text, -count, -text"), ("ordered by text twice", "Name it once")),
+    ("an empty column", lambda: _things(order="text,"), ("names an empty column", "`-a, b`")),
     (
         "one of several orders",
-        lambda: _things(order=enum.Enum("Order", {"A": "text", "B": "-note"})),
-        ("ordered by note, which may be null",),
+        lambda: _things(order=enum.Enum("Order", {"A": "text", "B": "-data"})),
+        ("ordered by data, which is JSON",),
     ),
     ("unique", lambda: _things(unique=("rank",)), ("no column rank, which `unique` names", "Remove it")),
     (
         "order of a link",
-        lambda: _linked(page("Part", by="thing_id", order="-rank")),
-        ("Thing.link is ordered by rank, which may be null",),
+        lambda: _linked(page("Part", by="thing_id", order="rank, -seq")),
+        ("Thing.link is ordered by seq, which Part does not have",),
     ),
     (
         "order of many",
@@ -174,6 +183,21 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
     ("filter of JSON", lambda: _things(filter=_filter(data=JSON | None)), ("data is JSON",)),
     ("text in a number", lambda: _things(filter=_filter(count_contains=int | None)), ("searches for a text in count",)),
     ("order of enumerations", lambda: _things(filter=_filter(size_from=Size | None)), ("has no order",)),
+    (
+        "text in what is no list",
+        lambda: _things(filter=_filter(note_includes=list[str] | None)),
+        ("searches in a list",),
+    ),
+    ("one text in a list", lambda: _things(filter=_filter(data_includes=str | None)), ("Write `list[str] | None`",)),
+    ("texts or nulls in a list", lambda: _things(filter=_filter(data_includes=list[str | None] | None)), ("Write",)),
+    ("one id of a join table", lambda: _tagged(tag_id=ID | None), ("Name it tag_id, as `list[strawberry.ID] | None`",)),
+    ("ids or nulls", lambda: _tagged(tag_id=list[ID | None] | None), ("Name it tag_id",)),
+    ("has of no boolean of a join table", lambda: _tagged(has_tag_id=list[ID] | None), ("Write `bool | None`",)),
+    (
+        "column of two join tables",
+        lambda: _tagged(page("Tag", through=Through("labels", "thing_id", "tag_id")), tag_id=list[ID] | None),
+        ("tag_id is a column of several join tables",),
+    ),
     ("has of what is never null", lambda: _things(filter=_filter(has_text=bool | None)), ("it always has one",)),
     ("has of no boolean", lambda: _things(filter=_filter(has_note=str | None)), ("Write `bool | None`",)),
     (
@@ -224,6 +248,11 @@ def test_what_would_answer_wrongly_is_refused_with_what_to_write(
 RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ("every kind that a cursor holds", lambda: _things(order=enum.Enum("Order", {k: k for k in ("text", "count")}))),
     ("large number", lambda: _things(order="-total")),
+    ("what may be null", lambda: _things(order="-due_at")),
+    ("several columns", lambda: _things(order="-is_new, due_at, -size")),
+    ("what is joined", lambda: _tagged(tag_id=list[ID] | None, has_tag_id=bool | None)),
+    ("texts in a list", lambda: _things(filter=_filter(data_includes=list[str] | None))),
+    ("a range with both ends", lambda: _things(filter=_filter(count_from=int | None, count_until=int | None))),
     ("boolean", lambda: _things(order="is_new")),
     ("enumeration", lambda: _things(order="size")),
     ("nulls", lambda: _things(filter=_filter(note=list[str | None] | None, parent_id=(ID | None, strawberry.UNSET)))),

@@ -58,7 +58,13 @@ async def _expected(writer: Client, notebook: str, order: str) -> list[str]:
     rows = (await _page(writer, notebook))["nodes"]
     by = ORDERED_BY.get(order, "")
     if by:
-        rows.sort(key=lambda row: (row[by.removeprefix("-")], row["id"]))
+        colours = ["YELLOW", "GREEN"]
+        rows.sort(
+            key=lambda row: (
+                colours.index(row["colour"]) if by == "-colour" else row[by.removeprefix("-")],
+                row["id"],
+            )
+        )
     return [row["id"] for row in (rows[::-1] if order == "NEWEST" or by.startswith("-") else rows)]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gateway.data.clauses.condition import Condition
 from gateway.data.entity import entity_of
-from gateway.data.statements import Condition
 from gateway.schema.objects.filter import conditions
 from tests.gateway.schema.plain_table.memo import Memo, MemoColour, MemoFilter
 from tests.kit.serving import Client

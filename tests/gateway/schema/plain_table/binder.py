@@ -11,6 +11,8 @@ class Binder(Node):
 
     memos = page("Memo", through=Through("binder_memos", "binder_id", "memo_id"), order="-created_at")
     """Its memos, the last that was put in first."""
+    rated = page("Memo", through=Through("binder_memos", "binder_id", "memo_id"), order="-points")
+    """Its memos, those first that count most in it."""
 
 
 class BinderInput:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import datetime
 import enum
+from decimal import Decimal
 from typing import Annotated
 
 import strawberry
 
-from gateway import BigInt, Info, Node, computed, entity, enum_type, input_type, mutation, one, query, standard
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    computed,
+    entity,
+    enum_type,
+    input_type,
+    mutation,
+    one,
+    page,
+    query,
+    root_page,
+    standard,
+)
 
 
 @enum_type
@@ -22,6 +39,18 @@ class MemoColour(enum.Enum):
 
 
 @enum_type
+class MemoUrgency(enum.Enum):
+    """How urgent a memo is. The names are not in this order."""
+
+    LOW = "low"
+    """It can wait."""
+    MEDIUM = "medium"
+    """Soon."""
+    HIGH = "high"
+    """At once."""
+
+
+@enum_type
 class MemoOrder(enum.Enum):
     """The order of a list of memos."""
 
@@ -32,13 +61,21 @@ class MemoOrder(enum.Enum):
     TEXT = "text"
     """By what they say."""
     COLOUR = "-colour"
-    """By the name of their colour."""
+    """Green paper first."""
     DONE = "is_done"
     """What is to be done first."""
     TALLY = "-tally"
     """By a number that needs 64 bits."""
     WEIGHT = "weight"
     """By a number that is no whole one."""
+    POINTS = "points"
+    """What counts least first."""
+    DUE = "-due_at"
+    """What is due last first."""
+    TODO = "-is_done, due_at, -urgency"
+    """What is done first, and what is due and urgent first."""
+    SHELF = "-label, points, -text, day"
+    """By what may be missing."""
 
 
 @input_type
@@ -73,6 +110,38 @@ class MemoFilter:
     """With more points."""
     created_from: datetime.datetime | None = None
     """Written at this time or later."""
+    created_before: datetime.datetime | None = None
+    """Written before this time."""
+    labels_includes: list[str] | None = None
+    """With any of these labels."""
+    tally_after: BigInt | None = None
+    """With a larger tally."""
+    tally_until: BigInt | None = None
+    """With this tally or a smaller one."""
+    weight_from: float | None = None
+    """As heavy or heavier."""
+    weight_before: float | None = None
+    """Lighter."""
+    price_from: Decimal | None = None
+    """As expensive or more so."""
+    price_until: Decimal | None = None
+    """As expensive or less so."""
+    day_from: datetime.date | None = None
+    """On this day or later."""
+    day_until: datetime.date | None = None
+    """On this day or earlier."""
+    due_after: datetime.datetime | None = None
+    """Due after this time."""
+    due_before: datetime.datetime | None = None
+    """Due before this time."""
+    has_due_at: bool | None = None
+    """Whether it is due at all."""
+    urgency: list[MemoUrgency | None] | None = None
+    """As urgent as any of these; null stands for what is not known."""
+    stamp_id: list[strawberry.ID] | None = None
+    """With any of these stamps."""
+    has_stamp_id: bool | None = None
+    """With or without stamps."""
 
 
 @entity("memos", order=MemoOrder, filter=MemoFilter)
@@ -97,12 +166,24 @@ class Memo(Node):
     """The film it is about, as its catalogue numbers it: no UUID."""
     device_id: str | None
     """What it was written on, in the device's own words: no UUID."""
+    labels: JSON
+    """Words to find it by."""
+    due_at: datetime.datetime | None
+    """When it is due."""
+    day: datetime.date | None
+    """The day it is about."""
+    price: Decimal | None
+    """What it costs."""
+    urgency: MemoUrgency | None
+    """How urgent it is."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null while it is not."""
     notebook_id: strawberry.Private[strawberry.ID]
 
     notebook = one("Notebook", key="notebook_id")
     """The notebook it is in."""
+    stamps = page("Stamp", through=Through("memo_stamps", "memo_id", "stamp_id", deletable=True), order="created_at")
+    """The stamps on it."""
 
     @computed("colour")
     def described(self) -> str:
@@ -133,9 +214,39 @@ class MemoInput:
     """The film it is about, as its catalogue numbers it: no UUID."""
     device_id: str | None = None
     """What it was written on, in the device's own words: no UUID."""
+    labels: JSON | None = None
+    """Words to find it by."""
+    due_at: datetime.datetime | None = None
+    """When it is due."""
+    day: datetime.date | None = None
+    """The day it is about."""
+    price: Decimal | None = None
+    """What it costs."""
+    urgency: MemoUrgency | None = None
+    """How urgent it is."""
 
 
 standard(Memo, input=MemoInput, within="notebooks")
+root_page(Memo)
+
+
+@entity("stamps")
+class Stamp(Node):
+    """Something to put on memos."""
+
+    name: str
+    """What it says."""
+
+
+class StampInput:
+    """What a client may set in a stamp."""
+
+    name: str
+    """What it says."""
+
+
+standard(Stamp, input=StampInput)
+root_page(Stamp, name="my_stamps", order="-id", description="All stamps, the newest first.")
 
 
 @query

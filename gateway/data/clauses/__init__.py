@@ -1,0 +1,1 @@
+"""Clauses of the statements that read lists: their order, where a page continues, and their conditions."""

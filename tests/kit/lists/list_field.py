@@ -1,0 +1,89 @@
+"""The lists of a schema: each link to several rows, and each list at Query, in each of its orders."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data.entity import Entity, Link
+from tests.kit.serving import Client
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """A field that lists rows."""
+
+    parent: Entity | None
+    """The type that has the field; None for Query."""
+    name: str
+    link: Link
+    target: Entity
+
+    def __str__(self) -> str:
+        return f"{self.parent.name if self.parent else 'Query'}.{self.name}"
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a connection."""
+        return self.link.shape == "page"
+
+    @property
+    def table(self) -> str:
+        """The table that the list is read from: the target's, or a join table."""
+        return self.target.table if self.link.through is None else self.link.through.table
+
+    @property
+    def by(self) -> str:
+        """The column of that table that references the parent."""
+        return self.link.by if self.link.through is None else self.link.through.by
+
+    @property
+    def orders(self) -> list[tuple[str, str]]:
+        """The orders: the argument that chooses each, and the order as it is declared."""
+        declared = self.link.order or self.target.order
+        if isinstance(declared, str):
+            return [("", declared)]
+        return [(f"orderBy: {member.name}", str(member.value)) for member in declared]
+
+    def operation(self, declared: str, arguments: str, selection: str) -> str:
+        """A query of the list, under the alias `list`. `declared` are its variables besides the parent's id."""
+        field = f"list: {self.name}{f'({arguments})' if arguments else ''} {selection}"
+        if self.parent is None:
+            return f"query{f'({declared})' if declared else ''} {{ {field} }}"
+        return f"query($id: ID!, {declared}) {{ parent: node(id: $id) {{ ... on {self.parent.name} {{ {field} }} }} }}"
+
+    async def ask(
+        self, client: Client, parent: str, arguments: str, selection: str, declared: str = "", **variables: Any
+    ) -> Any:
+        """The list of a parent."""
+        operation = self.operation(declared, arguments, selection)
+        if self.parent is None:
+            return (await client.data(operation, **variables))["list"]
+        return (await client.data(operation, id=parent, **variables))["parent"]["list"]
+
+
+def list_fields(entities: Mapping[str, Entity]) -> Iterator[ListField]:
+    """The lists of these types."""
+    for entity in entities.values():
+        for name, link in entity.links.items():
+            if link.shape in ("many", "page"):
+                yield ListField(entity, to_camel_case(name), link, entities[link.target])
+        for name, link in entity.roots.items():
+            yield ListField(None, to_camel_case(name), link, entity)
+
+
+def sent(value: Any) -> Any:
+    """A value of a column as a client sends it."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, list):
+        return [sent(item) for item in value]
+    return value if value is None or isinstance(value, str | bool | int | float) else _text(value)
+
+
+def _text(value: Any) -> str:
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)

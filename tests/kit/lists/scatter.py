@@ -1,0 +1,129 @@
+"""Fill a list with rows that have many values in common, and nulls."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import random
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import asyncpg
+
+from gateway.data.entity import Entity, is_enum, order_columns
+from gateway.schema.objects import filter as filters
+from gateway.schema.types.scalars import JSON, BigInt
+from tests.kit.derived import COLUMNS
+from tests.kit.lists.list_field import ListField
+
+WORDS = ("apple", "date", "fig", "pear")
+VALUES: dict[Any, Sequence[Any]] = {
+    str: WORDS,
+    bool: (False, True),
+    int: (1, 2, 3),
+    BigInt: (1, 2, 2**33),
+    float: (0.25, 0.5, 1.0),
+    decimal.Decimal: (decimal.Decimal("0.5"), decimal.Decimal(1), decimal.Decimal("1.25")),
+    datetime.datetime: [datetime.datetime(2026, 1, day, 12, tzinfo=datetime.UTC) for day in (1, 2, 3)],
+    datetime.date: [datetime.date(2026, 1, day) for day in (1, 2, 3)],
+}
+"""A few values of each type of a column, so that rows share them."""
+UNIQUE = 1000
+"""Where values begin that must not occur twice."""
+PATIENCE = 20
+"""How many values are tried for a row, if rules refuse them."""
+
+
+def values_of(kind: Any) -> Sequence[Any]:
+    """A few values for a column of this type; empty if its rows keep what they have."""
+    if is_enum(kind):
+        return tuple(kind)
+    if kind is JSON or kind == list[str]:
+        return ([], [WORDS[0]], [WORDS[1], WORDS[2]], [WORDS[0], WORDS[2]])
+    return VALUES.get(kind, ())
+
+
+def columns_to_vary(entity: Entity) -> set[str]:
+    """The columns by which lists of an entity are filtered or ordered."""
+    filtered = () if entity.filter is None else filters.attributes(entity, entity.filter)
+    declared = [entity.order] if isinstance(entity.order, str) else [str(member.value) for member in entity.order]
+    ordered = {column for order in declared for column, _ in order_columns(order)}
+    return ({each.column for each in filtered} | ordered) & entity.kinds.keys()
+
+
+class Scatter:
+    """Inserts copies of a row, as the superuser and without triggers. Only CHECK and UNIQUE can refuse one."""
+
+    def __init__(self, superuser: asyncpg.Connection, seed: int) -> None:
+        self._superuser = superuser
+        self._random = random.Random(seed)  # noqa: S311
+        self._unique = UNIQUE
+
+    async def fill(self, listed: ListField, owner: str, parent: str, count: int) -> None:
+        """Add `count` rows to a list of a user's: of this parent, and in a join table of what is there to be joined."""
+        model = await self._superuser.fetchval(
+            f"SELECT id FROM {listed.table} WHERE user_id = $1 ORDER BY id LIMIT 1",  # noqa: S608
+            uuid.UUID(owner),
+        )
+        assert model is not None, f"the user has no row of {listed.table}: let a sample of its domain make one"
+        columns = {column for _, order in listed.orders for column, _ in order_columns(order)}
+        if listed.link.through is None:
+            fixed = {} if listed.by == "user_id" else {listed.by: parent}
+            for _ in range(count):
+                await self.copy(listed.target, listed.table, model, fixed, columns | columns_to_vary(listed.target))
+            return
+        to = listed.link.through.to
+        free = await self._superuser.fetch(
+            f"SELECT id FROM {listed.target.table} AS t WHERE user_id = $1 AND NOT EXISTS"  # noqa: S608
+            f" (SELECT FROM {listed.table} WHERE {listed.by} = $2 AND {to} = t.id) ORDER BY id LIMIT $3",
+            uuid.UUID(owner),
+            uuid.UUID(parent),
+            count,
+        )
+        for row in free:
+            await self.copy(listed.target, listed.table, model, {listed.by: parent, to: str(row["id"])}, columns)
+
+    async def copy(
+        self, entity: Entity, table: str, model: Any, fixed: dict[str, str], varied: Iterable[str]
+    ) -> uuid.UUID:
+        """Insert a copy of the row `model` with these values, and others in the varied columns."""
+        names = [row["attname"] for row in await self._superuser.fetch(COLUMNS, table)]
+        varied = sorted(column for column in varied if column in names and column not in fixed)
+        id = uuid.UUID(int=self._random.getrandbits(128), version=4)
+        for _ in range(PATIENCE):
+            values = {column: self._value(entity, column) for column in varied}
+            changed = {k: v for k, v in values.items() if v is not _AS_IT_IS} | fixed | {"id": str(id)}
+            if "deleted_at" in names:
+                changed["deleted_at"] = None
+            try:
+                async with self._superuser.transaction():
+                    await self._superuser.execute("SET LOCAL session_replication_role = replica")
+                    await self._superuser.execute(
+                        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(r).{name}' for name in names)}"  # noqa: S608
+                        f" FROM (SELECT jsonb_populate_record(t, $2) AS r FROM {table} AS t WHERE id = $1) AS made",
+                        model,
+                        json.dumps(changed, default=str),
+                    )
+            except (asyncpg.CheckViolationError, asyncpg.UniqueViolationError):
+                continue
+            return id
+        raise AssertionError(f"no copy of a row of {table} is valid with other values in {varied}")
+
+    def _value(self, entity: Entity, column: str) -> Any:
+        kind = entity.kinds[column]
+        if column in entity.unique:
+            self._unique += 1
+            return _numbered(kind, self._unique)
+        # A rule may allow only some values together, so now and then one stays as it is.
+        choices = [*values_of(kind), _AS_IT_IS, *([None] if column in entity.nullable else [])]
+        chosen = self._random.choice(choices)
+        return chosen.value if is_enum(kind) and hasattr(chosen, "value") else chosen
+
+
+_AS_IT_IS: Any = object()
+
+
+def _numbered(kind: Any, number: int) -> Any:
+    return datetime.date(2000, 1, 1) + datetime.timedelta(days=number) if kind is datetime.date else number
