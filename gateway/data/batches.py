@@ -162,6 +162,45 @@ class Beyond:
         return False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InAnyTable:
+    """The row with this id, in whichever table it is.
+
+    The `likely` tables are searched first, so if an id occurs in several tables, a likely one wins. A single likely
+    table costs no more than a read by id. Otherwise one statement finds the tables, and one reads the rows of each.
+    """
+
+    likely: tuple[str, ...]
+    others: tuple[str, ...]
+    by_id: Callable[[str], ByKey]
+    """Returns the batch that reads the rows of a table."""
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Row]:
+        found: dict[UUID, Row] = {}
+        for tables in (self.likely, self.others):
+            missing = [key for key in keys if key not in found]
+            if missing and tables:
+                for table, ids in (await _places(tenant, tables, missing)).items():
+                    found.update(await self.by_id(table).load(tenant, ids))
+        return found
+
+    def missing(self) -> None:
+        return None
+
+
+async def _places(tenant: Tenant, tables: tuple[str, ...], keys: Sequence[UUID]) -> Mapping[str, Sequence[UUID]]:
+    """The ids to read from each table."""
+    if len(tables) == 1:
+        return {tables[0]: keys}
+    places: dict[UUID, str] = {}
+    for row in await tenant.fetch(statements.which_table(tables), keys):
+        places.setdefault(row["id"], row["entity"])
+    ids: dict[str, list[UUID]] = {}
+    for id, table in places.items():
+        ids.setdefault(table, []).append(id)
+    return ids
+
+
 def _by_parent(rows: list[Any], keys: Sequence[UUID]) -> dict[UUID, list[Row]]:
     """Group rows by key. The rows of a key are adjacent, so most need no look-up."""
     if len(keys) == 1:

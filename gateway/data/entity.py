@@ -29,6 +29,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AnyLink:
+    """A declared link to an object of any type."""
+
+    entity: str
+    """The column or attribute that holds the name of the target's table."""
+    key: str
+    """The column or attribute that holds the target's id."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """The description of a type that is a table."""
 
@@ -52,6 +62,7 @@ class Entity:
     """Columns that hold JSON."""
     columns: tuple[str, ...] = ()
     """All columns, in declaration order."""
+    any_links: dict[str, AnyLink] = field(default_factory=dict)
 
     @property
     def deletable(self) -> bool:

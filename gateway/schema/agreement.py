@@ -185,6 +185,8 @@ def _order_problems(
 
 
 def _event_problems(name: str, event: Event, tables: Mapping[str, Table]) -> Iterator[str]:
+    if event.entity is None:
+        return
     table = tables.get(event.entity)
     if table is None:
         yield f"{name} is an event of the table {event.entity}, which does not exist. Write its migration."

@@ -42,3 +42,14 @@ CREATE TABLE binder_memos (
 SELECT tenant_table('binder_memos', without => '{updated_at,deleted_at}');
 SELECT add_link('binder_memos', 'binder_id', 'binders', order_by => 'created_at, memo_id');
 SELECT add_link('binder_memos', 'memo_id', 'memos', order_by => NULL);
+
+-- What is pinned to a notebook: an object of any type.
+CREATE TABLE pins (
+    user_id uuid,
+    id uuid DEFAULT uuid7(),
+    notebook_id uuid NOT NULL,
+    subject text,
+    subject_id uuid
+);
+SELECT tenant_table('pins', without => '{deleted_at}', carry => '{subject,subject_id}');
+SELECT add_link('pins', 'notebook_id', 'notebooks');
