@@ -16,7 +16,7 @@ from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
 
-from gateway.data.entity import Entity, Link
+from gateway.data.entity import AnyLink, Entity, Link
 from gateway.data.setup.catalogue import Index, Table
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
@@ -54,6 +54,8 @@ def disagreements(
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
+        for name, any_link in entity.any_links.items():
+            yield from _any_link_problems(f"{entity.name}.{name}", any_link, entity.table, table)
         for name, link in entity.links.items():
             yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
     for name, event in events.items():
@@ -123,6 +125,12 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
     yield from _index_problems(where, name, by, between, deletable=target.deletable and link.through is None)
     for order in orders(link.order or target.order):
         yield from _order_problems(where, order.removeprefix("-"), name, by, between, target, link)
+
+
+def _any_link_problems(where: str, link: AnyLink, name: str, table: Table) -> Iterator[str]:
+    for column, kind in ((link.entity, str), (link.key, UUID)):
+        if (held := table.columns.get(column)) is not None:
+            yield from _kind_problems(where, kind, name, column, held.type)
 
 
 def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Iterator[str]:

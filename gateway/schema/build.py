@@ -14,7 +14,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.data.entity import Link, entity_of
-from gateway.schema.declaration import refuse_undescribed, refuse_wrong
+from gateway.schema.declaration import refuse_undescribed, refuse_wrong, refuse_wrong_values
 from gateway.schema.fields import event, root, standard
 from gateway.schema.fields.changes import change_fields
 from gateway.schema.fields.link_field import link_field
@@ -90,6 +90,7 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     )
     core = core_of(schema)
     core.description = describe.unwrapped(DESCRIPTION)
+    refuse_wrong_values(core)
     refuse_undescribed(core)
     return schema
 
