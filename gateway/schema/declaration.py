@@ -57,9 +57,6 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
         problems += _any_link_problems(name, described[name].any_links, described[name].kinds)
     for event in events:
         problems += _event_problems(event)
-        hints = typing.get_type_hints(event)
-        kinds = {"entity": str, "entity_id": UUID, **{column: kind_of(hint) for column, hint in hints.items()}}
-        problems += _any_link_problems(event.__name__, event_of(event).any_links, kinds)
     _refuse(problems)
 
 
@@ -258,8 +255,10 @@ def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
 
 def _event_problems(cls: type) -> Iterator[str]:
     described = event_of(cls)
-    for name, hint in typing.get_type_hints(cls).items():
-        kind = kind_of(hint)
+    kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
+    carried = dict.fromkeys(described.carried | OF_CHANGE)
+    yield from _any_link_problems(cls.__name__, described.any_links, {**carried, **kinds})
+    for name, kind in kinds.items():
         if name not in OF_CHANGE and kind not in _IN_JSON and name not in described.enums:
             yield (
                 f"{cls.__name__}.{name} is {_name(kind)}, which the feed stores as text. "

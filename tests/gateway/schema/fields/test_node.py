@@ -60,10 +60,18 @@ async def test_without_a_named_type_all_are_searched(any_writer: Client, things:
     )
 
 
-async def test_of_two_named_types_each_is_found(any_writer: Client, things: Things) -> None:
-    operation = "query($id: ID!) { node(id: $id) { ... on Notebook { title } ... on Memo { text } } }"
-    await any_writer.check(operation, expect={"node": {"text": "Milk"}}, statements=2, id=things.memo)
-    await any_writer.check(operation, expect={"node": {"title": "Shopping"}}, statements=2, id=things.notebook)
+@pytest.mark.parametrize(
+    ("named", "statements"),
+    [("", None), ("... on Binder { id } ... on Pin { thing { id } }", 2)],
+    ids=["few are read in turn", "many are searched by one statement"],
+)
+async def test_of_several_named_types_each_is_found(
+    any_writer: Client, things: Things, named: str, statements: int | None
+) -> None:
+    operation = f"query($id: ID!) {{ node(id: $id) {{ ... on Notebook {{ title }} ... on Memo {{ text }} {named} }} }}"
+    memo, notebook = {"node": {"text": "Milk"}}, {"node": {"title": "Shopping"}}
+    await any_writer.check(operation, expect=memo, statements=statements, id=things.memo)
+    await any_writer.check(operation, expect=notebook, statements=statements, id=things.notebook)
 
 
 async def test_an_id_that_two_types_have_leads_to_the_named_one(any_writer: Client, things: Things) -> None:
