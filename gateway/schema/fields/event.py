@@ -122,6 +122,6 @@ def occurrence(cls: type[T], change: Change) -> T:
         if values[name] is not None:
             values[name] = members(values[name])
     made = object.__new__(cls)
-    vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at)
-    vars(made).update(entity=change.entity, entity_id=change.entity_id)
+    own = {"op": OPS[change.op], "at": change.at, "entity": change.entity, "entity_id": change.entity_id}
+    vars(made).update(values, cursor=change.cursor, **own)
     return made
