@@ -19,6 +19,8 @@ from gateway.feed.changes import Change, FeedCursor, check_resumable
 MOST_LOOKED_AT = 10_000
 """Changes that one page looks at. If only few of them are the last of their rows, the page is short."""
 _FIRST_LOOK = 100
+_LARGEST_LOOK = 1_000
+"""Changes per statement. What Python does with them takes a few milliseconds, and others run in between."""
 _GROWTH = 4
 
 
@@ -54,25 +56,26 @@ async def read_page(tenant: Tenant, after: FeedCursor | None, size: int, tables:
             # Cut before the first change that does not fit, so that none is looked at twice.
             end = FeedCursor(look.end.epoch, found[size].version - 1)
             return ChangePage(found[:size], end, more=True)
-        after, left, most = look.end, left - most, most * _GROWTH
+        after, left, most = look.end, left - most, min(most * _GROWTH, _LARGEST_LOOK)
         if after.version == look.head or left <= 0 or len(found) == size:
             return ChangePage(found, after, more=after.version < look.head)
 
 
 async def _look(tenant: Tenant, after: FeedCursor | None, most: int, tables: Collection[str]) -> _Look:
+    """The next changes. Of those of one row among them, only the last."""
     query = sql.feed.compacted.window
-    values = {"after": after.version if after else 0, "most": most, "tables": list(tables)}
-    _user_id, *arguments = query.arguments(None, values)
+    _user_id, *arguments = query.arguments(None, {"after": after.version if after else 0, "most": most})
     rows = await tenant.fetch(query.text, *arguments)
     epoch, head = rows[0]["epoch"], rows[0]["head"]
     begin = after or FeedCursor(epoch, 0)
     check_resumable(begin, FeedCursor(epoch, head), rows[0]["pruned"])
-    changes = [
-        Change(epoch, row["version"], row["entity"], row["entity_id"], row["op"], {}, row["at"])
-        for row in rows
-        if row["version"] is not None
-    ]
-    return _Look(changes, FeedCursor(epoch, rows[0]["last"] or begin.version), head)
+    changes: dict[tuple[str, UUID], Change] = {}
+    for row in rows:
+        version, entity, id = row["version"], row["entity"], row["entity_id"]
+        if entity in tables:
+            changes.pop((entity, id), None)
+            changes[entity, id] = Change(epoch, version, entity, id, row["op"], {}, row["at"])
+    return _Look([*changes.values()], FeedCursor(epoch, rows[-1]["version"] or begin.version), head)
 
 
 async def _last_of_rows(tenant: Tenant, changes: Sequence[Change]) -> list[Change]:
