@@ -71,7 +71,7 @@ class Event:
 
     def made_by(self, change: Change) -> bool:
         """Whether a change of the feed makes one of these events."""
-        return self.entity in (None, change.entity) and change.op in self.ops
+        return (change.entity == self.entity or self.entity is None) and change.op in self.ops
 
 
 def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:

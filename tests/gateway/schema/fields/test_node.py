@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.gateway.schema.fields.things import Things, things_of
@@ -174,6 +175,24 @@ async def test_an_event_leads_to_objects(any_writer: Client, things: Things) -> 
         assert await first(events, 1) == [
             {"pinAdded": {"thing": {"text": "Milk"}, "pin": {"__typename": "Pin", "id": pin}}}
         ]
+
+
+async def test_a_type_that_cannot_be_read_fails_by_itself(
+    any_writer: Client, things: Things, noted_superuser: asyncpg.Connection
+) -> None:
+    await things.pin("memos", things.memo)
+    await things.pin("notebooks", things.notebook)
+    operation = "query($id: ID!) { notebook(id: $id) { pins { nodes { thing { version } } } } }"
+    await noted_superuser.execute("REVOKE SELECT ON memos FROM parley_runtime")
+    try:
+        answer = await any_writer.run(operation, id=things.notebook)
+        found = await any_writer.run("query($id: ID!) { node(id: $id) { ... on Memo { text } } }", id=things.memo)
+    finally:
+        await noted_superuser.execute("GRANT SELECT ON memos TO parley_runtime")
+    pinned = [{"thing": None}, {"thing": {"version": things.notebook_version}}]
+    assert answer["data"] == {"notebook": {"pins": {"nodes": pinned}}}
+    assert [error["path"] for error in answer["errors"]] == [["notebook", "pins", "nodes", 0, "thing"]]
+    assert (found["data"], [error["path"] for error in found["errors"]]) == ({"node": None}, [["node"]])
 
 
 async def test_an_object_of_another_user_is_null(any_writer: Client, things: Things, writer: Client) -> None:
