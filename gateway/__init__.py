@@ -18,6 +18,7 @@ from gateway.schema.fields.event import event
 from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, with_request_hash
 from gateway.schema.fields.inputs import values_of
+from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.versioned import require_version
@@ -49,6 +50,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
+    "any_of",
     "check_password",
     "computed",
     "create",

@@ -7,6 +7,7 @@ import functools
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -175,18 +176,24 @@ class Context:
         return key
 
     async def changes(
-        self, cls: type[T], *, where: Mapping[str, UUID | None], after: Cursor | None
+        self,
+        cls: type[T],
+        *,
+        where: Mapping[str, UUID | None] = MappingProxyType({}),
+        after: Cursor | None,
+        tables: frozenset[str] | None = None,
     ) -> AsyncIterator[T]:
         """The events of a class after a cursor, without gaps. Events that wait at the same time are yielded `Together`.
 
-        `where` compares columns that the change carries; None compares nothing. Following it raises `Resync` when the
+        `where` compares columns that the change carries; None compares nothing. `tables` are the tables whose changes
+        are wanted, if the class is not of one table. Following it raises `Resync` when the
         cursor cannot be continued from.
         """
         cursor = FeedCursor.read(after) if after is not None else None
         wanted = {name: str(value) for name, value in where.items() if value is not None}
         user_id = self.user_id
         await self.release()
-        return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, cursor))
+        return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, cursor, tables))
 
     def topic(self, kind: str, id: UUID) -> Topic:
         """The signals about one of the caller's objects. `kind` tells apart what they are for."""

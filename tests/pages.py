@@ -17,6 +17,7 @@ from gateway.execution.prepare.limits import Limits
 from gateway.http.close import close_code_table
 from gateway.http.options import Options
 from gateway.http.plain.unreadable import MAX_LINE_BYTES
+from gateway.schema.fields import changes
 from gateway.schema.fields.connection import LARGEST_PAGE
 from gateway.schema.fields.node import MOST_NODES
 from gateway.schema.objects.combined import MOST_CONDITIONS, MOST_NESTED
@@ -51,6 +52,7 @@ def limits_table() -> str:
         ),
         ("concurrent queries and mutations per user, in each process", f"{given['max_operations_per_user'].default}"),
         ("rows per page (`first`, `last`), and ids per `nodes`", f"{LARGEST_PAGE} and {MOST_NODES}"),
+        ("changes per page of `changes`", f"{changes.LARGEST_PAGE:,}"),
         ("request body, or message on a websocket", f"{given['max_body_bytes'].default:,} bytes"),
         ("URL, and each request header", f"{MAX_LINE_BYTES:,} bytes"),
         (

@@ -33,6 +33,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AnyLink:
+    """A declared link to an object of any type."""
+
+    entity: str
+    """The column or attribute that holds the name of the target's table."""
+    key: str
+    """The column or attribute that holds the target's id."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """The description of a type that is a table."""
 
@@ -58,6 +68,7 @@ class Entity:
     """All columns, in declaration order."""
     roots: dict[str, Link] = field(default_factory=dict)
     """The lists of all of the caller's rows, by the name of their field of Query."""
+    any_links: dict[str, AnyLink] = field(default_factory=dict)
 
     @property
     def deletable(self) -> bool:

@@ -219,11 +219,12 @@ def condition(wanted: Mapping[str, Any], first: int) -> tuple[str, list[Any]]:
     return " AND ".join(parts), values
 
 
-@functools.lru_cache(maxsize=16)
-def which_table(tables: tuple[str, ...]) -> str:
-    """Select which of the tables contains each id of `$2`."""
-    parts = (f"SELECT '{t}' AS entity, id FROM {t} WHERE user_id = $1 AND id = ANY($2::uuid[])" for t in tables)
-    return "\nUNION ALL\n".join(parts)
+@functools.lru_cache(maxsize=256)
+def which_table(tables: tuple[str, ...], *, one: bool = False) -> str:
+    """Select which of the tables contains each id of `$2`. For a single id, the first table ends the search."""
+    ids, end = ("$2", "\nLIMIT 1") if one else ("ANY($2::uuid[])", "")
+    parts = (f"SELECT '{t}' AS entity, id FROM {t} WHERE user_id = $1 AND id = {ids}" for t in tables)
+    return "\nUNION ALL\n".join(parts) + end
 
 
 def _per_parent(source: Source, columns: str, *rests: str, one: bool, limit: str = "") -> str:

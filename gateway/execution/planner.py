@@ -29,12 +29,13 @@ from graphql import (
     is_leaf_type,
 )
 
-from gateway.data.entity import Entity
+from gateway.data.entity import AnyLink, Entity
 from gateway.execution.collect import Collector, condition_variables
 from gateway.execution.prepare.limits import INTROSPECTION
 from gateway.execution.run.call import FieldArguments, binder, computed
 from gateway.execution.run.field import Field, Inline
 from gateway.execution.run.leaf import TEXTS, column_inline
+from gateway.execution.run.node import AnyLinkStep, AnyLookedUp, Branch, Branches
 from gateway.execution.run.plan import Phase, Plan, Reads, Selection, Step
 from gateway.execution.run.shape import Abstract, Leaf, List, Lists, Object, Objects, Shape
 from gateway.execution.run.step import (
@@ -50,16 +51,20 @@ from gateway.execution.run.step import (
     ToPages,
 )
 from gateway.execution.run.straight import straight
+from gateway.schema.fields.node import in_any_table
 from gateway.schema.objects.level import (
     Computed,
     Follows,
     Lookup,
+    LookupAny,
     OfPage,
     PerPage,
     RootLink,
     definition_of,
     level_resolver_of,
 )
+from gateway.schema.objects.node_types import node_types
+from gateway.schema.objects.selection import named
 
 MOST_PLANS = 16
 """How many plans of one operation are cached: its conditions may be chosen in many ways."""
@@ -171,6 +176,11 @@ class _Planner:
                 inner = Reads(root_link.follows.entity, first=root_link.follows.first_column)
                 pages, arguments = ToPages(self._below(field, inner)), FieldArguments(self._schema, field)
                 return LinkStep(field, root_link.follows, str, arguments, inner, pages, root_link.key)
+            case AnyLink() as link:
+                table, key = self._key(field, link.entity, reads), self._key(field, link.key, reads)
+                return AnyLinkStep(field, table, key, self._branches(field))
+            case LookupAny() as lookup_any:
+                return self._any_lookup(field, lookup_any)
             case follows:
                 return self._link(field, follows, reads)
 
@@ -189,6 +199,25 @@ class _Planner:
         return LinkStep(
             field, follows, self._key(field, follows.key, reads), FieldArguments(self._schema, field), inner, target
         )
+
+    def _any_lookup(self, field: Field, lookup: LookupAny) -> AnyLookedUp:
+        branches, likely = self._branches(field), named(field.nodes, self._collector.fragments)
+        batch = in_any_table(node_types(self._schema), likely, lambda entity: branches.batch(entity.table))
+        several = isinstance(get_nullable_type(field.type), GraphQLList)
+        return AnyLookedUp(field, lookup, FieldArguments(self._schema, field), branches, batch, several=several)
+
+    def _branches(self, field: Field) -> Branches:
+        """How the objects of each type that the field leads to are read and built."""
+
+        def plan(table: str) -> Branch | None:
+            if (found := node_types(self._schema).get(table)) is None:
+                return None
+            reads = Reads(found.entity, first=0)
+            reads.columns.add("id")
+            sets = [node.selection_set for node in field.nodes]
+            return Branch(found.entity, reads, self.selection(found.of, sets, reads, field.path))
+
+        return Branches(plan)
 
     def _key(self, field: Field, column: str, reads: Reads | None) -> Callable[[], str]:
         """The expression for the key of a link: a column of a row, or an attribute of an event."""

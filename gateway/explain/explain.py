@@ -85,7 +85,8 @@ def explain(text: str) -> str:
 
 async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> ExecutionResult:
     """Run the operation. For a subscription, run it on one event."""
-    connection: Any = sample.SampleConnection(_entities(schema), _likely_table(schema, operation), asked.record)
+    likely = _likely_table(schema, operation)
+    connection: Any = sample.SampleConnection(_entities(schema), likely, asked.record)
     signals, nothing = Signals(ProcessBroker(), key=b""), cast("Any", None)
     shared = Resources(connection, None, cast("Any", _Hub()), signals, Presence(signals), nothing, nothing)
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
@@ -96,7 +97,7 @@ async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> Exe
         if operation.kind == "subscription":
             if not is_event(cls := _event_class(schema, operation)):
                 return ExecutionResult(None, None)
-            root = _event(cls)
+            root = _event(cls, likely)
         plan = operation.plan
         if isinstance(plan, str):
             return await depth_first.run(schema, operation, context, root)
@@ -151,7 +152,9 @@ def _waits_for(cls: type) -> str:
     if not is_event(cls):
         return "Waits for signals, which are not stored. Statements between signals are not shown."
     described = event_of(cls)
-    return f"Waits for changes of {described.entity} ({', '.join(sorted(described.ops))}). For each event:"
+    return (
+        f"Waits for changes of {described.entity or 'any type'} ({', '.join(sorted(described.ops))}). For each event:"
+    )
 
 
 def _wrapped(line: str) -> list[str]:
@@ -198,7 +201,7 @@ def _entities(schema: GraphQLSchema) -> list[Entity]:
 
 
 def _likely_table(schema: GraphQLSchema, operation: Operation) -> str:
-    """The table in which `node` finds a row: that of the first type that the operation has a fragment on."""
+    """The table in which `node` and `changes` find a row: that of the first type with a fragment in the operation."""
     document = operation.document
     tables = {entity.name: entity.table for entity in _entities(schema)}
     named: list[str] = []
@@ -236,10 +239,10 @@ def _event_class(schema: GraphQLSchema, operation: Operation) -> Any:
     return _classes(schema)[get_named_type(root.fields[name].type).name]
 
 
-def _event(cls: type) -> Any:
-    """A sample event, as the subscription yields it."""
+def _event(cls: type, likely: str) -> Any:
+    """A sample event, as the subscription yields it. `likely` is the table of one that any table may make."""
     described = event_of(cls)
     data = {name: next(iter(members)).value for name, members in described.enums.items()}
     data |= dict.fromkeys(described.ids, str(sample.KEY))
     op = min(described.ops)
-    return occurrence(cls, Change(1, 1, described.entity, sample.KEY, op, data, sample.TIME))
+    return occurrence(cls, Change(1, 1, described.entity or likely, sample.KEY, op, data, sample.TIME))

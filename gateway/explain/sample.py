@@ -60,6 +60,8 @@ _KINDS: dict[Any, Any] = {
     datetime.date: TIME.date(),
     decimal.Decimal: decimal.Decimal(1),
 }
+_OF_FEED = {"pruned": 0, "op": "insert", "at": TIME}
+"""The values in rows of the change feed, which is stored from its beginning."""
 _ALIAS = re.compile(r"\bAS (\w+)")
 _SELECTED = re.compile(r"^SELECT (.*)$", re.MULTILINE)
 
@@ -171,6 +173,8 @@ class SampleConnection:
             row.update((column, row[column]) for column in _ALIAS.findall(text))
             if "entity" in row:
                 row["entity"] = self._likely
+            if "pruned" in row:
+                row.update(_OF_FEED)
         return row
 
     async def fetchrow(

@@ -17,7 +17,7 @@ import orjson
 from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Resync
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,6 +66,20 @@ class Reading:
     head: int
     pruned: int
     changes: list[Change]
+
+
+def check_resumable(cursor: FeedCursor, head: FeedCursor, pruned: int) -> None:
+    """Raise `Resync` if a cursor is of another epoch, in the future, or pruned."""
+    if cursor.epoch != head.epoch or not pruned <= cursor.version <= head.version:
+        raise resync(cursor)
+
+
+def resync(cursor: FeedCursor) -> Resync:
+    """The error for a cursor that cannot be resumed."""
+    return Resync(
+        "after: the feed cannot resume from this cursor. Read the current state and continue from its feedCursor.",
+        cursor=str(cursor),
+    )
 
 
 MOST_CHANGES = 500

@@ -21,8 +21,8 @@ import structlog
 
 from gateway.broker.protocol import Broker
 from gateway.data.pool import Pool
-from gateway.errors import Overloaded, Resync, Unavailable
-from gateway.feed.changes import MOST_CHANGES, Change, FeedCursor, Reading, read_waiting
+from gateway.errors import Overloaded, Unavailable
+from gateway.feed.changes import MOST_CHANGES, Change, FeedCursor, Reading, check_resumable, read_waiting, resync
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED = 1024
@@ -76,8 +76,7 @@ class Channel:
 
     def check(self, cursor: FeedCursor) -> None:
         """Raise `Resync` if a cursor is of another epoch, in the future, or pruned."""
-        if cursor.epoch != self.head.epoch or not self.pruned <= cursor.version <= self.head.version:
-            raise resync(cursor)
+        check_resumable(cursor, self.head, self.pruned)
 
     def after(self, version: int) -> list[Change] | None:
         """The buffered changes after a version; None if the buffer does not go back that far."""
@@ -314,11 +313,3 @@ class FeedReader:
 
 
 _NO_FEED = Reading(epoch=1, head=0, pruned=0, changes=[])
-
-
-def resync(cursor: FeedCursor) -> Resync:
-    """The error for a cursor that cannot be resumed."""
-    return Resync(
-        "after: the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor.",
-        cursor=str(cursor),
-    )

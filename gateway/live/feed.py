@@ -19,15 +19,25 @@ class Feed:
     It is also a stream, for running a subscription on its own.
     """
 
-    __slots__ = ("_described", "_stream", "after", "cls", "hub", "user_id", "where")
+    __slots__ = ("_described", "_stream", "after", "cls", "hub", "tables", "user_id", "where")
 
-    def __init__(self, hub: Hub, cls: type, user_id: UUID, where: Mapping[str, str], after: FeedCursor | None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        cls: type,
+        user_id: UUID,
+        where: Mapping[str, str],
+        after: FeedCursor | None,
+        tables: frozenset[str] | None = None,
+    ) -> None:
         self.hub = hub
         self.cls = cls
         """The class of the events."""
         self.user_id = user_id
         self.where = where
         """The values that columns of a change must have."""
+        self.tables = tables
+        """The tables whose changes cause events; None for those of the class."""
         self.after = after
         """The cursor to start after; None for the present end of the feed."""
         self._described = event_of(cls)
@@ -36,6 +46,8 @@ class Feed:
     def pick(self, changes: Iterable[Change]) -> list[Change]:
         """The changes that cause events. This includes changes of rows that no longer match `where` but did before."""
         made = [change for change in changes if self._described.made_by(change)]
+        if (tables := self.tables) is not None:
+            made = [change for change in made if change.entity in tables]
         where = self.where.items()
         return [change for change in made if _concerns(change, where)] if where else made
 

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 
 from gateway.errors import Resync
 from gateway.execution.complete import Answer, failed
-from gateway.feed.changes import FeedCursor
-from gateway.feed.hub import resync
+from gateway.feed.changes import FeedCursor, resync
 from gateway.live.counts import Counts
 from gateway.live.feed import Feed
 from gateway.live.member import Ended, Member

@@ -24,6 +24,7 @@ def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hasha
         _variables(operation),
         feed.cls,
         tuple(sorted(feed.where.items())),
+        feed.tables,
         feed.user_id,
         identity and (identity.actor, identity.scopes),
         identity and identity.session_id if OF_THE_SESSION & operation.field_names else None,

@@ -69,6 +69,6 @@ class Member:
         late = newest.at - next_change.at > LONGEST_BEHIND
         if self.was_live and (late or channel.head.version - self.version > MOST_BEHIND):
             raise Resync(
-                "This subscription is too far behind. Read the current state and subscribe from its feedCursor.",
+                "This subscription is too far behind. Read the current state and continue from its feedCursor.",
                 cursor=str(self.cursor),
             )

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
 
-from gateway.data.entity import Entity, Link
+from gateway.data.entity import AnyLink, Entity, Link
 from gateway.data.setup.catalogue import Table
 from gateway.data.statements import Through
 from gateway.schema.declaration import orders
@@ -56,6 +56,8 @@ def disagreements(
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
+        for name, any_link in entity.any_links.items():
+            yield from _any_link_problems(f"{entity.name}.{name}", any_link, entity.table, table)
         for where, link in entity.lists_and_links():
             yield from _link_problems(where, link, table, entities[link.target], tables)
         yield from _filter_problems(entity, tables)
@@ -175,6 +177,12 @@ def _filter_problems(entity: Entity, tables: Mapping[str, Table]) -> Iterator[st
             )
 
 
+def _any_link_problems(where: str, link: AnyLink, name: str, table: Table) -> Iterator[str]:
+    for column, kind in ((link.entity, str), (link.key, UUID)):
+        if (held := table.columns.get(column)) is not None:
+            yield from _kind_problems(where, kind, name, column, held.type)
+
+
 def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Iterator[str]:
     if link.by not in to.columns:
         yield f"{where} finds a row by {target.table}.{link.by}, which does not exist. Name another column."
@@ -188,6 +196,8 @@ def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Itera
 
 
 def _event_problems(name: str, event: Event, tables: Mapping[str, Table]) -> Iterator[str]:
+    if event.entity is None:
+        return
     table = tables.get(event.entity)
     if table is None:
         yield f"{name} is an event of the table {event.entity}, which does not exist. Write its migration."

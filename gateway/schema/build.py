@@ -14,8 +14,9 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.data.entity import Link, entity_of
-from gateway.schema.declaration import refuse_undescribed, refuse_wrong
+from gateway.schema.declaration import refuse_undescribed, refuse_wrong, refuse_wrong_values
 from gateway.schema.fields import event, link_field, root, standard
+from gateway.schema.fields.changes import change_fields
 from gateway.schema.fields.node import node_queries
 from gateway.schema.graphql_private import print_schema_definition
 from gateway.schema.strawberry_private import core_of
@@ -69,7 +70,8 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
         _finish_links(cls, event.event_of(cls).links, entities)
         object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
-    functions.extend(node_queries(entity_of(cls) for cls in entities.values()))
+    functions.extend(node_queries())
+    functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items()}))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     pages = {
@@ -92,6 +94,7 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     )
     core = core_of(schema)
     core.description = describe.unwrapped(DESCRIPTION)
+    refuse_wrong_values(core)
     refuse_undescribed(core)
     return schema
 

@@ -25,11 +25,12 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from gateway.data.entity import Entity, Link, entity_of, order_columns
+from gateway.data.entity import AnyLink, Entity, Link, entity_of, order_columns
 from gateway.schema.fields.event import OF_CHANGE, event_of
 from gateway.schema.fields.standard import Standard
 from gateway.schema.objects import filter as filters
 from gateway.schema.objects.entity import is_optional, kind_of
+from gateway.schema.objects.level import level_resolver_of
 from gateway.schema.types.cursor import can_hold
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.wrong_declaration import WrongDeclaration
@@ -52,9 +53,28 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
         problems += _input_problems(cls, described[name])
         for where, link in described[name].lists_and_links():
             problems += _link_problems(where, described[name], link, described.get(link.target))
+        problems += _any_link_problems(name, described[name].any_links, described[name].kinds)
     for event in events:
         problems += _event_problems(event)
     _refuse(problems)
+
+
+def refuse_wrong_values(schema: GraphQLSchema) -> None:
+    """Raise `WrongDeclaration` with all problems of object types that are neither entities nor events."""
+    problems: list[str] = []
+    for name, of in schema.type_map.items():
+        cls = getattr(of.extensions.get("strawberry-definition"), "origin", None)
+        if not isinstance(of, GraphQLObjectType) or cls is None or _is_described(cls):
+            continue
+        resolvers = {key: level_resolver_of(field) for key, field in of.fields.items()}
+        if any_links := {key: link for key, link in resolvers.items() if isinstance(link, AnyLink)}:
+            kinds = {key: kind_of(hint) for key, hint in typing.get_type_hints(cls).items()}
+            problems += _any_link_problems(name, any_links, kinds)
+    _refuse(problems)
+
+
+def _is_described(cls: type) -> bool:
+    return hasattr(cls, "__entity__") or hasattr(cls, "__event__")
 
 
 def refuse_undescribed(schema: GraphQLSchema) -> None:
@@ -156,6 +176,19 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
         yield from _order_problems(where, target, link.order)
 
 
+def _any_link_problems(owner: str, links: Mapping[str, AnyLink], kinds: Mapping[str, Any]) -> Iterator[str]:
+    for name, link in links.items():
+        for attribute, wanted, hint, holds in (
+            (link.entity, str, "str", "the name of a table"),
+            (link.key, UUID, "strawberry.ID", "an id"),
+        ):
+            where = f"{owner}.{name} needs {attribute}, which holds {holds}"
+            if attribute not in kinds:
+                yield f"{where}, but is not declared. Declare it: `{attribute}: strawberry.Private[{hint}]`."
+            elif kinds[attribute] not in (wanted, None):
+                yield f"{where}, but is {_name(kinds[attribute])}. Declare it as `strawberry.Private[{hint}]`."
+
+
 def _filter_problems(entity: Entity) -> Iterator[str]:
     if entity.filter is None:
         return
@@ -244,8 +277,10 @@ def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
 
 def _event_problems(cls: type) -> Iterator[str]:
     described = event_of(cls)
-    for name, hint in typing.get_type_hints(cls).items():
-        kind = kind_of(hint)
+    kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
+    carried = dict.fromkeys(described.carried | OF_CHANGE)
+    yield from _any_link_problems(cls.__name__, described.any_links, {**carried, **kinds})
+    for name, kind in kinds.items():
         if name not in OF_CHANGE and kind not in _IN_JSON and name not in described.enums:
             yield (
                 f"{cls.__name__}.{name} is {_name(kind)}, which the feed stores as text. "

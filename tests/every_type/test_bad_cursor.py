@@ -15,7 +15,7 @@ from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.serving import Client, Ended, Serving, first
 
 ADDED = "subscription($after: Cursor) { messageAdded(after: $after) { cursor message { content } } }"
-RESYNC = "the feed cannot resume from this cursor. Read the current state and subscribe from its feedCursor."
+RESYNC = "the feed cannot resume from this cursor. Read the current state and continue from its feedCursor."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -95,10 +95,12 @@ SOUND = Verdict()
 def check(writes: Sequence[Write], stored: Sequence[Stored], views: Iterable[View]) -> Verdict:
     """Compare what writers did, what is stored, and what each reader saw."""
     stored = sorted(stored, key=lambda each: each.version)
-    verdict = _check_stored(writes, stored)
-    for view in views:
-        verdict += _check_view(stored, view)
-    return verdict
+    return _check_stored(writes, stored) + check_views(stored, views)
+
+
+def check_views(stored: Sequence[Stored], views: Iterable[View]) -> Verdict:
+    """Compare what is stored with what each reader saw."""
+    return sum((_check_view(stored, view) for view in views), SOUND)
 
 
 def _check_stored(writes: Sequence[Write], stored: Sequence[Stored]) -> Verdict:

@@ -13,6 +13,7 @@ import psutil
 
 from tests.faults.chance import SEED, dice
 from tests.faults.clients.writer import Manners
+from tests.faults.everything import changing, everything_at
 from tests.faults.growth import author_at, growing
 from tests.faults.history import Outcome, Verdict
 from tests.faults.nemesis import Broker, Nemesis, PostgresConnections
@@ -55,13 +56,15 @@ async def under_every_fault(nodes: Nodes, size: Size, broker: Broker | None = No
     dices = dice("nemesis", size.seed), dice("cuts", size.seed)
     nemesis = Nemesis(nodes, broker or PostgresConnections(nodes), *dices, play.counts)
     author = await author_at(nodes, dice("author", size.seed), patience_seconds=3)
-    async with growing(nodes, [author]):
+    everything = await everything_at(nodes, size.seed, patience_seconds=3)
+    async with growing(nodes, [author]), changing(nodes, everything):
         await play.perform(nemesis.rage(size.enough(play)))
     play.counts["growing messages watched"] = len(author.watchers)
     play.counts["times of these that a watcher came back"] = sum(each.connections.count - 1 for each in author.watchers)
     play.figures["all nodes ready after the return of PostgreSQL, at most"] = f"{nemesis.longest_return:.1f} s"
     account = await play.judge()
     account.verdict += Verdict(divided=tuple(author.problems()))
+    await everything.add_to(account, nodes)
     return account
 
 

@@ -22,6 +22,9 @@ CURSORS = """{
     }
 }"""
 
+FEED_CURSORS = ("1.0", "1.5", "1.20")
+TYPES = ("Conversation", "Message", "ToolExecution")
+
 RARE = frozenset({"after", "before", "last", "expectedVersion"})
 """Arguments with which little is left of most answers."""
 
@@ -38,7 +41,7 @@ class Known:
     async def of(cls, estate: Estate) -> Known:
         found = await estate.client.data(CURSORS)
         ids = [id for ids in estate.ids.values() for id in ids[:3]]
-        return cls(ids, sorted(set(_cursors_in(found))), estate.canary)
+        return cls(ids, [*sorted(set(_cursors_in(found))), *FEED_CURSORS], estate.canary)
 
     def leaf(self, choices: Choices, name: str, of: GraphQLNamedType) -> Any:
         """A value of a scalar: mostly one that leads to something, sometimes one that is refused."""
@@ -49,6 +52,8 @@ class Known:
                 return choices.one_of((*self.cursors, "no-cursor"))
             case "Int" if name in ("first", "last"):
                 return choices.one_of((1, 2, 3, 5, 0, 10, 50, 1, 2, 3, 4, 5, 200, 201, -1))
+            case "String" if name == "types":
+                return choices.one_of((*TYPES * 3, "Nothing"))
             case "String":
                 return choices.one_of((self.word, self.word, "something else", "", "100%_\\"))
             case _:

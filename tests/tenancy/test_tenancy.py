@@ -80,7 +80,8 @@ def readings(name: str, victim: Estate) -> Iterator[str]:
         yield f"{{ {name}{field_selection(field, depth=2, arguments=text)} }}"
 
 
-ROOT_FIELDS = [name for name, field in QUERIES.items() if field.args]
+ROOT_FIELDS = [name for name, field in QUERIES.items() if field.args and name != "changes"]
+"""Those that take ids or words of the victim."""
 
 
 @pytest.mark.parametrize("name", ROOT_FIELDS)
@@ -101,6 +102,16 @@ async def test_the_victim_reads_it_all_by_the_same_field(scene: Scene, name: str
     answers = [await scene.victim.client.run(operation) for operation in readings(name, scene.victim)]
     assert any(scene.victim.canary in json.dumps(answer) or name.startswith("node") for answer in answers)
     assert any(answer["data"][name] for answer in answers)
+
+
+async def test_a_stranger_reads_only_their_own_changes(scene: Scene) -> None:
+    operation = f"{{ changes{field_selection(QUERIES['changes'], depth=2, arguments='first: 1000')} }}"
+    found = await scene.stranger.client.run(operation)
+    scene.check_silent(found)
+    theirs = await scene.ids_of_the_stranger()
+    assert {change["id"] for change in found["data"]["changes"]["nodes"]} <= theirs
+    assert {change["node"]["id"] for change in found["data"]["changes"]["nodes"]} <= theirs
+    assert codes(await scene.serving.anonymous().run(operation)) == ["UNAUTHENTICATED"]
 
 
 @pytest.mark.parametrize("name", ROOT_FIELDS)

@@ -42,8 +42,9 @@ from graphql import (
 from gateway.execution.prepare.document import VALIDATION_FAILED
 from gateway.execution.prepare.limits import Limits
 from gateway.execution.prepare.request import RequestErrors
-from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE
+from gateway.schema.fields.connection import LARGEST_PAGE, PAGE_SIZES, USUAL_PAGE
 from gateway.schema.graphql_private import coerce_default_value
+from gateway.schema.objects.level import definition_of
 
 Variables = Mapping[str, Any]
 Size = int | Callable[[Variables], int]
@@ -191,8 +192,10 @@ class _Walk:
     def _size(self, definition: GraphQLField, node: FieldNode) -> Size:
         """How many objects the field returns: its page size, its list's length, or one."""
         arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
-        if all(name in definition.args for name in PAGE_ARGUMENTS):
-            return _page([_or_default(definition, name, arguments.get(name)) for name in PAGE_ARGUMENTS])
+        names = [name for name in PAGE_ARGUMENTS if name in definition.args]
+        if (sizes := _page_sizes(definition)) is not None or len(names) == len(PAGE_ARGUMENTS):
+            values = [_or_default(definition, name, arguments.get(name)) for name in names]
+            return _page(values, *(sizes or (USUAL_PAGE, LARGEST_PAGE)))
         if not _is_list(definition.type):
             return 1
         ids = (value for name, value in arguments.items() if _is_ids(definition.args[name].type))
@@ -214,8 +217,8 @@ def _is_connection(of: GraphQLNamedType | None) -> bool:
 
 def _is_wrapper(of: GraphQLNamedType) -> bool:
     """Whether the type is a connection or an edge, whose objects are not counted."""
-    names = getattr(of, "fields", {})
-    return _is_connection(of) or ("cursor" in names and "node" in names)
+    names: Mapping[str, Any] = getattr(of, "fields", {})
+    return _is_connection(of) or names.keys() == {"cursor", "node"}
 
 
 def _or_default(definition: GraphQLField, name: str, node: ValueNode | None) -> ValueNode | int | None:
@@ -226,7 +229,13 @@ def _or_default(definition: GraphQLField, name: str, node: ValueNode | None) -> 
     return default if isinstance(default, int) else None
 
 
-def _page(arguments: list[ValueNode | int | None]) -> Size:
+def _page_sizes(definition: GraphQLField) -> tuple[int, int] | None:
+    """The usual and the largest size of the field's pages, if it declares them."""
+    made = definition_of(definition)
+    return None if made is None else made.metadata.get(PAGE_SIZES)
+
+
+def _page(arguments: list[ValueNode | int | None], usual: int, largest: int) -> Size:
     """The size of a page, from `first` and `last`, clamped to what is allowed: the field itself refuses other sizes."""
     variables = [each.name.value for each in arguments if isinstance(each, VariableNode)]
     sizes = [int(each.value) if isinstance(each, IntValueNode) else each for each in arguments]
@@ -234,7 +243,7 @@ def _page(arguments: list[ValueNode | int | None]) -> Size:
 
     def page(values: Variables) -> int:
         filled = [size for name in variables if (size := values.get(name)) is not None]
-        return max(0, min(max([*constants, *filled], default=USUAL_PAGE), LARGEST_PAGE))
+        return max(0, min(max([*constants, *filled], default=usual), largest))
 
     return page if variables else page({})
 

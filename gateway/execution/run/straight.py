@@ -18,6 +18,7 @@ from graphql.pyutils import is_awaitable
 from gateway.data.batches import Batch
 from gateway.execution.run.compile import compile_member
 from gateway.execution.run.leaf import is_ready
+from gateway.execution.run.node import AnyLookedUp, Branch
 from gateway.execution.run.plan import Selection, Straight
 from gateway.execution.run.run import Run
 from gateway.execution.run.shape import Leaf, List, Lists, Object, Objects, Shape
@@ -37,6 +38,12 @@ from gateway.schema.objects.level import PerPage
 Member = Callable[[Any, Any], Any]
 """Builds a member of the response from a value and the `Page` batch that it came from, if any."""
 
+_Follow = tuple[LinkStep[Any], Member]
+"""A link, and the function that builds the member from what it finds for one object."""
+
+_Found = tuple[Member, _Follow | None]
+"""How to build an object that was found: its member, and the link that it has, if any."""
+
 
 class Unusual(Exception):
     """A value is not one of the usual ones."""
@@ -47,6 +54,8 @@ def straight(selection: Selection) -> Straight | None:
     match selection.entries, selection.steps:
         case [entry], [LookedUp() as looked_up]:
             return _finding(entry.key, looked_up)
+        case [entry], [AnyLookedUp(several=False) as looked_up_any]:
+            return _finding_any(entry.key, looked_up_any)
         case [entry], [Resolved() as resolved]:
             return _resolving(entry.key, resolved)
         case [entry], [LinkStep() as listed] if listed.root_key is not None:
@@ -85,14 +94,12 @@ def _resolving(key: str, resolved: Resolved[Any]) -> Straight | None:
 def _finding(key: str, looked_up: LookedUp) -> Straight | None:
     if looked_up.needs_no_row and not looked_up.lookup.is_there:
         return None
-    links = [step for step in looked_up.selection.steps if isinstance(step, LinkStep)]
-    follow = _following(*links) if len(links) == 1 else None
-    member = _object(looked_up.selection, linked=follow is not None)
-    if member is None:
+    found = _found(looked_up.selection)
+    if found is None:
         return None
+    member, follow = found
 
     async def find(run: Run) -> dict[str, Any] | None:
-        tenant = run.context.tenant
         asked: list[tuple[Batch, Any]] = []
         answers: list[Any] = []
         try:
@@ -103,24 +110,15 @@ def _finding(key: str, looked_up: LookedUp) -> Straight | None:
             elif id is not None:
                 asked.append((looked_up.batch, id))
                 run.budget.at = looked_up.field.path
-                answers.append(await looked_up.batch.load(tenant, (id,)))
+                answers.append(await looked_up.batch.load(run.context.tenant, (id,)))
                 row = answers[0].get(id)
             if row is None:
                 return {key: _absent(required=looked_up.required)}
             if follow is None:
                 return {key: member(row, None)}
-            link, write = follow
-            batch, parent = link.asks(run, row)
-            linked = None
-            if parent is not None:
-                asked.append((batch, parent))
-                run.budget.at = link.field.path
-                answers.append(await batch.load(tenant, (parent,)))
-                linked = answers[-1].get(parent)
-            return {key: member(row, write(linked or batch.missing(), batch))}
+            return {key: member(row, await _linked(run, follow, row, asked, answers))}
         except Exception as error:  # noqa: BLE001 - the level-by-level run locates the error
-            for (batch, id), answer in zip(asked, (*answers, error), strict=False):
-                run.keep(batch, id, answer)
+            _keep(run, asked, answers, error)
             return None
 
     return find
@@ -149,7 +147,66 @@ def _listing(key: str, listed: LinkStep[Any]) -> Straight | None:
     return list_rows
 
 
-def _following(link: LinkStep[Any]) -> tuple[LinkStep[Any], Member] | None:
+def _finding_any(key: str, looked_up: AnyLookedUp) -> Straight:
+    found_by_branch: dict[Branch, _Found | None] = {}
+
+    def found_as(branch: Branch) -> _Found:
+        if branch not in found_by_branch:
+            found_by_branch[branch] = _found(branch.selection)
+        if (found := found_by_branch[branch]) is None:
+            raise Unusual
+        return found
+
+    async def find(run: Run) -> dict[str, Any] | None:
+        asked: list[tuple[Batch, Any]] = []
+        answers: list[Any] = []
+        try:
+            (id,) = looked_up.ids(run)
+            asked.append((looked_up.batch, id))
+            run.budget.at = looked_up.field.path
+            answers.append(await looked_up.batch.load(run.context.tenant, (id,)))
+            row = answers[0].get(id)
+            if row is None:
+                return {key: None}
+            member, follow = found_as(looked_up.branches.of_row(row))
+            if follow is None:
+                return {key: member(row, None)}
+            return {key: member(row, await _linked(run, follow, row, asked, answers))}
+        except Exception as error:  # noqa: BLE001 - the level-by-level run locates the error
+            _keep(run, asked, answers, error)
+            return None
+
+    return find
+
+
+def _found(selection: Selection) -> _Found | None:
+    """How to build an object that was found, and its link if it has one; None if it is not simple enough."""
+    links = [step for step in selection.steps if isinstance(step, LinkStep)]
+    follow = _following(*links) if len(links) == 1 else None
+    member = _object(selection, linked=follow is not None)
+    return None if member is None else (member, follow)
+
+
+async def _linked(run: Run, follow: _Follow, row: Any, asked: list[tuple[Batch, Any]], answers: list[Any]) -> Any:
+    """The member for the link of a row. Notes what was asked and answered."""
+    link, write = follow
+    batch, parent = link.asks(run, row)
+    linked = None
+    if parent is not None:
+        asked.append((batch, parent))
+        run.budget.at = link.field.path
+        answers.append(await batch.load(run.context.tenant, (parent,)))
+        linked = answers[-1].get(parent)
+    return write(linked or batch.missing(), batch)
+
+
+def _keep(run: Run, asked: list[tuple[Batch, Any]], answers: list[Any], error: Exception) -> None:
+    """Keep what was answered for the level-by-level run, and why the last batch failed if it did."""
+    for (batch, id), answer in zip(asked, (*answers, error), strict=False):
+        run.keep(batch, id, answer)
+
+
+def _following(link: LinkStep[Any]) -> _Follow | None:
     """The link, and the function that builds the member from what it finds for one object."""
     member: Member | None = None
     match link.target:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import strawberry
@@ -26,6 +26,8 @@ from gateway.schema.types.scalars import Cursor
 
 LARGEST_PAGE = 200
 USUAL_PAGE = 50
+PAGE_SIZES = "page sizes"
+"""The key in a field's metadata for the usual and the largest size of its pages, if they are not those above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,25 @@ class Connection:
     result: PageRows
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """The position of a page that a resolver has read without a `Page` batch."""
+
+    start_cursor: Cursor | None
+    end_cursor: Cursor | None
+    has_next_page: bool
+    has_previous_page: bool
+
+    @property
+    def batch(self) -> None:
+        """There is none."""
+
+    @property
+    def result(self) -> ReadPage:
+        """Where `PageInfo` finds the position."""
+        return self
+
+
 def cursor_of(batch: Page, row: Any) -> Cursor:
     """The cursor of a row in the list that the batch reads."""
     request = batch.request
@@ -52,13 +73,17 @@ def cursor_of(batch: Page, row: Any) -> Cursor:
     return Cursor(cursors.encode(request.sort, tuple(row[name] for name in names)))
 
 
-def start_cursor(batch: Page, page: PageRows) -> Cursor | None:
+def start_cursor(batch: Page | None, page: Any) -> Cursor | None:
     """The cursor of the first row of a page."""
+    if batch is None:
+        return cast("ReadPage", page).start_cursor
     return cursor_of(batch, page.rows[0]) if page.rows else None
 
 
-def end_cursor(batch: Page, page: PageRows) -> Cursor | None:
+def end_cursor(batch: Page | None, page: Any) -> Cursor | None:
     """The cursor of the last row of a page."""
+    if batch is None:
+        return cast("ReadPage", page).end_cursor
     return cursor_of(batch, page.rows[-1]) if page.rows else None
 
 
@@ -70,12 +95,16 @@ def _around(*, after: bool) -> PerPage:
     filtered out.
     """
 
-    def batch(page: Page) -> Beyond | None:
+    def batch(page: Page | None) -> Beyond | None:
+        if page is None:
+            return None
         request = page.request
         is_near = request.backward is not after
         return None if is_near or request.position is None else Beyond(page.source, request)
 
-    def known(page: Page, result: PageRows) -> bool:
+    def known(page: Page | None, result: Any) -> bool:
+        if page is None:
+            return bool(result.has_next_page if after else result.has_previous_page)
         return result.more and page.request.backward is not after
 
     return PerPage(batch, known)
@@ -215,4 +244,4 @@ PageInfo = _type(
         "The cursor of the last item; null if the page is empty.",
     ),
 )
-"""Relay's PageInfo. A resolver returns a `Connection` for it."""
+"""Relay's PageInfo. A resolver returns a `Connection` or a `ReadPage` for it."""

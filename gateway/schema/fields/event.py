@@ -5,7 +5,8 @@
         to_status: ToolStatus
         tool_execution = one("ToolExecution", key="tool_execution_id")
 
-`cursor`, `op` and `at` come from the change itself. Any other attribute is a column that the feed trigger carries.
+`cursor`, `op`, `at`, `entity` (the table) and `entity_id` come from the change itself. Any other attribute is a column
+that the feed trigger carries.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ import enum
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
 
-from gateway.data.entity import Link
+from gateway.data.entity import AnyLink, Link
 from gateway.feed.changes import Change
-from gateway.schema.objects.entity import kind_of
+from gateway.schema.objects.entity import any_links_of, kind_of
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.typing import enum_type
 
@@ -46,7 +47,7 @@ class ChangeOp(enum.Enum):
     """It was restored after a deletion."""
 
 
-OF_CHANGE = frozenset({"cursor", "op", "at"})
+OF_CHANGE = frozenset({"cursor", "op", "at", "entity", "entity_id"})
 """The attributes of an event that come from the change itself."""
 
 OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
@@ -57,7 +58,8 @@ OPS = {**{op.value: op for op in ChangeOp}, "purge": ChangeOp.DELETED}
 class Event:
     """The description of an event class."""
 
-    entity: str
+    entity: str | None
+    """The table whose changes make the events; None for all tables of entities."""
     ops: frozenset[str]
     enums: Mapping[str, type[enum.Enum]]
     links: Mapping[str, Link]
@@ -65,10 +67,11 @@ class Event:
     """The carried columns that hold ids, which the feed stores as text."""
     carried: frozenset[str] = frozenset()
     """The columns that the feed must carry for the event."""
+    any_links: Mapping[str, AnyLink] = field(default_factory=dict)
 
     def made_by(self, change: Change) -> bool:
         """Whether a change of the feed makes one of these events."""
-        return change.entity == self.entity and change.op in self.ops
+        return (change.entity == self.entity or self.entity is None) and change.op in self.ops
 
 
 def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
@@ -80,11 +83,18 @@ def event(entity: str, *, op: str) -> Callable[[type[T]], type[T]]:
         kinds = {name: kind_of(hint) for name, hint in typing.get_type_hints(cls).items()}
         enums = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, enum.Enum)}
         links = {name: link for name, link in vars(cls).items() if isinstance(link, Link)}
-        ids = {name for name, kind in kinds.items() if kind is UUID} | {link.key for link in links.values()}
-        ids.discard("entity_id")
-        carried = ids | kinds.keys() - OF_CHANGE
+        any_links = any_links_of(cls)
+        ids = {name for name, kind in kinds.items() if kind is UUID}
+        ids |= {link.key for link in links.values()} | {link.key for link in any_links.values()}
+        carried = ids | kinds.keys() | {link.entity for link in any_links.values()}
         cls.__event__ = Event(  # type: ignore[attr-defined]
-            entity, frozenset({op}), enums, links, frozenset(ids), frozenset(carried)
+            entity,
+            frozenset({op}),
+            enums,
+            links,
+            frozenset(ids - OF_CHANGE),
+            frozenset(carried - OF_CHANGE),
+            any_links,
         )
         return cls
 
@@ -112,5 +122,6 @@ def occurrence(cls: type[T], change: Change) -> T:
         if values[name] is not None:
             values[name] = members(values[name])
     made = object.__new__(cls)
-    vars(made).update(values, cursor=change.cursor, op=OPS[change.op], at=change.at, entity_id=change.entity_id)
+    own = {"op": OPS[change.op], "at": change.at, "entity": change.entity, "entity_id": change.entity_id}
+    vars(made).update(values, cursor=change.cursor, **own)
     return made

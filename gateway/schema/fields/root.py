@@ -118,7 +118,9 @@ def root_field(function: Callable[..., Any]) -> Any:
     """Make the Strawberry field of a marked function."""
     match root_kind(function):
         case "query":
-            metadata = {LEVEL_RESOLVER: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            metadata = dict(getattr(function, "__metadata__", {}))
+            if hasattr(function, "__lookup__"):
+                metadata[LEVEL_RESOLVER] = function.__lookup__
             return strawberry.field(resolver=function, description=describe.summary(function), metadata=metadata)
         case "mutation":
             return _mutation_field(function)

@@ -22,10 +22,11 @@ from strawberry.types.private import StrawberryPrivate
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data import statements
-from gateway.data.entity import Entity, Link
+from gateway.data.entity import AnyLink, Entity, Link
 from gateway.data.rows import record_class, type_of_json
 from gateway.errors import Invalid
 from gateway.schema.objects.combined import combinable
+from gateway.schema.objects.level import LEVEL_RESOLVER
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import JSON, BigInt
 
@@ -82,6 +83,10 @@ def entity(
         for name, link in links.items():
             kinds.setdefault(link.key, UUID)
             fields[to_camel_case(name)] = (link.key,)
+        any_links = any_links_of(cls)
+        for any_link in any_links.values():
+            kinds.setdefault(any_link.entity, str)
+            kinds.setdefault(any_link.key, UUID)
         for name, needs in _computed(cls).items():
             fields[name] = needs
             for column in needs:
@@ -101,11 +106,19 @@ def entity(
             record=record,
             json=frozenset(name for name, kind in kinds.items() if kind is JSON),
             columns=tuple(kinds),
+            any_links=any_links,
         )
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
         return cls
 
     return declare
+
+
+def any_links_of(cls: type) -> dict[str, AnyLink]:
+    """The links of a class to objects of any type, by name."""
+    fields = {name: item for name, item in vars(cls).items() if isinstance(item, StrawberryField)}
+    levels = {name: item.metadata.get(LEVEL_RESOLVER) for name, item in fields.items()}
+    return {name: level for name, level in levels.items() if isinstance(level, AnyLink)}
 
 
 def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:

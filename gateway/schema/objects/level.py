@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLField
 from strawberry.types.field import StrawberryField
 
 from gateway.data.batches import Batch
-from gateway.data.entity import Entity
+from gateway.data.entity import AnyLink, Entity
 from gateway.data.statements import Columns
 
 LEVEL_RESOLVER = "level"
@@ -64,6 +65,14 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LookupAny:
+    """A root field that finds objects of any type by their ids."""
+
+    ids: Callable[..., list[UUID]]
+    """Called with the field's arguments."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Computed:
     """A value computed from its object alone."""
 
@@ -98,7 +107,7 @@ class RootLink:
     """Called with the context."""
 
 
-LevelResolver = Follows | RootLink | Lookup | Computed | OfPage | PerPage
+LevelResolver = Follows | RootLink | AnyLink | Lookup | LookupAny | Computed | OfPage | PerPage
 
 
 def level_resolver_of(field: GraphQLField) -> LevelResolver | None:

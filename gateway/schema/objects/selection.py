@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
@@ -30,6 +30,25 @@ def asks_for(name: str, nodes: Iterable[FieldNode], fragments: dict[str, Any]) -
     """Whether the selection sets of these fields contain the field."""
     sets = [node.selection_set for node in nodes]
     return any(field.name.value == name for field in _fields(sets, fragments, None))
+
+
+def named(nodes: Iterable[FieldNode], fragments: Mapping[str, Any]) -> set[str]:
+    """The names of the types that fragments within the selection sets of these fields are on."""
+    names: set[str] = set()
+    seen: set[str] = set()
+    pending = [node.selection_set for node in nodes]
+    while pending:
+        selection_set = pending.pop()
+        for selection in selection_set.selections if selection_set else ():
+            match selection:
+                case InlineFragmentNode(type_condition=condition, selection_set=inner):
+                    names.update({condition.name.value} if condition else ())
+                    pending.append(inner)
+                case FragmentSpreadNode(name=name) if name.value not in seen:
+                    seen.add(name.value)
+                    names.add(fragments[name.value].type_condition.name.value)
+                    pending.append(fragments[name.value].selection_set)
+    return names
 
 
 def _fields(sets: Iterable[SelectionSetNode | None], fragments: dict[str, Any], of: str | None) -> Iterator[FieldNode]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import StrawberryField
 
 from gateway.schema.types import describe
 
@@ -41,7 +42,9 @@ def object_type(cls: type[T]) -> type[T]:
 
 def _describe_fields(cls: type) -> None:
     for name, text in describe.attributes(cls).items():
-        if name in inspect.get_annotations(cls):
-            default: Any = vars(cls).get(name, strawberry.UNSET)
+        default: Any = vars(cls).get(name, strawberry.UNSET)
+        if isinstance(default, StrawberryField):
+            default.description = default.description or text
+        elif name in inspect.get_annotations(cls):
             options = {} if name not in vars(cls) else {"default": default}
             setattr(cls, name, strawberry.field(description=text, **options))

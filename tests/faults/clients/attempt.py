@@ -30,8 +30,12 @@ class Attempts:
 
     async def make(self, client: Client, url: str, operation: str, values: dict[str, Any]) -> dict[str, Any] | None:
         """The payload of a mutation, or None where nobody knows whether it happened."""
+        return await self.ask(client, url, operation, input=values)
+
+    async def ask(self, client: Client, url: str, operation: str, **variables: Any) -> dict[str, Any] | None:
+        """What the only root field of an operation returns, or None where no answer came."""
         try:
-            answer = await replace(client, url=url).run(operation, input=values)
+            answer = await replace(client, url=url).run(operation, **variables)
         except (aiohttp.ClientError, OSError):
             self.lost += 1
             return None

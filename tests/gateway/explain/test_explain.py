@@ -8,10 +8,11 @@ import textwrap
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
 from gateway.explain.explain import UnreadableOperation, explain
 from gateway.schema.build import graphql_schema
+from tests.kit.generated import fields_of
 from tests.kit.plans import LINKED
 from tests.kit.serving import Client, Serving
 
@@ -96,10 +97,24 @@ def test_only_the_columns_that_the_operation_reads_are_told() -> None:
 
 def test_a_node_is_looked_for_where_the_fragment_says() -> None:
     told = explain(f'{{ node(id: "{ID}") {{ ... on ToolExecution {{ transitions {{ to }} }} }} }}')
-    which, node, transitions = _statements(told)
-    assert "UNION ALL" in which
+    node, transitions = _statements(told)
     assert "FROM tool_executions AS t" in node
     assert "FROM tool_transitions AS t" in transitions
+
+
+def test_a_node_of_no_named_type_is_looked_for_in_all_tables() -> None:
+    which, node = _statements(explain(f'{{ node(id: "{ID}") {{ version }} }}'))
+    assert "UNION ALL" in which
+    assert which.endswith("LIMIT 1")
+    assert "WHERE t.user_id = $1 AND t.id = $2" in node
+
+
+def test_changes_are_read_with_the_versions_of_their_rows() -> None:
+    told = explain("{ changes { nodes { node { ... on Message { content } } } } }")
+    feed, versions, node = _statements(told)
+    assert "FROM changes" in feed
+    assert "SELECT t.id, t.version FROM messages" in versions
+    assert "FROM messages" in node
 
 
 def test_required_variables_are_made_up() -> None:
@@ -163,10 +178,10 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
     below = [
         name
         for name, each in (of.fields.items() if isinstance(of, GraphQLObjectType) else ())
-        if isinstance(get_named_type(each.type), GraphQLObjectType) and name != "userErrors"
+        if isinstance(get_named_type(each.type), GraphQLObjectType | GraphQLInterfaceType) and name != "userErrors"
     ]
     # A viewer of whom nothing is asked is not read.
-    first = "version" if kind == "query" else "__typename"
+    first = "version" if kind == "query" and "version" in fields_of(of) else "__typename"
     selection = " ".join([first, *(f"{name} {{ __typename }}" for name in below if kind != "query")])
     told = explain(
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"

@@ -126,6 +126,24 @@ class TestStreams:
         async with stream(here, id, variables={"after": start}) as answers:
             assert content_of(await anext(answers)) == ("two", "its cursor")
 
+    async def test_changes_of_all_types_resume_on_another_node(self, here: Client, there: Client) -> None:
+        operation = """
+            subscription ($after: Cursor, $types: [String!]) {
+              changes(after: $after, types: $types) { cursor entity node { ... on Message { content } } }
+            }
+        """
+        start = (await here.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+        to = await begun(here)
+        await said(here, to, "one")
+        async with stream(here, query=operation, variables={"after": start}) as answers:
+            found = [await anext(answers) for _ in range(3)]
+        assert [answer["data"]["changes"]["entity"] for _, answer in found] == [*["Conversation"] * 2, "Message"]
+        assert [id for id, _ in found] == [answer["data"]["changes"]["cursor"] for _, answer in found]
+        await said(here, to, "missed")
+        async with stream(there, found[-1][0], operation, variables={"types": ["Message"]}) as answers:
+            _, answer = await anext(answers)
+            assert answer["data"]["changes"]["node"] == {"content": "missed"}
+
     async def test_ready_is_a_place_to_come_back_to(self, here: Client) -> None:
         to = await begun(here)
         async with stream(here, extensions=READY) as answers:

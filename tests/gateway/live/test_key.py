@@ -40,6 +40,16 @@ def test_where_to_begin_tells_nobody_apart() -> None:
     assert key(ROOT, v="1.0") == key(ROOT, v="1.7") == key(ROOT, v=None) == key(ROOT)
 
 
+def test_the_tables_tell_apart() -> None:
+    operation = ENGINE.prepare(OperationRequest("subscription { event { echo } }"))
+
+    def of(tables: frozenset[str] | None) -> Any:
+        return key_of(operation, Feed(cast("Any", None), Added, UUID(int=1), {}, None, tables), None)
+
+    assert of(frozenset({"messages"})) == of(frozenset({"messages"}))
+    assert len({of(None), of(frozenset({"messages"})), of(frozenset({"messages", "users"}))}) == 3
+
+
 @pytest.mark.parametrize("text", [BELOW, IN_A_FRAGMENT, IN_A_VALUE, OTHER_ARGUMENT])
 def test_what_is_used_elsewhere_tells_apart(text: str) -> None:
     assert key(text, v="1.0") == key(text, v="1.0")

@@ -1,4 +1,4 @@
-"""A gateway whose schema has three more types, made by a migration and modules that nothing else knows of."""
+"""A gateway whose schema has four more types, made by a migration and modules that nothing else knows of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -18,7 +19,7 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
-from tests.gateway.schema.plain_table import binder, memo, notebook
+from tests.gateway.schema.plain_table import binder, memo, notebook, pin
 from tests.kit.database import Database, new_database
 from tests.kit.serving import Client, Serving, Statements, settings_for
 
@@ -39,9 +40,17 @@ async def noted_database(cluster: EmbeddedDatabase, template: str) -> AsyncItera
         yield database
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def noted_superuser(noted_database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the superuser to that database."""
+    connection = await asyncpg.connect(noted_database.owner_url, server_settings={"search_path": "parley"})
+    yield connection
+    await connection.close()
+
+
 @asynccontextmanager
 async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
-    schema = build_schema([*domain_modules(), notebook, memo, binder])._schema
+    schema = build_schema([*domain_modules(), notebook, memo, binder, pin])._schema
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:
@@ -55,7 +64,7 @@ async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def noted(noted_database: Database) -> AsyncIterator[Serving]:
-    """A gateway with the three types."""
+    """A gateway with the four types."""
     async with _noting(noted_database, "breadth_first") as serving:
         yield serving
 

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import JSON, BigInt, Node, Through, entity, event, many, maybe, one, page
+from gateway import JSON, BigInt, Node, Through, any_of, entity, event, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
@@ -41,7 +41,7 @@ async def tables(database: Database) -> AsyncIterator[dict[str, Table]]:
 
 
 def _entity(name: str, table: str, columns: dict[str, Any], **options: Any) -> Any:
-    links = {key: of for key, of in columns.items() if type(of).__name__ == "Link"}
+    links = {key: of for key, of in columns.items() if type(of).__name__ in ("Link", "StrawberryField")}
     hints = {key: of for key, of in columns.items() if key not in links}
     body = {**links, "__annotations__": hints, "__module__": __name__}
     return entity(table, **options)(type(name, (Node,), body))
@@ -274,6 +274,16 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         ("several rows of things may have the same box_id", "UNIQUE (user_id, box_id)"),
     ),
     ("event of a quiet table", (Hushed,), ("the feed does not tell of a quiet table", 'without=("changed",)')),
+    (
+        "a link to any type, by a column of another type",
+        (_thing({"link": any_of(entity="name", key="note")}),),
+        ("Thing.link: things.note is text", "make the column uuid"),
+    ),
+    (
+        "a link to any type, by a column that there is not",
+        (_thing({"link": any_of(entity="kind", key="box_id")}),),
+        ("Thing.kind is not a column of things",),
+    ),
     ("event that is not carried", (_thing(), Boxed), ("Boxed needs box_id", "carry => '{box_id, …}'")),
     ("event of no table", (Nothing,), ("Nothing is an event of the table nothing, which does not exist",)),
 ]
@@ -306,6 +316,7 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("through, whatever is unique", _boxed(page("Thing", through=THROUGH), unique=("created_at",))),
     ("a link to one", _linked(one("Box", key="first_box_id"))),
     ("a link to none or one", _linked(maybe("Box", key="box_id"))),
+    ("a link to any type", (_thing({"link": any_of(entity="note", key="box_id")}),)),
     ("an event that is carried", (_thing(), Filed)),
 ]
 

@@ -12,7 +12,24 @@ from typing import Any
 import pytest
 import strawberry
 
-from gateway import JSON, BigInt, Info, Node, Through, entity, enum_type, event, many, maybe, one, page, query, standard
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    any_of,
+    entity,
+    enum_type,
+    event,
+    many,
+    maybe,
+    object_type,
+    one,
+    page,
+    query,
+    standard,
+)
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
@@ -55,7 +72,7 @@ def _thing(columns: dict[str, Any], *, name: str = "Thing", **options: Any) -> t
 
 
 def _is_link(of: Any) -> bool:
-    return type(of).__name__ == "Link"
+    return type(of).__name__ in ("Link", "StrawberryField")
 
 
 def _filter(**attributes: Any) -> type:
@@ -230,6 +247,16 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
         lambda: _within(one("Box", key="box_id"), maybe("Box", key="parent_id")),
         ("has 2 links to that table",),
     ),
+    (
+        "link to any type, by a number",
+        lambda: [_thing({**COLUMNS, "link": any_of(entity="text", key="tmdb_id")})],
+        ("Thing.link needs tmdb_id, which holds an id, but is int", "strawberry.Private[strawberry.ID]"),
+    ),
+    (
+        "link to any type, in a number",
+        lambda: [_thing({**COLUMNS, "link": any_of(entity="count", key="box_id")})],
+        ("Thing.link needs count, which holds the name of a table, but is int", "strawberry.Private[str]"),
+    ),
     ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
 ]
 
@@ -264,6 +291,7 @@ RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
     ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
     ("links", lambda: _linked(page("Part", by="thing_id"))),
+    ("a link to any type", lambda: [_thing({**COLUMNS, "link": any_of(entity="note", key="parent_id")})]),
     ("one link to a parent", lambda: _within(one("Box", key="box_id"))),
 ]
 
@@ -323,6 +351,27 @@ class NameInput:
 
 standard(Category, input=NameInput)
 standard(Attachment, input=NameInput, within="categories")
+
+
+@object_type
+class Loose:
+    """A value that does not say what it leads to."""
+
+    table: strawberry.Private[str | None]
+
+    thing = any_of(entity="table", key="thing_id")
+    """What it leads to."""
+
+
+@query
+async def loose(info: Info) -> Loose:
+    """A value."""
+    return Loose(table=None)
+
+
+def test_a_value_declares_what_its_link_needs() -> None:
+    with pytest.raises(WrongDeclaration, match=r"Loose\.thing needs thing_id, which holds an id, but is not declared"):
+        _built(Category, Attachment, loose)
 
 
 def test_conventional_fields_are_worded_as_a_person_would() -> None:

@@ -59,6 +59,11 @@ def conversations(inside: str) -> str:
         ("{ viewer { ...A ...A } } fragment A on User { conversations(first: 2) { nodes { id } } }", 1 + 2 + 2),
         (WIDE, 1 + 50 + 50 * 20 + 50 * 20 * 50),
         ("subscription { messageAdded { message { id } } }", 2),
+        ("{ changes { nodes { id } } }", 200),
+        ("{ changes(first: null) { edges { cursor node { id } } } }", 200),
+        ("{ changes(first: 5000) { nodes { node { ... on Conversation { lastMessage { id } } } } } }", 1000 * 3),
+        ("{ changes(first: 3) { pageInfo { endCursor } } }", 0),
+        ("subscription { changes { node { ... on Conversation { lastMessage { id } } } } }", 3),
     ],
 )
 def test_objects_are_counted(text: str, objects: int) -> None:

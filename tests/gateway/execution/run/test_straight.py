@@ -29,6 +29,7 @@ def plan_of(schema: GraphQLSchema, text: str) -> Plan:
         '{ conversation(id: "1") { title messages { edges { cursor node { content } } } } }',
         '{ conversation(id: "1") { title lastMessage { content createdAt } } }',
         "{ viewer { usageDays { nodes { day costUsd } } } }",
+        '{ node(id: "1") { __typename id ... on Message { content } } }',
         'mutation { addMessage(input: { conversationId: "1", role: USER, content: "Hi" }) {'
         " message { id metadata: providerMetadata } userErrors { code field message } } }",
     ],
@@ -45,7 +46,7 @@ def test_one_field_with_at_most_one_link_below_goes_the_short_way(operation: str
         '{ conversation(id: "1") { title messages { nodes { id } totalCount } } }',
         '{ conversation(id: "1") { title messages { nodes { toolExecutions { nodes { id } } } } } }',
         '{ conversation(id: "1") { messages { nodes { id } } contextOptimizations { nodes { id } } } }',
-        '{ node(id: "1") { id } }',
+        '{ nodes(ids: ["1"]) { id } }',
     ],
 )
 def test_anything_else_goes_level_by_level(operation: str) -> None:

@@ -87,3 +87,14 @@ CREATE TABLE memo_stamps (
 SELECT tenant_table('memo_stamps');
 SELECT add_link('memo_stamps', 'memo_id', 'memos', order_by => 'created_at, stamp_id');
 SELECT add_link('memo_stamps', 'stamp_id', 'stamps', order_by => 'memo_id');
+
+-- What is pinned to a notebook: an object of any type.
+CREATE TABLE pins (
+    user_id uuid,
+    id uuid DEFAULT uuid7(),
+    notebook_id uuid NOT NULL,
+    subject text,
+    subject_id uuid
+);
+SELECT tenant_table('pins', without => '{deleted_at}', carry => '{subject,subject_id}');
+SELECT add_link('pins', 'notebook_id', 'notebooks');

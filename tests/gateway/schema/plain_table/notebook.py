@@ -14,6 +14,8 @@ class Notebook(Node):
 
     memos = page("Memo", by="notebook_id")
     """Its memos."""
+    pins = page("Pin", by="notebook_id")
+    """What is pinned to it."""
 
 
 class NotebookInput:
