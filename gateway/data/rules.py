@@ -27,7 +27,7 @@ _COMMENTS = """
     ORDER BY conname
 """
 _COLUMNS = """
-    SELECT relname, attname, attnotnull, format_type(atttypid, atttypmod) AS type
+    SELECT relname, attname, attnotnull AND NOT atthasdef AS is_needed, format_type(atttypid, atttypmod) AS type
     FROM pg_attribute
     JOIN pg_class AS t ON t.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
@@ -74,7 +74,7 @@ class Rules:
         types, needed = defaultdict[str, dict[str, str]](dict), defaultdict[str, set[str]](set)
         for row in columns:
             types[row["relname"]][row["attname"]] = row["type"]
-            if row["attnotnull"]:
+            if row["is_needed"]:
                 needed[row["relname"]].add(row["attname"])
         checks = {
             table: _checks(types[table], [rule for rule in rules if rule["relname"] == table and rule["is_check"]])

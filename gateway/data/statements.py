@@ -192,9 +192,14 @@ _LIST_RULE = re.compile(r"\((\S*_list_mistake\(.*\)) IS NULL\)")
 
 
 @functools.lru_cache(maxsize=1024)
-def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
-    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing."""
-    values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
+def update(table: str, names: tuple[str, ...], guard: str, columns: Columns, *, reset: tuple[str, ...] = ()) -> str:
+    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing.
+
+    The columns in `reset` get their defaults.
+    """
+    values = ", ".join(
+        [*(f"{name} = ${3 + n}" for n, name in enumerate(names)), *(f"{name} = DEFAULT" for name in reset)]
+    )
     return (
         f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
         f"RETURNING {_list(table, columns)}"

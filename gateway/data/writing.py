@@ -130,13 +130,16 @@ class Statements:
     ) -> T | None:
         """Update the caller's object, and return it; None if it does not exist or its columns differ from `guard`.
 
-        In a guard, None means null, and `statements.NOT_NULL` anything else.
+        A value of None clears a column that may be null, and resets any other to its default. In a guard, None means
+        null, and `statements.NOT_NULL` anything else.
         """
         described = entity_of(entity)
         encoded = described.encoded(values)
-        condition, parameters = statements.condition(described.encoded(guard), 3 + len(values))
-        text = statements.update(described.table, tuple(values), condition, described.columns)
-        arguments = [self.user_id, id, *encoded.values(), *parameters]
+        reset = tuple(name for name, value in encoded.items() if value is None and name not in described.nullable)
+        given = {name: value for name, value in encoded.items() if name not in reset} if reset else encoded
+        condition, parameters = statements.condition(described.encoded(guard), 3 + len(given))
+        text = statements.update(described.table, tuple(given), condition, described.columns, reset=reset)
+        arguments = [self.user_id, id, *given.values(), *parameters]
         try:
             changed = await self._row(text, arguments, described.record)
         except asyncpg.IntegrityConstraintViolationError as error:

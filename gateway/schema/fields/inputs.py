@@ -18,10 +18,11 @@ from gateway.schema.types.json_list import is_class
 
 
 def values_of(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
-    """The values that a client set in an input, by column. A null counts as not set, or clears the value with `nulls`.
+    """The values that a client set in an input, by column.
 
-    Lists of objects become what their column holds: see `gateway.schema.types.json_list`. Raises `Invalid` with each id
-    that is none.
+    A null counts as not set, so that a new object gets the column's default. With `nulls`, it is the value None, which
+    clears or resets the column of an existing object: see `Statements.update`. Lists of objects become what their
+    column holds: see `gateway.schema.types.json_list`. Raises `Invalid` with each id that is none.
     """
     cls: type = type(input)
     ids = ids_of(cls)

@@ -128,7 +128,7 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
 
     taken = input_of(
         f"Update{cls.__name__}Input",
-        f"Changes to {_a(cls)}. Omitted fields keep their values.",
+        f"Changes to {_a(cls)}. Omitted fields keep their values; null clears or resets a field.",
         input,
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,

@@ -95,7 +95,10 @@ def entity(
             order,
             filter,
             unique=frozenset(unique),
-            nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
+            nullable=frozenset(
+                [name for name, hint in hints.items() if is_optional(hint)]
+                + [link.key for link in links.values() if link.shape == "maybe" and link.key not in hints]
+            ),
             fields=fields,
             record=record,
             json=frozenset(json),

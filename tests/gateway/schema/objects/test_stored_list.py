@@ -62,11 +62,11 @@ async def test_literals_and_single_values_are_lists_too(any_writer: Client) -> N
     }
 
 
-async def test_an_omitted_list_stays_and_null_empties_it(writer: Client) -> None:
+async def test_an_omitted_list_stays_and_null_clears_or_resets_it(writer: Client) -> None:
     made = await _meeting(writer, reasons=["tea"], links=["x"], attendees=[ANN])
     changed = await writer.make("updateMeeting", "meeting", MEETING, id=made["id"], reasons=["cake", "tea"])
     assert changed == {**made, "reasons": ["cake", "tea"], "version": changed["version"]}
-    emptied = await writer.make("updateMeeting", "meeting", MEETING, id=made["id"], links=None, attendees=[])
+    emptied = await writer.make("updateMeeting", "meeting", MEETING, id=made["id"], links=None, attendees=None)
     assert emptied == {**changed, "links": None, "attendees": [], "version": emptied["version"]}
 
 
