@@ -1,7 +1,8 @@
 """Turns constraint violations into user errors.
 
 The rules are constraints named `<table>_<field>_<rule>`, and the message for users is the constraint's comment, so a
-rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message.
+rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message: an
+`invalid_parameter_value` is an invalid value, a `check_violation` a conflict with the object's state.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class Rules:
                 return Invalid(self._reason(error), field=_field(error))
             case asyncpg.CheckViolationError():
                 return Conflict(self._reason(error), field=_field(error))
+            case asyncpg.InvalidParameterValueError(constraint_name=str()):
+                return Invalid(self._reason(error), field=_field(error))
             case asyncpg.NumericValueOutOfRangeError():
                 return Invalid("A number is out of range.")
             case _:

@@ -192,16 +192,24 @@ _LIST_RULE = re.compile(r"\((\S*_list_mistake\(.*\)) IS NULL\)")
 
 
 @functools.lru_cache(maxsize=1024)
-def update(table: str, names: tuple[str, ...], guard: str, columns: Columns, *, reset: tuple[str, ...] = ()) -> str:
+def update(
+    table: str,
+    names: tuple[str, ...],
+    guard: str,
+    columns: Columns,
+    *,
+    reset: tuple[str, ...] = (),
+    by: str = "id",
+) -> str:
     """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing.
 
-    The columns in `reset` get their defaults.
+    The columns in `reset` get their defaults. `$2` is the value of the column `by`.
     """
     values = ", ".join(
         [*(f"{name} = ${3 + n}" for n, name in enumerate(names)), *(f"{name} = DEFAULT" for name in reset)]
     )
     return (
-        f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
+        f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND {by} = $2{guard and f' AND {guard}'}\n"
         f"RETURNING {_list(table, columns)}"
     )
 

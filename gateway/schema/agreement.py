@@ -55,6 +55,11 @@ def disagreements(
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
+        if entity.one_per_user and entity.table != "users" and not table.completes_users:
+            yield (
+                f"{entity.name} is declared one_per_user, but new users get no row of {entity.table}. Write "
+                f"SELECT one_per_user('{entity.table}') in its migration, instead of tenant_table()."
+            )
         for name, link in entity.links.items():
             yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
     for name, event in events.items():

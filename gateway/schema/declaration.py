@@ -156,6 +156,16 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
     if target is None:
         yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another one."
         return
+    if target.one_per_user and link.shape != "one":
+        yield (
+            f"{where} is a {link.shape} of {link.target}, of which each user has exactly one. Write "
+            f'`one("{link.target}", by="user_id")` in the type of users.'
+        )
+    if link.shape == "one" and link.by != "id" and not (target.one_per_user and entity.table == "users"):
+        yield (
+            f"{where} is declared as never null, but nothing says that each {entity.name} has one. Write "
+            f'`maybe("{link.target}", by="{link.by}")`.'
+        )
     if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
             f"{where} finds rows by {link.by}, which is not an id of {target.name}. Declare it there: "
@@ -217,6 +227,8 @@ def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_nu
 def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
     made: Standard | None = getattr(cls, "__standard__", None)
     hints = typing.get_type_hints(made.input) if made else {}
+    if made and made.within and entity.one_per_user:
+        yield f"{entity.name} is declared within={made.within!r}, but each user has only one. Remove `within`."
     for name, hint in hints.items():
         where = f"{made.input.__name__}.{name}" if made else name
         if name not in entity.kinds:

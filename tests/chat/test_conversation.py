@@ -96,7 +96,7 @@ async def test_an_update_without_a_value_is_refused(user: Client) -> None:
     [
         ({"title": "x" * 501}, "title"),
         ({"provider": ""}, "provider"),
-        ({"provider": ""}, "provider"),
+        ({"provider": None}, "provider"),
         ({"temperature": 2.1}, "temperature"),
         ({"maxTokens": 0}, "maxTokens"),
         ({"contextWindow": 0}, "contextWindow"),

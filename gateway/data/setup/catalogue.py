@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 
@@ -61,6 +61,12 @@ JOIN pg_class AS class ON class.oid = conrelid
 WHERE contype = 'c' AND connamespace = to_regnamespace($1) AND conname LIKE '%\_list'
 """
 
+OF_USERS = r"""
+SELECT unnest(string_to_array(encode(tgargs, 'escape'), '\000')) AS table
+FROM pg_trigger
+WHERE tgrelid = to_regclass($1 || '.users') AND tgname = 'complete'
+"""
+
 FEEDS = """
 SELECT proname AS name, prosrc AS source
 FROM pg_proc
@@ -106,6 +112,8 @@ class Table:
     """The columns whose values the feed carries."""
     lists: set[str] = field(default_factory=set)
     """The columns that a list rule limits."""
+    completes_users: bool = False
+    """Whether each user has one row, which the trigger of `one_per_user()` inserts."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -132,6 +140,9 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
         tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
     for row in await connection.fetch(LISTS, SCHEMA):
         tables[row["table"]].lists.add(row["column"])
+    for row in await connection.fetch(OF_USERS, SCHEMA):
+        if (name := row["table"]) in tables:
+            tables[name] = replace(tables[name], completes_users=True)
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
             tables[name].carried.update(_CARRIED.findall(row["source"]))

@@ -58,6 +58,7 @@ def entity(
     filter: type | None = None,
     unique: Collection[str] = (),
     derived: Mapping[str, str] | None = None,
+    one_per_user: bool = False,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
@@ -65,7 +66,8 @@ def entity(
     an enum whose values are such texts and whose first member is the default. `filter` is an input type; see
     `gateway.schema.objects.filter`. A column of an order must not be null. The id breaks ties, unless the column is one
     of those that are `unique` within every list: an index then gives the order by itself. `derived` names, by column,
-    the database function of the row that is read instead, where it returns more than the column holds.
+    the database function of the row that is read instead, where it returns more than the column holds. `one_per_user`
+    is for a table whose migration calls `one_per_user()`.
     """
     statements.derive(table, derived or {})
 
@@ -95,6 +97,7 @@ def entity(
             order,
             filter,
             unique=frozenset(unique),
+            one_per_user=one_per_user,
             nullable=frozenset(
                 [name for name, hint in hints.items() if is_optional(hint)]
                 + [link.key for link in links.values() if link.shape == "maybe" and link.key not in hints]
