@@ -38,7 +38,7 @@ async def read(client: Client, selection: str = SETTINGS) -> Any:
     return (await client.data(f"{{ viewer {{ settings {{ {selection} }} }} }}"))["viewer"]["settings"]
 
 
-async def update(client: Client, selection: str = SETTINGS, **values: Any) -> dict[str, Any]:
+async def update(client: Client, selection: str = SETTINGS, /, **values: Any) -> dict[str, Any]:
     return await client.make("updateUserSettings", "userSettings", selection, **values)
 
 

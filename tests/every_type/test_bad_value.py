@@ -38,8 +38,7 @@ ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_piece
 """The type in the payload of mutations that write a table, where that is not the table's own type."""
 
 NOT_REACHED = {
-    "users_avatar_url_length": "no mutation sets it yet",
-    "users_default_provider_length": "no mutation sets it yet",
+    "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""
@@ -80,7 +79,7 @@ def reached_by(rule: Rule) -> Iterator[Mutation]:
             yield mutation
 
 
-CASES = [(rule, mutation) for rule in RULES for mutation in reached_by(rule)]
+CASES = [(rule, mutation) for rule in RULES if rule.name not in NOT_REACHED for mutation in reached_by(rule)]
 
 
 def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
