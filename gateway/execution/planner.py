@@ -65,6 +65,7 @@ from gateway.schema.objects.level import (
 )
 from gateway.schema.objects.node_types import node_types
 from gateway.schema.objects.selection import named
+from gateway.schema.types.json_list import is_shown_as_stored
 
 MOST_PLANS = 16
 """How many plans of one operation are cached: its conditions may be chosen in many ways."""
@@ -250,7 +251,7 @@ class _Planner:
             reads.texts[column] = text.select
             return text.inline(lambda: reads.text(column))
         reads.columns.add(column)
-        if not is_leaf_type(leaf):
+        if not is_leaf_type(leaf) and not is_shown_as_stored(of.kinds[column]):
             return Mapped(field, attrgetter(column), self._shape(field, field.type))
         required = isinstance(field.type, GraphQLNonNull)
         return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)

@@ -23,7 +23,8 @@ import strawberry
 
 from gateway.data.entity import AnyLink, Link
 from gateway.feed.changes import Change
-from gateway.schema.objects.entity import any_links_of, kind_of
+from gateway.schema.objects.entity import any_links_of
+from gateway.schema.types.hint import kind_of
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.typing import enum_type
 

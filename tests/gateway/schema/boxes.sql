@@ -27,6 +27,8 @@ CREATE TABLE things (
     size_rank smallint NOT NULL GENERATED ALWAYS AS (array_position('{small,large}'::text[], size)::smallint) STORED,
     mood text,
     cost numeric NOT NULL,
+    reasons jsonb NOT NULL,
+    names jsonb NOT NULL,
     CONSTRAINT things_place_key UNIQUE (user_id, first_box_id, place)
 );
 CREATE INDEX ON things (user_id, created_at, id) WHERE deleted_at IS NULL;
@@ -64,5 +66,6 @@ CREATE INDEX ON thing_labels (user_id, box_id, created_at, thing_id) WHERE delet
 CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
 SELECT tenant_table('boxes', without => '{deleted_at}');
 SELECT tenant_table('things', carry => '{first_box_id}');
+SELECT add_list_rule('things', 'reasons', most => 3, length => 20);
 SELECT tenant_table('thing_labels', without => '{updated_at}');
 SELECT tenant_table('box_things', without => '{updated_at,deleted_at}');

@@ -19,7 +19,7 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
-from tests.gateway.schema.plain_table import binder, memo, notebook, pin
+from tests.gateway.schema.plain_table import binder, meeting, memo, notebook, pin
 from tests.kit.database import Database, new_database
 from tests.kit.serving import Client, Serving, Statements, settings_for
 
@@ -50,7 +50,7 @@ async def noted_superuser(noted_database: Database) -> AsyncIterator[asyncpg.Con
 
 @asynccontextmanager
 async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
-    schema = build_schema([*domain_modules(), notebook, memo, binder, pin])._schema
+    schema = build_schema([*domain_modules(), notebook, memo, binder, meeting, pin])._schema
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:

@@ -98,3 +98,16 @@ CREATE TABLE pins (
 );
 SELECT tenant_table('pins', without => '{deleted_at}', carry => '{subject,subject_id}');
 SELECT add_link('pins', 'notebook_id', 'notebooks');
+
+CREATE TABLE meetings (
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7(),
+    reasons jsonb NOT NULL DEFAULT '[]',
+    links jsonb,
+    attendees jsonb NOT NULL DEFAULT '[]',
+    data jsonb NOT NULL DEFAULT '{}'
+);
+SELECT tenant_table('meetings', without => '{deleted_at}');
+SELECT add_list_rule('meetings', 'reasons', most => 3, length => 10);
+SELECT add_list_rule('meetings', 'links', most => 3, length => 2048);
+SELECT add_list_rule('meetings', 'attendees', most => 5, members => '{"name": 20, "role": 10}');
