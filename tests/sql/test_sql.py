@@ -24,7 +24,9 @@ WHERE pronamespace = 'parley'::regnamespace
 ORDER BY oid
 """
 MAKES = re.compile(r"^\s*CREATE OR REPLACE FUNCTION (\w+)\(", re.MULTILINE)
-MADE_BY = re.compile(r"Made by (SELECT (?:feed_function|keep_links|rules_at_once)\(.*\);)")
+MADE_BY = re.compile(
+    r"Made by (SELECT (?:add_removal|feed_function|fill_from|keep_links|rollup_function|rules_at_once)\(.*\);)"
+)
 
 
 @embedded_only
