@@ -54,6 +54,34 @@ $_$;
 
 ALTER FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) OWNER TO parley_owner;
 
+-- function add_list_rule(text, text, integer, integer, json, text)
+
+CREATE FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer DEFAULT NULL::integer, members json DEFAULT NULL::json, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    noun text := upper(left(column_name, 1)) || replace(substr(column_name, 2), '_', ' ');
+BEGIN
+    IF num_nonnulls(length, members) <> 1 THEN
+        RAISE EXCEPTION 'a list rule of %.% takes either length, for texts, or members, for objects', table_name, column_name;
+    ELSIF members IS NULL THEN
+        PERFORM add_rule(
+            table_name, column_name || '_list', format('text_list_mistake(%I, %s, %s) IS NULL', column_name, most, length),
+            coalesce(reason, format('%s: at most %s, each of 1 to %s characters.', noun, most, length)));
+    ELSE
+        PERFORM add_rule(
+            table_name, column_name || '_list',
+            format('object_list_mistake(%I, %s, %L) IS NULL', column_name, most, members),
+            coalesce(reason, concat_ws('; ', format('%s: at most %s, of at most 64 KiB in all', noun, most), (
+                SELECT string_agg(
+                    format('%s up to %s characters', replace(name, '_', ' '), longest), ', ' ORDER BY position)
+                FROM json_each_text(members) WITH ORDINALITY AS m (name, longest, position))) || '.'));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) OWNER TO parley_owner;
+
 -- function add_removal(text)
 
 CREATE FUNCTION parley.add_removal(table_name text) RETURNS void
@@ -2151,6 +2179,41 @@ ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
+-- function object_list_mistake(jsonb, integer, jsonb)
+
+CREATE FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    names text[];
+    item jsonb;
+    name text;
+BEGIN
+    IF list = '[]' THEN
+        RETURN NULL;
+    ELSIF jsonb_typeof(list) <> 'array' OR pg_column_size(list) > 65536 THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(list) > most THEN
+        RETURN '{}';
+    END IF;
+    names := ARRAY(SELECT jsonb_object_keys(members));
+    FOR n IN 0 .. jsonb_array_length(list) - 1 LOOP
+        item := list -> n;
+        IF jsonb_typeof(item) <> 'object' THEN
+            RETURN ARRAY[n::text];
+        END IF;
+        FOREACH name IN ARRAY names LOOP
+            IF char_length(item ->> name) > (members ->> name)::integer THEN
+                RETURN ARRAY[n::text, name];
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -2664,6 +2727,28 @@ END
 $$;
 
 ALTER FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) OWNER TO parley_owner;
+
+-- function text_list_mistake(jsonb, integer, integer)
+
+CREATE FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF jsonb_typeof(list) <> 'array' THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(list) > most THEN
+        RETURN '{}';
+    END IF;
+    FOR n IN 0 .. jsonb_array_length(list) - 1 LOOP
+        IF jsonb_typeof(list -> n) <> 'string' OR char_length(list ->> n) NOT BETWEEN 1 AND length THEN
+            RETURN ARRAY[n::text];
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) OWNER TO parley_owner;
 
 -- function tool_executions_delete()
 
@@ -3199,8 +3284,8 @@ CREATE TABLE parley.message_feedback (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
-    CONSTRAINT message_feedback_comment_length CHECK (((char_length(comment) >= 1) AND (char_length(comment) <= 4000))),
-    CONSTRAINT message_feedback_reasons_size CHECK (((jsonb_typeof(reasons) = 'array'::text) AND (jsonb_array_length(reasons) <= 10) AND (NOT jsonb_path_exists(reasons, 'strict $[*]?(@.type() != "string" || !(@ like_regex "^.{1,50}$" flag "s"))'::jsonpath)))),
+    CONSTRAINT message_feedback_comment_length CHECK ((char_length(comment) <= 4000)),
+    CONSTRAINT message_feedback_reasons_list CHECK ((parley.text_list_mistake(reasons, 10, 50) IS NULL)),
     CONSTRAINT message_feedback_type_known CHECK ((type = ANY (ARRAY['positive'::text, 'negative'::text, 'neutral'::text])))
 );
 
@@ -3210,11 +3295,11 @@ ALTER TABLE parley.message_feedback OWNER TO parley_owner;
 
 -- comment CONSTRAINT message_feedback_comment_length ON message_feedback
 
-COMMENT ON CONSTRAINT message_feedback_comment_length ON parley.message_feedback IS 'A comment has 1 to 4000 characters.';
+COMMENT ON CONSTRAINT message_feedback_comment_length ON parley.message_feedback IS 'A comment has at most 4000 characters.';
 
--- comment CONSTRAINT message_feedback_reasons_size ON message_feedback
+-- comment CONSTRAINT message_feedback_reasons_list ON message_feedback
 
-COMMENT ON CONSTRAINT message_feedback_reasons_size ON parley.message_feedback IS 'Feedback has at most 10 reasons of 1 to 50 characters each.';
+COMMENT ON CONSTRAINT message_feedback_reasons_list ON parley.message_feedback IS 'Reasons: at most 10, each of 1 to 50 characters.';
 
 -- table message_growths
 
@@ -4617,6 +4702,10 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
 
+-- acl FUNCTION add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text)
+
+REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) FROM PUBLIC;
+
 -- acl FUNCTION add_removal(table_name text)
 
 REVOKE ALL ON FUNCTION parley.add_removal(table_name text) FROM PUBLIC;
@@ -4876,6 +4965,11 @@ REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
+-- acl FUNCTION object_list_mistake(list jsonb, most integer, members jsonb)
+
+REVOKE ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) TO parley_runtime;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
@@ -4954,6 +5048,11 @@ GRANT ALL ON FUNCTION parley.tenant() TO parley_runtime;
 -- acl FUNCTION tenant_table(table_name text, carry text[], without text[], privileges text)
 
 REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) FROM PUBLIC;
+
+-- acl FUNCTION text_list_mistake(list jsonb, most integer, length integer)
+
+REVOKE ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) TO parley_runtime;
 
 -- acl FUNCTION tool_executions_delete()
 

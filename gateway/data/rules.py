@@ -108,8 +108,11 @@ class Rules:
         errors: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
         if (checks := self._checks.get(table)) is not None:
             (row,) = await ask(checks.text, *map(values.get, checks.columns))
-            broken = [name for name in row["broken"] if checks.uses[name] <= values.keys()]
-            errors += [Invalid(self._reasons[name], field=_named(table, name)) for name in broken]
+            for name, *path in (found.split(".") for found in row["broken"]):
+                if checks.uses[name] <= values.keys():
+                    field = _named(table, name)
+                    within = (field,) if isinstance(field, str) else field
+                    errors.append(Invalid(self._reasons[name], field=(*within, *filter(None, path))))
         return errors
 
     def _reason(self, error: asyncpg.PostgresError) -> str:
