@@ -13,14 +13,9 @@ CREATE TABLE message_feedback (
     CONSTRAINT message_feedback_message_id_key UNIQUE (user_id, message_id)
 );
 SELECT tenant_table('message_feedback', without => '{request_hash}', carry => '{conversation_id,message_id}');
-SELECT add_rule('message_feedback', name, condition, reason)
-FROM (VALUES
-    ('comment_length', 'char_length(comment) BETWEEN 1 AND 4000', 'A comment has 1 to 4000 characters.'),
-    ('reasons_size',
-        $$jsonb_typeof(reasons) = 'array' AND jsonb_array_length(reasons) <= 10 AND NOT jsonb_path_exists(
-            reasons, 'strict $[*] ? (@.type() != "string" || !(@ like_regex "^.{1,50}$" flag "s"))')$$,
-        'Feedback has at most 10 reasons of 1 to 50 characters each.')
-) AS r (name, condition, reason);
+SELECT add_rule('message_feedback', 'comment_length', 'char_length(comment) <= 4000',
+    'A comment has at most 4000 characters.');
+SELECT add_list_rule('message_feedback', 'reasons', most => 10, length => 50);
 CREATE INDEX message_feedback_by_creation ON message_feedback (user_id, created_at, id) WHERE deleted_at IS NULL;
 SELECT add_link('message_feedback', 'conversation_id', 'conversations');
 -- No index: that of message_feedback_message_id_key finds the feedback of a message.

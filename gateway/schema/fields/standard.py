@@ -37,12 +37,12 @@ _ID = "The id of the new object, a UUID. Sent again with the same values, nothin
 _EXPECTED = "The `version` that the object must have; otherwise nothing changes. Defaults to any version."
 
 
-def standard(cls: type, *, input: type, without: Collection[str] = (), within: str = "") -> None:
+def standard(cls: type, *, input: type = object, without: Collection[str] = (), within: str = "") -> None:
     """Give an entity its conventional fields.
 
-    `without` names those that it does not get: one, create, update, delete, restore, changed. `within` names the table
-    of the parents, so that a subscription can be narrowed to one parent. The entity needs a link to that table, and the
-    feed's trigger must carry the link's key.
+    `without` names those that it does not get: one, create, update, delete, restore, changed. `input` can be
+    left out without create and update. `within` names the table of the parents, so that a subscription can be narrowed
+    to one parent. The entity needs a link to that table, and the feed's trigger must carry the link's key.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).deletable:
