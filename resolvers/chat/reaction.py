@@ -62,8 +62,10 @@ async def remove_reaction(info: Info, input: RemoveReactionInput) -> Message:
     """Remove an emoji from a message permanently. If the message does not have it, nothing changes."""
     async with info.context.autocommit() as db:
         message = await living_message(db, input.message_id)
-        await db.remove_all(MessageReaction, message_id=[message.id], emoji=[input.emoji])
-        return message
+        removed = await db.remove_all(MessageReaction, message_id=[message.id], emoji=[input.emoji])
+    if not removed:
+        await info.context.refuse_invalid(MessageReaction, {"emoji": input.emoji})
+    return message
 
 
 standard(MessageReaction, without=("create", "update", "delete", "restore"), within="conversations")

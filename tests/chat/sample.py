@@ -9,7 +9,7 @@ from tests.kit.serving import Client
 
 VALUES = {"images": [], "files": [], "offset": 0, "emoji": ("👍", "🎉")}
 
-BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage"), "STREAMING")
+BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage", "setMessageFeedback"), "STREAMING")
 
 
 async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
@@ -26,7 +26,7 @@ async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
     conversation = known["Conversation"]
     values: dict[str, Any] = {
         "conversationId": conversation,
-        "role": "ASSISTANT",
+        "role": "USER",
         "content": word,
         "model": word,
         "finishReason": word,
@@ -48,8 +48,10 @@ async def streaming_message(client: Client, known: Known, state: str) -> str:
 
 
 async def feedback(client: Client, known: Known, word: str) -> dict[str, str]:
-    """Give feedback on a message."""
-    values: dict[str, Any] = {"messageId": known["Message"], "type": "NEGATIVE", "comment": word, "reasons": [word]}
+    """Give feedback on a message of the assistant."""
+    answer = {"conversationId": known["Conversation"], "role": "ASSISTANT", "content": word}
+    message = (await client.make("addMessage", "message", **answer))["id"]
+    values: dict[str, Any] = {"messageId": message, "type": "NEGATIVE", "comment": word, "reasons": [word]}
     return {"GIVEN": (await client.make("setMessageFeedback", "messageFeedback", **values))["id"]}
 
 
