@@ -54,7 +54,7 @@ class RemoveReactionInput:
     message_id: strawberry.ID
     """The id of the message, a UUID."""
     emoji: str
-    """The emoji."""
+    """The emoji to remove, exactly as the reaction has it."""
 
 
 @mutation
