@@ -16,13 +16,14 @@ from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
 from gateway.schema.fields.event import event
 from gateway.schema.fields.groups import in_groups
-from gateway.schema.fields.idempotent import create, made_before, with_request_hash
+from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.versioned import require_version
 from gateway.schema.objects.entity import Node, computed, entity, id_of
+from gateway.schema.types.actor import Actor
 from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page, root_page
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
@@ -30,6 +31,7 @@ from gateway.schema.types.typing import enum_type, input_type, object_type
 
 __all__ = [
     "JSON",
+    "Actor",
     "After",
     "BadRequest",
     "BigInt",
@@ -70,6 +72,7 @@ __all__ = [
     "only_of",
     "page",
     "payload",
+    "put",
     "query",
     "require_version",
     "root_page",

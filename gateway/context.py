@@ -25,10 +25,10 @@ from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import Pool
 from gateway.data.queries import Query
-from gateway.data.rules import Rules
+from gateway.data.rules import ProposedRow, Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
-from gateway.errors import Forbidden, NotFound, Unauthenticated
+from gateway.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
 from gateway.feed.changes import FeedCursor
@@ -174,6 +174,13 @@ class Context:
             noun = field.removesuffix("_id").replace("_", " ")
             raise NotFound(f"{to_camel_case(field)}: there is no such {noun}.", field=field)
         return key
+
+    async def refuse_invalid(self, cls: type, values: Mapping[str, Any]) -> None:
+        """Raise `Invalid` if values break rules of an entity's table, for a mutation that does not write them."""
+        entity = entity_of(cls)
+        broken = await self.rules.broken(ProposedRow(entity.table, entity.encoded(values)), self.tenant.anonymous)
+        if broken:
+            raise Invalid(broken[0].message, field=broken[0].field, others=broken[1:])
 
     async def changes(
         self,

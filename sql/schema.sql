@@ -98,6 +98,72 @@ $$;
 
 ALTER FUNCTION parley.add_rank(table_name text, column_name text, members text[]) OWNER TO parley_owner;
 
+-- function add_removal(text)
+
+CREATE FUNCTION parley.add_removal(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    other text := (
+        SELECT string_agg(conrelid::regclass::text, ', ')
+        FROM pg_constraint
+        WHERE contype = 'f' AND confrelid = table_name::regclass AND confdeltype IN ('a', 'r'));
+BEGIN
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION 'rows of % cannot be removed by id, because rows of % may refer to them', table_name, other;
+    END IF;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(ids uuid[]) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$ DELETE FROM %2$I AS t WHERE t.user_id = tenant() AND t.id = ANY (ids) RETURNING t.id $body$
+        $function$,
+        'remove_' || table_name, table_name);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I(uuid[]) TO parley_runtime', 'remove_' || table_name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I(uuid[]) IS %L', 'remove_' || table_name,
+        format('Made by SELECT add_removal(%L);', table_name));
+END
+$_$;
+
+ALTER FUNCTION parley.add_removal(table_name text) OWNER TO parley_owner;
+
+-- function add_rollup(text, text, text, text, text, text, text)
+
+CREATE FUNCTION parley.add_rollup(parent text, column_name text, of text, by text, sum text DEFAULT NULL::text, last text DEFAULT NULL::text, in_order text DEFAULT 'created_at'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_variable
+DECLARE
+    child text := "of";
+    key text := "by";
+    definition jsonb := CASE
+        WHEN sum IS NOT NULL THEN jsonb_build_object('sum', sum)
+        WHEN last IS NOT NULL THEN jsonb_build_object('last', last, 'in_order', in_order)
+        ELSE jsonb_build_object('sum', '1') END;
+    caller text := current_setting('app.user_id', true);
+    owner_id uuid;
+BEGIN
+    PERFORM refuse_rollup(parent, column_name, child, key, sum, last, in_order);
+    PERFORM rollup_function(child, key, parent, jsonb_build_object(column_name, definition) || coalesce((
+        SELECT jsonb_object_agg(r.column_name, r.definition)
+        FROM rollups() AS r
+        WHERE (r.child, r.key, r.parent) = (child, key, parent)), '{}'));
+    IF pg_relation_size(child::regclass) > 0 THEN
+        -- Row-level security shows the owner one user at a time.
+        FOR owner_id IN SELECT user_id FROM feeds ORDER BY user_id LOOP
+            PERFORM set_config('app.user_id', owner_id::text, true);
+            EXECUTE format(
+                'UPDATE %1$I AS p SET %2$I = %3$s WHERE p.user_id = $1 AND p.%2$I IS DISTINCT FROM %3$s',
+                parent, column_name, rollup_recount(parent, child, key, definition)) USING owner_id;
+        END LOOP;
+        PERFORM set_config('app.user_id', coalesce(caller, ''), true);
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.add_rollup(parent text, column_name text, of text, by text, sum text, last text, in_order text) OWNER TO parley_owner;
+
 -- function add_rule(text, text, text, text)
 
 CREATE FUNCTION parley.add_rule(table_name text, name text, condition text, reason text DEFAULT NULL::text) RETURNS void
@@ -199,6 +265,19 @@ CREATE FUNCTION parley.children_of(table_name text) RETURNS TABLE(child text, ke
 $$;
 
 ALTER FUNCTION parley.children_of(table_name text) OWNER TO parley_owner;
+
+-- function columns_without(text, text)
+
+CREATE FUNCTION parley.columns_without(privilege text, table_name text) RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(array_agg(attname::text), '{}')
+    FROM pg_attribute
+    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped
+        AND NOT has_column_privilege('parley_runtime', attrelid, attnum, privilege)
+$$;
+
+ALTER FUNCTION parley.columns_without(privilege text, table_name text) OWNER TO parley_owner;
 
 -- function uuid7()
 
@@ -731,6 +810,88 @@ $$;
 
 ALTER FUNCTION parley.feed_lock() OWNER TO parley_owner;
 
+-- function feed_message_feedback()
+
+CREATE FUNCTION parley.feed_message_feedback() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'message_feedback', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'message_id', OLD.message_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'message_feedback', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'message_id', NEW.message_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id OR OLD.message_id IS DISTINCT FROM NEW.message_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id, 'message_id', OLD.message_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_message_feedback() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_message_feedback()
+
+COMMENT ON FUNCTION parley.feed_message_feedback() IS 'Made by SELECT feed_function(''message_feedback'', ''{conversation_id,message_id}'');';
+
+-- function feed_message_reactions()
+
+CREATE FUNCTION parley.feed_message_reactions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'message_reactions', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'message_id', OLD.message_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'message_reactions', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'message_id', NEW.message_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id OR OLD.message_id IS DISTINCT FROM NEW.message_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id, 'message_id', OLD.message_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_message_reactions() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_message_reactions()
+
+COMMENT ON FUNCTION parley.feed_message_reactions() IS 'Made by SELECT feed_function(''message_reactions'', ''{conversation_id,message_id}'');';
+
 -- function feed_messages()
 
 CREATE FUNCTION parley.feed_messages() RETURNS trigger
@@ -830,10 +991,8 @@ DECLARE
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
 BEGIN
-    IF has_any_column_privilege('parley_runtime', table_name, 'UPDATE') THEN
-        EXECUTE format('REVOKE UPDATE ON %I FROM parley_runtime', table_name);
-        EXECUTE format('GRANT UPDATE (%s) ON %I TO parley_runtime', others, table_name);
-    END IF;
+    PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
+    PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
         'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
@@ -1080,6 +1239,71 @@ ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_users() IS 'Made by SELECT feed_function(''users'', ''{}'');';
 
+-- function fill_from(text, text, text[])
+
+CREATE FUNCTION parley.fill_from(table_name text, key text, columns text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    link record;
+BEGIN
+    SELECT * INTO link FROM links_of(table_name) AS l WHERE l.key = fill_from.key;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% needs a foreign key on %: SELECT add_link(…) first', table_name, key;
+    END IF;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        AS $body$
+        BEGIN
+            IF (%2$s) THEN
+                SELECT %3$s INTO %4$s FROM %5$s AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.%6$I;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = %7$L, TABLE = %8$L,
+                        MESSAGE = 'the linked row does not exist';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        table_name || '_fill',
+        (SELECT string_agg(format('NEW.%I IS NULL', c), ' OR ') FROM unnest(columns) AS c),
+        (SELECT string_agg(format('coalesce(NEW.%1$I, p.%1$I)', c), ', ') FROM unnest(columns) AS c),
+        (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(columns) AS c),
+        link.parent_table, key, link.constraint_name, table_name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_fill',
+        format('Made by SELECT fill_from(%L, %L, %L);', table_name, key, columns));
+    -- Triggers fire in the order of their names: before `links`, which checks what this one has set.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER fill BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        table_name, table_name || '_fill');
+END
+$_$;
+
+ALTER FUNCTION parley.fill_from(table_name text, key text, columns text[]) OWNER TO parley_owner;
+
+-- function grant_columns(text, text, text[])
+
+CREATE FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF without <> '{}' AND has_any_column_privilege('parley_runtime', table_name, privilege) THEN
+        EXECUTE format('REVOKE %s ON %I FROM parley_runtime', privilege, table_name);
+        EXECUTE format(
+            'GRANT %s (%s) ON %I TO parley_runtime', privilege,
+            (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+            FROM pg_attribute
+            WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (without)),
+            table_name);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) OWNER TO parley_owner;
+
 -- function has_trash(text)
 
 CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
@@ -1099,7 +1323,7 @@ DECLARE
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
-    PERFORM keep_from_runtime(table_name, '{version}');
+    PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
@@ -1168,24 +1392,33 @@ $_$;
 
 ALTER FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) OWNER TO parley_owner;
 
--- function keep_from_runtime(text, text[])
+-- function is_deletable(text)
 
-CREATE FUNCTION parley.keep_from_runtime(table_name text, columns text[]) RETURNS void
-    LANGUAGE plpgsql
+CREATE FUNCTION parley.is_deletable(table_name text) RETURNS boolean
+    LANGUAGE sql STABLE
     AS $$
-BEGIN
-    EXECUTE format('REVOKE INSERT ON %I FROM parley_runtime', table_name);
-    EXECUTE format(
-        'GRANT INSERT (%s) ON %I TO parley_runtime',
-        (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
-        FROM pg_attribute
-        WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-            AND attname <> ALL (columns)),
-        table_name);
-END
+    SELECT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = table_name::regclass AND attname = 'deleted_at' AND NOT attisdropped)
 $$;
 
-ALTER FUNCTION parley.keep_from_runtime(table_name text, columns text[]) OWNER TO parley_owner;
+ALTER FUNCTION parley.is_deletable(table_name text) OWNER TO parley_owner;
+
+-- function is_emoji(text)
+
+CREATE FUNCTION parley.is_emoji(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT value ~ (
+        '^(?:[\U0001F1E6-\U0001F1FF]{2}|[0-9#*]\uFE0F?\u20E3|' || element || '(?:\u200D' || element || ')*)$')
+    FROM (VALUES (
+        '[\u00A9\u00AE\u203C\u2049\u2122\u2139\u2190-\u21FF\u2300-\u23FF\u24C2\u25A0-\u27BF\u2934\u2935\u2B00-\u2BFF'
+        '\u3030\u303D\u3297\u3299\U0001F000-\U0001F1E5\U0001F200-\U0001F3FA\U0001F400-\U0001FAFF]'
+        '(?:[\U0001F3FB-\U0001F3FF]|\uFE0F\u20E3?|[\U000E0020-\U000E007E]+\U000E007F)?'
+    )) AS e (element)
+$_$;
+
+ALTER FUNCTION parley.is_emoji(value text) OWNER TO parley_owner;
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -1397,17 +1630,21 @@ CREATE FUNCTION parley.mark_deleted() RETURNS trigger
     AS $_$
 DECLARE
     within text;
+    outer_mark text := current_setting('app.marking', true);
 BEGIN
     IF OLD.deleted_at IS NOT DISTINCT FROM NEW.deleted_at THEN
         RETURN NULL;
     END IF;
     FOREACH within IN ARRAY TG_ARGV LOOP
+        -- The roll-ups of this row stay, see rollup_function().
+        PERFORM set_config('app.marking', within, true);
         EXECUTE format(
             'UPDATE %I SET deleted_at = $1 WHERE user_id = $2 AND %I = $3 AND deleted_at %s',
             split_part(within, '.', 1), split_part(within, '.', 2),
             CASE WHEN OLD.deleted_at IS NULL THEN 'IS NULL' ELSE '= $4' END)
         USING NEW.deleted_at, NEW.user_id, NEW.id, OLD.deleted_at;
     END LOOP;
+    PERFORM set_config('app.marking', coalesce(outer_mark, ''), true);
     RETURN NULL;
 END
 $_$;
@@ -1523,6 +1760,190 @@ $$;
 
 ALTER FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) OWNER TO parley_owner;
 
+-- function message_feedback_fill()
+
+CREATE FUNCTION parley.message_feedback_fill() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (NEW.conversation_id IS NULL) THEN
+                SELECT coalesce(NEW.conversation_id, p.conversation_id) INTO NEW.conversation_id FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = 'message_feedback_message_id_exists', TABLE = 'message_feedback',
+                        MESSAGE = 'the linked row does not exist';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_feedback_fill() OWNER TO parley_owner;
+
+-- comment FUNCTION message_feedback_fill()
+
+COMMENT ON FUNCTION parley.message_feedback_fill() IS 'Made by SELECT fill_from(''message_feedback'', ''message_id'', ''{conversation_id}'');';
+
+-- function message_feedback_links()
+
+CREATE FUNCTION parley.message_feedback_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'message_feedback_conversation_id_exists'
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'message_feedback_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'message_feedback',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'message_feedback_conversation_id_exists', TABLE = 'message_feedback',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF true AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'message_feedback_message_id_exists', TABLE = 'message_feedback',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'message_feedback_id_within', TABLE = 'message_feedback', MESSAGE = 'this message feedback cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'message_feedback_id_within', TABLE = 'message_feedback', MESSAGE = 'this message feedback cannot be changed while its message is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_feedback_links() OWNER TO parley_owner;
+
+-- comment FUNCTION message_feedback_links()
+
+COMMENT ON FUNCTION parley.message_feedback_links() IS 'Made by SELECT keep_links(''message_feedback'', within => ''{conversation_id,message_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function message_feedback_rollup_conversation()
+
+CREATE FUNCTION parley.message_feedback_rollup_conversation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = 'message_feedback.conversation_id' THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.negative_feedback) AS negative_feedback, sum(r.neutral_feedback) AS neutral_feedback, sum(r.positive_feedback) AS positive_feedback
+                    FROM (
+                        SELECT t.user_id, t.conversation_id AS parent_id, coalesce((type = 'negative')::integer, 0) AS negative_feedback, coalesce((type = 'neutral')::integer, 0) AS neutral_feedback, coalesce((type = 'positive')::integer, 0) AS positive_feedback
+                        FROM new_rows AS t
+                        WHERE t.conversation_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM conversations AS p WHERE p.user_id = t.user_id AND p.id = t.conversation_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.negative_feedback) <> 0 OR sum(r.neutral_feedback) <> 0 OR sum(r.positive_feedback) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.negative_feedback) AS negative_feedback, sum(r.neutral_feedback) AS neutral_feedback, sum(r.positive_feedback) AS positive_feedback
+                    FROM (
+                        SELECT t.user_id, t.conversation_id AS parent_id, -coalesce((type = 'negative')::integer, 0) AS negative_feedback, -coalesce((type = 'neutral')::integer, 0) AS neutral_feedback, -coalesce((type = 'positive')::integer, 0) AS positive_feedback
+                        FROM old_rows AS t
+                        WHERE t.conversation_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM conversations AS p WHERE p.user_id = t.user_id AND p.id = t.conversation_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.negative_feedback) <> 0 OR sum(r.neutral_feedback) <> 0 OR sum(r.positive_feedback) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSE
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.negative_feedback) AS negative_feedback, sum(r.neutral_feedback) AS neutral_feedback, sum(r.positive_feedback) AS positive_feedback
+                    FROM (
+                        SELECT t.user_id, t.conversation_id AS parent_id, coalesce((type = 'negative')::integer, 0) AS negative_feedback, coalesce((type = 'neutral')::integer, 0) AS neutral_feedback, coalesce((type = 'positive')::integer, 0) AS positive_feedback
+                        FROM new_rows AS t
+                        WHERE t.conversation_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM conversations AS p WHERE p.user_id = t.user_id AND p.id = t.conversation_id))
+                        UNION ALL
+                        SELECT t.user_id, t.conversation_id AS parent_id, -coalesce((type = 'negative')::integer, 0) AS negative_feedback, -coalesce((type = 'neutral')::integer, 0) AS neutral_feedback, -coalesce((type = 'positive')::integer, 0) AS positive_feedback
+                        FROM old_rows AS t
+                        WHERE t.conversation_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM conversations AS p WHERE p.user_id = t.user_id AND p.id = t.conversation_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.negative_feedback) <> 0 OR sum(r.neutral_feedback) <> 0 OR sum(r.positive_feedback) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE conversations AS p
+                SET negative_feedback = p.negative_feedback + delta.negative_feedback,
+                    neutral_feedback = p.neutral_feedback + delta.neutral_feedback,
+                    positive_feedback = p.positive_feedback + delta.positive_feedback
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (delta.negative_feedback <> 0 OR delta.neutral_feedback <> 0 OR delta.positive_feedback <> 0);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change message_feedback of user %s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_feedback_rollup_conversation() OWNER TO parley_owner;
+
+-- comment FUNCTION message_feedback_rollup_conversation()
+
+COMMENT ON FUNCTION parley.message_feedback_rollup_conversation() IS 'Made by SELECT rollup_function(''message_feedback'', ''conversation_id'', ''conversations'', ''{"neutral_feedback": {"sum": "(type = ''''neutral'''')::integer"}, "negative_feedback": {"sum": "(type = ''''negative'''')::integer"}, "positive_feedback": {"sum": "(type = ''''positive'''')::integer"}}'');';
+
+-- function message_feedback_write()
+
+CREATE FUNCTION parley.message_feedback_write() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM messages AS m WHERE m.user_id = NEW.user_id AND m.id = NEW.message_id AND m.role = 'assistant';
+    IF NOT FOUND THEN
+        RAISE check_violation USING CONSTRAINT = 'message_feedback_message_id_role', TABLE = 'message_feedback',
+            MESSAGE = 'only messages of the assistant can have feedback';
+    END IF;
+    NEW.session_id := actor_session();
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.message_feedback_write() OWNER TO parley_owner;
+
 -- function message_grown(uuid, uuid, integer)
 
 CREATE FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) RETURNS text
@@ -1540,6 +1961,106 @@ END
 $$;
 
 ALTER FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) OWNER TO parley_owner;
+
+-- function message_reactions_fill()
+
+CREATE FUNCTION parley.message_reactions_fill() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (NEW.conversation_id IS NULL) THEN
+                SELECT coalesce(NEW.conversation_id, p.conversation_id) INTO NEW.conversation_id FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = 'message_reactions_message_id_exists', TABLE = 'message_reactions',
+                        MESSAGE = 'the linked row does not exist';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_reactions_fill() OWNER TO parley_owner;
+
+-- comment FUNCTION message_reactions_fill()
+
+COMMENT ON FUNCTION parley.message_reactions_fill() IS 'Made by SELECT fill_from(''message_reactions'', ''message_id'', ''{conversation_id}'');';
+
+-- function message_reactions_links()
+
+CREATE FUNCTION parley.message_reactions_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'message_reactions_conversation_id_exists'
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'message_reactions_message_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'message_reactions',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'message_reactions_conversation_id_exists', TABLE = 'message_reactions',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF true AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                    PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'message_reactions_message_id_exists', TABLE = 'message_reactions',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'message_reactions_id_within', TABLE = 'message_reactions', MESSAGE = 'this message reaction cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'message_reactions_id_within', TABLE = 'message_reactions', MESSAGE = 'this message reaction cannot be changed while its message is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_reactions_links() OWNER TO parley_owner;
+
+-- comment FUNCTION message_reactions_links()
+
+COMMENT ON FUNCTION parley.message_reactions_links() IS 'Made by SELECT keep_links(''message_reactions'', within => ''{conversation_id,message_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function message_reactions_write()
+
+CREATE FUNCTION parley.message_reactions_write() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    -- The same emoji again is no further reaction: it violates the unique key.
+    IF (SELECT count(*) FROM message_reactions AS r
+        WHERE r.user_id = NEW.user_id AND r.message_id = NEW.message_id AND r.emoji <> NEW.emoji) >= 20 THEN
+        RAISE check_violation USING CONSTRAINT = 'message_reactions_emoji_most', TABLE = 'message_reactions',
+            MESSAGE = 'a message has at most 20 reactions';
+    END IF;
+    NEW.actor := actor();
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.message_reactions_write() OWNER TO parley_owner;
 
 -- function message_renew(uuid, uuid)
 
@@ -2200,6 +2721,298 @@ $$;
 
 ALTER FUNCTION parley.refuse_purged() OWNER TO parley_owner;
 
+-- function refuse_rollup(text, text, text, text, text, text, text)
+
+CREATE FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_variable
+DECLARE
+    rollup text := format('the roll-up %s.%s of %s', parent, column_name, child);
+    held record;
+BEGIN
+    IF sum IS NOT NULL AND last IS NOT NULL THEN
+        RAISE EXCEPTION '% is a sum and a last value: name one of the two', rollup;
+    END IF;
+    SELECT attnotnull, attgenerated, atttypid, coalesce(pg_get_expr(adbin, adrelid), '') AS standard INTO held
+    FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE attrelid = parent::regclass AND attname = column_name AND NOT attisdropped;
+    IF NOT FOUND OR held.attgenerated <> '' THEN
+        RAISE EXCEPTION '% needs an ordinary column: ALTER TABLE % ADD COLUMN % … first', rollup, parent, column_name;
+    ELSIF last IS NULL AND NOT (held.attnotnull AND held.standard ~ '^0(::|$)') THEN
+        RAISE EXCEPTION '% may be null before the first row: declare the column NOT NULL DEFAULT 0', rollup;
+    ELSIF last IS NULL AND held.atttypid IN ('real'::regtype, 'double precision'::regtype) THEN
+        RAISE EXCEPTION '% would drift, because sums of this type are not exact: make the column numeric', rollup;
+    ELSIF last IS NOT NULL AND held.attnotnull THEN
+        RAISE EXCEPTION '% is null while there is no row: drop NOT NULL from the column', rollup;
+    ELSIF EXISTS (SELECT FROM rollups() AS r WHERE (r.parent, r.column_name) = (parent, column_name)
+        AND (r.child, r.key) <> (child, key)) THEN
+        RAISE EXCEPTION '% is already a roll-up of another table or key: use another column', rollup;
+    END IF;
+    IF (parent, key) <> ('users', 'user_id') AND NOT EXISTS (
+        SELECT FROM links_of(child) AS l WHERE (l.parent, l.key) = (parent, key)) THEN
+        RAISE EXCEPTION '% needs a foreign key: SELECT add_link(%, %, %) first',
+            rollup, quote_literal(child), quote_literal(key), quote_literal(parent);
+    END IF;
+    IF last IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = child::regclass AND attname = in_order AND attnotnull) THEN
+        RAISE EXCEPTION '% is ordered by %, which must be a column that is NOT NULL', rollup, in_order;
+    END IF;
+    IF last IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_index
+        CROSS JOIN LATERAL (
+            SELECT string_agg(pg_get_indexdef(indexrelid, position, false), ', ' ORDER BY position)
+            FROM generate_series(1, indnkeyatts) AS position
+        ) AS i (columns)
+        WHERE indrelid = child::regclass AND indisvalid
+            AND i.columns || ',' LIKE concat_ws(', ', 'user_id', nullif(key, 'user_id'), in_order) || ',%'
+            AND coalesce(pg_get_expr(indpred, indrelid), '') IN ('', '(deleted_at IS NULL)', format('(%I IS NOT NULL)', key))
+    ) THEN
+        RAISE EXCEPTION '% would read all rows of a parent: CREATE INDEX ON % (%, id)',
+            rollup, child, concat_ws(', ', 'user_id', nullif(key, 'user_id'), in_order);
+    END IF;
+    EXECUTE format('SELECT %s FROM %I AS t LIMIT 0', coalesce(sum, last, '1'), child);
+END
+$_$;
+
+ALTER FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) OWNER TO parley_owner;
+
+-- function remove_message_feedback(uuid[])
+
+CREATE FUNCTION parley.remove_message_feedback(ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ DELETE FROM message_feedback AS t WHERE t.user_id = tenant() AND t.id = ANY (ids) RETURNING t.id $$;
+
+ALTER FUNCTION parley.remove_message_feedback(ids uuid[]) OWNER TO parley_owner;
+
+-- comment FUNCTION remove_message_feedback(ids uuid[])
+
+COMMENT ON FUNCTION parley.remove_message_feedback(ids uuid[]) IS 'Made by SELECT add_removal(''message_feedback'');';
+
+-- function remove_message_reactions(uuid[])
+
+CREATE FUNCTION parley.remove_message_reactions(ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ DELETE FROM message_reactions AS t WHERE t.user_id = tenant() AND t.id = ANY (ids) RETURNING t.id $$;
+
+ALTER FUNCTION parley.remove_message_reactions(ids uuid[]) OWNER TO parley_owner;
+
+-- comment FUNCTION remove_message_reactions(ids uuid[])
+
+COMMENT ON FUNCTION parley.remove_message_reactions(ids uuid[]) IS 'Made by SELECT add_removal(''message_reactions'');';
+
+-- function rolled_up(text)
+
+CREATE FUNCTION parley.rolled_up(table_name text) RETURNS text[]
+    LANGUAGE sql STABLE
+    AS $$ SELECT coalesce(array_agg(r.column_name), '{}') FROM rollups() AS r WHERE r.parent = table_name $$;
+
+ALTER FUNCTION parley.rolled_up(table_name text) OWNER TO parley_owner;
+
+-- function rollup_counts(text, text, text)
+
+CREATE FUNCTION parley.rollup_counts(parent text, child text, parent_deleted_at text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN NOT is_deletable(child) THEN 'true'
+        WHEN NOT is_deletable(parent) THEN 't.deleted_at IS NULL'
+        ELSE format('(t.deleted_at IS NULL OR t.deleted_at = %s)', parent_deleted_at) END
+$$;
+
+ALTER FUNCTION parley.rollup_counts(parent text, child text, parent_deleted_at text) OWNER TO parley_owner;
+
+-- function rollup_function(text, text, text, jsonb)
+
+CREATE FUNCTION parley.rollup_function(child text, key text, parent text, columns jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_variable
+DECLARE
+    stem text := 'rollup_' || regexp_replace(key, '_id$', '');
+    name text := child || '_' || stem;
+    sums text[] := ARRAY(SELECT c.key FROM jsonb_each(columns) AS c WHERE c.value ? 'sum' ORDER BY 1);
+    lasts text[] := ARRAY(SELECT c.key FROM jsonb_each(columns) AS c WHERE c.value ? 'last' ORDER BY 1);
+    of_new text := rollup_rows('new_rows', '', child, key, parent, columns);
+    of_old text := rollup_rows('old_rows', '-', child, key, parent, columns);
+    deltas text;
+    event text[];
+BEGIN
+    IF length(name) > 63 THEN
+        RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps: shorten the column %', name, key;
+    END IF;
+    deltas := format(
+        $query$
+                SELECT d.*%s
+                FROM (
+                    SELECT r.user_id, r.parent_id%s
+                    FROM (<rows>
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id%s
+                ) AS d%s
+                ORDER BY d.parent_id$query$,
+        (SELECT string_agg(format(', %I.last AS %I', c || '_row', c), '') FROM unnest(lasts) AS c),
+        (SELECT string_agg(format(', sum(r.%1$I) AS %1$I', c), '') FROM unnest(sums) AS c),
+        -- The last row may be another one although all sums stay the same.
+        CASE WHEN lasts = '{}' THEN
+            (SELECT E'\n                    HAVING ' || string_agg(format('sum(r.%I) <> 0', c), ' OR ') FROM unnest(sums) AS c)
+        END,
+        (SELECT string_agg(rollup_last(child, key, parent, c, columns -> c), '') FROM unnest(lasts) AS c));
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = %2$L THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR%3$s;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR%4$s;
+            ELSE
+                OPEN deltas FOR%5$s;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE %6$I AS p
+                SET %7$s
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (%8$s);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change %9$s of user %%s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, format('%s.%s', child, key), replace(deltas, '<rows>', of_new), replace(deltas, '<rows>', of_old),
+        replace(deltas, '<rows>', of_new || E'\n                        UNION ALL' || of_old), parent,
+        (SELECT string_agg(x, E',\n                    ') FROM (
+            SELECT format('%1$I = p.%1$I + delta.%1$I', c) FROM unnest(sums) AS c
+            UNION ALL SELECT format('%1$I = delta.%1$I', c) FROM unnest(lasts) AS c) AS s (x)),
+        (SELECT string_agg(x, ' OR ') FROM (
+            SELECT format('delta.%I <> 0', c) FROM unnest(sums) AS c
+            UNION ALL SELECT format('p.%1$I IS DISTINCT FROM delta.%1$I', c) FROM unnest(lasts) AS c) AS s (x)),
+        child);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT rollup_function(%L, %L, %L, %L);', child, key, parent, columns));
+    FOREACH event SLICE 1 IN ARRAY ARRAY[
+        ['insert', 'NEW TABLE AS new_rows'],
+        ['delete', 'OLD TABLE AS old_rows'],
+        ['update', 'NEW TABLE AS new_rows OLD TABLE AS old_rows']
+    ] LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            stem || '_' || event[1], event[1], child, event[2], name);
+    END LOOP;
+    PERFORM tell_of(parent, sums || lasts);
+    PERFORM grant_columns(parent, 'INSERT', rolled_up(parent) || columns_without('INSERT', parent));
+    PERFORM grant_columns(parent, 'UPDATE', rolled_up(parent) || columns_without('UPDATE', parent));
+END
+$_$;
+
+ALTER FUNCTION parley.rollup_function(child text, key text, parent text, columns jsonb) OWNER TO parley_owner;
+
+-- function rollup_last(text, text, text, text, jsonb)
+
+CREATE FUNCTION parley.rollup_last(child text, key text, parent text, column_name text, definition jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT format(
+        E'\n                LEFT JOIN LATERAL (%s) AS %I ON true',
+        CASE WHEN is_deletable(child) AND is_deletable(parent) THEN
+            -- Two searches, because one with OR could use neither index.
+            format(
+                'SELECT b.last FROM ((%s) UNION ALL (%s)) AS b ORDER BY b.in_order DESC, b.id DESC LIMIT 1',
+                replace(newest, '<counts>', 't.deleted_at IS NULL'),
+                replace(newest, '<counts>', format(
+                    't.deleted_at = (SELECT p.deleted_at FROM %I AS p WHERE p.user_id = d.user_id AND p.id = d.parent_id)',
+                    parent)))
+        ELSE replace(newest, '<counts>', CASE WHEN is_deletable(child) THEN 't.deleted_at IS NULL' ELSE 'true' END) END,
+        column_name || '_row')
+    FROM (SELECT format(
+        'SELECT %s AS last, t.%I AS in_order, t.id FROM %I AS t'
+        ' WHERE t.user_id = d.user_id AND t.%I = d.parent_id AND <counts> ORDER BY t.%2$I DESC, t.id DESC LIMIT 1',
+        definition ->> 'last', definition ->> 'in_order', child, key)) AS n (newest)
+$_$;
+
+ALTER FUNCTION parley.rollup_last(child text, key text, parent text, column_name text, definition jsonb) OWNER TO parley_owner;
+
+-- function rollup_recount(text, text, text, jsonb)
+
+CREATE FUNCTION parley.rollup_recount(parent text, child text, key text, definition jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN definition ? 'sum' THEN format(
+            '(SELECT coalesce(sum(%s), 0) FROM %I AS t WHERE t.user_id = p.user_id AND t.%I = p.id AND %s)',
+            definition ->> 'sum', child, key, rollup_counts(parent, child, 'p.deleted_at'))
+        ELSE format(
+            '(SELECT %s FROM %I AS t WHERE t.user_id = p.user_id AND t.%I = p.id AND %s'
+            ' ORDER BY t.%I DESC, t.id DESC LIMIT 1)',
+            definition ->> 'last', child, key, rollup_counts(parent, child, 'p.deleted_at'), definition ->> 'in_order') END
+$$;
+
+ALTER FUNCTION parley.rollup_recount(parent text, child text, key text, definition jsonb) OWNER TO parley_owner;
+
+-- function rollup_rows(text, text, text, text, text, jsonb)
+
+CREATE FUNCTION parley.rollup_rows(transition text, sign text, child text, key text, parent text, columns jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT format(
+        $query$
+                        SELECT t.user_id, t.%1$I AS parent_id%2$s
+                        FROM %3$s AS t
+                        WHERE t.%1$I IS NOT NULL AND %4$s$query$,
+        key,
+        (SELECT string_agg(format(', %scoalesce(%s, 0) AS %I', sign, c.value ->> 'sum', c.key), '' ORDER BY c.key)
+        FROM jsonb_each(columns) AS c
+        WHERE c.value ? 'sum'),
+        transition,
+        rollup_counts(parent, child, format(
+            '(SELECT p.deleted_at FROM %I AS p WHERE p.user_id = t.user_id AND p.id = t.%I)', parent, key)))
+$_$;
+
+ALTER FUNCTION parley.rollup_rows(transition text, sign text, child text, key text, parent text, columns jsonb) OWNER TO parley_owner;
+
+-- function rollups()
+
+CREATE FUNCTION parley.rollups() RETURNS TABLE(parent text, column_name text, child text, key text, definition jsonb, recount text)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN
+        SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function\((.*)\);$') AS arguments
+        FROM pg_proc
+        WHERE pronamespace = 'parley'::regnamespace
+            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function(')
+        ORDER BY proname
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT m.parent, c.key, m.child, m.key, c.value, rollup_recount(m.parent, m.child, m.key, c.value) '
+            'FROM (VALUES (%s)) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c',
+            made.arguments);
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION parley.rollups() OWNER TO parley_owner;
+
 -- function rule_of_new(text, text)
 
 CREATE FUNCTION parley.rule_of_new(table_name text, condition text) RETURNS text
@@ -2358,6 +3171,30 @@ CREATE FUNCTION parley.singular(table_name text) RETURNS text
     AS $$ SELECT replace(rtrim(table_name, 's'), '_', ' ') $$;
 
 ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
+
+-- function tell_of(text, text[])
+
+CREATE FUNCTION parley.tell_of(table_name text, columns text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN
+        SELECT pg_get_triggerdef(t.oid) AS definition, string_agg(quote_ident(attname), ', ') AS missing
+        FROM pg_trigger AS t
+        JOIN pg_attribute ON attrelid = tgrelid AND attname = ANY (columns) AND attnum <> ALL (tgattr)
+        WHERE tgrelid = table_name::regclass AND tgname IN ('feed_lock', 'zz_feed') AND cardinality(tgattr::smallint[]) > 0
+        GROUP BY t.oid
+    LOOP
+        EXECUTE regexp_replace(
+            regexp_replace(made.definition, '^CREATE', 'CREATE OR REPLACE'),
+            ' UPDATE OF (.*?) ON ', format(' UPDATE OF \1, %s ON ', made.missing));
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION parley.tell_of(table_name text, columns text[]) OWNER TO parley_owner;
 
 -- function tenant()
 
@@ -3141,7 +3978,10 @@ CREATE TABLE parley.conversations (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
-    request_hash bigint
+    request_hash bigint,
+    positive_feedback integer DEFAULT 0 NOT NULL,
+    negative_feedback integer DEFAULT 0 NOT NULL,
+    neutral_feedback integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='85');
 
@@ -3261,6 +4101,38 @@ ALTER TABLE ONLY parley.logins FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.logins OWNER TO parley_owner;
 
+-- table message_feedback
+
+CREATE TABLE parley.message_feedback (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    type text NOT NULL,
+    comment text,
+    reasons jsonb DEFAULT '[]'::jsonb NOT NULL,
+    session_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT message_feedback_comment_length CHECK ((char_length(comment) <= 4000)),
+    CONSTRAINT message_feedback_reasons_list CHECK ((parley.text_list_mistake(reasons, 10, 50) IS NULL)),
+    CONSTRAINT message_feedback_type_known CHECK ((type = ANY (ARRAY['positive'::text, 'negative'::text, 'neutral'::text])))
+);
+
+ALTER TABLE ONLY parley.message_feedback FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.message_feedback OWNER TO parley_owner;
+
+-- comment CONSTRAINT message_feedback_comment_length ON message_feedback
+
+COMMENT ON CONSTRAINT message_feedback_comment_length ON parley.message_feedback IS 'A comment has at most 4000 characters.';
+
+-- comment CONSTRAINT message_feedback_reasons_list ON message_feedback
+
+COMMENT ON CONSTRAINT message_feedback_reasons_list ON parley.message_feedback IS 'Reasons: at most 10, each of 1 to 50 characters.';
+
 -- table message_growths
 
 CREATE TABLE parley.message_growths (
@@ -3322,6 +4194,31 @@ COMMENT ON COLUMN parley.message_pieces.until IS 'The offset after its last char
 -- comment CONSTRAINT message_pieces_text_size ON message_pieces
 
 COMMENT ON CONSTRAINT message_pieces_text_size ON parley.message_pieces IS 'At most 16 KiB of text can be appended at once.';
+
+-- table message_reactions
+
+CREATE TABLE parley.message_reactions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    emoji text NOT NULL,
+    actor text DEFAULT parley.actor() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    CONSTRAINT message_reactions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text]))),
+    CONSTRAINT message_reactions_emoji_shape CHECK ((parley.is_emoji(emoji) AND (octet_length(emoji) <= 32)))
+);
+
+ALTER TABLE ONLY parley.message_reactions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.message_reactions OWNER TO parley_owner;
+
+-- comment CONSTRAINT message_reactions_emoji_shape ON message_reactions
+
+COMMENT ON CONSTRAINT message_reactions_emoji_shape ON parley.message_reactions IS 'A reaction is one emoji, such as 👍, of at most 32 bytes.';
 
 -- table migrations
 
@@ -3848,6 +4745,16 @@ ALTER TABLE ONLY parley.logins
 ALTER TABLE ONLY parley.logins
     ADD CONSTRAINT logins_username_key UNIQUE (username);
 
+-- constraint message_feedback message_feedback_message_id_key
+
+ALTER TABLE ONLY parley.message_feedback
+    ADD CONSTRAINT message_feedback_message_id_key UNIQUE (user_id, message_id);
+
+-- constraint message_feedback message_feedback_pkey
+
+ALTER TABLE ONLY parley.message_feedback
+    ADD CONSTRAINT message_feedback_pkey PRIMARY KEY (user_id, id);
+
 -- constraint message_growths message_growths_pkey
 
 ALTER TABLE ONLY parley.message_growths
@@ -3857,6 +4764,16 @@ ALTER TABLE ONLY parley.message_growths
 
 ALTER TABLE ONLY parley.message_pieces
     ADD CONSTRAINT message_pieces_pkey PRIMARY KEY (user_id, message_id, until);
+
+-- constraint message_reactions message_reactions_emoji_key
+
+ALTER TABLE ONLY parley.message_reactions
+    ADD CONSTRAINT message_reactions_emoji_key UNIQUE (user_id, message_id, emoji);
+
+-- constraint message_reactions message_reactions_pkey
+
+ALTER TABLE ONLY parley.message_reactions
+    ADD CONSTRAINT message_reactions_pkey PRIMARY KEY (user_id, id);
 
 -- check constraint messages messages_content_blank
 
@@ -4074,6 +4991,30 @@ CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, d
 
 CREATE INDEX leases_by_end ON parley.leases USING btree (until);
 
+-- index message_feedback_by_conversation
+
+CREATE INDEX message_feedback_by_conversation ON parley.message_feedback USING btree (user_id, conversation_id, created_at, id);
+
+-- index message_feedback_by_creation
+
+CREATE INDEX message_feedback_by_creation ON parley.message_feedback USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index message_feedback_trash
+
+CREATE INDEX message_feedback_trash ON parley.message_feedback USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index message_reactions_by_conversation
+
+CREATE INDEX message_reactions_by_conversation ON parley.message_reactions USING btree (user_id, conversation_id, created_at, id);
+
+-- index message_reactions_by_message
+
+CREATE INDEX message_reactions_by_message ON parley.message_reactions USING btree (user_id, message_id, created_at, id);
+
+-- index message_reactions_trash
+
+CREATE INDEX message_reactions_trash ON parley.message_reactions USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 -- index messages_by_parent
 
 CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_id, seq) WHERE (parent_id IS NOT NULL);
@@ -4164,7 +5105,15 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_opt
 
 -- trigger conversations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger message_feedback feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.message_feedback FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger message_reactions feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.message_reactions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger messages feed_lock
 
@@ -4198,6 +5147,14 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settin
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger message_feedback fill
+
+CREATE TRIGGER fill BEFORE INSERT ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.message_feedback_fill();
+
+-- trigger message_reactions fill
+
+CREATE TRIGGER fill BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_fill();
+
 -- trigger messages gather
 
 CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
@@ -4226,6 +5183,14 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimization_mess
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.context_optimizations_links();
 
+-- trigger message_feedback links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.message_feedback_links();
+
+-- trigger message_reactions links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_links();
+
 -- trigger messages links
 
 CREATE TRIGGER links BEFORE UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_links();
@@ -4240,11 +5205,11 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW E
 
 -- trigger conversations mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('tool_executions.conversation_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
 
 -- trigger messages mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('tool_executions.message_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.message_id', 'message_reactions.message_id', 'tool_executions.message_id');
 
 -- trigger tool_executions move
 
@@ -4257,6 +5222,14 @@ CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNC
 -- trigger conversations purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversations FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger message_feedback purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_feedback FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger message_reactions purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_reactions FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger messages purged
 
@@ -4278,9 +5251,29 @@ CREATE TRIGGER rename_login AFTER UPDATE OF username ON parley.users FOR EACH RO
 
 CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
 
+-- trigger message_feedback rollup_conversation_delete
+
+CREATE TRIGGER rollup_conversation_delete AFTER DELETE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
+
+-- trigger message_feedback rollup_conversation_insert
+
+CREATE TRIGGER rollup_conversation_insert AFTER INSERT ON parley.message_feedback REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
+
+-- trigger message_feedback rollup_conversation_update
+
+CREATE TRIGGER rollup_conversation_update AFTER UPDATE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
+
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
+
+-- trigger message_feedback write
+
+CREATE TRIGGER write BEFORE INSERT OR UPDATE OF type, comment, reasons, message_id, session_id ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.message_feedback_write();
+
+-- trigger message_reactions write
+
+CREATE TRIGGER write BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_write();
 
 -- trigger context_optimization_messages zz_feed
 
@@ -4292,7 +5285,15 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 
 -- trigger conversations zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+
+-- trigger message_feedback zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.feed_message_feedback();
+
+-- trigger message_reactions zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.feed_message_reactions();
 
 -- trigger messages zz_feed
 
@@ -4362,6 +5363,24 @@ COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.con
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint message_feedback message_feedback_conversation_id_exists
+
+ALTER TABLE ONLY parley.message_feedback
+    ADD CONSTRAINT message_feedback_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT message_feedback_conversation_id_exists ON message_feedback
+
+COMMENT ON CONSTRAINT message_feedback_conversation_id_exists ON parley.message_feedback IS 'There is no such conversation.';
+
+-- fk constraint message_feedback message_feedback_message_id_exists
+
+ALTER TABLE ONLY parley.message_feedback
+    ADD CONSTRAINT message_feedback_message_id_exists FOREIGN KEY (user_id, conversation_id, message_id) REFERENCES parley.messages(user_id, conversation_id, id);
+
+-- comment CONSTRAINT message_feedback_message_id_exists ON message_feedback
+
+COMMENT ON CONSTRAINT message_feedback_message_id_exists ON parley.message_feedback IS 'There is no such message.';
+
 -- fk constraint message_growths message_growths_message_id_exists
 
 ALTER TABLE ONLY parley.message_growths
@@ -4371,6 +5390,24 @@ ALTER TABLE ONLY parley.message_growths
 
 ALTER TABLE ONLY parley.message_pieces
     ADD CONSTRAINT message_pieces_message_id_exists FOREIGN KEY (user_id, message_id) REFERENCES parley.message_growths(user_id, message_id) ON DELETE CASCADE;
+
+-- fk constraint message_reactions message_reactions_conversation_id_exists
+
+ALTER TABLE ONLY parley.message_reactions
+    ADD CONSTRAINT message_reactions_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT message_reactions_conversation_id_exists ON message_reactions
+
+COMMENT ON CONSTRAINT message_reactions_conversation_id_exists ON parley.message_reactions IS 'There is no such conversation.';
+
+-- fk constraint message_reactions message_reactions_message_id_exists
+
+ALTER TABLE ONLY parley.message_reactions
+    ADD CONSTRAINT message_reactions_message_id_exists FOREIGN KEY (user_id, conversation_id, message_id) REFERENCES parley.messages(user_id, conversation_id, id);
+
+-- comment CONSTRAINT message_reactions_message_id_exists ON message_reactions
+
+COMMENT ON CONSTRAINT message_reactions_message_id_exists ON parley.message_reactions IS 'There is no such message.';
 
 -- fk constraint messages messages_conversation_id_exists
 
@@ -4499,6 +5536,10 @@ ALTER TABLE parley.leases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.logins ENABLE ROW LEVEL SECURITY;
 
+-- row security message_feedback
+
+ALTER TABLE parley.message_feedback ENABLE ROW LEVEL SECURITY;
+
 -- row security message_growths
 
 ALTER TABLE parley.message_growths ENABLE ROW LEVEL SECURITY;
@@ -4506,6 +5547,10 @@ ALTER TABLE parley.message_growths ENABLE ROW LEVEL SECURITY;
 -- row security message_pieces
 
 ALTER TABLE parley.message_pieces ENABLE ROW LEVEL SECURITY;
+
+-- row security message_reactions
+
+ALTER TABLE parley.message_reactions ENABLE ROW LEVEL SECURITY;
 
 -- row security messages
 
@@ -4543,6 +5588,10 @@ CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT 
 
 CREATE POLICY tenant ON parley.leases TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy message_feedback tenant
+
+CREATE POLICY tenant ON parley.message_feedback USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy message_growths tenant
 
 CREATE POLICY tenant ON parley.message_growths USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -4550,6 +5599,10 @@ CREATE POLICY tenant ON parley.message_growths USING ((user_id = ( SELECT parley
 -- policy message_pieces tenant
 
 CREATE POLICY tenant ON parley.message_pieces USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy message_reactions tenant
+
+CREATE POLICY tenant ON parley.message_reactions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy messages tenant
 
@@ -4641,6 +5694,14 @@ REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, m
 
 REVOKE ALL ON FUNCTION parley.add_rank(table_name text, column_name text, members text[]) FROM PUBLIC;
 
+-- acl FUNCTION add_removal(table_name text)
+
+REVOKE ALL ON FUNCTION parley.add_removal(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION add_rollup(parent text, column_name text, of text, by text, sum text, last text, in_order text)
+
+REVOKE ALL ON FUNCTION parley.add_rollup(parent text, column_name text, of text, by text, sum text, last text, in_order text) FROM PUBLIC;
+
 -- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
 
 REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
@@ -4660,6 +5721,10 @@ REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
 -- acl FUNCTION children_of(table_name text)
 
 REVOKE ALL ON FUNCTION parley.children_of(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION columns_without(privilege text, table_name text)
+
+REVOKE ALL ON FUNCTION parley.columns_without(privilege text, table_name text) FROM PUBLIC;
 
 -- acl FUNCTION uuid7()
 
@@ -4800,6 +5865,14 @@ REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM 
 
 REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
 
+-- acl FUNCTION feed_message_feedback()
+
+REVOKE ALL ON FUNCTION parley.feed_message_feedback() FROM PUBLIC;
+
+-- acl FUNCTION feed_message_reactions()
+
+REVOKE ALL ON FUNCTION parley.feed_message_reactions() FROM PUBLIC;
+
 -- acl FUNCTION feed_messages()
 
 REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
@@ -4845,6 +5918,14 @@ REVOKE ALL ON FUNCTION parley.feed_user_settings() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
 
+-- acl FUNCTION fill_from(table_name text, key text, columns text[])
+
+REVOKE ALL ON FUNCTION parley.fill_from(table_name text, key text, columns text[]) FROM PUBLIC;
+
+-- acl FUNCTION grant_columns(table_name text, privilege text, without text[])
+
+REVOKE ALL ON FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) FROM PUBLIC;
+
 -- acl FUNCTION has_trash(table_name text)
 
 REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
@@ -4853,9 +5934,14 @@ REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
 
--- acl FUNCTION keep_from_runtime(table_name text, columns text[])
+-- acl FUNCTION is_deletable(table_name text)
 
-REVOKE ALL ON FUNCTION parley.keep_from_runtime(table_name text, columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION is_emoji(value text)
+
+REVOKE ALL ON FUNCTION parley.is_emoji(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
 
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
@@ -4902,10 +5988,38 @@ REVOKE ALL ON FUNCTION parley.mark_with(parent text, child text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.message_append(owner_id uuid, growing_id uuid, at_offset integer, addition text, OUT outcome text, OUT length integer) TO parley_runtime;
 
+-- acl FUNCTION message_feedback_fill()
+
+REVOKE ALL ON FUNCTION parley.message_feedback_fill() FROM PUBLIC;
+
+-- acl FUNCTION message_feedback_links()
+
+REVOKE ALL ON FUNCTION parley.message_feedback_links() FROM PUBLIC;
+
+-- acl FUNCTION message_feedback_rollup_conversation()
+
+REVOKE ALL ON FUNCTION parley.message_feedback_rollup_conversation() FROM PUBLIC;
+
+-- acl FUNCTION message_feedback_write()
+
+REVOKE ALL ON FUNCTION parley.message_feedback_write() FROM PUBLIC;
+
 -- acl FUNCTION message_grown(owner_id uuid, growing_id uuid, from_offset integer)
 
 REVOKE ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.message_grown(owner_id uuid, growing_id uuid, from_offset integer) TO parley_runtime;
+
+-- acl FUNCTION message_reactions_fill()
+
+REVOKE ALL ON FUNCTION parley.message_reactions_fill() FROM PUBLIC;
+
+-- acl FUNCTION message_reactions_links()
+
+REVOKE ALL ON FUNCTION parley.message_reactions_links() FROM PUBLIC;
+
+-- acl FUNCTION message_reactions_write()
+
+REVOKE ALL ON FUNCTION parley.message_reactions_write() FROM PUBLIC;
 
 -- acl FUNCTION message_renew(owner_id uuid, growing_id uuid)
 
@@ -4979,6 +6093,48 @@ REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
 
+-- acl FUNCTION refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text)
+
+REVOKE ALL ON FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) FROM PUBLIC;
+
+-- acl FUNCTION remove_message_feedback(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.remove_message_feedback(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.remove_message_feedback(ids uuid[]) TO parley_runtime;
+
+-- acl FUNCTION remove_message_reactions(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.remove_message_reactions(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.remove_message_reactions(ids uuid[]) TO parley_runtime;
+
+-- acl FUNCTION rolled_up(table_name text)
+
+REVOKE ALL ON FUNCTION parley.rolled_up(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION rollup_counts(parent text, child text, parent_deleted_at text)
+
+REVOKE ALL ON FUNCTION parley.rollup_counts(parent text, child text, parent_deleted_at text) FROM PUBLIC;
+
+-- acl FUNCTION rollup_function(child text, key text, parent text, columns jsonb)
+
+REVOKE ALL ON FUNCTION parley.rollup_function(child text, key text, parent text, columns jsonb) FROM PUBLIC;
+
+-- acl FUNCTION rollup_last(child text, key text, parent text, column_name text, definition jsonb)
+
+REVOKE ALL ON FUNCTION parley.rollup_last(child text, key text, parent text, column_name text, definition jsonb) FROM PUBLIC;
+
+-- acl FUNCTION rollup_recount(parent text, child text, key text, definition jsonb)
+
+REVOKE ALL ON FUNCTION parley.rollup_recount(parent text, child text, key text, definition jsonb) FROM PUBLIC;
+
+-- acl FUNCTION rollup_rows(transition text, sign text, child text, key text, parent text, columns jsonb)
+
+REVOKE ALL ON FUNCTION parley.rollup_rows(transition text, sign text, child text, key text, parent text, columns jsonb) FROM PUBLIC;
+
+-- acl FUNCTION rollups()
+
+REVOKE ALL ON FUNCTION parley.rollups() FROM PUBLIC;
+
 -- acl FUNCTION rule_of_new(table_name text, condition text)
 
 REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM PUBLIC;
@@ -4998,6 +6154,10 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 -- acl FUNCTION singular(table_name text)
 
 REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION tell_of(table_name text, columns text[])
+
+REVOKE ALL ON FUNCTION parley.tell_of(table_name text, columns text[]) FROM PUBLIC;
 
 -- acl FUNCTION tenant()
 
@@ -5082,6 +6242,10 @@ GRANT INSERT(input_tokens) ON TABLE parley.usage_logs TO parley_runtime;
 -- acl COLUMN usage_logs.output_tokens
 
 GRANT INSERT(output_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.total_tokens
+
+GRANT INSERT(total_tokens) ON TABLE parley.usage_logs TO parley_runtime;
 
 -- acl COLUMN usage_logs.cost_usd
 
@@ -5170,99 +6334,147 @@ GRANT SELECT,INSERT ON TABLE parley.context_optimizations TO parley_runtime;
 
 -- acl TABLE conversations
 
-GRANT SELECT,INSERT ON TABLE parley.conversations TO parley_runtime;
+GRANT SELECT ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.user_id
 
-GRANT UPDATE(user_id) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.id
 
-GRANT UPDATE(id) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.title
 
-GRANT UPDATE(title) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(title),UPDATE(title) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.provider
 
-GRANT UPDATE(provider) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(provider),UPDATE(provider) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.model
 
-GRANT UPDATE(model) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(model),UPDATE(model) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.system_prompt
 
-GRANT UPDATE(system_prompt) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(system_prompt),UPDATE(system_prompt) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.temperature
 
-GRANT UPDATE(temperature) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(temperature),UPDATE(temperature) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.max_tokens
 
-GRANT UPDATE(max_tokens) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(max_tokens),UPDATE(max_tokens) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.context_window
 
-GRANT UPDATE(context_window) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(context_window),UPDATE(context_window) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.is_pinned
 
-GRANT UPDATE(is_pinned) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(is_pinned),UPDATE(is_pinned) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.is_archived
 
-GRANT UPDATE(is_archived) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(is_archived),UPDATE(is_archived) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.is_auto_archived
 
-GRANT UPDATE(is_auto_archived) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(is_auto_archived),UPDATE(is_auto_archived) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.max_messages
 
-GRANT UPDATE(max_messages) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(max_messages),UPDATE(max_messages) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.folder
 
-GRANT UPDATE(folder) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(folder),UPDATE(folder) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.client_session
 
-GRANT UPDATE(client_session) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(client_session),UPDATE(client_session) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.metadata
 
-GRANT UPDATE(metadata) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(metadata),UPDATE(metadata) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.auto_approval_settings
 
-GRANT UPDATE(auto_approval_settings) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(auto_approval_settings),UPDATE(auto_approval_settings) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.last_seq
+
+GRANT INSERT(last_seq) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.message_count
+
+GRANT INSERT(message_count) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.last_message_id
+
+GRANT INSERT(last_message_id) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.last_message_at
+
+GRANT INSERT(last_message_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.active_at
+
+GRANT INSERT(active_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.active_since
+
+GRANT INSERT(active_since) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.message_tokens
+
+GRANT INSERT(message_tokens) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.response_count
+
+GRANT INSERT(response_count) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.response_ms
+
+GRANT INSERT(response_ms) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.usage_requests
 
-GRANT UPDATE(usage_requests) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(usage_requests),UPDATE(usage_requests) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.usage_input_tokens
 
-GRANT UPDATE(usage_input_tokens) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(usage_input_tokens),UPDATE(usage_input_tokens) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.usage_output_tokens
 
-GRANT UPDATE(usage_output_tokens) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(usage_output_tokens),UPDATE(usage_output_tokens) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.usage_cost_usd
 
-GRANT UPDATE(usage_cost_usd) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(usage_cost_usd),UPDATE(usage_cost_usd) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.created_at
 
-GRANT UPDATE(created_at) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.updated_at
+
+GRANT INSERT(updated_at) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl COLUMN conversations.deleted_at
 
-GRANT UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.version
+
+GRANT INSERT(version) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl COLUMN conversations.request_hash
+
+GRANT INSERT(request_hash) ON TABLE parley.conversations TO parley_runtime;
 
 -- acl TABLE feeds
 
@@ -5276,6 +6488,10 @@ GRANT SELECT ON TABLE parley.functions TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.leases TO parley_runtime;
 
+-- acl TABLE message_feedback
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.message_feedback TO parley_runtime;
+
 -- acl TABLE message_growths
 
 GRANT SELECT ON TABLE parley.message_growths TO parley_runtime;
@@ -5283,6 +6499,10 @@ GRANT SELECT ON TABLE parley.message_growths TO parley_runtime;
 -- acl TABLE message_pieces
 
 GRANT SELECT ON TABLE parley.message_pieces TO parley_runtime;
+
+-- acl TABLE message_reactions
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.message_reactions TO parley_runtime;
 
 -- acl TABLE migrations
 

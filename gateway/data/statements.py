@@ -228,6 +228,34 @@ def update(
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def by_columns(table: str, names: tuple[str, ...], columns: Columns) -> str:
+    """Select rows by the values of several columns, which start at `$2`."""
+    return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1{_equal(names, 't.', 2)}"
+
+
+@functools.lru_cache(maxsize=1024)
+def replace(table: str, key: tuple[str, ...], names: tuple[str, ...], columns: Columns) -> str:
+    """Update the row with a key, whose values start at `$2`, if any of the values that follow them is different."""
+    given = [(name, f"${2 + len(key) + n}") for n, name in enumerate(names)]
+    return (
+        f"UPDATE {table}\nSET {', '.join(f'{name} = {value}' for name, value in given)}\n"
+        f"WHERE user_id = $1{_equal(key, '', 2)}"
+        f" AND ({' OR '.join(f'{name} IS DISTINCT FROM {value}' for name, value in given)})\n"
+        f"RETURNING {_list(table, columns)}"
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def remove(table: str, names: tuple[str, ...]) -> str:
+    """Remove for good the rows that have, in each of these columns, one of the values of an array, from `$2` on."""
+    where = "".join(f" AND t.{name} = ANY(${2 + n})" for n, name in enumerate(names))
+    return (
+        f"SELECT removed FROM remove_{table}(ARRAY(\n"
+        f"SELECT t.id FROM {table} AS t WHERE t.user_id = $1{where}\n)) AS removed"
+    )
+
+
 def condition(wanted: Mapping[str, Any], first: int) -> tuple[str, list[Any]]:
     """A condition on columns, and the values of its parameters, which are numbered from `first` on.
 
@@ -251,6 +279,10 @@ def which_table(tables: tuple[str, ...], *, one: bool = False) -> str:
     ids, end = ("$2", "\nLIMIT 1") if one else ("ANY($2::uuid[])", "")
     parts = (f"SELECT '{t}' AS entity, id FROM {t} WHERE user_id = $1 AND id = {ids}" for t in tables)
     return "\nUNION ALL\n".join(parts) + end
+
+
+def _equal(names: tuple[str, ...], prefix: str, first: int) -> str:
+    return "".join(f" AND {prefix}{name} = ${first + n}" for n, name in enumerate(names))
 
 
 def _per_parent(source: Source, columns: str, *rests: str, one: bool, limit: str = "") -> str:

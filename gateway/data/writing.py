@@ -183,6 +183,42 @@ class Statements:
         """The column by which an object is found, and its value."""
         return ("user_id", self.user_id) if id is None else ("id", id)
 
+    async def find(self, entity: type[T], key: Mapping[str, Any]) -> T | None:
+        """The caller's object with these values in its columns, deleted or not, or None. The columns must be unique."""
+        described = entity_of(entity)
+        text = statements.by_columns(described.table, tuple(key), described.columns)
+        row = await self._row(text, [self.user_id, *described.encoded(key).values()], described.record)
+        return cast("T | None", row)
+
+    async def replace(self, entity: type[T], key: Mapping[str, Any], values: Mapping[str, Any]) -> T | None:
+        """Update the caller's object with this key, and return it; None if it does not exist or has these values."""
+        described = entity_of(entity)
+        encoded = described.encoded(values)
+        text = statements.replace(described.table, tuple(key), tuple(values), described.columns)
+        arguments = [self.user_id, *described.encoded(key).values(), *encoded.values()]
+        try:
+            changed = await self._row(text, arguments, described.record)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            _remember(error, described.table, encoded)
+            raise
+        return cast("T | None", changed)
+
+    async def remove(self, entity: type, id: UUID) -> bool:
+        """Remove the caller's object for good; False if there is none. Its migration must call `add_removal()`."""
+        return bool(await self.remove_all(entity, id=[id]))
+
+    async def remove_all(self, entity: type | str, **values: Sequence[Any]) -> list[UUID]:
+        """Remove the caller's objects that have one of the values in each of these columns; returns their ids.
+
+        A join table, which has no class, is given by its name: `remove_all("note_tags", note_id=[id], tag_id=ids)`.
+        """
+        table = entity if isinstance(entity, str) else entity_of(entity).table
+        text = statements.remove(table, tuple(values))
+        connection = self._connection or await self._connected()
+        with translated_errors(connection, commits=self._stamp is not None):
+            rows = await connection.fetch(text, self.user_id, *values.values(), stamp=self._stamp)
+        return [row["removed"] for row in rows]
+
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         connection = self._connection or await self._connected()
         try:

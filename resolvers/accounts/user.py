@@ -10,7 +10,7 @@ from uuid import UUID
 import strawberry
 
 from gateway import Context, Cursor, Info, Node, computed, entity, enum_type, lookup, one, page, sql, standard
-from resolvers.usage.totals import UsageTotals
+from resolvers.usage.totals import UsageTotals, UserStats
 
 
 @enum_type
@@ -80,6 +80,8 @@ class User(Node):
     """The user's model calls, newest first."""
     usage_days = page("UsageDay", by="user_id")
     """The totals of the user's model calls per day, latest day first."""
+    message_feedback = page("MessageFeedback", by="user_id")
+    """The user's feedback on messages of the assistant, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 
@@ -105,6 +107,12 @@ class User(Node):
         """The totals of the user's model calls, over all days or a range of days."""
         (totals,) = await info.context.rows(sql.usage.daily.totals, day_from=day_from, before=before)
         return UsageTotals(**totals)
+
+    @computed("created_at")
+    async def stats(self, info: Info) -> UserStats:
+        """What the user has and has used, over all time."""
+        (stats,) = await info.context.rows(sql.usage.stats.of_user)
+        return UserStats(**stats, attachments=0, user_since=self.created_at)
 
 
 class UserInput:

@@ -86,6 +86,12 @@ class Conversation(Node):
     """When the last message was added, or when the conversation was created."""
     message_tokens: BigInt
     """The sum of the `tokenCount` of all messages."""
+    positive_feedback: int
+    """The number of its messages with positive feedback, without deleted ones."""
+    negative_feedback: int
+    """The number of its messages with negative feedback, without deleted ones."""
+    neutral_feedback: int
+    """The number of its messages with neutral feedback, without deleted ones."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null if it is not deleted."""
     active_since: strawberry.Private[datetime.datetime]

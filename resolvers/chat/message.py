@@ -12,19 +12,25 @@ import strawberry
 from gateway import (
     JSON,
     After,
+    Conflict,
     Info,
     Node,
+    NotFound,
+    Statements,
     create,
     entity,
     enum_type,
     event,
+    id_of,
     in_groups,
     input_type,
+    many,
     maybe,
     mutation,
     one,
     only_of,
     page,
+    sql,
     standard,
     subscription,
     values_of,
@@ -114,6 +120,22 @@ class Message(Node):
     """The messages that have this one as their parent, oldest first."""
     tool_executions = page("ToolExecution", by="message_id")
     """The tool executions that this message requested, oldest first."""
+    feedback = maybe("MessageFeedback", by="message_id")
+    """What the user thinks of this answer; null if there is no feedback."""
+    reactions = many("MessageReaction", by="message_id")
+    """The reactions to this message, at most 20, oldest first."""
+
+
+async def living_message(db: Statements, message_id: strawberry.ID) -> Message:
+    """The message that an input names. Raises `NotFound`, or `Conflict` if it or its conversation is deleted."""
+    id = id_of(message_id, "message_id")
+    found = await db.row(sql.chat.message.is_living, id=id)
+    message = None if found is None else await db.get(Message, id)
+    if found is None or message is None:
+        raise NotFound("There is no such message.", field="message_id")
+    if not found["is_living"]:
+        raise Conflict("This message is deleted.", field="message_id", current=message)
+    return message
 
 
 @input_type

@@ -16,6 +16,7 @@ import strawberry
 
 from gateway import (
     JSON,
+    Actor,
     After,
     BigInt,
     ById,
@@ -61,18 +62,6 @@ class ToolStatus(enum.Enum):
     """Ended with an error."""
     CANCELLED = "cancelled"
     """Refused or cancelled."""
-
-
-@enum_type
-class Actor(enum.Enum):
-    """Who made a change."""
-
-    USER = "user"
-    """The user, on one of their devices."""
-    AGENT = "agent"
-    """An agent that acts on behalf of the user."""
-    SYSTEM = "system"
-    """The system, or its operator."""
 
 
 @input_type

@@ -1,4 +1,4 @@
-"""Sample rows for conversations and messages, and a query that recounts the sums of conversations."""
+"""Sample rows for conversations and what lies in them, and a query that recounts the sums of conversations."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 
-VALUES = {"images": [], "files": [], "offset": 0}
+VALUES = {"images": [], "files": [], "offset": 0, "emoji": ("👍", "🎉")}
 
-BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage"), "STREAMING")
+BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage", "setMessageFeedback"), "STREAMING")
 
 
 async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
@@ -47,7 +47,26 @@ async def streaming_message(client: Client, known: Known, state: str) -> str:
     return id
 
 
-ROWS = {"Conversation": conversations, "Message": messages}
+async def feedback(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Give feedback on a message of the assistant."""
+    answer = {"conversationId": known["Conversation"], "role": "ASSISTANT", "content": word}
+    message = (await client.make("addMessage", "message", **answer))["id"]
+    values: dict[str, Any] = {"messageId": message, "type": "NEGATIVE", "comment": word, "reasons": [word]}
+    return {"GIVEN": (await client.make("setMessageFeedback", "messageFeedback", **values))["id"]}
+
+
+async def reactions(client: Client, known: Known, word: str) -> dict[str, str]:
+    """React to a message."""
+    values = {"messageId": known["Message"], "emoji": "❤️"}
+    return {"ADDED": (await client.make("addReaction", "messageReaction", **values))["id"]}
+
+
+ROWS = {
+    "Conversation": conversations,
+    "Message": messages,
+    "MessageFeedback": feedback,
+    "MessageReaction": reactions,
+}
 NEW = {"Message": streaming_message}
 
 CONVERSATIONS = """

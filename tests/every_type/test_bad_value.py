@@ -43,6 +43,16 @@ NOT_REACHED = {
 }
 """Rules that no generated input can break, with the reason."""
 
+FILLED = {
+    f"{table}_{column}_exists"
+    for table, columns in re.findall(
+        r"Made by SELECT fill_from\(''(\w+)'', ''\w+'', ''\{(.*?)\}''\)",
+        (SQL_DIRECTORY / "schema.sql").read_text(encoding="utf-8"),
+    )
+    for column in columns.split(",")
+}
+"""The foreign keys of columns that a trigger fills from another row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -74,7 +84,8 @@ def reached_by(rule: Rule) -> Iterator[Mutation]:
     """The mutations that can break a rule: those that write its table and take its field."""
     kind = ABOUT.get(rule.table, TABLES.get(rule.table))
     for mutation in mutations(SCHEMA):
-        finds_only = (mutation.name, rule.table) == ("signIn", "users")
+        # Neither signing in nor removing a row writes the values that it is given.
+        finds_only = (mutation.name, rule.table) == ("signIn", "users") or mutation.name.startswith("remove")
         if rule.field in mutation.inputs and mutation.kind == kind and not finds_only:
             yield mutation
 
@@ -117,8 +128,8 @@ async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     ids = own(estate, mutation.name)
     values = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
     if mutation.name in samples.begins():
-        kind, state = mutation.ids["id"], samples.begins()[mutation.name]
-        values["id"] = await samples.new()[kind](estate.client, estate.known, state)
+        state, name = samples.begins()[mutation.name], "id" if "id" in mutation.ids else next(iter(mutation.ids))
+        values[name] = await samples.new()[mutation.ids[name]](estate.client, estate.known, state)
     if mutation.name == "updateMessage":
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
     if mutation.name == "signUp":
@@ -197,7 +208,7 @@ async def test_all_values_that_break_a_rule_are_named_at_once(
 
 def test_every_rule_can_be_met_with() -> None:
     assert RULES
-    unreached = {rule.name for rule in RULES} - {rule.name for rule, _ in CASES}
+    unreached = {rule.name for rule in RULES} - {rule.name for rule, _ in CASES} - FILLED
     assert unreached == set(NOT_REACHED), (
         "NOT_REACHED must list exactly the rules that no mutation can break, each with the reason"
     )

@@ -32,7 +32,7 @@ from gateway.data.queries import SQL_DIRECTORY, Query, sql
 from gateway.schema.build import graphql_schema
 from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
-from tests.kit import derived
+from tests.kit import derived, samples
 from tests.kit.database import Database
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
@@ -141,6 +141,9 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             client.token = serving.gateway.resources.authenticator.issue(
                 user_id, uuid.UUID(ids["Session"])
             ).access.token
+            for kind in (tables_of_types()[table] for table in empty):
+                if kind in samples.rows():
+                    (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
             made = await derived.make_derived(client, ids, "word")
             await derived.multiply(database, user_id, empty)
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}

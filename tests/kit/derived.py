@@ -100,7 +100,11 @@ async def make(client: Client, mutation: generated.Mutation, known: dict[str, st
 
 
 FOREIGN_KEYS = """
-SELECT parent.relname AS parent, held.attname AS held
+SELECT parent.relname AS parent, held.attname AS held,
+    EXISTS (
+        SELECT FROM pg_attribute AS shared
+        WHERE shared.attrelid = con.conrelid AND shared.attnum = ANY (con.conkey) AND shared.attname = 'conversation_id'
+    ) AS within
 FROM pg_constraint AS con
 JOIN pg_class AS parent ON parent.oid = con.confrelid
 JOIN pg_attribute AS held ON held.attrelid = con.conrelid AND held.attnum = con.conkey[array_upper(con.conkey, 1)]
@@ -122,9 +126,7 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
     try:
         await owner.execute("SET session_replication_role = replica")
         for table in tables:
-            keys = {row["held"]: row["parent"] for row in await owner.fetch(FOREIGN_KEYS, table)}
-            a_parent = "(SELECT p.id FROM {} AS p WHERE p.user_id = c.user_id LIMIT 1)"
-            parent_ids = {key: "c.id" if of == "conversations" else a_parent.format(of) for key, of in keys.items()}
+            parent_ids = {row["held"]: _a_parent(row) for row in await owner.fetch(FOREIGN_KEYS, table)}
             parents = "".join(f", '{key}', {parent}" for key, parent in parent_ids.items())
             names = [row["attname"] for row in await owner.fetch(COLUMNS, table)]
             one = f"(SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one"  # noqa: S608
@@ -132,9 +134,21 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
                 f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(made).{name}' for name in names)}"  # noqa: S608
                 " FROM (SELECT jsonb_populate_record(row, jsonb_build_object("
                 f"'id', uuid7(), 'user_id', c.user_id{parents})) AS made"
-                f" FROM conversations AS c, {one}) AS copies",
+                f" FROM conversations AS c, {one}) AS copies"
+                # The row that is copied may be in the way of its own copy.
+                " ON CONFLICT DO NOTHING",
                 user_id,
             )
             await owner.execute(f"ANALYZE {table}")
+        for each in await owner.fetch("SELECT parent, column_name, recount FROM rollups()"):
+            await owner.execute(f"UPDATE {each['parent']} AS p SET {each['column_name']} = {each['recount']}")  # noqa: S608
     finally:
         await owner.close()
+
+
+def _a_parent(key: asyncpg.Record) -> str:
+    """An expression for the id of a parent, in the conversation `c` if the foreign key says so."""
+    if key["parent"] == "conversations":
+        return "c.id"
+    within = " AND p.conversation_id = c.id" if key["within"] else ""
+    return f"(SELECT p.id FROM {key['parent']} AS p WHERE p.user_id = c.user_id{within} LIMIT 1)"  # noqa: S608

@@ -205,7 +205,7 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     """A valid value for an input field or argument: from a sample by name, otherwise by type."""
     declared = samples.values()
     if name in declared:
-        return declared[name]
+        return declared[name][0] if isinstance(declared[name], tuple) else declared[name]
     of = get_named_type(field.type)
     made: Any
     if isinstance(of, GraphQLEnumType):

@@ -245,11 +245,14 @@ JOIN pg_trigger AS t ON t.tgrelid = a.attrelid AND t.tgname = 'zz_feed'
 JOIN pg_trigger AS l ON l.tgrelid = a.attrelid AND l.tgname = 'feed_lock'
 WHERE a.attrelid = 'conversations'::regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
+ROLLUPS = "SELECT column_name FROM rollups() WHERE parent = 'conversations'"
 
 
 async def test_what_a_client_can_write_of_a_conversation_is_told(superuser: asyncpg.Connection) -> None:
-    """A column that is added must be given to `feed_spares` too."""
+    """A column that is added must be given to `feed_spares` too. Triggers write roll-ups, of which the feed tells."""
+    rollups = {row["column_name"] for row in await superuser.fetch(ROLLUPS)}
     columns = {row["name"]: (row["told"], row["locked"], row["writable"]) for row in await superuser.fetch(TOLD)}
+    assert {columns.pop(name) for name in rollups} == {(True, True, False)}
     assert {name for name, kept in columns.items() if kept != (True, True, True)} == {*KEPT_BY_TRIGGERS, *WRITTEN_ONCE}
     assert {columns[name] for name in (*KEPT_BY_TRIGGERS, *WRITTEN_ONCE)} == {(False, False, False)}
 

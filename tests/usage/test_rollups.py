@@ -121,6 +121,7 @@ async def test_sums_of_days_equal_a_recount_when_lines_come_late(
         "UPDATE conversations SET message_count = message_count + 1 WHERE user_id = $1",
         "UPDATE conversations SET usage_cost_usd = usage_cost_usd + 0.000001 WHERE user_id = $1",
         "UPDATE conversations SET last_message_id = NULL WHERE user_id = $1",
+        "UPDATE conversations SET positive_feedback = positive_feedback + 1 WHERE user_id = $1",
         "UPDATE usage_days SET conversations = 9 WHERE user_id = $1",
         "DELETE FROM usage_days WHERE user_id = $1",
         "DELETE FROM messages WHERE user_id = $1",

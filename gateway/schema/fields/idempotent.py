@@ -1,6 +1,7 @@
 """Creating objects so that a client may retry the same request.
 
 A row keeps the hash of the request that created it. If its id is taken, the hashes tell whether by the same request.
+An object with a key of its own, such as the feedback of a message, needs no id from the client: see `put`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gateway.data.entity import entity_of
 from gateway.data.request_hash import COLUMN, request_hash
 from gateway.data.writing import Statements
 from gateway.errors import Conflict
+from gateway.schema.types import describe
 
 T = TypeVar("T")
 
@@ -32,6 +34,28 @@ async def create(
         return await db.insert(cls, row, for_show=True)
     except asyncpg.UniqueViolationError as error:
         return await made_before(db, cls, row, error)
+
+
+async def put(db: Statements, cls: type[T], key: Mapping[str, Any], values: Mapping[str, Any]) -> T:
+    """Insert an object, or give these values to the one that has this key. Sent again, it changes nothing.
+
+    `key` holds the columns of a unique constraint. Each statement must commit on its own. Raises `Conflict` if the
+    object with this key is deleted.
+    """
+    for is_last in (False, False, True):
+        try:
+            return await db.insert(cls, {**key, **values}, for_show=True)
+        except asyncpg.UniqueViolationError:
+            replaced = await db.replace(cls, key, values) if values else None
+            found: Any = replaced or await db.find(cls, key)
+            if found is not None:
+                if entity_of(cls).deletable and found.deleted_at is not None:
+                    raise Conflict(f"This {describe.words(cls)} is deleted.", current=found) from None
+                return cast("T", found)
+            # It was removed in the meantime, so that the next attempt inserts it.
+            if is_last:
+                raise
+    raise AssertionError
 
 
 def with_request_hash(values: dict[str, Any], *also: Any) -> dict[str, Any]:

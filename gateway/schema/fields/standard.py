@@ -39,14 +39,15 @@ _EXPECTED = "The `version` that the object must have; otherwise nothing changes.
 
 
 def standard(
-    cls: type, *, input: type, without: Collection[str] = (), within: str = "", by_person: bool = False
+    cls: type, *, input: type = object, without: Collection[str] = (), within: str = "", by_person: bool = False
 ) -> None:
     """Give an entity its conventional fields.
 
-    `without` names those that it does not get: one, create, update, delete, restore, changed. What each user has one of
-    gets only `update`, without an id, and `changed`. `within` names the table of the parents, so that a subscription
-    can be narrowed to one parent. The entity needs a link to that table, and the feed's trigger must carry the link's
-    key. With `by_person`, the mutations refuse agents that act for the user.
+    `without` names those that it does not get: one, create, update, delete, restore, changed. `input` can be
+    left out without create and update. What each user has one of gets only `update`, without an id, and `changed`.
+    `within` names the table of the parents, so that a subscription can be narrowed to one parent. The entity needs a
+    link to that table, and the feed's trigger must carry the link's key. With `by_person`, the mutations refuse agents
+    that act for the user.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).one_per_user:

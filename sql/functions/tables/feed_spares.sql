@@ -11,10 +11,8 @@ DECLARE
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
 BEGIN
-    IF has_any_column_privilege('parley_runtime', table_name, 'UPDATE') THEN
-        EXECUTE format('REVOKE UPDATE ON %I FROM parley_runtime', table_name);
-        EXECUTE format('GRANT UPDATE (%s) ON %I TO parley_runtime', others, table_name);
-    END IF;
+    PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
+    PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
         'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);

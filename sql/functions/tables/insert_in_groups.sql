@@ -16,7 +16,7 @@ DECLARE
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
-    PERFORM keep_from_runtime(table_name, '{version}');
+    PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
         'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
@@ -80,20 +80,5 @@ BEGIN
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
         format('Made by SELECT insert_in_groups(%L, %L, sums => %L);', table_name, carry, sums));
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
-END
-$$;
-
--- Takes the privilege to insert values for these columns from the runtime role. Call it again after adding a column.
-CREATE OR REPLACE FUNCTION keep_from_runtime(table_name text, columns text[]) RETURNS void LANGUAGE plpgsql
-AS $$
-BEGIN
-    EXECUTE format('REVOKE INSERT ON %I FROM parley_runtime', table_name);
-    EXECUTE format(
-        'GRANT INSERT (%s) ON %I TO parley_runtime',
-        (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
-        FROM pg_attribute
-        WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-            AND attname <> ALL (columns)),
-        table_name);
 END
 $$;

@@ -2,4 +2,4 @@
 
 SELECT insert_in_groups('usage_logs', carry => '{conversation_id}', sums => 'sum');
 -- messages_insert_all() also numbers its messages, so it is written by hand.
-SELECT keep_from_runtime('messages', '{seq,version}');
+SELECT grant_columns('messages', 'INSERT', '{seq,version}');
