@@ -19,6 +19,7 @@ from gateway.schema.fields import event, link_field, root, standard
 from gateway.schema.fields.changes import change_fields
 from gateway.schema.fields.node import node_queries
 from gateway.schema.graphql_private import print_schema_definition
+from gateway.schema.objects.entity import Node
 from gateway.schema.strawberry_private import core_of
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import SCALARS
@@ -75,7 +76,7 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
         object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries())
-    functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items()}))
+    functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items() if issubclass(cls, Node)}))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     pages = {
