@@ -2977,8 +2977,7 @@ CREATE TABLE parley.users (
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en'::text NOT NULL,
     email_verified_at timestamp with time zone,
-    CONSTRAINT users_avatar_url_length CHECK ((char_length(avatar_url) <= 2048)),
-    CONSTRAINT users_avatar_url_shape CHECK ((avatar_url ~ '^https?://[^[:space:]]+$'::text)),
+    CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
     CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
     CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
@@ -2998,13 +2997,9 @@ ALTER TABLE parley.users OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
 
--- comment CONSTRAINT users_avatar_url_length ON users
-
-COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'A picture URL has at most 2048 characters.';
-
 -- comment CONSTRAINT users_avatar_url_shape ON users
 
-COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https://.';
+COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https:// and has at most 2048 characters.';
 
 -- comment CONSTRAINT users_default_model_length ON users
 

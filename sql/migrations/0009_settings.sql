@@ -6,9 +6,11 @@ ALTER TABLE users
     ADD COLUMN locale text NOT NULL DEFAULT 'en',
     ADD COLUMN email_verified_at timestamptz;
 COMMENT ON COLUMN users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
+ALTER TABLE users DROP CONSTRAINT users_avatar_url_length;
 SELECT add_rule('users', name, condition, reason)
 FROM (VALUES
-    ('avatar_url_shape', $$avatar_url ~ '^https?://[^[:space:]]+$'$$, 'A picture URL begins with http:// or https://.'),
+    ('avatar_url_shape', $$avatar_url ~ '^https?://[^[:space:]]+$' AND char_length(avatar_url) <= 2048$$,
+        'A picture URL begins with http:// or https:// and has at most 2048 characters.'),
     ('default_model_length', 'char_length(default_model) BETWEEN 1 AND 100', 'A model name has 1 to 100 characters.'),
     ('locale_shape', $$locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$' AND char_length(locale) <= 35$$,
         'A locale is a BCP 47 language tag of at most 35 characters, such as en or pt-BR.')
