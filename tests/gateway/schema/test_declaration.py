@@ -182,6 +182,18 @@ class ThingInput:
     """A text."""
 
 
+def _tastes(link: Any, *, table: str = "users", **options: Any) -> list[type]:
+    """A type with a link to what each user has one of."""
+    owner = _thing({"tastes": link}, table=table)
+    return [owner, _thing({"tea": bool}, name="Taste", one_per_user=True, **options)]
+
+
+def _one_within() -> list[type]:
+    (cls,) = _things(one_per_user=True)
+    standard(cls, input=ThingInput, within="boxs")
+    return [cls]
+
+
 def _within(*links: Any) -> list[type]:
     cls = _thing({**COLUMNS, **{f"link_{n}": link for n, link in enumerate(links)}})
     standard(cls, input=ThingInput, within="boxs")
@@ -320,6 +332,22 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
         lambda: [_thing({**COLUMNS, "link": any_of(entity="count", key="box_id")})],
         ("Thing.link needs count, which holds the name of a table, but is int", "strawberry.Private[str]"),
     ),
+    (
+        "several of what each has one of",
+        lambda: _tastes(page("Taste", by="user_id")),
+        ("of which each user has exactly one", 'one("Taste", by="user_id")'),
+    ),
+    (
+        "one of what another type has none of",
+        lambda: _tastes(one("Taste", by="user_id"), table="things"),
+        ("nothing says that each Thing has one", "from the type of users"),
+    ),
+    (
+        "one that may be none",
+        lambda: _linked(one("Part", by="thing_id")),
+        ("nothing says that each Thing has one", 'maybe("Part", by="thing_id")'),
+    ),
+    ("within, and one per user", _one_within, ("each user has only one. Remove `within`",)),
     ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
 ]
 
@@ -354,6 +382,7 @@ RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
     ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
     ("lists", lambda: _taking(reasons=list[str] | None, guests=list[GuestInput])),
+    ("one of what each has one of", lambda: _tastes(one("Taste", by="user_id"))),
     ("links", lambda: _linked(page("Part", by="thing_id"))),
     ("a link to any type", lambda: [_thing({**COLUMNS, "link": any_of(entity="note", key="parent_id")})]),
     ("one link to a parent", lambda: _within(one("Box", key="box_id"))),

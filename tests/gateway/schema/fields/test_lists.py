@@ -19,6 +19,7 @@ from gateway.data.entity import entity_of
 from tests.gateway.schema.plain_table.binder import Binder
 from tests.gateway.schema.plain_table.memo import Memo, Stamp
 from tests.gateway.schema.plain_table.notebook import Notebook
+from tests.gateway.schema.plain_table.pin import Pin
 from tests.kit.database import Database
 from tests.kit.lists.check import attribute_filters, check_filter, check_pages, random_filter
 from tests.kit.lists.list_field import ListField, list_fields
@@ -28,7 +29,7 @@ from tests.kit.serving import PASSWORD, Client, Serving
 
 pytestmark = pytest.mark.timeout(300)
 
-TYPES = {cls.__name__: entity_of(cls) for cls in (Notebook, Memo, Binder, Stamp)}
+TYPES = {cls.__name__: entity_of(cls) for cls in (Notebook, Memo, Binder, Pin, Stamp)}
 LISTS = {str(each): each for each in list_fields(TYPES)}
 ORDERED = [
     pytest.param(listed, argument, order, executor, id=f"{listed}-{order}-{executor}")
@@ -63,6 +64,7 @@ async def filled(noted: Serving, noted_depth_first: Serving, noted_database: Dat
     for name in ("Notebook", "Other"):
         parents[name] = (await client.make("createNotebook", "notebook", title=name))["id"]
     memo: dict[str, Any] = {"notebookId": parents["Notebook"], "text": "fig"}
+    await client.make("createPin", "pin", notebookId=parents["Notebook"])
     parents["Memo"] = (await client.make("createMemo", "memo", **memo))["id"]
     superuser = await asyncpg.connect(noted_database.owner_url, server_settings={"search_path": "parley"})
     for table, by, to, ids in (
