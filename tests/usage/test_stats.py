@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.kit.serving import Client
 
 STATS = """
@@ -30,7 +32,7 @@ async def test_what_is_deleted_does_not_count_but_its_usage_does(user: Client, s
     for number, conversation in enumerate(conversations, start=1):
         values = {"conversationId": conversation, "role": "USER", "content": "Hello"}
         messages += [await user.make("addMessage", "message", "id createdAt", **values) for _ in range(number)]
-        used = {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 10, "outputTokens": number}
+        used: dict[str, Any] = {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 10, "outputTokens": number}
         await user.make("recordUsage", "usageLog", conversationId=conversation, costUsd="0.25", **used)
     await user.make("deleteConversation", "conversation", id=conversations[2])
     await user.make("deleteMessage", "message", id=messages[2]["id"])
