@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.kit.rows import unchanged
-from tests.kit.serving import Client, first
+from tests.kit.serving import Client, Serving, first
 
 COUNTS = "conversation { positiveFeedback negativeFeedback neutralFeedback version }"
 FEEDBACK = "id version type comment reasons deletedAt"
@@ -137,6 +137,22 @@ async def test_only_the_assistant_gets_feedback(user: Client, role: str) -> None
     assert payload["userErrors"] == [
         {"code": "CONFLICT", "field": ["messageId"], "message": "Only messages of the assistant can have feedback."}
     ]
+
+
+async def test_agents_react_but_give_no_feedback(serving: Serving, user: Client) -> None:
+    _, (message,) = await answers(user)
+    authenticator = serving.gateway.resources.authenticator
+    identity = authenticator.verify(user.token or "")
+    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
+    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    for call in (
+        "setMessageFeedback(input: {messageId: $id, type: POSITIVE})",
+        "removeMessageFeedback(input: {messageId: $id})",
+    ):
+        answer = await agent.run(f"mutation($id: ID!) {{ {call} {{ userErrors {{ code }} }} }}", id=message)
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
+    reaction = await agent.make("addReaction", "messageReaction", "actor", messageId=message, emoji="🤖")
+    assert reaction == {"actor": "AGENT"}
 
 
 async def test_feedback_names_what_is_wrong_with_it(user: Client) -> None:

@@ -94,13 +94,17 @@ async def test_deleted_restored_and_removed_objects(any_writer: Client, noted_su
 
 
 async def test_a_cursor_that_was_pruned(any_writer: Client, noted_superuser: asyncpg.Connection) -> None:
+    epoch, version = (await head(any_writer)).split(".")
     await any_writer.make("createNotebook", "notebook", title="One")
-    await noted_superuser.execute("DELETE FROM changes WHERE user_id = $1 AND version <= 3", any_writer.user_id)
-    await noted_superuser.execute("UPDATE feeds SET pruned = 3 WHERE user_id = $1", any_writer.user_id)
-    for cursor in ("1.2", None):
+    pruned = int(version)
+    delete = "DELETE FROM changes WHERE user_id = $1 AND version <= $2"
+    await noted_superuser.execute(delete, any_writer.user_id, pruned)
+    await noted_superuser.execute("UPDATE feeds SET pruned = $2 WHERE user_id = $1", any_writer.user_id, pruned)
+    for cursor in (f"{epoch}.{pruned - 1}", None):
         (error,) = (await any_writer.run(PAGE, after=cursor))["errors"]
         assert error["extensions"]["code"] == "RESYNC"
-    assert [each["entity"] for each in (await page(any_writer, after="1.3"))["nodes"]] == ["Notebook"]
+    found = (await page(any_writer, after=f"{epoch}.{pruned}"))["nodes"]
+    assert [each["entity"] for each in found] == ["Notebook"]
 
 
 async def test_an_object_that_changes_between_two_pages_comes_again(any_writer: Client) -> None:
