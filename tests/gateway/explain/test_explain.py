@@ -166,7 +166,8 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
         if isinstance(get_named_type(each.type), GraphQLObjectType) and name != "userErrors"
     ]
     # A viewer of whom nothing is asked is not read.
-    first = "version" if kind == "query" else "__typename"
+    version = "nodes { version }" if "nodes" in getattr(of, "fields", {}) else "version"
+    first = version if kind == "query" else "__typename"
     selection = " ".join([first, *(f"{name} {{ __typename }}" for name in below if kind != "query")])
     told = explain(
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"
