@@ -79,11 +79,12 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items() if issubclass(cls, Node)}))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
-    pages = {
-        name: link_field.root_page_field(link, entities)
-        for cls in entities.values()
-        for name, link in entity_of(cls).roots.items()
-    }
+    pages: dict[str, Any] = {}
+    for cls in entities.values():
+        for name, link in entity_of(cls).roots.items():
+            if name in pages:
+                raise _declared_twice(name)
+            pages[name] = link_field.root_page_field(link, entities)
     schema = strawberry.Schema(
         query=_root("Query", "Queries. They never change data.", functions, pages),
         mutation=_root(
@@ -134,6 +135,10 @@ def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, t
 def _root(name: str, description: str, functions: list[Any], pages: Mapping[str, Any] = {}) -> Any:
     chosen = {f.__name__: root.root_field(f) for f in functions if root.root_kind(f) == name.lower()}
     if both := sorted(chosen.keys() & pages.keys()):
-        raise WrongDeclaration(f"{name}.{both[0]} is declared twice. Give the root_page another name.")
+        raise _declared_twice(both[0])
     chosen |= pages
     return strawberry.type(type(name, (), chosen), description=description) if chosen else None
+
+
+def _declared_twice(name: str) -> WrongDeclaration:
+    return WrongDeclaration(f"Query.{name} is declared twice. Give the root_page another name.")

@@ -129,14 +129,17 @@ class _Reader:
             test, values = _related(attribute, name, value) if attribute.through else self._test(attribute, name, value)
             tests.append(test)
             self.values += values
-        if not tests and depth:
-            self._add(path.removesuffix("."))
         if (others := getattr(filter, OR, None)) is not None:
+            if not others:
+                self._add(path + OR)
             each = [self._nested(other, f"{path}{OR}.{n}", depth) for n, other in enumerate(others)]
             self.combined = True
             tests.append(AnyOf(tuple(each)))
         if (other := getattr(filter, NOT, None)) is not None:
             tests.append(NotAll(self._nested(other, path + NOT, depth)))
+        if not tests and depth:
+            # A filter without conditions counts as well, or a client could send any number of them.
+            self._add(path.removesuffix("."))
         return tuple(tests)
 
     def _nested(self, filter: Any, path: str, depth: int) -> tuple[Test, ...]:

@@ -181,7 +181,9 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
         if isinstance(get_named_type(each.type), GraphQLObjectType | GraphQLInterfaceType) and name != "userErrors"
     ]
     # A viewer of whom nothing is asked is not read.
-    first = "version" if kind == "query" and "version" in fields_of(of) else "__typename"
+    listed = fields_of(of.fields["nodes"].type) if "nodes" in fields_of(of) else {}
+    version = "nodes { version }" if "version" in listed else "version" if "version" in fields_of(of) else "__typename"
+    first = version if kind == "query" else "__typename"
     selection = " ".join([first, *(f"{name} {{ __typename }}" for name in below if kind != "query")])
     told = explain(
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"

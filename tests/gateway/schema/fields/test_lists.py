@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -187,6 +189,38 @@ async def test_pages_of_several_parents_come_together(filled: Filled, order: str
         assert [node["id"] for node in notebook["last"]["nodes"]] == before[-3:]
         assert notebook["next"]["pageInfo"]["hasPreviousPage"] is (len(after) < len(expected[parent]))
         assert notebook["last"]["pageInfo"]["hasNextPage"] is (len(before) < len(expected[parent]))
+
+
+TIME, ID = "2026-01-01T12:00:00+00:00", "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("position", "is_good"),
+    [
+        ((True, TIME, 1, ID), True),
+        ((False, None, None, ID), True),
+        ((False, TIME, 3, ID), True),
+        ((None, TIME, 1, ID), False),
+        ((True, TIME, 1, None), False),
+        ((True, TIME, 0, ID), False),
+        ((True, TIME, 4, ID), False),
+        ((True, TIME, True, ID), False),
+        ((True, TIME, "high", ID), False),
+        ((True, "null", 1, ID), False),
+        ((True, TIME, 1), False),
+    ],
+    ids=str,
+)
+async def test_a_cursor_holds_nulls_and_ranks_where_its_order_has_them(
+    filled: Filled, position: tuple[Any, ...], is_good: bool
+) -> None:
+    parts = ["-is_done, due_at, -urgency", *position]
+    cursor = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    operation = "query($after: Cursor) { memos(orderBy: TODO, after: $after) { nodes { id } } }"
+    for client in filled.clients.values():
+        answer = await client.run(operation, after=cursor)
+        codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
+        assert codes == ([] if is_good else ["BAD_REQUEST"])
 
 
 async def test_a_deleted_row_of_a_join_table_joins_nothing(filled: Filled) -> None:

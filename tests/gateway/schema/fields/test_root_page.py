@@ -99,7 +99,13 @@ async def lamps(info: Info) -> str:
     return ""
 
 
+@entity("bulbs")
+class Bulb(Node):
+    """A part of a lamp."""
+
+
 root_page(Lamp)
+root_page(Bulb, name="lamps")
 
 
 def test_it_is_named_after_the_type_and_described() -> None:
@@ -111,6 +117,8 @@ def test_it_is_named_after_the_type_and_described() -> None:
 def test_a_field_of_the_same_name_is_refused() -> None:
     with pytest.raises(WrongDeclaration, match=r"Query\.lamps is declared twice\. Give the root_page another name"):
         _built(Lamp, lamps)
+    with pytest.raises(WrongDeclaration, match=r"Query\.lamps is declared twice"):
+        _built(Lamp, Bulb)
 
 
 def _built(*items: Any) -> str:

@@ -94,6 +94,11 @@ async def test_filters_of_endless_forms_fill_no_cache(writer: Client) -> None:
         ),
         ({"OR": [{}] * (MOST_CONDITIONS + 1)}, f"filter.OR.{MOST_CONDITIONS}", "a filter has at most 50 conditions"),
         (
+            {"OR": [{"OR": []}] * (MOST_CONDITIONS + 1)},
+            f"filter.OR.{MOST_CONDITIONS}.OR",
+            "a filter has at most 50 conditions",
+        ),
+        (
             nested(MOST_NESTED + 1, {"text": "a"}),
             "filter.NOT.OR.1.NOT.OR.1.NOT.OR.0",
             "OR and NOT may be nested 5 deep",
@@ -140,6 +145,8 @@ async def test_as_much_as_is_allowed_is_answered(any_writer: Client) -> None:
     assert (await any_writer.data(f"{{ memos(filter: {literal}) {{ totalCount }} }}"))["memos"]["totalCount"] == 1
     widest = {"OR": [{"text": str(n)} for n in range(MOST_CONDITIONS - 1)] + [{"text": "a"}]}
     assert (await any_writer.data(LISTED, filter=widest))["memos"]["totalCount"] == 1
+    wrapped = {"OR": [{"NOT": {"text": str(n)}} for n in range(MOST_CONDITIONS)]}
+    assert (await any_writer.data(LISTED, filter=wrapped))["memos"]["totalCount"] == 1
     largest = {"OR": [{"textContains": "x" * 500} for n in range(MOST_CONDITIONS)]}
     assert (await any_writer.data(LISTED, filter=largest))["memos"]["totalCount"] == 0
 
