@@ -20,12 +20,9 @@ from gateway import (
     Through,
     any_of,
     entity,
-    enum_type,
     event,
-    input_type,
     many,
     maybe,
-    object_type,
     one,
     page,
     query,
@@ -35,64 +32,9 @@ from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
+from tests.gateway.schema.guests import AgedInput, Crowd, Guest, GuestInput, NamelessInput, Size
 
 ID = strawberry.ID
-
-
-@enum_type
-class Size(enum.Enum):
-    """How large."""
-
-    SMALL = "small"
-    """Small."""
-
-
-@object_type
-class Guest:
-    """Somebody who was invited."""
-
-    name: str
-    """What they are called."""
-    size: Size | None
-    """How large they are; null if unknown."""
-    topics: list[str]
-    """What they talk about."""
-
-
-@object_type
-class Crowd:
-    """An object with a member that cannot be stored."""
-
-    first: Any
-    """The first of them."""
-
-
-@input_type
-class GuestInput:
-    """Somebody to invite."""
-
-    name: str
-    """What they are called."""
-    topics: list[str] | None = None
-    """What they talk about."""
-
-
-@input_type
-class NamelessInput:
-    """Somebody to invite, who may have no name."""
-
-    name: str | None = None
-    """What they are called."""
-
-
-@input_type
-class AgedInput:
-    """Somebody to invite, with something that is not stored."""
-
-    name: str
-    """What they are called."""
-    age: int | None = None
-    """How old they are."""
 
 
 def _check(*declared: Any) -> None:
