@@ -25,6 +25,8 @@ from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
+from gateway.work.declaration import job
+from gateway.work.work import Work
 
 __all__ = [
     "JSON",
@@ -48,6 +50,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
+    "Work",
     "check_password",
     "computed",
     "create",
@@ -56,6 +59,7 @@ __all__ = [
     "event",
     "id_of",
     "input_type",
+    "job",
     "lookup",
     "made_before",
     "many",

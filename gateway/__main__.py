@@ -65,6 +65,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 picks a free one")
     one.add_argument("--workers", type=int, help="number of processes that serve the port")
 
+    _command(commands, "work", work, "Run background jobs without serving. Any number of processes may do so.")
+
+    one = _command(commands, "jobs", jobs, "List the background jobs, queue failed ones again, or run one now.")
+    does = one.add_mutually_exclusive_group()
+    does.add_argument("--retry", metavar="ID", help="queue a failed job again, by its number; `all` for all of them")
+    does.add_argument("--run", metavar="NAME", help="run a scheduled job now")
+
     _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
@@ -92,6 +99,33 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         from gateway.process.serve import serve as serve_until_signal
 
     run(serve_until_signal(settings))
+    return 0
+
+
+def work(settings: Settings, options: argparse.Namespace) -> int:
+    """Run background jobs until SIGTERM or Ctrl-C."""
+    with unless_quick("Loading Parley"):
+        from gateway.process.work import work as work_until_signal
+
+    run(work_until_signal(settings))
+    return 0
+
+
+def jobs(settings: Settings, options: argparse.Namespace) -> int:
+    """List the background jobs, queue failed ones again, or run one now."""
+    from gateway.schema.build import domain_modules
+    from gateway.work import report
+    from gateway.work.declaration import jobs_of
+
+    if options.retry is not None and options.retry != "all" and not options.retry.isdecimal():
+        raise _WrongUse(f"--retry takes the number of a failed job, or all, not {options.retry!r}.")
+    if options.retry is not None:
+        said = run(report.retry(settings, None if options.retry == "all" else int(options.retry)))
+    elif options.run is not None:
+        said = run(report.run_now(settings, jobs_of(domain_modules()), options.run))
+    else:
+        said = run(report.listed(settings, jobs_of(domain_modules())))
+    sys.stdout.write(said + "\n")
     return 0
 
 

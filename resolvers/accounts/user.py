@@ -70,6 +70,8 @@ class User(Node):
     """The user's model calls, newest first."""
     usage_days = page("UsageDay", by="user_id")
     """The totals of the user's model calls per day, latest day first."""
+    jobs = page("Job", by="user_id")
+    """The work in the background that the user asked for, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 

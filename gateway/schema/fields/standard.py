@@ -37,8 +37,10 @@ _ID = "The id of the new object, a UUID. Sent again with the same values, nothin
 _EXPECTED = "The `version` that the object must have; otherwise nothing changes. Defaults to any version."
 
 
-def standard(cls: type, *, input: type, without: Collection[str] = (), within: str = "") -> None:
+def standard(cls: type, *, input: type | None = None, without: Collection[str] = (), within: str = "") -> None:
     """Give an entity its conventional fields.
+
+    `input` is the class of the fields that a client may set. It may be omitted if there is no create and no update.
 
     `without` names those that it does not get: one, create, update, delete, restore, changed. `within` names the table
     of the parents, so that a subscription can be narrowed to one parent. The entity needs a link to that table, and the
@@ -47,7 +49,14 @@ def standard(cls: type, *, input: type, without: Collection[str] = (), within: s
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).deletable:
         makers |= {"delete": _delete, "restore": _restore}
-    made = [make(cls, input) for name, make in makers.items() if name not in without]
+    wanted = {name: make for name, make in makers.items() if name not in without}
+    if input is None and wanted.keys() & {"create", "update"}:
+        raise WrongDeclaration(
+            f"{cls.__name__} has no input. Write: standard({cls.__name__}, input={cls.__name__}Input), or without="
+            '("create", "update")'
+        )
+    input = input or object
+    made = [make(cls, input) for make in wanted.values()]
     cls.__standard__ = Standard(input, made, within, "changed" not in without)  # type: ignore[attr-defined]
 
 
