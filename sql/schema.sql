@@ -282,6 +282,10 @@ BEGIN
             NEW.max_messages := NULL;
         END IF;
         NEW.is_auto_archived := false;
+        NEW.kept_at := clock_timestamp();
+    END IF;
+    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL THEN
+        NEW.kept_at := clock_timestamp();
     END IF;
     IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
         UPDATE messages AS m
@@ -1100,7 +1104,7 @@ BEGIN
         NEW.error := NULL;
         RETURN NEW;
     END IF;
-    IF (NEW.kind, NEW.subject_ids) IS DISTINCT FROM (OLD.kind, OLD.subject_ids) THEN
+    IF (NEW.kind, NEW.parameters) IS DISTINCT FROM (OLD.kind, OLD.parameters) THEN
         RAISE check_violation USING CONSTRAINT = 'jobs_kind_fixed', TABLE = 'jobs',
             MESSAGE = 'what a job is about cannot be changed';
     END IF;
@@ -2487,7 +2491,8 @@ CREATE TABLE parley.conversations (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
-    request_hash bigint
+    request_hash bigint,
+    kept_at timestamp with time zone
 )
 WITH (fillfactor='85');
 
@@ -2510,6 +2515,10 @@ COMMENT ON COLUMN parley.conversations.active_since IS 'When it last became the 
 -- comment COLUMN conversations.request_hash
 
 COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN conversations.kept_at
+
+COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
 
 -- table feed_ages
 
@@ -2584,7 +2593,7 @@ CREATE TABLE parley.jobs (
     id uuid DEFAULT parley.uuid7() NOT NULL,
     kind text NOT NULL,
     status text DEFAULT 'queued'::text NOT NULL,
-    subject_ids jsonb DEFAULT '{}'::jsonb NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
     done bigint DEFAULT 0 NOT NULL,
     total bigint,
     error text,
@@ -2599,8 +2608,8 @@ CREATE TABLE parley.jobs (
     CONSTRAINT jobs_done_range CHECK ((done >= 0)),
     CONSTRAINT jobs_error_length CHECK ((char_length(error) <= 2000)),
     CONSTRAINT jobs_kind_shape CHECK ((kind ~ '^[a-z][a-z0-9_]{0,49}$'::text)),
+    CONSTRAINT jobs_parameters_size CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (pg_column_size(parameters) <= 4096))),
     CONSTRAINT jobs_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT jobs_subject_ids_size CHECK (((jsonb_typeof(subject_ids) = 'object'::text) AND (pg_column_size(subject_ids) <= 4096))),
     CONSTRAINT jobs_total_range CHECK ((total >= 0))
 );
 
@@ -2612,9 +2621,9 @@ ALTER TABLE parley.jobs OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.jobs.kind IS 'The name of the job, as its handler declares it.';
 
--- comment COLUMN jobs.subject_ids
+-- comment COLUMN jobs.parameters
 
-COMMENT ON COLUMN parley.jobs.subject_ids IS 'The ids of what the job is about, by name. Never content.';
+COMMENT ON COLUMN parley.jobs.parameters IS 'What the job is about: ids and numbers, by name. Never content.';
 
 -- comment COLUMN jobs.done
 

@@ -10,7 +10,6 @@ import asyncio
 import datetime
 from contextlib import suppress
 from time import perf_counter
-from uuid import UUID
 
 import orjson
 import structlog
@@ -98,7 +97,7 @@ class Runner(AbstractEntrypointExecutor):
         if row is None:
             return
         work.done = row["done"]
-        work.subject_ids = {name: UUID(id) for name, id in orjson.loads(row["subject_ids"]).items()}
+        work.parameters = orjson.loads(row["parameters"])
         try:
             await self._declared.handler(work)
         except Cancelled:

@@ -51,8 +51,8 @@ class Work:
         """The settings of the process."""
         self.job_id = job_id
         """The user's job; None for a scheduled one."""
-        self.subject_ids: Mapping[str, UUID] = {}
-        """The ids of what the user's job is about, by name."""
+        self.parameters: Mapping[str, Any] = {}
+        """What the user's job is about: ids and numbers, by name."""
         self.done = 0
         """The items that earlier runs of the user's job have finished."""
         self._user_id = user_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+from typing import Any
 from uuid import UUID
 
 import strawberry
@@ -34,10 +35,8 @@ from gateway import (
 class JobKind(enum.Enum):
     """What a job does."""
 
-    EXPORT = "export"
-    """Collects the data of the account in a file."""
-    PURGE = "purge"
-    """Permanently removes deleted objects."""
+    ARCHIVE = "archive"
+    """Archives conversations that have been inactive for long."""
 
 
 @enum_type
@@ -68,7 +67,7 @@ class JobFilter:
 
 @entity("jobs", order="-created_at", filter=JobFilter)
 class Job(Node):
-    """Work that takes long and goes on in the background, such as an export."""
+    """Work that a user asked for and that goes on in the background, because it takes long."""
 
     kind: JobKind
     """What it does."""
@@ -88,7 +87,7 @@ class Job(Node):
     """When its last attempt started; null if none has."""
     finished_at: datetime.datetime | None
     """When it was done, failed or cancelled; null before."""
-    subject_ids: strawberry.Private[JSON]
+    parameters: strawberry.Private[JSON]
 
     @computed("done", "total", "status")
     def progress(self) -> float | None:
@@ -125,13 +124,13 @@ async def cancel_job(info: Info, input: CancelJobInput) -> Job:
     return current
 
 
-async def begin(info: Info, kind: JobKind, values: dict[str, object] | None = None, **subject_ids: UUID) -> Job:
+async def begin(info: Info, kind: JobKind, parameters: dict[str, Any], *, id: UUID | None = None) -> Job:
     """Create a job of the caller, and have it run in the background. Do not call it within a transaction.
 
-    `values` may have the `id` that the client chose and its request hash.
+    `parameters` are ids and numbers, never content. With an `id` that the client chose, a retry returns the same job.
     """
-    ids = {name: str(id) for name, id in subject_ids.items()}
+    values = {"kind": kind, "parameters": parameters} | ({} if id is None else {"id": id})
     async with info.context.autocommit() as db:
-        made = await create(db, Job, {**(values or {}), "kind": kind, "subject_ids": ids})
+        made = await create(db, Job, values)
     await info.context.enqueue(kind.value, id_of(str(made.id)))
     return made

@@ -157,8 +157,8 @@ CREATE TABLE jobs (
     kind text NOT NULL,
     status text NOT NULL DEFAULT 'queued'
         CONSTRAINT jobs_status_known CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled')),
-    subject_ids jsonb NOT NULL DEFAULT '{}'
-        CONSTRAINT jobs_subject_ids_size CHECK (jsonb_typeof(subject_ids) = 'object' AND pg_column_size(subject_ids) <= 4096),
+    parameters jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT jobs_parameters_size CHECK (jsonb_typeof(parameters) = 'object' AND pg_column_size(parameters) <= 4096),
     done bigint NOT NULL DEFAULT 0 CONSTRAINT jobs_done_range CHECK (done >= 0),
     total bigint CONSTRAINT jobs_total_range CHECK (total >= 0),
     error text,
@@ -168,7 +168,7 @@ CREATE TABLE jobs (
     finished_at timestamptz
 );
 COMMENT ON COLUMN jobs.kind IS 'The name of the job, as its handler declares it.';
-COMMENT ON COLUMN jobs.subject_ids IS 'The ids of what the job is about, by name. Never content.';
+COMMENT ON COLUMN jobs.parameters IS 'What the job is about: ids and numbers, by name. Never content.';
 COMMENT ON COLUMN jobs.done IS 'The items that are finished so far.';
 COMMENT ON COLUMN jobs.total IS 'All items; null while their number is unknown.';
 SELECT tenant_table('jobs', without => '{deleted_at}', carry => '{kind,status}');
@@ -194,6 +194,13 @@ SELECT secure_rows('feed_ages');
 ALTER POLICY tenant ON feed_ages TO parley_runtime;
 CREATE POLICY keeping ON feed_ages TO parley_owner USING (true);
 INSERT INTO feed_ages (user_id, oldest_at) SELECT user_id, '-infinity' FROM feeds;
+
+
+-- Null for most rows, so it takes no room.
+ALTER TABLE conversations ADD COLUMN kept_at timestamptz;
+COMMENT ON COLUMN conversations.kept_at IS
+    'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive '
+    'since then, too.';
 
 
 -- For sessions_expire(), which searches across users.

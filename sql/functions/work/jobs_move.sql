@@ -14,7 +14,7 @@ BEGIN
         NEW.error := NULL;
         RETURN NEW;
     END IF;
-    IF (NEW.kind, NEW.subject_ids) IS DISTINCT FROM (OLD.kind, OLD.subject_ids) THEN
+    IF (NEW.kind, NEW.parameters) IS DISTINCT FROM (OLD.kind, OLD.parameters) THEN
         RAISE check_violation USING CONSTRAINT = 'jobs_kind_fixed', TABLE = 'jobs',
             MESSAGE = 'what a job is about cannot be changed';
     END IF;

@@ -3,7 +3,7 @@
 UPDATE jobs
 SET status = 'running', attempts = :attempts
 WHERE user_id = :user_id AND id = :id AND status IN ('queued', 'running')
-RETURNING id, subject_ids, done;
+RETURNING id, parameters, done;
 
 -- name: progress
 -- Records the progress of a running job. Returns no row if it was cancelled.

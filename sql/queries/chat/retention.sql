@@ -1,0 +1,27 @@
+-- name: archive
+-- Archives conversations among the next :most that were last active before :before, in the order of their activity. Returns
+-- the last of these, to go on from there, and how many were archived; no row at the end.
+WITH next AS (
+    SELECT id, active_since
+    FROM conversations
+    WHERE user_id = :user_id
+        AND deleted_at IS NULL
+        AND active_since < :before
+        AND (active_since, id) > (:after_since, :after_id)
+    ORDER BY active_since, id
+    LIMIT :most
+), archived AS (
+    UPDATE conversations AS c
+    SET is_archived = true, is_auto_archived = true
+    FROM next
+    WHERE c.user_id = :user_id
+        AND c.id = next.id
+        AND NOT c.is_archived
+        AND c.deleted_at IS NULL
+        AND greatest(c.active_at, c.kept_at) < :before
+    RETURNING c.id
+)
+SELECT id AS after_id, active_since AS after_since, (SELECT count(*) FROM archived) AS number
+FROM next
+ORDER BY active_since DESC, id DESC
+LIMIT 1;
