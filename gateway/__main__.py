@@ -68,9 +68,8 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "work", work, "Run background jobs without serving. Any number of processes may do so.")
 
     one = _command(commands, "jobs", jobs, "List the background jobs, queue failed ones again, or run one now.")
-    does = one.add_mutually_exclusive_group()
-    does.add_argument("--retry", metavar="ID", help="queue a failed job again, by its number; `all` for all of them")
-    does.add_argument("--run", metavar="NAME", help="run a scheduled job now")
+    one.add_argument("does", nargs="?", choices=("list", "retry", "run"), default="list", help="default: list")
+    one.add_argument("which", nargs="?", help="retry: the number of a failed job, or all; run: the name of a job")
 
     _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
@@ -117,14 +116,16 @@ def jobs(settings: Settings, options: argparse.Namespace) -> int:
     from gateway.work import report
     from gateway.work.declaration import jobs_of
 
-    if options.retry is not None and options.retry != "all" and not options.retry.isdecimal():
-        raise _WrongUse(f"--retry takes the number of a failed job, or all, not {options.retry!r}.")
-    if options.retry is not None:
-        said = run(report.retry(settings, None if options.retry == "all" else int(options.retry)))
-    elif options.run is not None:
-        said = run(report.run_now(settings, jobs_of(domain_modules()), options.run))
-    else:
-        said = run(report.listed(settings, jobs_of(domain_modules())))
+    declared, which = jobs_of(domain_modules()), options.which
+    match options.does:
+        case "list" if which is None:
+            said = run(report.listed(settings, declared))
+        case "retry" if which == "all" or (which or "").isdecimal():
+            said = run(report.retry(settings, None if which == "all" else int(which)))
+        case "run" if which is not None:
+            said = run(report.run_now(settings, declared, which))
+        case _:
+            raise _WrongUse("Write: parley jobs, parley jobs retry ID, parley jobs retry all, or parley jobs run NAME")
     sys.stdout.write(said + "\n")
     return 0
 

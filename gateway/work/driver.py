@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -58,6 +57,10 @@ class QueueDriver(Driver):
     async def notify(self, channel: str, payload: str) -> None:
         """Send a notification, in a transaction of its own."""
         await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    async def wake_all(self) -> None:
+        """Make the loops of all processes look at the queue. The library does this only when a job is added."""
+        await self.notify(CHANNEL, _look())
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         """Pass on what `keep_listening` hears."""
@@ -123,12 +126,16 @@ class QueueDriver(Driver):
 
     def _look(self) -> None:
         """Make the loop look at the queue, because notifications may have been missed."""
-        event = TableChangedEvent(
-            channel=CHANNEL,
-            sent_at=datetime.datetime.now(datetime.UTC),
-            type="table_changed_event",
-            operation="insert",
-            table="pgqueuer",
-        )
-        with suppress(ValueError):
-            self._heard(None, 0, CHANNEL, event.model_dump_json())
+        self._heard(None, 0, CHANNEL, _look())
+
+
+def _look() -> str:
+    """The notification that makes a loop look at the queue."""
+    event = TableChangedEvent(
+        channel=CHANNEL,
+        sent_at=datetime.datetime.now(datetime.UTC),
+        type="table_changed_event",
+        operation="insert",
+        table="pgqueuer",
+    )
+    return event.model_dump_json()

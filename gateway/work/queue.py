@@ -90,6 +90,7 @@ class Queue:
         """Queue failed jobs again, all or one, and return who asked for each."""
         rows = await self.rows(sql.work.queue.failed, id=id)
         await self.library.requeue_jobs([JobId(row["id"]) for row in rows])
+        await self.driver.wake_all()
         return [Asked.read(row["payload"]) for row in rows]
 
     async def forget(self, keep: datetime.timedelta, most: int) -> int:

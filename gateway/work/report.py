@@ -64,7 +64,7 @@ async def retry(settings: Settings, id: int | None) -> str:
     async with _queue(settings) as (queue, pool):
         requeued = await queue.requeue_failed(id)
         if id is not None and not requeued:
-            raise NoSuchJob(f"No failed job has the id {id}. List them: parley jobs")
+            raise NoSuchJob(f"No failed job has the number {id}. List them: parley jobs")
         for asked in requeued:
             if asked is not None:
                 tenant = Tenant(pool, Stamp(asked.user_id, None, "system"), committed=lambda _: None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -23,13 +24,16 @@ from gateway.work.counts import Waiting, WorkCounts
 from gateway.work.declaration import JobDeclaration
 from gateway.work.driver import CHANNEL
 from gateway.work.queue import Asked, Queue
-from gateway.work.runner import Runner
+from gateway.work.runner import GaveUp, Runner
 from gateway.work.work import Resources
 
 _log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 30.0
-"""How often the queue is looked at without a notification."""
+# It would log each failure of a job a second time, under a text that is about the library.
+logging.getLogger("pgqueuer").addFilter(lambda record: not (record.exc_info and record.exc_info[0] is GaveUp))
+
+POLLS_PER_LEASE = 2
+"""How often the queue is looked at without a notification, such as for the jobs of processes that have died."""
 LOST_SECONDS = 60.0
 """How often users' jobs without an entry in the queue are looked for, and how old they must be."""
 COUNT_SECONDS = 15.0
@@ -93,7 +97,7 @@ async def _keep_running(queue: Queue, manager: QueueManager, scheduler: Schedule
             async with asyncio.TaskGroup() as group:
                 group.create_task(
                     manager.run(
-                        dequeue_timeout=datetime.timedelta(seconds=POLL_SECONDS),
+                        dequeue_timeout=lease / POLLS_PER_LEASE,
                         batch_size=concurrency // 2,
                         max_concurrent_tasks=concurrency,
                         heartbeat_timeout=lease,
