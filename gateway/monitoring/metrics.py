@@ -144,15 +144,15 @@ def samples_of_work(counts: WorkCounts) -> list[Sample]:
 def _of_work(counts: WorkCounts) -> Iterator[Sample]:
     for outcome in ("done", "retried", "failed"):
         for name, number in getattr(counts, outcome).items():
-            yield "parley_jobs_ended", "_total", {"job": name, "outcome": outcome}, number
+            yield "parley_jobs_ended", "_total", {"kind": name, "outcome": outcome}, number
     for name, running in counts.running.items():
-        yield "parley_jobs_running", "", {"job": name}, running
+        yield "parley_jobs_running", "", {"kind": name}, running
     for name, durations in counts.durations.items():
-        yield from _of_histogram("parley_job_duration_seconds", {"job": name}, durations)
+        yield from _of_histogram("parley_job_duration_seconds", {"kind": name}, durations)
     for name, waiting in counts.waiting.items():
-        yield "parley_jobs_queued", "", {"job": name}, waiting.queued
-        yield "parley_jobs_failed", "", {"job": name}, waiting.failed
-        yield "parley_job_oldest_seconds", "", {"job": name}, waiting.oldest_seconds
+        yield "parley_jobs_queued", "", {"kind": name}, waiting.queued
+        yield "parley_jobs_failed", "", {"kind": name}, waiting.failed
+        yield "parley_job_oldest_seconds", "", {"kind": name}, waiting.oldest_seconds
 
 
 def _of_process(process: psutil.Process) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from pgqueuer.domain.models import Schedule
 
 from gateway.data.driver.failure import ERRORS
 from gateway.data.queries import sql
+from gateway.errors import ParleyError
 from gateway.work.counts import Waiting, WorkCounts
 from gateway.work.declaration import JobDeclaration
 from gateway.work.driver import CHANNEL
@@ -52,9 +53,10 @@ async def working(
     """
     async with AsyncExitStack() as stack:
         queue = Queue(shared.pool, shared.stopping)
-        await stack.enter_async_context(_task(queue.driver.keep_listening(url)))
-        await stack.enter_async_context(_task(_keep_finding_lost(queue, jobs)))
-        await stack.enter_async_context(_task(_keep_counting(queue, counts)))
+        await stack.enter_async_context(_task(lambda: queue.driver.keep_listening(url)))
+        await stack.enter_async_context(_task(lambda: _keep_finding_lost(queue, jobs)))
+        if shared.settings.metrics_port is not None:
+            await stack.enter_async_context(_task(lambda: _keep_counting(queue, counts)))
         manager = _manager(queue, shared, jobs, counts)
         scheduler = _scheduler(queue, jobs)
         manager.shutdown = scheduler.shutdown = shared.stopping
@@ -139,14 +141,16 @@ def waiting(rows: Any) -> Mapping[str, Waiting]:
 
 
 @asynccontextmanager
-async def _task(work: Any) -> AsyncIterator[None]:
-    """Run a background task for the duration of the block."""
+async def _task(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a background task for the duration of the block, and again whenever it fails."""
 
     async def go_on() -> None:
-        try:
-            await work
-        except ERRORS as error:
-            _log.error("work.task_broke_off", error=type(error).__name__)
+        while True:
+            try:
+                await work()
+            except (ParleyError, *ERRORS) as error:
+                _log.error("work.task_broke_off", error=type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     task = asyncio.create_task(go_on())
     try:

@@ -50,7 +50,7 @@ async def test_a_poison_job_is_listed_counted_and_queued_again(works: Works) -> 
     assert re.match(rf"{number} +poison_of_user +failed +2 +\S+ \S+ +It failed in each of 2 tries", line), said
     counts = WorkCounts(waiting=waiting(await works.queue.rows(sql.work.queue.counts)))
     text, _ = written({1: samples_of_work(counts)})
-    assert b'parley_jobs_failed{job="poison_of_user",worker="1"} 1.0' in text
+    assert b'parley_jobs_failed{kind="poison_of_user",worker="1"} 1.0' in text
     for worker in works.workers:
         await worker.kill()
     assert await jobs(works, "retry", str(number)) == (0, "Queued 1 failed job again.\n")
