@@ -6,8 +6,8 @@ import datetime
 
 from gateway import Work, job, sql
 
-MOST_CHANGES = 500
-"""Changes removed in one transaction, during which the user's writers wait: about 10 ms."""
+MOST_CHANGES = 200
+"""Changes removed in one transaction, during which the user's writers wait: about 5 ms."""
 
 
 @job("prune_feed", schedule="23 * * * *")

@@ -2,8 +2,10 @@
 -- the queue was not part of a restored backup.
 CREATE OR REPLACE FUNCTION jobs_waiting(longer_than interval)
 RETURNS TABLE (job_user_id uuid, job_id uuid, job_kind text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT j.user_id, j.id, j.kind
     FROM jobs AS j
     WHERE j.status IN ('queued', 'running')
@@ -12,6 +14,7 @@ AS $$
             SELECT FROM parley_work.pgqueuer AS q
             WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
     ORDER BY j.updated_at
-    LIMIT 1000
+    LIMIT 1000;
+END
 $$;
 GRANT EXECUTE ON FUNCTION jobs_waiting TO parley_runtime;
