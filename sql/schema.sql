@@ -74,6 +74,34 @@ $_$;
 
 ALTER FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) OWNER TO parley_owner;
 
+-- function add_list_rule(text, text, integer, integer, json, text)
+
+CREATE FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer DEFAULT NULL::integer, members json DEFAULT NULL::json, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    noun text := upper(left(column_name, 1)) || replace(substr(column_name, 2), '_', ' ');
+BEGIN
+    IF num_nonnulls(length, members) <> 1 THEN
+        RAISE EXCEPTION 'a list rule of %.% takes either length, for texts, or members, for objects', table_name, column_name;
+    ELSIF members IS NULL THEN
+        PERFORM add_rule(
+            table_name, column_name || '_list', format('text_list_mistake(%I, %s, %s) IS NULL', column_name, most, length),
+            coalesce(reason, format('%s: at most %s, each of 1 to %s characters.', noun, most, length)));
+    ELSE
+        PERFORM add_rule(
+            table_name, column_name || '_list',
+            format('object_list_mistake(%I, %s, %L) IS NULL', column_name, most, members),
+            coalesce(reason, concat_ws('; ', format('%s: at most %s, of at most 64 KiB in all', noun, most), (
+                SELECT string_agg(
+                    format('%s up to %s characters', replace(name, '_', ' '), longest), ', ' ORDER BY position)
+                FROM json_each_text(members) WITH ORDINALITY AS m (name, longest, position))) || '.'));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) OWNER TO parley_owner;
+
 -- function add_rule(text, text, text, text)
 
 CREATE FUNCTION parley.add_rule(table_name text, name text, condition text, reason text DEFAULT NULL::text) RETURNS void
@@ -306,7 +334,18 @@ CREATE FUNCTION parley.conversations_enter() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
+DECLARE
+    preferred record;
 BEGIN
+    IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
+        SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
+        FROM users AS u
+        JOIN user_settings AS s ON s.user_id = u.user_id
+        WHERE u.user_id = NEW.user_id;
+        NEW.provider := coalesce(NEW.provider, preferred.default_provider, 'openai');
+        NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
+        NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
+    END IF;
     UPDATE feeds
     SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
         latest_conversation_id = NEW.id
@@ -343,7 +382,9 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
         BEGIN
-            IF (true) IS NOT FALSE THEN
+            IF (true
+                AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
+                AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))) IS NOT FALSE THEN
                 IF true
                     AND NEW.auto_approval_settings = '{}'::jsonb
                     AND NEW.client_session IS NULL
@@ -352,8 +393,6 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
                     AND NEW.max_messages IS NULL
                     AND NEW.max_tokens IS NULL
                     AND NEW.metadata = '{}'::jsonb
-                    AND NEW.model = 'gpt-4o-mini'::text
-                    AND NEW.provider = 'openai'::text
                     AND NEW.system_prompt IS NULL
                     AND NEW.temperature = 0.7
                     AND NEW.title IS NULL THEN
@@ -367,8 +406,6 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
                     AND (new.max_messages > 0)
                     AND (new.max_tokens > 0)
                     AND ((jsonb_typeof(new.metadata) = 'object'::text) AND (pg_column_size(new.metadata) <= 65536))
-                    AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
-                    AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))
                     AND (char_length(new.system_prompt) <= 100000)
                     AND ((new.temperature >= (0)::double precision) AND (new.temperature <= (2)::double precision))
                     AND (char_length(new.title) <= 500)) IS NOT FALSE THEN
@@ -1034,6 +1071,41 @@ ALTER FUNCTION parley.feed_usage_logs() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_usage_logs() IS 'Made by SELECT feed_function(''usage_logs'', ''{conversation_id}'');';
 
+-- function feed_user_settings()
+
+CREATE FUNCTION parley.feed_user_settings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'user_settings', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'user_settings', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_user_settings() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_user_settings()
+
+COMMENT ON FUNCTION parley.feed_user_settings() IS 'Made by SELECT feed_function(''user_settings'', ''{}'');';
+
 -- function feed_users()
 
 CREATE FUNCTION parley.feed_users() RETURNS trigger
@@ -1137,9 +1209,11 @@ ALTER FUNCTION parley.jobs_move() OWNER TO parley_owner;
 -- function jobs_waiting(interval)
 
 CREATE FUNCTION parley.jobs_waiting(longer_than interval) RETURNS TABLE(job_user_id uuid, job_id uuid, job_kind text)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
+BEGIN
+    RETURN QUERY
     SELECT j.user_id, j.id, j.kind
     FROM jobs AS j
     WHERE j.status IN ('queued', 'running')
@@ -1148,7 +1222,8 @@ CREATE FUNCTION parley.jobs_waiting(longer_than interval) RETURNS TABLE(job_user
             SELECT FROM parley_work.pgqueuer AS q
             WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
     ORDER BY j.updated_at
-    LIMIT 1000
+    LIMIT 1000;
+END
 $$;
 
 ALTER FUNCTION parley.jobs_waiting(longer_than interval) OWNER TO parley_owner;
@@ -1167,7 +1242,7 @@ DECLARE
     old_keys text[] := '{}';
 BEGIN
     -- Rows that only triggers write need no check.
-    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
+    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT, UPDATE') THEN
         RETURN;
     END IF;
     FOR link IN SELECT * FROM links_of(table_name) LOOP
@@ -1812,6 +1887,72 @@ ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
+-- function object_list_mistake(jsonb, integer, jsonb)
+
+CREATE FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    names text[];
+    item jsonb;
+    name text;
+BEGIN
+    IF list = '[]' THEN
+        RETURN NULL;
+    ELSIF jsonb_typeof(list) <> 'array' OR pg_column_size(list) > 65536 THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(list) > most THEN
+        RETURN '{}';
+    END IF;
+    names := ARRAY(SELECT jsonb_object_keys(members));
+    FOR n IN 0 .. jsonb_array_length(list) - 1 LOOP
+        item := list -> n;
+        IF jsonb_typeof(item) <> 'object' THEN
+            RETURN ARRAY[n::text];
+        END IF;
+        FOREACH name IN ARRAY names LOOP
+            IF char_length(item ->> name) > (members ->> name)::integer THEN
+                RETURN ARRAY[n::text, name];
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) OWNER TO parley_owner;
+
+-- function one_per_user(text, text[])
+
+CREATE FUNCTION parley.one_per_user(table_name text, carry text[] DEFAULT '{}'::text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM tenant_table(
+        table_name, carry => carry, without => '{deleted_at,request_hash}', privileges => 'SELECT, UPDATE');
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I UNIQUE (user_id)', table_name, table_name || '_user_id_key');
+    -- For users_complete(), which runs as the owner, also where no user is stamped.
+    EXECUTE format('CREATE POLICY completing ON %I FOR INSERT TO parley_owner WITH CHECK (true)', table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER complete AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_complete(%s)', (
+            SELECT string_agg(quote_literal(one), ', ')
+            FROM (
+                SELECT unnest(string_to_array(encode(tgargs, 'escape'), '\000'))
+                FROM pg_trigger
+                WHERE tgrelid = 'users'::regclass AND tgname = 'complete'
+                UNION
+                SELECT table_name
+            ) AS completed (one)
+            WHERE one <> ''));
+    -- The policies of users show the owner no rows without a stamp.
+    ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
+    EXECUTE format('INSERT INTO %I (user_id) SELECT user_id FROM users ORDER BY user_id', table_name);
+    ALTER TABLE users FORCE ROW LEVEL SECURITY;
+END
+$$;
+
+ALTER FUNCTION parley.one_per_user(table_name text, carry text[]) OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -2046,6 +2187,28 @@ END
 $$;
 
 ALTER FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) OWNER TO parley_owner;
+
+-- function text_list_mistake(jsonb, integer, integer)
+
+CREATE FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF jsonb_typeof(list) <> 'array' THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(list) > most THEN
+        RETURN '{}';
+    END IF;
+    FOR n IN 0 .. jsonb_array_length(list) - 1 LOOP
+        IF jsonb_typeof(list -> n) <> 'string' OR char_length(list ->> n) NOT BETWEEN 1 AND length THEN
+            RETURN ARRAY[n::text];
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) OWNER TO parley_owner;
 
 -- function tool_executions_delete()
 
@@ -2302,6 +2465,56 @@ $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
 
+-- function users_check_own_api_key()
+
+CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
+        MESSAGE = 'add a provider key first';
+END
+$$;
+
+ALTER FUNCTION parley.users_check_own_api_key() OWNER TO parley_owner;
+
+-- function users_check_time_zone()
+
+CREATE FUNCTION parley.users_check_time_zone() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+BEGIN
+    IF NEW.time_zone ~ '^(posix|right)|^(localtime|Factory)$'
+        OR NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone) THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'users_time_zone_known', TABLE = 'users',
+            MESSAGE = 'a time zone is an IANA name, such as Europe/Berlin';
+    END IF;
+    RETURN NEW;
+END
+$_$;
+
+ALTER FUNCTION parley.users_check_time_zone() OWNER TO parley_owner;
+
+-- function users_complete()
+
+CREATE FUNCTION parley.users_complete() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    table_name text;
+BEGIN
+    FOREACH table_name IN ARRAY TG_ARGV LOOP
+        EXECUTE format('INSERT INTO %I (user_id) VALUES ($1)', table_name) USING NEW.user_id;
+    END LOOP;
+    RETURN NULL;
+END
+$_$;
+
+ALTER FUNCTION parley.users_complete() OWNER TO parley_owner;
+
 -- function users_open_feed()
 
 CREATE FUNCTION parley.users_open_feed() RETURNS trigger
@@ -2316,6 +2529,23 @@ END
 $$;
 
 ALTER FUNCTION parley.users_open_feed() OWNER TO parley_owner;
+
+-- function users_rename_login()
+
+CREATE FUNCTION parley.users_rename_login() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE logins SET username = lower(NEW.username) WHERE user_id = NEW.user_id;
+    RETURN NULL;
+EXCEPTION WHEN unique_violation THEN
+    RAISE unique_violation USING CONSTRAINT = 'users_username_taken', TABLE = 'users',
+        MESSAGE = 'this user name is already taken';
+END
+$$;
+
+ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
 
 -- function fn_pgqueuer_changed()
 
@@ -2460,8 +2690,8 @@ CREATE TABLE parley.conversations (
     user_id uuid NOT NULL,
     id uuid DEFAULT parley.uuid7() NOT NULL,
     title text,
-    provider text DEFAULT 'openai'::text NOT NULL,
-    model text DEFAULT 'gpt-4o-mini'::text NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
     system_prompt text,
     temperature double precision DEFAULT 0.7 NOT NULL,
     max_tokens integer,
@@ -3002,6 +3232,89 @@ COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A prov
 
 COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
 
+-- table user_settings
+
+CREATE TABLE parley.user_settings (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    window_position_x integer,
+    window_position_y integer,
+    window_width integer DEFAULT 600 NOT NULL,
+    window_height integer,
+    theme text DEFAULT 'dark'::text NOT NULL,
+    keyboard_shortcuts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    share_usage_data boolean DEFAULT false NOT NULL,
+    enable_analytics boolean DEFAULT true NOT NULL,
+    auto_sync boolean DEFAULT true NOT NULL,
+    sync_frequency_minutes integer DEFAULT 5 NOT NULL,
+    enable_notifications boolean DEFAULT true NOT NULL,
+    archive_after_months integer,
+    delete_after_months integer,
+    max_messages_per_conversation integer DEFAULT 1000,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT user_settings_archive_after_months_range CHECK (((archive_after_months >= 1) AND (archive_after_months <= 120))),
+    CONSTRAINT user_settings_delete_after_months_order CHECK ((delete_after_months >= archive_after_months)),
+    CONSTRAINT user_settings_delete_after_months_range CHECK (((delete_after_months >= 1) AND (delete_after_months <= 120))),
+    CONSTRAINT user_settings_keyboard_shortcuts_shape CHECK (
+CASE
+    WHEN (jsonb_typeof(keyboard_shortcuts) = 'object'::text) THEN ((pg_column_size(keyboard_shortcuts) <= 65536) AND (NOT jsonb_path_exists(keyboard_shortcuts, '$.keyvalue()?((!(@."key" like_regex "^[a-z_]{1,50}$") || @."value".type() != "string") || !(@."value" like_regex "^.{1,50}$"))'::jsonpath)))
+    ELSE false
+END),
+    CONSTRAINT user_settings_max_messages_per_conversation_range CHECK ((max_messages_per_conversation > 0)),
+    CONSTRAINT user_settings_sync_frequency_minutes_range CHECK (((sync_frequency_minutes >= 1) AND (sync_frequency_minutes <= 1440))),
+    CONSTRAINT user_settings_theme_known CHECK ((theme = ANY (ARRAY['dark'::text, 'light'::text, 'auto'::text]))),
+    CONSTRAINT user_settings_window_height_range CHECK (((window_height >= 1) AND (window_height <= 100000))),
+    CONSTRAINT user_settings_window_position_x_range CHECK (((window_position_x >= '-100000'::integer) AND (window_position_x <= 100000))),
+    CONSTRAINT user_settings_window_position_y_range CHECK (((window_position_y >= '-100000'::integer) AND (window_position_y <= 100000))),
+    CONSTRAINT user_settings_window_width_range CHECK (((window_width >= 1) AND (window_width <= 100000)))
+);
+
+ALTER TABLE ONLY parley.user_settings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.user_settings OWNER TO parley_owner;
+
+-- comment CONSTRAINT user_settings_archive_after_months_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_archive_after_months_range ON parley.user_settings IS 'The months are between 1 and 120.';
+
+-- comment CONSTRAINT user_settings_delete_after_months_order ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_delete_after_months_order ON parley.user_settings IS 'Conversations are not deleted before they are archived.';
+
+-- comment CONSTRAINT user_settings_delete_after_months_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_delete_after_months_range ON parley.user_settings IS 'The months are between 1 and 120.';
+
+-- comment CONSTRAINT user_settings_keyboard_shortcuts_shape ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_keyboard_shortcuts_shape ON parley.user_settings IS 'Keyboard shortcuts are an object of at most 64 KiB. Its names have 1 to 50 lower-case letters or underscores, its values 1 to 50 characters.';
+
+-- comment CONSTRAINT user_settings_max_messages_per_conversation_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_max_messages_per_conversation_range ON parley.user_settings IS 'The number of messages must be greater than 0.';
+
+-- comment CONSTRAINT user_settings_sync_frequency_minutes_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_sync_frequency_minutes_range ON parley.user_settings IS 'A sync frequency is between 1 and 1440 minutes.';
+
+-- comment CONSTRAINT user_settings_window_height_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_window_height_range ON parley.user_settings IS 'A window height is between 1 and 100000.';
+
+-- comment CONSTRAINT user_settings_window_position_x_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_window_position_x_range ON parley.user_settings IS 'A window position is between -100000 and 100000.';
+
+-- comment CONSTRAINT user_settings_window_position_y_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_window_position_y_range ON parley.user_settings IS 'A window position is between -100000 and 100000.';
+
+-- comment CONSTRAINT user_settings_window_width_range ON user_settings
+
+COMMENT ON CONSTRAINT user_settings_window_width_range ON parley.user_settings IS 'A window width is between 1 and 100000.';
+
 -- table users
 
 CREATE TABLE parley.users (
@@ -3020,11 +3333,18 @@ CREATE TABLE parley.users (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
+    default_model text,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    locale text DEFAULT 'en'::text NOT NULL,
+    email_verified_at timestamp with time zone,
     CONSTRAINT users_avatar_url_length CHECK ((char_length(avatar_url) <= 2048)),
+    CONSTRAINT users_avatar_url_shape CHECK ((avatar_url ~ '^https?://[^[:space:]]+$'::text)),
+    CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
     CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_full_name_length CHECK ((char_length(full_name) <= 255)),
     CONSTRAINT users_id_self CHECK ((id = user_id)),
+    CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
     CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
     CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
     CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
@@ -3034,9 +3354,21 @@ ALTER TABLE ONLY parley.users FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.users OWNER TO parley_owner;
 
+-- comment COLUMN users.email_verified_at
+
+COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
+
 -- comment CONSTRAINT users_avatar_url_length ON users
 
 COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'A picture URL has at most 2048 characters.';
+
+-- comment CONSTRAINT users_avatar_url_shape ON users
+
+COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https://.';
+
+-- comment CONSTRAINT users_default_model_length ON users
+
+COMMENT ON CONSTRAINT users_default_model_length ON parley.users IS 'A model name has 1 to 100 characters.';
 
 -- comment CONSTRAINT users_default_provider_length ON users
 
@@ -3049,6 +3381,10 @@ COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address mu
 -- comment CONSTRAINT users_full_name_length ON users
 
 COMMENT ON CONSTRAINT users_full_name_length ON parley.users IS 'A full name has at most 255 characters.';
+
+-- comment CONSTRAINT users_locale_shape ON users
+
+COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 47 language tag of at most 35 characters, such as en or pt-BR.';
 
 -- comment CONSTRAINT users_username_shape ON users
 
@@ -3534,6 +3870,16 @@ ALTER TABLE ONLY parley.usage_days
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_pkey PRIMARY KEY (user_id, id);
 
+-- constraint user_settings user_settings_pkey
+
+ALTER TABLE ONLY parley.user_settings
+    ADD CONSTRAINT user_settings_pkey PRIMARY KEY (user_id, id);
+
+-- constraint user_settings user_settings_user_id_key
+
+ALTER TABLE ONLY parley.user_settings
+    ADD CONSTRAINT user_settings_user_id_key UNIQUE (user_id);
+
 -- constraint users users_pkey
 
 ALTER TABLE ONLY parley.users
@@ -3717,6 +4063,18 @@ CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (up
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
 
+-- trigger users check_own_api_key
+
+CREATE TRIGGER check_own_api_key BEFORE INSERT OR UPDATE OF uses_own_api_key ON parley.users FOR EACH ROW WHEN (new.uses_own_api_key) EXECUTE FUNCTION parley.users_check_own_api_key();
+
+-- trigger users check_time_zone
+
+CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON parley.users FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION parley.users_check_time_zone();
+
+-- trigger users complete
+
+CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_complete('user_settings');
+
 -- trigger tool_executions delete
 
 CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_delete();
@@ -3768,6 +4126,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days 
 -- trigger usage_logs feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger user_settings feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settings FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger users feed_lock
 
@@ -3837,6 +4199,10 @@ CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNC
 
 CREATE TRIGGER recount AFTER UPDATE ON parley.messages FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.token_count IS DISTINCT FROM new.token_count) OR (old.processing_ms IS DISTINCT FROM new.processing_ms))) EXECUTE FUNCTION parley.messages_recount();
 
+-- trigger users rename_login
+
+CREATE TRIGGER rename_login AFTER UPDATE OF username ON parley.users FOR EACH ROW WHEN ((old.username IS DISTINCT FROM new.username)) EXECUTE FUNCTION parley.users_rename_login();
+
 -- trigger sessions revoke
 
 CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
@@ -3884,6 +4250,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FO
 -- trigger usage_logs zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_logs();
+
+-- trigger user_settings zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settings FOR EACH ROW EXECUTE FUNCTION parley.feed_user_settings();
 
 -- trigger users zz_feed
 
@@ -4014,6 +4384,11 @@ COMMENT ON CONSTRAINT usage_logs_message_id_exists ON parley.usage_logs IS 'Ther
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint user_settings user_settings_user_id_fkey
+
+ALTER TABLE ONLY parley.user_settings
+    ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- policy changes appending
 
 CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
@@ -4025,6 +4400,10 @@ CREATE POLICY appending ON parley.feeds TO parley_owner USING (true);
 -- row security changes
 
 ALTER TABLE parley.changes ENABLE ROW LEVEL SECURITY;
+
+-- policy user_settings completing
+
+CREATE POLICY completing ON parley.user_settings FOR INSERT TO parley_owner WITH CHECK (true);
 
 -- row security context_optimization_messages
 
@@ -4158,6 +4537,10 @@ CREATE POLICY tenant ON parley.usage_days USING ((user_id = ( SELECT parley.tena
 
 CREATE POLICY tenant ON parley.usage_logs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy user_settings tenant
+
+CREATE POLICY tenant ON parley.user_settings USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy users tenant
 
 CREATE POLICY tenant ON parley.users USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -4181,6 +4564,10 @@ ALTER TABLE parley.usage_days ENABLE ROW LEVEL SECURITY;
 -- row security usage_logs
 
 ALTER TABLE parley.usage_logs ENABLE ROW LEVEL SECURITY;
+
+-- row security user_settings
+
+ALTER TABLE parley.user_settings ENABLE ROW LEVEL SECURITY;
 
 -- row security users
 
@@ -4255,6 +4642,10 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
+
+-- acl FUNCTION add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text)
+
+REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) FROM PUBLIC;
 
 -- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
 
@@ -4377,6 +4768,10 @@ REVOKE ALL ON FUNCTION parley.feed_usage_days() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
 
+-- acl FUNCTION feed_user_settings()
+
+REVOKE ALL ON FUNCTION parley.feed_user_settings() FROM PUBLIC;
+
 -- acl FUNCTION feed_users()
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
@@ -4473,6 +4868,15 @@ REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
+-- acl FUNCTION object_list_mistake(list jsonb, most integer, members jsonb)
+
+REVOKE ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) TO parley_runtime;
+
+-- acl FUNCTION one_per_user(table_name text, carry text[])
+
+REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM PUBLIC;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
@@ -4511,6 +4915,11 @@ GRANT ALL ON FUNCTION parley.tenant() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], without text[], privileges text) FROM PUBLIC;
 
+-- acl FUNCTION text_list_mistake(list jsonb, most integer, length integer)
+
+REVOKE ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) TO parley_runtime;
+
 -- acl FUNCTION tool_executions_delete()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_delete() FROM PUBLIC;
@@ -4540,9 +4949,25 @@ REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
 
+-- acl FUNCTION users_check_own_api_key()
+
+REVOKE ALL ON FUNCTION parley.users_check_own_api_key() FROM PUBLIC;
+
+-- acl FUNCTION users_check_time_zone()
+
+REVOKE ALL ON FUNCTION parley.users_check_time_zone() FROM PUBLIC;
+
+-- acl FUNCTION users_complete()
+
+REVOKE ALL ON FUNCTION parley.users_complete() FROM PUBLIC;
+
 -- acl FUNCTION users_open_feed()
 
 REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
+
+-- acl FUNCTION users_rename_login()
+
+REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
 
 -- acl FUNCTION fn_pgqueuer_changed()
 
@@ -4707,6 +5132,10 @@ GRANT SELECT ON TABLE parley.usage_days TO parley_runtime;
 -- acl TABLE usage_logs
 
 GRANT SELECT,INSERT ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl TABLE user_settings
+
+GRANT SELECT,UPDATE ON TABLE parley.user_settings TO parley_runtime;
 
 -- acl TABLE users
 

@@ -44,7 +44,9 @@ class Entity:
     unique: frozenset[str] = frozenset()
     """Columns whose values are unique within each list."""
     nullable: frozenset[str] = frozenset()
-    """Columns declared as `… | None`."""
+    """Columns declared as `… | None`, and the keys of `maybe` links."""
+    one_per_user: bool = False
+    """Whether each user has exactly one row, which is found without its id."""
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that each GraphQL field reads, by the field's name in GraphQL."""
     record: type[Row] = Row

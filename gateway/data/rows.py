@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import asyncpg
 import orjson
 
-type_of_json: Any = object()
-"""Marks a JSON column in the mapping passed to `record_class`."""
+
+@dataclass(frozen=True, slots=True)
+class JsonColumn:
+    """Marks a JSON column in the mapping passed to `record_class`."""
+
+    decode: Callable[[Any], Any] | None = None
+    """The function from parsed JSON to the column's value; None if they are the same."""
 
 
 class Row(asyncpg.Record):
@@ -26,8 +32,8 @@ class Row(asyncpg.Record):
 def record_class(name: str, columns: Mapping[str, Any]) -> type[Row]:
     """Create the record class of an entity.
 
-    `columns` maps a column's name to its enumeration class, to `type_of_json`, or to None if the value is not
-    converted.
+    `columns` maps a column's name to its enumeration class, to a `JsonColumn`, or to anything else if the value
+    is not converted.
     """
     properties = {column: property(_reader(column, kind)) for column, kind in columns.items()}
     return type(name, (Row,), {"__slots__": (), **properties})
@@ -35,7 +41,9 @@ def record_class(name: str, columns: Mapping[str, Any]) -> type[Row]:
 
 def _reader(column: str, kind: Any) -> Callable[[Any], Any]:
     read = itemgetter(column)
-    if kind is type_of_json:
+    if isinstance(kind, JsonColumn):
+        if (decode := kind.decode) is not None:
+            return lambda row: None if (text := read(row)) is None else decode(orjson.loads(text))
         return lambda row: None if (text := read(row)) is None else orjson.loads(text)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         member = kind._value2member_map_

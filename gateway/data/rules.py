@@ -1,7 +1,8 @@
 """Turns constraint violations into user errors.
 
 The rules are constraints named `<table>_<field>_<rule>`, and the message for users is the constraint's comment, so a
-rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message.
+rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message: an
+`invalid_parameter_value` is an invalid value, a `check_violation` a conflict with the object's state.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _COMMENTS = """
     ORDER BY conname
 """
 _COLUMNS = """
-    SELECT relname, attname, attnotnull, format_type(atttypid, atttypmod) AS type
+    SELECT relname, attname, attnotnull AND NOT atthasdef AS is_needed, format_type(atttypid, atttypmod) AS type
     FROM pg_attribute
     JOIN pg_class AS t ON t.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
@@ -74,7 +75,7 @@ class Rules:
         types, needed = defaultdict[str, dict[str, str]](dict), defaultdict[str, set[str]](set)
         for row in columns:
             types[row["relname"]][row["attname"]] = row["type"]
-            if row["attnotnull"]:
+            if row["is_needed"]:
                 needed[row["relname"]].add(row["attname"])
         checks = {
             table: _checks(types[table], [rule for rule in rules if rule["relname"] == table and rule["is_check"]])
@@ -96,6 +97,8 @@ class Rules:
                 return Invalid(self._reason(error), field=_field(error))
             case asyncpg.CheckViolationError():
                 return Conflict(self._reason(error), field=_field(error))
+            case asyncpg.InvalidParameterValueError(constraint_name=str()):
+                return Invalid(self._reason(error), field=_field(error))
             case asyncpg.NumericValueOutOfRangeError():
                 return Invalid("A number is out of range.")
             case _:
@@ -108,8 +111,11 @@ class Rules:
         errors: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
         if (checks := self._checks.get(table)) is not None:
             (row,) = await ask(checks.text, *map(values.get, checks.columns))
-            broken = [name for name in row["broken"] if checks.uses[name] <= values.keys()]
-            errors += [Invalid(self._reasons[name], field=_named(table, name)) for name in broken]
+            for name, *path in (found.split(".") for found in row["broken"]):
+                if checks.uses[name] <= values.keys():
+                    field = _named(table, name)
+                    within = (field,) if isinstance(field, str) else field
+                    errors.append(Invalid(self._reasons[name], field=(*within, *filter(None, path))))
         return errors
 
     def _reason(self, error: asyncpg.PostgresError) -> str:

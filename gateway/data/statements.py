@@ -9,6 +9,7 @@ Reads have two forms: `$2` is an array of keys or, with `one`, a single key, whi
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -170,20 +171,45 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
 def broken_rules(columns: tuple[tuple[str, str], ...], rules: tuple[tuple[str, str], ...]) -> str:
     """Select the names of the rules that are violated by values of these columns, which start at `$1`.
 
-    Columns come with their types, and rules with their conditions, from the database catalogue. No table is read, so
-    there is no caller.
+    Columns come with their types, and rules with their conditions, from the database catalogue. The name of a list rule
+    is followed by the path of the mistake, such as `orders_items_list.2.name`. No table is read, so there is no caller.
     """
     parameters = ", ".join(f"${n}::{kind} AS {name}" for n, (name, kind) in enumerate(columns, 1))
-    broken = ",\n    ".join(f"CASE WHEN NOT ({condition}) THEN '{name}' END" for name, condition in rules)
+    broken = ",\n    ".join(
+        f"CASE WHEN NOT ({condition}) THEN {_found(name, condition)} END" for name, condition in rules
+    )
     return f"SELECT array_remove(ARRAY[\n    {broken}\n], NULL) AS broken\nFROM (SELECT {parameters}) AS proposed"
 
 
+def _found(name: str, condition: str) -> str:
+    """The name of a rule and, for a list rule, the path of the mistake."""
+    found = _LIST_RULE.fullmatch(condition)
+    return f"concat_ws('.', '{name}', array_to_string({found[1]}, '.'))" if found else f"'{name}'"
+
+
+_LIST_RULE = re.compile(r"\((\S*_list_mistake\(.*\)) IS NULL\)")
+"""The condition of a rule made by `add_list_rule`."""
+
+
 @functools.lru_cache(maxsize=1024)
-def update(table: str, names: tuple[str, ...], guard: str, columns: Columns) -> str:
-    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing."""
-    values = ", ".join(f"{name} = ${3 + n}" for n, name in enumerate(names))
+def update(
+    table: str,
+    names: tuple[str, ...],
+    guard: str,
+    columns: Columns,
+    *,
+    reset: tuple[str, ...] = (),
+    by: str = "id",
+) -> str:
+    """Update the row `$2` with the values of `names` from `$3` on, if `guard` holds: a `condition`, or nothing.
+
+    The columns in `reset` get their defaults. `$2` is the value of the column `by`.
+    """
+    values = ", ".join(
+        [*(f"{name} = ${3 + n}" for n, name in enumerate(names)), *(f"{name} = DEFAULT" for name in reset)]
+    )
     return (
-        f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND id = $2{guard and f' AND {guard}'}\n"
+        f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND {by} = $2{guard and f' AND {guard}'}\n"
         f"RETURNING {_list(table, columns)}"
     )
 

@@ -21,6 +21,9 @@ from gateway.data.rules import ProposedRow
 
 T = TypeVar("T")
 
+REFUSED = (asyncpg.IntegrityConstraintViolationError, asyncpg.InvalidParameterValueError)
+"""What rules of the database raise: constraints, and triggers that check a value."""
+
 _NO_GUARD: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -78,16 +81,19 @@ class Statements:
         arguments = query.arguments(self.user_id, encoded)
         try:
             row = await self._row(query.returning(described.columns), arguments, described.record)
-        except asyncpg.IntegrityConstraintViolationError as error:
+        except REFUSED as error:
             _remember(error, described.table, encoded)
             raise
         return cast("T | None", row)
 
-    async def get(self, entity: type[T], id: UUID, *also: str) -> T | None:
-        """The caller's object with this id, deleted or not, or None. Its row also has the columns in `also`."""
-        described = entity_of(entity)
-        text = statements.by_key(described.table, "id", (*described.columns, *also))
-        row = await self._row(text, [self.user_id, [id]], described.record)
+    async def get(self, entity: type[T], id: UUID | None, *also: str) -> T | None:
+        """The caller's object with this id, deleted or not, or None. Its row also has the columns in `also`.
+
+        Without an id, it is the object that each user has one of.
+        """
+        described, (by, key) = entity_of(entity), self._key(id)
+        text = statements.by_key(described.table, by, (*described.columns, *also))
+        row = await self._row(text, [self.user_id, [key]], described.record)
         return cast("T | None", row)
 
     async def insert(self, entity: type[T], values: dict[str, Any], *, for_show: bool = False) -> T:
@@ -115,7 +121,7 @@ class Statements:
                 (row,) = await pipelines.writes.send(statement, alone)
                 if statement.bytes:
                     tenant.count(statement)
-        except asyncpg.IntegrityConstraintViolationError as error:
+        except REFUSED as error:
             _remember(error, described.table, encoded)
             raise
         return row  # type: ignore[no-any-return]
@@ -123,26 +129,34 @@ class Statements:
     async def update(
         self,
         entity: type[T],
-        id: UUID,
+        id: UUID | None,
         values: dict[str, Any],
         *,
         guard: Mapping[str, Any] = _NO_GUARD,
     ) -> T | None:
         """Update the caller's object, and return it; None if it does not exist or its columns differ from `guard`.
 
-        In a guard, None means null, and `statements.NOT_NULL` anything else.
+        Without an id, it is the object that each user has one of.
+        A value of None clears a column that may be null, and resets any other to its default. In a guard, None means
+        null, and `statements.NOT_NULL` anything else.
         """
-        described = entity_of(entity)
+        described, (by, key) = entity_of(entity), self._key(id)
         encoded = described.encoded(values)
-        condition, parameters = statements.condition(described.encoded(guard), 3 + len(values))
-        text = statements.update(described.table, tuple(values), condition, described.columns)
-        arguments = [self.user_id, id, *encoded.values(), *parameters]
+        reset = tuple(name for name, value in encoded.items() if value is None and name not in described.nullable)
+        given = {name: value for name, value in encoded.items() if name not in reset} if reset else encoded
+        condition, parameters = statements.condition(described.encoded(guard), 3 + len(given))
+        text = statements.update(described.table, tuple(given), condition, described.columns, reset=reset, by=by)
+        arguments = [self.user_id, key, *given.values(), *parameters]
         try:
             changed = await self._row(text, arguments, described.record)
-        except asyncpg.IntegrityConstraintViolationError as error:
+        except REFUSED as error:
             _remember(error, described.table, encoded)
             raise
         return cast("T | None", changed)
+
+    def _key(self, id: UUID | None) -> tuple[str, UUID]:
+        """The column by which an object is found, and its value."""
+        return ("user_id", self.user_id) if id is None else ("id", id)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         connection = self._connection or await self._connected()

@@ -51,6 +51,7 @@ from gateway.execution.run.step import (
 )
 from gateway.execution.run.straight import straight
 from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, level_resolver_of
+from gateway.schema.types.json_list import is_shown_as_stored
 
 MOST_PLANS = 16
 """How many plans of one operation are cached: its conditions may be chosen in many ways."""
@@ -208,7 +209,7 @@ class _Planner:
             reads.texts[column] = text.select
             return text.inline(lambda: reads.text(column))
         reads.columns.add(column)
-        if not is_leaf_type(leaf):
+        if not is_leaf_type(leaf) and not is_shown_as_stored(of.kinds[column]):
             return Mapped(field, attrgetter(column), self._shape(field, field.type))
         required = isinstance(field.type, GraphQLNonNull)
         return column_inline(lambda: reads.code(column), of.kinds[column], leaf, required=required)

@@ -20,6 +20,7 @@ from gateway.data.entity import Entity, Link
 from gateway.data.setup.catalogue import Index, Table
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
+from gateway.schema.types.hint import item_of
 from gateway.schema.types.scalars import JSON, BigInt
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
@@ -54,6 +55,11 @@ def disagreements(
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
         yield from _column_problems(entity, table)
+        if entity.one_per_user and entity.table != "users" and not table.completes_users:
+            yield (
+                f"{entity.name} is declared one_per_user, but new users get no row of {entity.table}. Write "
+                f"SELECT one_per_user('{entity.table}') in its migration, instead of tenant_table()."
+            )
         for name, link in entity.links.items():
             yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
     for name, event in events.items():
@@ -78,6 +84,12 @@ def _column_problems(entity: Entity, table: Table) -> Iterator[str]:
             yield f"{where} is not a column of {entity.table}. Add it in a migration, or remove it from the type."
         elif column in shown and kind is not None:
             yield from _kind_problems(where, kind, entity.table, column, held.type)
+            if item_of(kind) is not None and held.type == "jsonb" and column not in table.lists:
+                limits = "length => …" if item_of(kind) is str else "members => …"
+                yield (
+                    f"{where} is a list without limits. Write SELECT add_list_rule('{entity.table}', '{column}', "
+                    f"most => …, {limits}) in its migration."
+                )
             if not held.required and column not in entity.nullable and kind is not UUID:
                 yield (
                     f"{where} is declared as never null, but {entity.table}.{column} may be. Write `… | None`, or make "
@@ -87,7 +99,7 @@ def _column_problems(entity: Entity, table: Table) -> Iterator[str]:
 
 def _kind_problems(where: str, kind: Any, table: str, column: str, held_as: str) -> Iterator[str]:
     is_enum = isinstance(kind, type) and issubclass(kind, enum.Enum)
-    fitting = HELD_AS[str] if is_enum else HELD_AS.get(kind, ())
+    fitting = HELD_AS[str] if is_enum else HELD_AS[JSON] if item_of(kind) is not None else HELD_AS.get(kind, ())
     if held_as not in fitting:
         usual = f"make the column {fitting[0]}" if fitting else "declare another type"
         yield f"{where}: {table}.{column} is {held_as}. Declare it with that type, or {usual}."

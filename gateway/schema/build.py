@@ -35,6 +35,10 @@ Ids are UUIDs. A client may choose the id of a new object, which makes the mutat
 id and values, it creates nothing new. A mutation returns the object it changed, or `userErrors` with every error that a
 person can correct.
 
+An omitted field of an input takes its default in a new object, and stays unchanged in an update. Null means the default
+in a new object. In an update, it clears the field, or resets it to its default if it is never null; if there is no
+default either, it is refused.
+
 Lists are paginated: forwards with `first` and `after`, backwards with `last` and `before`. Events of the change feed
 have a `cursor`; pass it as `after` to resume a subscription."""
 

@@ -30,8 +30,9 @@ from gateway.data.entity import Entity, Link, entity_of
 from gateway.schema.fields.event import OF_CHANGE, event_of
 from gateway.schema.fields.standard import Standard
 from gateway.schema.objects import filter as filters
-from gateway.schema.objects.entity import is_optional, kind_of
+from gateway.schema.types import json_list
 from gateway.schema.types.cursor import can_hold
+from gateway.schema.types.hint import is_optional, item_of, kind_of
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
@@ -49,6 +50,7 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
     for name, cls in entities.items():
         problems += _order_problems(name, described[name], described[name].order)
         problems += _unique_problems(described[name])
+        problems += _list_problems(described[name])
         problems += _filter_problems(described[name])
         problems += _input_problems(cls, described[name])
         for link_name, link in described[name].links.items():
@@ -132,6 +134,12 @@ def _unique_problems(entity: Entity) -> Iterator[str]:
         yield f"{entity.name} has no column {column}, which `unique` names. Remove it, or declare the column."
 
 
+def _list_problems(entity: Entity) -> Iterator[str]:
+    for column, kind in entity.kinds.items():
+        if problem := json_list.problem_of(kind):
+            yield f"{entity.name}.{column} is a list {problem}."
+
+
 def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None) -> Iterator[str]:
     if entity.kinds.get(link.key, UUID) is not UUID:
         yield (
@@ -148,6 +156,16 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
     if target is None:
         yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another one."
         return
+    if target.one_per_user and link.shape != "one":
+        yield (
+            f"{where} is a {link.shape} of {link.target}, of which each user has exactly one. Write "
+            f'`one("{link.target}", by="user_id")` in the type of users.'
+        )
+    if link.shape == "one" and link.by != "id" and not (target.one_per_user and entity.table == "users"):
+        yield (
+            f"{where} is declared as never null, but nothing says that each {entity.name} has one. Write "
+            f'`maybe("{link.target}", by="{link.by}")`.'
+        )
     if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
             f"{where} finds rows by {link.by}, which is not an id of {target.name}. Declare it there: "
@@ -209,15 +227,18 @@ def _null_problems(where: str, column: str, hint: Any, *, nulls: bool, may_be_nu
 def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
     made: Standard | None = getattr(cls, "__standard__", None)
     hints = typing.get_type_hints(made.input) if made else {}
+    if made and made.within and entity.one_per_user:
+        yield f"{entity.name} is declared within={made.within!r}, but each user has only one. Remove `within`."
     for name, hint in hints.items():
         where = f"{made.input.__name__}.{name}" if made else name
         if name not in entity.kinds:
             yield f"{where} is not a column of {entity.name}. Remove it, or declare the column."
-        elif entity.kinds[name] not in (None, kind_of(hint)):
-            yield (
-                f"{where} is {_name(kind_of(hint))}, but {entity.name}.{name} is {_name(entity.kinds[name])}. "
-                "Give it the type of the column."
-            )
+        elif (kind := entity.kinds[name]) is not None and not json_list.takes(kind, kind_of(hint)):
+            item = kind_of(item_of(kind))
+            what = "it the type of the column"
+            if json_list.is_class(item):
+                what = f"its items the required attributes of {item.__name__}, and no other attributes than it has"
+            yield f"{where} is {_name(kind_of(hint))}, but {entity.name}.{name} is {_name(kind)}. Give {what}."
 
 
 def _event_problems(cls: type) -> Iterator[str]:
@@ -242,4 +263,6 @@ def _whole(kind: Any) -> Any:
 
 
 def _name(kind: Any) -> str:
+    if (item := item_of(kind)) is not None:
+        return f"list[{_name(kind_of(item))}]"
     return "ID" if kind is UUID else getattr(kind, "__name__", str(kind))

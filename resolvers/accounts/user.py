@@ -9,7 +9,7 @@ from uuid import UUID
 
 import strawberry
 
-from gateway import Context, Cursor, Info, Node, computed, entity, enum_type, lookup, page, sql
+from gateway import Context, Cursor, Info, Node, computed, entity, enum_type, lookup, one, page, sql, standard
 from resolvers.usage.totals import UsageTotals
 
 
@@ -37,7 +37,7 @@ class PlanStatus(enum.Enum):
     """The plan has ended."""
 
 
-@entity("users")
+@entity("users", one_per_user=True)
 class User(Node):
     """A user with an account."""
 
@@ -54,7 +54,15 @@ class User(Node):
     plan_status: PlanStatus
     """The status of the plan."""
     default_provider: str
-    """The preferred model provider for new conversations, such as `openai`."""
+    """The model provider of new conversations that name none, such as `openai`."""
+    default_model: str | None
+    """The model of new conversations that name none; null for `gpt-4o-mini`."""
+    time_zone: str
+    """The time zone, an IANA name such as `Europe/Berlin`."""
+    locale: str
+    """The language and region, a BCP 47 tag such as `en` or `pt-BR`."""
+    email_verified_at: datetime.datetime | None
+    """When the user proved to receive mail at `email`; null until then."""
     uses_own_api_key: bool
     """Whether model calls use the user's own API keys."""
     last_login_at: datetime.datetime | None
@@ -62,6 +70,8 @@ class User(Node):
     deleted_at: datetime.datetime | None
     """When the account was deleted; null if it is not deleted."""
 
+    settings = one("UserSettings", by="user_id")
+    """The user's settings."""
     conversations = page("Conversation", by="user_id")
     """The user's conversations."""
     tool_executions = page("ToolExecution", by="user_id", order="-created_at")
@@ -97,6 +107,31 @@ class User(Node):
         """The totals of the user's model calls, over all days or a range of days."""
         (totals,) = await info.context.rows(sql.usage.daily.totals, day_from=day_from, before=before)
         return UsageTotals(**totals)
+
+
+class UserInput:
+    """What a user may change of their account."""
+
+    full_name: str | None = None
+    """The full name, up to 255 characters."""
+    username: str | None = None
+    """An alternative name to sign in with: 2 to 50 letters, digits, dots, hyphens or underscores. It must not be taken.
+    Case does not matter at sign-in."""
+    avatar_url: str | None = None
+    """The URL of the profile picture, beginning with `http://` or `https://`, up to 2,048 characters."""
+    default_provider: str | None = None
+    """The model provider of new conversations that name none, up to 50 characters. Defaults to `openai`."""
+    default_model: str | None = None
+    """The model of new conversations that name none, up to 100 characters. Null for `gpt-4o-mini`."""
+    time_zone: str | None = None
+    """The time zone, an IANA name such as `Europe/Berlin`. Defaults to `UTC`."""
+    locale: str | None = None
+    """The language and region, a BCP 47 tag such as `en` or `pt-BR`. Defaults to `en`."""
+    uses_own_api_key: bool | None = None
+    """Whether model calls use the user's own API keys. Requires a key. Defaults to false."""
+
+
+standard(User, input=UserInput, by_person=True)
 
 
 @lookup(User, is_there=True)

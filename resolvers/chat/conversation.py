@@ -130,9 +130,9 @@ class ConversationInput:
     title: str | None = None
     """The title that lists show, up to 500 characters."""
     provider: str | None = None
-    """The model provider, such as `openai`."""
+    """The model provider, such as `openai`. Defaults to the user's `defaultProvider` when it is created."""
     model: str | None = None
-    """The model that answers, such as `gpt-4o-mini`."""
+    """The model that answers, such as `gpt-4o-mini`. Defaults to the user's `defaultModel` when it is created."""
     system_prompt: str | None = None
     """Instructions that the model receives before the messages."""
     temperature: float | None = None
@@ -147,7 +147,8 @@ class ConversationInput:
     """Whether the conversation is archived. Unarchiving clears `isAutoArchived`. It also clears `maxMessages` if the
     limit has archived the conversation, or if the next message would exceed it."""
     max_messages: int | None = None
-    """Archive the conversation when it has more messages than this. Null for no limit."""
+    """Archive the conversation when it has more messages than this. Defaults to the user's
+    `maxMessagesPerConversation` when the conversation is created. In an update, null for no limit."""
     folder: str | None = None
     """The folder that contains the conversation; null for none."""
     client_session: str | None = None

@@ -160,7 +160,7 @@ class FinishMessageInput:
 @mutation
 async def finish_message(info: Info, input: FinishMessageInput) -> Message:
     """Finish a message that is being written. It keeps its text. Can be sent again with the same values."""
-    values = values_of(input, without=("id", "failed"))
+    values = values_of(input, without=("id", "failed"), nulls=True)
     return await _end(
         info, input.id, {**values, "status": MessageStatus.FAILED if input.failed else MessageStatus.COMPLETE}
     )
@@ -194,7 +194,7 @@ async def _end(info: Info, named: strawberry.ID, values: dict[str, Any]) -> Mess
         return message
     if before is None:
         raise NotFound("There is no such message.", field="id")
-    if any(getattr(before, name) != value for name, value in values.items()):
+    if any(getattr(before, name) != value for name, value in values.items() if value is not None):
         raise Conflict(f"This message has already ended: it is {_as_it_is(before)}.", field="id", current=before)
     return before
 

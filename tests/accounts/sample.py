@@ -1,5 +1,16 @@
-"""Sample values for accounts: e-mail addresses, usernames and passwords must have a valid format."""
+"""Sample values for accounts and settings, whose formats their types do not tell."""
 
 from __future__ import annotations
 
-VALUES = {"email": "generated@example.org", "username": "generated", "password": "another long password"}
+VALUES = {
+    "email": "generated@example.org",
+    "username": "generated",
+    "password": "another long password",
+    "User.username": ("generated", "other.name"),
+    "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
+    "User.timeZone": ("Europe/Berlin", "Asia/Tokyo"),
+    "User.locale": ("de", "pt-BR"),
+    # Keys cannot be stored yet, so it cannot become true.
+    "User.usesOwnApiKey": (False, False),
+    "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
+}

@@ -57,12 +57,15 @@ SELECT user_id, pg_temp.id_at(created_at, 4, n), 'device ' || n, '\x00', created
     created_at + interval '1 year', created_at + interval '2 years', created_at, created_at, 1 + n
 FROM users, generate_series(1, 3) AS n;
 
+INSERT INTO user_settings (user_id, created_at, updated_at, version)
+SELECT user_id, created_at, updated_at, 1 FROM users;
+
 INSERT INTO conversations (
-    user_id, id, title, system_prompt, is_pinned, is_archived, folder, last_seq, message_count, last_message_id,
+    user_id, id, title, provider, model, system_prompt, is_pinned, is_archived, folder, last_seq, message_count, last_message_id,
     last_message_at, active_at, active_since, message_tokens, response_count, response_ms, usage_requests, usage_input_tokens,
     usage_output_tokens, usage_cost_usd, created_at, updated_at, deleted_at, version)
 SELECT
-    t.user_id, t.id, 'Talk ' || t.c || ' of user ' || t.u, repeat('You are a helpful assistant. ', 20), t.c % 17 = 0,
+    t.user_id, t.id, 'Talk ' || t.c || ' of user ' || t.u, 'openai', 'gpt-4o-mini', repeat('You are a helpful assistant. ', 20), t.c % 17 = 0,
     t.c % 9 = 0, CASE WHEN t.c % 3 = 0 THEN 'Work' END, s.turns, s.turns, l.id, l.at, l.at, l.at, s.tokens, s.turns / 2,
     s.milliseconds, s.turns / 2, s.input, s.output, s.cost, t.begins, l.at,
     CASE WHEN t.c % 19 = 0 THEN l.at END, t.version + 1

@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from graphql import get_named_type, is_non_null_type
+from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
-from tests.kit.generated import Mutation, fields_of, mutations, own
+from tests.kit.generated import Mutation, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.runtime import stamp
@@ -254,20 +254,6 @@ async def test_an_update_of_nothing_is_refused(estate: Estate, superuser: asyncp
         for kind in ("Conversation", "Message"):
             refusal = reason_in(await estate.client.mutate(f"update{kind}", id=estate.ids[kind][0]))
             assert refusal == Refusal("INVALID", None, "Set at least one value to change.")
-
-
-async def test_a_null_is_refused_where_a_value_is_needed(estate: Estate, superuser: asyncpg.Connection) -> None:
-    for mutation in ALL:
-        if not mutation.name.startswith("update"):
-            continue
-        shown = fields_of(mutation.payload[mutation.object].type)
-        for name in set(mutation.inputs) - {"id", "expectedVersion"}:
-            if not is_non_null_type(shown[name.removesuffix("Id") if name in mutation.ids else name].type):
-                continue
-            values = {"id": own(estate)(mutation.ids["id"]), name: None}
-            async with unchanged(superuser, estate.user_id):
-                refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
-                assert refusal == Refusal("INVALID", name, "A value is needed here: it cannot be null.")
 
 
 # --- sent twice

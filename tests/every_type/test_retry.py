@@ -11,10 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from graphql import GraphQLEnumType, get_named_type
+from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
-from tests.kit import samples
+from tests.kit import generated
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -25,18 +25,6 @@ SCHEMA = graphql_schema()
 CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.makes and "id" in mutation.inputs]
 
 TAKEN = Refusal("CONFLICT", "id", "This id already belongs to an object with different values.")
-
-OTHER: dict[str, Any] = {
-    "String": "other text",
-    "Int": 2,
-    "Float": 0.25,
-    "Boolean": False,
-    "BigInt": 2,
-    "Decimal": "2.5",
-    "DateTime": "2026-02-28T12:00:00Z",
-    "Date": "2026-02-28",
-}
-"""Valid values, by type, that differ from those in `tests.kit.generated`."""
 
 ALIKE = [
     ({"n": 1}, {"n": True}),
@@ -64,17 +52,10 @@ def optional(mutation: Mutation) -> list[str]:
 
 def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> Any:
     """A valid value for a field that differs from `value`."""
-    of: Any = get_named_type(mutation.inputs[name].type)
     if name in mutation.ids:
         ids = estate.ids[mutation.ids[name]]
         return [ids[1]] if isinstance(value, list) else ids[1]
-    if len(declared := samples.values_of(mutation.kind, name)) > 1:
-        return declared[1]
-    if isinstance(of, GraphQLEnumType):
-        return list(of.values)[1]
-    if of.name == "JSON":
-        return [*value, "other"] if isinstance(value, list) else {**value, "other": 1}
-    return OTHER[of.name]
+    return generated.other(mutation.kind, name, mutation.inputs[name], value)
 
 
 async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, values: dict[str, Any]) -> Refusal:

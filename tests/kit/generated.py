@@ -41,6 +41,18 @@ VALUES_BY_TYPE: dict[str, Any] = {
 }
 """A valid value of each scalar."""
 
+OTHER_VALUES_BY_TYPE: dict[str, Any] = {
+    "String": "other text",
+    "Int": 2,
+    "Float": 0.25,
+    "Boolean": False,
+    "BigInt": 2,
+    "Decimal": "2.5",
+    "DateTime": "2026-02-28T12:00:00Z",
+    "Date": "2026-02-28",
+}
+"""Another valid value of each scalar."""
+
 Choose = Callable[[str], Any]
 """Returns the id of an object of the named type."""
 
@@ -82,6 +94,8 @@ class Mutation:
     @property
     def makes(self) -> bool:
         """Whether it creates an object, so that its `id`, if any, is a new one."""
+        if self.name.startswith("update"):
+            return False  # without an id, it updates what each user has one of
         return "id" not in self.inputs or not is_non_null_type(self.inputs["id"].type)
 
     @property
@@ -192,6 +206,25 @@ def value(name: str, field: GraphQLInputField | GraphQLArgument) -> Any:
     else:
         assert of.name in VALUES_BY_TYPE, f"add a valid {of.name} to VALUES_BY_TYPE in tests/kit/generated.py"
         made = VALUES_BY_TYPE[of.name]
+    return [made] if _is_list(field.type) else made
+
+
+def other(kind: str, name: str, field: GraphQLInputField, known: Any) -> Any:
+    """A valid value for an input field of a type that differs from `known`. Not for ids of existing objects."""
+    if len(declared := samples.values_of(kind, name)) > 1:
+        return declared[1]
+    of = get_named_type(field.type)
+    made: Any
+    if isinstance(of, GraphQLEnumType):
+        made = list(of.values)[1]
+    elif isinstance(of, GraphQLInputObjectType):
+        made = {key: other(of.name, key, each, value(key, each)) for key, each in of.fields.items()}
+    elif of.name == "JSON":
+        return [*known, "other"] if isinstance(known, list) else {**known, "other": 1}
+    elif of.name == "ID":
+        made = str(uuid.uuid4())
+    else:
+        made = OTHER_VALUES_BY_TYPE[of.name]
     return [made] if _is_list(field.type) else made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 
@@ -54,6 +54,19 @@ JOIN pg_class AS class ON class.oid = con.conrelid
 WHERE con.contype = 'f' AND class.relnamespace = to_regnamespace($1)
 """
 
+LISTS = r"""
+SELECT class.relname AS table, substring(pg_get_expr(conbin, conrelid) FROM '_list_mistake\("?(\w+)"?,') AS column
+FROM pg_constraint
+JOIN pg_class AS class ON class.oid = conrelid
+WHERE contype = 'c' AND connamespace = to_regnamespace($1) AND conname LIKE '%\_list'
+"""
+
+OF_USERS = r"""
+SELECT unnest(string_to_array(encode(tgargs, 'escape'), '\000')) AS table
+FROM pg_trigger
+WHERE tgrelid = to_regclass($1 || '.users') AND tgname = 'complete'
+"""
+
 FEEDS = """
 SELECT proname AS name, prosrc AS source
 FROM pg_proc
@@ -97,6 +110,10 @@ class Table:
     keys: list[Key] = field(default_factory=list)
     carried: set[str] = field(default_factory=set)
     """The columns whose values the feed carries."""
+    lists: set[str] = field(default_factory=set)
+    """The columns that a list rule limits."""
+    completes_users: bool = False
+    """Whether each user has one row, which the trigger of `one_per_user()` inserts."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -121,6 +138,11 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
         tables[row["table"]].indexes.append(Index(columns, row["is_unique"], row["condition"]))
     for row in await connection.fetch(KEYS, SCHEMA):
         tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
+    for row in await connection.fetch(LISTS, SCHEMA):
+        tables[row["table"]].lists.add(row["column"])
+    for row in await connection.fetch(OF_USERS, SCHEMA):
+        if (name := row["table"]) in tables:
+            tables[name] = replace(tables[name], completes_users=True)
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
             tables[name].carried.update(_CARRIED.findall(row["source"]))

@@ -19,7 +19,8 @@ from graphql import GraphQLEnumType, GraphQLLeafType, Undefined
 from graphql.pyutils import inspect
 
 from gateway.execution.run.field import Inline
-from gateway.schema.types.scalars import JSON, SCALARS
+from gateway.schema.types.json_list import is_shown_as_stored
+from gateway.schema.types.scalars import SCALARS
 
 Write = Callable[[Any], Any]
 
@@ -41,7 +42,7 @@ def column_inline(code: Callable[[], str], kind: Any, of: GraphQLLeafType, *, re
     """The member for a column. `code` reads the column, `kind` is its type; if `required`, it is never null."""
     if kind is UUID:
         return Inline(lambda: f"str({code()})" if required else f"text({code()})", {"str": str, "text": _text})
-    if kind is JSON:
+    if is_shown_as_stored(kind):
         return Inline(lambda: f"json({code()})", {"json": _json})
     if isinstance(kind, type) and issubclass(kind, enum.Enum) and isinstance(of, GraphQLEnumType):
         name = f"of_{of.name}"

@@ -42,7 +42,8 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
 
     taken: dict[str, Any] = {**narrowing, "after": After}
     watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
-    watch.__doc__ = f"Every change of the caller's {describe.plural(words)}, exactly once and in order."
+    whose = words if entity_of(cls).one_per_user else describe.plural(words)
+    watch.__doc__ = f"Every change of the caller's {whose}, exactly once and in order."
     return subscription(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
 
 
@@ -56,10 +57,12 @@ def _event_type(cls: type, carried: Iterable[str]) -> type:
         "at": (datetime.datetime, "When it changed."),
     }
     body: dict[str, Any] = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
-    described = f"The {words} in its current state; null if it was permanently removed."
+    is_own = entity_of(cls).one_per_user
+    described = f"The {words} in {'the' if is_own else 'its'} current state; null if it was permanently removed."
     body[name] = link_field(link, {cls.__name__: cls}, described)
     body["__annotations__"] = {key: of for key, (of, _) in fields.items()}
     body["__event__"] = Event(entity_of(cls).table, frozenset(OPS), {}, {name: link}, carried=frozenset(carried))
     made = type(f"{cls.__name__}Changed", (), body)
     noun = describe.sentence(describe.with_article(words))
-    return strawberry.type(made, description=f"{noun} was created, updated, deleted or restored.")
+    text = f"A change of the caller's {words}." if is_own else f"{noun} was created, updated, deleted or restored."
+    return strawberry.type(made, description=text)

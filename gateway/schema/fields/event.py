@@ -22,7 +22,7 @@ import strawberry
 
 from gateway.data.entity import Link
 from gateway.feed.changes import Change
-from gateway.schema.objects.entity import kind_of
+from gateway.schema.types.hint import kind_of
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.typing import enum_type
 

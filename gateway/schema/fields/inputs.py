@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import enum
 import typing
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -9,21 +12,46 @@ from typing import Any
 import strawberry
 
 from gateway.errors import Invalid
-from gateway.schema.objects.entity import id_of, ids_of
+from gateway.schema.objects.entity import id_of, ids_of, lists_of
 from gateway.schema.types import describe
+from gateway.schema.types.json_list import is_class
 
 
 def values_of(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
-    """The values that a client set in an input, by column. A null counts as not set, or clears the value with `nulls`.
+    """The values that a client set in an input, by column.
 
-    Raises `Invalid` with each id that is none.
+    A null counts as not set, so that a new object gets the column's default. With `nulls`, it is the value None, which
+    clears or resets the column of an existing object: see `Statements.update`. Lists of objects become what their
+    column holds: see `gateway.schema.types.json_list`. Raises `Invalid` with each id that is none.
     """
     cls: type = type(input)
     ids = ids_of(cls)
     try:
-        return _set_values(vars(input), ids, without, nulls)
+        values = _set_values(vars(input), ids, without, nulls)
+        for name in lists_of(cls) & values.keys():
+            values[name] = stored(values[name], name)
     except Invalid:
-        raise _all_invalid(vars(input), ids, without, nulls) from None
+        raise _all_invalid(vars(input), ids, lists_of(cls), without, nulls) from None
+    return values
+
+
+def stored(value: Any, *path: str) -> Any:
+    """A value of an input as a JSON column holds it. Raises `Invalid` with the path of an id that is none."""
+    if isinstance(value, list):
+        return [stored(item, *path, str(index)) for index, item in enumerate(value)]
+    cls: type = type(value)
+    if is_class(cls):
+        ids = ids_of(cls)
+        members = ((name, member) for name, member in vars(value).items() if member not in (None, strawberry.UNSET))
+        return {
+            name: str(id_of(member, *path, name)) if name in ids else stored(member, *path, name)
+            for name, member in members
+        }
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat()
+    return str(value) if isinstance(value, datetime.date | decimal.Decimal) else value
 
 
 def _set_values(
@@ -36,12 +64,15 @@ def _set_values(
     }
 
 
-def _all_invalid(values: Mapping[str, Any], ids: Collection[str], without: Collection[str], nulls: bool) -> Invalid:
+def _all_invalid(
+    values: Mapping[str, Any], ids: Collection[str], lists: Collection[str], without: Collection[str], nulls: bool
+) -> Invalid:
     valid: dict[str, Any] = {}
     mistakes: list[Invalid] = []
     for name, value in values.items():
         try:
-            valid |= _set_values({name: value}, ids, without, nulls)
+            one = _set_values({name: value}, ids, without, nulls)
+            valid |= {name: stored(one[name], name)} if name in lists and name in one else one
         except Invalid as mistake:
             mistakes.append(mistake)
     first, *others = mistakes

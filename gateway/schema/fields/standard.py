@@ -10,6 +10,7 @@ written out in its module instead: name it in `without`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from gateway.errors import Invalid
 from gateway.schema.fields.changed import changed
 from gateway.schema.fields.idempotent import create
 from gateway.schema.fields.inputs import input_of, values_of
-from gateway.schema.fields.root import lookup, mutation
+from gateway.schema.fields.root import lookup, mutation, root_kind
 from gateway.schema.fields.versioned import change, expected_version, set_deleted
 from gateway.schema.objects.entity import id_of
 from gateway.schema.types import describe
@@ -37,17 +38,27 @@ _ID = "The id of the new object, a UUID. Sent again with the same values, nothin
 _EXPECTED = "The `version` that the object must have; otherwise nothing changes. Defaults to any version."
 
 
-def standard(cls: type, *, input: type | None = None, without: Collection[str] = (), within: str = "") -> None:
+def standard(
+    cls: type,
+    *,
+    input: type | None = None,
+    without: Collection[str] = (),
+    within: str = "",
+    by_person: bool = False,
+) -> None:
     """Give an entity its conventional fields.
 
     `input` is the class of the fields that a client may set. It may be omitted if there is no create and no update.
 
-    `without` names those that it does not get: one, create, update, delete, restore, changed. `within` names the table
-    of the parents, so that a subscription can be narrowed to one parent. The entity needs a link to that table, and the
-    feed's trigger must carry the link's key.
+    `without` names those that it does not get: one, create, update, delete, restore, changed. What each user has one of
+    gets only `update`, without an id, and `changed`. `within` names the table of the parents, so that a subscription
+    can be narrowed to one parent. The entity needs a link to that table, and the feed's trigger must carry the link's
+    key. With `by_person`, the mutations refuse agents that act for the user.
     """
     makers = {"one": _one, "create": _create, "update": _update}
-    if entity_of(cls).deletable:
+    if entity_of(cls).one_per_user:
+        makers = {"update": _update}
+    elif entity_of(cls).deletable:
         makers |= {"delete": _delete, "restore": _restore}
     wanted = {name: make for name, make in makers.items() if name not in without}
     if input is None and wanted.keys() & {"create", "update"}:
@@ -57,6 +68,8 @@ def standard(cls: type, *, input: type | None = None, without: Collection[str] =
         )
     input = input or object
     made = [make(cls, input) for make in wanted.values()]
+    if by_person:
+        made = [_by_person(field) if root_kind(field) == "mutation" else field for field in made]
     cls.__standard__ = Standard(input, made, within, "changed" not in without)  # type: ignore[attr-defined]
 
 
@@ -125,11 +138,15 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
 
 
 def _update(cls: type, input: type) -> Callable[..., Any]:
-    guard = {"deleted_at": None} if entity_of(cls).deletable else {}
+    entity = entity_of(cls)
+    guard = {"deleted_at": None} if entity.deletable else {}
+    whose = f"the caller's {describe.words(cls)}" if entity.one_per_user else _a(cls)
+    restored = " A deleted one must be restored first." if entity.deletable and not entity.one_per_user else ""
+    first: dict[str, tuple[Any, str]] = {} if entity.one_per_user else {"id": (strawberry.ID, _named(cls))}
 
     async def edit(info: Any, input: Any) -> Any:
         values = values_of(input, without=("expected_version",), nulls=True)
-        id = values.pop("id")
+        id = values.pop("id", None)
         if not values:
             raise Invalid("Set at least one value to change.")
         async with info.context.autocommit() as db:
@@ -137,13 +154,13 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
 
     taken = input_of(
         f"Update{cls.__name__}Input",
-        f"Changes to {_a(cls)}. Omitted fields keep their values.",
+        f"Changes to {whose}. Omitted fields keep their values; null clears or resets a field.",
         input,
-        {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
+        {**first, "expected_version": (BigInt | None, _EXPECTED)},
         optional=True,
     )
-    text = f"Update {_a(cls)}.{' A deleted one must be restored first.' if entity_of(cls).deletable else ''}"
-    return mutation(_function(edit, f"update_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+    name = f"update_{to_snake_case(cls.__name__)}"
+    return mutation(_function(edit, name, f"Update {whose}.{restored}", input=taken, returns=cls))
 
 
 def _delete(cls: type, input: type) -> Callable[..., Any]:
@@ -168,6 +185,18 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
     return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+
+
+def _by_person(field: Callable[..., Any]) -> Callable[..., Any]:
+    """The mutation, refused if the caller is an agent."""
+
+    @functools.wraps(field)
+    async def by_person(info: Any, input: Any) -> Any:
+        info.context.require_person(field.__name__.replace("_", " "))
+        return await field(info, input=input)
+
+    by_person.__doc__ = f"{field.__doc__} Only a person can do this: agents' tokens are refused."
+    return by_person
 
 
 def _named(cls: type) -> str:

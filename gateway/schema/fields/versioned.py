@@ -9,6 +9,7 @@ from uuid import UUID
 
 import strawberry
 
+from gateway.data.entity import entity_of
 from gateway.data.statements import NOT_NULL
 from gateway.data.writing import Statements
 from gateway.errors import Conflict, NotFound
@@ -19,10 +20,17 @@ T = TypeVar("T")
 
 
 async def change(
-    db: Statements, cls: type[T], id: UUID, values: dict[str, Any], *, expected: int | None, guard: Mapping[str, Any]
+    db: Statements,
+    cls: type[T],
+    id: UUID | None,
+    values: dict[str, Any],
+    *,
+    expected: int | None,
+    guard: Mapping[str, Any],
 ) -> T:
     """Change an object if it has the expected version, if there is one, and the columns in `guard`.
 
+    Without an id, it is the object that each user has one of.
     Raises `NotFound`, or `Conflict` with the object in its current state.
     """
     version = {} if expected is None else {"version": expected}
@@ -39,8 +47,9 @@ async def change(
 def require_version(cls: type, current: Any, expected: int | None) -> None:
     """Raise `Conflict` if a version is expected and the object has another one."""
     if expected is not None and current.version != expected:
+        this = "This object" if entity_of(cls).one_per_user else f"This {describe.words(cls)}"
         raise Conflict(
-            f"This {describe.words(cls)} has changed since version {expected}: it is at version {current.version}.",
+            f"{this} has changed since version {expected}: it is at version {current.version}.",
             field="expected_version",
             current=current,
         )

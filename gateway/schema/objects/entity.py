@@ -9,10 +9,9 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-import types
 import typing
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -23,9 +22,10 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data import statements
 from gateway.data.entity import Entity, Link
-from gateway.data.rows import record_class, type_of_json
+from gateway.data.rows import JsonColumn, record_class
 from gateway.errors import Invalid
-from gateway.schema.types import describe
+from gateway.schema.types import describe, json_list
+from gateway.schema.types.hint import is_optional, item_of, kind_of
 from gateway.schema.types.scalars import JSON, BigInt
 
 T = TypeVar("T")
@@ -58,6 +58,7 @@ def entity(
     filter: type | None = None,
     unique: Collection[str] = (),
     derived: Mapping[str, str] | None = None,
+    one_per_user: bool = False,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
@@ -65,7 +66,8 @@ def entity(
     an enum whose values are such texts and whose first member is the default. `filter` is an input type; see
     `gateway.schema.objects.filter`. A column of an order must not be null. The id breaks ties, unless the column is one
     of those that are `unique` within every list: an index then gives the order by itself. `derived` names, by column,
-    the database function of the row that is read instead, where it returns more than the column holds.
+    the database function of the row that is read instead, where it returns more than the column holds. `one_per_user`
+    is for a table whose migration calls `one_per_user()`.
     """
     statements.derive(table, derived or {})
 
@@ -83,7 +85,9 @@ def entity(
             fields[name] = needs
             for column in needs:
                 kinds.setdefault(column, None)
-        record = record_class(cls.__name__ + "Row", {c: type_of_json if k is JSON else k for c, k in kinds.items()})
+        json = {name: kind for name, kind in kinds.items() if kind is JSON or item_of(kind) is not None}
+        readers = {name: JsonColumn(json_list.decoder(kind)) for name, kind in json.items()}
+        record = record_class(cls.__name__ + "Row", {**kinds, **readers})
         record.typename = cls.__name__  # type: ignore[attr-defined]
         cls.__entity__ = Entity(  # type: ignore[attr-defined]
             cls.__name__,
@@ -93,10 +97,14 @@ def entity(
             order,
             filter,
             unique=frozenset(unique),
-            nullable=frozenset(name for name, hint in hints.items() if is_optional(hint)),
+            one_per_user=one_per_user,
+            nullable=frozenset(
+                [name for name, hint in hints.items() if is_optional(hint)]
+                + [link.key for link in links.values() if link.shape == "maybe" and link.key not in hints]
+            ),
             fields=fields,
             record=record,
-            json=frozenset(name for name, kind in kinds.items() if kind is JSON),
+            json=frozenset(json),
             columns=tuple(kinds),
         )
         cls.is_type_of = staticmethod(lambda row, _info: isinstance(row, record))  # type: ignore[attr-defined]
@@ -116,8 +124,8 @@ def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., 
     return declare
 
 
-def id_of(text: str, field: str = "id") -> UUID:
-    """Parse an id. Raises `Invalid` that names the field if it is not a UUID in the form of RFC 9562."""
+def id_of(text: str, *path: str) -> UUID:
+    """Parse an id. Raises `Invalid` that names its path, or `id`, if it is not a UUID in the form of RFC 9562."""
     try:
         # The driver's own UUID class is created, hashed and compared in C. By itself it accepts hyphens anywhere, and
         # not only at 8, 13, 18 and 23.
@@ -125,7 +133,8 @@ def id_of(text: str, field: str = "id") -> UUID:
             return pgproto.UUID(text)
     except ValueError:
         pass
-    raise Invalid(f"{to_camel_case(field)}: {text[:60]!r} is not a UUID.", field=field)
+    path = path or ("id",)
+    raise Invalid(f"{'.'.join(map(to_camel_case, path))}: {text[:60]!r} is not a UUID.", field=path)
 
 
 def _computed(cls: type) -> dict[str, tuple[str, ...]]:
@@ -133,26 +142,16 @@ def _computed(cls: type) -> dict[str, tuple[str, ...]]:
     return {item.graphql_name or to_camel_case(name): item.metadata["needs"] for name, item in fields.items()}
 
 
-def kind_of(hint: Any) -> Any:
-    """The type of an annotation's values, without `None`, `Annotated` and `Private`; UUID for an id."""
-    if typing.get_origin(hint) is Annotated:
-        return kind_of(typing.get_args(hint)[0])
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return kind_of(next(part for part in typing.get_args(hint) if part is not type(None)))
-    return UUID if hint is strawberry.ID else hint
-
-
-def is_optional(hint: Any) -> bool:
-    """Whether an annotation allows `None`."""
-    if typing.get_origin(hint) is Annotated:
-        return is_optional(typing.get_args(hint)[0])
-    return type(None) in typing.get_args(hint)
-
-
 @functools.cache
 def ids_of(cls: type) -> frozenset[str]:
     """The names of a class's attributes that are ids."""
     return frozenset(name for name, hint in typing.get_type_hints(cls).items() if kind_of(hint) is UUID)
+
+
+@functools.cache
+def lists_of(cls: type) -> frozenset[str]:
+    """The names of a class's attributes that are lists."""
+    return frozenset(name for name, hint in typing.get_type_hints(cls).items() if item_of(hint) is not None)
 
 
 def _is_private(hint: Any) -> bool:

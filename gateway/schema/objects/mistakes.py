@@ -34,7 +34,10 @@ async def of_refusal(context: Any, error: asyncpg.PostgresError) -> list[ParleyE
     proposed: ProposedRow | None = getattr(error, "proposed", None)
     if proposed is None or not isinstance(first, Invalid):
         return [first]
-    return [first, *await _besides(context, proposed, first)]
+    besides = await _besides(context, proposed, first)
+    # The rule of a list says only here which item is at fault.
+    exact = [each for each in besides if each.message == first.message and each.field[:1] == first.field]
+    return [*(exact or [first]), *(each for each in besides if each not in exact)]
 
 
 async def _besides(context: Any, proposed: ProposedRow, first: ParleyError) -> list[ParleyError]:

@@ -15,9 +15,9 @@ from gateway.data.entity import Link
 from gateway.data.statements import Through
 
 
-def one(target: str, *, key: str) -> Any:
-    """The target that `key` points to; never null."""
-    return Link("one", target, key=key)
+def one(target: str, *, key: str = "id", by: str = "id") -> Any:
+    """The target that `key` points to; never null. With `by="user_id"`, of a user: what each user has one of."""
+    return Link("one", target, key=key, by=by)
 
 
 def maybe(target: str, *, key: str = "id", by: str = "id") -> Any:

@@ -21,7 +21,7 @@ DECLARE
     old_keys text[] := '{}';
 BEGIN
     -- Rows that only triggers write need no check.
-    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT') THEN
+    IF NOT has_any_column_privilege('parley_runtime', table_name, 'INSERT, UPDATE') THEN
         RETURN;
     END IF;
     FOR link IN SELECT * FROM links_of(table_name) LOOP

@@ -44,6 +44,8 @@ CREATE TABLE things (
     place integer NOT NULL,
     tally bigint NOT NULL,
     local timestamp NOT NULL,
+    reasons jsonb NOT NULL,
+    names jsonb NOT NULL,
     CONSTRAINT things_place_key UNIQUE (user_id, first_box_id, place)
 );
 CREATE INDEX things_of_box ON things (user_id, box_id, created_at, id) WHERE deleted_at IS NULL AND box_id IS NOT NULL;
@@ -60,6 +62,7 @@ CREATE TABLE box_things (
 CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
 SELECT tenant_table('boxes', without => '{{deleted_at}}');
 SELECT tenant_table('things', carry => '{{first_box_id}}');
+SELECT add_list_rule('things', 'reasons', most => 3, length => 20);
 SELECT tenant_table('box_things', without => '{{updated_at,deleted_at}}');
 """
 
@@ -140,6 +143,12 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
     ("column of another type", (_thing({"tally": str}),), ("things.tally is bigint", "make the column text")),
     ("number that is too small", (_thing({"tally": int}),), ("things.tally is bigint",)),
     ("time without a zone", (_thing({"local": datetime.datetime}),), ("things.local is timestamp without",)),
+    ("list in a text", (_thing({"name": list[str]}),), ("things.name is text", "make the column jsonb")),
+    (
+        "list without limits",
+        (_thing({"names": list[str]}),),
+        ("Thing.names is a list without limits", "add_list_rule('things', 'names', most => …, length => …)"),
+    ),
     ("column that may be null", (_thing({"note": str}),), ("never null, but things.note may be",)),
     (
         "order that may be null",
@@ -219,6 +228,7 @@ async def test_what_the_database_does_not_bear_out_is_named_with_what_to_write(
 
 RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("plain", (_thing({"tally": BigInt, "note": str | None, "place": int}),)),
+    ("list with limits", (_thing({"reasons": list[str]}),)),
     ("partial index that holds the whole list", _boxed(page("Thing", by="box_id"))),
     ("many", _boxed(many("Thing", by="first_box_id"))),
     ("all of a user's", _boxed(page("Thing", by="user_id"))),

@@ -12,7 +12,24 @@ from typing import Any
 import pytest
 import strawberry
 
-from gateway import JSON, BigInt, Info, Node, Through, entity, enum_type, event, many, maybe, one, page, query, standard
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    entity,
+    enum_type,
+    event,
+    input_type,
+    many,
+    maybe,
+    object_type,
+    one,
+    page,
+    query,
+    standard,
+)
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
@@ -27,6 +44,54 @@ class Size(enum.Enum):
 
     SMALL = "small"
     """Small."""
+
+
+@object_type
+class Guest:
+    """Somebody who was invited."""
+
+    name: str
+    """What they are called."""
+    size: Size | None
+    """How large they are; null if unknown."""
+    topics: list[str]
+    """What they talk about."""
+
+
+@object_type
+class Crowd:
+    """An object with a member that cannot be stored."""
+
+    first: Any
+    """The first of them."""
+
+
+@input_type
+class GuestInput:
+    """Somebody to invite."""
+
+    name: str
+    """What they are called."""
+    topics: list[str] | None = None
+    """What they talk about."""
+
+
+@input_type
+class NamelessInput:
+    """Somebody to invite, who may have no name."""
+
+    name: str | None = None
+    """What they are called."""
+
+
+@input_type
+class AgedInput:
+    """Somebody to invite, with something that is not stored."""
+
+    name: str
+    """What they are called."""
+    age: int | None = None
+    """How old they are."""
 
 
 def _check(*declared: Any) -> None:
@@ -81,6 +146,8 @@ COLUMNS: dict[str, Any] = {
     "device_id": str | None,
     "tokens_before": int,
     "has_files": bool,
+    "reasons": list[str],
+    "guests": list[Guest],
 }
 
 
@@ -199,6 +266,18 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
     ("input of no column", lambda: _taking(rank=int), ("ThingInput.rank is not a column of Thing",)),
     ("input of another kind", lambda: _taking(tmdb_id=ID | None), ("is ID, but Thing.tmdb_id is int",)),
     ("a text for an id", lambda: _taking(box_id=str), ("is str, but Thing.box_id is ID",)),
+    ("input of another list", lambda: _taking(reasons=list[int] | None), ("Thing.reasons is list[str]",)),
+    ("one value for a list", lambda: _taking(reasons=str), ("is str, but Thing.reasons is list[str]",)),
+    (
+        "input without a needed member",
+        lambda: _taking(guests=list[NamelessInput]),
+        ("the required attributes of Guest",),
+    ),
+    ("input with a member too many", lambda: _taking(guests=list[AgedInput]), ("no other attributes than it has",)),
+    ("list of nulls", lambda: [_thing({"names": list[str | None]})], ("Thing.names", "without `| None` in it")),
+    ("list of anything", lambda: [_thing({"names": list[Any]})], ("cannot be stored. Write `list[str]`",)),
+    ("list of odd objects", lambda: [_thing({"crowds": list[Crowd]})], ("whose member first cannot be stored",)),
+    ("order of a list", lambda: _things(order="reasons"), ("ordered by reasons, which is list[str]",)),
     ("two types of a table", lambda: [_thing({}), _thing({}, name="Other", table="things")], ("declare the table",)),
     ("within without a link", _within, ("within='boxs', but it has no links to that table", "notebook = one(")),
     (
@@ -234,6 +313,7 @@ RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ),
     ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
     ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
+    ("lists", lambda: _taking(reasons=list[str] | None, guests=list[GuestInput])),
     ("links", lambda: _linked(page("Part", by="thing_id"))),
     ("one link to a parent", lambda: _within(one("Box", key="box_id"))),
 ]

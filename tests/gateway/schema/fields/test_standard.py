@@ -83,6 +83,25 @@ async def test_an_update_changes_what_is_given(writer: Client, notebook_id: str)
     assert cleared["points"] is None
 
 
+async def test_a_null_resets_what_is_never_null_and_is_refused_without_a_default(
+    any_writer: Client,
+) -> None:
+    notebook = (await any_writer.make("createNotebook", "notebook", title="Memos"))["id"]
+    made = await _memo(any_writer, notebook, colour="GREEN", points=3)
+    reset = await any_writer.make("updateMemo", "memo", MEMO, id=made["id"], colour=None, text="New", points=None)
+    assert (reset["colour"], reset["text"], reset["points"]) == ("YELLOW", "New", None)
+    for field in ("text", "notebookId"):
+        payload = await any_writer.mutate("updateMemo", "memo { id }", id=made["id"], points=4, **{field: None})
+        assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("INVALID", [field])]
+    assert await _read(any_writer, made["id"]) == reset
+
+
+async def test_all_mistakes_are_named_beside_a_null_that_resets(writer: Client, notebook_id: str) -> None:
+    made = await _memo(writer, notebook_id)
+    payload = await writer.mutate("updateMemo", "memo { id }", id=made["id"], text="", colour=None, notebookId="7")
+    assert [error["field"] for error in payload["userErrors"]] == [["notebookId"], ["text"]]
+
+
 async def test_an_update_of_an_older_version_is_refused(writer: Client, notebook_id: str) -> None:
     made = await _memo(writer, notebook_id)
     await writer.make("updateMemo", "memo", id=made["id"], text="Mine")

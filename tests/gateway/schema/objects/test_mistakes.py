@@ -31,10 +31,12 @@ async def test_a_change_tells_its_id_and_its_values(user: Client) -> None:
     assert sorted(found) == [("INVALID", "id"), ("INVALID", "temperature"), ("INVALID", "title")]
 
 
-async def test_values_that_cannot_be_null_are_told_together(user: Client) -> None:
-    id = (await user.make("createConversation", "conversation"))["id"]
-    found = await fields(user, "updateConversation", id=id, provider=None, model=None, title=LONG)
-    assert sorted(found) == [("INVALID", "model"), ("INVALID", "provider"), ("INVALID", "title")]
+async def test_a_value_that_cannot_be_null_is_told_with_the_rest(user: Client) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    message = {"conversationId": conversation, "role": "USER", "content": "text"}
+    id = (await user.make("addMessage", "message", **message))["id"]
+    found = await fields(user, "updateMessage", id=id, content=None, tokenCount=-1, model="")
+    assert sorted(found) == [("INVALID", "content"), ("INVALID", "model"), ("INVALID", "tokenCount")]
 
 
 async def test_a_password_is_told_together_with_the_rest_of_a_sign_up(user: Client) -> None:

@@ -42,3 +42,17 @@ CREATE TABLE binder_memos (
 SELECT tenant_table('binder_memos', without => '{updated_at,deleted_at}');
 SELECT add_link('binder_memos', 'binder_id', 'binders', order_by => 'created_at, memo_id');
 SELECT add_link('binder_memos', 'memo_id', 'memos', order_by => NULL);
+
+
+CREATE TABLE meetings (
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7(),
+    reasons jsonb NOT NULL DEFAULT '[]',
+    links jsonb,
+    attendees jsonb NOT NULL DEFAULT '[]',
+    data jsonb NOT NULL DEFAULT '{}'
+);
+SELECT tenant_table('meetings', without => '{deleted_at}');
+SELECT add_list_rule('meetings', 'reasons', most => 3, length => 10);
+SELECT add_list_rule('meetings', 'links', most => 3, length => 2048);
+SELECT add_list_rule('meetings', 'attendees', most => 5, members => '{"name": 20, "role": 10}');
