@@ -2547,6 +2547,24 @@ $$;
 
 ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
 
+-- function users_with_retention(uuid)
+
+CREATE FUNCTION parley.users_with_retention(after_id uuid) RETURNS TABLE(retained_user_id uuid, archive_months integer, delete_months integer)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.user_id, s.archive_after_months, s.delete_after_months
+    FROM user_settings AS s
+    WHERE s.user_id > after_id AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
+    ORDER BY s.user_id
+    LIMIT 100;
+END
+$$;
+
+ALTER FUNCTION parley.users_with_retention(after_id uuid) OWNER TO parley_owner;
+
 -- function fn_pgqueuer_changed()
 
 CREATE FUNCTION parley_work.fn_pgqueuer_changed() RETURNS trigger
@@ -4437,6 +4455,10 @@ CREATE POLICY finding ON parley.jobs FOR SELECT TO parley_owner USING (true);
 
 CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
 
+-- policy user_settings finding
+
+CREATE POLICY finding ON parley.user_settings FOR SELECT TO parley_owner USING (true);
+
 -- row security jobs
 
 ALTER TABLE parley.jobs ENABLE ROW LEVEL SECURITY;
@@ -4968,6 +4990,11 @@ REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 -- acl FUNCTION users_rename_login()
 
 REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
+
+-- acl FUNCTION users_with_retention(after_id uuid)
+
+REVOKE ALL ON FUNCTION parley.users_with_retention(after_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.users_with_retention(after_id uuid) TO parley_runtime;
 
 -- acl FUNCTION fn_pgqueuer_changed()
 

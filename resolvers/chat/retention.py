@@ -1,8 +1,12 @@
-"""Archiving of conversations that have been inactive for long."""
+"""Archiving and deleting of conversations that have been inactive for long, by the user's settings or on request.
+
+A conversation that was unarchived or restored in that time counts as active.
+"""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +16,9 @@ from gateway import Info, Invalid, Work, input_type, job, mutation, sql, values_
 from resolvers.work.job import Job, JobKind, begin
 
 MOST_MONTHS = 120
-MOST_CONVERSATIONS = 50
-"""Conversations changed in one transaction, during which the user's writers wait."""
+MOST_ARCHIVED = 50
+MOST_DELETED = 10
+"""Conversations in one transaction, during which the user's writers wait. Deleting one marks what lies within it, too."""
 
 _START = {"after_since": datetime.datetime.min.replace(tzinfo=datetime.UTC), "after_id": UUID(int=0)}
 
@@ -50,16 +55,51 @@ async def archive(work: Work) -> None:
         await work.progress(done)
 
 
-async def archived(work: Work, user_id: UUID, months: int) -> Any:
+@job("archive_inactive", schedule="0 2 * * *")
+async def archive_inactive(work: Work) -> None:
+    """Archive conversations that have been inactive for as long as their users have set (`archiveAfterMonths`)."""
+    async for user in _users(work):
+        if user["archive_months"] is not None:
+            async for _ in archived(work, user["user_id"], user["archive_months"]):
+                await work.pause()
+
+
+@job("delete_inactive", schedule="30 2 * * *")
+async def delete_inactive(work: Work) -> None:
+    """Delete conversations that have been inactive for as long as their users have set (`deleteAfterMonths`)."""
+    async for user in _users(work):
+        if user["delete_months"] is not None:
+            async for _ in deleted(work, user["user_id"], user["delete_months"]):
+                await work.pause()
+
+
+def archived(work: Work, user_id: UUID, months: int) -> AsyncIterator[int]:
     """Archive a user's inactive conversations in batches, and yield how many each has archived."""
+    return _batches(work, sql.chat.retention.archive, user_id, months, MOST_ARCHIVED)
+
+
+def deleted(work: Work, user_id: UUID, months: int) -> AsyncIterator[int]:
+    """Delete a user's inactive conversations in batches, and yield how many each has deleted."""
+    return _batches(work, sql.chat.retention.delete, user_id, months, MOST_DELETED)
+
+
+async def _batches(work: Work, query: Any, user_id: UUID, months: int, most: int) -> AsyncIterator[int]:
     before, position = months_ago(months), _START
     while True:
         async with work.transaction(user_id) as db:
-            row = await db.row(sql.chat.retention.archive, before=before, most=MOST_CONVERSATIONS, **position)
+            row = await db.row(query, before=before, most=most, **position)
         if row is None:
             return
         position = {name: row[name] for name in position}
         yield row["number"]
+
+
+async def _users(work: Work) -> AsyncIterator[Any]:
+    after_id = UUID(int=0)
+    while users := await work.rows(sql.chat.retention.users, after_id=after_id):
+        for user in users:
+            yield user
+        after_id = users[-1]["user_id"]
 
 
 def months_ago(months: int) -> datetime.datetime:

@@ -203,6 +203,10 @@ COMMENT ON COLUMN conversations.kept_at IS
     'since then, too.';
 
 
+-- For users_with_retention(), which searches across users.
+CREATE POLICY finding ON user_settings FOR SELECT TO parley_owner USING (true);
+
+
 -- For sessions_expire(), which searches across users.
 CREATE INDEX sessions_by_expiry ON sessions (least(expires_at, ends_at));
 CREATE POLICY finding ON sessions FOR SELECT TO parley_owner USING (true);

@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from resolvers.chat.retention import MOST_CONVERSATIONS, months_ago
+from resolvers.chat.retention import MOST_ARCHIVED, archive_inactive, delete_inactive, months_ago
 from tests.kit.database import Database
 from tests.kit.serving import Client, Serving, serving_on
+from tests.work.running import ran
 
 WATCH = "subscription($after: Cursor) { jobChanged(after: $after) { job { id status done progress } } }"
 ARCHIVED = "{ viewer { conversations(filter: { isArchived: true }, first: 200) { nodes { id isAutoArchived } } } }"
@@ -67,7 +68,7 @@ async def archived(user: Client) -> set[str]:
 
 
 async def test_inactive_conversations_are_archived(user: Client, superuser: asyncpg.Connection) -> None:
-    old = await conversations(user, MOST_CONVERSATIONS + 10)
+    old = await conversations(user, MOST_ARCHIVED + 10)
     middle, young = await conversations(user, 1), await conversations(user, 1)
     await age(superuser, user, old, months=7)
     await age(superuser, user, middle, months=5)
@@ -128,6 +129,37 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(user: Client) -> None:
         "job": {"status": "DONE"},
         "userErrors": [{"code": "CONFLICT", "field": ["id"], "message": "This job is done already."}],
     }
+
+
+async def test_settings_archive_and_delete_every_night(
+    user: Client, stranger: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    ages = {month: await conversations(user, 2) for month in (1, 4, 9)}
+    for months, ids in ages.items():
+        await age(superuser, user, ids, months)
+    others = await conversations(stranger, 1)
+    await age(superuser, stranger, others, 100)
+    await user.make("updateUserSettings", "userSettings", archiveAfterMonths=3, deleteAfterMonths=6)
+    await ran(archive_inactive, database)
+    assert await archived(user) == {*ages[4], *ages[9]}
+    await ran(delete_inactive, database)
+    assert await archived(user) == set(ages[4])
+    left = await user.data("{ viewer { conversations { nodes { id } } } }")
+    assert {node["id"] for node in left["viewer"]["conversations"]["nodes"]} == {*ages[1], *ages[4]}
+    assert await archived(stranger) == set()
+
+
+async def test_what_was_restored_is_not_deleted_again(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    (id,) = await conversations(user, 1)
+    await age(superuser, user, [id], 9)
+    await user.make("updateUserSettings", "userSettings", deleteAfterMonths=6)
+    await ran(delete_inactive, database)
+    assert (await user.make("restoreConversation", "conversation", "deletedAt", id=id))["deletedAt"] is None
+    await ran(delete_inactive, database)
+    shown = await user.data("query($id: ID!) { conversation(id: $id) { deletedAt } }", id=id)
+    assert shown["conversation"]["deletedAt"] is None
 
 
 def test_months_ago_ends_with_the_month() -> None:
