@@ -80,7 +80,7 @@ class Runner(AbstractEntrypointExecutor):
             await self._give_up(asked, f"Its process died or it failed in each of {self._declared.tries} tries.")
         try:
             await self._work(asked, starts)
-        except (Stopping, Cancelled):
+        except Stopping:
             raise
         except FINAL as error:
             await self._give_up(asked, error.message)

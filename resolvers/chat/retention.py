@@ -18,7 +18,7 @@ from resolvers.work.job import Job, JobKind, begin
 MOST_MONTHS = 120
 MOST_ARCHIVED = 50
 MOST_DELETED = 10
-"""Conversations in one transaction, during which the user's writers wait. Deleting one marks what lies within it, too."""
+"""Conversations in one transaction, during which the user's writers wait. Deleting one marks what lies within it."""
 
 _START = {"after_since": datetime.datetime.min.replace(tzinfo=datetime.UTC), "after_id": UUID(int=0)}
 
