@@ -6,7 +6,7 @@ SELECT retained_user_id AS user_id, archive_months, delete_months FROM users_wit
 -- Archives conversations among the next :most that were last active before :before, in the order of their activity. Returns
 -- the last of these, to go on from there, and how many were archived; no row at the end.
 WITH next AS (
-    SELECT id, active_since
+    SELECT id, active_since, row_number() OVER (ORDER BY active_since, id) AS position
     FROM conversations
     WHERE user_id = :user_id
         AND deleted_at IS NULL
@@ -27,13 +27,12 @@ WITH next AS (
 )
 SELECT id AS after_id, active_since AS after_since, (SELECT count(*) FROM archived) AS number
 FROM next
-ORDER BY active_since DESC, id DESC
-LIMIT 1;
+WHERE position = (SELECT count(*) FROM next);
 
 -- name: delete
 -- Does the same, but deletes the conversations, whether they are archived or not.
 WITH next AS (
-    SELECT id, active_since
+    SELECT id, active_since, row_number() OVER (ORDER BY active_since, id) AS position
     FROM conversations
     WHERE user_id = :user_id
         AND deleted_at IS NULL
@@ -53,5 +52,4 @@ WITH next AS (
 )
 SELECT id AS after_id, active_since AS after_since, (SELECT count(*) FROM deleted) AS number
 FROM next
-ORDER BY active_since DESC, id DESC
-LIMIT 1;
+WHERE position = (SELECT count(*) FROM next);
