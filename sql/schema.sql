@@ -1931,7 +1931,8 @@ BEGIN
     PERFORM tenant_table(
         table_name, carry => carry, without => '{deleted_at,request_hash}', privileges => 'SELECT, UPDATE');
     EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I UNIQUE (user_id)', table_name, table_name || '_user_id_key');
-    -- For users_complete(), which runs as the owner, also where no user is stamped.
+    -- For users_complete() and other functions of the owner, which name the user.
+    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO parley_owner USING (true)', table_name);
     EXECUTE format('CREATE POLICY completing ON %I FOR INSERT TO parley_owner WITH CHECK (true)', table_name);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER complete AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION users_complete(%s)', (
@@ -1944,10 +1945,7 @@ BEGIN
                 SELECT table_name
             ) AS completed (one)
             WHERE one <> ''));
-    -- The policies of users show the owner no rows without a stamp.
-    ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
     EXECUTE format('INSERT INTO %I (user_id) SELECT user_id FROM users ORDER BY user_id', table_name);
-    ALTER TABLE users FORCE ROW LEVEL SECURITY;
 END
 $$;
 
@@ -3355,8 +3353,7 @@ CREATE TABLE parley.users (
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en'::text NOT NULL,
     email_verified_at timestamp with time zone,
-    CONSTRAINT users_avatar_url_length CHECK ((char_length(avatar_url) <= 2048)),
-    CONSTRAINT users_avatar_url_shape CHECK ((avatar_url ~ '^https?://[^[:space:]]+$'::text)),
+    CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
     CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
     CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
@@ -3376,13 +3373,9 @@ ALTER TABLE parley.users OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
 
--- comment CONSTRAINT users_avatar_url_length ON users
-
-COMMENT ON CONSTRAINT users_avatar_url_length ON parley.users IS 'A picture URL has at most 2048 characters.';
-
 -- comment CONSTRAINT users_avatar_url_shape ON users
 
-COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https://.';
+COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https:// and has at most 2048 characters.';
 
 -- comment CONSTRAINT users_default_model_length ON users
 
@@ -4490,6 +4483,14 @@ ALTER TABLE parley.message_pieces ENABLE ROW LEVEL SECURITY;
 -- row security messages
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
+
+-- policy user_settings reading
+
+CREATE POLICY reading ON parley.user_settings FOR SELECT TO parley_owner USING (true);
+
+-- policy users reading
+
+CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
 
 -- row security sessions
 

@@ -60,6 +60,11 @@ def disagreements(
                 f"{entity.name} is declared one_per_user, but new users get no row of {entity.table}. Write "
                 f"SELECT one_per_user('{entity.table}') in its migration, instead of tenant_table()."
             )
+        if table.completes_users and not entity.one_per_user:
+            yield (
+                f"{entity.name}: each user has exactly one row of {entity.table}, which nobody else can insert. Write "
+                f'@entity("{entity.table}", one_per_user=True).'
+            )
         for name, link in entity.links.items():
             yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
     for name, event in events.items():

@@ -162,10 +162,10 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
             f'`one("{link.target}", by="user_id")` in the type of users.'
         )
     if link.shape == "one" and link.by != "id" and not (target.one_per_user and entity.table == "users"):
-        yield (
-            f"{where} is declared as never null, but nothing says that each {entity.name} has one. Write "
-            f'`maybe("{link.target}", by="{link.by}")`.'
-        )
+        instead = f'Write `maybe("{link.target}", by="{link.by}")`.'
+        if target.one_per_user:
+            instead = "Link to it from the type of users."
+        yield f"{where} is declared as never null, but nothing says that each {entity.name} has one. {instead}"
     if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
             f"{where} finds rows by {link.by}, which is not an id of {target.name}. Declare it there: "

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+
+def usernames() -> tuple[str, str]:
+    """Two user names that nobody has."""
+    return f"one.{uuid4().hex}", f"other.{uuid4().hex}"
+
+
 VALUES = {
     "email": "generated@example.org",
     "username": "generated",
     "password": "another long password",
-    "User.username": ("generated", "other.name"),
+    "User.username": usernames,
     "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
     "User.timeZone": ("Europe/Berlin", "Asia/Tokyo"),
     "User.locale": ("de", "pt-BR"),

@@ -102,7 +102,7 @@ TIME_ZONE = "A time zone is an IANA name, such as Europe/Berlin."
         (
             "avatarUrl",
             ["", "ada.png", "ftp://example.org/a", "javascript:alert(1)", "https://a b"],
-            "A picture URL begins with http:// or https://.",
+            "A picture URL begins with http:// or https:// and has at most 2048 characters.",
         ),
         ("defaultModel", ["", "x" * 101], "A model name has 1 to 100 characters."),
         ("defaultProvider", ["", "x" * 51], "A provider name has 1 to 50 characters."),

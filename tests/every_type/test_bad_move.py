@@ -211,7 +211,8 @@ async def test_what_has_changed_since_is_not_changed(
     estate = await make_estate(serving, superuser)
     values = mutation.values(own(estate, mutation.name))
     operation = "query($id: ID!) { node(id: $id) { version } }"
-    present = int((await estate.client.data(operation, id=values["id"]))["node"]["version"])
+    id = values.get("id") or own(estate)(mutation.kind)
+    present = int((await estate.client.data(operation, id=id))["node"]["version"])
     expected = 0 if distance is None else present + distance
     async with unchanged(superuser, estate.user_id):
         answer = await estate.client.run(mutation.operation, input=values | {"expectedVersion": expected})

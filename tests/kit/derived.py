@@ -7,6 +7,7 @@ import functools
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from graphql import get_named_type
@@ -52,7 +53,23 @@ async def make_all(client: Client, word: str) -> MadeObjects:
             made.ids[kind] = list(made.states[kind].values())
             del needs[kind]
     made.ids |= await make_derived(client, made.known, word)
+    await write_own(client, word)
     return made
+
+
+async def write_own(client: Client, word: str) -> None:
+    """Put the word into the texts of the objects that each user has one of."""
+    for mutation in generated.mutations(graphql_schema()):
+        if not mutation.name.startswith("update") or "id" in mutation.inputs:
+            continue
+        values: dict[str, Any] = {}
+        for name, field in mutation.inputs.items():
+            of, declared = str(get_named_type(field.type)), samples.values_of(mutation.kind, name)
+            if of == "JSON":
+                values[name] = dict.fromkeys(declared[0] if declared else ["note"], word)
+            elif of == "String" and not declared:
+                values[name] = word
+        await client.make(mutation.name, mutation.object, **values)
 
 
 def _needs(kind: str) -> set[str]:

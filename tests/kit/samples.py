@@ -3,7 +3,7 @@
 A sample may define any of these:
 
 - `VALUES`: valid values for input fields, by field name or `Type.field`. If a rule of the field refuses ordinary texts
-  or numbers, use a tuple of two values.
+  or numbers, use a tuple of two values, or a function that returns one if no two users may have the same.
 - `KINDS`: the types that ids in inputs refer to, by field name.
 - `ROWS`: functions that create rows, by type name. Each returns the ids by state, the default state first.
 - `NEW`: functions that create one more row in a given state, by type name.
@@ -71,6 +71,7 @@ def values_of(kind: str, name: str) -> tuple[Any, ...]:
     """The valid values that the samples declare for an input field of a type; empty if they declare none."""
     declared = values()
     found = declared.get(f"{kind}.{name}", declared.get(name, ()))
+    found = found() if callable(found) else found
     return found if isinstance(found, tuple) else (found,)
 
 

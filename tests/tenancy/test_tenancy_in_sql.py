@@ -45,7 +45,9 @@ FUNCTIONS = {
     "login_rehash": "changes the password hash of the stamped user",
     "message_append": "writes where the policy allows it for the stamped user",
     "message_grown": "reads with the caller's privileges and policies",
+    "object_list_mistake": "reads nothing but its arguments",
     "tenant": "returns the user that the connection is stamped for",
+    "text_list_mistake": "reads nothing but its arguments",
     "tool_move_is_legal": "reads nothing but its arguments",
     "uuid7": "generates an id",
 }
@@ -209,6 +211,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
 ) -> None:
     known: dict[str, Callable[[], Any]] = {
         "uuid": lambda: scene.victim.user_id,
+        "jsonb": lambda: "[]",
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
         "messages": lambda: growing,

@@ -28,8 +28,9 @@ def values_of(input: Any, *, without: Collection[str] = (), nulls: bool = False)
     ids = ids_of(cls)
     try:
         values = _set_values(vars(input), ids, without, nulls)
-        for name in lists_of(cls) & values.keys():
-            values[name] = stored(values[name], name)
+        for name in lists_of(cls):
+            if name in values:
+                values[name] = stored(values[name], name)
     except Invalid:
         raise _all_invalid(vars(input), ids, lists_of(cls), without, nulls) from None
     return values

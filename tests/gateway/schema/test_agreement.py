@@ -149,6 +149,16 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         (_thing({"names": list[str]}),),
         ("Thing.names is a list without limits", "add_list_rule('things', 'names', most => …, length => …)"),
     ),
+    (
+        "one per user that nobody inserts",
+        (_entity("Box", "boxes", {}, one_per_user=True),),
+        ("new users get no row of boxes", "SELECT one_per_user('boxes')"),
+    ),
+    (
+        "one per user that is not declared",
+        (_entity("Settings", "user_settings", {}),),
+        ("exactly one row of user_settings", '@entity("user_settings", one_per_user=True)'),
+    ),
     ("column that may be null", (_thing({"note": str}),), ("never null, but things.note may be",)),
     (
         "order that may be null",
@@ -229,6 +239,7 @@ async def test_what_the_database_does_not_bear_out_is_named_with_what_to_write(
 RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("plain", (_thing({"tally": BigInt, "note": str | None, "place": int}),)),
     ("list with limits", (_thing({"reasons": list[str]}),)),
+    ("one per user", (_entity("Settings", "user_settings", {}, one_per_user=True),)),
     ("partial index that holds the whole list", _boxed(page("Thing", by="box_id"))),
     ("many", _boxed(many("Thing", by="first_box_id"))),
     ("all of a user's", _boxed(page("Thing", by="user_id"))),

@@ -174,6 +174,18 @@ class ThingInput:
     """A text."""
 
 
+def _tastes(link: Any, *, table: str = "users", **options: Any) -> list[type]:
+    """A type with a link to what each user has one of."""
+    owner = _thing({"tastes": link}, table=table)
+    return [owner, _thing({"tea": bool}, name="Taste", one_per_user=True, **options)]
+
+
+def _one_within() -> list[type]:
+    (cls,) = _things(one_per_user=True)
+    standard(cls, input=ThingInput, within="boxs")
+    return [cls]
+
+
 def _within(*links: Any) -> list[type]:
     cls = _thing({**COLUMNS, **{f"link_{n}": link for n, link in enumerate(links)}})
     standard(cls, input=ThingInput, within="boxs")
@@ -285,6 +297,22 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
         lambda: _within(one("Box", key="box_id"), maybe("Box", key="parent_id")),
         ("has 2 links to that table",),
     ),
+    (
+        "several of what each has one of",
+        lambda: _tastes(page("Taste", by="user_id")),
+        ("of which each user has exactly one", 'one("Taste", by="user_id")'),
+    ),
+    (
+        "one of what another type has none of",
+        lambda: _tastes(one("Taste", by="user_id"), table="things"),
+        ("nothing says that each Thing has one", "from the type of users"),
+    ),
+    (
+        "one that may be none",
+        lambda: _linked(one("Part", by="thing_id")),
+        ("nothing says that each Thing has one", 'maybe("Part", by="thing_id")'),
+    ),
+    ("within, and one per user", _one_within, ("each user has only one. Remove `within`",)),
     ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
 ]
 
@@ -314,6 +342,7 @@ RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
     ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
     ("lists", lambda: _taking(reasons=list[str] | None, guests=list[GuestInput])),
+    ("one of what each has one of", lambda: _tastes(one("Taste", by="user_id"))),
     ("links", lambda: _linked(page("Part", by="thing_id"))),
     ("one link to a parent", lambda: _within(one("Box", key="box_id"))),
 ]
