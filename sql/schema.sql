@@ -799,6 +799,9 @@ DECLARE
     until bigint;
     remaining_at timestamptz;
 BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
     SELECT f.user_id, f.pruned INTO pruned_user_id, until
     FROM feed_ages AS a
     JOIN feeds AS f ON f.user_id = a.user_id
@@ -1145,6 +1148,14 @@ ALTER FUNCTION parley.feed_users() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_users() IS 'Made by SELECT feed_function(''users'', ''{}'');';
 
+-- function is_background_work()
+
+CREATE FUNCTION parley.is_background_work() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(current_setting('app.work', true), '') = 'on' $$;
+
+ALTER FUNCTION parley.is_background_work() OWNER TO parley_owner;
+
 -- function job_move_is_legal(text, text)
 
 CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETURNS boolean
@@ -1216,7 +1227,8 @@ BEGIN
     RETURN QUERY
     SELECT j.user_id, j.id, j.kind
     FROM jobs AS j
-    WHERE j.status IN ('queued', 'running')
+    WHERE is_background_work()
+        AND j.status IN ('queued', 'running')
         AND j.updated_at < clock_timestamp() - longer_than
         AND NOT EXISTS (
             SELECT FROM parley_work.pgqueuer AS q
@@ -2106,6 +2118,9 @@ DECLARE
         FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
     too_old timestamptz := clock_timestamp() - after;
 BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
     SELECT f.user_id INTO expired_user_id
     FROM sessions AS s
     JOIN feeds AS f ON f.user_id = s.user_id
@@ -2555,7 +2570,9 @@ BEGIN
     RETURN QUERY
     SELECT s.user_id, s.archive_after_months, s.delete_after_months
     FROM user_settings AS s
-    WHERE s.user_id > after_id AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
+    WHERE is_background_work()
+        AND s.user_id > after_id
+        AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
     ORDER BY s.user_id
     LIMIT 100;
 END
@@ -4799,6 +4816,11 @@ REVOKE ALL ON FUNCTION parley.feed_user_settings() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_users() FROM PUBLIC;
 
+-- acl FUNCTION is_background_work()
+
+REVOKE ALL ON FUNCTION parley.is_background_work() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.is_background_work() TO parley_runtime;
+
 -- acl FUNCTION job_move_is_legal(from_status text, to_status text)
 
 REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
@@ -5108,6 +5130,10 @@ GRANT UPDATE(created_at) ON TABLE parley.conversations TO parley_runtime;
 -- acl COLUMN conversations.deleted_at
 
 GRANT UPDATE(deleted_at) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl TABLE feed_ages
+
+GRANT SELECT ON TABLE parley.feed_ages TO parley_runtime;
 
 -- acl TABLE feeds
 

@@ -104,7 +104,7 @@ standard(Job, without=("create", "update"))
 
 @input_type
 class CancelJobInput:
-    """The job to cancel."""
+    """The job to cancel, which must not have ended."""
 
     id: strawberry.ID
     """The id of the job, a UUID."""

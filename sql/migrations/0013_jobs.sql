@@ -80,47 +80,7 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btr
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
 
-CREATE FUNCTION parley_work.fn_pgqueuer_changed() RETURNS TRIGGER AS $$
-DECLARE
-    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
-BEGIN
-    -- Check operation type and set the emit flag accordingly
-    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
-        to_emit := true;
-    ELSIF TG_OP = 'DELETE' THEN
-        to_emit := true;
-    ELSIF TG_OP = 'INSERT' THEN
-        to_emit := true;
-    ELSIF TG_OP = 'TRUNCATE' THEN
-        to_emit := true;
-    END IF;
-
-    -- Perform notification if the emit flag is set
-    IF to_emit THEN
-        PERFORM pg_notify(
-            'parley_work',
-            json_build_object(
-                'channel', 'parley_work',
-                'operation', lower(TG_OP),
-                'sent_at', NOW(),
-                'table', TG_TABLE_NAME,
-                'type', 'table_changed_event'
-            )::text
-        );
-    END IF;
-
-    -- Return appropriate value based on the operation
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        RETURN NEW;
-    ELSIF TG_OP = 'DELETE' THEN
-        RETURN OLD;
-    ELSE
-        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
-    END IF;
-
-END;
-$$ LANGUAGE plpgsql;
-
+-- Its function is in sql/functions/work/.
 CREATE TRIGGER tg_pgqueuer_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON parley_work.pgqueuer
 EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
@@ -192,6 +152,7 @@ COMMENT ON COLUMN feed_ages.oldest_at IS 'No change in the feed is older than th
 CREATE INDEX feed_ages_by_age ON feed_ages (oldest_at);
 SELECT secure_rows('feed_ages');
 ALTER POLICY tenant ON feed_ages TO parley_runtime;
+GRANT SELECT ON feed_ages TO parley_runtime;
 CREATE POLICY keeping ON feed_ages TO parley_owner USING (true);
 INSERT INTO feed_ages (user_id, oldest_at) SELECT user_id, '-infinity' FROM feeds;
 

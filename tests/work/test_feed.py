@@ -95,6 +95,7 @@ async def test_a_feed_is_looked_at_again_only_when_it_can_have_old_changes(
         user.user_id,
     )
     assert oldest == noted
+    await superuser.execute("SELECT set_config('app.work', 'on', false)")
     assert not await superuser.fetchval("SELECT count(*) FROM feed_prune('30 days', 10)")
 
 

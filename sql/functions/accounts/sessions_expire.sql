@@ -10,6 +10,9 @@ DECLARE
         FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
     too_old timestamptz := clock_timestamp() - after;
 BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
     SELECT f.user_id INTO expired_user_id
     FROM sessions AS s
     JOIN feeds AS f ON f.user_id = s.user_id

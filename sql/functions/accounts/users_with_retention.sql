@@ -7,7 +7,9 @@ BEGIN
     RETURN QUERY
     SELECT s.user_id, s.archive_after_months, s.delete_after_months
     FROM user_settings AS s
-    WHERE s.user_id > after_id AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
+    WHERE is_background_work()
+        AND s.user_id > after_id
+        AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
     ORDER BY s.user_id
     LIMIT 100;
 END

@@ -9,6 +9,9 @@ DECLARE
     until bigint;
     remaining_at timestamptz;
 BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
     SELECT f.user_id, f.pruned INTO pruned_user_id, until
     FROM feed_ages AS a
     JOIN feeds AS f ON f.user_id = a.user_id

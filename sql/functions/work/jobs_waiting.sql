@@ -8,7 +8,8 @@ BEGIN
     RETURN QUERY
     SELECT j.user_id, j.id, j.kind
     FROM jobs AS j
-    WHERE j.status IN ('queued', 'running')
+    WHERE is_background_work()
+        AND j.status IN ('queued', 'running')
         AND j.updated_at < clock_timestamp() - longer_than
         AND NOT EXISTS (
             SELECT FROM parley_work.pgqueuer AS q

@@ -124,7 +124,7 @@ class Works:
 @asynccontextmanager
 async def works_on(database: Database, directory: Path) -> AsyncIterator[Works]:
     """An empty queue on a database. No process is left at the end."""
-    superuser = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    superuser = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley", **SEES_THE_QUEUE})
     await superuser.execute("""
         CREATE TABLE IF NOT EXISTS public.notes (job text, at timestamptz);
         GRANT USAGE ON SCHEMA public TO parley_runtime;
