@@ -25,7 +25,7 @@ _START = {"after_since": datetime.datetime.min.replace(tzinfo=datetime.UTC), "af
 
 @input_type
 class ArchiveConversationsInput:
-    """Which conversations to archive."""
+    """How long a conversation must have been inactive to be archived."""
 
     inactive_months: int
     """Archive conversations without a message for this many months, 1 to 120."""
