@@ -28,6 +28,8 @@ from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page, root_page
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
+from gateway.work.declaration import job
+from gateway.work.work import Work
 
 __all__ = [
     "JSON",
@@ -52,6 +54,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
+    "Work",
     "any_of",
     "check_password",
     "computed",
@@ -62,6 +65,7 @@ __all__ = [
     "id_of",
     "in_groups",
     "input_type",
+    "job",
     "lookup",
     "made_before",
     "many",

@@ -65,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 picks a free one")
     one.add_argument("--workers", type=int, help="number of processes that serve the port")
 
+    _command(commands, "work", work, "Run background jobs without serving. Any number of processes may do so.")
+
+    one = _command(commands, "jobs", jobs, "List the background jobs, queue failed ones again, or run one now.")
+    one.add_argument("does", nargs="?", choices=("list", "retry", "run"), default="list", help="default: list")
+    one.add_argument("which", nargs="?", help="retry: the number of a failed job, or all; run: the name of a job")
+
     _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
@@ -92,6 +98,35 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         from gateway.process.serve import serve as serve_until_signal
 
     run(serve_until_signal(settings))
+    return 0
+
+
+def work(settings: Settings, options: argparse.Namespace) -> int:
+    """Run background jobs until SIGTERM or Ctrl-C."""
+    with unless_quick("Loading Parley"):
+        from gateway.process.work import work as work_until_signal
+
+    run(work_until_signal(settings))
+    return 0
+
+
+def jobs(settings: Settings, options: argparse.Namespace) -> int:
+    """List the background jobs, queue failed ones again, or run one now."""
+    from gateway.schema.build import domain_modules
+    from gateway.work import report
+    from gateway.work.declaration import jobs_of
+
+    declared, which = jobs_of(domain_modules()), options.which
+    match options.does:
+        case "list" if which is None:
+            said = run(report.listed(settings, declared))
+        case "retry" if which == "all" or (which or "").isdecimal():
+            said = run(report.retry(settings, None if which == "all" else int(which)))
+        case "run" if which is not None:
+            said = run(report.run_now(settings, declared, which))
+        case _:
+            raise _WrongUse("Write: parley jobs, parley jobs retry ID, parley jobs retry all, or parley jobs run NAME")
+    sys.stdout.write(said + "\n")
     return 0
 
 

@@ -6,6 +6,26 @@ CREATE SCHEMA parley;
 
 ALTER SCHEMA parley OWNER TO parley_owner;
 
+-- schema parley_work
+
+CREATE SCHEMA parley_work;
+
+ALTER SCHEMA parley_work OWNER TO parley_owner;
+
+-- type pgqueuer_status
+
+CREATE TYPE parley_work.pgqueuer_status AS ENUM (
+    'queued',
+    'picked',
+    'successful',
+    'exception',
+    'canceled',
+    'deleted',
+    'failed'
+);
+
+ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
+
 -- function actor()
 
 CREATE FUNCTION parley.actor() RETURNS text
@@ -425,6 +445,10 @@ BEGIN
             NEW.max_messages := NULL;
         END IF;
         NEW.is_auto_archived := false;
+        NEW.kept_at := clock_timestamp();
+    END IF;
+    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL THEN
+        NEW.kept_at := clock_timestamp();
     END IF;
     IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
         UPDATE messages AS m
@@ -796,6 +820,41 @@ $_$;
 
 ALTER FUNCTION parley.feed_function(table_name text, carry text[]) OWNER TO parley_owner;
 
+-- function feed_jobs()
+
+CREATE FUNCTION parley.feed_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'jobs', OLD.id, 'purge', jsonb_build_object('kind', OLD.kind, 'status', OLD.status), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'jobs', NEW.id, lower(TG_OP), jsonb_build_object('kind', NEW.kind, 'status', NEW.status), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_jobs() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_jobs()
+
+COMMENT ON FUNCTION parley.feed_jobs() IS 'Made by SELECT feed_function(''jobs'', ''{kind,status}'');';
+
 -- function feed_lock()
 
 CREATE FUNCTION parley.feed_lock() RETURNS trigger
@@ -944,6 +1003,71 @@ END
 $$;
 
 ALTER FUNCTION parley.feed_missing(owner_id uuid) OWNER TO parley_owner;
+
+-- function feed_prune(interval, integer)
+
+CREATE FUNCTION parley.feed_prune(keep interval, most integer) RETURNS TABLE(pruned_user_id uuid, pruned_changes integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    AS $$
+DECLARE
+    too_old timestamptz := clock_timestamp() - keep;
+    until bigint;
+    remaining_at timestamptz;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id, f.pruned INTO pruned_user_id, until
+    FROM feed_ages AS a
+    JOIN feeds AS f ON f.user_id = a.user_id
+    WHERE a.oldest_at < too_old
+    ORDER BY a.oldest_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        BEGIN
+            SELECT f.user_id, f.pruned INTO pruned_user_id, until
+            FROM feed_ages AS a
+            JOIN feeds AS f ON f.user_id = a.user_id
+            WHERE a.oldest_at < too_old
+            ORDER BY a.oldest_at
+            LIMIT 1
+            FOR UPDATE OF f;
+        EXCEPTION WHEN lock_not_available THEN
+            RETURN;
+        END;
+        IF pruned_user_id IS NULL THEN
+            RETURN;
+        END IF;
+    END IF;
+    -- Starts after the last version removed: before it, the index is full of entries that are not vacuumed yet.
+    SELECT coalesce(min(c.version) FILTER (WHERE c.at >= too_old) - 1, max(c.version), until), count(*)
+    INTO until, pruned_changes
+    FROM (
+        SELECT version, at FROM changes
+        WHERE user_id = pruned_user_id AND version > until
+        ORDER BY version
+        LIMIT most
+    ) AS c;
+    DELETE FROM changes WHERE user_id = pruned_user_id AND version <= until;
+    GET DIAGNOSTICS pruned_changes = ROW_COUNT;
+    IF pruned_changes > 0 THEN
+        UPDATE feeds SET pruned = until WHERE user_id = pruned_user_id;
+    END IF;
+    -- Without a change, the next one will be younger than this moment: its writer waits for the lock that is held here.
+    SELECT c.at INTO remaining_at
+    FROM changes AS c
+    WHERE c.user_id = pruned_user_id AND c.version > until
+    ORDER BY c.version
+    LIMIT 1;
+    UPDATE feed_ages SET oldest_at = coalesce(remaining_at, clock_timestamp()) WHERE user_id = pruned_user_id;
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.feed_prune(keep interval, most integer) OWNER TO parley_owner;
 
 -- function feed_sessions()
 
@@ -1392,6 +1516,14 @@ $_$;
 
 ALTER FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) OWNER TO parley_owner;
 
+-- function is_background_work()
+
+CREATE FUNCTION parley.is_background_work() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(current_setting('app.work', true), '') = 'on' $$;
+
+ALTER FUNCTION parley.is_background_work() OWNER TO parley_owner;
+
 -- function is_deletable(text)
 
 CREATE FUNCTION parley.is_deletable(table_name text) RETURNS boolean
@@ -1419,6 +1551,90 @@ CREATE FUNCTION parley.is_emoji(value text) RETURNS boolean
 $_$;
 
 ALTER FUNCTION parley.is_emoji(value text) OWNER TO parley_owner;
+
+-- function job_move_is_legal(text, text)
+
+CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT (from_status, to_status) IN (
+        ('queued', 'running'), ('queued', 'failed'), ('queued', 'cancelled'),
+        ('running', 'queued'), ('running', 'done'), ('running', 'failed'), ('running', 'cancelled'),
+        ('failed', 'queued'))
+$$;
+
+ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function jobs_move()
+
+CREATE FUNCTION parley.jobs_move() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'queued' THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_first', TABLE = 'jobs', MESSAGE = 'a new job must be queued';
+        END IF;
+        NEW.started_at := NULL;
+        NEW.finished_at := NULL;
+        NEW.error := NULL;
+        RETURN NEW;
+    END IF;
+    IF (NEW.kind, NEW.parameters) IS DISTINCT FROM (OLD.kind, OLD.parameters) THEN
+        RAISE check_violation USING CONSTRAINT = 'jobs_kind_fixed', TABLE = 'jobs',
+            MESSAGE = 'what a job is about cannot be changed';
+    END IF;
+    NEW.started_at := OLD.started_at;
+    NEW.finished_at := OLD.finished_at;
+    IF NEW.status <> OLD.status THEN
+        IF NOT job_move_is_legal(OLD.status, NEW.status) THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_move', TABLE = 'jobs',
+                MESSAGE = format('the status of a job cannot change from %s to %s', OLD.status, NEW.status);
+        END IF;
+        CASE NEW.status
+            WHEN 'queued' THEN NEW.finished_at := NULL;
+            WHEN 'running' THEN NEW.started_at := at;
+            ELSE NEW.finished_at := at;
+        END CASE;
+        IF NEW.status <> 'failed' THEN
+            NEW.error := NULL;
+        END IF;
+    ELSIF OLD.finished_at IS NOT NULL AND (NEW.done, NEW.total, NEW.error, NEW.attempts)
+        IS DISTINCT FROM (OLD.done, OLD.total, OLD.error, OLD.attempts) THEN
+        RAISE check_violation USING CONSTRAINT = 'jobs_status_final', TABLE = 'jobs',
+            MESSAGE = format('a job that is %s cannot be changed', OLD.status);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_move() OWNER TO parley_owner;
+
+-- function jobs_waiting(interval)
+
+CREATE FUNCTION parley.jobs_waiting(longer_than interval) RETURNS TABLE(job_user_id uuid, job_id uuid, job_kind text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT j.user_id, j.id, j.kind
+    FROM jobs AS j
+    WHERE is_background_work()
+        AND j.status IN ('queued', 'running')
+        AND j.updated_at < clock_timestamp() - longer_than
+        AND NOT EXISTS (
+            SELECT FROM parley_work.pgqueuer AS q
+            WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
+    ORDER BY j.updated_at
+    LIMIT 1000;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_waiting(longer_than interval) OWNER TO parley_owner;
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -3147,6 +3363,46 @@ $$;
 
 ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
 
+-- function sessions_expire(interval, integer)
+
+CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired_sessions integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    too_old timestamptz := clock_timestamp() - after;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id INTO expired_user_id
+    FROM sessions AS s
+    JOIN feeds AS f ON f.user_id = s.user_id
+    WHERE least(s.expires_at, s.ends_at) < too_old
+    ORDER BY least(s.expires_at, s.ends_at)
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The system does this, not a session or an agent.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN expired_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    DELETE FROM sessions AS s
+    WHERE s.user_id = expired_user_id AND s.id IN (
+        SELECT o.id FROM sessions AS o
+        WHERE o.user_id = expired_user_id AND least(o.expires_at, o.ends_at) < too_old
+        LIMIT most);
+    GET DIAGNOSTICS expired_sessions = ROW_COUNT;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.sessions_expire(after interval, most integer) OWNER TO parley_owner;
+
 -- function sessions_revoke()
 
 CREATE FUNCTION parley.sessions_revoke() RETURNS trigger
@@ -3812,6 +4068,7 @@ CREATE FUNCTION parley.users_open_feed() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO feeds (user_id) VALUES (NEW.user_id);
+    INSERT INTO feed_ages (user_id) VALUES (NEW.user_id);
     RETURN NEW;
 END
 $$;
@@ -3835,6 +4092,26 @@ $$;
 
 ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
 
+-- function users_with_retention(uuid)
+
+CREATE FUNCTION parley.users_with_retention(after_id uuid) RETURNS TABLE(retained_user_id uuid, archive_months integer, delete_months integer)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.user_id, s.archive_after_months, s.delete_after_months
+    FROM user_settings AS s
+    WHERE is_background_work()
+        AND s.user_id > after_id
+        AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
+    ORDER BY s.user_id
+    LIMIT 100;
+END
+$$;
+
+ALTER FUNCTION parley.users_with_retention(after_id uuid) OWNER TO parley_owner;
+
 -- function within_of(text)
 
 CREATE FUNCTION parley.within_of(table_name text) RETURNS text[]
@@ -3848,6 +4125,53 @@ CREATE FUNCTION parley.within_of(table_name text) RETURNS text[]
 $$;
 
 ALTER FUNCTION parley.within_of(table_name text) OWNER TO parley_owner;
+
+-- function fn_pgqueuer_changed()
+
+CREATE FUNCTION parley_work.fn_pgqueuer_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
+BEGIN
+    -- Check operation type and set the emit flag accordingly
+    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
+        to_emit := true;
+    ELSIF TG_OP = 'DELETE' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'INSERT' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        to_emit := true;
+    END IF;
+
+    -- Perform notification if the emit flag is set
+    IF to_emit THEN
+        PERFORM pg_notify(
+            'parley_work',
+            json_build_object(
+                'channel', 'parley_work',
+                'operation', lower(TG_OP),
+                'sent_at', NOW(),
+                'table', TG_TABLE_NAME,
+                'type', 'table_changed_event'
+            )::text
+        );
+    END IF;
+
+    -- Return appropriate value based on the operation
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    ELSE
+        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
+    END IF;
+
+END;
+$$;
+
+ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
 
 -- table changes
 
@@ -3979,7 +4303,8 @@ CREATE TABLE parley.conversations (
     request_hash bigint,
     positive_feedback integer DEFAULT 0 NOT NULL,
     negative_feedback integer DEFAULT 0 NOT NULL,
-    neutral_feedback integer DEFAULT 0 NOT NULL
+    neutral_feedback integer DEFAULT 0 NOT NULL,
+    kept_at timestamp with time zone
 )
 WITH (fillfactor='85');
 
@@ -4002,6 +4327,25 @@ COMMENT ON COLUMN parley.conversations.active_since IS 'When it last became the 
 -- comment COLUMN conversations.request_hash
 
 COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN conversations.kept_at
+
+COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
+
+-- table feed_ages
+
+CREATE TABLE parley.feed_ages (
+    user_id uuid NOT NULL,
+    oldest_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY parley.feed_ages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.feed_ages OWNER TO parley_owner;
+
+-- comment COLUMN feed_ages.oldest_at
+
+COMMENT ON COLUMN parley.feed_ages.oldest_at IS 'No change in the feed is older than this.';
 
 -- table feeds
 
@@ -4053,6 +4397,57 @@ COMMENT ON TABLE parley.functions IS 'The files of functions as they were applie
 -- comment COLUMN functions.parley
 
 COMMENT ON COLUMN parley.functions.parley IS 'The version that applied it.';
+
+-- table jobs
+
+CREATE TABLE parley.jobs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    kind text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    done bigint DEFAULT 0 NOT NULL,
+    total bigint,
+    error text,
+    attempts integer DEFAULT 0 NOT NULL,
+    run_after timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT jobs_done_range CHECK ((done >= 0)),
+    CONSTRAINT jobs_error_length CHECK ((char_length(error) <= 2000)),
+    CONSTRAINT jobs_kind_shape CHECK ((kind ~ '^[a-z][a-z0-9_]{0,49}$'::text)),
+    CONSTRAINT jobs_parameters_size CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (pg_column_size(parameters) <= 4096))),
+    CONSTRAINT jobs_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT jobs_total_range CHECK ((total >= 0))
+);
+
+ALTER TABLE ONLY parley.jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.jobs OWNER TO parley_owner;
+
+-- comment COLUMN jobs.kind
+
+COMMENT ON COLUMN parley.jobs.kind IS 'The name of the job, as its handler declares it.';
+
+-- comment COLUMN jobs.parameters
+
+COMMENT ON COLUMN parley.jobs.parameters IS 'What the job is about: ids and numbers, by name. Never content.';
+
+-- comment COLUMN jobs.done
+
+COMMENT ON COLUMN parley.jobs.done IS 'The items that are finished so far.';
+
+-- comment COLUMN jobs.total
+
+COMMENT ON COLUMN parley.jobs.total IS 'All items; null while their number is unknown.';
+
+-- comment COLUMN jobs.request_hash
+
+COMMENT ON COLUMN parley.jobs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
 -- table leases
 
@@ -4575,6 +4970,148 @@ COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 4
 
 COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
 
+-- table pgqueuer
+
+CREATE TABLE parley_work.pgqueuer (
+    id bigint NOT NULL,
+    priority integer NOT NULL,
+    queue_manager_id uuid,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    execute_after timestamp with time zone DEFAULT now() NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL,
+    dedupe_key text,
+    payload bytea,
+    headers jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    slot bigint
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY parley_work.pgqueuer FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer OWNER TO parley_owner;
+
+-- sequence pgqueuer_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_id_seq OWNED BY parley_work.pgqueuer.id;
+
+-- table pgqueuer_log
+
+CREATE TABLE parley_work.pgqueuer_log (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    job_id bigint NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    priority integer NOT NULL,
+    entrypoint text NOT NULL,
+    traceback jsonb,
+    aggregated boolean DEFAULT false
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_log OWNER TO parley_owner;
+
+-- sequence pgqueuer_log_id_seq
+
+ALTER TABLE parley_work.pgqueuer_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME parley_work.pgqueuer_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- table pgqueuer_schedules
+
+CREATE TABLE parley_work.pgqueuer_schedules (
+    id bigint NOT NULL,
+    expression text NOT NULL,
+    entrypoint text NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    next_run timestamp with time zone DEFAULT now() NOT NULL,
+    last_run timestamp with time zone,
+    status parley_work.pgqueuer_status DEFAULT 'queued'::parley_work.pgqueuer_status
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_schedules OWNER TO parley_owner;
+
+-- sequence pgqueuer_schedules_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_schedules_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_schedules_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_schedules_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_schedules_id_seq OWNED BY parley_work.pgqueuer_schedules.id;
+
+-- table pgqueuer_statistics
+
+CREATE TABLE parley_work.pgqueuer_statistics (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT date_trunc('sec'::text, now()) NOT NULL,
+    count bigint NOT NULL,
+    priority integer NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_statistics OWNER TO parley_owner;
+
+-- sequence pgqueuer_statistics_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_statistics_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_statistics_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_statistics_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_statistics_id_seq OWNED BY parley_work.pgqueuer_statistics.id;
+
+-- default pgqueuer id
+
+ALTER TABLE ONLY parley_work.pgqueuer ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_id_seq'::regclass);
+
+-- default pgqueuer_schedules id
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_schedules_id_seq'::regclass);
+
+-- default pgqueuer_statistics id
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
+
 -- constraint changes changes_pkey
 
 ALTER TABLE ONLY parley.changes
@@ -4708,6 +5245,11 @@ ALTER TABLE parley.conversations
 
 COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
+-- constraint feed_ages feed_ages_pkey
+
+ALTER TABLE ONLY parley.feed_ages
+    ADD CONSTRAINT feed_ages_pkey PRIMARY KEY (user_id);
+
 -- constraint feeds feeds_pkey
 
 ALTER TABLE ONLY parley.feeds
@@ -4717,6 +5259,11 @@ ALTER TABLE ONLY parley.feeds
 
 ALTER TABLE ONLY parley.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (name);
+
+-- constraint jobs jobs_pkey
+
+ALTER TABLE ONLY parley.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, id);
 
 -- constraint leases leases_pkey
 
@@ -4948,6 +5495,31 @@ ALTER TABLE ONLY parley.users
 ALTER TABLE ONLY parley.users
     ADD CONSTRAINT users_user_id_key UNIQUE (user_id);
 
+-- constraint pgqueuer_log pgqueuer_log_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_log
+    ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer pgqueuer_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer
+    ADD CONSTRAINT pgqueuer_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer_schedules pgqueuer_schedules_expression_entrypoint_key
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_expression_entrypoint_key UNIQUE (expression, entrypoint);
+
+-- constraint pgqueuer_schedules pgqueuer_schedules_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer_statistics pgqueuer_statistics_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics
+    ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -4979,6 +5551,18 @@ CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (us
 -- index conversations_trash
 
 CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index feed_ages_by_age
+
+CREATE INDEX feed_ages_by_age ON parley.feed_ages USING btree (oldest_at);
+
+-- index jobs_by_creation
+
+CREATE INDEX jobs_by_creation ON parley.jobs USING btree (user_id, created_at, id);
+
+-- index jobs_unfinished
+
+CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 
 -- index leases_by_end
 
@@ -5020,6 +5604,10 @@ CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at,
 
 CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
 
+-- index sessions_by_expiry
+
+CREATE INDEX sessions_by_expiry ON parley.sessions USING btree (LEAST(expires_at, ends_at));
+
 -- index sessions_by_last_used
 
 CREATE INDEX sessions_by_last_used ON parley.sessions USING btree (user_id, last_used_at, id);
@@ -5060,6 +5648,58 @@ CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, c
 
 CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
+-- index pgqueuer_ep_ea_idx
+
+CREATE INDEX pgqueuer_ep_ea_idx ON parley_work.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_ep_prio_id_idx
+
+CREATE INDEX pgqueuer_ep_prio_id_idx ON parley_work.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_log_created
+
+CREATE INDEX pgqueuer_log_created ON parley_work.pgqueuer_log USING btree (created);
+
+-- index pgqueuer_log_job_id_status
+
+CREATE INDEX pgqueuer_log_job_id_status ON parley_work.pgqueuer_log USING btree (job_id, created DESC);
+
+-- index pgqueuer_log_not_aggregated
+
+CREATE INDEX pgqueuer_log_not_aggregated ON parley_work.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+
+-- index pgqueuer_log_status
+
+CREATE INDEX pgqueuer_log_status ON parley_work.pgqueuer_log USING btree (status);
+
+-- index pgqueuer_picked_heartbeat_idx
+
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON parley_work.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_picked_slot_idx
+
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON parley_work.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::parley_work.pgqueuer_status) AND (slot IS NOT NULL));
+
+-- index pgqueuer_priority_id_id1_idx
+
+CREATE INDEX pgqueuer_priority_id_id1_idx ON parley_work.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_queue_manager_id_idx
+
+CREATE INDEX pgqueuer_queue_manager_id_idx ON parley_work.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+
+-- index pgqueuer_statistics_unique_count
+
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON parley_work.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+
+-- index pgqueuer_unique_dedupe_key
+
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::parley_work.pgqueuer_status, 'picked'::parley_work.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+
+-- index pgqueuer_updated_id_id1_idx
+
+CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
+
 -- trigger conversations change
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
@@ -5099,6 +5739,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_opt
 -- trigger conversations feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger jobs feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger message_feedback feed_lock
 
@@ -5204,6 +5848,10 @@ CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH 
 
 CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.message_id', 'message_reactions.message_id', 'tool_executions.message_id');
 
+-- trigger jobs move
+
+CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.jobs_move();
+
 -- trigger tool_executions move
 
 CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_move();
@@ -5280,6 +5928,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
 
+-- trigger jobs zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.feed_jobs();
+
 -- trigger message_feedback zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.feed_message_feedback();
@@ -5332,6 +5984,10 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE OF auto_approval_settings, clien
 
 CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_rules();
 
+-- trigger pgqueuer tg_pgqueuer_changed
+
+CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
+
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
 ALTER TABLE ONLY parley.context_optimization_messages
@@ -5355,6 +6011,11 @@ COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.con
 
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint jobs jobs_user_id_fkey
+
+ALTER TABLE ONLY parley.jobs
+    ADD CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint message_feedback message_feedback_conversation_id_exists
 
@@ -5513,9 +6174,33 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- row security feed_ages
+
+ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
+
 -- row security feeds
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
+
+-- policy jobs finding
+
+CREATE POLICY finding ON parley.jobs FOR SELECT TO parley_owner USING (true);
+
+-- policy sessions finding
+
+CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
+
+-- policy user_settings finding
+
+CREATE POLICY finding ON parley.user_settings FOR SELECT TO parley_owner USING (true);
+
+-- row security jobs
+
+ALTER TABLE parley.jobs ENABLE ROW LEVEL SECURITY;
+
+-- policy feed_ages keeping
+
+CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 -- policy leases keeping
 
@@ -5581,9 +6266,17 @@ CREATE POLICY tenant ON parley.context_optimizations USING ((user_id = ( SELECT 
 
 CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy feed_ages tenant
+
+CREATE POLICY tenant ON parley.feed_ages TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy feeds tenant
 
 CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- policy jobs tenant
+
+CREATE POLICY tenant ON parley.jobs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy leases tenant
 
@@ -5669,9 +6362,61 @@ ALTER TABLE parley.user_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
 
+-- policy pgqueuer keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer TO parley_owner USING (true);
+
+-- policy pgqueuer_log keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_log TO parley_owner USING (true);
+
+-- policy pgqueuer_schedules keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_schedules TO parley_owner USING (true);
+
+-- policy pgqueuer_statistics keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_statistics TO parley_owner USING (true);
+
+-- row security pgqueuer
+
+ALTER TABLE parley_work.pgqueuer ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_log
+
+ALTER TABLE parley_work.pgqueuer_log ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_schedules
+
+ALTER TABLE parley_work.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_statistics
+
+ALTER TABLE parley_work.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
+
+-- policy pgqueuer working
+
+CREATE POLICY working ON parley_work.pgqueuer TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_log working
+
+CREATE POLICY working ON parley_work.pgqueuer_log TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_schedules working
+
+CREATE POLICY working ON parley_work.pgqueuer_schedules TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_statistics working
+
+CREATE POLICY working ON parley_work.pgqueuer_statistics TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
 -- acl SCHEMA parley
 
 GRANT USAGE ON SCHEMA parley TO parley_runtime;
+
+-- acl SCHEMA parley_work
+
+GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
 -- acl FUNCTION actor()
 
@@ -5862,6 +6607,10 @@ REVOKE ALL ON FUNCTION parley.feed_conversations() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM PUBLIC;
 
+-- acl FUNCTION feed_jobs()
+
+REVOKE ALL ON FUNCTION parley.feed_jobs() FROM PUBLIC;
+
 -- acl FUNCTION feed_lock()
 
 REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
@@ -5881,6 +6630,11 @@ REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 -- acl FUNCTION feed_missing(owner_id uuid)
 
 REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
+
+-- acl FUNCTION feed_prune(keep interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.feed_prune(keep interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.feed_prune(keep interval, most integer) TO parley_runtime;
 
 -- acl FUNCTION feed_sessions()
 
@@ -5935,6 +6689,11 @@ REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
 
+-- acl FUNCTION is_background_work()
+
+REVOKE ALL ON FUNCTION parley.is_background_work() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.is_background_work() TO parley_runtime;
+
 -- acl FUNCTION is_deletable(table_name text)
 
 REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
@@ -5943,6 +6702,20 @@ REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.is_emoji(value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
+
+-- acl FUNCTION job_move_is_legal(from_status text, to_status text)
+
+REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) TO parley_runtime;
+
+-- acl FUNCTION jobs_move()
+
+REVOKE ALL ON FUNCTION parley.jobs_move() FROM PUBLIC;
+
+-- acl FUNCTION jobs_waiting(longer_than interval)
+
+REVOKE ALL ON FUNCTION parley.jobs_waiting(longer_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.jobs_waiting(longer_than interval) TO parley_runtime;
 
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
@@ -6148,6 +6921,11 @@ REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolea
 
 REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION sessions_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.sessions_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.sessions_expire(after interval, most integer) TO parley_runtime;
+
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
@@ -6317,9 +7095,18 @@ REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
 
+-- acl FUNCTION users_with_retention(after_id uuid)
+
+REVOKE ALL ON FUNCTION parley.users_with_retention(after_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.users_with_retention(after_id uuid) TO parley_runtime;
+
 -- acl FUNCTION within_of(table_name text)
 
 REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION fn_pgqueuer_changed()
+
+REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
 
 -- acl TABLE changes
 
@@ -6477,6 +7264,10 @@ GRANT INSERT(version) ON TABLE parley.conversations TO parley_runtime;
 
 GRANT INSERT(request_hash) ON TABLE parley.conversations TO parley_runtime;
 
+-- acl TABLE feed_ages
+
+GRANT SELECT ON TABLE parley.feed_ages TO parley_runtime;
+
 -- acl TABLE feeds
 
 GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
@@ -6484,6 +7275,10 @@ GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
 -- acl TABLE functions
 
 GRANT SELECT ON TABLE parley.functions TO parley_runtime;
+
+-- acl TABLE jobs
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
 
 -- acl TABLE leases
 
@@ -6536,3 +7331,35 @@ GRANT SELECT,UPDATE ON TABLE parley.user_settings TO parley_runtime;
 -- acl TABLE users
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.users TO parley_runtime;
+
+-- acl TABLE pgqueuer
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_log
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_log TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_log_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_log_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_schedules
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_schedules TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_schedules_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_schedules_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_statistics
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_statistics TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_statistics_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_statistics_id_seq TO parley_runtime;

@@ -21,7 +21,7 @@ from gateway.config import Settings
 from gateway.data.server.embedded import is_made
 from gateway.data.server.opening import OpenDatabase, owner_connection, reached_database
 from gateway.data.setup.migrate import applied_migrations
-from gateway.data.setup.roles import RUNTIME, SCHEMA, quoted
+from gateway.data.setup.roles import RUNTIME, SCHEMA, WORK_SCHEMA, quoted
 from gateway.telemetry.progress import bar, tell
 
 LOCK_WAIT_MS = 30_000
@@ -147,6 +147,9 @@ async def _dump(database: OpenDatabase, connection: asyncpg.Connection, manifest
 
         await program.read(
             f"--schema={SCHEMA}",
+            f"--schema={WORK_SCHEMA}",
+            # What was queued belongs to the time before: unfinished jobs of users are queued again.
+            f"--exclude-table-data={WORK_SCHEMA}.*",
             f"--snapshot={snapshot}",
             f"--lock-wait-timeout={LOCK_WAIT_MS}",
             "--encoding=UTF8",

@@ -67,7 +67,7 @@ class Conversation(Node):
     is_archived: bool
     """Whether the conversation is archived."""
     is_auto_archived: bool
-    """Whether it was archived automatically, because it exceeded `maxMessages`."""
+    """Whether it was archived automatically, because it exceeded `maxMessages` or was inactive for long."""
     max_messages: int | None
     """The conversation is archived when it has more messages than this; null for no limit."""
     folder: str | None

@@ -23,6 +23,7 @@ from gateway import (
     event,
     many,
     maybe,
+    object_type,
     one,
     page,
     query,
