@@ -33,6 +33,7 @@ from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
+from tests.gateway.schema.filed import Attachment, Category
 from tests.gateway.schema.guests import AgedInput, Crowd, Guest, GuestInput, NamelessInput, Size
 
 ID = strawberry.ID
@@ -49,10 +50,10 @@ def _check(*declared: Any) -> None:
 
 def _built(*items: Any) -> str:
     """The schema of these declarations alone."""
-    module = ModuleType(__name__)
+    modules: dict[str, ModuleType] = {}
     for item in items:
-        setattr(module, item.__name__, item)
-    return build_schema([module]).as_str()
+        setattr(modules.setdefault(item.__module__, ModuleType(item.__module__)), item.__name__, item)
+    return build_schema(modules.values()).as_str()
 
 
 def _thing(columns: dict[str, Any], *, name: str = "Thing", **options: Any) -> type:
@@ -353,40 +354,6 @@ def test_a_schema_with_a_wrong_declaration_is_not_built() -> None:
 @entity("unordered", order="rank")
 class Unordered(Node):
     """Something in an order that there is not."""
-
-
-@entity("categories")
-class Category(Node):
-    """A name for several things."""
-
-    name: str
-    """What it is called."""
-
-    attachments = page("Attachment", by="category_id")
-    """What is filed under it."""
-
-
-@entity("attachments")
-class Attachment(Node):
-    """Something that is filed under a category."""
-
-    name: str
-    """What it is called."""
-    category_id: strawberry.Private[strawberry.ID]
-
-    category = one("Category", key="category_id")
-    """What it is filed under."""
-
-
-class NameInput:
-    """What a client may set."""
-
-    name: str
-    """What it is called."""
-
-
-standard(Category, input=NameInput)
-standard(Attachment, input=NameInput, within="categories")
 
 
 @object_type
