@@ -18,11 +18,13 @@ from gateway.schema.fields.event import event
 from gateway.schema.fields.idempotent import create, made_before, with_request_hash
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
+from gateway.schema.fields.root_page import root_page
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.versioned import require_version
-from gateway.schema.objects.entity import Node, computed, entity, id_of
+from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page
+from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
 
@@ -61,13 +63,16 @@ __all__ = [
     "many",
     "maybe",
     "mutation",
+    "natural_id",
     "object_type",
     "one",
     "only_of",
     "page",
     "payload",
     "query",
+    "reference",
     "require_version",
+    "root_page",
     "sql",
     "standard",
     "subscription",

@@ -52,6 +52,8 @@ class Entity:
     """Columns that hold JSON."""
     columns: tuple[str, ...] = ()
     """All columns, in declaration order."""
+    is_reference: bool = False
+    """Whether it is reference data: rows of nobody, which every caller reads and none writes."""
 
     @property
     def deletable(self) -> bool:

@@ -50,7 +50,16 @@ from gateway.execution.run.step import (
     ToPages,
 )
 from gateway.execution.run.straight import straight
-from gateway.schema.objects.level import Computed, Follows, Lookup, OfPage, PerPage, definition_of, level_resolver_of
+from gateway.schema.objects.level import (
+    OF_ROOT,
+    Computed,
+    Follows,
+    Lookup,
+    OfPage,
+    PerPage,
+    definition_of,
+    level_resolver_of,
+)
 
 MOST_PLANS = 16
 """How many plans of one operation are cached: its conditions may be chosen in many ways."""
@@ -178,7 +187,9 @@ class _Planner:
         )
 
     def _key(self, field: Field, column: str, reads: Reads | None) -> Callable[[], str]:
-        """The expression for the key of a link: a column of a row, or an attribute of an event."""
+        """The expression for the key of a link: a column of a row, an attribute of an event, or that of the root."""
+        if not column:
+            return lambda: repr(OF_ROOT)
         of = self._entity(field.parent)
         if of is None:
             return lambda: f"r.{column}"

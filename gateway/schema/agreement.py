@@ -6,6 +6,7 @@ What can be checked without the database is checked earlier (`gateway.schema.dec
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 import enum
@@ -20,6 +21,9 @@ from gateway.data.entity import Entity, Link
 from gateway.data.setup.catalogue import Index, Table
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
+from gateway.schema.fields.link_field import LinkTarget
+from gateway.schema.objects import filter as filters
+from gateway.schema.objects.level import level_resolver_of
 from gateway.schema.types.scalars import JSON, BigInt
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
@@ -40,7 +44,8 @@ HELD_AS: dict[Any, tuple[str, ...]] = {
 
 def refuse_disagreement(schema: GraphQLSchema, tables: Mapping[str, Table]) -> None:
     """Raise `WrongDeclaration` with all disagreements, and what to write instead."""
-    if problems := list(disagreements(*declared(schema), tables)):
+    problems = [*disagreements(*declared(schema), tables), *_root_problems(schema, tables)]
+    if problems:
         raise WrongDeclaration("Parley does not start, because declarations disagree with the database:", problems)
 
 
@@ -53,6 +58,7 @@ def disagreements(
         if table is None:
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
+        yield from _ownership_problems(entity, table)
         yield from _column_problems(entity, table)
         for name, link in entity.links.items():
             yield from _link_problems(f"{entity.name}.{name}", link, table, entities[link.target], tables)
@@ -68,6 +74,47 @@ def declared(schema: GraphQLSchema) -> tuple[dict[str, Entity], dict[str, Event]
         {name: origin.__entity__ for name, origin in origins.items() if hasattr(origin, "__entity__")},
         {name: origin.__event__ for name, origin in origins.items() if hasattr(origin, "__event__")},
     )
+
+
+def _root_problems(schema: GraphQLSchema, tables: Mapping[str, Table]) -> Iterator[str]:
+    """Disagreements of the lists that are fields of Query."""
+    for name, field in (schema.query_type.fields if schema.query_type else {}).items():
+        resolver = level_resolver_of(field)
+        if not isinstance(resolver, LinkTarget) or (table := tables.get(resolver.entity.table)) is None:
+            continue
+        where, entity = f"Query.{name}", resolver.entity
+        for column in (order.removeprefix("-") for order in orders(entity.order)):
+            yield from _order_problems(where, column, entity.table, "", table, entity, resolver.link)
+            first = () if table.is_reference else ("user_id",)
+            attributes = dataclasses.fields(entity.filter) if entity.filter else ()
+            narrowed = {filters.tested(entity, each.name)[0] for each in attributes}
+            if column in table.columns and not any(
+                index.columns[: len(first) + 1] == (*first, column)
+                or index.columns[: len(first) + 2] in {(*first, one, column) for one in narrowed}
+                for index in table.indexes
+            ):
+                yield (
+                    f"{where} would sort the whole table {entity.table} by {column}. CREATE INDEX ON {entity.table} "
+                    f"({', '.join((*first, column, 'id'))}) in a migration."
+                )
+
+
+def _ownership_problems(entity: Entity, table: Table) -> Iterator[str]:
+    if entity.is_reference and "user_id" in table.columns:
+        yield (
+            f"{entity.name} is declared as reference data, but rows of {entity.table} belong to users. Declare it with "
+            f'`@entity("{entity.table}")`.'
+        )
+    elif entity.is_reference and not table.is_reference:
+        yield (
+            f"{entity.name} is reference data, but {entity.table} is no reference table. Write "
+            f"SELECT reference_table('{entity.table}') in its migration."
+        )
+    elif not entity.is_reference and "user_id" not in table.columns:
+        yield (
+            f"{entity.name} declares {entity.table}, which has no user_id. Make it a table of users' rows with "
+            f'tenant_table(), or declare it with `@reference("{entity.table}")`.'
+        )
 
 
 def _column_problems(entity: Entity, table: Table) -> Iterator[str]:
@@ -138,13 +185,16 @@ def _single_problems(where: str, link: Link, target: Entity, to: Table) -> Itera
 
 
 def _index_problems(where: str, name: str, by: str, table: Table, *, deletable: bool) -> Iterator[str]:
-    first = ("user_id",) if by == "user_id" else ("user_id", by)
+    if table.is_reference:
+        first: tuple[str, ...] = (by,)
+    else:
+        first = ("user_id",) if by == "user_id" else ("user_id", by)
     if not any(
         index.columns[: len(first)] == first and _holds(index, by, deletable=deletable) for index in table.indexes
     ):
         yield (
-            f"{where} would read the whole table {name}. CREATE INDEX ON {name} (user_id, {by}, …) in a migration, "
-            "followed by the columns of the order."
+            f"{where} would read the whole table {name}. CREATE INDEX ON {name} ({', '.join(first)}, …) in a "
+            "migration, followed by the columns of the order."
         )
 
 

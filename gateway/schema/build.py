@@ -70,7 +70,8 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
         _finish_links(cls, event.event_of(cls).links, entities)
         object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
-    functions.extend(node_queries(entity_of(cls) for cls in entities.values()))
+    described = [entity_of(cls) for cls in entities.values()]
+    functions.extend(node_queries(entity for entity in described if not entity.is_reference))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
     schema = strawberry.Schema(

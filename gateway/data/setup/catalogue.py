@@ -54,6 +54,14 @@ JOIN pg_class AS class ON class.oid = con.conrelid
 WHERE con.contype = 'f' AND class.relnamespace = to_regnamespace($1)
 """
 
+REFERENCES = """
+SELECT relname AS name
+FROM pg_class
+WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p')
+  AND starts_with(obj_description(oid, 'pg_class'), 'Reference data')
+"""
+"""The tables that reference_table() has marked by their comment."""
+
 FEEDS = """
 SELECT proname AS name, prosrc AS source
 FROM pg_proc
@@ -88,7 +96,7 @@ class Key:
     named: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
     """A table in the database."""
 
@@ -97,6 +105,8 @@ class Table:
     keys: list[Key] = field(default_factory=list)
     carried: set[str] = field(default_factory=set)
     """The columns whose values the feed carries."""
+    is_reference: bool = False
+    """Whether `reference_table()` made it: its rows are the same for all users."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -121,6 +131,8 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
         tables[row["table"]].indexes.append(Index(columns, row["is_unique"], row["condition"]))
     for row in await connection.fetch(KEYS, SCHEMA):
         tables[row["table"]].keys.append(Key(tuple(row["columns"]), tuple(row["named"])))
+    for row in await connection.fetch(REFERENCES, SCHEMA):
+        tables[row["name"]].is_reference = True
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
             tables[name].carried.update(_CARRIED.findall(row["source"]))

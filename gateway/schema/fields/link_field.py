@@ -12,7 +12,7 @@ from gateway.data.batches import Batch, ByKey, Children, Page
 from gateway.data.entity import Entity, Link, entity_of
 from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
-from gateway.schema.objects.level import level_field
+from gateway.schema.objects.level import OF_ROOT, level_field
 from gateway.schema.types.scalars import Cursor
 from gateway.schema.types.signature import INFO, ROOT, optional, signed
 
@@ -39,8 +39,8 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
         case "many":
             returns = list[target]  # type: ignore[valid-type]
         case "page":
-            returns, arguments = connection_type(target), _page_arguments(link, follows.entity)
-    resolve = signed(_follow(follows), (ROOT, INFO, *optional(arguments)), returns)
+            returns, arguments = connection_type(target), page_arguments(link, follows.entity)
+    resolve = signed(follow(follows), (ROOT, INFO, *optional(arguments)), returns)
     return level_field(follows, resolver=resolve, description=description)
 
 
@@ -53,7 +53,7 @@ class LinkTarget:
 
     @property
     def key(self) -> str:
-        """The column of the parent that holds the key."""
+        """The column of the parent that holds the key; empty for a field of Query."""
         return self.link.key
 
     @property
@@ -88,9 +88,9 @@ class LinkTarget:
         return Page(source, request, columns, entity.record)
 
 
-def _follow(follows: LinkTarget) -> Callable[..., Any]:
+def follow(follows: LinkTarget) -> Callable[..., Any]:
     async def resolve(root: Any, info: strawberry.Info, **arguments: Any) -> Any:
-        key = getattr(root, follows.key)
+        key = getattr(root, follows.key) if follows.key else OF_ROOT
         if key is None:
             return None
         wanted = info.context.columns(info, follows.entity, *follows.below)
@@ -105,7 +105,7 @@ def _with(wanted: Columns, *needed: str | Shown) -> Columns:
     return (*wanted, *(column for column in needed if column not in wanted))
 
 
-def _page_arguments(link: Link, entity: Entity) -> dict[str, Any]:
+def page_arguments(link: Link, entity: Entity) -> dict[str, Any]:
     arguments = {name: _argument(of, text) for name, (of, text) in _ARGUMENTS.items()}
     if entity.filter is not None:
         arguments["filter"] = _argument(entity.filter, "Return only the items that meet these conditions.")

@@ -83,7 +83,7 @@ def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID
         find.__name__, find.__module__, find.__doc__ = key.__name__, key.__module__, key.__doc__
         _context, *parameters = parameters_of(key)
         signed(find, (INFO, *parameters), cls | None)
-        find.__lookup__ = Lookup(entity_of(cls), key, is_there)  # type: ignore[attr-defined]
+        find.__level_resolver__ = Lookup(entity_of(cls), key, is_there)  # type: ignore[attr-defined]
         return _mark(find, "query")
 
     return declare
@@ -115,7 +115,8 @@ def root_field(function: Callable[..., Any]) -> Any:
     """Make the Strawberry field of a marked function."""
     match root_kind(function):
         case "query":
-            metadata = {LEVEL_RESOLVER: function.__lookup__} if hasattr(function, "__lookup__") else {}
+            level = getattr(function, "__level_resolver__", None)
+            metadata = {} if level is None else {LEVEL_RESOLVER: level}
             return strawberry.field(resolver=function, description=describe.summary(function), metadata=metadata)
         case "mutation":
             return _mutation_field(function)

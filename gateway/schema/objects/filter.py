@@ -5,14 +5,15 @@ A list matches any of its values, including null: `[null]` finds rows without a 
 a column has a value. Before a suffix, `_at` is omitted: `created_from` compares `created_at`. An attribute whose full
 name is a column matches its value, whatever prefix or suffix the name has.
 
-An omitted attribute is no condition. Null is no condition either, unless the attribute's default is `UNSET`: then null
-finds rows without a value.
+An omitted attribute has its default, also if the whole filter is omitted. Null is no condition, unless the attribute's
+default is `UNSET`: then null finds rows without a value.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -34,10 +35,16 @@ _ENDINGS = {"_after": "> {}", "_before": "< {}", "_from": ">= {}", "_contains": 
 def conditions(entity: Entity, filter: Any) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
     """The conditions of a filter on an entity, and the values of their parameters."""
     if filter is None:
-        return (), ()
+        return _by_default(entity)
     attributes = [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
     pairs = [_condition(entity, f.name, value) for f, value in attributes if _asks(f, value)]
     return tuple(test for test, _ in pairs), tuple(chain.from_iterable(values for _, values in pairs))
+
+
+@functools.cache
+def _by_default(entity: Entity) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
+    """The conditions of a list whose filter is omitted: those of attributes with a default other than null."""
+    return ((), ()) if entity.filter is None else conditions(entity, entity.filter())
 
 
 def tested(entity: Entity, name: str) -> tuple[str, str]:

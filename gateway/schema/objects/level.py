@@ -22,6 +22,10 @@ LEVEL_RESOLVER = "level"
 """The key in a field's metadata."""
 
 
+OF_ROOT: Any = "00000000-0000-0000-0000-000000000000"
+"""The key that stands for the root, which has one list of everything that the caller may see."""
+
+
 class Follows(Protocol):
     """How a link gets the targets of all objects of a level: by one batch."""
 
@@ -31,7 +35,7 @@ class Follows(Protocol):
 
     @property
     def key(self) -> str:
-        """The column of the parent that holds the key."""
+        """The column of the parent that holds the key; empty for a field of Query, whose key is `OF_ROOT`."""
 
     @property
     def by(self) -> str:
