@@ -15,7 +15,13 @@ import asyncpg
 from gateway.config import Settings
 from gateway.data.driver.primary import Primary
 from gateway.data.queries import sql
-from gateway.data.server.opening import CONNECT_SECONDS, open_database, owner_connection
+from gateway.data.server.opening import (
+    CONNECT_SECONDS,
+    bring_up_to_date,
+    open_database,
+    owner_connection,
+    reached_database,
+)
 from gateway.data.setup.roles import SCHEMA
 from gateway.llm_models.facts import OWN, read_facts, unused
 from gateway.llm_models.source import from_file, from_package
@@ -51,8 +57,10 @@ async def import_models(settings: Settings, file: Path | None, facts: Path | Non
     with unless_quick("Reading the models"):
         read = from_package() if file is None else from_file(file)
         own = [] if facts is None else read_facts(facts)
-    async with open_database(settings) as database, owner_connection(database) as connection:
-        outcome = await store(connection, read.models, [*read_facts(OWN), *own], read.origin)
+    async with reached_database(settings) as database:
+        await bring_up_to_date(database)
+        async with owner_connection(database) as connection:
+            outcome = await store(connection, read.models, [*read_facts(OWN), *own], read.origin)
     for place in unused(own, read.models):
         tell(f"{facts}, {place} matches no model.", logging.WARNING)
     for what, names in (("Added", outcome.added), ("Changed", outcome.changed), ("Retired", outcome.retired)):

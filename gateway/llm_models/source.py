@@ -210,7 +210,11 @@ def _base_and_tiers(value: Any, place: str, problems: Problems) -> tuple[Decimal
     base = amount(value.get("base") if isinstance(value, dict) else value)
     if base is None:
         problems.add(place, f"{shown(value)} is not a price.")
-    for each in value.get("tiers", []) if isinstance(value, dict) else []:
+    listed = value.get("tiers", []) if isinstance(value, dict) else []
+    if not isinstance(listed, list):
+        problems.add(f"{place}.tiers", f"{shown(listed)} is not a list.")
+        listed = []
+    for each in listed:
         start, price = (each.get("start"), amount(each.get("price"))) if isinstance(each, dict) else (None, None)
         if not isinstance(start, int) or isinstance(start, bool) or not 0 <= start < 2**31 or price is None:
             problems.add(f"{place}.tiers", f"{shown(each)} is not a tier with start and price.")
