@@ -118,29 +118,27 @@ SHARED_TABLES = """
 SELECT class.relname AS name,
        starts_with(coalesce(obj_description(class.oid, 'pg_class'), ''), 'Reference data')
            OR class.relname = ANY ($2) AS is_known,
-       ARRAY(
-           SELECT DISTINCT acl.privilege_type
-           FROM aclexplode(class.relacl) AS acl
-           WHERE (acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER'))
-             AND acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-           ORDER BY acl.privilege_type
-       ) AS privileges,
-       ARRAY(
-           SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
-           FROM aclexplode(class.relacl) AS acl
-           WHERE acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER')
-           ORDER BY 1
-       ) AS grantees
+       array_agg(DISTINCT acl.privilege_type) AS privileges,
+       array_agg(DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END)
+           AS grantees
 FROM pg_class AS class
+CROSS JOIN LATERAL (
+    SELECT class.relacl
+    UNION ALL
+    SELECT attacl FROM pg_attribute WHERE attrelid = class.oid
+) AS granted (acl)
+CROSS JOIN LATERAL aclexplode(granted.acl) AS acl
 WHERE class.relnamespace = to_regnamespace($1)
   AND class.relkind IN ('r', 'p')
-  AND has_any_column_privilege(class.oid, 'SELECT, INSERT, UPDATE')
+  AND (acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER'))
+  AND acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
   AND NOT EXISTS (
     SELECT FROM pg_attribute AS attribute
     WHERE attribute.attrelid = class.oid
       AND attribute.attname = 'user_id'
       AND NOT attribute.attisdropped
   )
+GROUP BY class.oid, class.relname
 ORDER BY class.relname
 """
 """The tables without a user that this role may use: reference data, and what Parley keeps for itself."""
@@ -166,9 +164,9 @@ async def refuse_unsafe(connection: asyncpg.Connection) -> None:
     problems = await _role_problems(connection)
     if not problems:
         problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMA)]
+        shared = await connection.fetch(SHARED_TABLES, SCHEMA, OF_PARLEY)
+        problems += [problem for row in shared for problem in _shared_table_problems(row)]
     problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
-    shared = await connection.fetch(SHARED_TABLES, SCHEMA, OF_PARLEY)
-    problems += [problem for row in shared for problem in _shared_table_problems(row)]
     if problems:
         raise UnsafeDatabase("Parley refuses to start, because users could see each other's data:", problems)
 

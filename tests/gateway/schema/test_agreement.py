@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import BigInt, Node, Through, entity, event, many, maybe, one, page
+from gateway import BigInt, Node, Through, entity, enum_type, event, many, maybe, one, page, reference, root_page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
@@ -56,6 +56,20 @@ CREATE TABLE box_things (
     place integer,
     version bigint NOT NULL,
     PRIMARY KEY (user_id, id)
+);
+CREATE TABLE tints (id uuid PRIMARY KEY, name text NOT NULL, tint_id uuid);
+CREATE INDEX tints_by_name ON tints (name, id);
+CREATE INDEX tints_of_tint ON tints (tint_id, name, id);
+SELECT reference_table('tints');
+CREATE TABLE hues (id uuid PRIMARY KEY, name text NOT NULL, tint_id uuid);
+SELECT reference_table('hues');
+CREATE TABLE strays (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    tint_id uuid,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    version bigint NOT NULL
 );
 CREATE INDEX box_things_in_order ON box_things (user_id, box_id, created_at, thing_id);
 SELECT tenant_table('boxes', without => '{{deleted_at}}');
@@ -101,6 +115,13 @@ THROUGH = Through("box_things", "box_id", "thing_id")
 
 def _thing(columns: dict[str, Any] | None = None, **options: Any) -> Any:
     return _entity("Thing", "things", {**THING, **(columns or {})}, **options)
+
+
+def _tint(table: str = "tints") -> Any:
+    """A type of reference data, with a link to rows of the same type."""
+    hints = {"id": ID, "name": str, "tint_id": strawberry.Private[ID]}
+    body = {"tints": page("Tint", by="tint_id"), "__annotations__": hints, "__module__": __name__}
+    return reference(table, order="name")(type("Tint", (), body))
 
 
 def _boxed(link: Any, columns: dict[str, Any] | None = None, **options: Any) -> tuple[Any, Any]:
@@ -203,6 +224,8 @@ WRONG: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
         _boxed(maybe("Thing", by="box_id")),
         ("several rows of things may have the same box_id", "UNIQUE (user_id, box_id)"),
     ),
+    ("users' rows of nobody", (_entity("Stray", "strays", {}),), ("which has no user_id", '@reference("strays")')),
+    ("reference data without an index", (_tint("hues"),), ("read the whole table hues", "(tint_id, …)")),
     ("event that is not carried", (_thing(), Boxed), ("Boxed needs box_id", "carry => '{box_id, …}'")),
     ("event of no table", (Nothing,), ("Nothing is an event of the table nothing, which does not exist",)),
 ]
@@ -225,6 +248,7 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
     ("through", _boxed(page("Thing", through=THROUGH))),
     ("unique", _boxed(page("Thing", by="first_box_id", order="-place"), {"place": int}, unique=("place",))),
     ("through, whatever is unique", _boxed(page("Thing", through=THROUGH), unique=("created_at",))),
+    ("reference data", (_tint(),)),
     ("a link to one", _linked(one("Box", key="first_box_id"))),
     ("a link to none or one", _linked(maybe("Box", key="box_id"))),
     ("an event that is carried", (_thing(), Filed)),
@@ -234,6 +258,16 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
 @pytest.mark.parametrize("declared", [pytest.param(made, id=name) for name, made in RIGHT])
 async def test_what_the_database_holds_is_not_refused(tables: dict[str, Table], declared: tuple[Any, ...]) -> None:
     assert _problems(tables, *declared) == []
+
+
+async def test_reference_data_is_in_a_reference_table(tables: dict[str, Table]) -> None:
+    assert any(
+        "strays is no reference table. Write SELECT reference" in each for each in _problems(tables, _tint("strays"))
+    )
+    assert any(
+        'things belong to users. Declare it with `@entity("things")`' in each
+        for each in _problems(tables, _tint("things"))
+    )
 
 
 async def test_an_index_that_leaves_rows_out_serves_no_link(tables: dict[str, Table]) -> None:
@@ -260,6 +294,48 @@ class Owner(Node):
 
     threads = page("Thread", by="user_id")
     """Their conversations."""
+
+
+@enum_type
+class TintOrder(enum.Enum):
+    """How tints are ordered."""
+
+    NAME = "name"
+    """By name."""
+    TINT = "tint_id"
+    """By a column that may be null."""
+
+
+@reference("tints", order=TintOrder)
+class ListedTint:
+    """Reference data that is listed by a column which may be null and has no index."""
+
+    id: strawberry.ID
+    """The id."""
+    name: str
+    """The name."""
+    tint_id: strawberry.Private[strawberry.ID]
+
+
+@root_page(ListedTint)
+def tints() -> None:
+    """All tints."""
+
+
+async def test_a_root_page_needs_an_index_for_each_order(tables: dict[str, Table]) -> None:
+    module: Any = ModuleType(__name__)
+    module.ListedTint, module.tints = ListedTint, tints
+    with pytest.raises(WrongDeclaration) as caught:
+        refuse_disagreement(build_schema([module])._schema, {**tables, "tints": _without_index(tables["tints"])})
+    assert [each.split(":")[0].split(", ")[0] for each in caught.value.problems] == [
+        "Query.tints would sort the whole table tints by name. CREATE INDEX ON tints (name",
+        "Query.tints is ordered by tint_id",
+        "Query.tints would sort the whole table tints by tint_id. CREATE INDEX ON tints (tint_id",
+    ]
+
+
+def _without_index(table: Table) -> Table:
+    return Table(table.columns, [], table.keys, table.carried, table.is_reference)
 
 
 async def test_a_gateway_does_not_start_with_what_the_database_does_not_bear_out(

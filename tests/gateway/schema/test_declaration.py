@@ -12,7 +12,23 @@ from typing import Any
 import pytest
 import strawberry
 
-from gateway import JSON, BigInt, Info, Node, Through, entity, enum_type, event, many, maybe, one, page, query, standard
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    entity,
+    enum_type,
+    event,
+    many,
+    maybe,
+    one,
+    page,
+    query,
+    reference,
+    standard,
+)
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
@@ -121,6 +137,19 @@ class Costed:
     """How much."""
 
 
+def _colour(*bases: type, with_id: bool = True, **body: Any) -> Any:
+    """A type of reference data."""
+    hints = {"name": str} | ({"id": ID} if with_id else {})
+    cls = type("Colour", bases, {**body, "__annotations__": hints, "__module__": __name__})
+    return reference("colours", order="name")(cls)
+
+
+def _written_colour() -> list[Any]:
+    cls = _colour()
+    standard(cls, input=NameInput, without=("one", "create", "update", "changed"))
+    return [cls]
+
+
 @query
 async def bare(info: Info, what: int) -> int:
     """A field whose argument says nothing."""
@@ -206,6 +235,19 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
         lambda: _within(one("Box", key="box_id"), maybe("Box", key="parent_id")),
         ("has 2 links to that table",),
     ),
+    ("reference data that is a Node", lambda: [_colour(Node)], ("belongs to nobody, but a Node does", "class Colour:")),
+    ("reference data without an id", lambda: [_colour(with_id=False)], ("Colour has no id", "id: strawberry.ID")),
+    ("reference data that clients write", _written_colour, ("which no client writes", "Remove `standard(Colour")),
+    (
+        "a caller's list of reference data",
+        lambda: [_colour(), _thing({"colours": page("Colour", by="user_id")})],
+        ("Colour has none", "@root_page(Colour)"),
+    ),
+    (
+        "rows of users without Node",
+        lambda: [entity("bares")(type("Bare", (), {"__annotations__": {"created_at": str}, "__module__": __name__}))],
+        ("Bare is no Node", "class Bare(Node)", "@reference"),
+    ),
     ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
 ]
 
@@ -235,6 +277,7 @@ RIGHT: list[tuple[str, Callable[[], list[Any]]]] = [
     ("large numbers compared", lambda: _things(filter=_filter(total_from=int | None, due_before=datetime.datetime))),
     ("what a client sets", lambda: _taking(text=str, tmdb_id=int, device_id=str | None, box_id=ID)),
     ("links", lambda: _linked(page("Part", by="thing_id"))),
+    ("reference data", lambda: [_colour(), _thing({"c_id": ID, "colour": one("Colour", key="c_id")})]),
     ("one link to a parent", lambda: _within(one("Box", key="box_id"))),
 ]
 
