@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterator, Mapping
 import asyncpg
 import pytest_asyncio
 
-from gateway.data.entity import Entity
+from gateway.data.entity import Entity, Link
 from gateway.data.setup.catalogue import Index, Table, read_catalogue
 from gateway.schema.agreement import declared
 from gateway.schema.build import graphql_schema
 from gateway.schema.declaration import orders
+from gateway.schema.fields.link_field import LinkTarget
 from gateway.schema.objects import filter as filters
+from gateway.schema.objects.level import level_resolver_of
 
 OTHERS = {
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
@@ -40,11 +42,13 @@ class Listed:
     """The tie-breaker: the id of the listed object."""
     filters: frozenset[str]
     """The columns that clients can filter by."""
+    is_reference: bool = False
 
     def is_served_by(self, index: Index) -> bool:
         """Whether the index has the order of the list, either unfiltered or filtered by one column."""
         columns = list(index.columns)
-        prefix = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
+        prefix = [] if self.is_reference else ["user_id"]
+        prefix += [self.by] if self.by not in ("", "user_id") else []
         if columns[: len(prefix)] != prefix:
             return False
         rest = columns[len(prefix) :]
@@ -54,19 +58,28 @@ class Listed:
 
 
 def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
-    for entity in entities.values():
-        for link in entity.links.values():
-            target = entities[link.target]
-            if link.shape not in ("many", "page"):
-                continue
-            attributes = dataclasses.fields(target.filter) if target.filter else ()
-            narrowed_by = frozenset(filters.tested(target, attribute.name)[0] for attribute in attributes)
-            for order in orders(link.order or target.order):
-                column = order.removeprefix("-")
-                if link.through is not None:
-                    yield Listed(link.through.table, link.through.by, column, link.through.to, narrowed_by)
-                else:
-                    yield Listed(target.table, link.by, column, "id", narrowed_by)
+    for link in [*root_links(), *(link for entity in entities.values() for link in entity.links.values())]:
+        target = entities[link.target]
+        if link.shape not in ("many", "page"):
+            continue
+        attributes = dataclasses.fields(target.filter) if target.filter else ()
+        narrowed_by = frozenset(filters.tested(target, attribute.name)[0] for attribute in attributes)
+        for order in orders(link.order or target.order):
+            column = order.removeprefix("-")
+            if link.through is not None:
+                yield Listed(link.through.table, link.through.by, column, link.through.to, narrowed_by)
+            else:
+                yield Listed(target.table, link.by, column, "id", narrowed_by, target.is_reference)
+
+
+def root_links() -> Iterator[Link]:
+    """The lists that are fields of Query."""
+    query = graphql_schema().query_type
+    assert query is not None
+    for field in query.fields.values():
+        resolver = level_resolver_of(field)
+        if isinstance(resolver, LinkTarget):
+            yield resolver.link
 
 
 def is_of_a_key(table: Table, index: Index, listed_by: Collection[str]) -> bool:
