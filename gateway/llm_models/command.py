@@ -17,6 +17,7 @@ from gateway.data.driver.primary import Primary
 from gateway.data.queries import sql
 from gateway.data.server.opening import (
     CONNECT_SECONDS,
+    OpenDatabase,
     bring_up_to_date,
     open_database,
     owner_connection,
@@ -27,6 +28,8 @@ from gateway.llm_models.facts import OWN, read_facts, unused
 from gateway.llm_models.source import from_file, from_package
 from gateway.llm_models.store import store
 from gateway.telemetry.progress import tell, unless_quick
+
+DEMO = Path(__file__).with_name("demo.json")
 
 MOST_NAMES = 20
 """Names of models in the report of an import."""
@@ -72,6 +75,15 @@ async def import_models(settings: Settings, file: Path | None, facts: Path | Non
         f"changed, {unchanged:,} unchanged. {len(outcome.retired):,} others retired. "
         f"{read.left_out:,} left out, because they are not priced by tokens."
     )
+
+
+async def import_demo(database: OpenDatabase) -> None:
+    """Import a few models for the demo, if there are none and the owner is known."""
+    if database.owner_url is None:
+        return
+    read = from_file(DEMO)
+    async with owner_connection(database) as connection:
+        await store(connection, read.models, read_facts(OWN), "the demo", only_if_empty=True)
 
 
 async def list_models(settings: Settings, wanted: Wanted) -> None:

@@ -75,11 +75,17 @@ class Outcome:
 
 
 async def store(
-    connection: asyncpg.Connection, models: Sequence[SourceModel], entries: Sequence[Entry], origin: str
+    connection: asyncpg.Connection,
+    models: Sequence[SourceModel],
+    entries: Sequence[Entry],
+    origin: str,
+    *,
+    only_if_empty: bool = False,
 ) -> Outcome:
     """Make these the models that are offered, in one transaction. Models that are not among them are retired.
 
-    Raises `WrongModels` that names the model and the field if a rule of the database refuses a value.
+    With `only_if_empty`, nothing happens if there are models already. Raises `WrongModels` that names the model and the
+    field if a rule of the database refuses a value.
     """
     outcome = Outcome()
     writing = models[0]
@@ -89,6 +95,8 @@ async def store(
             # Not the time at which the transaction began, since another import may have ended only now.
             now = await connection.fetchval("SELECT clock_timestamp()")
             stored = {row["id"]: row for row in await connection.fetch(MODELS)}
+            if stored and only_if_empty:
+                return outcome
             prices = await _stored_prices(connection)
             with bar(f"Importing models from {origin}", len(models)) as advance:
                 for writing in models:

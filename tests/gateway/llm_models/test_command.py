@@ -12,6 +12,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gateway.llm_models.command import DEMO
+from gateway.llm_models.source import from_file, from_package
 from tests.gateway.test_main import parley
 from tests.kit.database import Database
 from tests.usage.models import CATALOGUE, FACTS, facts, import_into, model
@@ -30,6 +32,10 @@ def run(database: Database, *arguments: str | Path) -> subprocess.CompletedProce
         PARLEY_OWNER_URL=database.owner_url,
         PARLEY_LOG_LEVEL="error",
     )
+
+
+def demo(database: Database) -> subprocess.CompletedProcess[str]:
+    return parley("demo", PARLEY_DATABASE_URL=database.runtime_url, PARLEY_OWNER_URL=database.owner_url)
 
 
 def written(directory: Path, name: str, data: Any) -> Path:
@@ -130,6 +136,25 @@ async def test_two_imports_at_once_are_one_after_the_other(empty_database: Datab
     outcomes = await asyncio.gather(*(import_into(empty_database, second) for _ in range(4)))
     assert sorted(len(outcome.added) for outcome in outcomes) == [0, 0, 0, 50]
     assert sorted(len(outcome.retired) for outcome in outcomes) == [0, 0, 0, 6]
+
+
+async def test_the_demo_has_a_few_models_unless_there_are_some(empty_database: Database) -> None:
+    assert demo(empty_database).returncode == 0
+    listed = run(empty_database, "list", "--order", "name").stdout
+    assert "claude-sonnet-4-5" in listed
+    assert "gpt-4o-mini" in listed
+
+    await import_into(empty_database)
+    connection = await asyncpg.connect(empty_database.owner_url)
+    await connection.execute("TRUNCATE parley.users CASCADE; TRUNCATE parley.logins, parley.feeds CASCADE")
+    await connection.close()
+    assert demo(empty_database).returncode == 0
+    assert "retired" not in run(empty_database, "list", "--provider", "openai").stdout
+
+
+def test_the_demo_has_prices_of_the_package() -> None:
+    known = {(model.provider, model.model_id): model.prices for model in from_package().models}
+    assert all(known[model.provider, model.model_id] == model.prices for model in from_file(DEMO).models)
 
 
 def test_an_import_needs_the_owner(database: Database, tmp_path: Path) -> None:
