@@ -112,7 +112,7 @@ def _models_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
         one.add_argument(f"--{ability}", action="store_true", help=f"only models that support {ability}")
     one.add_argument("--tier1", dest="important", action="store_true", help="only of the most important providers")
     one.add_argument("--retired", action="store_true", help="also models that are no longer offered")
-    one.add_argument("--context-window", type=int, metavar="N", help="only with at least so many tokens")
+    one.add_argument("--context-window", type=_count, metavar="N", help="only with at least so many tokens")
     one.add_argument("--price-below", type=_amount, metavar="USD", help="only if a million input tokens cost less")
     one.add_argument("--order", choices=("quality", "latency", "price", "name"), default="quality")
 
@@ -212,9 +212,18 @@ def explain(settings: Settings, options: argparse.Namespace) -> int:
 
 def _amount(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount") from None
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
+    return amount
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens")
+    return int(text)
 
 
 def _text_of(file: Path | None) -> str:

@@ -81,10 +81,16 @@ def _entry(data: Any, place: str, problems: Problems) -> Entry | None:
     for key, value in facts.items():
         if key not in NAMES:
             problems.add(f"{place}, {key}", f"there is no such field. There are: provider, model, {', '.join(NAMES)}.")
-        elif type(value) is not NAMES[key][0] or (isinstance(value, str) and not is_text(value)):
+        elif not _fits(value, NAMES[key][0]):
             problems.add(f"{place}, {key}", f"{shown(value)} is not {NAMES[key][1]}.")
     compiled = {key: re.compile(fnmatch.translate(pattern)) for key, pattern in patterns.items()}
     return Entry(place, compiled["provider"], compiled["model"], facts)
+
+
+def _fits(value: Any, of: type) -> bool:
+    if isinstance(value, str):
+        return of is str and is_text(value)
+    return type(value) is of and abs(value) < 2**31
 
 
 def unused(entries: Iterable[Entry], models: Sequence[SourceModel]) -> list[str]:

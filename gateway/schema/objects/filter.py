@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -36,15 +37,21 @@ def conditions(entity: Entity, filter: Any) -> tuple[tuple[Condition, ...], tupl
     """The conditions of a filter on an entity, and the values of their parameters."""
     if filter is None:
         return _by_default(entity)
-    attributes = [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)]
-    pairs = [_condition(entity, f.name, value) for f, value in attributes if _asks(f, value)]
-    return tuple(test for test, _ in pairs), tuple(chain.from_iterable(values for _, values in pairs))
+    return _conditions(entity, [(f, getattr(filter, f.name)) for f in dataclasses.fields(filter)])
 
 
 @functools.cache
 def _by_default(entity: Entity) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
     """The conditions of a list whose filter is omitted: those of attributes with a default other than null."""
-    return ((), ()) if entity.filter is None else conditions(entity, entity.filter())
+    attributes = dataclasses.fields(entity.filter) if entity.filter else ()
+    return _conditions(entity, [(f, f.default) for f in attributes if f.default is not dataclasses.MISSING])
+
+
+def _conditions(
+    entity: Entity, attributes: Iterable[tuple[dataclasses.Field[Any], Any]]
+) -> tuple[tuple[Condition, ...], tuple[Any, ...]]:
+    pairs = [_condition(entity, f.name, value) for f, value in attributes if _asks(f, value)]
+    return tuple(test for test, _ in pairs), tuple(chain.from_iterable(values for _, values in pairs))
 
 
 def tested(entity: Entity, name: str) -> tuple[str, str]:

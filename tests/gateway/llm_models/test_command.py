@@ -157,6 +157,21 @@ def test_the_demo_has_prices_of_the_package() -> None:
     assert all(known[model.provider, model.model_id] == model.prices for model in from_file(DEMO).models)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--price-below", "much", "'much' is not an amount"),
+        ("--price-below", "NaN", "'NaN' is not an amount"),
+        ("--context-window", "9999999999", "'9999999999' is not a number of tokens"),
+        ("--order", "age", "invalid choice: 'age'"),
+    ],
+)
+def test_a_wrong_option_is_named(option: str, value: str, problem: str) -> None:
+    result = parley("models", "list", option, value)
+    assert result.returncode == 2
+    assert problem in result.stderr
+
+
 def test_an_import_needs_the_owner(database: Database, tmp_path: Path) -> None:
     file = written(tmp_path, "prices.json", CATALOGUE)
     result = parley("models", "import", str(file), PARLEY_DATABASE_URL=database.runtime_url)

@@ -64,6 +64,7 @@ def test_the_last_entry_that_matches_counts(tmp_path: Path) -> None:
         ([{"model": 7}], "[0], model: 7 is not a name or a pattern."),
         ([{"isTier1": "yes"}], '[0], isTier1: "yes" is not true or false.'),
         ([{"qualityScore": True}], "[0], qualityScore: true is not a whole number."),
+        ([{"contextWindow": 2**31}], "[0], contextWindow: 2147483648 is not a whole number."),
         ([{"name": ""}], '[0], name: "" is not a text.'),
         ([{"colour": "red"}], "[0], colour: there is no such field. There are: provider, model, name, contextWindow"),
     ],
