@@ -1644,6 +1644,7 @@ CREATE FUNCTION parley.natural_id(VARIADIC parts text[]) RETURNS uuid
     AS $$
 SELECT encode(set_byte(set_byte(hash, 6, get_byte(hash, 6) & 15 | 128), 8, get_byte(hash, 8) & 63 | 128), 'hex')::uuid
 FROM (SELECT substring(sha256(convert_to(array_to_string(parts, chr(31)), 'UTF8')) FROM 1 FOR 16) AS hash) AS made
+WHERE array_position(parts, NULL) IS NULL
 $$;
 
 ALTER FUNCTION parley.natural_id(VARIADIC parts text[]) OWNER TO parley_owner;

@@ -90,7 +90,7 @@ def _entry(data: Any, place: str, problems: Problems) -> Entry | None:
 def _fits(value: Any, of: type) -> bool:
     if isinstance(value, str):
         return of is str and is_text(value)
-    return type(value) is of and abs(value) < 2**31
+    return isinstance(value, int) and abs(value) < 2**31 and type(value) is of
 
 
 def unused(entries: Iterable[Entry], models: Sequence[SourceModel]) -> list[str]:
