@@ -3276,19 +3276,19 @@ CREATE INDEX leases_by_end ON parley.leases USING btree (until);
 
 -- index llm_models_by_latency
 
-CREATE INDEX llm_models_by_latency ON parley.llm_models USING btree (is_retired, latency_order, id);
+CREATE INDEX llm_models_by_latency ON parley.llm_models USING btree (latency_order, id);
 
 -- index llm_models_by_name
 
-CREATE INDEX llm_models_by_name ON parley.llm_models USING btree (is_retired, name, id);
+CREATE INDEX llm_models_by_name ON parley.llm_models USING btree (name, id);
 
 -- index llm_models_by_price
 
-CREATE INDEX llm_models_by_price ON parley.llm_models USING btree (is_retired, blended_usd_per_million, id);
+CREATE INDEX llm_models_by_price ON parley.llm_models USING btree (blended_usd_per_million, id);
 
 -- index llm_models_by_quality
 
-CREATE INDEX llm_models_by_quality ON parley.llm_models USING btree (is_retired, quality_order, id);
+CREATE INDEX llm_models_by_quality ON parley.llm_models USING btree (quality_order, id);
 
 -- index messages_by_parent
 

@@ -42,10 +42,10 @@ FROM (VALUES
     ('latency_score_range', 'latency_score BETWEEN 1 AND 10', 'A score must be between 1 and 10.'),
     ('embedding_dimensions_range', 'embedding_dimensions > 0', 'The number of dimensions must be at least 1.')
 ) AS r (name, condition, reason);
-CREATE INDEX llm_models_by_quality ON llm_models (is_retired, quality_order, id);
-CREATE INDEX llm_models_by_latency ON llm_models (is_retired, latency_order, id);
-CREATE INDEX llm_models_by_price ON llm_models (is_retired, blended_usd_per_million, id);
-CREATE INDEX llm_models_by_name ON llm_models (is_retired, name, id);
+CREATE INDEX llm_models_by_quality ON llm_models (quality_order, id);
+CREATE INDEX llm_models_by_latency ON llm_models (latency_order, id);
+CREATE INDEX llm_models_by_price ON llm_models (blended_usd_per_million, id);
+CREATE INDEX llm_models_by_name ON llm_models (name, id);
 
 -- What a model costs from a time on, until the time of the next row.
 CREATE TABLE llm_model_prices (
