@@ -1614,25 +1614,28 @@ COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''m
 -- function model_price(text, text, timestamp with time zone, bigint)
 
 CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
-SELECT p.llm_model_id, p.valid_from,
-    coalesce(t.input, p.input_usd_per_million),
-    coalesce(t.output, p.output_usd_per_million),
-    coalesce(t."cacheRead", p.cache_read_usd_per_million),
-    coalesce(t."cacheWrite", p.cache_write_usd_per_million)
-FROM llm_model_prices AS p
-LEFT JOIN LATERAL (
-    SELECT tier.*
-    FROM jsonb_to_recordset(p.tier_list)
-        AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
-    WHERE tier.above < model_price.input_tokens
-    ORDER BY tier.above DESC
-    LIMIT 1
-) AS t ON true
-WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
-ORDER BY p.valid_from DESC
-LIMIT 1
+BEGIN
+    RETURN QUERY
+    SELECT p.llm_model_id, p.valid_from,
+        coalesce(t.input, p.input_usd_per_million),
+        coalesce(t.output, p.output_usd_per_million),
+        coalesce(t."cacheRead", p.cache_read_usd_per_million),
+        coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+    FROM llm_model_prices AS p
+    LEFT JOIN LATERAL (
+        SELECT tier.*
+        FROM jsonb_to_recordset(p.tier_list)
+            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+        WHERE tier.above < model_price.input_tokens
+        ORDER BY tier.above DESC
+        LIMIT 1
+    ) AS t ON true
+    WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
+    ORDER BY p.valid_from DESC
+    LIMIT 1;
+END
 $$;
 
 ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;

@@ -90,7 +90,8 @@ async def test_no_price_is_no_row(runtime: asyncpg.Connection, provider: str, na
 async def test_it_is_found_by_the_index(superuser: asyncpg.Connection) -> None:
     async with superuser.transaction():
         await superuser.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        text = await superuser.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'model_price'")
+        source = await superuser.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'model_price'")
+        text = source[source.index("SELECT") : source.rindex(";")]
         for name, value in (("provider", "'openai'"), ("model", "'gpt'"), ("at", "now()"), ("input_tokens", "0")):
             text = text.replace(f"model_price.{name}", value)
         plan = "\n".join(row[0] for row in await superuser.fetch(f"EXPLAIN {text}"))
