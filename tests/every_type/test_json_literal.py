@@ -23,11 +23,14 @@ from tests.kit.serving import Client, Serving
 pytestmark = pytest.mark.parametrize("executor", ["breadth_first", "depth_first"], indirect=True, scope="module")
 
 SCHEMA = graphql_schema()
+SHAPED = {"keyboardShortcuts": "an object of texts"}
+"""Inputs that take only JSON of a certain shape."""
+
 INPUTS = [
     (mutation, name)
     for mutation in mutations(SCHEMA)
     for name, field in mutation.inputs.items()
-    if str(get_named_type(field.type)) == "JSON"
+    if str(get_named_type(field.type)) == "JSON" and name not in SHAPED
 ]
 LISTS = ("images", "files")
 """Inputs that take a list; all others take an object."""
@@ -88,17 +91,20 @@ async def stored(
 async def test_each_input_of_json_takes_variables_of_every_type_as_they_were_sent(
     estate: Estate, mutation: Mutation, name: str
 ) -> None:
-    values = {f"v{number}": sample(*each) for number, each in enumerate(TYPES.items())}
-    declared = ", ".join(f"${variable}: {of}" for variable, of in zip(values, TYPES, strict=True))
-    members = ", ".join(
-        f"{of}: [${variable}, {{inner: ${variable}}}]" for variable, of in zip(values, TYPES, strict=True)
-    )
-    expected: Any = {of: [sent, {"inner": sent}] for of, sent in zip(TYPES, values.values(), strict=True)}
-    literal = f"{{{members}}}"
-    if name in LISTS:
-        literal, expected = f"[{literal}]", [expected]
-    valid = await fresh_input(estate, mutation)
-    assert await stored(estate.client, mutation, valid, name, literal, declared, values) == expected
+    every = list(TYPES)
+    # An operation with variables of all types at once would be too long.
+    for types in (every[start : start + 20] for start in range(0, len(every), 20)):
+        values = {f"v{number}": sample(of, TYPES[of]) for number, of in enumerate(types)}
+        declared = ", ".join(f"${variable}: {of}" for variable, of in zip(values, types, strict=True))
+        members = ", ".join(
+            f"{of}: [${variable}, {{inner: ${variable}}}]" for variable, of in zip(values, types, strict=True)
+        )
+        expected: Any = {of: [sent, {"inner": sent}] for of, sent in zip(types, values.values(), strict=True)}
+        literal = f"{{{members}}}"
+        if name in LISTS:
+            literal, expected = f"[{literal}]", [expected]
+        valid = await fresh_input(estate, mutation)
+        assert await stored(estate.client, mutation, valid, name, literal, declared, values) == expected
 
 
 @pytest.mark.parametrize(
