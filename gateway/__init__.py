@@ -22,10 +22,12 @@ from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.versioned import require_version
-from gateway.schema.objects.entity import Node, computed, entity, id_of
+from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
+from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
 from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page, root_page
+from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
 from gateway.work.declaration import job
@@ -71,6 +73,7 @@ __all__ = [
     "many",
     "maybe",
     "mutation",
+    "natural_id",
     "object_type",
     "one",
     "only_of",
@@ -78,11 +81,13 @@ __all__ = [
     "payload",
     "put",
     "query",
+    "reference",
     "require_version",
     "root_page",
     "sql",
     "standard",
     "subscription",
+    "usually",
     "values_of",
     "with_request_hash",
 ]

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -87,9 +88,39 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "restore", restore, "Restore a backup into an empty database.")
     one.add_argument("file", type=Path, metavar="FILE", help="a file written by `parley backup`")
 
+    models = commands.add_parser("models", help="Import language models and their prices, or list them.")
+    _models_commands(models.add_subparsers(title="commands", metavar="command", required=True))
+
     one = _command(commands, "explain", explain, "Print how an operation would run, and the SQL it would send.")
     one.add_argument("operation", nargs="?", type=Path, help="file with the operation; default: standard input")
     return top
+
+
+def _models_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    one = _command(
+        commands,
+        "import",
+        models_import,
+        "Import models and their prices. Models that are not in the data are retired.",
+    )
+    one.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="JSON in the form of genai-prices' data.json; default: the installed package genai-prices",
+    )
+    one.add_argument("--facts", type=Path, metavar="FILE", help="JSON with scores, abilities and limits of models")
+
+    one = _command(commands, "list", models_list, "List models, with the prices of a million tokens in US dollars.")
+    one.add_argument("--provider", action="append", help="only of this provider; may be given several times")
+    for ability in ("vision", "tools", "system"):
+        one.add_argument(f"--{ability}", action="store_true", help=f"only models that support {ability}")
+    one.add_argument("--tier1", dest="important", action="store_true", help="only of the most important providers")
+    one.add_argument("--retired", action="store_true", help="also models that are no longer offered")
+    one.add_argument("--context-window", type=_count, metavar="N", help="only with at least so many tokens")
+    one.add_argument("--price-below", type=_amount, metavar="USD", help="only if a million input tokens cost less")
+    one.add_argument("--order", choices=("quality", "latency", "price", "name"), default="quality")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -189,12 +220,45 @@ def restore(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def models_import(settings: Settings, options: argparse.Namespace) -> int:
+    """Import models and their prices."""
+    from gateway.llm_models.command import import_models
+
+    run(import_models(settings, options.file, options.facts))
+    return 0
+
+
+def models_list(settings: Settings, options: argparse.Namespace) -> int:
+    """List models."""
+    from gateway.llm_models.command import Wanted, list_models
+
+    wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
+    run(list_models(settings, wanted))
+    return 0
+
+
 def explain(settings: Settings, options: argparse.Namespace) -> int:
     """Print how an operation would run, and the SQL it would send."""
     from gateway.explain.explain import explain as explanation
 
     sys.stdout.write(explanation(_text_of(options.operation)))
     return 0
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
+    return amount
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens")
+    return int(text)
 
 
 def _text_of(file: Path | None) -> str:

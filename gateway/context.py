@@ -154,6 +154,15 @@ class Context:
         _, *arguments = query.arguments(self.user_id, values)
         return await self.tenant.fetch(query.text, *arguments)
 
+    async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
+        """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
+
+        As for `rows`, it must be read-only or safe to repeat, and select by `:user_id`.
+        """
+        entity = entity_of(cls)
+        _, *arguments = query.arguments(self.user_id, values)
+        return await self.tenant.fetch(query.returning(self.columns(info, entity)), *arguments, record=entity.record)
+
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""
         return await self.tenant.anonymous(query.text, *query.arguments(None, values))

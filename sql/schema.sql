@@ -2692,6 +2692,47 @@ ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
+-- function model_price(text, text, timestamp with time zone, bigint)
+
+CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT p.llm_model_id, p.valid_from,
+        coalesce(t.input, p.input_usd_per_million),
+        coalesce(t.output, p.output_usd_per_million),
+        coalesce(t."cacheRead", p.cache_read_usd_per_million),
+        coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+    FROM llm_model_prices AS p
+    LEFT JOIN LATERAL (
+        SELECT tier.*
+        FROM jsonb_to_recordset(p.tier_list)
+            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+        WHERE tier.above < model_price.input_tokens
+        ORDER BY tier.above DESC
+        LIMIT 1
+    ) AS t ON true
+    WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
+    ORDER BY p.valid_from DESC
+    LIMIT 1;
+END
+$$;
+
+ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+
+-- function natural_id(text[])
+
+CREATE FUNCTION parley.natural_id(VARIADIC parts text[]) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+SELECT encode(set_byte(set_byte(hash, 6, get_byte(hash, 6) & 15 | 128), 8, get_byte(hash, 8) & 63 | 128), 'hex')::uuid
+FROM (SELECT substring(sha256(convert_to(array_to_string(parts, chr(31)), 'UTF8')) FROM 1 FOR 16) AS hash) AS made
+WHERE array_position(parts, NULL) IS NULL
+$$;
+
+ALTER FUNCTION parley.natural_id(VARIADIC parts text[]) OWNER TO parley_owner;
+
 -- function object_list_mistake(jsonb, integer, jsonb)
 
 CREATE FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) RETURNS text[]
@@ -2914,6 +2955,30 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
     AS $$ UPDATE feeds SET epoch = epoch + 1 WHERE user_id = tenant() RETURNING epoch $$;
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
+
+-- function reference_table(text)
+
+CREATE FUNCTION parley.reference_table(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute
+        WHERE attrelid = table_name::regclass AND attname = 'user_id' AND NOT attisdropped)
+    THEN
+        RAISE EXCEPTION '% has a user_id: use tenant_table(), or remove the column', table_name;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = table_name::regclass AND i.indisprimary AND i.indnatts = 1 AND a.attname = 'id')
+    THEN
+        RAISE EXCEPTION '% needs id uuid PRIMARY KEY in its CREATE TABLE', table_name;
+    END IF;
+    EXECUTE format('GRANT SELECT ON %I TO parley_runtime', table_name);
+    EXECUTE format('COMMENT ON TABLE %I IS %L', table_name, 'Reference data: the same for all users.');
+END
+$$;
+
+ALTER FUNCTION parley.reference_table(table_name text) OWNER TO parley_owner;
 
 -- function refuse_purged()
 
@@ -4481,6 +4546,129 @@ COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue withou
 
 COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
 
+-- table llm_model_prices
+
+CREATE TABLE parley.llm_model_prices (
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    llm_model_id uuid NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    input_usd_per_million numeric NOT NULL,
+    output_usd_per_million numeric NOT NULL,
+    cache_read_usd_per_million numeric,
+    cache_write_usd_per_million numeric,
+    tier_list jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT llm_model_prices_cache_read_usd_per_million_range CHECK (((cache_read_usd_per_million >= (0)::numeric) AND (cache_read_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_cache_write_usd_per_million_range CHECK (((cache_write_usd_per_million >= (0)::numeric) AND (cache_write_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric)))
+);
+
+ALTER TABLE parley.llm_model_prices OWNER TO parley_owner;
+
+-- comment TABLE llm_model_prices
+
+COMMENT ON TABLE parley.llm_model_prices IS 'Reference data: the same for all users.';
+
+-- comment COLUMN llm_model_prices.tier_list
+
+COMMENT ON COLUMN parley.llm_model_prices.tier_list IS 'Other prices for calls with more input: objects with above (tokens), input, output, cacheRead and cacheWrite.';
+
+-- comment CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_input_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_input_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_output_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_output_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- table llm_models
+
+CREATE TABLE parley.llm_models (
+    id uuid GENERATED ALWAYS AS (parley.natural_id(VARIADIC ARRAY[provider, model_id])) STORED NOT NULL,
+    provider text NOT NULL,
+    model_id text NOT NULL,
+    name text NOT NULL,
+    context_window integer NOT NULL,
+    max_output_tokens integer NOT NULL,
+    input_usd_per_million numeric NOT NULL,
+    output_usd_per_million numeric NOT NULL,
+    blended_usd_per_million numeric GENERATED ALWAYS AS (((((3)::numeric * input_usd_per_million) + output_usd_per_million) / (4)::numeric)) STORED NOT NULL,
+    supports_vision boolean NOT NULL,
+    supports_tools boolean NOT NULL,
+    supports_system boolean NOT NULL,
+    quality_score integer,
+    latency_score integer,
+    is_tier1 boolean NOT NULL,
+    embedding_dimensions integer,
+    assumed_fields jsonb DEFAULT '[]'::jsonb NOT NULL,
+    retired_at timestamp with time zone,
+    is_retired boolean GENERATED ALWAYS AS ((retired_at IS NOT NULL)) STORED NOT NULL,
+    CONSTRAINT llm_models_context_window_range CHECK ((context_window > 0)),
+    CONSTRAINT llm_models_embedding_dimensions_range CHECK ((embedding_dimensions > 0)),
+    CONSTRAINT llm_models_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_models_latency_score_range CHECK (((latency_score >= 1) AND (latency_score <= 10))),
+    CONSTRAINT llm_models_max_output_tokens_range CHECK ((max_output_tokens > 0)),
+    CONSTRAINT llm_models_model_id_length CHECK (((char_length(model_id) >= 1) AND (char_length(model_id) <= 100))),
+    CONSTRAINT llm_models_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT llm_models_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_models_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT llm_models_quality_score_range CHECK (((quality_score >= 1) AND (quality_score <= 10)))
+);
+
+ALTER TABLE parley.llm_models OWNER TO parley_owner;
+
+-- comment TABLE llm_models
+
+COMMENT ON TABLE parley.llm_models IS 'Reference data: the same for all users.';
+
+-- comment CONSTRAINT llm_models_context_window_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_context_window_range ON parley.llm_models IS 'The context window must be at least 1.';
+
+-- comment CONSTRAINT llm_models_embedding_dimensions_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_embedding_dimensions_range ON parley.llm_models IS 'The number of dimensions must be at least 1.';
+
+-- comment CONSTRAINT llm_models_input_usd_per_million_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_input_usd_per_million_range ON parley.llm_models IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_models_latency_score_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_latency_score_range ON parley.llm_models IS 'A score must be between 1 and 10.';
+
+-- comment CONSTRAINT llm_models_max_output_tokens_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_max_output_tokens_range ON parley.llm_models IS 'The number of output tokens must be at least 1.';
+
+-- comment CONSTRAINT llm_models_model_id_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_model_id_length ON parley.llm_models IS 'A model id has 1 to 100 characters.';
+
+-- comment CONSTRAINT llm_models_name_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_name_length ON parley.llm_models IS 'A model name has 1 to 500 characters.';
+
+-- comment CONSTRAINT llm_models_output_usd_per_million_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_output_usd_per_million_range ON parley.llm_models IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_models_provider_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_provider_length ON parley.llm_models IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT llm_models_quality_score_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_quality_score_range ON parley.llm_models IS 'A score must be between 1 and 10.';
+
 -- table logins
 
 CREATE TABLE parley.logins (
@@ -5270,6 +5458,26 @@ ALTER TABLE ONLY parley.jobs
 ALTER TABLE ONLY parley.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (user_id, work_id, kind);
 
+-- constraint llm_model_prices llm_model_prices_pkey
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_pkey PRIMARY KEY (id);
+
+-- constraint llm_model_prices llm_model_prices_valid_from_key
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_valid_from_key UNIQUE (llm_model_id, valid_from);
+
+-- constraint llm_models llm_models_model_id_key
+
+ALTER TABLE ONLY parley.llm_models
+    ADD CONSTRAINT llm_models_model_id_key UNIQUE (provider, model_id);
+
+-- constraint llm_models llm_models_pkey
+
+ALTER TABLE ONLY parley.llm_models
+    ADD CONSTRAINT llm_models_pkey PRIMARY KEY (id);
+
 -- constraint logins logins_pkey
 
 ALTER TABLE ONLY parley.logins
@@ -5567,6 +5775,22 @@ CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (stat
 -- index leases_by_end
 
 CREATE INDEX leases_by_end ON parley.leases USING btree (until);
+
+-- index llm_models_by_latency
+
+CREATE INDEX llm_models_by_latency ON parley.llm_models USING btree (latency_score DESC NULLS LAST, name, id);
+
+-- index llm_models_by_name
+
+CREATE INDEX llm_models_by_name ON parley.llm_models USING btree (name, id);
+
+-- index llm_models_by_price
+
+CREATE INDEX llm_models_by_price ON parley.llm_models USING btree (blended_usd_per_million, id);
+
+-- index llm_models_by_quality
+
+CREATE INDEX llm_models_by_quality ON parley.llm_models USING btree (quality_score DESC NULLS LAST, name, id);
 
 -- index message_feedback_by_conversation
 
@@ -6016,6 +6240,11 @@ ALTER TABLE ONLY parley.conversations
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint llm_model_prices llm_model_prices_llm_model_id_exists
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_llm_model_id_exists FOREIGN KEY (llm_model_id) REFERENCES parley.llm_models(id);
 
 -- fk constraint message_feedback message_feedback_conversation_id_exists
 
@@ -6828,6 +7057,16 @@ REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
+-- acl FUNCTION model_price(provider text, model text, at timestamp with time zone, input_tokens bigint)
+
+REVOKE ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) TO parley_runtime;
+
+-- acl FUNCTION natural_id(VARIADIC parts text[])
+
+REVOKE ALL ON FUNCTION parley.natural_id(VARIADIC parts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.natural_id(VARIADIC parts text[]) TO parley_runtime;
+
 -- acl FUNCTION object_list_mistake(list jsonb, most integer, members jsonb)
 
 REVOKE ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) FROM PUBLIC;
@@ -6862,6 +7101,10 @@ REVOKE ALL ON FUNCTION parley.quiet_version() FROM PUBLIC;
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
+
+-- acl FUNCTION reference_table(table_name text)
+
+REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION refuse_purged()
 
@@ -7283,6 +7526,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
 -- acl TABLE leases
 
 GRANT SELECT ON TABLE parley.leases TO parley_runtime;
+
+-- acl TABLE llm_model_prices
+
+GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
+
+-- acl TABLE llm_models
+
+GRANT SELECT ON TABLE parley.llm_models TO parley_runtime;
 
 -- acl TABLE message_feedback
 

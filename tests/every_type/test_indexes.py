@@ -45,11 +45,13 @@ class Listed:
     """The tie-breaker: the id of the listed object."""
     filters: frozenset[str]
     """The columns that clients can filter by."""
+    is_reference: bool = False
 
     def is_served_by(self, index: Index) -> bool:
         """Whether the index has the order of the list, either unfiltered or filtered by one column."""
         columns = list(index.columns)
-        prefix = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
+        prefix = [] if self.is_reference else ["user_id"]
+        prefix += [self.by] if self.by not in ("", "user_id") else []
         if columns[: len(prefix)] != prefix:
             return False
         rest = columns[len(prefix) :]
@@ -73,7 +75,7 @@ def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
                 if link.through is not None:
                     yield Listed(link.through.table, link.through.by, columns, link.through.to, narrowed_by)
                 else:
-                    yield Listed(target.table, link.by, columns, "id", narrowed_by)
+                    yield Listed(target.table, link.by, columns, "id", narrowed_by, target.is_reference)
 
 
 def filters_of_join_tables(entities: Mapping[str, Entity]) -> set[tuple[str, tuple[str, ...]]]:

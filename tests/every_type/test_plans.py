@@ -34,6 +34,7 @@ from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.kit import derived, samples
 from tests.kit.database import Database
+from tests.kit.generated import reference_tables
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
@@ -216,13 +217,18 @@ def _links() -> list[Any]:
 
 
 def _queries() -> list[Any]:
-    """Each hand-written query, by the path of its file and its name, but those on the job queue, which is short."""
+    """Each hand-written query on users' rows, by the path of its file and its name.
+
+    Left out are those on the job queue, which is short, and on reference tables.
+    """
+    shared = re.compile(rf"FROM ({'|'.join(reference_tables())})\b")
     queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
         if folder == ("work", "queue"):
             continue
-        names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        parts = re.split(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        names = [name for name, text in zip(parts[::2], parts[1::2], strict=True) if not shared.search(text)]
         queries.extend(pytest.param((*folder, name), id=".".join((*folder, name))) for name in names)
     return queries
 

@@ -179,10 +179,24 @@ def types_of_rows(schema: GraphQLSchema) -> set[str]:
 
 
 def tables() -> dict[str, str]:
-    """The type of each table, by table name."""
+    """The type of each table of users' rows, by table name."""
+    return {entity.table: entity.name for entity in _entities() if not entity.is_reference}
+
+
+def reference_tables() -> set[str]:
+    """The tables of reference data."""
+    return {entity.table for entity in _entities() if entity.is_reference}
+
+
+def types_of_reference() -> set[str]:
+    """The names of all types of reference data, with those of their connections."""
+    names = {entity.name for entity in _entities() if entity.is_reference}
+    return names | {f"{name}Connection" for name in names}
+
+
+def _entities() -> list[Entity]:
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
-    entities: list[Entity] = [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
-    return {entity.table: entity.name for entity in entities}
+    return [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
 
 
 def is_required(field: GraphQLInputField) -> bool:
