@@ -71,6 +71,8 @@ class Entity:
     roots: dict[str, Link] = field(default_factory=dict)
     """The lists of all of the caller's rows, by the name of their field of Query."""
     any_links: dict[str, AnyLink] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
+    """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
 
     @property
     def deletable(self) -> bool:

@@ -130,6 +130,8 @@ def _is_unfinished(cls: type) -> bool:
 def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, type]) -> None:
     texts = describe.attributes(cls)
     for name, link in links.items():
+        if link.through is not None and (target := entity_of(entities[link.target])).deletable:
+            entity_of(cls).joined[link.through.to] = target.table
         setattr(cls, name, link_field.link_field(link, entities, texts.get(name)))
 
 
