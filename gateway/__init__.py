@@ -18,6 +18,7 @@ from gateway.schema.fields.event import event
 from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
 from gateway.schema.fields.inputs import values_of
+from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
@@ -68,6 +69,7 @@ __all__ = [
     "in_groups",
     "input_type",
     "job",
+    "joined",
     "lookup",
     "made_before",
     "many",

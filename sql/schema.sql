@@ -175,7 +175,10 @@ BEGIN
             PERFORM set_config('app.user_id', owner_id::text, true);
             EXECUTE format(
                 'UPDATE %1$I AS p SET %2$I = %3$s WHERE p.user_id = $1 AND p.%2$I IS DISTINCT FROM %3$s',
-                parent, column_name, rollup_recount(parent, child, key, definition)) USING owner_id;
+                parent, column_name, (
+                    SELECT DISTINCT r.recount
+                    FROM rollups() AS r
+                    WHERE (r.parent, r.column_name) = (parent, column_name))) USING owner_id;
         END LOOP;
         PERFORM set_config('app.user_id', coalesce(caller, ''), true);
     END IF;
@@ -213,6 +216,23 @@ END
 $$;
 
 ALTER FUNCTION parley.add_trash(table_name text) OWNER TO parley_owner;
+
+-- function add_unique(text, text, text, text)
+
+CREATE FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    index_name text := format('%s_%s_unique', table_name, name);
+BEGIN
+    EXECUTE format(
+        'CREATE UNIQUE INDEX %I ON %I (user_id, %s) %s', index_name, table_name, columns,
+        CASE WHEN is_deletable(table_name) THEN 'WHERE deleted_at IS NULL' END);
+    EXECUTE format('COMMENT ON INDEX %I IS %L', index_name, reason);
+END
+$$;
+
+ALTER FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) OWNER TO parley_owner;
 
 -- function add_usual_columns(text, text[])
 
@@ -262,6 +282,53 @@ CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
 $$;
 
 ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
+
+-- function change_conversation_tags(uuid, uuid[], text)
+
+CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) RETURNS TABLE(user_id uuid, is_deleted boolean, missing uuid[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        #variable_conflict use_column
+        DECLARE
+            at timestamptz;
+        BEGIN
+            PERFORM FROM feeds AS f WHERE f.user_id = tenant() FOR UPDATE;
+            at := clock_timestamp();
+            user_id := tenant();
+            is_deleted := (SELECT p.deleted_at IS NOT NULL FROM conversations AS p WHERE p.user_id = tenant() AND p.id = joined_id);
+            missing := ARRAY(
+                SELECT given.id
+                FROM unnest(ids) AS given (id)
+                WHERE NOT EXISTS (SELECT FROM tags AS p WHERE p.user_id = tenant() AND p.id = given.id AND p.deleted_at IS NULL));
+            RETURN NEXT;
+            IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
+                RETURN;
+            END IF;
+            IF how <> 'add' THEN
+                PERFORM remove_conversation_tags(ARRAY(
+                    SELECT j.id
+                    FROM conversation_tags AS j
+                    WHERE j.user_id = tenant() AND j.conversation_id = joined_id
+                        AND (j.tag_id = ANY (ids)) = (how = 'remove')));
+            END IF;
+            IF how <> 'remove' THEN
+                INSERT INTO conversation_tags (user_id, conversation_id, tag_id, created_at)
+                SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (
+                    SELECT FROM conversation_tags AS j
+                    WHERE j.user_id = tenant() AND j.conversation_id = joined_id AND j.tag_id = given.id)
+                ORDER BY given.position;
+            END IF;
+        END
+        $$;
+
+ALTER FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) OWNER TO parley_owner;
+
+-- comment FUNCTION change_conversation_tags(joined_id uuid, ids uuid[], how text)
+
+COMMENT ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) IS 'Made by SELECT join_function(''conversation_tags'', ''conversation_id'', ''conversations'', ''tag_id'', ''tags'');';
 
 -- function children_of(text)
 
@@ -431,6 +498,164 @@ ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
 -- comment FUNCTION context_optimizations_links()
 
 COMMENT ON FUNCTION parley.context_optimizations_links() IS 'Made by SELECT keep_links(''context_optimizations'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
+
+-- function conversation_tags_links()
+
+CREATE FUNCTION parley.conversation_tags_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'conversation_tags_conversation_id_exists'
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.tags AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.tag_id AND p.deleted_at IS NULL) THEN 'conversation_tags_tag_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'conversation_tags',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.tag_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_conversation_id_exists', TABLE = 'conversation_tags',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF true AND (NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.tag_id) THEN
+                    PERFORM FROM parley.tags AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.tag_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_tag_id_exists', TABLE = 'conversation_tags',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'conversation_tags_id_within', TABLE = 'conversation_tags', MESSAGE = 'this conversation tag cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_links() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_links()
+
+COMMENT ON FUNCTION parley.conversation_tags_links() IS 'Made by SELECT keep_links(''conversation_tags'', within => ''{conversation_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function conversation_tags_rollup_tag()
+
+CREATE FUNCTION parley.conversation_tags_rollup_tag() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = 'conversation_tags.tag_id' THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, coalesce(1, 0) AS uses
+                        FROM new_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, -coalesce(1, 0) AS uses
+                        FROM old_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSE
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, coalesce(1, 0) AS uses
+                        FROM new_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                        UNION ALL
+                        SELECT t.user_id, t.tag_id AS parent_id, -coalesce(1, 0) AS uses
+                        FROM old_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE tags AS p
+                SET uses = p.uses + delta.uses
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (delta.uses <> 0);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change conversation_tags of user %s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_rollup_tag() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_rollup_tag()
+
+COMMENT ON FUNCTION parley.conversation_tags_rollup_tag() IS 'Made by SELECT rollup_function(''conversation_tags'', ''tag_id'', ''tags'', ''{"uses": {"sum": "1"}}'');';
+
+-- function conversation_tags_touch()
+
+CREATE FUNCTION parley.conversation_tags_touch() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed UNION SELECT conversation_id FROM replaced);
+            ELSE
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed);
+            END IF;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_touch() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_touch()
+
+COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT touch_function(''conversation_tags'', ''{conversation_id}'');';
 
 -- function conversations_change()
 
@@ -710,6 +935,47 @@ ALTER FUNCTION parley.feed_context_optimizations() OWNER TO parley_owner;
 -- comment FUNCTION feed_context_optimizations()
 
 COMMENT ON FUNCTION parley.feed_context_optimizations() IS 'Made by SELECT feed_function(''context_optimizations'', ''{conversation_id}'');';
+
+-- function feed_conversation_tags()
+
+CREATE FUNCTION parley.feed_conversation_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'conversation_tags', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'tag_id', OLD.tag_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'conversation_tags', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'tag_id', NEW.tag_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id OR OLD.tag_id IS DISTINCT FROM NEW.tag_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id, 'tag_id', OLD.tag_id) END);
+            NEW.version := next_version;
+            
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_conversation_tags() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_conversation_tags()
+
+COMMENT ON FUNCTION parley.feed_conversation_tags() IS 'Made by SELECT feed_function(''conversation_tags'', ''{conversation_id,tag_id}'');';
 
 -- function feed_conversations()
 
@@ -1127,6 +1393,45 @@ END
 $$;
 
 ALTER FUNCTION parley.feed_spares(table_name text, sums text[]) OWNER TO parley_owner;
+
+-- function feed_tags()
+
+CREATE FUNCTION parley.feed_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'tags', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'tags', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_tags() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_tags()
+
+COMMENT ON FUNCTION parley.feed_tags() IS 'Made by SELECT feed_function(''tags'', ''{}'');';
 
 -- function feed_tenants()
 
@@ -1635,6 +1940,105 @@ END
 $$;
 
 ALTER FUNCTION parley.jobs_waiting(longer_than interval) OWNER TO parley_owner;
+
+-- function join_function(text, text, text, text, text)
+
+CREATE FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := 'change_' || table_name;
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(joined_id uuid, ids uuid[], how text)
+        RETURNS TABLE (user_id uuid, is_deleted boolean, missing uuid[]) LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        #variable_conflict use_column
+        DECLARE
+            at timestamptz;
+        BEGIN
+            PERFORM FROM feeds AS f WHERE f.user_id = tenant() FOR UPDATE;
+            at := clock_timestamp();
+            user_id := tenant();
+            is_deleted := (SELECT %5$s FROM %3$I AS p WHERE p.user_id = tenant() AND p.id = joined_id);
+            missing := ARRAY(
+                SELECT given.id
+                FROM unnest(ids) AS given (id)
+                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s));
+            RETURN NEXT;
+            IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
+                RETURN;
+            END IF;
+            IF how <> 'add' THEN
+                PERFORM %8$I(ARRAY(
+                    SELECT j.id
+                    FROM %2$I AS j
+                    WHERE j.user_id = tenant() AND j.%7$I = joined_id
+                        AND (j.%9$I = ANY (ids)) = (how = 'remove')));
+            END IF;
+            IF how <> 'remove' THEN
+                INSERT INTO %2$I (user_id, %7$I, %9$I, created_at)
+                SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (
+                    SELECT FROM %2$I AS j
+                    WHERE j.user_id = tenant() AND j.%7$I = joined_id AND j.%9$I = given.id)
+                ORDER BY given.position;
+            END IF;
+        END
+        $body$
+        $function$,
+        name, table_name, first_table, second_table,
+        CASE WHEN is_deletable(first_table) THEN 'p.deleted_at IS NOT NULL' ELSE 'false' END,
+        CASE WHEN is_deletable(second_table) THEN ' AND p.deleted_at IS NULL' ELSE '' END,
+        first_key, 'remove_' || table_name, second_key);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I(uuid, uuid[], text) TO parley_runtime', name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I(uuid, uuid[], text) IS %L', name,
+        format(
+            'Made by SELECT join_function(%L, %L, %L, %L, %L);',
+            table_name, first_key, first_table, second_key, second_table));
+END
+$_$;
+
+ALTER FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) OWNER TO parley_owner;
+
+-- function join_table(text, text, text, text, text, text)
+
+CREATE FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    told text[] := ARRAY[first_key] || CASE WHEN counted_in IS NULL THEN ARRAY[second_key] ELSE '{}' END;
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE %1$I (user_id uuid, id uuid DEFAULT uuid7(), %2$I uuid NOT NULL, %3$I uuid NOT NULL, '
+        'PRIMARY KEY (user_id, id), CONSTRAINT %4$I UNIQUE (user_id, %2$I, %3$I))',
+        table_name, first_key, second_key, table_name || '_key');
+    PERFORM tenant_table(
+        table_name, carry => ARRAY[first_key, second_key], without => '{updated_at,request_hash}',
+        privileges => 'SELECT, INSERT');
+    PERFORM add_link(table_name, first_key, first_table, order_by => format('created_at, %I', second_key));
+    PERFORM add_link(table_name, second_key, second_table, order_by => format('created_at, %I', first_key));
+    PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    PERFORM add_removal(table_name);
+    PERFORM touch_function(table_name, told);
+    EXECUTE format(
+        'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
+        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    EXECUTE format(
+        'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
+        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    IF counted_in IS NOT NULL THEN
+        PERFORM add_rollup(second_table, counted_in, of => table_name, by => second_key);
+    END IF;
+    PERFORM join_function(table_name, first_key, first_table, second_key, second_table);
+END
+$_$;
+
+ALTER FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) OWNER TO parley_owner;
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -2914,7 +3318,7 @@ BEGIN
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
     IF told_by IS NOT NULL THEN
-        PERFORM touch_function(table_name, told_by, parent);
+        PERFORM touch_function(table_name, ARRAY[told_by]);
         EXECUTE format(
             'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
             'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
@@ -3025,8 +3429,9 @@ BEGIN
     ELSIF last IS NOT NULL AND held.attnotnull THEN
         RAISE EXCEPTION '% is null while there is no row: drop NOT NULL from the column', rollup;
     ELSIF EXISTS (SELECT FROM rollups() AS r WHERE (r.parent, r.column_name) = (parent, column_name)
-        AND (r.child, r.key) <> (child, key)) THEN
-        RAISE EXCEPTION '% is already a roll-up of another table or key: use another column', rollup;
+        AND (r.child, r.key) <> (child, key) AND (last IS NOT NULL OR r.definition ? 'last')) THEN
+        RAISE EXCEPTION '% is already a roll-up of another table or key, and only counts and sums can share one: '
+            'use another column', rollup;
     END IF;
     IF (parent, key) <> ('users', 'user_id') AND NOT EXISTS (
         SELECT FROM links_of(child) AS l WHERE (l.parent, l.key) = (parent, key)) THEN
@@ -3055,6 +3460,19 @@ END
 $_$;
 
 ALTER FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) OWNER TO parley_owner;
+
+-- function remove_conversation_tags(uuid[])
+
+CREATE FUNCTION parley.remove_conversation_tags(ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ DELETE FROM conversation_tags AS t WHERE t.user_id = tenant() AND t.id = ANY (ids) RETURNING t.id $$;
+
+ALTER FUNCTION parley.remove_conversation_tags(ids uuid[]) OWNER TO parley_owner;
+
+-- comment FUNCTION remove_conversation_tags(ids uuid[])
+
+COMMENT ON FUNCTION parley.remove_conversation_tags(ids uuid[]) IS 'Made by SELECT add_removal(''conversation_tags'');';
 
 -- function remove_message_feedback(uuid[])
 
@@ -3273,20 +3691,19 @@ CREATE FUNCTION parley.rollups() RETURNS TABLE(parent text, column_name text, ch
     LANGUAGE plpgsql STABLE
     AS $_$
 DECLARE
-    made record;
-BEGIN
-    FOR made IN
-        SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function\((.*)\);$') AS arguments
+    made text := (
+        SELECT string_agg(
+            substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function(\(.*\));$'), ', ' ORDER BY proname)
         FROM pg_proc
         WHERE pronamespace = 'parley'::regnamespace
-            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function(')
-        ORDER BY proname
-    LOOP
+            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function('));
+BEGIN
+    IF made IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
-            'SELECT m.parent, c.key, m.child, m.key, c.value, rollup_recount(m.parent, m.child, m.key, c.value) '
-            'FROM (VALUES (%s)) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c',
-            made.arguments);
-    END LOOP;
+            'SELECT m.parent, c.key, m.child, m.key, c.value, string_agg(rollup_recount(m.parent, m.child, m.key, c.value), '
+            ''' + '') OVER (PARTITION BY m.parent, c.key) '
+            'FROM (VALUES %s) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c', made);
+    END IF;
 END
 $_$;
 
@@ -3742,11 +4159,17 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
--- function touch_function(text, text, text)
+-- function touch_function(text, text[])
 
-CREATE FUNCTION parley.touch_function(table_name text, key text, parent text) RETURNS void
+CREATE FUNCTION parley.touch_function(table_name text, keys text[]) RETURNS void
     LANGUAGE plpgsql
     AS $_$
+DECLARE
+    name text := table_name || '_touch';
+    -- Setting a column fires the feed's trigger even if the value stays the same.
+    touching text := $touch$
+                UPDATE %2$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
 BEGIN
     EXECUTE format(
         $function$
@@ -3754,26 +4177,25 @@ BEGIN
         SET search_path = parley, pg_temp
         AS $body$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN
-                -- Setting a column fires the feed's trigger even if the value stays the same.
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed UNION SELECT %2$I FROM replaced);
-            ELSE
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed);
+            IF TG_OP = 'UPDATE' THEN%2$s
+            ELSE%3$s
             END IF;
             RETURN NULL;
         END
         $body$
         $function$,
-        table_name || '_touch', key, parent);
+        name,
+        (SELECT string_agg(
+            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
+        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', table_name || '_touch',
-        format('Made by SELECT touch_function(%L, %L, %L);', table_name, key, parent));
+        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
 END
 $_$;
 
-ALTER FUNCTION parley.touch_function(table_name text, key text, parent text) OWNER TO parley_owner;
+ALTER FUNCTION parley.touch_function(table_name text, keys text[]) OWNER TO parley_owner;
 
 -- function trash_page(text[], timestamp with time zone, uuid, integer)
 
@@ -4327,6 +4749,22 @@ COMMENT ON CONSTRAINT context_optimizations_tokens_after_range ON parley.context
 -- comment CONSTRAINT context_optimizations_tokens_before_range ON context_optimizations
 
 COMMENT ON CONSTRAINT context_optimizations_tokens_before_range ON parley.context_optimizations IS 'The number of tokens cannot be negative.';
+
+-- table conversation_tags
+
+CREATE TABLE parley.conversation_tags (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    tag_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL
+);
+
+ALTER TABLE ONLY parley.conversation_tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.conversation_tags OWNER TO parley_owner;
 
 -- table conversations
 
@@ -4889,6 +5327,52 @@ COMMENT ON CONSTRAINT sessions_device_id_length ON parley.sessions IS 'A device 
 
 COMMENT ON CONSTRAINT sessions_device_name_length ON parley.sessions IS 'A device name has at most 255 characters.';
 
+-- table tags
+
+CREATE TABLE parley.tags (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    name text NOT NULL,
+    type text DEFAULT 'label'::text NOT NULL,
+    description text,
+    color text,
+    folded_name text GENERATED ALWAYS AS (lower(name)) STORED NOT NULL,
+    uses integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT tags_color_shape CHECK ((color ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT tags_description_length CHECK ((char_length(description) <= 4000)),
+    CONSTRAINT tags_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT tags_type_known CHECK ((type = ANY (ARRAY['area'::text, 'resource'::text, 'label'::text])))
+);
+
+ALTER TABLE ONLY parley.tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tags OWNER TO parley_owner;
+
+-- comment COLUMN tags.folded_name
+
+COMMENT ON COLUMN parley.tags.folded_name IS 'The name in lower case, by which tags are sorted and told apart.';
+
+-- comment COLUMN tags.request_hash
+
+COMMENT ON COLUMN parley.tags.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT tags_color_shape ON tags
+
+COMMENT ON CONSTRAINT tags_color_shape ON parley.tags IS 'A color is written as #rrggbb, with digits and a to f.';
+
+-- comment CONSTRAINT tags_description_length ON tags
+
+COMMENT ON CONSTRAINT tags_description_length ON parley.tags IS 'A description has at most 4000 characters.';
+
+-- comment CONSTRAINT tags_name_length ON tags
+
+COMMENT ON CONSTRAINT tags_name_length ON parley.tags IS 'A name has 1 to 500 characters.';
+
 -- table tool_executions
 
 CREATE TABLE parley.tool_executions (
@@ -5320,6 +5804,16 @@ ALTER TABLE ONLY parley.context_optimization_messages
 ALTER TABLE ONLY parley.context_optimizations
     ADD CONSTRAINT context_optimizations_pkey PRIMARY KEY (user_id, id);
 
+-- constraint conversation_tags conversation_tags_key
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_key UNIQUE (user_id, conversation_id, tag_id);
+
+-- constraint conversation_tags conversation_tags_pkey
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_pkey PRIMARY KEY (user_id, id);
+
 -- check constraint conversations conversations_auto_approval_settings_size
 
 ALTER TABLE parley.conversations
@@ -5658,6 +6152,11 @@ ALTER TABLE ONLY parley.revocations
 ALTER TABLE ONLY parley.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (user_id, id);
 
+-- constraint tags tags_pkey
+
+ALTER TABLE ONLY parley.tags
+    ADD CONSTRAINT tags_pkey PRIMARY KEY (user_id, id);
+
 -- constraint tool_executions tool_executions_pkey
 
 ALTER TABLE ONLY parley.tool_executions
@@ -5739,6 +6238,18 @@ CREATE INDEX context_optimization_messages_in_order ON parley.context_optimizati
 -- index context_optimizations_by_conversation
 
 CREATE INDEX context_optimizations_by_conversation ON parley.context_optimizations USING btree (user_id, conversation_id, created_at, id);
+
+-- index conversation_tags_by_conversation
+
+CREATE INDEX conversation_tags_by_conversation ON parley.conversation_tags USING btree (user_id, conversation_id, created_at, tag_id);
+
+-- index conversation_tags_by_tag
+
+CREATE INDEX conversation_tags_by_tag ON parley.conversation_tags USING btree (user_id, tag_id, created_at, conversation_id);
+
+-- index conversation_tags_trash
+
+CREATE INDEX conversation_tags_trash ON parley.conversation_tags USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index conversations_by_creation
 
@@ -5835,6 +6346,30 @@ CREATE INDEX sessions_by_expiry ON parley.sessions USING btree (LEAST(expires_at
 -- index sessions_by_last_used
 
 CREATE INDEX sessions_by_last_used ON parley.sessions USING btree (user_id, last_used_at, id);
+
+-- index tags_by_creation
+
+CREATE INDEX tags_by_creation ON parley.tags USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tags_by_name
+
+CREATE INDEX tags_by_name ON parley.tags USING btree (user_id, folded_name, id) WHERE (deleted_at IS NULL);
+
+-- index tags_most_used
+
+CREATE INDEX tags_most_used ON parley.tags USING btree (user_id, uses DESC, folded_name, id) WHERE (deleted_at IS NULL);
+
+-- index tags_name_unique
+
+CREATE UNIQUE INDEX tags_name_unique ON parley.tags USING btree (user_id, folded_name, type) WHERE (deleted_at IS NULL);
+
+-- comment INDEX tags_name_unique
+
+COMMENT ON INDEX parley.tags_name_unique IS 'There is already a tag of this type with this name.';
+
+-- index tags_trash
+
+CREATE INDEX tags_trash ON parley.tags USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index tool_executions_by_conversation
 
@@ -5960,6 +6495,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_opt
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger conversation_tags feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_tags FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger conversations feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -5983,6 +6522,10 @@ CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STA
 -- trigger sessions feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger tags feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tags FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger tool_executions feed_lock
 
@@ -6044,6 +6587,10 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimization_mess
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.context_optimizations_links();
 
+-- trigger conversation_tags links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.conversation_tags FOR EACH ROW EXECUTE FUNCTION parley.conversation_tags_links();
+
 -- trigger message_feedback links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.message_feedback_links();
@@ -6066,7 +6613,7 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW E
 
 -- trigger conversations mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
 
 -- trigger messages mark
 
@@ -6084,6 +6631,10 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
 
+-- trigger conversation_tags purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversation_tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
 -- trigger conversations purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversations FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
@@ -6099,6 +6650,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_reactions FO
 -- trigger messages purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.messages FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger tags purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger tool_executions purged
 
@@ -6128,9 +6683,29 @@ CREATE TRIGGER rollup_conversation_insert AFTER INSERT ON parley.message_feedbac
 
 CREATE TRIGGER rollup_conversation_update AFTER UPDATE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
 
+-- trigger conversation_tags rollup_tag_delete
+
+CREATE TRIGGER rollup_tag_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger conversation_tags rollup_tag_insert
+
+CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger conversation_tags rollup_tag_update
+
+CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
+
+-- trigger conversation_tags touch_deleted
+
+CREATE TRIGGER touch_deleted AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+
+-- trigger conversation_tags touch_inserted
+
+CREATE TRIGGER touch_inserted AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
 -- trigger message_feedback write
 
@@ -6147,6 +6722,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 -- trigger context_optimizations zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.feed_context_optimizations();
+
+-- trigger conversation_tags zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_tags FOR EACH ROW EXECUTE FUNCTION parley.feed_conversation_tags();
 
 -- trigger conversations zz_feed
 
@@ -6171,6 +6750,10 @@ CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW E
 -- trigger sessions zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH ROW EXECUTE FUNCTION parley.feed_sessions();
+
+-- trigger tags zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.tags FOR EACH ROW EXECUTE FUNCTION parley.feed_tags();
 
 -- trigger tool_executions zz_feed
 
@@ -6230,6 +6813,24 @@ ALTER TABLE ONLY parley.context_optimizations
 -- comment CONSTRAINT context_optimizations_conversation_id_exists ON context_optimizations
 
 COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.context_optimizations IS 'There is no such conversation.';
+
+-- fk constraint conversation_tags conversation_tags_conversation_id_exists
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT conversation_tags_conversation_id_exists ON conversation_tags
+
+COMMENT ON CONSTRAINT conversation_tags_conversation_id_exists ON parley.conversation_tags IS 'There is no such conversation.';
+
+-- fk constraint conversation_tags conversation_tags_tag_id_exists
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_tag_id_exists FOREIGN KEY (user_id, tag_id) REFERENCES parley.tags(user_id, id);
+
+-- comment CONSTRAINT conversation_tags_tag_id_exists ON conversation_tags
+
+COMMENT ON CONSTRAINT conversation_tags_tag_id_exists ON parley.conversation_tags IS 'There is no such tag.';
 
 -- fk constraint conversations conversations_user_id_fkey
 
@@ -6315,6 +6916,11 @@ COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is 
 ALTER TABLE ONLY parley.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint tags tags_user_id_fkey
+
+ALTER TABLE ONLY parley.tags
+    ADD CONSTRAINT tags_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint tool_executions tool_executions_conversation_id_exists
 
 ALTER TABLE ONLY parley.tool_executions
@@ -6394,6 +7000,10 @@ ALTER TABLE parley.context_optimization_messages ENABLE ROW LEVEL SECURITY;
 -- row security context_optimizations
 
 ALTER TABLE parley.context_optimizations ENABLE ROW LEVEL SECURITY;
+
+-- row security conversation_tags
+
+ALTER TABLE parley.conversation_tags ENABLE ROW LEVEL SECURITY;
 
 -- row security conversations
 
@@ -6479,6 +7089,10 @@ CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
 
 ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 
+-- row security tags
+
+ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
 -- policy changes tenant
 
 CREATE POLICY tenant ON parley.changes FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
@@ -6490,6 +7104,10 @@ CREATE POLICY tenant ON parley.context_optimization_messages USING ((user_id = (
 -- policy context_optimizations tenant
 
 CREATE POLICY tenant ON parley.context_optimizations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy conversation_tags tenant
+
+CREATE POLICY tenant ON parley.conversation_tags USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy conversations tenant
 
@@ -6538,6 +7156,10 @@ CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant()
 -- policy sessions tenant
 
 CREATE POLICY tenant ON parley.sessions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy tags tenant
+
+CREATE POLICY tenant ON parley.tags USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy tool_executions tenant
 
@@ -6685,6 +7307,10 @@ REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition tex
 
 REVOKE ALL ON FUNCTION parley.add_trash(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION add_unique(table_name text, name text, columns text, reason text)
+
+REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) FROM PUBLIC;
+
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
@@ -6692,6 +7318,11 @@ REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[])
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
+
+-- acl FUNCTION change_conversation_tags(joined_id uuid, ids uuid[], how text)
+
+REVOKE ALL ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) TO parley_runtime;
 
 -- acl FUNCTION children_of(table_name text)
 
@@ -6799,6 +7430,18 @@ REVOKE ALL ON FUNCTION parley.context_optimization_messages_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.context_optimizations_links() FROM PUBLIC;
 
+-- acl FUNCTION conversation_tags_links()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_links() FROM PUBLIC;
+
+-- acl FUNCTION conversation_tags_rollup_tag()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_rollup_tag() FROM PUBLIC;
+
+-- acl FUNCTION conversation_tags_touch()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_touch() FROM PUBLIC;
+
 -- acl FUNCTION conversations_change()
 
 REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
@@ -6827,6 +7470,10 @@ REVOKE ALL ON FUNCTION parley.feed_context_optimization_messages() FROM PUBLIC;
 -- acl FUNCTION feed_context_optimizations()
 
 REVOKE ALL ON FUNCTION parley.feed_context_optimizations() FROM PUBLIC;
+
+-- acl FUNCTION feed_conversation_tags()
+
+REVOKE ALL ON FUNCTION parley.feed_conversation_tags() FROM PUBLIC;
 
 -- acl FUNCTION feed_conversations()
 
@@ -6872,6 +7519,10 @@ REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
 -- acl FUNCTION feed_spares(table_name text, sums text[])
 
 REVOKE ALL ON FUNCTION parley.feed_spares(table_name text, sums text[]) FROM PUBLIC;
+
+-- acl FUNCTION feed_tags()
+
+REVOKE ALL ON FUNCTION parley.feed_tags() FROM PUBLIC;
 
 -- acl FUNCTION feed_tenants()
 
@@ -6945,6 +7596,14 @@ REVOKE ALL ON FUNCTION parley.jobs_move() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.jobs_waiting(longer_than interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.jobs_waiting(longer_than interval) TO parley_runtime;
+
+-- acl FUNCTION join_function(table_name text, first_key text, first_table text, second_key text, second_table text)
+
+REVOKE ALL ON FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) FROM PUBLIC;
+
+-- acl FUNCTION join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text)
+
+REVOKE ALL ON FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) FROM PUBLIC;
 
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
@@ -7114,6 +7773,11 @@ REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) FROM PUBLIC;
 
+-- acl FUNCTION remove_conversation_tags(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.remove_conversation_tags(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.remove_conversation_tags(ids uuid[]) TO parley_runtime;
+
 -- acl FUNCTION remove_message_feedback(ids uuid[])
 
 REVOKE ALL ON FUNCTION parley.remove_message_feedback(ids uuid[]) FROM PUBLIC;
@@ -7216,9 +7880,9 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
--- acl FUNCTION touch_function(table_name text, key text, parent text)
+-- acl FUNCTION touch_function(table_name text, keys text[])
 
-REVOKE ALL ON FUNCTION parley.touch_function(table_name text, key text, parent text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.touch_function(table_name text, keys text[]) FROM PUBLIC;
 
 -- acl FUNCTION trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer)
 
@@ -7362,6 +8026,10 @@ GRANT SELECT,INSERT ON TABLE parley.context_optimization_messages TO parley_runt
 -- acl TABLE context_optimizations
 
 GRANT SELECT,INSERT ON TABLE parley.context_optimizations TO parley_runtime;
+
+-- acl TABLE conversation_tags
+
+GRANT SELECT,INSERT ON TABLE parley.conversation_tags TO parley_runtime;
 
 -- acl TABLE conversations
 
@@ -7562,6 +8230,58 @@ GRANT SELECT ON TABLE parley.revocations TO parley_runtime;
 -- acl TABLE sessions
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.sessions TO parley_runtime;
+
+-- acl TABLE tags
+
+GRANT SELECT ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.name
+
+GRANT INSERT(name),UPDATE(name) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.type
+
+GRANT INSERT(type),UPDATE(type) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.description
+
+GRANT INSERT(description),UPDATE(description) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.color
+
+GRANT INSERT(color),UPDATE(color) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.folded_name
+
+GRANT INSERT(folded_name),UPDATE(folded_name) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.tags TO parley_runtime;
 
 -- acl TABLE tool_executions
 
