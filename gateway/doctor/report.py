@@ -1,0 +1,153 @@
+"""What `parley doctor` has to say, as text and as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from gateway.doctor.check import Check
+from gateway.doctor.finding import Finding, Severity
+
+STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red", "not checked": "dim"}
+WIDTH = max(map(len, STYLES)) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check found."""
+
+    check: Check
+    findings: tuple[Finding, ...]
+    not_checked: str | None = None
+    """Why it could not be made, or not to its end."""
+
+    @property
+    def status(self) -> str:
+        """`ok`, the worst severity in small letters, or `not checked`."""
+        if self.findings:
+            return max(each.severity for each in self.findings).name.lower()
+        return "not checked" if self.not_checked else "ok"
+
+    def as_json(self) -> dict[str, Any]:
+        """The result with the same names in every version."""
+        return {
+            "group": self.check.group,
+            "name": self.check.name,
+            "title": self.check.title,
+            "status": self.status.replace(" ", "_"),
+            "notChecked": self.not_checked,
+            "findings": [_finding(each) for each in self.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What all checks found."""
+
+    parley: str
+    at: datetime.datetime
+    database: str | None
+    """The hosts, the database and the role, without a password."""
+    psql: str | None
+    """A command that connects psql, to follow the advice."""
+    results: tuple[Result, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0 if there is nothing but notes, 1 with warnings, 2 with errors."""
+        return max((int(each.severity) for result in self.results for each in result.findings), default=0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many errors, warnings and notes there are, and how many checks could not be made."""
+        found = Counter(each.severity for result in self.results for each in result.findings)
+        return {
+            "errors": found[Severity.ERROR],
+            "warnings": found[Severity.WARNING],
+            "notes": found[Severity.NOTE],
+            "notChecked": sum(result.not_checked is not None for result in self.results),
+        }
+
+    def as_json(self) -> bytes:
+        """The whole report, for scripts."""
+        facts = {
+            "parley": self.parley,
+            "at": self.at.isoformat(timespec="seconds"),
+            "database": self.database,
+            "exitStatus": self.exit_status,
+            "counts": self.counts,
+            "checks": [result.as_json() for result in self.results],
+        }
+        return orjson.dumps(facts, option=orjson.OPT_INDENT_2) + b"\n"
+
+    def print(self, console: Console | None = None) -> None:
+        """Print for people, to standard output: in colour in a terminal, plain lines elsewhere."""
+        console = console or Console(highlight=False)
+        for group, results in itertools.groupby(filter(_is_shown, self.results), lambda result: result.check.group):
+            console.print(Text(f"\n{group.capitalize()}", style="bold"))
+            for result in results:
+                for line in _lines(result):
+                    console.print(line, soft_wrap=not console.is_terminal)
+        for line in self._not_checked():
+            console.print(line, soft_wrap=not console.is_terminal)
+        found = self.counts
+        console.print(
+            f"\n{_number(found['errors'], 'error')}, {_number(found['warnings'], 'warning')}, "
+            f"{_number(found['notes'], 'note')}; {_number(found['notChecked'], 'check')} could not be made.",
+            soft_wrap=True,
+        )
+        if self.psql and any(each.sql for result in self.results for each in result.findings):
+            console.print(Text(f"Run SQL with: {self.psql}"), soft_wrap=True)
+
+    def _not_checked(self) -> Iterator[Text]:
+        """What could not be checked, with each reason once."""
+        titles = defaultdict(list)
+        for result in self.results:
+            if result.not_checked:
+                titles[result.not_checked].append(result.check.title)
+        if titles:
+            yield Text("\nNot checked", style="bold")
+        for reason, those in titles.items():
+            yield Text.assemble("  ", (", ".join(those), STYLES["not checked"]))
+            yield Text(f"    {reason}")
+
+
+def _is_shown(result: Result) -> bool:
+    return bool(result.findings) or result.not_checked is None
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "severity": finding.severity.name.lower(),
+        "subject": finding.subject or None,
+        "problem": finding.problem,
+        "advice": finding.advice or None,
+        "sql": finding.sql or None,
+        "command": finding.command or None,
+        "facts": dict(finding.facts),
+    }
+
+
+def _lines(result: Result) -> Iterator[Text]:
+    yield _line(result.status, result.check.title)
+    for finding in result.findings:
+        severity = finding.severity.name.lower()
+        yield _line("", f"{finding.problem} {finding.advice}".strip(), STYLES[severity])
+        for pasted in filter(None, (finding.command, finding.sql)):
+            yield _line("", f"  {pasted}", "bold")
+
+
+def _line(status: str, text: str, style: str = "") -> Text:
+    return Text.assemble("  ", (status.ljust(WIDTH), STYLES.get(status, "")), (text, style))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
