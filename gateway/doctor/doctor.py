@@ -30,6 +30,7 @@ from gateway.doctor.checks import settings as settings_checks
 from gateway.doctor.finding import NotChecked
 from gateway.doctor.patient import Patient, admitted, served_schema
 from gateway.doctor.report import Report, Result
+from gateway.doctor.units import number
 
 CHECKS = checks_of(
     (settings_checks, keys, machine, safety, structure, server, activity, tables, growth, work, broker, backup)
@@ -75,7 +76,7 @@ async def examined(check: Check, patient: Patient, deadline: float | None = None
     except NotChecked as missing:
         reason = str(missing)
     except OUT_OF_TIME:
-        reason = f"It took longer than {seconds:.0f} seconds, or waited for a lock."
+        reason = f"It took longer than {number(round(seconds), 'second')}, or waited for a lock."
     except asyncpg.InsufficientPrivilegeError as error:
         reason = f"The role lacks a privilege: {error}."
     except Exception as error:  # noqa: BLE001 - the other checks go on

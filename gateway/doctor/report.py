@@ -15,6 +15,7 @@ from rich.text import Text
 
 from gateway.doctor.check import Check
 from gateway.doctor.finding import Finding, Severity
+from gateway.doctor.units import number
 
 STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red", "not checked": "dim"}
 WIDTH = max(map(len, STYLES)) + 2
@@ -100,8 +101,8 @@ class Report:
             console.print(line, soft_wrap=not console.is_terminal)
         found = self.counts
         console.print(
-            f"\n{_number(found['errors'], 'error')}, {_number(found['warnings'], 'warning')}, "
-            f"{_number(found['notes'], 'note')}; {_number(found['notChecked'], 'check')} could not be made.",
+            f"\n{number(found['errors'], 'error')}, {number(found['warnings'], 'warning')}, "
+            f"{number(found['notes'], 'note')}; {number(found['notChecked'], 'check')} could not be made.",
             soft_wrap=True,
         )
         if self.psql and any(each.sql for result in self.results for each in result.findings):
@@ -147,7 +148,3 @@ def _lines(result: Result) -> Iterator[Text]:
 
 def _line(status: str, text: str, style: str = "") -> Text:
     return Text.assemble("  ", (status.ljust(WIDTH), STYLES.get(status, "")), (text, style))
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

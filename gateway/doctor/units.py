@@ -1,4 +1,4 @@
-"""Writes sizes and durations for people."""
+"""Writes numbers, sizes and durations for people."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def duration(length: datetime.timedelta | float) -> str:
         if abs(seconds) >= 2 * unit:
             return f"{seconds / unit:,.0f} {name}s"
     return f"{seconds:.0f} seconds" if abs(seconds) >= 10 else f"{seconds:.1f} seconds"
+
+
+def number(count: int, noun: str) -> str:
+    """A number of things, such as `1 error` or `2 errors`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

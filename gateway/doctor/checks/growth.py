@@ -32,6 +32,7 @@ LARGE_BYTES = 256 * 1024**2
 """Smaller feeds and tables are no reason to act."""
 
 FEED_SHARE = 0.5
+TRASH_SHARE = 0.5
 USER_SHARE = 0.5
 OLD_SHARE = 0.1
 
@@ -129,7 +130,7 @@ async def trash(patient: Patient) -> Findings:
             f"older_than_{TRASH_DAYS}_days": _whole(row["old"], percent),
             "oldest_seconds": round(age.total_seconds()),
         }
-        make = warning if table["heap"] > LARGE_BYTES and row["old"] > FEED_SHARE * row["rows"] else note
+        make = warning if table["heap"] > LARGE_BYTES and row["old"] > TRASH_SHARE * row["rows"] else note
         yield make(
             f"{table['name']}: about {deleted:,} deleted rows, {row['deleted'] / row['rows']:.0%} of the table, of "
             f"which {row['old'] / row['deleted']:.0%} were deleted more than {TRASH_DAYS} days ago.",
@@ -183,6 +184,8 @@ async def growth(patient: Patient) -> Findings:
 def grown(before: Mapping[str, int], after: Mapping[str, int], seconds: float, free: int | None) -> Iterator[Finding]:
     """What to say of sizes that changed in so many seconds. `free` is the space on the disk, if that is known."""
     more = sum(after.values()) - sum(before.values())
+    if not more:
+        return
     most = max(after, key=lambda name: after[name] - before.get(name, 0))
     named = f", most of it in {most} ({size(after[most] - before.get(most, 0))})" if more > 0 else ""
     a_day = more * 86_400 / max(seconds, 1.0)

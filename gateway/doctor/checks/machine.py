@@ -11,7 +11,7 @@ import sysconfig
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import Finding, NotChecked, error, note, warning
 from gateway.doctor.patient import Patient, only_row
-from gateway.doctor.units import duration, size
+from gateway.doctor.units import duration, number, size
 
 MOST_SKEW_SECONDS = 2.0
 
@@ -42,8 +42,8 @@ async def clock(patient: Patient) -> Findings:
     row = await only_row(await patient.all_seeing(), AHEAD, MOST_SKEW_SECONDS)
     if row["users"]:
         yield warning(
-            f"The latest conversations of {row['users']:,} users became active up to {duration(row['ahead'])} in the "
-            "future: the clock of the database was ahead then.",
+            f"The latest conversations of {number(row['users'], 'user')} became active up to {duration(row['ahead'])} "
+            "in the future: the clock of the database was ahead then.",
             f"Until that time is past, new activity is dated after it. {SET_THE_CLOCK}",
             facts={"users": row["users"], "ahead_seconds": round(row["ahead"].total_seconds(), 3)},
         )

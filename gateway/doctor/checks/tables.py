@@ -152,7 +152,7 @@ async def bloat(patient: Patient) -> Findings:
                 subject=row["name"],
                 facts={"bytes": row["heap"], "empty_bytes": round(wasted)},
             )
-    if all(row["width"] is None for row in rows if row["rows"] > 0):
+    if any(row["width"] is None for row in rows if row["rows"] > 0):
         await patient.all_seeing()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, warning
 from gateway.doctor.patient import Patient
-from gateway.doctor.units import duration
+from gateway.doctor.units import duration, number
 
 QUEUE = "parley_work.pgqueuer"
 
@@ -39,7 +39,7 @@ async def jobs(patient: Patient) -> Findings:
         name, failed = row["name"], row["failed"]
         if failed:
             yield warning(
-                f"{failed:,} job{'' if failed == 1 else 's'} {name} failed for good. The reasons: parley jobs",
+                f"{number(failed, f'{name} job')} failed for good. The reasons: parley jobs",
                 "When the cause is removed:",
                 command="parley jobs retry all",
                 subject=name,
@@ -51,7 +51,7 @@ async def jobs(patient: Patient) -> Findings:
         count = sum(row["stuck"] + row["late"] for row in late)
         longest = max(row["waits"] or 0.0 for row in late)
         yield warning(
-            f"{count:,} jobs wait although they are due, or were left by a process that died: "
+            f"{number(count, 'job')} waited for too long, or were left by a process that died: "
             f"{', '.join(row['name'] for row in late)}. The oldest has waited for {duration(longest)}.",
             "No process works, or too few do. Processes with PARLEY_WORK=false leave it to others:",
             command="parley work",
