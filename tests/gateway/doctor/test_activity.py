@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncpg
 import pytest
 
 from gateway.app import connections_of
 from gateway.config import Settings
 from gateway.doctor.checks import activity
-from gateway.doctor.checks.activity import connections
-from tests.gateway.doctor.consulting import after, worries
+from gateway.doctor.checks.activity import connections, slow_statements
+from tests.gateway.doctor.consulting import after, execute, worries
+from tests.kit.database import Database
 
 
 async def test_pools_that_the_server_cannot_serve_are_made_smaller(
@@ -29,3 +31,22 @@ async def test_busy_server_is_found(installed: Settings, monkeypatch: pytest.Mon
     monkeypatch.setattr(activity, "BUSY_SHARE", 0.0)
     (finding,) = await worries(connections, installed)
     assert finding.subject == "max_connections"
+
+
+async def test_slow_statement_is_found_where_statements_are_recorded(
+    database: Database, installed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    recorded = await connection.fetchval("SHOW shared_preload_libraries")
+    await connection.close()
+    if "pg_stat_statements" not in recorded:
+        pytest.skip("the server does not record statements")
+    await execute(database, "CREATE EXTENSION pg_stat_statements SCHEMA public")
+    monkeypatch.setattr(activity, "LEAST_CALLS", 2)
+    monkeypatch.setattr(activity, "SLOW_MS", 20.0)
+    slow = "SELECT pg_sleep(0.03)"
+    await execute(database, slow, slow)
+    (finding,) = [each for each in await worries(slow_statements, installed) if "pg_sleep" in each.problem]
+    assert finding.problem.endswith("(2 calls): SELECT pg_sleep($1)")
+    await execute(database, "SELECT public.pg_stat_statements_reset()")
+    assert [each for each in await worries(slow_statements, installed) if "pg_sleep" in each.problem] == []

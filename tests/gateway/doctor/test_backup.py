@@ -10,7 +10,6 @@ from gateway.config import Settings
 from gateway.doctor.checks.backup import last_backup
 from gateway.records import BACKUP, keep, kept
 from tests.gateway.doctor.consulting import consult, paste, shell, worries
-from tests.kit.other_server import embedded_only
 
 
 async def test_backup_that_cannot_be_seen_is_no_alarm(installed: Settings) -> None:
@@ -19,7 +18,6 @@ async def test_backup_that_cannot_be_seen_is_no_alarm(installed: Settings) -> No
     assert (await consult(last_backup, installed)).status == "note"
 
 
-@embedded_only
 async def test_old_backup_is_a_warning_until_there_is_another(installed: Settings, tmp_path: Path) -> None:
     load_or_create(installed.signing_keys)
     await shell(f"parley backup {tmp_path}/first.backup", installed)

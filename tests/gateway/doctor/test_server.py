@@ -13,9 +13,6 @@ from gateway.doctor.checks.activity import old_transactions, slow_statements
 from gateway.doctor.checks.server import database_in_the_clear, postgres_settings, postgres_version, support
 from gateway.doctor.finding import Severity
 from tests.gateway.doctor.consulting import consult, execute, paste, until_well, worries
-from tests.kit.other_server import embedded_only
-
-pytestmark = embedded_only
 
 
 async def test_settings_that_endanger_data_are_put_right(own_server: EmbeddedDatabase, embedded: Settings) -> None:

@@ -37,11 +37,11 @@ OWN = "postgresql://parley_app@127.0.0.1:1/parley"
 async def test_misspelt_variable_is_found_until_it_is_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_for(tmp_path)
     monkeypatch.setenv("PARLEY_WORKRES", "4")
-    (finding,) = await worries(unknown_settings, settings)
+    (finding,) = [each for each in await worries(unknown_settings, settings) if each.subject == "PARLEY_WORKRES"]
     assert finding.problem == "PARLEY_WORKRES is not a setting. Did you mean PARLEY_WORKERS? It has no effect."
     assert finding.command == "unset PARLEY_WORKRES"
     monkeypatch.delenv(finding.command.removeprefix("unset "))
-    assert await worries(unknown_settings, settings) == []
+    assert "PARLEY_WORKRES" not in {each.subject for each in await worries(unknown_settings, settings)}
 
 
 @pytest.mark.parametrize(
