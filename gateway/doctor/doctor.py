@@ -77,6 +77,8 @@ async def examined(check: Check, patient: Patient, deadline: float | None = None
         reason = str(missing)
     except OUT_OF_TIME:
         reason = f"It took longer than {number(round(seconds), 'second')}, or waited for a lock."
+    except asyncpg.UndefinedTableError:
+        reason = "The database lacks tables of this version of Parley."
     except asyncpg.InsufficientPrivilegeError as error:
         reason = f"The role lacks a privilege: {error}."
     except Exception as error:  # noqa: BLE001 - the other checks go on

@@ -20,6 +20,9 @@ from gateway.doctor.units import number
 STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red", "not checked": "dim"}
 WIDTH = max(map(len, STYLES)) + 2
 
+MOST_SHOWN = 12
+"""Findings of one check that are printed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -139,11 +142,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _lines(result: Result) -> Iterator[Text]:
     yield _line(result.status, result.check.title)
-    for finding in result.findings:
+    for finding in result.findings[:MOST_SHOWN]:
         severity = finding.severity.name.lower()
         yield _line("", f"{finding.problem} {finding.advice}".strip(), STYLES[severity])
         for pasted in filter(None, (finding.command, finding.sql)):
             yield _line("", f"  {pasted}", "bold")
+    if (more := len(result.findings) - MOST_SHOWN) > 0:
+        yield _line("", f"… and {more} more. All are in parley doctor --json.")
 
 
 def _line(status: str, text: str, style: str = "") -> Text:

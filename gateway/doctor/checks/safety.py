@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.data.server.opening import Behind, OpenDatabase, refuse_behind
 from gateway.data.setup.functions import VERSION, read_functions, refuse_newer
 from gateway.data.setup.guard import UnsafeDatabase, refuse_unsafe
@@ -11,6 +13,9 @@ from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, error, note, warning
 from gateway.doctor.patient import Patient, served_schema
 from gateway.schema.agreement import declared, disagreements
+
+REMEDY = re.compile(r": ((?:ALTER|CREATE|REASSIGN|REVOKE) .*;)$", re.DOTALL)
+"""The statement at the end of a refusal."""
 
 
 @check("Connection to the database")
@@ -67,11 +72,14 @@ async def functions(patient: Patient) -> Findings:
 @check("Roles, rights and row-level security")
 async def row_security(patient: Patient) -> Findings:
     """Whether row-level security applies to every user's rows."""
+    await applied_migrations(patient.serving)  # before the first one there is nothing to protect
     try:
         await refuse_unsafe(patient.serving)
     except UnsafeDatabase as refusal:
-        for problem in refusal.problems:
-            yield error(problem, "parley serve refuses to start.")
+        for text in refusal.problems:
+            remedy = REMEDY.search(text)
+            problem, sql = (f"{text[: remedy.start()]}.", remedy[1]) if remedy else (text, "")
+            yield error(problem, "parley serve refuses to start. As a superuser:" if sql else "", sql=sql)
 
 
 @check("Declarations and tables")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,6 +48,17 @@ async def test_missing_database_is_an_error_and_what_it_would_say_is_not_checked
     for each in (migrations, functions, row_security, declarations):
         assert (await consult(each, settings)).status == "not checked"
     assert os.listdir(tmp_path) == []
+
+
+async def test_database_without_tables_needs_a_migration(empty_database: Database, tmp_path: Path) -> None:
+    settings = settings_on(empty_database, tmp_path)
+    (finding,) = await worries(migrations, settings)
+    assert "has not been migrated" in finding.problem
+    for each in (functions, row_security, declarations):
+        assert (await consult(each, settings)).not_checked == "The database lacks tables of this version of Parley."
+    await paste(finding, settings)
+    for each in (migrations, functions, row_security, declarations):
+        assert (await consult(each, settings)).status == "ok"
 
 
 async def test_database_that_does_not_answer_is_an_error(database: Database, tmp_path: Path) -> None:
@@ -125,10 +135,9 @@ async def test_table_without_forced_row_security_is_an_error_in_the_words_of_ser
     (finding,) = await worries(row_security, serving)
     with pytest.raises(UnsafeDatabase) as refused:
         await check(OpenDatabase(database.runtime_url, None))
-    assert ((finding.problem,), finding.severity) == (refused.value.problems, Severity.ERROR)
-    statement = re.search(r"ALTER TABLE .*;", finding.problem)
-    assert statement
-    await execute(database, statement[0])
+    assert refused.value.problems == (f"{finding.problem.removesuffix('.')}: {finding.sql}",)
+    assert finding.severity is Severity.ERROR
+    await paste(finding, installed)
     assert await worries(row_security, serving) == []
 
 
