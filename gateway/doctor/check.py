@@ -4,7 +4,7 @@ A check is an asynchronous generator of findings. Its module is its group, its n
 the same in later versions, and its title is what people read:
 
     @check("Invalid indexes")
-    async def invalid_indexes(patient: Patient) -> Findings:
+    async def invalid_indexes(installation: Installation) -> Findings:
         ...
         yield warning("The index … is not valid.", sql="REINDEX INDEX CONCURRENTLY …;")
 """
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from gateway.doctor.finding import Finding
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 
 Findings = AsyncGenerator[Finding, None]
-Run = Callable[[Patient], Findings]
+Run = Callable[[Installation], Findings]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from gateway.doctor.checks import (
 )
 from gateway.doctor.checks import settings as settings_checks
 from gateway.doctor.finding import NotChecked
-from gateway.doctor.patient import Patient, admitted, served_schema
+from gateway.doctor.installation import Installation, reached_installation, served_schema
 from gateway.doctor.report import Report, Result
 from gateway.doctor.units import number
 
@@ -50,18 +50,18 @@ log = structlog.stdlib.get_logger(__name__)
 async def examine(settings: Settings, public_url: str | None = None) -> Report:
     """Examine an installation. Changes nothing but the sizes that it keeps in the data directory, to see growth."""
     served_schema()  # takes a second, in which the event loop stands still
-    async with admitted(settings, public_url) as patient:
+    async with reached_installation(settings, public_url) as installation:
         deadline = asyncio.get_running_loop().time() + ALL_SECONDS
         return Report(
             parley=importlib.metadata.version("parley"),
             at=datetime.datetime.now(datetime.UTC),
-            database=address(patient.database.runtime_url) if patient.database else None,
-            psql=patient.psql(),
-            results=tuple([await examined(check, patient, deadline) for check in CHECKS]),
+            database=address(installation.database.runtime_url) if installation.database else None,
+            psql=installation.psql(),
+            results=tuple([await examined(check, installation, deadline) for check in CHECKS]),
         )
 
 
-async def examined(check: Check, patient: Patient, deadline: float | None = None) -> Result:
+async def examined(check: Check, installation: Installation, deadline: float | None = None) -> Result:
     """Make one check, until the deadline by the clock of the event loop. What it found before it failed is kept."""
     now = asyncio.get_running_loop().time()
     seconds = min(CHECK_SECONDS, (deadline or now + CHECK_SECONDS) - now)
@@ -70,7 +70,7 @@ async def examined(check: Check, patient: Patient, deadline: float | None = None
     if seconds <= 0:
         return Result(check, (), "The checks before it took all the time.")
     try:
-        async with asyncio.timeout(seconds), contextlib.aclosing(check.run(patient)) as found:
+        async with asyncio.timeout(seconds), contextlib.aclosing(check.run(installation)) as found:
             async for finding in found:
                 findings.append(finding)  # noqa: PERF401 - kept if the check fails later
     except NotChecked as missing:

@@ -6,7 +6,7 @@ from gateway.app import connections_of
 from gateway.data.setup.roles import quoted
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, warning
-from gateway.doctor.patient import Patient, only_row
+from gateway.doctor.installation import Installation, only_row
 from gateway.doctor.units import duration, size
 
 BUSY_SHARE = 0.8
@@ -74,9 +74,9 @@ LIMIT $3
 
 
 @check("Connections")
-async def connections(patient: Patient) -> Findings:
+async def connections(installation: Installation) -> Findings:
     """Whether there are enough connections, now and at the most."""
-    row = await only_row(patient.connection, CONNECTIONS)
+    row = await only_row(installation.connection, CONNECTIONS)
     free_for_all = row["most"] - row["reserved"]
     facts = {"used": row["used"], "max_connections": row["most"], "reserved": row["reserved"]}
     if row["used"] > BUSY_SHARE * free_for_all:
@@ -89,7 +89,7 @@ async def connections(patient: Patient) -> Findings:
             subject="max_connections",
             facts=facts,
         )
-    settings = patient.settings
+    settings = installation.settings
     wanted = settings.workers * connections_of(settings)
     if wanted > free_for_all:
         least = settings.pool_size + (free_for_all - wanted) // settings.workers
@@ -105,9 +105,9 @@ async def connections(patient: Patient) -> Findings:
 
 
 @check("Old transactions")
-async def old_transactions(patient: Patient) -> Findings:
+async def old_transactions(installation: Installation) -> Findings:
     """Transactions and replication slots that keep the server from removing dead rows and old logs."""
-    connection = patient.connection
+    connection = installation.connection
     for row in await connection.fetch(PREPARED, LONG_SECONDS):
         gid = row["gid"].replace("'", "''")
         yield warning(
@@ -125,7 +125,7 @@ async def old_transactions(patient: Patient) -> Findings:
             sql=f"SELECT pg_drop_replication_slot('{name}');",
             subject=row["name"],
         )
-    for row in await (await patient.watching()).fetch(OLD, LONG_SECONDS):
+    for row in await (await installation.seeing_all_sessions()).fetch(OLD, LONG_SECONDS):
         program = f" ({row['program']})" if row["program"] else ""
         yield warning(
             f"A transaction of {quoted(row['role'])}{program} has been open for {duration(row['seconds'])}, and is "
@@ -138,9 +138,9 @@ async def old_transactions(patient: Patient) -> Findings:
 
 
 @check("Slow statements")
-async def slow_statements(patient: Patient) -> Findings:
+async def slow_statements(installation: Installation) -> Findings:
     """Statements that take long on average, if the server records them."""
-    connection = await patient.watching()
+    connection = await installation.seeing_all_sessions()
     schema = await connection.fetchval(STATEMENTS_SCHEMA)
     if schema is None:
         raise NotChecked("The extension pg_stat_statements is not installed in this database.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.data.setup.catalogue import database_id
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, note, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 from gateway.doctor.units import duration
 from gateway.records import BACKUP, kept
 
@@ -16,14 +16,14 @@ OLD = datetime.timedelta(days=7)
 
 
 @check("Last backup")
-async def last_backup(patient: Patient) -> Findings:
+async def last_backup(installation: Installation) -> Findings:
     """When `parley backup` last ran with this data directory. Other backups cannot be seen."""
-    directory = patient.settings.data_dir
+    directory = installation.settings.data_dir
     try:
         noted = kept(directory, BACKUP)
     except OSError as refused:
         raise NotChecked(f"{directory / BACKUP} cannot be read: {refused.strerror}.") from None
-    if noted is None or noted["database"] != await database_id(patient.connection):
+    if noted is None or noted["database"] != await database_id(installation.connection):
         yield note(
             f"parley backup has left no trace in {directory}. Backups that are made by other means, or with another "
             "data directory, cannot be seen here."

@@ -11,7 +11,7 @@ from gateway.broker.choice import broker_for
 from gateway.broker.protocol import Broker
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import note, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 
 ARRIVAL_SECONDS = 2.0
 
@@ -40,21 +40,21 @@ class _Ear:
 
 
 @check("Broker")
-async def broker(patient: Patient) -> Findings:
+async def broker(installation: Installation) -> Findings:
     """Whether two connections to the carrier reach each other, as two processes would."""
-    url = patient.settings.chosen_broker
+    url = installation.settings.chosen_broker
     name = url if url in ("process:", "postgres:") else "NATS"
     if name == "process:":
-        if not patient.settings.embedded:
+        if not installation.settings.embedded:
             yield note(
                 "PARLEY_BROKER_URL is process:. If other processes serve this database, subscribers of one learn of "
                 "writes in another up to two seconds late."
             )
         return
     if name == "postgres:":
-        _ = patient.serving  # its role is the one that listens
+        _ = installation.serving  # its role is the one that listens
     user_id = uuid4()
-    async with _two(patient) as (listening, sending, ear):
+    async with _two(installation) as (listening, sending, ear):
         reached = await _within(ear.reached)
         listening.watch(user_id)
         for _ in range(round(ARRIVAL_SECONDS / REPEAT_SECONDS) if reached else 0):
@@ -74,11 +74,11 @@ async def broker(patient: Patient) -> Findings:
 
 
 @asynccontextmanager
-async def _two(patient: Patient) -> AsyncIterator[tuple[Broker, Broker, _Ear]]:
-    assert patient.database is not None or patient.settings.chosen_broker != "postgres:"  # noqa: S101 - checked above
-    url = patient.database.runtime_url if patient.database else ""
+async def _two(installation: Installation) -> AsyncIterator[tuple[Broker, Broker, _Ear]]:
+    assert installation.database is not None or installation.settings.chosen_broker != "postgres:"  # noqa: S101 - checked above
+    url = installation.database.runtime_url if installation.database else ""
     ear = _Ear()
-    listening, sending = broker_for(patient.settings, url), broker_for(patient.settings, url)
+    listening, sending = broker_for(installation.settings, url), broker_for(installation.settings, url)
     try:
         await listening.start(ear)
         await sending.start(_Ear())

@@ -14,7 +14,7 @@ from gateway.data.setup.roles import SCHEMA, quoted
 from gateway.doctor.check import Findings, check
 from gateway.doctor.checks.tables import TABLES
 from gateway.doctor.finding import Fact, Finding, NotChecked, note, warning
-from gateway.doctor.patient import Patient, only_row
+from gateway.doctor.installation import Installation, only_row
 from gateway.doctor.units import duration, size
 from gateway.records import SIZES, keep, kept
 
@@ -71,9 +71,9 @@ ORDER BY class.relname
 
 
 @check("Change feed")
-async def change_feed(patient: Patient) -> Findings:
+async def change_feed(installation: Installation) -> Findings:
     """How large the feed is, and how old its changes are."""
-    connection = await patient.all_seeing()
+    connection = await installation.seeing_all_rows()
     sizes = await only_row(connection, FEED_SIZES)
     percent = _percent(sizes["heap"])
     row = await only_row(connection, FEED, percent, FEED_DAYS)
@@ -90,6 +90,8 @@ async def change_feed(patient: Patient) -> Findings:
         "older_than_30_days": _whole(row["month"], percent),
         f"older_than_{FEED_DAYS}_days": _whole(row["old"], percent),
         "oldest_seconds": round(age.total_seconds()),
+        "largest_user": str(row["user_id"]),
+        "largest_user_share": round(row["by_user"] / rows, 4),
     }
     yield note(
         f"The feed has about {facts['rows']:,} changes in {size(sizes['bytes'])}, {share:.0%} of the database: "
@@ -114,9 +116,9 @@ async def change_feed(patient: Patient) -> Findings:
 
 
 @check("Trash")
-async def trash(patient: Patient) -> Findings:
+async def trash(installation: Installation) -> Findings:
     """How many rows are deleted and not removed, by table and age."""
-    connection = await patient.all_seeing()
+    connection = await installation.seeing_all_rows()
     for table in await connection.fetch(DELETABLE, SCHEMA):
         percent = _percent(table["heap"])
         row = await only_row(connection, _sample_of_trash(table["name"]), percent)
@@ -158,9 +160,9 @@ def _whole(rows: int, percent: float) -> int:
 
 
 @check("Growth")
-async def growth(patient: Patient) -> Findings:
+async def growth(installation: Installation) -> Findings:
     """How much the database has grown since an earlier examination, and when the disk will be full."""
-    connection, directory = patient.connection, patient.settings.data_dir
+    connection, directory = installation.connection, installation.settings.data_dir
     now, whose = datetime.datetime.now(datetime.UTC), await database_id(connection)
     sizes = {row["name"]: row["bytes"] for row in await connection.fetch(TABLES, SCHEMA)}
     current = {"at": now.isoformat(), "database": whose, "bytes": sizes}
@@ -170,7 +172,7 @@ async def growth(patient: Patient) -> Findings:
             keep(directory, SIZES, current)
             raise NotChecked("This is the first examination. The next one will tell the growth since then.")
         seconds = (now - datetime.datetime.fromisoformat(before["at"])).total_seconds()
-        free = shutil.disk_usage(directory).free if patient.settings.embedded else None
+        free = shutil.disk_usage(directory).free if installation.settings.embedded else None
         for finding in grown(before["bytes"], sizes, seconds, free):
             yield finding
         if seconds >= BASELINE_SECONDS:

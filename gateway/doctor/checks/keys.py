@@ -11,7 +11,7 @@ from gateway.auth.keyring import KeyFileError, keys_in
 from gateway.data.setup.roles import SCHEMA
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, error, note, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 from gateway.doctor.units import duration
 
 HAS_SESSIONS = "SELECT pg_relation_size(to_regclass($1)) > 0"
@@ -20,11 +20,11 @@ LOSS = "Without it, all access and refresh tokens become invalid, and everyone m
 
 
 @check("Signing keys")
-async def signing_keys(patient: Patient) -> Findings:
+async def signing_keys(installation: Installation) -> Findings:
     """Whether the file exists, can be used, and is private."""
-    path = patient.settings.signing_keys
+    path = installation.settings.signing_keys
     if not _exists(path):
-        if await _has_sessions(patient):
+        if await _has_sessions(installation):
             yield warning(
                 f"{path} does not exist, but there are sessions. parley serve would create new keys. {LOSS}",
                 "Set PARLEY_SIGNING_KEYS to the file that the other processes use, or copy it here.",
@@ -61,8 +61,8 @@ async def signing_keys(patient: Patient) -> Findings:
         )
 
 
-async def _has_sessions(patient: Patient) -> bool:
-    connection = patient.owner or patient.runtime
+async def _has_sessions(installation: Installation) -> bool:
+    connection = installation.owner or installation.runtime
     return connection is not None and bool(await connection.fetchval(HAS_SESSIONS, f"{SCHEMA}.sessions"))
 
 

@@ -10,7 +10,7 @@ import sysconfig
 
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import Finding, NotChecked, error, note, warning
-from gateway.doctor.patient import Patient, only_row
+from gateway.doctor.installation import Installation, only_row
 from gateway.doctor.units import duration, number, size
 
 MOST_SKEW_SECONDS = 2.0
@@ -31,15 +31,15 @@ SET_THE_CLOCK = "Synchronise both machines, for example with: timedatectl set-nt
 
 
 @check("Clock")
-async def clock(patient: Patient) -> Findings:
+async def clock(installation: Installation) -> Findings:
     """Whether this machine and the database agree about the time."""
-    connection = patient.connection
+    connection = installation.connection
     before = datetime.datetime.now(datetime.UTC)
     theirs = await connection.fetchval("SELECT clock_timestamp()")
     after = datetime.datetime.now(datetime.UTC)
     for finding in skew(theirs - (before + (after - before) / 2)):
         yield finding
-    row = await only_row(await patient.all_seeing(), AHEAD, MOST_SKEW_SECONDS)
+    row = await only_row(await installation.seeing_all_rows(), AHEAD, MOST_SKEW_SECONDS)
     if row["users"]:
         yield warning(
             f"The latest conversations of {number(row['users'], 'user')} became active up to {duration(row['ahead'])} "
@@ -66,16 +66,16 @@ def skew(ahead: datetime.timedelta) -> list[Finding]:
 
 
 @check("Disk space")
-async def disk_space(patient: Patient) -> Findings:
+async def disk_space(installation: Installation) -> Findings:
     """Whether the data directory has room. The disk of a database on another machine cannot be seen."""
-    directory = patient.settings.data_dir
+    directory = installation.settings.data_dir
     try:
         usage = shutil.disk_usage(directory)
     except OSError as problem:
         raise NotChecked(f"{directory}: {problem.strerror}.") from None
     for finding in space(str(directory), usage.total, usage.free):
         yield finding
-    if not patient.settings.embedded:
+    if not installation.settings.embedded:
         raise NotChecked("The disk of the database is seen on its own machine only.")
 
 
@@ -92,7 +92,7 @@ def space(directory: str, total: int, free: int) -> list[Finding]:
 
 
 @check("Python")
-async def python_build(patient: Patient) -> Findings:
+async def python_build(installation: Installation) -> Findings:
     """Whether Python is built for speed."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
     if sys.base_prefix != "/usr" and "--enable-optimizations" not in options:

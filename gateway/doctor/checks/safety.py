@@ -11,7 +11,7 @@ from gateway.data.setup.migrate import APPLIED_FUNCTIONS, applied_migrations, pe
 from gateway.data.setup.migration import MigrationError, read_migrations
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, error, note, warning
-from gateway.doctor.patient import Patient, served_schema
+from gateway.doctor.installation import Installation, served_schema
 from gateway.schema.agreement import declared, disagreements
 
 REMEDY = re.compile(r": ((?:ALTER|CREATE|REASSIGN|REVOKE) .*;)$", re.DOTALL)
@@ -19,18 +19,18 @@ REMEDY = re.compile(r": ((?:ALTER|CREATE|REASSIGN|REVOKE) .*;)$", re.DOTALL)
 
 
 @check("Connection to the database")
-async def connection(patient: Patient) -> Findings:
+async def connection(installation: Installation) -> Findings:
     """Whether both roles can connect."""
-    if patient.refusal is not None:
-        yield error(str(patient.refusal), "parley serve refuses to start.")
-    if patient.owner_refusal is not None:
-        yield warning(str(patient.owner_refusal), "Migrations and backups are not possible.")
+    if installation.refusal is not None:
+        yield error(str(installation.refusal), "parley serve refuses to start.")
+    if installation.owner_refusal is not None:
+        yield warning(str(installation.owner_refusal), "Migrations and backups are not possible.")
 
 
 @check("Migrations")
-async def migrations(patient: Patient) -> Findings:
+async def migrations(installation: Installation) -> Findings:
     """Whether the database has the migrations and functions of this version, and no others."""
-    serving, database = patient.serving, patient.database
+    serving, database = installation.serving, installation.database
     assert database is not None  # noqa: S101 - there is a connection to it
     try:
         # Without the owner's URL, so that the refusal says what is missing and how to add it.
@@ -53,9 +53,9 @@ async def migrations(patient: Patient) -> Findings:
 
 
 @check("Functions of the database")
-async def functions(patient: Patient) -> Findings:
+async def functions(installation: Installation) -> Findings:
     """Whether the functions in the database are those of this version."""
-    rows = await patient.serving.fetch(APPLIED_FUNCTIONS)
+    rows = await installation.serving.fetch(APPLIED_FUNCTIONS)
     try:
         refuse_newer({row["parley"] for row in rows})
     except MigrationError as refusal:
@@ -70,11 +70,11 @@ async def functions(patient: Patient) -> Findings:
 
 
 @check("Roles, rights and row-level security")
-async def row_security(patient: Patient) -> Findings:
+async def row_security(installation: Installation) -> Findings:
     """Whether row-level security applies to every user's rows."""
-    await applied_migrations(patient.serving)  # before the first one there is nothing to protect
+    await applied_migrations(installation.serving)  # before the first one there is nothing to protect
     try:
-        await refuse_unsafe(patient.serving)
+        await refuse_unsafe(installation.serving)
     except UnsafeDatabase as refusal:
         for text in refusal.problems:
             remedy = REMEDY.search(text)
@@ -83,9 +83,9 @@ async def row_security(patient: Patient) -> Findings:
 
 
 @check("Declarations and tables")
-async def declarations(patient: Patient) -> Findings:
+async def declarations(installation: Installation) -> Findings:
     """Whether the tables and their indexes are as the types of the schema need them."""
-    if await pending(patient.serving):
+    if await pending(installation.serving):
         raise NotChecked("The database lacks migrations or functions.")
-    for problem in disagreements(*declared(served_schema()), await patient.catalogue()):
+    for problem in disagreements(*declared(served_schema()), await installation.catalogue()):
         yield error(problem, "parley serve refuses to start.")

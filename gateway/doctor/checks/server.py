@@ -6,7 +6,7 @@ import ipaddress
 
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import Finding, error, note, warning
-from gateway.doctor.patient import Patient, only_row
+from gateway.doctor.installation import Installation, only_row
 
 OLDEST, NEWEST = 14, 18
 """The versions that Parley is tested with."""
@@ -39,9 +39,9 @@ WHERE pid = pg_backend_pid()
 
 
 @check("PostgreSQL version")
-async def postgres_version(patient: Patient) -> Findings:
+async def postgres_version(installation: Installation) -> Findings:
     """Whether Parley supports the version of the server."""
-    for finding in support(patient.connection.get_server_version().major):
+    for finding in support(installation.connection.get_server_version().major):
         yield finding
 
 
@@ -62,9 +62,9 @@ def support(major: int) -> list[Finding]:
 
 
 @check("PostgreSQL settings")
-async def postgres_settings(patient: Patient) -> Findings:
+async def postgres_settings(installation: Installation) -> Findings:
     """Whether settings are on that keep the data safe."""
-    rows = await patient.connection.fetch(SETTINGS, [*UNSAFE, *RISKY])
+    rows = await installation.connection.fetch(SETTINGS, [*UNSAFE, *RISKY])
     for row in rows:
         name = row["name"]
         make, danger = (error, UNSAFE[name]) if name in UNSAFE else (warning, RISKY[name])
@@ -74,9 +74,9 @@ async def postgres_settings(patient: Patient) -> Findings:
 
 
 @check("Connection between Parley and PostgreSQL")
-async def database_in_the_clear(patient: Patient) -> Findings:
+async def database_in_the_clear(installation: Installation) -> Findings:
     """Whether rows travel over a public network without TLS."""
-    row = await only_row(patient.serving, WAY)
+    row = await only_row(installation.serving, WAY)
     if row is None or row["ssl"] or row["server"] is None or not ipaddress.ip_address(row["server"]).is_global:
         return
     yield warning(

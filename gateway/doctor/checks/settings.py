@@ -9,7 +9,7 @@ import aiohttp
 
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, note, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 from gateway.environment import unknown_variables, variable
 
 TLS_ADVICE = (
@@ -34,7 +34,7 @@ ANSWER_SECONDS = 2.0
 
 
 @check("Unknown variables")
-async def unknown_settings(patient: Patient) -> Findings:
+async def unknown_settings(installation: Installation) -> Findings:
     """Variables that begin with PARLEY_ and are no settings, which Parley ignores."""
     for problem in unknown_variables():
         name = problem.partition(" ")[0]
@@ -47,9 +47,9 @@ async def unknown_settings(patient: Patient) -> Findings:
 
 
 @check("Contradictory settings")
-async def contradictory_settings(patient: Patient) -> Findings:
+async def contradictory_settings(installation: Installation) -> Findings:
     """Settings that are valid one by one, and do not fit together."""
-    settings = patient.settings
+    settings = installation.settings
     if settings.chosen_broker == "process:" and settings.workers > 1:
         yield warning(
             f"PARLEY_BROKER_URL is process:, but there are {settings.workers} workers: events of one reach subscribers "
@@ -86,10 +86,10 @@ async def contradictory_settings(patient: Patient) -> Findings:
 
 
 @check("Tokens in the clear")
-async def tokens_in_the_clear(patient: Patient) -> Findings:
+async def tokens_in_the_clear(installation: Installation) -> Findings:
     """Ways on which access tokens and passwords would travel without TLS."""
-    settings = patient.settings
-    if not is_this_machine(settings.host) and settings.trusted_proxies == 0 and patient.public_url is None:
+    settings = installation.settings
+    if not is_this_machine(settings.host) and settings.trusted_proxies == 0 and installation.public_url is None:
         yield warning(
             f"PARLEY_HOST is {settings.host}, Parley itself speaks plain HTTP, and no proxy is configured: passwords "
             "and access tokens would travel in the clear.",
@@ -112,9 +112,9 @@ async def tokens_in_the_clear(patient: Patient) -> Findings:
 
 
 @check("The public address")
-async def public_address(patient: Patient) -> Findings:
+async def public_address(installation: Installation) -> Findings:
     """Whether the address that clients use has TLS, and tells browsers to insist on it."""
-    url = patient.public_url
+    url = installation.public_url
     if url is None:
         raise NotChecked("It is not known how clients reach Parley. Name the address: parley doctor --url https://…")
     parts = urlsplit(url)

@@ -6,7 +6,7 @@ from gateway.data.setup.catalogue import Index, Key, Table
 from gateway.data.setup.roles import SCHEMA, quoted
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import note, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 
 INVALID = """
 SELECT format('%I.%I', namespace.nspname, class.relname) AS name,
@@ -24,9 +24,9 @@ ORDER BY 1
 
 
 @check("Invalid indexes")
-async def invalid_indexes(patient: Patient) -> Findings:
+async def invalid_indexes(installation: Installation) -> Findings:
     """Indexes whose creation failed: they cost each write, and serve no query."""
-    for row in await patient.connection.fetch(INVALID, SCHEMA):
+    for row in await installation.connection.fetch(INVALID, SCHEMA):
         done = "DROP INDEX CONCURRENTLY" if row["left_over"] else "REINDEX INDEX CONCURRENTLY"
         yield warning(
             f"The index {row['name']} of {row['table']} is not valid: it costs each write, and serves no query.",
@@ -37,10 +37,10 @@ async def invalid_indexes(patient: Patient) -> Findings:
 
 
 @check("Foreign keys without an index")
-async def unindexed_keys(patient: Patient) -> Findings:
+async def unindexed_keys(installation: Installation) -> Findings:
     """Foreign keys that no index serves, so that removing a parent reads the table."""
     partly = []
-    for name, table in sorted((await patient.catalogue()).items()):
+    for name, table in sorted((await installation.catalogue()).items()):
         for key in table.keys:
             columns = ", ".join(quoted(column) for column in _shortened(key))
             where = f"{SCHEMA}.{quoted(name)} ({columns})"

@@ -10,7 +10,7 @@ import asyncpg
 from gateway.data.setup.roles import SCHEMA
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import note, warning
-from gateway.doctor.patient import Patient, only_row
+from gateway.doctor.installation import Installation, only_row
 from gateway.doctor.units import size
 
 MOST_LISTED = 10
@@ -72,15 +72,15 @@ WHERE datname = current_database()
 """
 
 
-async def _tables(patient: Patient) -> list[asyncpg.Record]:
-    rows: list[asyncpg.Record] = await patient.connection.fetch(TABLES, SCHEMA)
+async def _tables(installation: Installation) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await installation.connection.fetch(TABLES, SCHEMA)
     return rows
 
 
 @check("Table sizes")
-async def table_sizes(patient: Patient) -> Findings:
+async def table_sizes(installation: Installation) -> Findings:
     """The largest tables, with their indexes."""
-    rows = await _tables(patient)
+    rows = await _tables(installation)
     total = sum(row["bytes"] for row in rows)
     yield note(f"{len(rows)} tables take {size(total)}.", facts={"tables": len(rows), "bytes": total})
     for row in rows[:MOST_LISTED]:
@@ -102,9 +102,9 @@ async def table_sizes(patient: Patient) -> Findings:
 
 
 @check("Dead rows")
-async def dead_rows(patient: Patient) -> Findings:
+async def dead_rows(installation: Installation) -> Findings:
     """Tables that autovacuum neglects or cannot keep up with."""
-    for row in await _tables(patient):
+    for row in await _tables(installation):
         table = row["table"]
         if row["neglected"]:
             yield warning(
@@ -123,9 +123,9 @@ async def dead_rows(patient: Patient) -> Findings:
 
 
 @check("Statistics")
-async def statistics(patient: Patient) -> Findings:
+async def statistics(installation: Installation) -> Findings:
     """Tables that the planner knows nothing about, as after a restore."""
-    for row in await _tables(patient):
+    for row in await _tables(installation):
         if row["rows"] < 0 and row["heap"] >= LEAST_UNKNOWN_BYTES:
             yield warning(
                 f"{row['table']} ({size(row['heap'])}) was never analyzed, so queries may get bad plans.",
@@ -135,9 +135,9 @@ async def statistics(patient: Patient) -> Findings:
 
 
 @check("Bloat")
-async def bloat(patient: Patient) -> Findings:
+async def bloat(installation: Installation) -> Findings:
     """Tables that are much larger than their rows, by the average widths of the columns."""
-    rows = await _tables(patient)
+    rows = await _tables(installation)
     for row in rows:
         if row["width"] is None or row["rows"] <= 0:
             continue
@@ -153,13 +153,13 @@ async def bloat(patient: Patient) -> Findings:
                 facts={"bytes": row["heap"], "empty_bytes": round(wasted)},
             )
     if any(row["width"] is None for row in rows if row["rows"] > 0):
-        await patient.all_seeing()
+        await installation.seeing_all_rows()
 
 
 @check("Cache hits")
-async def cache_hits(patient: Patient) -> Findings:
+async def cache_hits(installation: Installation) -> Findings:
     """Whether the tables and indexes in use fit into the server's memory."""
-    row = await only_row(patient.connection, HITS, SCHEMA)
+    row = await only_row(installation.connection, HITS, SCHEMA)
     for what in ("heap", "index"):
         hit, read = row[f"{what}_hit"], row[f"{what}_read"]
         if hit + read >= LEAST_READS and hit < HIT_RATIO * (hit + read):
@@ -176,9 +176,9 @@ async def cache_hits(patient: Patient) -> Findings:
 
 
 @check("Transaction ids")
-async def transaction_ids(patient: Patient) -> Findings:
+async def transaction_ids(installation: Installation) -> Findings:
     """Whether vacuum removes old transaction ids in time."""
-    row = await only_row(patient.connection, AGES)
+    row = await only_row(installation.connection, AGES)
     oldest = max(row["transactions"], row["multis"])
     if oldest > OLD_IDS:
         yield warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, warning
-from gateway.doctor.patient import Patient
+from gateway.doctor.installation import Installation
 from gateway.doctor.units import duration, number
 
 QUEUE = "parley_work.pgqueuer"
@@ -28,9 +28,9 @@ ORDER BY entrypoint
 
 
 @check("Background jobs")
-async def jobs(patient: Patient) -> Findings:
+async def jobs(installation: Installation) -> Findings:
     """Jobs that failed for good, that a dead process left, or that no process takes."""
-    connection = patient.serving
+    connection = installation.serving
     if await connection.fetchval("SELECT to_regclass($1)", QUEUE) is None:
         raise NotChecked("This database has no background jobs.")
     await connection.execute(SEES_THE_QUEUE)

@@ -11,7 +11,7 @@ import pytest_asyncio
 from gateway.config import Settings
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.setup.migrate import migrate
-from tests.gateway.doctor.consulting import settings_on
+from tests.gateway.doctor.checking import settings_on
 from tests.kit.database import UNSAFE_BUT_FAST, Database, data_directory
 from tests.kit.serving import settings_for
 

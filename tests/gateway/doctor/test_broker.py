@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from gateway.config import Settings
 from gateway.doctor.checks.broker import broker
-from tests.gateway.doctor.consulting import consult, worries
+from tests.gateway.doctor.checking import problems, run_check
 from tests.kit.network.nats_server import NatsServer
 from tests.kit.serving import settings_for
 
@@ -20,18 +20,18 @@ authorization {
 
 
 async def test_hints_over_postgres_arrive(installed: Settings) -> None:
-    assert (await consult(broker, installed)).status == "ok"
+    assert (await run_check(broker, installed)).status == "ok"
 
 
 async def test_hints_over_nats_arrive_only_while_it_runs(installed: Settings) -> None:
     nats = NatsServer()
     settings = installed.model_copy(update={"broker_url": SecretStr(nats.url.replace("//", "//u:secret@"))})
-    (finding,) = await worries(broker, settings)
+    (finding,) = await problems(broker, settings)
     assert "Hints over NATS cannot be sent, because it does not answer" in finding.problem
     assert "secret" not in f"{finding}"
     await nats.start()
     try:
-        assert await worries(broker, settings) == []
+        assert await problems(broker, settings) == []
     finally:
         await nats.kill()
 
@@ -43,7 +43,7 @@ async def test_nats_that_lets_nobody_listen_is_found(installed: Settings, tmp_pa
     await nats.start()
     try:
         url = SecretStr(nats.url.replace("//", "//u:p@"))
-        (finding,) = await worries(broker, installed.model_copy(update={"broker_url": url}))
+        (finding,) = await problems(broker, installed.model_copy(update={"broker_url": url}))
         assert "arrive nowhere" in finding.problem
         assert "publish and subscribe to parley.user.>" in finding.advice
     finally:
@@ -52,5 +52,5 @@ async def test_nats_that_lets_nobody_listen_is_found(installed: Settings, tmp_pa
 
 async def test_processes_without_a_broker_are_told_what_they_lose(installed: Settings, tmp_path: Path) -> None:
     alone = installed.model_copy(update={"broker_url": SecretStr("process:")})
-    assert (await consult(broker, alone)).status == "note"
-    assert (await consult(broker, settings_for(tmp_path, broker_url="process:"))).status == "ok"
+    assert (await run_check(broker, alone)).status == "note"
+    assert (await run_check(broker, settings_for(tmp_path, broker_url="process:"))).status == "ok"

@@ -17,9 +17,9 @@ from gateway.config import Settings
 from gateway.doctor import doctor
 from gateway.doctor.check import Check, Findings
 from gateway.doctor.finding import warning
-from gateway.doctor.patient import Patient, admitted
+from gateway.doctor.installation import Installation, reached_installation
 from tests.faults.servers.process import GatewayProcess, gateway_in
-from tests.gateway.doctor.consulting import ROOT, variables
+from tests.gateway.doctor.checking import ROOT, variables
 from tests.kit.database import Database, data_directory
 from tests.kit.environment import without_settings
 
@@ -152,29 +152,29 @@ async def test_what_the_serving_role_cannot_see_is_not_fine(installed: Settings)
 
 
 async def test_connections_can_only_read(installed: Settings) -> None:
-    async with admitted(installed) as patient:
-        for connection in (patient.runtime, patient.owner):
+    async with reached_installation(installed) as installation:
+        for connection in (installation.runtime, installation.owner):
             assert connection is not None
             with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
                 await connection.execute("DELETE FROM parley.sessions")
 
 
-async def forever(patient: Patient) -> Findings:
+async def forever(installation: Installation) -> Findings:
     """A check that finds something and then does not end."""
     yield warning("It began.")
-    await patient.connection.execute("SELECT pg_sleep(60)")
+    await installation.connection.execute("SELECT pg_sleep(60)")
 
 
-async def wrong(patient: Patient) -> Findings:
+async def wrong(installation: Installation) -> Findings:
     """A check with a bug."""
     yield warning("It began.")
     raise ZeroDivisionError
 
 
-async def blocked(patient: Patient) -> Findings:
+async def blocked(installation: Installation) -> Findings:
     """A check that waits for a lock."""
     yield warning("It began.")
-    await patient.connection.execute("SELECT pg_relation_size('parley.sessions')")
+    await installation.connection.execute("SELECT pg_relation_size('parley.sessions')")
 
 
 async def test_check_that_fails_keeps_what_it_found_and_leaves_the_others_alone(

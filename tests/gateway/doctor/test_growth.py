@@ -12,7 +12,7 @@ from gateway.doctor.checks import growth as module
 from gateway.doctor.checks.growth import change_feed, grown, growth, trash
 from gateway.doctor.finding import Finding, Severity
 from gateway.records import SIZES, keep, kept
-from tests.gateway.doctor.consulting import consult, execute, settings_on, worries
+from tests.gateway.doctor.checking import execute, problems, run_check, settings_on
 from tests.kit.database import Database
 from tests.kit.serving import Client, Serving
 
@@ -34,7 +34,7 @@ def settings(database: Database, tmp_path: Path, serving: Serving) -> Settings:
 
 async def only(check: object, settings: Settings) -> Finding:
     """The one finding of a check."""
-    (finding,) = (await consult(check, settings)).findings  # type: ignore[arg-type]
+    (finding,) = (await run_check(check, settings)).findings  # type: ignore[arg-type]
     return finding
 
 
@@ -55,12 +55,12 @@ async def test_large_feed_of_old_changes_is_a_warning_until_they_are_gone(
 ) -> None:
     await user.make("createConversation", "conversation")
     await execute(database, "UPDATE parley.changes SET at = at - interval '100 days' WHERE entity = 'conversations'")
-    assert await worries(change_feed, settings) == []
+    assert await problems(change_feed, settings) == []
     monkeypatch.setattr(module, "LARGE_BYTES", 0)
-    (finding,) = await worries(change_feed, settings)
+    (finding,) = await problems(change_feed, settings)
     assert "are older than 90 days" in finding.problem
     await execute(database, "DELETE FROM parley.changes WHERE at < now() - interval '90 days'")
-    assert await worries(change_feed, settings) == []
+    assert await problems(change_feed, settings) == []
 
 
 async def test_estimates_of_a_large_feed_come_from_a_sample(
@@ -70,7 +70,7 @@ async def test_estimates_of_a_large_feed_come_from_a_sample(
     await execute(database, MANY_CHANGES)
     monkeypatch.setattr(module, "SAMPLED_PAGES", 40)
     monkeypatch.setattr(module, "LARGE_BYTES", 0)
-    note, *more = [each for each in (await consult(change_feed, settings)).findings if each.severity is Severity.NOTE]
+    note, *more = [each for each in (await run_check(change_feed, settings)).findings if each.severity is Severity.NOTE]
     assert 0.3 * rows < int(note.facts["rows"] or 0) < 3 * rows
     assert int(note.facts["older_than_30_days"] or 0) > 0.2 * rows
     assert [str(each.subject) for each in more] == [NOBODY]
@@ -80,7 +80,7 @@ async def test_estimates_of_a_large_feed_come_from_a_sample(
 async def test_trash_is_told_by_table_and_age(
     database: Database, settings: Settings, user: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (await consult(trash, settings)).status == "ok"
+    assert (await run_check(trash, settings)).status == "ok"
     for _ in range(2):
         made = await user.make("createConversation", "conversation")
         await user.make("deleteConversation", "conversation", id=made["id"])
@@ -95,18 +95,18 @@ async def test_trash_is_told_by_table_and_age(
     assert (await only(trash, settings)).facts["older_than_30_days"] == 2
     monkeypatch.setattr(module, "LARGE_BYTES", 0)
     monkeypatch.setattr(module, "TRASH_SHARE", 0.0)
-    (finding,) = await worries(trash, settings)
+    (finding,) = await problems(trash, settings)
     await execute(
         database,
         "DELETE FROM parley.conversations WHERE deleted_at IS NOT NULL",
         "ALTER TABLE parley.conversations ENABLE TRIGGER USER",
     )
-    assert (await consult(trash, settings)).status == "ok"
+    assert (await run_check(trash, settings)).status == "ok"
 
 
 async def test_growth_is_told_from_the_second_time_on(database: Database, settings: Settings) -> None:
-    assert "first examination" in str((await consult(growth, settings)).not_checked)
-    assert (await consult(growth, settings)).status == "ok"
+    assert "first examination" in str((await run_check(growth, settings)).not_checked)
+    assert (await run_check(growth, settings)).status == "ok"
     await execute(database, "CREATE TABLE parley.more AS SELECT repeat('x', 100) FROM generate_series(1, 10000)")
     finding = await only(growth, settings)
     assert "most of it in more" in finding.problem
@@ -116,23 +116,23 @@ async def test_growth_is_told_from_the_second_time_on(database: Database, settin
 
 async def test_sizes_of_another_database_are_not_compared(settings: Settings) -> None:
     keep(settings.data_dir, SIZES, {"at": "2026-01-01T00:00:00+00:00", "database": "another", "bytes": {}})
-    assert "first examination" in str((await consult(growth, settings)).not_checked)
+    assert "first examination" in str((await run_check(growth, settings)).not_checked)
 
 
 async def test_sizes_are_replaced_after_a_day(settings: Settings) -> None:
-    await consult(growth, settings)
+    await run_check(growth, settings)
     first = kept(settings.data_dir, SIZES)
     assert first
-    await consult(growth, settings)
+    await run_check(growth, settings)
     assert kept(settings.data_dir, SIZES) == first
     keep(settings.data_dir, SIZES, {**first, "at": "2026-01-01T00:00:00+00:00"})
-    await consult(growth, settings)
+    await run_check(growth, settings)
     assert json.loads((settings.data_dir / SIZES).read_text())["at"] > first["at"]
 
 
 async def test_growth_is_not_checked_where_nothing_can_be_kept(settings: Settings, tmp_path: Path) -> None:
     missing = settings.model_copy(update={"data_dir": tmp_path / "missing"})
-    assert "Sizes cannot be kept" in str((await consult(growth, missing)).not_checked)
+    assert "Sizes cannot be kept" in str((await run_check(growth, missing)).not_checked)
 
 
 def test_disk_that_will_be_full_is_a_warning() -> None:

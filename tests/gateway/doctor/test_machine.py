@@ -12,7 +12,7 @@ import pytest
 from gateway.config import Settings
 from gateway.doctor.checks.machine import clock, disk_space, python_build, skew, space
 from gateway.doctor.finding import Severity
-from tests.gateway.doctor.consulting import consult, execute, settings_on, worries
+from tests.gateway.doctor.checking import execute, problems, run_check, settings_on
 from tests.kit.database import Database
 from tests.kit.serving import Serving, settings_for
 
@@ -20,7 +20,7 @@ GB = 1024**3
 
 
 async def test_clocks_of_one_machine_agree(installed: Settings) -> None:
-    assert (await consult(clock, installed)).status == "ok"
+    assert (await run_check(clock, installed)).status == "ok"
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(90, "90 seconds ahead of"), (-300, "5 minutes behind"), (1.5, "")])
@@ -33,16 +33,16 @@ async def test_activity_in_the_future_is_found(database: Database, tmp_path: Pat
     user = await serving.signed_up()
     await user.make("createConversation", "conversation")
     settings = settings_on(database, tmp_path)
-    assert await worries(clock, settings) == []
+    assert await problems(clock, settings) == []
     await execute(database, "UPDATE parley.feeds SET latest_since = now() + '1 day'")
-    (finding,) = await worries(clock, settings)
+    (finding,) = await problems(clock, settings)
     assert "of 1 user became active up to 24 hours in the future" in finding.problem
     await execute(database, "UPDATE parley.feeds SET latest_since = now()")
-    assert await worries(clock, settings) == []
+    assert await problems(clock, settings) == []
 
 
 async def test_activity_in_the_future_is_hidden_from_the_serving_role(installed: Settings) -> None:
-    result = await consult(clock, installed.model_copy(update={"owner_url": None}))
+    result = await run_check(clock, installed.model_copy(update={"owner_url": None}))
     assert result.not_checked == "Row-level security hides users' rows, and PARLEY_OWNER_URL is not set."
 
 
@@ -61,9 +61,9 @@ def test_disk_is_low_below_a_share_and_an_amount(total: int, free: int, severity
 
 
 async def test_disk_of_another_machine_is_not_checked(installed: Settings, tmp_path: Path) -> None:
-    assert "on its own machine only" in str((await consult(disk_space, installed)).not_checked)
-    assert (await consult(disk_space, settings_for(tmp_path))).not_checked is None
-    missing = await consult(disk_space, settings_for(tmp_path / "missing"))
+    assert "on its own machine only" in str((await run_check(disk_space, installed)).not_checked)
+    assert (await run_check(disk_space, settings_for(tmp_path))).not_checked is None
+    missing = await run_check(disk_space, settings_for(tmp_path / "missing"))
     assert "No such file" in str(missing.not_checked)
 
 
@@ -71,4 +71,4 @@ async def test_slow_build_of_python_is_noted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "base_prefix", "/opt/python")
     for options, notes in (("'--prefix=/opt/python'", 1), ("'--enable-optimizations'", 0)):
         monkeypatch.setattr(sysconfig, "get_config_var", lambda _, options=options: options)
-        assert len((await consult(python_build, settings_for(tmp_path))).findings) == notes
+        assert len((await run_check(python_build, settings_for(tmp_path))).findings) == notes

@@ -24,7 +24,7 @@ from gateway.doctor.checks.settings import (
     unknown_settings,
 )
 from gateway.doctor.finding import Severity
-from tests.gateway.doctor.consulting import ROOT, after, consult, worries
+from tests.gateway.doctor.checking import ROOT, after, problems, run_check
 from tests.kit.environment import without_settings
 from tests.kit.network.ports import free_port
 from tests.kit.serving import settings_for
@@ -37,11 +37,11 @@ OWN = "postgresql://parley_app@127.0.0.1:1/parley"
 async def test_misspelt_variable_is_found_until_it_is_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_for(tmp_path)
     monkeypatch.setenv("PARLEY_WORKRES", "4")
-    (finding,) = [each for each in await worries(unknown_settings, settings) if each.subject == "PARLEY_WORKRES"]
+    (finding,) = [each for each in await problems(unknown_settings, settings) if each.subject == "PARLEY_WORKRES"]
     assert finding.problem == "PARLEY_WORKRES is not a setting. Did you mean PARLEY_WORKERS? It has no effect."
     assert finding.command == "unset PARLEY_WORKRES"
     monkeypatch.delenv(finding.command.removeprefix("unset "))
-    assert "PARLEY_WORKRES" not in {each.subject for each in await worries(unknown_settings, settings)}
+    assert "PARLEY_WORKRES" not in {each.subject for each in await problems(unknown_settings, settings)}
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ async def test_contradiction_is_resolved_by_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, Any], subject: str
 ) -> None:
     settings = settings_for(tmp_path, **{"pool_wait_seconds": 2, **chosen})
-    (finding,) = await worries(contradictory_settings, settings)
+    (finding,) = await problems(contradictory_settings, settings)
     assert finding.subject == subject
     for name, value in (await after(finding, settings)).items():
         monkeypatch.setenv(name, value)
-    assert await worries(contradictory_settings, Settings(_env_file=None)) == []
+    assert await problems(contradictory_settings, Settings(_env_file=None)) == []
 
 
 async def test_limits_without_effect_are_noted(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, max_sockets=100, refresh_token_days=60, session_days=30, pool_wait_seconds=2)
-    findings = (await consult(contradictory_settings, settings)).findings
+    findings = (await run_check(contradictory_settings, settings)).findings
     assert {finding.severity for finding in findings} == {Severity.NOTE}
     assert [finding.subject for finding in findings] == [
         "PARLEY_MAX_SOCKETS_PER_ADDRESS",
@@ -76,40 +76,40 @@ async def test_limits_without_effect_are_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "parley.example.org"])  # noqa: S104
 async def test_public_address_without_a_proxy_is_found(tmp_path: Path, host: str) -> None:
-    (finding,) = await worries(tokens_in_the_clear, settings_for(tmp_path, host=host))
+    (finding,) = await problems(tokens_in_the_clear, settings_for(tmp_path, host=host))
     assert f"PARLEY_HOST is {host}" in finding.problem
     assert "PARLEY_TRUSTED_PROXIES" in finding.advice
-    assert await worries(tokens_in_the_clear, settings_for(tmp_path, host=host, trusted_proxies=1)) == []
+    assert await problems(tokens_in_the_clear, settings_for(tmp_path, host=host, trusted_proxies=1)) == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 async def test_address_of_this_machine_is_private(tmp_path: Path, host: str) -> None:
-    assert (await consult(tokens_in_the_clear, settings_for(tmp_path, host=host))).status == "ok"
+    assert (await run_check(tokens_in_the_clear, settings_for(tmp_path, host=host))).status == "ok"
 
 
 async def test_trusted_origin_without_tls_is_found(tmp_path: Path) -> None:
     origins = ("http://app.example.org", "http://localhost:5173", "https://app.example.org", "tauri://localhost")
-    (finding,) = await worries(tokens_in_the_clear, settings_for(tmp_path, trusted_origins=origins))
+    (finding,) = await problems(tokens_in_the_clear, settings_for(tmp_path, trusted_origins=origins))
     assert finding.problem.startswith("Pages of http://app.example.org")
 
 
 async def test_public_metrics_are_noted(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, metrics_port=9100, metrics_host="0.0.0.0")  # noqa: S104
-    assert (await consult(tokens_in_the_clear, settings)).status == "note"
+    assert (await run_check(tokens_in_the_clear, settings)).status == "note"
 
 
 async def test_public_address_is_not_checked_before_it_is_known(tmp_path: Path) -> None:
-    assert "doctor --url" in str((await consult(public_address, settings_for(tmp_path))).not_checked)
+    assert "doctor --url" in str((await run_check(public_address, settings_for(tmp_path))).not_checked)
 
 
 async def test_public_url_without_tls_is_found(tmp_path: Path) -> None:
-    (finding,) = await worries(public_address, settings_for(tmp_path), "http://parley.example.org")
+    (finding,) = await problems(public_address, settings_for(tmp_path), "http://parley.example.org")
     assert "has no TLS" in finding.problem
 
 
 async def test_public_url_that_does_not_answer_is_found(tmp_path: Path) -> None:
     url = f"https://127.0.0.1:{free_port()}"
-    (finding,) = await worries(public_address, settings_for(tmp_path), url)
+    (finding,) = await problems(public_address, settings_for(tmp_path), url)
     assert f"{url} does not answer" in finding.problem
 
 

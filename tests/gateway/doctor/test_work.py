@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.doctor.checks.work import QUEUE, jobs
-from tests.gateway.doctor.consulting import consult, execute, paste, worries
+from tests.gateway.doctor.checking import execute, paste, problems, run_check
 from tests.kit.database import Database
 
 ENQUEUE = """
@@ -30,7 +30,7 @@ async def test_database_without_jobs_is_not_checked(database: Database, installe
     connection = await asyncpg.connect(database.owner_url)
     found = await connection.fetchval("SELECT to_regclass($1)", QUEUE)
     await connection.close()
-    assert (await consult(jobs, installed)).status == ("ok" if found else "not checked")
+    assert (await run_check(jobs, installed)).status == ("ok" if found else "not checked")
 
 
 @pytest.mark.usefixtures("queue")
@@ -44,14 +44,14 @@ async def test_database_without_jobs_is_not_checked(database: Database, installe
 )
 async def test_job_that_goes_wrong_is_found(database: Database, installed: Settings, status: str, said: str) -> None:
     await execute(database, ENQUEUE.format(status=status, age="5 minutes"))
-    assert len(await worries(jobs, installed)) == (status == "failed")
+    assert len(await problems(jobs, installed)) == (status == "failed")
     await execute(database, "DELETE FROM parley_work.pgqueuer", ENQUEUE.format(status=status, age="20 minutes"))
-    (finding,) = await worries(jobs, installed)
+    (finding,) = await problems(jobs, installed)
     assert said in finding.problem
     if status == "failed":
         await paste(finding, installed)
-        assert await worries(jobs, installed) == []
+        assert await problems(jobs, installed) == []
     else:
         assert finding.command == "parley work"
     await execute(database, "DELETE FROM parley_work.pgqueuer")
-    assert await worries(jobs, installed) == []
+    assert await problems(jobs, installed) == []

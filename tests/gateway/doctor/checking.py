@@ -16,7 +16,7 @@ from gateway.data.server.programs import installation
 from gateway.doctor.check import Check
 from gateway.doctor.doctor import examined
 from gateway.doctor.finding import Finding, Severity
-from gateway.doctor.patient import admitted
+from gateway.doctor.installation import reached_installation
 from gateway.doctor.report import Result
 from tests.kit.database import Database
 from tests.kit.environment import without_settings
@@ -35,30 +35,30 @@ def settings_on(database: Database, directory: Path, **overrides: Any) -> Settin
     )
 
 
-async def consult(check: Check, settings: Settings, url: str | None = None) -> Result:
+async def run_check(check: Check, settings: Settings, url: str | None = None) -> Result:
     """Make one check."""
-    async with admitted(settings, url) as patient:
-        return await examined(check, patient)
+    async with reached_installation(settings, url) as installation:
+        return await examined(check, installation)
 
 
-async def worries(check: Check, settings: Settings, url: str | None = None) -> list[Finding]:
+async def problems(check: Check, settings: Settings, url: str | None = None) -> list[Finding]:
     """The findings of a check that are more than notes. It must not have failed."""
-    result = await consult(check, settings, url)
+    result = await run_check(check, settings, url)
     assert "failed" not in (result.not_checked or ""), result.not_checked
     return [finding for finding in result.findings if finding.severity > Severity.NOTE]
 
 
-async def until_well(check: Check, settings: Settings) -> None:
+async def until_gone(check: Check, settings: Settings) -> None:
     """Wait until a check finds nothing any more."""
-    while await worries(check, settings):
+    while await problems(check, settings):
         pass
 
 
 async def paste(finding: Finding, settings: Settings) -> None:
     """Paste the SQL of a finding into psql, or its command into a shell, as the report says."""
     assert bool(finding.sql) != bool(finding.command), finding
-    async with admitted(settings) as patient:
-        psql = patient.psql()
+    async with reached_installation(settings) as installation:
+        psql = installation.psql()
     line = f"{psql} --set ON_ERROR_STOP=1 --quiet" if finding.sql else finding.command
     await shell(line, settings, stdin=finding.sql)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from gateway.config import Settings
+from gateway.data.server import programs
 from gateway.data.server.embedded import is_made
 from gateway.data.server.opening import (
     OpenDatabase,
@@ -22,7 +23,6 @@ from gateway.data.server.opening import (
     reached_database,
     runtime_connection,
 )
-from gateway.data.server.programs import installation
 from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.doctor.finding import NotChecked
 from gateway.refusal import Refusal
@@ -46,7 +46,7 @@ SEES_ACTIVITY = "SELECT pg_has_role('pg_read_all_stats', 'USAGE')"
 
 
 @dataclass(slots=True)
-class Patient:
+class Installation:
     """What the checks examine. The methods raise `NotChecked` if it is out of reach."""
 
     settings: Settings
@@ -77,7 +77,7 @@ class Patient:
             raise NotChecked("The role that serves requests cannot connect.")
         return self.runtime
 
-    async def all_seeing(self) -> asyncpg.Connection:
+    async def seeing_all_rows(self) -> asyncpg.Connection:
         """A connection from which row-level security hides nothing."""
         if self.owner is not None and await self.owner.fetchval(SEES_ALL):
             return self.owner
@@ -86,7 +86,7 @@ class Patient:
             why = "the role of PARLEY_OWNER_URL cannot connect"
         raise NotChecked(f"Row-level security hides users' rows, and {why}.")
 
-    async def watching(self) -> asyncpg.Connection:
+    async def seeing_all_sessions(self) -> asyncpg.Connection:
         """A connection that sees what other roles are doing."""
         if await self.connection.fetchval(SEES_ACTIVITY):
             return self.connection
@@ -106,7 +106,7 @@ class Patient:
         if self.database is None:
             return None
         if self.database.embedded is not None:
-            return f"{installation() / 'bin' / 'psql'} {shlex.quote(self.database.embedded.owner_url)}"
+            return shlex.join([str(programs.installation() / "bin" / "psql"), self.database.embedded.owner_url])
         return 'psql "$PARLEY_OWNER_URL"'
 
 
@@ -126,9 +126,9 @@ def served_schema() -> GraphQLSchema:
 
 
 @asynccontextmanager
-async def admitted(settings: Settings, public_url: str | None = None) -> AsyncIterator[Patient]:
+async def reached_installation(settings: Settings, public_url: str | None = None) -> AsyncIterator[Installation]:
     """Reach what there is of an installation. An embedded server that is not running runs for the block."""
-    patient = Patient(settings, public_url)
+    installation = Installation(settings, public_url)
     async with AsyncExitStack() as stack:
         try:
             if settings.embedded and settings.owner_url is None and not is_made(settings.data_dir):
@@ -138,13 +138,15 @@ async def admitted(settings: Settings, public_url: str | None = None) -> AsyncIt
                 )
             database = await stack.enter_async_context(reached_database(settings))
         except Refusal as refusal:
-            patient.refusal = refusal
+            installation.refusal = refusal
         else:
-            patient.database = database
-            patient.runtime, patient.refusal = await _reached(stack, database, runtime_connection(database))
+            installation.database = database
+            installation.runtime, installation.refusal = await _reached(stack, database, runtime_connection(database))
             if database.owner_url is not None:
-                patient.owner, patient.owner_refusal = await _reached(stack, database, owner_connection(database))
-        yield patient
+                installation.owner, installation.owner_refusal = await _reached(
+                    stack, database, owner_connection(database)
+                )
+        yield installation
 
 
 async def _reached(
