@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from gateway.doctor.check import Check
@@ -97,11 +98,10 @@ class Report:
         console = console or Console(highlight=False)
         for group, results in itertools.groupby(filter(_is_shown, self.results), lambda result: result.check.group):
             console.print(Text(f"\n{group.capitalize()}", style="bold"))
-            for result in results:
-                for line in _lines(result):
-                    console.print(line, soft_wrap=not console.is_terminal)
+            for line in itertools.chain.from_iterable(map(_lines, results)):
+                line.print(console)
         for line in self._not_checked():
-            console.print(line, soft_wrap=not console.is_terminal)
+            line.print(console)
         found = self.counts
         console.print(
             f"\n{number(found['errors'], 'error')}, {number(found['warnings'], 'warning')}, "
@@ -111,17 +111,33 @@ class Report:
         if self.psql and any(each.sql for result in self.results for each in result.findings):
             console.print(Text(f"Run SQL with: {self.psql}"), soft_wrap=True)
 
-    def _not_checked(self) -> Iterator[Text]:
+    def _not_checked(self) -> Iterator[_Line]:
         """What could not be checked, with each reason once."""
         titles = defaultdict(list)
         for result in self.results:
             if result.not_checked:
                 titles[result.not_checked].append(result.check.title)
         if titles:
-            yield Text("\nNot checked", style="bold")
+            yield _Line(Text("\nNot checked", style="bold"))
         for reason, those in titles.items():
-            yield Text.assemble("  ", (", ".join(those), STYLES["not checked"]))
-            yield Text(f"    {reason}")
+            yield _Line(Text(", ".join(those), STYLES["not checked"]), 2)
+            yield _Line(Text(reason), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the report, which may be broken into several in a terminal."""
+
+    text: Text
+    indent: int = 0
+    is_command: bool = False
+
+    def print(self, console: Console) -> None:
+        """Print it. A command stays in one piece, so that it can be pasted."""
+        if console.is_terminal and not self.is_command:
+            console.print(Padding(self.text, (0, 0, 0, self.indent)))
+        else:
+            console.print(Text.assemble(" " * self.indent, self.text), soft_wrap=True)
 
 
 def _is_shown(result: Result) -> bool:
@@ -140,16 +156,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _lines(result: Result) -> Iterator[Text]:
-    yield _line(result.status, result.check.title)
+def _lines(result: Result) -> Iterator[_Line]:
+    yield _Line(Text.assemble((result.status.ljust(WIDTH), STYLES[result.status]), result.check.title), 2)
     for finding in result.findings[:MOST_SHOWN]:
-        severity = finding.severity.name.lower()
-        yield _line("", f"{finding.problem} {finding.advice}".strip(), STYLES[severity])
-        for pasted in filter(None, (finding.command, finding.sql)):
-            yield _line("", f"  {pasted}", "bold")
+        style = STYLES[finding.severity.name.lower()]
+        yield _Line(Text(f"{finding.problem} {finding.advice}".strip(), style), WIDTH + 2)
+        for command in filter(None, (finding.command, finding.sql)):
+            yield _Line(Text(command, "bold"), WIDTH + 4, is_command=True)
     if (more := len(result.findings) - MOST_SHOWN) > 0:
-        yield _line("", f"… and {more} more. All are in parley doctor --json.")
-
-
-def _line(status: str, text: str, style: str = "") -> Text:
-    return Text.assemble("  ", (status.ljust(WIDTH), STYLES.get(status, "")), (text, style))
+        yield _Line(Text(f"… and {more} more. All are in parley doctor --json."), WIDTH + 2)
