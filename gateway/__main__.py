@@ -90,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="Import language models and their prices, or list them.")
     _models_commands(models.add_subparsers(title="commands", metavar="command", required=True))
+    one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
+    one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
+    one.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    one.epilog = "Exit status: 0 without warnings, 1 with warnings, 2 if something is unsafe or broken."
 
     one = _command(commands, "explain", explain, "Print how an operation would run, and the SQL it would send.")
     one.add_argument("operation", nargs="?", type=Path, help="file with the operation; default: standard input")
@@ -235,6 +239,20 @@ def models_list(settings: Settings, options: argparse.Namespace) -> int:
     wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
     run(list_models(settings, wanted))
     return 0
+
+
+def doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Examine the installation. The exit status is that of the worst finding."""
+    with unless_quick("Examining the installation"):
+        from gateway.doctor.doctor import examine
+
+        report = run(examine(settings, options.url))
+    if options.json:
+        sys.stdout.write(report.as_json().decode())
+        sys.stdout.flush()
+    else:
+        report.print()
+    return report.exit_status
 
 
 def explain(settings: Settings, options: argparse.Namespace) -> int:

@@ -282,6 +282,11 @@ def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator
     )
 
 
+def connections_of(settings: Settings) -> int:
+    """The most database connections that one process opens, with one for the broker."""
+    return settings.pool_size + _LIVE_CONNECTIONS + _FEED_CONNECTIONS + 1
+
+
 async def _catalogue(pool: Pool) -> Mapping[str, Table]:
     async with pool.connection() as connection:
         return await read_catalogue(connection)
