@@ -85,10 +85,11 @@ async def test_roll_ups_equal_a_recount_after_random_mutations(
         mutation = chance.choice(close if chance.random() < 0.4 else chosen)
         answer = await estate.client.run(mutation.operation, input=random_input(estate, mutation, chance))
         if mutation.object and not refusals(answer):
-            made = answer["data"][mutation.name][mutation.object]
-            known = estate.ids.setdefault(made["__typename"], [])
-            if made["id"] not in known:
-                known.append(made["id"])
+            shown = answer["data"][mutation.name][mutation.object]
+            for made in shown if isinstance(shown, list) else [shown]:
+                known = estate.ids.setdefault(made["__typename"], [])
+                if made["id"] not in known:
+                    known.append(made["id"])
     assert await differences(superuser) == []
 
 
