@@ -235,12 +235,15 @@ def by_columns(table: str, names: tuple[str, ...], columns: Columns) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def replace(table: str, key: tuple[str, ...], names: tuple[str, ...], columns: Columns) -> str:
-    """Update the row with a key, whose values start at `$2`, if any of the values that follow them is different."""
+def replace(table: str, key: tuple[str, ...], names: tuple[str, ...], columns: Columns, *, deletable: bool) -> str:
+    """Update the row with a key, whose values start at `$2`, if any of the values that follow them is different.
+
+    A deleted row is left as it is.
+    """
     given = [(name, f"${2 + len(key) + n}") for n, name in enumerate(names)]
     return (
         f"UPDATE {table}\nSET {', '.join(f'{name} = {value}' for name, value in given)}\n"
-        f"WHERE user_id = $1{_equal(key, '', 2)}"
+        f"WHERE user_id = $1{_equal(key, '', 2)}{' AND deleted_at IS NULL' if deletable else ''}"
         f" AND ({' OR '.join(f'{name} IS DISTINCT FROM {value}' for name, value in given)})\n"
         f"RETURNING {_list(table, columns)}"
     )

@@ -192,10 +192,15 @@ class Statements:
         return cast("T | None", row)
 
     async def replace(self, entity: type[T], key: Mapping[str, Any], values: Mapping[str, Any]) -> T | None:
-        """Update the caller's object with this key, and return it; None if it does not exist or has these values."""
+        """Update the caller's object with this key, and return it.
+
+        None if it does not exist, is deleted, or has these values already.
+        """
         described = entity_of(entity)
         encoded = described.encoded(values)
-        text = statements.replace(described.table, tuple(key), tuple(values), described.columns)
+        text = statements.replace(
+            described.table, tuple(key), tuple(values), described.columns, deletable=described.deletable
+        )
         arguments = [self.user_id, *described.encoded(key).values(), *encoded.values()]
         try:
             changed = await self._row(text, arguments, described.record)

@@ -23,11 +23,14 @@ from tests.kit.serving import Client, Serving
 pytestmark = pytest.mark.parametrize("executor", ["breadth_first", "depth_first"], indirect=True, scope="module")
 
 SCHEMA = graphql_schema()
+SHAPED = {"keyboardShortcuts": "an object of texts"}
+"""Inputs that take only JSON of a certain shape."""
+
 INPUTS = [
     (mutation, name)
     for mutation in mutations(SCHEMA)
     for name, field in mutation.inputs.items()
-    if str(get_named_type(field.type)) == "JSON"
+    if str(get_named_type(field.type)) == "JSON" and name not in SHAPED
 ]
 LISTS = ("images", "files")
 """Inputs that take a list; all others take an object."""
@@ -35,9 +38,6 @@ LISTS = ("images", "files")
 TYPES: dict[str, Any] = {
     name: of for name, of in SCHEMA.type_map.items() if is_input_type(of) and not name.startswith("__")
 }
-
-AT_ONCE = 40
-"""How many types are in one document, whose tokens are limited."""
 
 Sent = dict[str, Any]
 
@@ -92,8 +92,8 @@ async def test_each_input_of_json_takes_variables_of_every_type_as_they_were_sen
     estate: Estate, mutation: Mutation, name: str
 ) -> None:
     every = list(TYPES)
-    for start in range(0, len(every), AT_ONCE):
-        types = every[start : start + AT_ONCE]
+    # An operation with variables of all types at once would be too long.
+    for types in (every[start : start + 20] for start in range(0, len(every), 20)):
         values = {f"v{number}": sample(of, TYPES[of]) for number, of in enumerate(types)}
         declared = ", ".join(f"${variable}: {of}" for variable, of in zip(values, types, strict=True))
         members = ", ".join(

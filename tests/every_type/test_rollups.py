@@ -85,11 +85,10 @@ async def test_roll_ups_equal_a_recount_after_random_mutations(
         mutation = chance.choice(close if chance.random() < 0.4 else chosen)
         answer = await estate.client.run(mutation.operation, input=random_input(estate, mutation, chance))
         if mutation.object and not refusals(answer):
-            shown = answer["data"][mutation.name][mutation.object]
-            for made in shown if isinstance(shown, list) else [shown]:
-                known = estate.ids.setdefault(made["__typename"], [])
-                if made["id"] not in known:
-                    known.append(made["id"])
+            made = answer["data"][mutation.name][mutation.object]
+            for each in made if isinstance(made, list) else [made]:
+                known = estate.ids.setdefault(each["__typename"], [])
+                known.extend({each["id"]} - set(known))
     assert await differences(superuser) == []
 
 

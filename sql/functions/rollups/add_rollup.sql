@@ -13,6 +13,9 @@
 -- Counts and sums of several tables may share a column, which then holds their total: the uses of a tag are its joins in all
 -- join tables. The column must exist: NOT NULL DEFAULT 0 for a count and a sum. The runtime role cannot write it. The roll-up begins
 -- with the rows that exist.
+--
+-- Its triggers fire for every write of a row of `of`, also by triggers. So do not make roll-ups of conversations or messages:
+-- each new message would pay for them.
 CREATE OR REPLACE FUNCTION add_rollup(
     parent text, column_name text, "of" text, "by" text, sum text DEFAULT NULL, last text DEFAULT NULL,
     in_order text DEFAULT 'created_at'

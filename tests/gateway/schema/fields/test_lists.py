@@ -151,7 +151,7 @@ async def test_filters_within_a_filter_find_what_they_say(filled: Filled, execut
             lambda row: row["points"] == 1 and (row["weight"] >= 1 or row["label"] is None),
         ),
     ],
-    ids=str,
+    ids=lambda each: "" if callable(each) else str(each),
 )
 async def test_or_and_not_treat_nulls_and_empty_lists_as_described(
     filled: Filled, filter: dict[str, Any], expected: Any

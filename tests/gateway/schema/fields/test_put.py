@@ -54,9 +54,12 @@ async def test_a_deleted_object_is_not_put_again(tenant: Tenant, user: Client, s
     given = await give(user, message)
     await superuser.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
     await superuser.execute("UPDATE message_feedback SET deleted_at = now() WHERE id = $1", given["id"])
+    key = {"message_id": uuid.UUID(message)}
     async with tenant.autocommit() as db:
         with pytest.raises(Conflict, match=r"This message feedback is deleted\."):
-            await put(db, MessageFeedback, {"message_id": uuid.UUID(message)}, values(FeedbackType.POSITIVE))
+            await put(db, MessageFeedback, key, values(FeedbackType.NEGATIVE))
+        left: Any = await db.find(MessageFeedback, key)
+        assert left.type is FeedbackType.POSITIVE
 
 
 async def test_objects_are_removed_by_id_or_by_their_columns(tenant: Tenant, user: Client) -> None:
