@@ -10,6 +10,7 @@ from gateway.schema.build import build_schema, domain_modules
 from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.gateway.schema.plain_table import binder, meeting, memo, notebook, pin
+from tests.kit.generated import fields_of
 from tests.kit.recount import differences
 from tests.kit.rows import NO_ROW
 from tests.kit.serving import Client
@@ -70,7 +71,7 @@ async def test_an_object_of_none_of_the_types_is_not_found(any_writer: Client) -
 
 def test_the_input_names_the_types() -> None:
     schema = build_schema([*domain_modules(), notebook, memo, binder, meeting, pin])._schema
-    described = schema.type_map["AddTagsInput"].fields["id"].description  # type: ignore[union-attr]
+    described = fields_of(schema.type_map["AddTagsInput"])["id"].description
     assert described == "The id of the object, a UUID: of a binder or a conversation."
 
 
