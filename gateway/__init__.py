@@ -18,6 +18,7 @@ from gateway.schema.fields.event import event
 from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
 from gateway.schema.fields.inputs import values_of
+from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
@@ -30,6 +31,8 @@ from gateway.schema.types.link import many, maybe, one, page, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
+from gateway.work.declaration import job
+from gateway.work.work import Work
 
 __all__ = [
     "JSON",
@@ -54,6 +57,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
+    "Work",
     "any_of",
     "check_password",
     "computed",
@@ -64,6 +68,8 @@ __all__ = [
     "id_of",
     "in_groups",
     "input_type",
+    "job",
+    "joined",
     "lookup",
     "made_before",
     "many",

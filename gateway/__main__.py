@@ -66,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 picks a free one")
     one.add_argument("--workers", type=int, help="number of processes that serve the port")
 
+    _command(commands, "work", work, "Run background jobs without serving. Any number of processes may do so.")
+
+    one = _command(commands, "jobs", jobs, "List the background jobs, queue failed ones again, or run one now.")
+    one.add_argument("does", nargs="?", choices=("list", "retry", "run"), default="list", help="default: list")
+    one.add_argument("which", nargs="?", help="retry: the number of a failed job, or all; run: the name of a job")
+
     _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
@@ -84,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="Import language models and their prices, or list them.")
     _models_commands(models.add_subparsers(title="commands", metavar="command", required=True))
+    one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
+    one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
+    one.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    one.epilog = "Exit status: 0 without warnings, 1 with warnings, 2 if something is unsafe or broken."
 
     one = _command(commands, "explain", explain, "Print how an operation would run, and the SQL it would send.")
     one.add_argument("operation", nargs="?", type=Path, help="file with the operation; default: standard input")
@@ -123,6 +133,35 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         from gateway.process.serve import serve as serve_until_signal
 
     run(serve_until_signal(settings))
+    return 0
+
+
+def work(settings: Settings, options: argparse.Namespace) -> int:
+    """Run background jobs until SIGTERM or Ctrl-C."""
+    with unless_quick("Loading Parley"):
+        from gateway.process.work import work as work_until_signal
+
+    run(work_until_signal(settings))
+    return 0
+
+
+def jobs(settings: Settings, options: argparse.Namespace) -> int:
+    """List the background jobs, queue failed ones again, or run one now."""
+    from gateway.schema.build import domain_modules
+    from gateway.work import report
+    from gateway.work.declaration import jobs_of
+
+    declared, which = jobs_of(domain_modules()), options.which
+    match options.does:
+        case "list" if which is None:
+            said = run(report.listed(settings, declared))
+        case "retry" if which == "all" or (which or "").isdecimal():
+            said = run(report.retry(settings, None if which == "all" else int(which)))
+        case "run" if which is not None:
+            said = run(report.run_now(settings, declared, which))
+        case _:
+            raise _WrongUse("Write: parley jobs, parley jobs retry ID, parley jobs retry all, or parley jobs run NAME")
+    sys.stdout.write(said + "\n")
     return 0
 
 
@@ -200,6 +239,20 @@ def models_list(settings: Settings, options: argparse.Namespace) -> int:
     wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
     run(list_models(settings, wanted))
     return 0
+
+
+def doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Examine the installation. The exit status is that of the worst finding."""
+    with unless_quick("Examining the installation"):
+        from gateway.doctor.doctor import examine
+
+        report = run(examine(settings, options.url))
+    if options.json:
+        sys.stdout.write(report.as_json().decode())
+        sys.stdout.flush()
+    else:
+        report.print()
+    return report.exit_status
 
 
 def explain(settings: Settings, options: argparse.Namespace) -> int:

@@ -78,6 +78,8 @@ class Entity:
     any_links: dict[str, AnyLink] = field(default_factory=dict)
     is_reference: bool = False
     """Whether it is reference data: rows of nobody, which every caller reads and none writes."""
+    joined: dict[str, str] = field(default_factory=dict)
+    """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
 
     @property
     def deletable(self) -> bool:

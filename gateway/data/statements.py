@@ -263,6 +263,12 @@ def remove(table: str, names: tuple[str, ...]) -> str:
     )
 
 
+def change_joins(table: str) -> str:
+    """Add, remove or set (`$4`) the rows `$3` that the row `$2` is joined to. The migration calls `join_table()`."""
+    changed = f"change_{table}($2::uuid, $3::uuid[], $4::text)"
+    return f"SELECT c.is_deleted, c.missing\nFROM {changed} AS c\nWHERE c.user_id = $1"
+
+
 def condition(wanted: Mapping[str, Any], first: int) -> tuple[str, list[Any]]:
     """A condition on columns, and the values of its parameters, which are numbered from `first` on.
 

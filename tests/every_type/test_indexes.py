@@ -18,8 +18,11 @@ from gateway.schema.objects import filter as filters
 
 OTHERS = {
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
+    ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",
+    ("jobs", ("updated_at",)): "finding unfinished jobs of all users",
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",
+    ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",
     ("tool_executions", ("user_id", "deleted_at")): "restoring tool executions with their conversation or message",
 }
 """Indexes that serve no list, with their purpose."""

@@ -23,6 +23,7 @@ from graphql import (
     is_non_null_type,
     is_required_argument,
 )
+from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
@@ -114,15 +115,29 @@ class Mutation:
         return single
 
     @property
+    def joins(self) -> list[str]:
+        """The types of the objects that it joins to others; empty if it does something else."""
+        if "node" not in self.payload:
+            return []
+        links = [(each.name, name, link) for each in entities() for name, link in each.links.items()]
+        return sorted(
+            of for of, name, link in links if link.through is not None and to_camel_case(name) in self.payload
+        )
+
+    @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
+        if self.joins:
+            return "node"
         rows = types_of_rows(self.schema)
         names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
         return next((name for kind, name in names.items() if kind in rows), "")
 
     @property
     def kind(self) -> str:
-        """The type of the payload's object."""
+        """The type of the payload's object; if it may be of several, one of them."""
+        if self.joins:
+            return self.joins[0]
         return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
     @property
@@ -180,23 +195,24 @@ def types_of_rows(schema: GraphQLSchema) -> set[str]:
 
 def tables() -> dict[str, str]:
     """The type of each table of users' rows, by table name."""
-    return {entity.table: entity.name for entity in _entities() if not entity.is_reference}
+    return {entity.table: entity.name for entity in entities() if not entity.is_reference}
 
 
 def reference_tables() -> set[str]:
     """The tables of reference data."""
-    return {entity.table for entity in _entities() if entity.is_reference}
+    return {entity.table for entity in entities() if entity.is_reference}
 
 
 def types_of_reference() -> set[str]:
     """The names of all types of reference data, with those of their connections."""
-    names = {entity.name for entity in _entities() if entity.is_reference}
+    names = {entity.name for entity in entities() if entity.is_reference}
     return names | {f"{name}Connection" for name in names}
 
 
-def _entities() -> list[Entity]:
+def entities() -> list[Entity]:
+    """The entities of all domains."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
-    return [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
+    return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
 
 
 def is_required(field: GraphQLInputField) -> bool:

@@ -91,6 +91,9 @@ def readings(name: str, victim: Estate) -> Iterator[str]:
         yield f"{{ {name}{field_selection(field, depth=2, arguments=text)} }}"
 
 
+WORDLESS = ("node", "nodes", "job")
+"""Fields whose selection has no text that a client writes."""
+
 OF_NOBODY = types_of_reference()
 ROOT_FIELDS = [
     name
@@ -127,7 +130,7 @@ async def test_a_stranger_reads_nothing_by_any_field(scene: Scene, name: str) ->
 @pytest.mark.parametrize("name", ROOT_FIELDS)
 async def test_the_victim_reads_it_all_by_the_same_field(scene: Scene, name: str) -> None:
     answers = [await scene.victim.client.run(operation) for operation in readings(name, scene.victim)]
-    assert any(scene.victim.canary in json.dumps(answer) or name.startswith("node") for answer in answers)
+    assert name in WORDLESS or any(scene.victim.canary in json.dumps(answer) for answer in answers)
     assert any(answer["data"][name] for answer in answers)
 
 

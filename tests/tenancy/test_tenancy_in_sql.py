@@ -38,8 +38,12 @@ FUNCTIONS = {
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
+    "feed_prune": "does nothing on a connection for requests",
     "feed_tenants": "returns the users whose feeds the connection has named",
+    "is_background_work": "returns whether the connection is one of background work",
     "is_emoji": "reads nothing but its argument",
+    "job_move_is_legal": "reads nothing but its arguments",
+    "jobs_waiting": "finds nothing on a connection for requests",
     "lease_renew": "writes for the stamped user only",
     "login_create": "creates the login of the stamped user, once",
     # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
@@ -53,11 +57,13 @@ FUNCTIONS = {
     "object_list_mistake": "reads nothing but its arguments",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
+    "sessions_expire": "does nothing on a connection for requests",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
+    "users_with_retention": "finds nothing on a connection for requests",
     "uuid7": "generates an id",
 }
 """Every function that the role may call, with the reason why it reveals nothing about other users."""
@@ -238,6 +244,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "uuid[]": lambda: "{" + ",".join(id for ids in scene.victim.ids.values() for id in ids) + "}",
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
+        "interval": lambda: "0",
         "bigint": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",

@@ -181,5 +181,14 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     return dict(tables)
 
 
+async def database_id(connection: asyncpg.Connection) -> str:
+    """Tell a database from all others, whatever its address is."""
+    identified = await connection.fetchval(
+        "SELECT format('%s/%s', system_identifier, oid) FROM pg_control_system(), pg_database "
+        "WHERE datname = current_database()"
+    )
+    return str(identified)
+
+
 _CARRIED = re.compile(r"'(\w+)', NEW\.\"?\1\b")
 """An argument of `jsonb_build_object`, as written by `carried()`."""

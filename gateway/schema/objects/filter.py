@@ -7,7 +7,8 @@ column has a value. Before a suffix, `_at` is omitted: `created_from` compares `
 name is a column matches its value, whatever prefix or suffix the name has.
 
 An attribute may also be named after the column that a link `through` a join table leads to, such as `tag_id`: it finds
-rows that are joined to any of the ids, and `has_tag_id` asks whether a row is joined to anything.
+rows that are joined to any of the ids, and `has_tag_id` asks whether a row is joined to anything. What is deleted does
+not count.
 
 An omitted attribute is no condition. Null is no condition either, unless the attribute's default is `UNSET`: then null
 finds rows without a value. An attribute that is `usually` something is that if a list's filter omits it, or if the list
@@ -165,7 +166,10 @@ class _Reader:
     def test(self, attribute: _Attribute, name: str, value: Any) -> Test:
         """The condition that an attribute has this value. `name` is its path."""
         self._add(name)
-        test, values = _related(attribute, name, value) if attribute.through else self._test(attribute, name, value)
+        living = self.entity.joined.get(attribute.column, "")
+        test, values = (
+            _related(attribute, living, name, value) if attribute.through else self._test(attribute, name, value)
+        )
         self.values += values
         return test
 
@@ -198,16 +202,16 @@ class _Reader:
         return Condition(column, _ANY_OF, or_null), (tuple(values),)
 
 
-def _related(attribute: _Attribute, name: str, value: Any) -> tuple[Test, tuple[Any, ...]]:
+def _related(attribute: _Attribute, living: str, name: str, value: Any) -> tuple[Test, tuple[Any, ...]]:
     through = attribute.through
     assert through is not None  # noqa: S101 - the caller has checked it
     table = through.table, through.by, through.to
     if attribute.test == HAS:
-        return Related(*table, deletable=through.deletable, exists=value), ()
+        return Related(*table, deletable=through.deletable, exists=value, living=living), ()
     ids = [_plain_id(name, item) for item in (value if isinstance(value, list) else [value])]
     if len(ids) == 1:
-        return Related(*table, IS, through.deletable), (ids[0],)
-    return Related(*table, _ANY_OF, through.deletable), (tuple(ids),)
+        return Related(*table, IS, through.deletable, living=living), (ids[0],)
+    return Related(*table, _ANY_OF, through.deletable, living=living), (tuple(ids),)
 
 
 def _invalid(name: str, reason: str) -> Invalid:
