@@ -2011,6 +2011,7 @@ CREATE FUNCTION parley.join_table(table_name text, first_key text, first_table t
     LANGUAGE plpgsql
     AS $_$
 DECLARE
+    is_marked boolean := is_deletable(first_table);
     told text[] := ARRAY[first_key] || CASE WHEN counted_in IS NULL THEN ARRAY[second_key] ELSE '{}' END;
 BEGIN
     EXECUTE format(
@@ -2018,11 +2019,13 @@ BEGIN
         'PRIMARY KEY (user_id, id), CONSTRAINT %4$I UNIQUE (user_id, %2$I, %3$I))',
         table_name, first_key, second_key, table_name || '_key');
     PERFORM tenant_table(
-        table_name, carry => ARRAY[first_key, second_key], without => '{updated_at,request_hash}',
-        privileges => 'SELECT, INSERT');
+        table_name, carry => ARRAY[first_key, second_key], privileges => 'SELECT, INSERT',
+        without => '{updated_at,request_hash}' || CASE WHEN is_marked THEN '{}' ELSE '{deleted_at}'::text[] END);
     PERFORM add_link(table_name, first_key, first_table, order_by => format('created_at, %I', second_key));
     PERFORM add_link(table_name, second_key, second_table, order_by => format('created_at, %I', first_key));
-    PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    IF is_marked THEN
+        PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    END IF;
     PERFORM add_removal(table_name);
     PERFORM touch_function(table_name, told);
     EXECUTE format(

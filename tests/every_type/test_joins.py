@@ -53,7 +53,7 @@ class Join:
         return self.mutation.ids[self.ids]
 
     @property
-    def field(self) -> str:
+    def listed(self) -> str:
         """The name of the list."""
         (name,) = self.mutation.payload.keys() - {"node", "userErrors"}
         return name
@@ -62,7 +62,7 @@ class Join:
         """Run one of the mutations, and return the whole response."""
         name = how + self.mutation.name.removeprefix("add")
         of = f"{name[0].upper()}{name[1:]}Input"
-        wanted = f"node {{ __typename id version }} {self.field} {{ id version }} userErrors {{ code field message }}"
+        wanted = f"node {{ __typename id version }} {self.listed} {{ id version }} userErrors {{ code field message }}"
         operation = f"mutation($input: {of}!) {{ {name}(input: $input) {{ {wanted} }} }}"
         return await estate.client.run(operation, input={"id": id, self.ids: others})
 
@@ -72,14 +72,14 @@ class Join:
         assert refusals(answer) == [], answer
         (payload,) = answer["data"].values()
         assert (payload["node"]["__typename"], payload["node"]["id"]) == (self.kind, id)
-        return [each["id"] for each in payload[self.field]]
+        return [each["id"] for each in payload[self.listed]]
 
     async def read(self, estate: Estate, id: str) -> list[str]:
         """The ids that the object is joined to, which must be as many as are counted."""
-        selection = f"... on {self.kind} {{ {self.field}(first: 200) {{ totalCount nodes {{ id }} }} }}"
+        selection = f"... on {self.kind} {{ {self.listed}(first: 200) {{ totalCount nodes {{ id }} }} }}"
         found = (await estate.client.data(f"query($id: ID!) {{ node(id: $id) {{ {selection} }} }}", id=id))["node"]
-        assert found[self.field]["totalCount"] == len(found[self.field]["nodes"])
-        return [each["id"] for each in found[self.field]["nodes"]]
+        assert found[self.listed]["totalCount"] == len(found[self.listed]["nodes"])
+        return [each["id"] for each in found[self.listed]["nodes"]]
 
     async def new(self, estate: Estate, kind: str, count: int = 1) -> list[str]:
         """Create objects of a type."""
@@ -92,7 +92,7 @@ class Join:
         assert refusals(answer) == []
 
     def __str__(self) -> str:
-        return f"{self.kind}.{self.field}"
+        return f"{self.kind}.{self.listed}"
 
 
 JOINS = [Join(kind, each) for each in ALL.values() if each.name.startswith("add") for kind in each.joins]
@@ -159,7 +159,7 @@ async def test_each_end_is_told_once_and_gets_another_version(
             "insert" if how == "add" else "purge" for _ in touched
         ]
         (payload,) = answer["data"].values()
-        for shown in (payload["node"], *(each for each in payload[join.field] if each["id"] in touched)):
+        for shown in (payload["node"], *(each for each in payload[join.listed] if each["id"] in touched)):
             assert int(shown["version"]) > before
 
 

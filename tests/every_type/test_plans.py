@@ -34,7 +34,7 @@ from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.kit import derived, samples
 from tests.kit.database import Database
-from tests.kit.generated import reference_tables
+from tests.kit.generated import join_tables, reference_tables
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
@@ -128,7 +128,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
         ids = await _ids(owner, user_id)
         empty = [
             table
-            for table in tables_of_types()
+            for table in (*tables_of_types(), *sorted(join_tables()))
             if not await owner.fetchval(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608
         ]
     finally:
@@ -142,7 +142,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             client.token = serving.gateway.resources.authenticator.issue(
                 user_id, uuid.UUID(ids["Session"])
             ).access.token
-            for kind in (tables_of_types()[table] for table in empty):
+            for kind in (of for table, of in tables_of_types().items() if table in empty):
                 if kind in samples.rows():
                     (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
             made = await derived.make_derived(client, ids, "word")

@@ -215,6 +215,11 @@ def entities() -> list[Entity]:
     return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
 
 
+def join_tables() -> set[str]:
+    """The tables that links go through."""
+    return {link.through.table for entity in entities() for link in entity.links.values() if link.through is not None}
+
+
 def is_required(field: GraphQLInputField) -> bool:
     """Whether the field must be set."""
     return is_non_null_type(field.type)

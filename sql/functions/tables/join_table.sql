@@ -4,8 +4,8 @@
 --
 -- * Two rows are joined at most once. Lists of either side are in the order of joining: `created_at`, then the id of the
 --   other row.
--- * A row of the join table lies within that of the first side: both are deleted and restored together. A deleted row of
---   the second side stays joined, but lists leave it out.
+-- * A row of the join table lies within that of the first side: if rows of that table can be deleted, both are deleted and
+--   restored together. A deleted row of the second side stays joined, but lists leave it out.
 -- * The rows of both sides change with each statement that joins or separates them, once, and the feed tells of it.
 --   `counted_in` is a column of the second side that counts its joins (see add_rollup); several join tables may share it.
 -- * change_<table>() adds, removes or sets what a row of the first side is joined to (see join_function).
@@ -14,6 +14,7 @@ CREATE OR REPLACE FUNCTION join_table(
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
+    is_marked boolean := is_deletable(first_table);
     told text[] := ARRAY[first_key] || CASE WHEN counted_in IS NULL THEN ARRAY[second_key] ELSE '{}' END;
 BEGIN
     EXECUTE format(
@@ -21,11 +22,13 @@ BEGIN
         'PRIMARY KEY (user_id, id), CONSTRAINT %4$I UNIQUE (user_id, %2$I, %3$I))',
         table_name, first_key, second_key, table_name || '_key');
     PERFORM tenant_table(
-        table_name, carry => ARRAY[first_key, second_key], without => '{updated_at,request_hash}',
-        privileges => 'SELECT, INSERT');
+        table_name, carry => ARRAY[first_key, second_key], privileges => 'SELECT, INSERT',
+        without => '{updated_at,request_hash}' || CASE WHEN is_marked THEN '{}' ELSE '{deleted_at}'::text[] END);
     PERFORM add_link(table_name, first_key, first_table, order_by => format('created_at, %I', second_key));
     PERFORM add_link(table_name, second_key, second_table, order_by => format('created_at, %I', first_key));
-    PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    IF is_marked THEN
+        PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    END IF;
     PERFORM add_removal(table_name);
     PERFORM touch_function(table_name, told);
     EXECUTE format(
