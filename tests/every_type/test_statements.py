@@ -135,7 +135,8 @@ ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
-    **dict.fromkeys(("removeMessageFeedback", "removeReaction"), ["SELECT", "SELECT"]),
+    "removeMessageFeedback": ["SELECT", "SELECT"],
+    "removeReaction": ["SELECT", "SELECT"],
     "renewToolExecution": ["SELECT"],
 }
 """The statements of mutations that are not a single INSERT or UPDATE, or the call that inserts a list."""
