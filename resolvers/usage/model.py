@@ -91,9 +91,9 @@ class LlmModelOrder(enum.Enum):
     """How lists of models are ordered."""
 
     QUALITY = "-quality_score, name"
-    """Best quality first; models without a score last."""
+    """Best quality first, then by name; models without a score last."""
     LATENCY = "-latency_score, name"
-    """Fastest first; models without a score last."""
+    """Fastest first, then by name; models without a score last."""
     PRICE = "blended_usd_per_million"
     """Cheapest first, by `blendedUsdPerMillion`."""
     NAME = "name"
