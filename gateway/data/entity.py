@@ -73,6 +73,8 @@ class Entity:
     any_links: dict[str, AnyLink] = field(default_factory=dict)
     joined: dict[str, str] = field(default_factory=dict)
     """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
+    changed_lists: set[str] = field(default_factory=set)
+    """The names of the links through join tables that mutations change."""
 
     @property
     def deletable(self) -> bool:

@@ -77,6 +77,7 @@ def _sides(cls: type, name: str, entities: Mapping[str, type]) -> dict[str, _Sid
         link = entity_of(other).links.get(name)
         if link is not None and link.target == cls.__name__ and link.through is not None:
             found[entity_of(other).table] = _Side(other, entity_of(other), link, link.through)
+            entity_of(other).changed_lists.add(name)
     if not found:
         raise WrongDeclaration(
             f"joined({cls.__name__}, name={name!r}) makes mutations for the types that have a list {name} of "
