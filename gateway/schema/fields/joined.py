@@ -114,7 +114,7 @@ class _Joined:
             context, id, others = info.context, id_of(input.id), self._others(getattr(input, self.ids))
             side = await self._side(context, id)
             async with context.autocommit() as db:
-                found = await db.join(side.through, id, list(dict.fromkeys(others)), how)
+                found = await db.join(side.through, id, others, how)
             errors = self._errors(side, others, found["is_deleted"], found["missing"])
             shown = None if found["is_deleted"] is None or found["missing"] else await self._shown(info, side, id)
             current = None if shown is None else result(**shown)
