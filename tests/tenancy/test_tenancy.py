@@ -354,7 +354,7 @@ async def test_the_database_holds_the_line_when_the_statements_forget_to(scene: 
             for mutation in (m for m in MUTATIONS if m.ids):
                 answer = await stranger.client.run(mutation.operation, input=as_the_victim(mutation, scene.victim))
                 scene.check_silent(answer)
-                check_refused(mutation, answer, [[name] for name in mutation.ids])
+                check_refused(mutation, answer, [mutation.place(name) for name in mutation.ids])
     verbs = {word for text in rewritten for word in re.findall(r"^(SELECT|UPDATE)\b", text, re.MULTILINE)}
     assert verbs == {"SELECT", "UPDATE"}
     assert len(set(rewritten)) > 20
