@@ -124,6 +124,10 @@ class Mutation:
             of for of, name, link in links if link.through is not None and to_camel_case(name) in self.payload
         )
 
+    def place(self, name: str) -> list[str]:
+        """What an error of a field names, if it is about an id: one that names objects to join says which of them."""
+        return [name, "0"] if self.joins and name != "id" else [name]
+
     @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
