@@ -283,8 +283,9 @@ def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator
 
 
 def connections_of(settings: Settings) -> int:
-    """The most database connections that one process opens, with one for the broker."""
-    return settings.pool_size + _LIVE_CONNECTIONS + _FEED_CONNECTIONS + 1
+    """The most database connections that one process opens, with one each for the broker and to hear of new work."""
+    at_work = _work_connections(settings) + settings.work
+    return settings.pool_size + _LIVE_CONNECTIONS + _FEED_CONNECTIONS + at_work + 1
 
 
 async def _catalogue(pool: Pool) -> Mapping[str, Table]:

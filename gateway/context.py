@@ -149,10 +149,7 @@ class Context:
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
-        if query.parameters[:1] != ("user_id",):
-            raise TypeError(f"{query.name} does not select by :user_id")
-        _, *arguments = query.arguments(self.user_id, values)
-        return await self.tenant.fetch(query.text, *arguments)
+        return await self.tenant.fetch(query.text, *self._arguments(query, values))
 
     async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
         """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
@@ -160,8 +157,15 @@ class Context:
         As for `rows`, it must be read-only or safe to repeat, and select by `:user_id`.
         """
         entity = entity_of(cls)
+        text = query.returning(self.columns(info, entity))
+        return await self.tenant.fetch(text, *self._arguments(query, values), record=entity.record)
+
+    def _arguments(self, query: Query, values: dict[str, Any]) -> Sequence[Any]:
+        """The arguments of a query after the caller's id, by which it must select."""
+        if query.parameters[:1] != ("user_id",):
+            raise TypeError(f"{query.name} does not select by :user_id")
         _, *arguments = query.arguments(self.user_id, values)
-        return await self.tenant.fetch(query.returning(self.columns(info, entity)), *arguments, record=entity.record)
+        return arguments
 
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""
@@ -208,8 +212,8 @@ class Context:
         """The events of a class after a cursor, without gaps. Events that wait at the same time are yielded `Together`.
 
         `where` compares columns that the change carries; None compares nothing. `tables` are the tables whose changes
-        are wanted, if the class is not of one table. Following it raises `Resync` when the
-        cursor cannot be continued from.
+        are wanted, if the class is not of one table. Following it raises `Resync` when the cursor cannot be continued
+        from.
         """
         cursor = FeedCursor.read(after) if after is not None else None
         wanted = {name: str(value) for name, value in where.items() if value is not None}

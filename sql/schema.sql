@@ -280,6 +280,30 @@ $$;
 
 ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) OWNER TO parley_owner;
 
+-- function add_touch(text, text[], text[])
+
+CREATE FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    kind text;
+BEGIN
+    PERFORM touch_function(table_name, keys);
+    FOREACH kind IN ARRAY kinds LOOP
+        EXECUTE format(
+            'CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            format('touch_%s', CASE kind WHEN 'insert' THEN 'inserted' ELSE kind || 'd' END), kind, table_name,
+            CASE kind
+                WHEN 'insert' THEN 'NEW TABLE AS changed'
+                WHEN 'delete' THEN 'OLD TABLE AS changed'
+                ELSE 'OLD TABLE AS replaced NEW TABLE AS changed' END,
+            table_name || '_touch');
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) OWNER TO parley_owner;
+
 -- function add_trash(text)
 
 CREATE FUNCTION parley.add_trash(table_name text) RETURNS void
@@ -2029,13 +2053,7 @@ BEGIN
         PERFORM keep_links(table_name, within => ARRAY[first_key]);
     END IF;
     PERFORM add_removal(table_name);
-    PERFORM touch_function(table_name, told);
-    EXECUTE format(
-        'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
-        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-    EXECUTE format(
-        'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
-        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    PERFORM add_touch(table_name, told, '{insert,delete}');
     IF counted_in IS NOT NULL THEN
         PERFORM add_rollup(second_table, counted_in, of => table_name, by => second_key);
     END IF;
@@ -3304,7 +3322,7 @@ ALTER FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) OWNE
 
 CREATE FUNCTION parley.quiet_table(table_name text, told_by text DEFAULT NULL::text, without text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
     LANGUAGE plpgsql
-    AS $_$
+    AS $$
 DECLARE
     parent text := (SELECT l.parent FROM links_of(table_name) AS l WHERE l.key = told_by);
 BEGIN
@@ -3323,19 +3341,10 @@ BEGIN
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
     IF told_by IS NOT NULL THEN
-        PERFORM touch_function(table_name, ARRAY[told_by]);
-        EXECUTE format(
-            'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-        EXECUTE format(
-            'CREATE TRIGGER touch_updated AFTER UPDATE ON %1$I REFERENCING OLD TABLE AS replaced NEW TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-        EXECUTE format(
-            'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+        PERFORM add_touch(table_name, ARRAY[told_by], '{insert,update,delete}');
     END IF;
 END
-$_$;
+$$;
 
 ALTER FUNCTION parley.quiet_table(table_name text, told_by text, without text[], privileges text) OWNER TO parley_owner;
 
@@ -7311,6 +7320,10 @@ REVOKE ALL ON FUNCTION parley.add_rollup(parent text, column_name text, of text,
 -- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
 
 REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
+
+-- acl FUNCTION add_touch(table_name text, keys text[], kinds text[])
+
+REVOKE ALL ON FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) FROM PUBLIC;
 
 -- acl FUNCTION add_trash(table_name text)
 

@@ -14,7 +14,7 @@ from gateway.data import statements
 from gateway.data.driver.connection import StampedConnection
 from gateway.data.driver.failure import ERRORS, failed, translated_errors
 from gateway.data.driver.stamp import Stamp
-from gateway.data.entity import entity_of
+from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
 from gateway.data.rows import Row, json_rows
@@ -81,12 +81,7 @@ class Statements:
         described = entity_of(entity)
         encoded = described.encoded(values)
         arguments = query.arguments(self.user_id, encoded)
-        try:
-            row = await self._row(query.returning(described.columns), arguments, described.record)
-        except REFUSED as error:
-            _remember(error, described.table, encoded)
-            raise
-        return cast("T | None", row)
+        return cast("T | None", await self._written(described, query.returning(described.columns), arguments, encoded))
 
     async def get(self, entity: type[T], id: UUID | None, *also: str) -> T | None:
         """The caller's object with this id, deleted or not, or None. Its row also has the columns in `also`.
@@ -173,12 +168,7 @@ class Statements:
         condition, parameters = statements.condition(described.encoded(guard), 3 + len(given))
         text = statements.update(described.table, tuple(given), condition, described.columns, reset=reset, by=by)
         arguments = [self.user_id, key, *given.values(), *parameters]
-        try:
-            changed = await self._row(text, arguments, described.record)
-        except REFUSED as error:
-            _remember(error, described.table, encoded)
-            raise
-        return cast("T | None", changed)
+        return cast("T | None", await self._written(described, text, arguments, encoded))
 
     def _key(self, id: UUID | None) -> tuple[str, UUID]:
         """The column by which an object is found, and its value."""
@@ -202,12 +192,7 @@ class Statements:
             described.table, tuple(key), tuple(values), described.columns, deletable=described.deletable
         )
         arguments = [self.user_id, *described.encoded(key).values(), *encoded.values()]
-        try:
-            changed = await self._row(text, arguments, described.record)
-        except asyncpg.IntegrityConstraintViolationError as error:
-            _remember(error, described.table, encoded)
-            raise
-        return cast("T | None", changed)
+        return cast("T | None", await self._written(described, text, arguments, encoded))
 
     async def remove(self, entity: type, id: UUID) -> bool:
         """Remove the caller's object for good; False if there is none. Its migration must call `add_removal()`."""
@@ -235,6 +220,16 @@ class Statements:
         """
         row = await self._row(statements.change_joins(through.table), [self.user_id, id, others, how])
         return cast("asyncpg.Record", row)
+
+    async def _written(
+        self, entity: Entity, text: str, arguments: Sequence[Any], values: Mapping[str, Any]
+    ) -> asyncpg.Record | None:
+        """The row that a statement has written with these encoded values, or None."""
+        try:
+            return await self._row(text, arguments, entity.record)
+        except REFUSED as error:
+            _remember(error, entity.table, values)
+            raise
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         connection = self._connection or await self._connected()

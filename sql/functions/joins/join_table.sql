@@ -30,13 +30,7 @@ BEGIN
         PERFORM keep_links(table_name, within => ARRAY[first_key]);
     END IF;
     PERFORM add_removal(table_name);
-    PERFORM touch_function(table_name, told);
-    EXECUTE format(
-        'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
-        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-    EXECUTE format(
-        'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
-        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    PERFORM add_touch(table_name, told, '{insert,delete}');
     IF counted_in IS NOT NULL THEN
         PERFORM add_rollup(second_table, counted_in, of => table_name, by => second_key);
     END IF;

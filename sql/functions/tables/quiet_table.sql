@@ -28,17 +28,28 @@ BEGIN
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
     IF told_by IS NOT NULL THEN
-        PERFORM touch_function(table_name, ARRAY[told_by]);
-        EXECUTE format(
-            'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-        EXECUTE format(
-            'CREATE TRIGGER touch_updated AFTER UPDATE ON %1$I REFERENCING OLD TABLE AS replaced NEW TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
-        EXECUTE format(
-            'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
-            'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+        PERFORM add_touch(table_name, ARRAY[told_by], '{insert,update,delete}');
     END IF;
+END
+$$;
+
+-- Makes statements of these kinds tell of the parents of the rows that they change: see touch_function().
+CREATE OR REPLACE FUNCTION add_touch(table_name text, keys text[], kinds text[]) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    kind text;
+BEGIN
+    PERFORM touch_function(table_name, keys);
+    FOREACH kind IN ARRAY kinds LOOP
+        EXECUTE format(
+            'CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            format('touch_%s', CASE kind WHEN 'insert' THEN 'inserted' ELSE kind || 'd' END), kind, table_name,
+            CASE kind
+                WHEN 'insert' THEN 'NEW TABLE AS changed'
+                WHEN 'delete' THEN 'OLD TABLE AS changed'
+                ELSE 'OLD TABLE AS replaced NEW TABLE AS changed' END,
+            table_name || '_touch');
+    END LOOP;
 END
 $$;
 
