@@ -21,6 +21,7 @@ from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
+from gateway.schema.fields.trash import trash_list
 from gateway.schema.fields.versioned import require_version
 from gateway.schema.objects.entity import Node, computed, entity, id_of
 from gateway.schema.types.actor import Actor
@@ -79,6 +80,7 @@ __all__ = [
     "sql",
     "standard",
     "subscription",
+    "trash_list",
     "values_of",
     "with_request_hash",
 ]
