@@ -18,17 +18,22 @@ from gateway.schema.fields.event import event
 from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
 from gateway.schema.fields.inputs import values_of
+from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.trash import trash_list
 from gateway.schema.fields.versioned import require_version
-from gateway.schema.objects.entity import Node, computed, entity, id_of
+from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
+from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
 from gateway.schema.types.argument import After, ById, only_of
 from gateway.schema.types.link import many, maybe, one, page, root_page
+from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
+from gateway.work.declaration import job
+from gateway.work.work import Work
 
 __all__ = [
     "JSON",
@@ -53,6 +58,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
+    "Work",
     "any_of",
     "check_password",
     "computed",
@@ -63,11 +69,14 @@ __all__ = [
     "id_of",
     "in_groups",
     "input_type",
+    "job",
+    "joined",
     "lookup",
     "made_before",
     "many",
     "maybe",
     "mutation",
+    "natural_id",
     "object_type",
     "one",
     "only_of",
@@ -75,12 +84,14 @@ __all__ = [
     "payload",
     "put",
     "query",
+    "reference",
     "require_version",
     "root_page",
     "sql",
     "standard",
     "subscription",
     "trash_list",
+    "usually",
     "values_of",
     "with_request_hash",
 ]

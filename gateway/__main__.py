@@ -8,6 +8,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -65,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, help="TCP port to listen on; 0 picks a free one")
     one.add_argument("--workers", type=int, help="number of processes that serve the port")
 
+    _command(commands, "work", work, "Run background jobs without serving. Any number of processes may do so.")
+
+    one = _command(commands, "jobs", jobs, "List the background jobs, queue failed ones again, or run one now.")
+    one.add_argument("does", nargs="?", choices=("list", "retry", "run"), default="list", help="default: list")
+    one.add_argument("which", nargs="?", help="retry: the number of a failed job, or all; run: the name of a job")
+
     _command(commands, "migrate", migrate, "Apply the migrations that the database does not have yet.")
 
     one = _command(commands, "schema", schema, "Print the GraphQL schema.")
@@ -81,9 +88,43 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "restore", restore, "Restore a backup into an empty database.")
     one.add_argument("file", type=Path, metavar="FILE", help="a file written by `parley backup`")
 
+    models = commands.add_parser("models", help="Import language models and their prices, or list them.")
+    _models_commands(models.add_subparsers(title="commands", metavar="command", required=True))
+    one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
+    one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
+    one.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    one.epilog = "Exit status: 0 without warnings, 1 with warnings, 2 if something is unsafe or broken."
+
     one = _command(commands, "explain", explain, "Print how an operation would run, and the SQL it would send.")
     one.add_argument("operation", nargs="?", type=Path, help="file with the operation; default: standard input")
     return top
+
+
+def _models_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    one = _command(
+        commands,
+        "import",
+        models_import,
+        "Import models and their prices. Models that are not in the data are retired.",
+    )
+    one.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="JSON in the form of genai-prices' data.json; default: the installed package genai-prices",
+    )
+    one.add_argument("--facts", type=Path, metavar="FILE", help="JSON with scores, abilities and limits of models")
+
+    one = _command(commands, "list", models_list, "List models, with the prices of a million tokens in US dollars.")
+    one.add_argument("--provider", action="append", help="only of this provider; may be given several times")
+    for ability in ("vision", "tools", "system"):
+        one.add_argument(f"--{ability}", action="store_true", help=f"only models that support {ability}")
+    one.add_argument("--tier1", dest="important", action="store_true", help="only of the most important providers")
+    one.add_argument("--retired", action="store_true", help="also models that are no longer offered")
+    one.add_argument("--context-window", type=_count, metavar="N", help="only with at least so many tokens")
+    one.add_argument("--price-below", type=_amount, metavar="USD", help="only if a million input tokens cost less")
+    one.add_argument("--order", choices=("quality", "latency", "price", "name"), default="quality")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -92,6 +133,35 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         from gateway.process.serve import serve as serve_until_signal
 
     run(serve_until_signal(settings))
+    return 0
+
+
+def work(settings: Settings, options: argparse.Namespace) -> int:
+    """Run background jobs until SIGTERM or Ctrl-C."""
+    with unless_quick("Loading Parley"):
+        from gateway.process.work import work as work_until_signal
+
+    run(work_until_signal(settings))
+    return 0
+
+
+def jobs(settings: Settings, options: argparse.Namespace) -> int:
+    """List the background jobs, queue failed ones again, or run one now."""
+    from gateway.schema.build import domain_modules
+    from gateway.work import report
+    from gateway.work.declaration import jobs_of
+
+    declared, which = jobs_of(domain_modules()), options.which
+    match options.does:
+        case "list" if which is None:
+            said = run(report.listed(settings, declared))
+        case "retry" if which == "all" or (which or "").isdecimal():
+            said = run(report.retry(settings, None if which == "all" else int(which)))
+        case "run" if which is not None:
+            said = run(report.run_now(settings, declared, which))
+        case _:
+            raise _WrongUse("Write: parley jobs, parley jobs retry ID, parley jobs retry all, or parley jobs run NAME")
+    sys.stdout.write(said + "\n")
     return 0
 
 
@@ -154,12 +224,59 @@ def restore(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def models_import(settings: Settings, options: argparse.Namespace) -> int:
+    """Import models and their prices."""
+    from gateway.llm_models.command import import_models
+
+    run(import_models(settings, options.file, options.facts))
+    return 0
+
+
+def models_list(settings: Settings, options: argparse.Namespace) -> int:
+    """List models."""
+    from gateway.llm_models.command import Wanted, list_models
+
+    wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
+    run(list_models(settings, wanted))
+    return 0
+
+
+def doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Examine the installation. The exit status is that of the worst finding."""
+    with unless_quick("Examining the installation"):
+        from gateway.doctor.doctor import examine
+
+        report = run(examine(settings, options.url))
+    if options.json:
+        sys.stdout.write(report.as_json().decode())
+        sys.stdout.flush()
+    else:
+        report.print()
+    return report.exit_status
+
+
 def explain(settings: Settings, options: argparse.Namespace) -> int:
     """Print how an operation would run, and the SQL it would send."""
     from gateway.explain.explain import explain as explanation
 
     sys.stdout.write(explanation(_text_of(options.operation)))
     return 0
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
+    return amount
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens")
+    return int(text)
 
 
 def _text_of(file: Path | None) -> str:

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import datetime
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -47,8 +48,14 @@ from gateway.live.live import Live
 from gateway.monitoring.metrics import Instruments, MeasuredEngine
 from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
 from gateway.schema.agreement import refuse_disagreement
-from gateway.schema.build import graphql_schema
+from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.work.counts import WorkCounts
+from gateway.work.declaration import JobDeclaration, jobs_of
+from gateway.work.driver import SEES_THE_QUEUE
+from gateway.work.queue import Queue
+from gateway.work.work import Resources as WorkResources
+from gateway.work.worker import working
 
 log = structlog.stdlib.get_logger("gateway")
 
@@ -79,8 +86,9 @@ async def running(
     listeners: Sequence[socket.socket] = (),
     on_statement: OnStatement | None = None,
     schema: GraphQLSchema | None = None,
+    jobs: Mapping[str, JobDeclaration] | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Serve a database for the duration of the block, with the schema of `resolvers/` or the one passed.
+    """Serve a database for the duration of the block, with the schema and the jobs of `resolvers/` or those passed.
 
     Listens on `listeners` or, if there are none, on the address in the settings.
     """
@@ -93,6 +101,7 @@ async def running(
             return opened
 
         schema = schema or graphql_schema()
+        jobs = jobs_of(domain_modules()) if jobs is None else jobs
         watched = {
             "on_statement": on_statement,
             "on_query": traces.statement if traces else None,
@@ -103,6 +112,7 @@ async def running(
         pipelines = Pipelines.of(pool) if settings.pipelining else None
         live_pool = await pool_of(_LIVE_CONNECTIONS, settings.pool_wait_seconds, **watched)
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
+        work_pool = await pool_of(_work_connections(settings), 10, **_of_work(settings))
         sockets = SocketRegistry()
         authenticator = _authenticator(settings, sockets)
         stack.callback(authenticator.passwords.close)
@@ -115,7 +125,9 @@ async def running(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
         presence = await stack.enter_async_context(Presence(signals))
-        resources = Resources(pool, pipelines, hub, signals, presence, await _rules(pool), authenticator)
+        resources = Resources(
+            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool)
+        )
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
@@ -124,10 +136,56 @@ async def running(
         lags = Histogram()
         if settings.metrics_port is not None:
             await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
+        counts = WorkCounts()
+        if settings.work:
+            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event())
+            await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
-        instruments = Instruments(engine, pool, pipelines, hub, live, broker, sockets, admission, refused, lags)
+        instruments = Instruments(engine, pool, pipelines, hub, live, broker, sockets, admission, refused, lags, counts)
         yield Gateway(url, resources, sockets, instruments)
+
+
+@contextlib.asynccontextmanager
+async def working_alone(
+    settings: Settings, database: OpenDatabase, *, jobs: Mapping[str, JobDeclaration] | None = None
+) -> AsyncIterator[WorkCounts]:
+    """Run the background jobs of `resolvers/`, or those passed, for the duration of the block, and serve nothing."""
+    async with contextlib.AsyncExitStack() as stack:
+        jobs = jobs_of(domain_modules()) if jobs is None else jobs
+        pool = await Pool.open(
+            database.runtime_url, size=_work_connections(settings), wait_seconds=10, **_of_work(settings)
+        )
+        stack.push_async_callback(pool.close)
+        broker = broker_for(settings, database.runtime_url)
+        await broker.start(_Deaf())
+        stack.push_async_callback(broker.close)
+        counts = WorkCounts()
+        shared = WorkResources(pool, settings, broker.publish, asyncio.Event())
+        await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
+        yield counts
+
+
+class _Deaf:
+    """Listens to no other process: this one has no subscribers."""
+
+    def hint(self, user_ids: Iterable[UUID]) -> None:
+        """Do nothing."""
+
+    def gap(self) -> None:
+        """Do nothing."""
+
+    def signal(self, user_id: UUID, payload: bytes) -> None:
+        """Do nothing."""
+
+
+def _work_connections(settings: Settings) -> int:
+    """One for each job, one for the queue, and one for requests that enqueue a job."""
+    return settings.work_concurrency + 2 if settings.work else 1
+
+
+def _of_work(settings: Settings) -> Mapping[str, Any]:
+    return {"server_settings": {**SEES_THE_QUEUE, "app.lease_seconds": str(settings.lease_seconds)}}
 
 
 def _engine(settings: Settings, schema: GraphQLSchema, traces: Tracing | None) -> Engine:
@@ -222,6 +280,11 @@ def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator
         by_address=Throttle(ADDRESS.shared_by(settings.workers)),
         sign_ups=Throttle(replace(SIGN_UPS, free_attempts=settings.sign_ups_per_address).shared_by(settings.workers)),
     )
+
+
+def connections_of(settings: Settings) -> int:
+    """The most database connections that one process opens, with one for the broker."""
+    return settings.pool_size + _LIVE_CONNECTIONS + _FEED_CONNECTIONS + 1
 
 
 async def _catalogue(pool: Pool) -> Mapping[str, Table]:

@@ -221,6 +221,26 @@ class Settings(BaseSettings):
         description="Lease of a streamed message or a running tool execution, in seconds. Without an append or a "
         "`renewToolExecution` in that time, it ends as `FAILED`.",
     )
+    feed_days: int = Field(
+        default=30,
+        ge=1,
+        le=90,
+        description="Days for which the change feed is kept. A client that comes back later reads the current state "
+        "again (`RESYNC`).",
+    )
+    work: bool = Field(
+        default=True,
+        description="Run background jobs in the processes of `parley serve`. If you turn it off, run `parley work`.",
+    )
+    work_concurrency: int = Field(
+        default=2, ge=2, le=64, description="Background jobs that a process runs at the same time."
+    )
+    work_lease_seconds: float = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="Seconds after which the jobs of a process that has died are taken over by another.",
+    )
     drain_seconds: float = Field(
         default=0,
         ge=0,

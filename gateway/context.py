@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import strawberry
+import structlog
 from aiodataloader import DataLoader
 from strawberry.utils.str_converters import to_camel_case
 
@@ -28,7 +29,7 @@ from gateway.data.queries import Query
 from gateway.data.rules import ProposedRow, Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
-from gateway.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from gateway.errors import Forbidden, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
 from gateway.feed.changes import FeedCursor
@@ -41,6 +42,9 @@ from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
+from gateway.work.queue import Asked, Queue
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -59,6 +63,7 @@ class Resources:
     presence: Presence
     rules: Rules
     authenticator: Authenticator
+    queue: Queue
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
@@ -76,6 +81,7 @@ class Context:
         self.rules = shared.rules
         self.presence = shared.presence
         self._hub = shared.hub
+        self._queue = shared.queue
         self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
@@ -148,6 +154,15 @@ class Context:
         _, *arguments = query.arguments(self.user_id, values)
         return await self.tenant.fetch(query.text, *arguments)
 
+    async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
+        """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
+
+        As for `rows`, it must be read-only or safe to repeat, and select by `:user_id`.
+        """
+        entity = entity_of(cls)
+        _, *arguments = query.arguments(self.user_id, values)
+        return await self.tenant.fetch(query.returning(self.columns(info, entity)), *arguments, record=entity.record)
+
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""
         return await self.tenant.anonymous(query.text, *query.arguments(None, values))
@@ -201,6 +216,16 @@ class Context:
         user_id = self.user_id
         await self.release()
         return cast("AsyncIterator[T]", Feed(self._hub, cls, user_id, wanted, cursor, tables))
+
+    async def enqueue(self, job: str, id: UUID) -> None:
+        """Have a job of the caller run in the background. Its row must be committed.
+
+        If the database is away at this moment, the job is found and enqueued within some minutes.
+        """
+        try:
+            await self._queue.add(job, Asked(self.user_id, id))
+        except (Overloaded, Unavailable):
+            _log.warning("work.not_enqueued", job=job, id=str(id))
 
     def topic(self, kind: str, id: UUID) -> Topic:
         """The signals about one of the caller's objects. `kind` tells apart what they are for."""

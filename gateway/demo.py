@@ -23,6 +23,10 @@ async def fill(database: OpenDatabase) -> bool:
             return False
         with step("Making demo data (first start only)"):
             await _fill(connection)
+        # Imported only now, since every process that serves imports this module.
+        from gateway.llm_models.command import import_demo
+
+        await import_demo(database)
         return True
     except asyncpg.UniqueViolationError:
         # Another process that started at the same moment created it first.

@@ -6,6 +6,26 @@ CREATE SCHEMA parley;
 
 ALTER SCHEMA parley OWNER TO parley_owner;
 
+-- schema parley_work
+
+CREATE SCHEMA parley_work;
+
+ALTER SCHEMA parley_work OWNER TO parley_owner;
+
+-- type pgqueuer_status
+
+CREATE TYPE parley_work.pgqueuer_status AS ENUM (
+    'queued',
+    'picked',
+    'successful',
+    'exception',
+    'canceled',
+    'deleted',
+    'failed'
+);
+
+ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
+
 -- function actor()
 
 CREATE FUNCTION parley.actor() RETURNS text
@@ -155,7 +175,10 @@ BEGIN
             PERFORM set_config('app.user_id', owner_id::text, true);
             EXECUTE format(
                 'UPDATE %1$I AS p SET %2$I = %3$s WHERE p.user_id = $1 AND p.%2$I IS DISTINCT FROM %3$s',
-                parent, column_name, rollup_recount(parent, child, key, definition)) USING owner_id;
+                parent, column_name, (
+                    SELECT DISTINCT r.recount
+                    FROM rollups() AS r
+                    WHERE (r.parent, r.column_name) = (parent, column_name))) USING owner_id;
         END LOOP;
         PERFORM set_config('app.user_id', coalesce(caller, ''), true);
     END IF;
@@ -193,6 +216,23 @@ END
 $$;
 
 ALTER FUNCTION parley.add_trash(table_name text) OWNER TO parley_owner;
+
+-- function add_unique(text, text, text, text)
+
+CREATE FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    index_name text := format('%s_%s_unique', table_name, name);
+BEGIN
+    EXECUTE format(
+        'CREATE UNIQUE INDEX %I ON %I (user_id, %s) %s', index_name, table_name, columns,
+        CASE WHEN is_deletable(table_name) THEN 'WHERE deleted_at IS NULL' END);
+    EXECUTE format('COMMENT ON INDEX %I IS %L', index_name, reason);
+END
+$$;
+
+ALTER FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) OWNER TO parley_owner;
 
 -- function add_usual_columns(text, text[])
 
@@ -242,6 +282,53 @@ CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
 $$;
 
 ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
+
+-- function change_conversation_tags(uuid, uuid[], text)
+
+CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) RETURNS TABLE(user_id uuid, is_deleted boolean, missing uuid[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        #variable_conflict use_column
+        DECLARE
+            at timestamptz;
+        BEGIN
+            PERFORM FROM feeds AS f WHERE f.user_id = tenant() FOR UPDATE;
+            at := clock_timestamp();
+            user_id := tenant();
+            is_deleted := (SELECT p.deleted_at IS NOT NULL FROM conversations AS p WHERE p.user_id = tenant() AND p.id = joined_id);
+            missing := ARRAY(
+                SELECT given.id
+                FROM unnest(ids) AS given (id)
+                WHERE NOT EXISTS (SELECT FROM tags AS p WHERE p.user_id = tenant() AND p.id = given.id AND p.deleted_at IS NULL));
+            RETURN NEXT;
+            IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
+                RETURN;
+            END IF;
+            IF how <> 'add' THEN
+                PERFORM remove_conversation_tags(ARRAY(
+                    SELECT j.id
+                    FROM conversation_tags AS j
+                    WHERE j.user_id = tenant() AND j.conversation_id = joined_id
+                        AND (j.tag_id = ANY (ids)) = (how = 'remove')));
+            END IF;
+            IF how <> 'remove' THEN
+                INSERT INTO conversation_tags (user_id, conversation_id, tag_id, created_at)
+                SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (
+                    SELECT FROM conversation_tags AS j
+                    WHERE j.user_id = tenant() AND j.conversation_id = joined_id AND j.tag_id = given.id)
+                ORDER BY given.position;
+            END IF;
+        END
+        $$;
+
+ALTER FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) OWNER TO parley_owner;
+
+-- comment FUNCTION change_conversation_tags(joined_id uuid, ids uuid[], how text)
+
+COMMENT ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) IS 'Made by SELECT join_function(''conversation_tags'', ''conversation_id'', ''conversations'', ''tag_id'', ''tags'');';
 
 -- function children_of(text)
 
@@ -412,6 +499,164 @@ ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.context_optimizations_links() IS 'Made by SELECT keep_links(''context_optimizations'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
+-- function conversation_tags_links()
+
+CREATE FUNCTION parley.conversation_tags_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'conversation_tags_conversation_id_exists'
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.tags AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.tag_id AND p.deleted_at IS NULL) THEN 'conversation_tags_tag_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'conversation_tags',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.tag_id) THEN
+                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_conversation_id_exists', TABLE = 'conversation_tags',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+                IF true AND (NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.tag_id) THEN
+                    PERFORM FROM parley.tags AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.tag_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_tag_id_exists', TABLE = 'conversation_tags',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'conversation_tags_id_within', TABLE = 'conversation_tags', MESSAGE = 'this conversation tag cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_links() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_links()
+
+COMMENT ON FUNCTION parley.conversation_tags_links() IS 'Made by SELECT keep_links(''conversation_tags'', within => ''{conversation_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function conversation_tags_rollup_tag()
+
+CREATE FUNCTION parley.conversation_tags_rollup_tag() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = 'conversation_tags.tag_id' THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, coalesce(1, 0) AS uses
+                        FROM new_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, -coalesce(1, 0) AS uses
+                        FROM old_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSE
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.uses) AS uses
+                    FROM (
+                        SELECT t.user_id, t.tag_id AS parent_id, coalesce(1, 0) AS uses
+                        FROM new_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                        UNION ALL
+                        SELECT t.user_id, t.tag_id AS parent_id, -coalesce(1, 0) AS uses
+                        FROM old_rows AS t
+                        WHERE t.tag_id IS NOT NULL AND (t.deleted_at IS NULL OR t.deleted_at = (SELECT p.deleted_at FROM tags AS p WHERE p.user_id = t.user_id AND p.id = t.tag_id))
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.uses) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE tags AS p
+                SET uses = p.uses + delta.uses
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (delta.uses <> 0);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change conversation_tags of user %s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_rollup_tag() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_rollup_tag()
+
+COMMENT ON FUNCTION parley.conversation_tags_rollup_tag() IS 'Made by SELECT rollup_function(''conversation_tags'', ''tag_id'', ''tags'', ''{"uses": {"sum": "1"}}'');';
+
+-- function conversation_tags_touch()
+
+CREATE FUNCTION parley.conversation_tags_touch() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed UNION SELECT conversation_id FROM replaced);
+            ELSE
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed);
+            END IF;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversation_tags_touch() OWNER TO parley_owner;
+
+-- comment FUNCTION conversation_tags_touch()
+
+COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT touch_function(''conversation_tags'', ''{conversation_id}'');';
+
 -- function conversations_change()
 
 CREATE FUNCTION parley.conversations_change() RETURNS trigger
@@ -425,6 +670,10 @@ BEGIN
             NEW.max_messages := NULL;
         END IF;
         NEW.is_auto_archived := false;
+        NEW.kept_at := clock_timestamp();
+    END IF;
+    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL THEN
+        NEW.kept_at := clock_timestamp();
     END IF;
     IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
         UPDATE messages AS m
@@ -687,6 +936,47 @@ ALTER FUNCTION parley.feed_context_optimizations() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_context_optimizations() IS 'Made by SELECT feed_function(''context_optimizations'', ''{conversation_id}'');';
 
+-- function feed_conversation_tags()
+
+CREATE FUNCTION parley.feed_conversation_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'conversation_tags', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id, 'tag_id', OLD.tag_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'conversation_tags', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id, 'tag_id', NEW.tag_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id OR OLD.tag_id IS DISTINCT FROM NEW.tag_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id, 'tag_id', OLD.tag_id) END);
+            NEW.version := next_version;
+            
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_conversation_tags() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_conversation_tags()
+
+COMMENT ON FUNCTION parley.feed_conversation_tags() IS 'Made by SELECT feed_function(''conversation_tags'', ''{conversation_id,tag_id}'');';
+
 -- function feed_conversations()
 
 CREATE FUNCTION parley.feed_conversations() RETURNS trigger
@@ -795,6 +1085,41 @@ END
 $_$;
 
 ALTER FUNCTION parley.feed_function(table_name text, carry text[]) OWNER TO parley_owner;
+
+-- function feed_jobs()
+
+CREATE FUNCTION parley.feed_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'jobs', OLD.id, 'purge', jsonb_build_object('kind', OLD.kind, 'status', OLD.status), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'jobs', NEW.id, lower(TG_OP), jsonb_build_object('kind', NEW.kind, 'status', NEW.status), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_jobs() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_jobs()
+
+COMMENT ON FUNCTION parley.feed_jobs() IS 'Made by SELECT feed_function(''jobs'', ''{kind,status}'');';
 
 -- function feed_lock()
 
@@ -945,6 +1270,71 @@ $$;
 
 ALTER FUNCTION parley.feed_missing(owner_id uuid) OWNER TO parley_owner;
 
+-- function feed_prune(interval, integer)
+
+CREATE FUNCTION parley.feed_prune(keep interval, most integer) RETURNS TABLE(pruned_user_id uuid, pruned_changes integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    SET lock_timeout TO '500ms'
+    AS $$
+DECLARE
+    too_old timestamptz := clock_timestamp() - keep;
+    until bigint;
+    remaining_at timestamptz;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id, f.pruned INTO pruned_user_id, until
+    FROM feed_ages AS a
+    JOIN feeds AS f ON f.user_id = a.user_id
+    WHERE a.oldest_at < too_old
+    ORDER BY a.oldest_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        BEGIN
+            SELECT f.user_id, f.pruned INTO pruned_user_id, until
+            FROM feed_ages AS a
+            JOIN feeds AS f ON f.user_id = a.user_id
+            WHERE a.oldest_at < too_old
+            ORDER BY a.oldest_at
+            LIMIT 1
+            FOR UPDATE OF f;
+        EXCEPTION WHEN lock_not_available THEN
+            RETURN;
+        END;
+        IF pruned_user_id IS NULL THEN
+            RETURN;
+        END IF;
+    END IF;
+    -- Starts after the last version removed: before it, the index is full of entries that are not vacuumed yet.
+    SELECT coalesce(min(c.version) FILTER (WHERE c.at >= too_old) - 1, max(c.version), until), count(*)
+    INTO until, pruned_changes
+    FROM (
+        SELECT version, at FROM changes
+        WHERE user_id = pruned_user_id AND version > until
+        ORDER BY version
+        LIMIT most
+    ) AS c;
+    DELETE FROM changes WHERE user_id = pruned_user_id AND version <= until;
+    GET DIAGNOSTICS pruned_changes = ROW_COUNT;
+    IF pruned_changes > 0 THEN
+        UPDATE feeds SET pruned = until WHERE user_id = pruned_user_id;
+    END IF;
+    -- Without a change, the next one will be younger than this moment: its writer waits for the lock that is held here.
+    SELECT c.at INTO remaining_at
+    FROM changes AS c
+    WHERE c.user_id = pruned_user_id AND c.version > until
+    ORDER BY c.version
+    LIMIT 1;
+    UPDATE feed_ages SET oldest_at = coalesce(remaining_at, clock_timestamp()) WHERE user_id = pruned_user_id;
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.feed_prune(keep interval, most integer) OWNER TO parley_owner;
+
 -- function feed_sessions()
 
 CREATE FUNCTION parley.feed_sessions() RETURNS trigger
@@ -1003,6 +1393,45 @@ END
 $$;
 
 ALTER FUNCTION parley.feed_spares(table_name text, sums text[]) OWNER TO parley_owner;
+
+-- function feed_tags()
+
+CREATE FUNCTION parley.feed_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'tags', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'tags', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_tags() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_tags()
+
+COMMENT ON FUNCTION parley.feed_tags() IS 'Made by SELECT feed_function(''tags'', ''{}'');';
 
 -- function feed_tenants()
 
@@ -1392,6 +1821,14 @@ $_$;
 
 ALTER FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) OWNER TO parley_owner;
 
+-- function is_background_work()
+
+CREATE FUNCTION parley.is_background_work() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(current_setting('app.work', true), '') = 'on' $$;
+
+ALTER FUNCTION parley.is_background_work() OWNER TO parley_owner;
+
 -- function is_deletable(text)
 
 CREATE FUNCTION parley.is_deletable(table_name text) RETURNS boolean
@@ -1419,6 +1856,192 @@ CREATE FUNCTION parley.is_emoji(value text) RETURNS boolean
 $_$;
 
 ALTER FUNCTION parley.is_emoji(value text) OWNER TO parley_owner;
+
+-- function job_move_is_legal(text, text)
+
+CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT (from_status, to_status) IN (
+        ('queued', 'running'), ('queued', 'failed'), ('queued', 'cancelled'),
+        ('running', 'queued'), ('running', 'done'), ('running', 'failed'), ('running', 'cancelled'),
+        ('failed', 'queued'))
+$$;
+
+ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function jobs_move()
+
+CREATE FUNCTION parley.jobs_move() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'queued' THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_first', TABLE = 'jobs', MESSAGE = 'a new job must be queued';
+        END IF;
+        NEW.started_at := NULL;
+        NEW.finished_at := NULL;
+        NEW.error := NULL;
+        RETURN NEW;
+    END IF;
+    IF (NEW.kind, NEW.parameters) IS DISTINCT FROM (OLD.kind, OLD.parameters) THEN
+        RAISE check_violation USING CONSTRAINT = 'jobs_kind_fixed', TABLE = 'jobs',
+            MESSAGE = 'what a job is about cannot be changed';
+    END IF;
+    NEW.started_at := OLD.started_at;
+    NEW.finished_at := OLD.finished_at;
+    IF NEW.status <> OLD.status THEN
+        IF NOT job_move_is_legal(OLD.status, NEW.status) THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_move', TABLE = 'jobs',
+                MESSAGE = format('the status of a job cannot change from %s to %s', OLD.status, NEW.status);
+        END IF;
+        CASE NEW.status
+            WHEN 'queued' THEN NEW.finished_at := NULL;
+            WHEN 'running' THEN NEW.started_at := at;
+            ELSE NEW.finished_at := at;
+        END CASE;
+        IF NEW.status <> 'failed' THEN
+            NEW.error := NULL;
+        END IF;
+    ELSIF OLD.finished_at IS NOT NULL AND (NEW.done, NEW.total, NEW.error, NEW.attempts)
+        IS DISTINCT FROM (OLD.done, OLD.total, OLD.error, OLD.attempts) THEN
+        RAISE check_violation USING CONSTRAINT = 'jobs_status_final', TABLE = 'jobs',
+            MESSAGE = format('a job that is %s cannot be changed', OLD.status);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_move() OWNER TO parley_owner;
+
+-- function jobs_waiting(interval)
+
+CREATE FUNCTION parley.jobs_waiting(longer_than interval) RETURNS TABLE(job_user_id uuid, job_id uuid, job_kind text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT j.user_id, j.id, j.kind
+    FROM jobs AS j
+    WHERE is_background_work()
+        AND j.status IN ('queued', 'running')
+        AND j.updated_at < clock_timestamp() - longer_than
+        AND NOT EXISTS (
+            SELECT FROM parley_work.pgqueuer AS q
+            WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
+    ORDER BY j.updated_at
+    LIMIT 1000;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_waiting(longer_than interval) OWNER TO parley_owner;
+
+-- function join_function(text, text, text, text, text)
+
+CREATE FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := 'change_' || table_name;
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(joined_id uuid, ids uuid[], how text)
+        RETURNS TABLE (user_id uuid, is_deleted boolean, missing uuid[]) LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        #variable_conflict use_column
+        DECLARE
+            at timestamptz;
+        BEGIN
+            PERFORM FROM feeds AS f WHERE f.user_id = tenant() FOR UPDATE;
+            at := clock_timestamp();
+            user_id := tenant();
+            is_deleted := (SELECT %5$s FROM %3$I AS p WHERE p.user_id = tenant() AND p.id = joined_id);
+            missing := ARRAY(
+                SELECT given.id
+                FROM unnest(ids) AS given (id)
+                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s));
+            RETURN NEXT;
+            IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
+                RETURN;
+            END IF;
+            IF how <> 'add' THEN
+                PERFORM %8$I(ARRAY(
+                    SELECT j.id
+                    FROM %2$I AS j
+                    WHERE j.user_id = tenant() AND j.%7$I = joined_id
+                        AND (j.%9$I = ANY (ids)) = (how = 'remove')));
+            END IF;
+            IF how <> 'remove' THEN
+                INSERT INTO %2$I (user_id, %7$I, %9$I, created_at)
+                SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (
+                    SELECT FROM %2$I AS j
+                    WHERE j.user_id = tenant() AND j.%7$I = joined_id AND j.%9$I = given.id)
+                ORDER BY given.position;
+            END IF;
+        END
+        $body$
+        $function$,
+        name, table_name, first_table, second_table,
+        CASE WHEN is_deletable(first_table) THEN 'p.deleted_at IS NOT NULL' ELSE 'false' END,
+        CASE WHEN is_deletable(second_table) THEN ' AND p.deleted_at IS NULL' ELSE '' END,
+        first_key, 'remove_' || table_name, second_key);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I(uuid, uuid[], text) TO parley_runtime', name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I(uuid, uuid[], text) IS %L', name,
+        format(
+            'Made by SELECT join_function(%L, %L, %L, %L, %L);',
+            table_name, first_key, first_table, second_key, second_table));
+END
+$_$;
+
+ALTER FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) OWNER TO parley_owner;
+
+-- function join_table(text, text, text, text, text, text)
+
+CREATE FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    is_marked boolean := is_deletable(first_table);
+    told text[] := ARRAY[first_key] || CASE WHEN counted_in IS NULL THEN ARRAY[second_key] ELSE '{}' END;
+BEGIN
+    EXECUTE format(
+        'CREATE TABLE %1$I (user_id uuid, id uuid DEFAULT uuid7(), %2$I uuid NOT NULL, %3$I uuid NOT NULL, '
+        'PRIMARY KEY (user_id, id), CONSTRAINT %4$I UNIQUE (user_id, %2$I, %3$I))',
+        table_name, first_key, second_key, table_name || '_key');
+    PERFORM tenant_table(
+        table_name, carry => ARRAY[first_key, second_key], privileges => 'SELECT, INSERT',
+        without => '{updated_at,request_hash}' || CASE WHEN is_marked THEN '{}' ELSE '{deleted_at}'::text[] END);
+    PERFORM add_link(table_name, first_key, first_table, order_by => format('created_at, %I', second_key));
+    PERFORM add_link(table_name, second_key, second_table, order_by => format('created_at, %I', first_key));
+    IF is_marked THEN
+        PERFORM keep_links(table_name, within => ARRAY[first_key]);
+    END IF;
+    PERFORM add_removal(table_name);
+    PERFORM touch_function(table_name, told);
+    EXECUTE format(
+        'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
+        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    EXECUTE format(
+        'CREATE TRIGGER touch_deleted AFTER DELETE ON %1$I REFERENCING OLD TABLE AS changed '
+        'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
+    IF counted_in IS NOT NULL THEN
+        PERFORM add_rollup(second_table, counted_in, of => table_name, by => second_key);
+    END IF;
+    PERFORM join_function(table_name, first_key, first_table, second_key, second_table);
+END
+$_$;
+
+ALTER FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) OWNER TO parley_owner;
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -2476,6 +3099,47 @@ ALTER FUNCTION parley.messages_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''messages'', spare_others => ''f'');';
 
+-- function model_price(text, text, timestamp with time zone, bigint)
+
+CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT p.llm_model_id, p.valid_from,
+        coalesce(t.input, p.input_usd_per_million),
+        coalesce(t.output, p.output_usd_per_million),
+        coalesce(t."cacheRead", p.cache_read_usd_per_million),
+        coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+    FROM llm_model_prices AS p
+    LEFT JOIN LATERAL (
+        SELECT tier.*
+        FROM jsonb_to_recordset(p.tier_list)
+            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+        WHERE tier.above < model_price.input_tokens
+        ORDER BY tier.above DESC
+        LIMIT 1
+    ) AS t ON true
+    WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
+    ORDER BY p.valid_from DESC
+    LIMIT 1;
+END
+$$;
+
+ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+
+-- function natural_id(text[])
+
+CREATE FUNCTION parley.natural_id(VARIADIC parts text[]) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+SELECT encode(set_byte(set_byte(hash, 6, get_byte(hash, 6) & 15 | 128), 8, get_byte(hash, 8) & 63 | 128), 'hex')::uuid
+FROM (SELECT substring(sha256(convert_to(array_to_string(parts, chr(31)), 'UTF8')) FROM 1 FOR 16) AS hash) AS made
+WHERE array_position(parts, NULL) IS NULL
+$$;
+
+ALTER FUNCTION parley.natural_id(VARIADIC parts text[]) OWNER TO parley_owner;
+
 -- function object_list_mistake(jsonb, integer, jsonb)
 
 CREATE FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) RETURNS text[]
@@ -2657,7 +3321,7 @@ BEGIN
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
     IF told_by IS NOT NULL THEN
-        PERFORM touch_function(table_name, told_by, parent);
+        PERFORM touch_function(table_name, ARRAY[told_by]);
         EXECUTE format(
             'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
             'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
@@ -2698,6 +3362,30 @@ CREATE FUNCTION parley.raise_epoch() RETURNS integer
     AS $$ UPDATE feeds SET epoch = epoch + 1 WHERE user_id = tenant() RETURNING epoch $$;
 
 ALTER FUNCTION parley.raise_epoch() OWNER TO parley_owner;
+
+-- function reference_table(text)
+
+CREATE FUNCTION parley.reference_table(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute
+        WHERE attrelid = table_name::regclass AND attname = 'user_id' AND NOT attisdropped)
+    THEN
+        RAISE EXCEPTION '% has a user_id: use tenant_table(), or remove the column', table_name;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = table_name::regclass AND i.indisprimary AND i.indnatts = 1 AND a.attname = 'id')
+    THEN
+        RAISE EXCEPTION '% needs id uuid PRIMARY KEY in its CREATE TABLE', table_name;
+    END IF;
+    EXECUTE format('GRANT SELECT ON %I TO parley_runtime', table_name);
+    EXECUTE format('COMMENT ON TABLE %I IS %L', table_name, 'Reference data: the same for all users.');
+END
+$$;
+
+ALTER FUNCTION parley.reference_table(table_name text) OWNER TO parley_owner;
 
 -- function refuse_purged()
 
@@ -2744,8 +3432,9 @@ BEGIN
     ELSIF last IS NOT NULL AND held.attnotnull THEN
         RAISE EXCEPTION '% is null while there is no row: drop NOT NULL from the column', rollup;
     ELSIF EXISTS (SELECT FROM rollups() AS r WHERE (r.parent, r.column_name) = (parent, column_name)
-        AND (r.child, r.key) <> (child, key)) THEN
-        RAISE EXCEPTION '% is already a roll-up of another table or key: use another column', rollup;
+        AND (r.child, r.key) <> (child, key) AND (last IS NOT NULL OR r.definition ? 'last')) THEN
+        RAISE EXCEPTION '% is already a roll-up of another table or key, and only counts and sums can share one: '
+            'use another column', rollup;
     END IF;
     IF (parent, key) <> ('users', 'user_id') AND NOT EXISTS (
         SELECT FROM links_of(child) AS l WHERE (l.parent, l.key) = (parent, key)) THEN
@@ -2774,6 +3463,19 @@ END
 $_$;
 
 ALTER FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) OWNER TO parley_owner;
+
+-- function remove_conversation_tags(uuid[])
+
+CREATE FUNCTION parley.remove_conversation_tags(ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ DELETE FROM conversation_tags AS t WHERE t.user_id = tenant() AND t.id = ANY (ids) RETURNING t.id $$;
+
+ALTER FUNCTION parley.remove_conversation_tags(ids uuid[]) OWNER TO parley_owner;
+
+-- comment FUNCTION remove_conversation_tags(ids uuid[])
+
+COMMENT ON FUNCTION parley.remove_conversation_tags(ids uuid[]) IS 'Made by SELECT add_removal(''conversation_tags'');';
 
 -- function remove_message_feedback(uuid[])
 
@@ -2992,20 +3694,19 @@ CREATE FUNCTION parley.rollups() RETURNS TABLE(parent text, column_name text, ch
     LANGUAGE plpgsql STABLE
     AS $_$
 DECLARE
-    made record;
-BEGIN
-    FOR made IN
-        SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function\((.*)\);$') AS arguments
+    made text := (
+        SELECT string_agg(
+            substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function(\(.*\));$'), ', ' ORDER BY proname)
         FROM pg_proc
         WHERE pronamespace = 'parley'::regnamespace
-            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function(')
-        ORDER BY proname
-    LOOP
+            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function('));
+BEGIN
+    IF made IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
-            'SELECT m.parent, c.key, m.child, m.key, c.value, rollup_recount(m.parent, m.child, m.key, c.value) '
-            'FROM (VALUES (%s)) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c',
-            made.arguments);
-    END LOOP;
+            'SELECT m.parent, c.key, m.child, m.key, c.value, string_agg(rollup_recount(m.parent, m.child, m.key, c.value), '
+            ''' + '') OVER (PARTITION BY m.parent, c.key) '
+            'FROM (VALUES %s) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c', made);
+    END IF;
 END
 $_$;
 
@@ -3146,6 +3847,46 @@ END
 $$;
 
 ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
+
+-- function sessions_expire(interval, integer)
+
+CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired_sessions integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    too_old timestamptz := clock_timestamp() - after;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id INTO expired_user_id
+    FROM sessions AS s
+    JOIN feeds AS f ON f.user_id = s.user_id
+    WHERE least(s.expires_at, s.ends_at) < too_old
+    ORDER BY least(s.expires_at, s.ends_at)
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The system does this, not a session or an agent.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN expired_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    DELETE FROM sessions AS s
+    WHERE s.user_id = expired_user_id AND s.id IN (
+        SELECT o.id FROM sessions AS o
+        WHERE o.user_id = expired_user_id AND least(o.expires_at, o.ends_at) < too_old
+        LIMIT most);
+    GET DIAGNOSTICS expired_sessions = ROW_COUNT;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.sessions_expire(after interval, most integer) OWNER TO parley_owner;
 
 -- function sessions_revoke()
 
@@ -3421,11 +4162,17 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
--- function touch_function(text, text, text)
+-- function touch_function(text, text[])
 
-CREATE FUNCTION parley.touch_function(table_name text, key text, parent text) RETURNS void
+CREATE FUNCTION parley.touch_function(table_name text, keys text[]) RETURNS void
     LANGUAGE plpgsql
     AS $_$
+DECLARE
+    name text := table_name || '_touch';
+    -- Setting a column fires the feed's trigger even if the value stays the same.
+    touching text := $touch$
+                UPDATE %2$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
 BEGIN
     EXECUTE format(
         $function$
@@ -3433,26 +4180,25 @@ BEGIN
         SET search_path = parley, pg_temp
         AS $body$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN
-                -- Setting a column fires the feed's trigger even if the value stays the same.
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed UNION SELECT %2$I FROM replaced);
-            ELSE
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed);
+            IF TG_OP = 'UPDATE' THEN%2$s
+            ELSE%3$s
             END IF;
             RETURN NULL;
         END
         $body$
         $function$,
-        table_name || '_touch', key, parent);
+        name,
+        (SELECT string_agg(
+            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
+        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', table_name || '_touch',
-        format('Made by SELECT touch_function(%L, %L, %L);', table_name, key, parent));
+        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
 END
 $_$;
 
-ALTER FUNCTION parley.touch_function(table_name text, key text, parent text) OWNER TO parley_owner;
+ALTER FUNCTION parley.touch_function(table_name text, keys text[]) OWNER TO parley_owner;
 
 -- function trash_page(text[], timestamp with time zone, uuid, integer)
 
@@ -3812,6 +4558,7 @@ CREATE FUNCTION parley.users_open_feed() RETURNS trigger
     AS $$
 BEGIN
     INSERT INTO feeds (user_id) VALUES (NEW.user_id);
+    INSERT INTO feed_ages (user_id) VALUES (NEW.user_id);
     RETURN NEW;
 END
 $$;
@@ -3835,6 +4582,26 @@ $$;
 
 ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
 
+-- function users_with_retention(uuid)
+
+CREATE FUNCTION parley.users_with_retention(after_id uuid) RETURNS TABLE(retained_user_id uuid, archive_months integer, delete_months integer)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.user_id, s.archive_after_months, s.delete_after_months
+    FROM user_settings AS s
+    WHERE is_background_work()
+        AND s.user_id > after_id
+        AND (s.archive_after_months IS NOT NULL OR s.delete_after_months IS NOT NULL)
+    ORDER BY s.user_id
+    LIMIT 100;
+END
+$$;
+
+ALTER FUNCTION parley.users_with_retention(after_id uuid) OWNER TO parley_owner;
+
 -- function within_of(text)
 
 CREATE FUNCTION parley.within_of(table_name text) RETURNS text[]
@@ -3848,6 +4615,53 @@ CREATE FUNCTION parley.within_of(table_name text) RETURNS text[]
 $$;
 
 ALTER FUNCTION parley.within_of(table_name text) OWNER TO parley_owner;
+
+-- function fn_pgqueuer_changed()
+
+CREATE FUNCTION parley_work.fn_pgqueuer_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
+BEGIN
+    -- Check operation type and set the emit flag accordingly
+    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
+        to_emit := true;
+    ELSIF TG_OP = 'DELETE' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'INSERT' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        to_emit := true;
+    END IF;
+
+    -- Perform notification if the emit flag is set
+    IF to_emit THEN
+        PERFORM pg_notify(
+            'parley_work',
+            json_build_object(
+                'channel', 'parley_work',
+                'operation', lower(TG_OP),
+                'sent_at', NOW(),
+                'table', TG_TABLE_NAME,
+                'type', 'table_changed_event'
+            )::text
+        );
+    END IF;
+
+    -- Return appropriate value based on the operation
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    ELSE
+        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
+    END IF;
+
+END;
+$$;
+
+ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
 
 -- table changes
 
@@ -3939,6 +4753,22 @@ COMMENT ON CONSTRAINT context_optimizations_tokens_after_range ON parley.context
 
 COMMENT ON CONSTRAINT context_optimizations_tokens_before_range ON parley.context_optimizations IS 'The number of tokens cannot be negative.';
 
+-- table conversation_tags
+
+CREATE TABLE parley.conversation_tags (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    tag_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL
+);
+
+ALTER TABLE ONLY parley.conversation_tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.conversation_tags OWNER TO parley_owner;
+
 -- table conversations
 
 CREATE TABLE parley.conversations (
@@ -3979,7 +4809,8 @@ CREATE TABLE parley.conversations (
     request_hash bigint,
     positive_feedback integer DEFAULT 0 NOT NULL,
     negative_feedback integer DEFAULT 0 NOT NULL,
-    neutral_feedback integer DEFAULT 0 NOT NULL
+    neutral_feedback integer DEFAULT 0 NOT NULL,
+    kept_at timestamp with time zone
 )
 WITH (fillfactor='85');
 
@@ -4002,6 +4833,25 @@ COMMENT ON COLUMN parley.conversations.active_since IS 'When it last became the 
 -- comment COLUMN conversations.request_hash
 
 COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN conversations.kept_at
+
+COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
+
+-- table feed_ages
+
+CREATE TABLE parley.feed_ages (
+    user_id uuid NOT NULL,
+    oldest_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY parley.feed_ages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.feed_ages OWNER TO parley_owner;
+
+-- comment COLUMN feed_ages.oldest_at
+
+COMMENT ON COLUMN parley.feed_ages.oldest_at IS 'No change in the feed is older than this.';
 
 -- table feeds
 
@@ -4054,6 +4904,57 @@ COMMENT ON TABLE parley.functions IS 'The files of functions as they were applie
 
 COMMENT ON COLUMN parley.functions.parley IS 'The version that applied it.';
 
+-- table jobs
+
+CREATE TABLE parley.jobs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    kind text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    done bigint DEFAULT 0 NOT NULL,
+    total bigint,
+    error text,
+    attempts integer DEFAULT 0 NOT NULL,
+    run_after timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT jobs_done_range CHECK ((done >= 0)),
+    CONSTRAINT jobs_error_length CHECK ((char_length(error) <= 2000)),
+    CONSTRAINT jobs_kind_shape CHECK ((kind ~ '^[a-z][a-z0-9_]{0,49}$'::text)),
+    CONSTRAINT jobs_parameters_size CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (pg_column_size(parameters) <= 4096))),
+    CONSTRAINT jobs_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT jobs_total_range CHECK ((total >= 0))
+);
+
+ALTER TABLE ONLY parley.jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.jobs OWNER TO parley_owner;
+
+-- comment COLUMN jobs.kind
+
+COMMENT ON COLUMN parley.jobs.kind IS 'The name of the job, as its handler declares it.';
+
+-- comment COLUMN jobs.parameters
+
+COMMENT ON COLUMN parley.jobs.parameters IS 'What the job is about: ids and numbers, by name. Never content.';
+
+-- comment COLUMN jobs.done
+
+COMMENT ON COLUMN parley.jobs.done IS 'The items that are finished so far.';
+
+-- comment COLUMN jobs.total
+
+COMMENT ON COLUMN parley.jobs.total IS 'All items; null while their number is unknown.';
+
+-- comment COLUMN jobs.request_hash
+
+COMMENT ON COLUMN parley.jobs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
 -- table leases
 
 CREATE TABLE parley.leases (
@@ -4085,6 +4986,129 @@ COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue withou
 -- comment COLUMN leases.until
 
 COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
+
+-- table llm_model_prices
+
+CREATE TABLE parley.llm_model_prices (
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    llm_model_id uuid NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    input_usd_per_million numeric NOT NULL,
+    output_usd_per_million numeric NOT NULL,
+    cache_read_usd_per_million numeric,
+    cache_write_usd_per_million numeric,
+    tier_list jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT llm_model_prices_cache_read_usd_per_million_range CHECK (((cache_read_usd_per_million >= (0)::numeric) AND (cache_read_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_cache_write_usd_per_million_range CHECK (((cache_write_usd_per_million >= (0)::numeric) AND (cache_write_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric)))
+);
+
+ALTER TABLE parley.llm_model_prices OWNER TO parley_owner;
+
+-- comment TABLE llm_model_prices
+
+COMMENT ON TABLE parley.llm_model_prices IS 'Reference data: the same for all users.';
+
+-- comment COLUMN llm_model_prices.tier_list
+
+COMMENT ON COLUMN parley.llm_model_prices.tier_list IS 'Other prices for calls with more input: objects with above (tokens), input, output, cacheRead and cacheWrite.';
+
+-- comment CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_input_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_input_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_output_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_output_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- table llm_models
+
+CREATE TABLE parley.llm_models (
+    id uuid GENERATED ALWAYS AS (parley.natural_id(VARIADIC ARRAY[provider, model_id])) STORED NOT NULL,
+    provider text NOT NULL,
+    model_id text NOT NULL,
+    name text NOT NULL,
+    context_window integer NOT NULL,
+    max_output_tokens integer NOT NULL,
+    input_usd_per_million numeric NOT NULL,
+    output_usd_per_million numeric NOT NULL,
+    blended_usd_per_million numeric GENERATED ALWAYS AS (((((3)::numeric * input_usd_per_million) + output_usd_per_million) / (4)::numeric)) STORED NOT NULL,
+    supports_vision boolean NOT NULL,
+    supports_tools boolean NOT NULL,
+    supports_system boolean NOT NULL,
+    quality_score integer,
+    latency_score integer,
+    is_tier1 boolean NOT NULL,
+    embedding_dimensions integer,
+    assumed_fields jsonb DEFAULT '[]'::jsonb NOT NULL,
+    retired_at timestamp with time zone,
+    is_retired boolean GENERATED ALWAYS AS ((retired_at IS NOT NULL)) STORED NOT NULL,
+    CONSTRAINT llm_models_context_window_range CHECK ((context_window > 0)),
+    CONSTRAINT llm_models_embedding_dimensions_range CHECK ((embedding_dimensions > 0)),
+    CONSTRAINT llm_models_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_models_latency_score_range CHECK (((latency_score >= 1) AND (latency_score <= 10))),
+    CONSTRAINT llm_models_max_output_tokens_range CHECK ((max_output_tokens > 0)),
+    CONSTRAINT llm_models_model_id_length CHECK (((char_length(model_id) >= 1) AND (char_length(model_id) <= 100))),
+    CONSTRAINT llm_models_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT llm_models_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_models_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT llm_models_quality_score_range CHECK (((quality_score >= 1) AND (quality_score <= 10)))
+);
+
+ALTER TABLE parley.llm_models OWNER TO parley_owner;
+
+-- comment TABLE llm_models
+
+COMMENT ON TABLE parley.llm_models IS 'Reference data: the same for all users.';
+
+-- comment CONSTRAINT llm_models_context_window_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_context_window_range ON parley.llm_models IS 'The context window must be at least 1.';
+
+-- comment CONSTRAINT llm_models_embedding_dimensions_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_embedding_dimensions_range ON parley.llm_models IS 'The number of dimensions must be at least 1.';
+
+-- comment CONSTRAINT llm_models_input_usd_per_million_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_input_usd_per_million_range ON parley.llm_models IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_models_latency_score_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_latency_score_range ON parley.llm_models IS 'A score must be between 1 and 10.';
+
+-- comment CONSTRAINT llm_models_max_output_tokens_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_max_output_tokens_range ON parley.llm_models IS 'The number of output tokens must be at least 1.';
+
+-- comment CONSTRAINT llm_models_model_id_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_model_id_length ON parley.llm_models IS 'A model id has 1 to 100 characters.';
+
+-- comment CONSTRAINT llm_models_name_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_name_length ON parley.llm_models IS 'A model name has 1 to 500 characters.';
+
+-- comment CONSTRAINT llm_models_output_usd_per_million_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_output_usd_per_million_range ON parley.llm_models IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_models_provider_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_provider_length ON parley.llm_models IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT llm_models_quality_score_range ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_quality_score_range ON parley.llm_models IS 'A score must be between 1 and 10.';
 
 -- table logins
 
@@ -4305,6 +5329,52 @@ COMMENT ON CONSTRAINT sessions_device_id_length ON parley.sessions IS 'A device 
 -- comment CONSTRAINT sessions_device_name_length ON sessions
 
 COMMENT ON CONSTRAINT sessions_device_name_length ON parley.sessions IS 'A device name has at most 255 characters.';
+
+-- table tags
+
+CREATE TABLE parley.tags (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    name text NOT NULL,
+    type text DEFAULT 'label'::text NOT NULL,
+    description text,
+    color text,
+    folded_name text GENERATED ALWAYS AS (lower(name)) STORED NOT NULL,
+    uses integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT tags_color_shape CHECK ((color ~ '^#[0-9a-f]{6}$'::text)),
+    CONSTRAINT tags_description_length CHECK ((char_length(description) <= 4000)),
+    CONSTRAINT tags_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT tags_type_known CHECK ((type = ANY (ARRAY['area'::text, 'resource'::text, 'label'::text])))
+);
+
+ALTER TABLE ONLY parley.tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tags OWNER TO parley_owner;
+
+-- comment COLUMN tags.folded_name
+
+COMMENT ON COLUMN parley.tags.folded_name IS 'The name in lower case, by which tags are sorted and told apart.';
+
+-- comment COLUMN tags.request_hash
+
+COMMENT ON COLUMN parley.tags.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT tags_color_shape ON tags
+
+COMMENT ON CONSTRAINT tags_color_shape ON parley.tags IS 'A color is written as #rrggbb, with digits and a to f.';
+
+-- comment CONSTRAINT tags_description_length ON tags
+
+COMMENT ON CONSTRAINT tags_description_length ON parley.tags IS 'A description has at most 4000 characters.';
+
+-- comment CONSTRAINT tags_name_length ON tags
+
+COMMENT ON CONSTRAINT tags_name_length ON parley.tags IS 'A name has 1 to 500 characters.';
 
 -- table tool_executions
 
@@ -4575,6 +5645,148 @@ COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 4
 
 COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
 
+-- table pgqueuer
+
+CREATE TABLE parley_work.pgqueuer (
+    id bigint NOT NULL,
+    priority integer NOT NULL,
+    queue_manager_id uuid,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    execute_after timestamp with time zone DEFAULT now() NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL,
+    dedupe_key text,
+    payload bytea,
+    headers jsonb,
+    attempts integer DEFAULT 0 NOT NULL,
+    slot bigint
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY parley_work.pgqueuer FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer OWNER TO parley_owner;
+
+-- sequence pgqueuer_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_id_seq OWNED BY parley_work.pgqueuer.id;
+
+-- table pgqueuer_log
+
+CREATE TABLE parley_work.pgqueuer_log (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    job_id bigint NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    priority integer NOT NULL,
+    entrypoint text NOT NULL,
+    traceback jsonb,
+    aggregated boolean DEFAULT false
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_log OWNER TO parley_owner;
+
+-- sequence pgqueuer_log_id_seq
+
+ALTER TABLE parley_work.pgqueuer_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME parley_work.pgqueuer_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- table pgqueuer_schedules
+
+CREATE TABLE parley_work.pgqueuer_schedules (
+    id bigint NOT NULL,
+    expression text NOT NULL,
+    entrypoint text NOT NULL,
+    heartbeat timestamp with time zone DEFAULT now() NOT NULL,
+    created timestamp with time zone DEFAULT now() NOT NULL,
+    updated timestamp with time zone DEFAULT now() NOT NULL,
+    next_run timestamp with time zone DEFAULT now() NOT NULL,
+    last_run timestamp with time zone,
+    status parley_work.pgqueuer_status DEFAULT 'queued'::parley_work.pgqueuer_status
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_schedules OWNER TO parley_owner;
+
+-- sequence pgqueuer_schedules_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_schedules_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_schedules_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_schedules_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_schedules_id_seq OWNED BY parley_work.pgqueuer_schedules.id;
+
+-- table pgqueuer_statistics
+
+CREATE TABLE parley_work.pgqueuer_statistics (
+    id bigint NOT NULL,
+    created timestamp with time zone DEFAULT date_trunc('sec'::text, now()) NOT NULL,
+    count bigint NOT NULL,
+    priority integer NOT NULL,
+    status parley_work.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL
+);
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley_work.pgqueuer_statistics OWNER TO parley_owner;
+
+-- sequence pgqueuer_statistics_id_seq
+
+CREATE SEQUENCE parley_work.pgqueuer_statistics_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE parley_work.pgqueuer_statistics_id_seq OWNER TO parley_owner;
+
+-- sequence owned by pgqueuer_statistics_id_seq
+
+ALTER SEQUENCE parley_work.pgqueuer_statistics_id_seq OWNED BY parley_work.pgqueuer_statistics.id;
+
+-- default pgqueuer id
+
+ALTER TABLE ONLY parley_work.pgqueuer ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_id_seq'::regclass);
+
+-- default pgqueuer_schedules id
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_schedules_id_seq'::regclass);
+
+-- default pgqueuer_statistics id
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
+
 -- constraint changes changes_pkey
 
 ALTER TABLE ONLY parley.changes
@@ -4594,6 +5806,16 @@ ALTER TABLE ONLY parley.context_optimization_messages
 
 ALTER TABLE ONLY parley.context_optimizations
     ADD CONSTRAINT context_optimizations_pkey PRIMARY KEY (user_id, id);
+
+-- constraint conversation_tags conversation_tags_key
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_key UNIQUE (user_id, conversation_id, tag_id);
+
+-- constraint conversation_tags conversation_tags_pkey
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_pkey PRIMARY KEY (user_id, id);
 
 -- check constraint conversations conversations_auto_approval_settings_size
 
@@ -4708,6 +5930,11 @@ ALTER TABLE parley.conversations
 
 COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
+-- constraint feed_ages feed_ages_pkey
+
+ALTER TABLE ONLY parley.feed_ages
+    ADD CONSTRAINT feed_ages_pkey PRIMARY KEY (user_id);
+
 -- constraint feeds feeds_pkey
 
 ALTER TABLE ONLY parley.feeds
@@ -4718,10 +5945,35 @@ ALTER TABLE ONLY parley.feeds
 ALTER TABLE ONLY parley.functions
     ADD CONSTRAINT functions_pkey PRIMARY KEY (name);
 
+-- constraint jobs jobs_pkey
+
+ALTER TABLE ONLY parley.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, id);
+
 -- constraint leases leases_pkey
 
 ALTER TABLE ONLY parley.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (user_id, work_id, kind);
+
+-- constraint llm_model_prices llm_model_prices_pkey
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_pkey PRIMARY KEY (id);
+
+-- constraint llm_model_prices llm_model_prices_valid_from_key
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_valid_from_key UNIQUE (llm_model_id, valid_from);
+
+-- constraint llm_models llm_models_model_id_key
+
+ALTER TABLE ONLY parley.llm_models
+    ADD CONSTRAINT llm_models_model_id_key UNIQUE (provider, model_id);
+
+-- constraint llm_models llm_models_pkey
+
+ALTER TABLE ONLY parley.llm_models
+    ADD CONSTRAINT llm_models_pkey PRIMARY KEY (id);
 
 -- constraint logins logins_pkey
 
@@ -4903,6 +6155,11 @@ ALTER TABLE ONLY parley.revocations
 ALTER TABLE ONLY parley.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (user_id, id);
 
+-- constraint tags tags_pkey
+
+ALTER TABLE ONLY parley.tags
+    ADD CONSTRAINT tags_pkey PRIMARY KEY (user_id, id);
+
 -- constraint tool_executions tool_executions_pkey
 
 ALTER TABLE ONLY parley.tool_executions
@@ -4948,6 +6205,31 @@ ALTER TABLE ONLY parley.users
 ALTER TABLE ONLY parley.users
     ADD CONSTRAINT users_user_id_key UNIQUE (user_id);
 
+-- constraint pgqueuer_log pgqueuer_log_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_log
+    ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer pgqueuer_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer
+    ADD CONSTRAINT pgqueuer_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer_schedules pgqueuer_schedules_expression_entrypoint_key
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_expression_entrypoint_key UNIQUE (expression, entrypoint);
+
+-- constraint pgqueuer_schedules pgqueuer_schedules_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_schedules
+    ADD CONSTRAINT pgqueuer_schedules_pkey PRIMARY KEY (id);
+
+-- constraint pgqueuer_statistics pgqueuer_statistics_pkey
+
+ALTER TABLE ONLY parley_work.pgqueuer_statistics
+    ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -4959,6 +6241,18 @@ CREATE INDEX context_optimization_messages_in_order ON parley.context_optimizati
 -- index context_optimizations_by_conversation
 
 CREATE INDEX context_optimizations_by_conversation ON parley.context_optimizations USING btree (user_id, conversation_id, created_at, id);
+
+-- index conversation_tags_by_conversation
+
+CREATE INDEX conversation_tags_by_conversation ON parley.conversation_tags USING btree (user_id, conversation_id, created_at, tag_id);
+
+-- index conversation_tags_by_tag
+
+CREATE INDEX conversation_tags_by_tag ON parley.conversation_tags USING btree (user_id, tag_id, created_at, conversation_id);
+
+-- index conversation_tags_trash
+
+CREATE INDEX conversation_tags_trash ON parley.conversation_tags USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index conversations_by_creation
 
@@ -4980,9 +6274,37 @@ CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (us
 
 CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index feed_ages_by_age
+
+CREATE INDEX feed_ages_by_age ON parley.feed_ages USING btree (oldest_at);
+
+-- index jobs_by_creation
+
+CREATE INDEX jobs_by_creation ON parley.jobs USING btree (user_id, created_at, id);
+
+-- index jobs_unfinished
+
+CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+
 -- index leases_by_end
 
 CREATE INDEX leases_by_end ON parley.leases USING btree (until);
+
+-- index llm_models_by_latency
+
+CREATE INDEX llm_models_by_latency ON parley.llm_models USING btree (latency_score DESC NULLS LAST, name, id);
+
+-- index llm_models_by_name
+
+CREATE INDEX llm_models_by_name ON parley.llm_models USING btree (name, id);
+
+-- index llm_models_by_price
+
+CREATE INDEX llm_models_by_price ON parley.llm_models USING btree (blended_usd_per_million, id);
+
+-- index llm_models_by_quality
+
+CREATE INDEX llm_models_by_quality ON parley.llm_models USING btree (quality_score DESC NULLS LAST, name, id);
 
 -- index message_feedback_by_conversation
 
@@ -5020,9 +6342,37 @@ CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at,
 
 CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
 
+-- index sessions_by_expiry
+
+CREATE INDEX sessions_by_expiry ON parley.sessions USING btree (LEAST(expires_at, ends_at));
+
 -- index sessions_by_last_used
 
 CREATE INDEX sessions_by_last_used ON parley.sessions USING btree (user_id, last_used_at, id);
+
+-- index tags_by_creation
+
+CREATE INDEX tags_by_creation ON parley.tags USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tags_by_name
+
+CREATE INDEX tags_by_name ON parley.tags USING btree (user_id, folded_name, id) WHERE (deleted_at IS NULL);
+
+-- index tags_most_used
+
+CREATE INDEX tags_most_used ON parley.tags USING btree (user_id, uses DESC, folded_name, id) WHERE (deleted_at IS NULL);
+
+-- index tags_name_unique
+
+CREATE UNIQUE INDEX tags_name_unique ON parley.tags USING btree (user_id, folded_name, type) WHERE (deleted_at IS NULL);
+
+-- comment INDEX tags_name_unique
+
+COMMENT ON INDEX parley.tags_name_unique IS 'There is already a tag of this type with this name.';
+
+-- index tags_trash
+
+CREATE INDEX tags_trash ON parley.tags USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
 -- index tool_executions_by_conversation
 
@@ -5060,6 +6410,58 @@ CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, c
 
 CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
+-- index pgqueuer_ep_ea_idx
+
+CREATE INDEX pgqueuer_ep_ea_idx ON parley_work.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_ep_prio_id_idx
+
+CREATE INDEX pgqueuer_ep_prio_id_idx ON parley_work.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_log_created
+
+CREATE INDEX pgqueuer_log_created ON parley_work.pgqueuer_log USING btree (created);
+
+-- index pgqueuer_log_job_id_status
+
+CREATE INDEX pgqueuer_log_job_id_status ON parley_work.pgqueuer_log USING btree (job_id, created DESC);
+
+-- index pgqueuer_log_not_aggregated
+
+CREATE INDEX pgqueuer_log_not_aggregated ON parley_work.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+
+-- index pgqueuer_log_status
+
+CREATE INDEX pgqueuer_log_status ON parley_work.pgqueuer_log USING btree (status);
+
+-- index pgqueuer_picked_heartbeat_idx
+
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON parley_work.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_picked_slot_idx
+
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON parley_work.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::parley_work.pgqueuer_status) AND (slot IS NOT NULL));
+
+-- index pgqueuer_priority_id_id1_idx
+
+CREATE INDEX pgqueuer_priority_id_id1_idx ON parley_work.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::parley_work.pgqueuer_status);
+
+-- index pgqueuer_queue_manager_id_idx
+
+CREATE INDEX pgqueuer_queue_manager_id_idx ON parley_work.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+
+-- index pgqueuer_statistics_unique_count
+
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON parley_work.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+
+-- index pgqueuer_unique_dedupe_key
+
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::parley_work.pgqueuer_status, 'picked'::parley_work.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+
+-- index pgqueuer_updated_id_id1_idx
+
+CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
+
 -- trigger conversations change
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
@@ -5096,9 +6498,17 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_opt
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger conversation_tags feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_tags FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger conversations feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger jobs feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger message_feedback feed_lock
 
@@ -5115,6 +6525,10 @@ CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STA
 -- trigger sessions feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger tags feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.tags FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger tool_executions feed_lock
 
@@ -5176,6 +6590,10 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimization_mess
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.context_optimizations_links();
 
+-- trigger conversation_tags links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.conversation_tags FOR EACH ROW EXECUTE FUNCTION parley.conversation_tags_links();
+
 -- trigger message_feedback links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.message_feedback_links();
@@ -5198,11 +6616,15 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW E
 
 -- trigger conversations mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
 
 -- trigger messages mark
 
 CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.message_id', 'message_reactions.message_id', 'tool_executions.message_id');
+
+-- trigger jobs move
+
+CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.jobs_move();
 
 -- trigger tool_executions move
 
@@ -5211,6 +6633,10 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 -- trigger users open_feed
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
+
+-- trigger conversation_tags purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversation_tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger conversations purged
 
@@ -5227,6 +6653,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_reactions FO
 -- trigger messages purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.messages FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger tags purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger tool_executions purged
 
@@ -5256,9 +6686,29 @@ CREATE TRIGGER rollup_conversation_insert AFTER INSERT ON parley.message_feedbac
 
 CREATE TRIGGER rollup_conversation_update AFTER UPDATE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
 
+-- trigger conversation_tags rollup_tag_delete
+
+CREATE TRIGGER rollup_tag_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger conversation_tags rollup_tag_insert
+
+CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger conversation_tags rollup_tag_update
+
+CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
+
+-- trigger conversation_tags touch_deleted
+
+CREATE TRIGGER touch_deleted AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+
+-- trigger conversation_tags touch_inserted
+
+CREATE TRIGGER touch_inserted AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
 -- trigger message_feedback write
 
@@ -5276,9 +6726,17 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optim
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimizations FOR EACH ROW EXECUTE FUNCTION parley.feed_context_optimizations();
 
+-- trigger conversation_tags zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_tags FOR EACH ROW EXECUTE FUNCTION parley.feed_conversation_tags();
+
 -- trigger conversations zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+
+-- trigger jobs zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.feed_jobs();
 
 -- trigger message_feedback zz_feed
 
@@ -5295,6 +6753,10 @@ CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW E
 -- trigger sessions zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH ROW EXECUTE FUNCTION parley.feed_sessions();
+
+-- trigger tags zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.tags FOR EACH ROW EXECUTE FUNCTION parley.feed_tags();
 
 -- trigger tool_executions zz_feed
 
@@ -5332,6 +6794,10 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE OF auto_approval_settings, clien
 
 CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_rules();
 
+-- trigger pgqueuer tg_pgqueuer_changed
+
+CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
+
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
 ALTER TABLE ONLY parley.context_optimization_messages
@@ -5351,10 +6817,38 @@ ALTER TABLE ONLY parley.context_optimizations
 
 COMMENT ON CONSTRAINT context_optimizations_conversation_id_exists ON parley.context_optimizations IS 'There is no such conversation.';
 
+-- fk constraint conversation_tags conversation_tags_conversation_id_exists
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT conversation_tags_conversation_id_exists ON conversation_tags
+
+COMMENT ON CONSTRAINT conversation_tags_conversation_id_exists ON parley.conversation_tags IS 'There is no such conversation.';
+
+-- fk constraint conversation_tags conversation_tags_tag_id_exists
+
+ALTER TABLE ONLY parley.conversation_tags
+    ADD CONSTRAINT conversation_tags_tag_id_exists FOREIGN KEY (user_id, tag_id) REFERENCES parley.tags(user_id, id);
+
+-- comment CONSTRAINT conversation_tags_tag_id_exists ON conversation_tags
+
+COMMENT ON CONSTRAINT conversation_tags_tag_id_exists ON parley.conversation_tags IS 'There is no such tag.';
+
 -- fk constraint conversations conversations_user_id_fkey
 
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint jobs jobs_user_id_fkey
+
+ALTER TABLE ONLY parley.jobs
+    ADD CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint llm_model_prices llm_model_prices_llm_model_id_exists
+
+ALTER TABLE ONLY parley.llm_model_prices
+    ADD CONSTRAINT llm_model_prices_llm_model_id_exists FOREIGN KEY (llm_model_id) REFERENCES parley.llm_models(id);
 
 -- fk constraint message_feedback message_feedback_conversation_id_exists
 
@@ -5424,6 +6918,11 @@ COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is 
 
 ALTER TABLE ONLY parley.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint tags tags_user_id_fkey
+
+ALTER TABLE ONLY parley.tags
+    ADD CONSTRAINT tags_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint tool_executions tool_executions_conversation_id_exists
 
@@ -5505,6 +7004,10 @@ ALTER TABLE parley.context_optimization_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.context_optimizations ENABLE ROW LEVEL SECURITY;
 
+-- row security conversation_tags
+
+ALTER TABLE parley.conversation_tags ENABLE ROW LEVEL SECURITY;
+
 -- row security conversations
 
 ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
@@ -5513,9 +7016,33 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- row security feed_ages
+
+ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
+
 -- row security feeds
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
+
+-- policy jobs finding
+
+CREATE POLICY finding ON parley.jobs FOR SELECT TO parley_owner USING (true);
+
+-- policy sessions finding
+
+CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
+
+-- policy user_settings finding
+
+CREATE POLICY finding ON parley.user_settings FOR SELECT TO parley_owner USING (true);
+
+-- row security jobs
+
+ALTER TABLE parley.jobs ENABLE ROW LEVEL SECURITY;
+
+-- policy feed_ages keeping
+
+CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 -- policy leases keeping
 
@@ -5565,6 +7092,10 @@ CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
 
 ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 
+-- row security tags
+
+ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
 -- policy changes tenant
 
 CREATE POLICY tenant ON parley.changes FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
@@ -5577,13 +7108,25 @@ CREATE POLICY tenant ON parley.context_optimization_messages USING ((user_id = (
 
 CREATE POLICY tenant ON parley.context_optimizations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy conversation_tags tenant
+
+CREATE POLICY tenant ON parley.conversation_tags USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy conversations tenant
 
 CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy feed_ages tenant
+
+CREATE POLICY tenant ON parley.feed_ages TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy feeds tenant
 
 CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT parley.feed_tenants() AS feed_tenants)::uuid[])));
+
+-- policy jobs tenant
+
+CREATE POLICY tenant ON parley.jobs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy leases tenant
 
@@ -5616,6 +7159,10 @@ CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant()
 -- policy sessions tenant
 
 CREATE POLICY tenant ON parley.sessions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy tags tenant
+
+CREATE POLICY tenant ON parley.tags USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy tool_executions tenant
 
@@ -5669,9 +7216,61 @@ ALTER TABLE parley.user_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
 
+-- policy pgqueuer keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer TO parley_owner USING (true);
+
+-- policy pgqueuer_log keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_log TO parley_owner USING (true);
+
+-- policy pgqueuer_schedules keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_schedules TO parley_owner USING (true);
+
+-- policy pgqueuer_statistics keeping
+
+CREATE POLICY keeping ON parley_work.pgqueuer_statistics TO parley_owner USING (true);
+
+-- row security pgqueuer
+
+ALTER TABLE parley_work.pgqueuer ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_log
+
+ALTER TABLE parley_work.pgqueuer_log ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_schedules
+
+ALTER TABLE parley_work.pgqueuer_schedules ENABLE ROW LEVEL SECURITY;
+
+-- row security pgqueuer_statistics
+
+ALTER TABLE parley_work.pgqueuer_statistics ENABLE ROW LEVEL SECURITY;
+
+-- policy pgqueuer working
+
+CREATE POLICY working ON parley_work.pgqueuer TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_log working
+
+CREATE POLICY working ON parley_work.pgqueuer_log TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_schedules working
+
+CREATE POLICY working ON parley_work.pgqueuer_schedules TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
+-- policy pgqueuer_statistics working
+
+CREATE POLICY working ON parley_work.pgqueuer_statistics TO parley_runtime USING ((( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text));
+
 -- acl SCHEMA parley
 
 GRANT USAGE ON SCHEMA parley TO parley_runtime;
+
+-- acl SCHEMA parley_work
+
+GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
 -- acl FUNCTION actor()
 
@@ -5711,6 +7310,10 @@ REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition tex
 
 REVOKE ALL ON FUNCTION parley.add_trash(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION add_unique(table_name text, name text, columns text, reason text)
+
+REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns text, reason text) FROM PUBLIC;
+
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
@@ -5718,6 +7321,11 @@ REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[])
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
+
+-- acl FUNCTION change_conversation_tags(joined_id uuid, ids uuid[], how text)
+
+REVOKE ALL ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) TO parley_runtime;
 
 -- acl FUNCTION children_of(table_name text)
 
@@ -5825,6 +7433,18 @@ REVOKE ALL ON FUNCTION parley.context_optimization_messages_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.context_optimizations_links() FROM PUBLIC;
 
+-- acl FUNCTION conversation_tags_links()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_links() FROM PUBLIC;
+
+-- acl FUNCTION conversation_tags_rollup_tag()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_rollup_tag() FROM PUBLIC;
+
+-- acl FUNCTION conversation_tags_touch()
+
+REVOKE ALL ON FUNCTION parley.conversation_tags_touch() FROM PUBLIC;
+
 -- acl FUNCTION conversations_change()
 
 REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
@@ -5854,6 +7474,10 @@ REVOKE ALL ON FUNCTION parley.feed_context_optimization_messages() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_context_optimizations() FROM PUBLIC;
 
+-- acl FUNCTION feed_conversation_tags()
+
+REVOKE ALL ON FUNCTION parley.feed_conversation_tags() FROM PUBLIC;
+
 -- acl FUNCTION feed_conversations()
 
 REVOKE ALL ON FUNCTION parley.feed_conversations() FROM PUBLIC;
@@ -5861,6 +7485,10 @@ REVOKE ALL ON FUNCTION parley.feed_conversations() FROM PUBLIC;
 -- acl FUNCTION feed_function(table_name text, carry text[])
 
 REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM PUBLIC;
+
+-- acl FUNCTION feed_jobs()
+
+REVOKE ALL ON FUNCTION parley.feed_jobs() FROM PUBLIC;
 
 -- acl FUNCTION feed_lock()
 
@@ -5882,6 +7510,11 @@ REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
 
+-- acl FUNCTION feed_prune(keep interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.feed_prune(keep interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.feed_prune(keep interval, most integer) TO parley_runtime;
+
 -- acl FUNCTION feed_sessions()
 
 REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
@@ -5889,6 +7522,10 @@ REVOKE ALL ON FUNCTION parley.feed_sessions() FROM PUBLIC;
 -- acl FUNCTION feed_spares(table_name text, sums text[])
 
 REVOKE ALL ON FUNCTION parley.feed_spares(table_name text, sums text[]) FROM PUBLIC;
+
+-- acl FUNCTION feed_tags()
+
+REVOKE ALL ON FUNCTION parley.feed_tags() FROM PUBLIC;
 
 -- acl FUNCTION feed_tenants()
 
@@ -5935,6 +7572,11 @@ REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
 
+-- acl FUNCTION is_background_work()
+
+REVOKE ALL ON FUNCTION parley.is_background_work() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.is_background_work() TO parley_runtime;
+
 -- acl FUNCTION is_deletable(table_name text)
 
 REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
@@ -5943,6 +7585,28 @@ REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.is_emoji(value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
+
+-- acl FUNCTION job_move_is_legal(from_status text, to_status text)
+
+REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) TO parley_runtime;
+
+-- acl FUNCTION jobs_move()
+
+REVOKE ALL ON FUNCTION parley.jobs_move() FROM PUBLIC;
+
+-- acl FUNCTION jobs_waiting(longer_than interval)
+
+REVOKE ALL ON FUNCTION parley.jobs_waiting(longer_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.jobs_waiting(longer_than interval) TO parley_runtime;
+
+-- acl FUNCTION join_function(table_name text, first_key text, first_table text, second_key text, second_table text)
+
+REVOKE ALL ON FUNCTION parley.join_function(table_name text, first_key text, first_table text, second_key text, second_table text) FROM PUBLIC;
+
+-- acl FUNCTION join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text)
+
+REVOKE ALL ON FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) FROM PUBLIC;
 
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
@@ -6055,6 +7719,16 @@ REVOKE ALL ON FUNCTION parley.messages_recount() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
+-- acl FUNCTION model_price(provider text, model text, at timestamp with time zone, input_tokens bigint)
+
+REVOKE ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) TO parley_runtime;
+
+-- acl FUNCTION natural_id(VARIADIC parts text[])
+
+REVOKE ALL ON FUNCTION parley.natural_id(VARIADIC parts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.natural_id(VARIADIC parts text[]) TO parley_runtime;
+
 -- acl FUNCTION object_list_mistake(list jsonb, most integer, members jsonb)
 
 REVOKE ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, members jsonb) FROM PUBLIC;
@@ -6090,6 +7764,10 @@ REVOKE ALL ON FUNCTION parley.quiet_version() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 
+-- acl FUNCTION reference_table(table_name text)
+
+REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION refuse_purged()
 
 REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
@@ -6097,6 +7775,11 @@ REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
 -- acl FUNCTION refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text)
 
 REVOKE ALL ON FUNCTION parley.refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text) FROM PUBLIC;
+
+-- acl FUNCTION remove_conversation_tags(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.remove_conversation_tags(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.remove_conversation_tags(ids uuid[]) TO parley_runtime;
 
 -- acl FUNCTION remove_message_feedback(ids uuid[])
 
@@ -6148,6 +7831,11 @@ REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolea
 
 REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION sessions_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.sessions_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.sessions_expire(after interval, most integer) TO parley_runtime;
+
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
@@ -6195,9 +7883,9 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
--- acl FUNCTION touch_function(table_name text, key text, parent text)
+-- acl FUNCTION touch_function(table_name text, keys text[])
 
-REVOKE ALL ON FUNCTION parley.touch_function(table_name text, key text, parent text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.touch_function(table_name text, keys text[]) FROM PUBLIC;
 
 -- acl FUNCTION trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer)
 
@@ -6317,9 +8005,18 @@ REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
 
+-- acl FUNCTION users_with_retention(after_id uuid)
+
+REVOKE ALL ON FUNCTION parley.users_with_retention(after_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.users_with_retention(after_id uuid) TO parley_runtime;
+
 -- acl FUNCTION within_of(table_name text)
 
 REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION fn_pgqueuer_changed()
+
+REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
 
 -- acl TABLE changes
 
@@ -6332,6 +8029,10 @@ GRANT SELECT,INSERT ON TABLE parley.context_optimization_messages TO parley_runt
 -- acl TABLE context_optimizations
 
 GRANT SELECT,INSERT ON TABLE parley.context_optimizations TO parley_runtime;
+
+-- acl TABLE conversation_tags
+
+GRANT SELECT,INSERT ON TABLE parley.conversation_tags TO parley_runtime;
 
 -- acl TABLE conversations
 
@@ -6477,6 +8178,10 @@ GRANT INSERT(version) ON TABLE parley.conversations TO parley_runtime;
 
 GRANT INSERT(request_hash) ON TABLE parley.conversations TO parley_runtime;
 
+-- acl TABLE feed_ages
+
+GRANT SELECT ON TABLE parley.feed_ages TO parley_runtime;
+
 -- acl TABLE feeds
 
 GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
@@ -6485,9 +8190,21 @@ GRANT SELECT ON TABLE parley.feeds TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.functions TO parley_runtime;
 
+-- acl TABLE jobs
+
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
+
 -- acl TABLE leases
 
 GRANT SELECT ON TABLE parley.leases TO parley_runtime;
+
+-- acl TABLE llm_model_prices
+
+GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
+
+-- acl TABLE llm_models
+
+GRANT SELECT ON TABLE parley.llm_models TO parley_runtime;
 
 -- acl TABLE message_feedback
 
@@ -6517,6 +8234,58 @@ GRANT SELECT ON TABLE parley.revocations TO parley_runtime;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.sessions TO parley_runtime;
 
+-- acl TABLE tags
+
+GRANT SELECT ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.name
+
+GRANT INSERT(name),UPDATE(name) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.type
+
+GRANT INSERT(type),UPDATE(type) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.description
+
+GRANT INSERT(description),UPDATE(description) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.color
+
+GRANT INSERT(color),UPDATE(color) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.folded_name
+
+GRANT INSERT(folded_name),UPDATE(folded_name) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.tags TO parley_runtime;
+
+-- acl COLUMN tags.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.tags TO parley_runtime;
+
 -- acl TABLE tool_executions
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
@@ -6536,3 +8305,35 @@ GRANT SELECT,UPDATE ON TABLE parley.user_settings TO parley_runtime;
 -- acl TABLE users
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.users TO parley_runtime;
+
+-- acl TABLE pgqueuer
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_log
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_log TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_log_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_log_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_schedules
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_schedules TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_schedules_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_schedules_id_seq TO parley_runtime;
+
+-- acl TABLE pgqueuer_statistics
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE parley_work.pgqueuer_statistics TO parley_runtime;
+
+-- acl SEQUENCE pgqueuer_statistics_id_seq
+
+GRANT USAGE ON SEQUENCE parley_work.pgqueuer_statistics_id_seq TO parley_runtime;

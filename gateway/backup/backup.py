@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import asyncpg
+import structlog
 
 from gateway.auth.keyring import keys_in
 from gateway.backup.archive import BackupError, Draft, Manifest, Role, new_archive
@@ -20,9 +21,13 @@ from gateway.backup.tally import Tally
 from gateway.config import Settings
 from gateway.data.server.embedded import is_made
 from gateway.data.server.opening import OpenDatabase, owner_connection, reached_database
+from gateway.data.setup.catalogue import database_id
 from gateway.data.setup.migrate import applied_migrations
-from gateway.data.setup.roles import RUNTIME, SCHEMA, quoted
+from gateway.data.setup.roles import RUNTIME, SCHEMA, WORK_SCHEMA, quoted
+from gateway.records import BACKUP, keep
 from gateway.telemetry.progress import bar, tell
+
+log = structlog.stdlib.get_logger(__name__)
 
 LOCK_WAIT_MS = 30_000
 """A backup gives up in favour of a migration rather than block others indefinitely."""
@@ -87,10 +92,21 @@ async def back_up(settings: Settings, path: Path) -> None:
             manifest = await _manifest(connection)
             with new_archive(path, manifest, keys) as draft:
                 await _dump(database, connection, manifest, draft)
+            identity = await database_id(connection)
+    _note(settings.data_dir, path, manifest, identity)
     tell(
         f"Wrote {manifest.total:,} rows of {len(manifest.rows)} tables, the roles and the signing keys to {path}. "
         "Keep it secret: with the keys, anyone can act as any user."
     )
+
+
+def _note(directory: Path, path: Path, manifest: Manifest, identity: str) -> None:
+    """Keep the time of the backup, for `parley doctor`."""
+    facts = {"at": manifest.made_at, "file": str(path.absolute()), "rows": manifest.total, "database": identity}
+    try:
+        keep(directory, BACKUP, facts)
+    except OSError as error:
+        log.warning("backup_not_noted", directory=str(directory), reason=error.strerror)
 
 
 async def _refuse_half_a_view(connection: asyncpg.Connection) -> None:
@@ -147,6 +163,9 @@ async def _dump(database: OpenDatabase, connection: asyncpg.Connection, manifest
 
         await program.read(
             f"--schema={SCHEMA}",
+            f"--schema={WORK_SCHEMA}",
+            # What was queued belongs to the time before: unfinished jobs of users are queued again.
+            f"--exclude-table-data={WORK_SCHEMA}.*",
             f"--snapshot={snapshot}",
             f"--lock-wait-timeout={LOCK_WAIT_MS}",
             "--encoding=UTF8",

@@ -25,11 +25,11 @@ from gateway.data.setup.functions import refuse_newer
 from gateway.data.setup.migrate import alone
 from gateway.data.setup.migration import outstanding, read_migrations
 from gateway.data.setup.powers import with_powers
-from gateway.data.setup.roles import OWNER, SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
+from gateway.data.setup.roles import OWNER, SCHEMA, WORK_SCHEMA, RuntimeRole, ensure_member, ensure_role, prepare_roles
 from gateway.telemetry.progress import bar, tell
 
-CREATE_SCHEMA = f"CREATE SCHEMA {SCHEMA};\n".encode()
-"""Left out, because `gateway.data.setup.roles` has created the schema."""
+CREATE_SCHEMAS = {f"CREATE SCHEMA {schema};\n".encode() for schema in (SCHEMA, WORK_SCHEMA)}
+"""Left out, because `gateway.data.setup.roles` has created the schemas."""
 
 TOO_NEW = b"SET transaction_timeout = 0;\n"
 """In every dump since PostgreSQL 17, but unknown to earlier servers. It is the default."""
@@ -105,7 +105,7 @@ async def _make_room(connection: asyncpg.Connection) -> None:
     if await connection.fetchval(IS_MIGRATED, SCHEMA):
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE {OWNER}")
-            await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+            await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA}, {WORK_SCHEMA} CASCADE")
 
 
 async def _make_roles(connection: asyncpg.Connection, database: OpenDatabase, manifest: Manifest) -> None:
@@ -141,7 +141,7 @@ async def _load(database: OpenDatabase, archive: Archive, major: int) -> None:
 def script(lines: Iterable[bytes], tally: Tally, manifest: Manifest, major: int) -> Iterator[bytes]:
     """The dump as one transaction of the owner role. If it is interrupted, nothing is committed."""
     yield f"\\restrict {secrets.token_hex(16)}\nBEGIN;\nSET LOCAL ROLE {OWNER};\n".encode()
-    dropped = {CREATE_SCHEMA, TOO_NEW} if major < 17 else {CREATE_SCHEMA}
+    dropped = CREATE_SCHEMAS | {TOO_NEW} if major < 17 else CREATE_SCHEMAS
     for line in lines:
         if tally.copying or not (line in dropped or line.startswith(RESTRICTIONS)):
             yield line

@@ -31,6 +31,11 @@ class Link:
     description: str = ""
     """What the API says about it, if it is a field of Query."""
 
+    @property
+    def lists_all(self) -> bool:
+        """Whether it lists all rows of a reference table, which no key narrows."""
+        return not self.key
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnyLink:
@@ -69,8 +74,12 @@ class Entity:
     columns: tuple[str, ...] = ()
     """All columns, in declaration order."""
     roots: dict[str, Link] = field(default_factory=dict)
-    """The lists of all of the caller's rows, by the name of their field of Query."""
+    """The lists of all rows that the caller may see, by the name of their field of Query."""
     any_links: dict[str, AnyLink] = field(default_factory=dict)
+    is_reference: bool = False
+    """Whether it is reference data: rows of nobody, which every caller reads and none writes."""
+    joined: dict[str, str] = field(default_factory=dict)
+    """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
 
     @property
     def deletable(self) -> bool:

@@ -1,8 +1,9 @@
 """Turns constraint violations into user errors.
 
 The rules are constraints named `<table>_<field>_<rule>`, and the message for users is the constraint's comment, so a
-rule and its wording are together in the migration. `RAISE` in a trigger uses the same names, with its own message: an
-`invalid_parameter_value` is an invalid value, a `check_violation` a conflict with the object's state.
+rule and its wording are together in the migration. Unique indexes are named and explained in the same way. `RAISE` in a
+trigger uses the same names, with its own message: an `invalid_parameter_value` is an invalid value, a `check_violation`
+a conflict with the object's state.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ _COMMENTS = """
     FROM pg_constraint AS c
     JOIN pg_class AS t ON t.oid = conrelid
     WHERE connamespace = 'parley'::regnamespace AND obj_description(c.oid, 'pg_constraint') IS NOT NULL
+    UNION ALL
+    SELECT i.relname, t.relname, false, NULL, obj_description(i.oid, 'pg_class'), '{}'
+    FROM pg_index
+    JOIN pg_class AS i ON i.oid = indexrelid
+    JOIN pg_class AS t ON t.oid = indrelid
+    WHERE t.relnamespace = 'parley'::regnamespace AND indisunique AND obj_description(i.oid, 'pg_class') IS NOT NULL
     ORDER BY conname
 """
 _COLUMNS = """

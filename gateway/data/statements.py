@@ -1,8 +1,8 @@
 """Generates statements: by id, by parent, a keyset page, a count, an insert, an update.
 
 Only this module and `gateway.data.clauses` build SQL text. Every name comes from a declaration in `resolvers/`, every
-value is a parameter, and `$1` is always the caller's id. The texts are cached, so a repeated operation prepares
-nothing.
+value is a parameter, and `$1` is always the caller's id, also where it selects nothing, as in a reference table. The
+texts are cached, so a repeated operation prepares nothing.
 
 Reads have two forms: `$2` is an array of keys or, with `one`, a single key, which costs the server a third as much.
 """
@@ -52,17 +52,21 @@ class Source:
 
     table: str
     by: str
+    """Empty for all rows of a reference table."""
     deletable: bool = False
     through: Through | None = None
 
     def rows(self, key: str) -> str:
         """FROM and WHERE of the children of the parent with this key."""
         if self.through is None:
-            text = f"FROM {self.table} AS t\nWHERE t.user_id = $1 AND t.{self.by} = {key}"
+            # All rows have one key, which is mentioned so that the statement has the usual parameters.
+            found = f"t.{self.by} = {key}" if self.by else f"{key}::uuid IS NOT NULL"
+            text = f"FROM {self.table} AS t\nWHERE {_visible(self.table)} AND {found}"
         else:
+            same = "" if self.table in _REFERENCE else "t.user_id = j.user_id AND "
             text = (
                 f"FROM {self.through.table} AS j\n"
-                f"JOIN {self.table} AS t ON t.user_id = j.user_id AND t.id = j.{self.through.to}\n"
+                f"JOIN {self.table} AS t ON {same}t.id = j.{self.through.to}\n"
                 f"WHERE j.user_id = $1 AND j.{self.through.by} = {key}"
                 f"{' AND j.deleted_at IS NULL' if self.through.deletable else ''}"
             )
@@ -94,7 +98,7 @@ class Source:
 def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> str:
     """Select rows by a column's values."""
     keys = "$2" if one else "ANY($2::uuid[])"
-    return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE t.user_id = $1 AND t.{column} = {keys}"
+    return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE {_visible(table)} AND t.{column} = {keys}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -259,6 +263,12 @@ def remove(table: str, names: tuple[str, ...]) -> str:
     )
 
 
+def change_joins(table: str) -> str:
+    """Add, remove or set (`$4`) the rows `$3` that the row `$2` is joined to. The migration calls `join_table()`."""
+    changed = f"change_{table}($2::uuid, $3::uuid[], $4::text)"
+    return f"SELECT c.is_deleted, c.missing\nFROM {changed} AS c\nWHERE c.user_id = $1"
+
+
 def condition(wanted: Mapping[str, Any], first: int) -> tuple[str, list[Any]]:
     """A condition on columns, and the values of its parameters, which are numbered from `first` on.
 
@@ -331,6 +341,20 @@ def _selected(column: str | Shown, derived: Mapping[str, str], prefix: str) -> s
     if isinstance(column, Shown):
         return column.select.format(prefix + derived.get(column.column, column.column))
     return f"{prefix}{derived[column]} AS {column}" if column in derived else prefix + column
+
+
+def _visible(table: str) -> str:
+    """The condition on the rows of `t`: those of the caller or, for reference data, all rows for any caller."""
+    return "$1::uuid IS NOT NULL" if table in _REFERENCE else "t.user_id = $1"
+
+
+def share(table: str) -> None:
+    """From now on, read this table as reference data: all its rows are the same for every caller."""
+    _REFERENCE.add(table)
+
+
+_REFERENCE: set[str] = set()
+"""The tables of reference data, which have no column `user_id`."""
 
 
 def derive(table: str, columns: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,7 @@ from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.queries import Query
 from gateway.data.rows import Row, json_rows
 from gateway.data.rules import ProposedRow
+from gateway.data.statements import Through
 
 T = TypeVar("T")
 
@@ -223,6 +224,17 @@ class Statements:
         with translated_errors(connection, commits=self._stamp is not None):
             rows = await connection.fetch(text, self.user_id, *values.values(), stamp=self._stamp)
         return [row["removed"] for row in rows]
+
+    async def join(
+        self, through: Through, id: UUID, others: Sequence[UUID], how: Literal["add", "remove", "set"]
+    ) -> asyncpg.Record:
+        """Join the caller's object to others in a join table: to these also, to these no longer, or to these alone.
+
+        Nothing changes unless the object and the others exist and are not deleted. The result has `is_deleted` of the
+        object, which is None if there is none, and the ids that are `missing` among the others.
+        """
+        row = await self._row(statements.change_joins(through.table), [self.user_id, id, others, how])
+        return cast("asyncpg.Record", row)
 
     async def _row(self, text: str, arguments: Sequence[Any], record: type[Row] | None = None) -> asyncpg.Record | None:
         connection = self._connection or await self._connected()

@@ -61,6 +61,12 @@ FAMILIES = {
     "parley_pipelines": ("counter", "Transactions shared by several operations, by kind."),
     "parley_pipeline_statements": ("counter", "Statements in these transactions."),
     "parley_event_loop_lag_seconds": ("histogram", "Delay of the event loop in running due callbacks."),
+    "parley_jobs_ended": ("counter", "Runs of background jobs in this process, by kind and outcome."),
+    "parley_jobs_running": ("gauge", "Background jobs that this process is running, by kind."),
+    "parley_job_duration_seconds": ("histogram", "Time of a run of a background job."),
+    "parley_jobs_queued": ("gauge", "Queued background jobs of all processes, by kind. Each process reports them."),
+    "parley_jobs_failed": ("gauge", "Background jobs that were given up, by kind. Each process reports them."),
+    "parley_job_oldest_seconds": ("gauge", "Time for which the oldest queued job has been due, by kind."),
 }
 """The metric families, with type and description."""
 

@@ -30,6 +30,7 @@ from gateway.http.seats.registry import SocketRegistry
 from gateway.live.counts import Counts
 from gateway.live.live import Live
 from gateway.telemetry.histogram import BOUNDS, Histogram
+from gateway.work.counts import WorkCounts
 
 Sample = tuple[str, str, Mapping[str, str], float]
 """The name of a metric family, the suffix of the sample's name, its labels and its value."""
@@ -108,6 +109,7 @@ class Instruments:
     """Requests that were refused before they reached the engine, by HTTP status."""
     lags: Histogram
     """Lag of the event loop."""
+    work: WorkCounts
 
     def samples(self) -> list[Sample]:
         """All samples with their present values."""
@@ -126,10 +128,31 @@ class Instruments:
             *_of_pipelines(self.pipelines),
             *_of_ways(self.engine.ways),
             *_of_histogram("parley_event_loop_lag_seconds", {}, self.lags),
+            *_of_work(self.work),
         ]
         if isinstance(self.engine, MeasuredEngine):
             samples += _of_meter(self.engine, self.engine.meter, self.live.counts)
         return samples
+
+
+def samples_of_work(counts: WorkCounts) -> list[Sample]:
+    """All samples of a process that serves nothing."""
+    up: Sample = ("parley_worker_up", "", {}, 1)
+    return [up, ("parley_build_info", "", _BUILD, 1), *_of_process(psutil.Process()), *_of_work(counts)]
+
+
+def _of_work(counts: WorkCounts) -> Iterator[Sample]:
+    for outcome in ("done", "retried", "failed"):
+        for name, number in getattr(counts, outcome).items():
+            yield "parley_jobs_ended", "_total", {"kind": name, "outcome": outcome}, number
+    for name, running in counts.running.items():
+        yield "parley_jobs_running", "", {"kind": name}, running
+    for name, durations in counts.durations.items():
+        yield from _of_histogram("parley_job_duration_seconds", {"kind": name}, durations)
+    for name, waiting in counts.waiting.items():
+        yield "parley_jobs_queued", "", {"kind": name}, waiting.queued
+        yield "parley_jobs_failed", "", {"kind": name}, waiting.failed
+        yield "parley_job_oldest_seconds", "", {"kind": name}, waiting.oldest_seconds
 
 
 def _of_process(process: psutil.Process) -> Iterator[Sample]:

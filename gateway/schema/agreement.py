@@ -16,7 +16,7 @@ from uuid import UUID
 from graphql import GraphQLObjectType, GraphQLSchema
 
 from gateway.data.entity import AnyLink, Entity, Link
-from gateway.data.setup.catalogue import Table
+from gateway.data.setup.catalogue import Column, Table
 from gateway.data.statements import Through
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
@@ -56,6 +56,7 @@ def disagreements(
         if table is None:
             yield f"{entity.name} declares the table {entity.table}, which does not exist. Write its migration."
             continue
+        yield from _ownership_problems(entity, table)
         yield from _column_problems(entity, table)
         if entity.one_per_user and entity.table != "users" and not table.completes_users:
             yield (
@@ -84,6 +85,24 @@ def declared(schema: GraphQLSchema) -> tuple[dict[str, Entity], dict[str, Event]
         {name: origin.__entity__ for name, origin in origins.items() if hasattr(origin, "__entity__")},
         {name: origin.__event__ for name, origin in origins.items() if hasattr(origin, "__event__")},
     )
+
+
+def _ownership_problems(entity: Entity, table: Table) -> Iterator[str]:
+    if entity.is_reference and "user_id" in table.columns:
+        yield (
+            f"{entity.name} is declared as reference data, but rows of {entity.table} belong to users. Declare it with "
+            f'`@entity("{entity.table}")`.'
+        )
+    elif entity.is_reference and not table.is_reference:
+        yield (
+            f"{entity.name} is reference data, but {entity.table} is no reference table. Write "
+            f"SELECT reference_table('{entity.table}') in its migration."
+        )
+    elif not entity.is_reference and "user_id" not in table.columns:
+        yield (
+            f"{entity.name} declares {entity.table}, which has no user_id. Make it a table of users' rows with "
+            f'tenant_table(), or declare it with `@reference("{entity.table}")`.'
+        )
 
 
 def _column_problems(entity: Entity, table: Table) -> Iterator[str]:
@@ -126,15 +145,10 @@ def _range_problems(where: str, kind: Any, table: str, column: str, held_as: str
 
 def _link_problems(where: str, link: Link, table: Table, target: Entity, tables: Mapping[str, Table]) -> Iterator[str]:
     held, to = table.columns.get(link.key), tables.get(target.table)
-    if held is None or to is None:
+    if to is None or (held is None and not link.lists_all):
         return
-    if held.type != "uuid":
-        yield f"{where} follows {link.key}, which is {held.type}, not uuid. Follow a column that holds an id."
-    if link.shape == "one" and not held.required:
-        yield (
-            f"{where} is declared as never null, but {link.key} may be. Write "
-            f'`maybe("{link.target}", key="{link.key}")`.'
-        )
+    if held is not None:
+        yield from _key_problems(where, link, held)
     if link.shape in ("one", "maybe"):
         yield from _single_problems(where, link, target, to)
         return
@@ -148,7 +162,7 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
         if link.through.to not in between.columns:
             yield f"{where} goes through {name}, which has no column {link.through.to}."
             return
-    if by not in between.columns:
+    if by not in between.columns and not link.lists_all:
         yield f"{where} finds rows by {name}.{by}, which does not exist. Add it in a migration, or name another column."
         return
     if link.through is not None:
@@ -161,6 +175,16 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
             problems += _kind_problems(f"{where}, in its order", kind, name, column, on.type)
             problems += _range_problems(f"{where}, in its order", kind, name, column, on.type)
         yield from problems or listing.index_problems()
+
+
+def _key_problems(where: str, link: Link, held: Column) -> Iterator[str]:
+    if held.type != "uuid":
+        yield f"{where} follows {link.key}, which is {held.type}, not uuid. Follow a column that holds an id."
+    if link.shape == "one" and not held.required:
+        yield (
+            f"{where} is declared as never null, but {link.key} may be. Write "
+            f'`maybe("{link.target}", key="{link.key}")`.'
+        )
 
 
 def _deletable_problems(where: str, through: Through, table: Table) -> Iterator[str]:

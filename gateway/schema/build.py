@@ -15,7 +15,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.data.entity import Link, entity_of
 from gateway.schema.declaration import refuse_undescribed, refuse_wrong, refuse_wrong_values
-from gateway.schema.fields import event, link_field, root, standard
+from gateway.schema.fields import event, joined, link_field, root, standard
 from gateway.schema.fields.changes import change_fields
 from gateway.schema.fields.node import node_queries
 from gateway.schema.fields.trash import trash_mutations
@@ -81,6 +81,7 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     functions.extend(trash_mutations({name: cls for name, cls in entities.items() if issubclass(cls, Node)}))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
+        functions.extend(joined.functions_of(cls, entities))
     pages: dict[str, Any] = {}
     for cls in entities.values():
         for name, link in entity_of(cls).roots.items():
@@ -131,6 +132,8 @@ def _is_unfinished(cls: type) -> bool:
 def _finish_links(cls: type, links: dict[str, Link] | Any, entities: dict[str, type]) -> None:
     texts = describe.attributes(cls)
     for name, link in links.items():
+        if link.through is not None and (target := entity_of(entities[link.target])).deletable:
+            entity_of(cls).joined[link.through.to] = target.table
         setattr(cls, name, link_field.link_field(link, entities, texts.get(name)))
 
 

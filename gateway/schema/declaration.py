@@ -29,6 +29,7 @@ from gateway.data.entity import AnyLink, Entity, Link, entity_of, order_columns
 from gateway.schema.fields.event import OF_CHANGE, event_of
 from gateway.schema.fields.standard import Standard
 from gateway.schema.objects import filter as filters
+from gateway.schema.objects.entity import Node
 from gateway.schema.objects.level import level_resolver_of
 from gateway.schema.types import json_list
 from gateway.schema.types.cursor import can_hold
@@ -48,6 +49,7 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
     described = {name: entity_of(cls) for name, cls in entities.items()}
     problems = list(_shared_tables(described.values()))
     for name, cls in entities.items():
+        problems += _ownership_problems(cls, described[name])
         problems += _order_problems(name, described[name], described[name].order)
         problems += _unique_problems(described[name])
         problems += _list_problems(described[name])
@@ -130,6 +132,22 @@ def _shared_tables(entities: Iterable[Entity]) -> Iterator[str]:
             )
 
 
+def _ownership_problems(cls: type, entity: Entity) -> Iterator[str]:
+    if not entity.is_reference:
+        if not issubclass(cls, Node):
+            yield f"{entity.name} is no Node. Write `class {entity.name}(Node)`, or `@reference` for data of nobody."
+        return
+    if issubclass(cls, Node):
+        yield (
+            f"{entity.name} is reference data, which belongs to nobody, but a Node does. Write `class {entity.name}:`, "
+            "with an `id: strawberry.ID` of its own."
+        )
+    elif entity.kinds.get("id") is not UUID:
+        yield f"{entity.name} has no id. Declare `id: strawberry.ID`."
+    if hasattr(cls, "__standard__"):
+        yield f"{entity.name} is reference data, which no client writes. Remove `standard({entity.name}, …)`."
+
+
 def _order_problems(where: str, entity: Entity, declared: str | type[enum.Enum]) -> Iterator[str]:
     for order in orders(declared):
         columns = [column for column, _ in order_columns(order)]
@@ -170,7 +188,7 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
             f"{where} is declared as never null, but {link.key} may be. Write "
             f'`maybe("{link.target}", key="{link.key}")`.'
         )
-    if (link.by == "") is (link.through is None):
+    if (link.by == "") is (link.through is None) and not link.lists_all:
         yield f"{where} needs either `by`, a column of {link.target}, or `through`, a join table, but not both."
     if target is None:
         yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another one."
@@ -185,7 +203,9 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
         if target.one_per_user:
             instead = "Link to it from the type of users."
         yield f"{where} is declared as never null, but nothing says that each {entity.name} has one. {instead}"
-    if link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
+    if target.is_reference and link.by == "user_id":
+        yield f"{where} would list rows of the caller, but {link.target} has none. Write `root_page({link.target})`."
+    elif link.through is None and link.by not in ("", "id", "user_id") and target.kinds.get(link.by) is not UUID:
         yield (
             f"{where} finds rows by {link.by}, which is not an id of {target.name}. Declare it there: "
             f"`{link.by}: strawberry.Private[strawberry.ID]`."

@@ -29,6 +29,12 @@ class Listing:
     deletable: bool
     """Whether rows of the table are soft-deleted, and the list leaves them out."""
 
+    @property
+    def first_columns(self) -> list[str]:
+        """The columns with which an index of the list begins, before those of the order."""
+        owner = [] if self.table.is_reference else ["user_id"]
+        return owner if self.by in ("", "user_id") else [*owner, self.by]
+
     def kinds(self) -> Iterator[tuple[str, Any, Column]]:
         """The ordered columns that the table has and the target declares, each with its declared type."""
         order = self.target.total_order(self.order, through=self.link.through is not None)
@@ -88,15 +94,16 @@ class Listing:
             index.unique and index.condition is None and column in index.columns and set(index.columns) <= known
             for index in self.table.indexes
         ):
+            of_same = f" with the same {self.by}" if self.by else ""
             yield (
                 f"{self.where} is ordered by {column}, which {self.target.name} declares as unique in every list, but "
-                f"rows of {self.name} with the same {self.by} may share it. Add UNIQUE (user_id, {self.by}, {column}), "
+                f"rows of {self.name}{of_same} may share it. Add UNIQUE ({', '.join([*self.first_columns, column])}), "
                 "or remove it from `unique`."
             )
 
     def index_problems(self) -> Iterator[str]:
         """Whether no index gives the list in its order."""
-        prefix = ["user_id"] if self.by == "user_id" else ["user_id", self.by]
+        prefix = self.first_columns
         order = self.target.total_order(self.order, through=self.link.through is not None)
         to = self.link.through.to if self.link.through is not None else "id"
         columns = [to if name == "id" else name for name in order.names]

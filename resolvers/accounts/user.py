@@ -96,6 +96,10 @@ class User(Node):
     """The totals of the user's model calls per day, latest day first."""
     message_feedback = page("MessageFeedback", by="user_id")
     """The user's feedback on messages of the assistant, newest first."""
+    jobs = page("Job", by="user_id")
+    """The work in the background that the user asked for, newest first."""
+    tags = page("Tag", by="user_id")
+    """The user's tags."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import strawberry
 
-from gateway import JSON, BigInt, Node, computed, entity, enum_type, input_type, maybe, page, standard
+from gateway import JSON, BigInt, Node, Through, computed, entity, enum_type, input_type, maybe, page, standard
 from resolvers.usage.totals import UsageTotals
 
 
@@ -42,6 +42,10 @@ class ConversationFilter:
     """Text that the title contains, up to 500 characters. Ignores case (`ß` equals `ss`) and Unicode normal form."""
     active_from: datetime.datetime | None = None
     """Last active at or after this time."""
+    tag_id: list[strawberry.ID] | None = None
+    """With one of these tags."""
+    has_tag_id: bool | None = None
+    """Whether the conversation has any tag."""
 
 
 @entity("conversations", order=ConversationOrder, filter=ConversationFilter)
@@ -67,7 +71,7 @@ class Conversation(Node):
     is_archived: bool
     """Whether the conversation is archived."""
     is_auto_archived: bool
-    """Whether it was archived automatically, because it exceeded `maxMessages`."""
+    """Whether it was archived automatically, because it exceeded `maxMessages` or was inactive for long."""
     max_messages: int | None
     """The conversation is archived when it has more messages than this; null for no limit."""
     folder: str | None
@@ -112,6 +116,10 @@ class Conversation(Node):
     """The optimizations of the context, oldest first."""
     usage_logs = page("UsageLog", by="conversation_id")
     """The model calls for this conversation, newest first."""
+    tags = page(
+        "Tag", through=Through("conversation_tags", "conversation_id", "tag_id", deletable=True), order="created_at"
+    )
+    """The tags, in the order in which they were added."""
 
     @computed("response_count", "response_ms")
     def average_response_ms(self) -> int | None:

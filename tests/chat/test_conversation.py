@@ -52,7 +52,7 @@ async def test_a_new_conversation_has_usual_settings(user: Client) -> None:
         "isPinned": False,
         "isArchived": False,
         "isAutoArchived": False,
-        "maxMessages": None,
+        "maxMessages": 1000,
         "folder": None,
         "metadata": {},
         "autoApprovalSettings": {},

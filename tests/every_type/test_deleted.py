@@ -47,10 +47,11 @@ MARKED = re.compile(r"^CREATE TRIGGER mark .* ON parley\.(\w+) .*EXECUTE FUNCTIO
 
 
 def marked_with(kind: str) -> set[str]:
-    """The types whose objects are deleted along with one of this type."""
+    """The types whose objects are deleted along with one of this type. Rows of join tables are of no type."""
     of = tables()
     triggers = MARKED.findall(SQL.read_text(encoding="utf-8"))
-    return {of[child] for parent, keys in triggers if of[parent] == kind for child in re.findall(r"(\w+)\.\w+", keys)}
+    children = {child for parent, keys in triggers if of[parent] == kind for child in re.findall(r"(\w+)\.\w+", keys)}
+    return {of[child] for child in children & of.keys()}
 
 
 def within(kind: str) -> set[str]:

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate
+from tests.kit.generated import join_tables
 from tests.kit.serving import Serving
 from tests.sql.test_write_path import until_waiting
 from tests.tenancy.test_tenancy_in_sql import copy_of_a_row
@@ -138,6 +139,8 @@ async def test_what_lies_within_another_is_deleted_with_it_or_known(superuser: a
             link["parent"],
         )
         is_marked = f"{link['child']}.{link['key']}" in (marked or "")
+        if link["child"] in join_tables() and not is_marked:
+            continue  # it lies within the first side alone
         assert is_marked != (link["child"] in NOT_MARKED), (
             f"rows of {link['child']} must be deleted with their parent in {link['parent']}, or be in NOT_MARKED: call"
             f" keep_links('{link['child']}', within => '{{{link['key']}}}') in a migration"

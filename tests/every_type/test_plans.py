@@ -34,6 +34,7 @@ from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.kit import derived, samples
 from tests.kit.database import Database
+from tests.kit.generated import join_tables, reference_tables
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
@@ -127,7 +128,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
         ids = await _ids(owner, user_id)
         empty = [
             table
-            for table in tables_of_types()
+            for table in (*tables_of_types(), *sorted(join_tables()))
             if not await owner.fetchval(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608
         ]
     finally:
@@ -141,7 +142,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             client.token = serving.gateway.resources.authenticator.issue(
                 user_id, uuid.UUID(ids["Session"])
             ).access.token
-            for kind in (tables_of_types()[table] for table in empty):
+            for kind in (of for table, of in tables_of_types().items() if table in empty):
                 if kind in samples.rows():
                     (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
             made = await derived.make_derived(client, ids, "word")
@@ -216,11 +217,18 @@ def _links() -> list[Any]:
 
 
 def _queries() -> list[Any]:
-    """Each hand-written query, by the path of its file and its name."""
+    """Each hand-written query on users' rows, by the path of its file and its name.
+
+    Left out are those on the job queue, which is short, and on reference tables.
+    """
+    shared = re.compile(rf"FROM ({'|'.join(reference_tables())})\b")
     queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
-        names = re.findall(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if folder == ("work", "queue"):
+            continue
+        parts = re.split(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        names = [name for name, text in zip(parts[::2], parts[1::2], strict=True) if not shared.search(text)]
         queries.extend(pytest.param((*folder, name), id=".".join((*folder, name))) for name in names)
     return queries
 

@@ -196,7 +196,7 @@ def test_refusals_are_json_where_logs_are(arguments: tuple[str, ...], environmen
     assert lines[-1]["message"].startswith("parley: ")
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "schema", "demo", "backup", "restore", "explain"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "schema", "demo", "backup", "restore", "doctor", "explain"])
 def test_each_command_has_help(command: str) -> None:
     result = parley(command, "--help")
     assert result.returncode == 0

@@ -23,6 +23,7 @@ from graphql import (
     is_non_null_type,
     is_required_argument,
 )
+from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
@@ -52,6 +53,9 @@ OTHER_VALUES_BY_TYPE: dict[str, Any] = {
     "Date": "2026-02-28",
 }
 """Another valid value of each scalar."""
+
+ANY = "Conversation"
+"""Stands for any type in tests of mutations that take objects of all types."""
 
 Choose = Callable[[str], Any]
 """Returns the id of an object of the named type."""
@@ -114,15 +118,31 @@ class Mutation:
         return single
 
     @property
+    def joins(self) -> list[str]:
+        """The types of the objects that it joins to others; empty if it does something else."""
+        if "node" not in self.payload:
+            return []
+        links = [(each.name, name, link) for each in entities() for name, link in each.links.items()]
+        return sorted(
+            of for of, name, link in links if link.through is not None and to_camel_case(name) in self.payload
+        )
+
+    @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
+        if "node" in self.payload:
+            return "node"
         rows = types_of_rows(self.schema)
         names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
         return next((name for kind, name in names.items() if kind in rows), "")
 
     @property
     def kind(self) -> str:
-        """The type of the payload's object."""
+        """The type of the payload's object; if it may be of several, one of them."""
+        if self.joins:
+            return self.joins[0]
+        if self.object == "node" or (not self.object and list(self.inputs) == ["id"]):
+            return ANY
         return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
     @property
@@ -179,10 +199,30 @@ def types_of_rows(schema: GraphQLSchema) -> set[str]:
 
 
 def tables() -> dict[str, str]:
-    """The type of each table, by table name."""
+    """The type of each table of users' rows, by table name."""
+    return {entity.table: entity.name for entity in entities() if not entity.is_reference}
+
+
+def reference_tables() -> set[str]:
+    """The tables of reference data."""
+    return {entity.table for entity in entities() if entity.is_reference}
+
+
+def types_of_reference() -> set[str]:
+    """The names of all types of reference data, with those of their connections."""
+    names = {entity.name for entity in entities() if entity.is_reference}
+    return names | {f"{name}Connection" for name in names}
+
+
+def entities() -> list[Entity]:
+    """The entities of all domains."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
-    entities: list[Entity] = [vars(cls)["__entity__"] for cls in declared if "__entity__" in vars(cls)]
-    return {entity.table: entity.name for entity in entities}
+    return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
+
+
+def join_tables() -> set[str]:
+    """The tables that links go through."""
+    return {link.through.table for entity in entities() for link in entity.links.values() if link.through is not None}
 
 
 def is_required(field: GraphQLInputField) -> bool:
@@ -283,7 +323,7 @@ def _fields(of: Any, depth: int) -> Iterator[str]:
 def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
     """The arguments and the selection set that follow a field's name to select all of it."""
     named: Any = get_named_type(field.type)
-    if "nodes" in fields_of(named):
+    if "totalCount" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
         total = "totalCount " if "totalCount" in fields_of(named) else ""
         return f"({arguments or 'first: 5'}) {{ {total}edges {{ cursor }} nodes {rows} }}"

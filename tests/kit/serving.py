@@ -160,6 +160,7 @@ class Serving:
 def settings_for(directory: Path, **overrides: Any) -> Settings:
     """Settings of a gateway for tests."""
     defaults = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
+    defaults["work"] = False
     # Most tests must not fail because a busy machine is slow to hand out a connection, or because all users sign up
     # from one address.
     return Settings(

@@ -99,6 +99,11 @@ async def test_operations_go_through(behind: Client) -> None:
     assert (await behind.data("{ viewer { id } }"))["viewer"]["id"] == behind.user_id
 
 
+async def test_browsers_are_told_to_insist_on_tls(behind: Client) -> None:
+    async with behind.http.get(f"{behind.url}/healthz") as answer:
+        assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
+
+
 async def test_a_page_of_the_proxys_own_origin_may_open_a_socket(behind: Client) -> None:
     conversation = (await behind.make("createConversation", "conversation"))["id"]
     page = {"Origin": behind.url}

@@ -40,7 +40,7 @@ WHERE con.contype = 'f' AND con.connamespace = 'parley'::regnamespace
             SELECT attname FROM pg_attribute
             WHERE attrelid = con.conrelid AND attnum = con.conkey[cardinality(con.conkey)]) AS k
         WHERE indrelid = con.conrelid AND con.conkey[cardinality(con.conkey)] = ANY (indkey)
-            AND (indkey::smallint[])[0:1] <@ con.conkey
+            AND (indkey::smallint[])[0:least(cardinality(con.conkey), 2) - 1] <@ con.conkey
             AND (predicate IS NULL OR predicate = format('(%I IS NOT NULL)', k.attname)))
 """
 

@@ -272,15 +272,30 @@ async def test_a_column_that_cannot_hold_a_roll_up_is_refused(
         await library.connection.execute(f"SELECT add_rollup('shelves', '{column.split()[0]}', {of})")
 
 
-async def test_a_column_is_a_roll_up_of_one_table(library: Library) -> None:
+async def test_counts_of_several_tables_share_a_column_and_last_values_do_not(library: Library) -> None:
+    await library.buy(2)
     await library.connection.execute("""
         SET LOCAL ROLE parley_owner;
         CREATE TABLE lamps (user_id uuid, id uuid DEFAULT uuid7(), shelf_id uuid NOT NULL);
         SELECT tenant_table('lamps');
         SELECT add_link('lamps', 'shelf_id', 'shelves');
+        SET LOCAL ROLE parley_runtime;
     """)
-    with pytest.raises(asyncpg.RaiseError, match="already a roll-up of another table"):
-        await library.connection.execute("SELECT add_rollup('shelves', 'books', of => 'lamps', by => 'shelf_id')")
+    light = "INSERT INTO lamps (user_id, shelf_id) SELECT tenant(), $1 FROM generate_series(1, 3)"
+    await library.connection.execute(light, library.shelves[0])
+    await library.connection.execute("SET LOCAL ROLE parley_owner")
+    await library.connection.execute("SELECT add_rollup('shelves', 'books', of => 'lamps', by => 'shelf_id')")
+    await library.connection.execute("SET LOCAL ROLE parley_runtime")
+    assert (await library.shelf())["books"] == 5
+    await library.connection.execute(light, library.shelves[0])
+    await library.buy(1)
+    assert (await library.shelf())["books"] == 9
+    assert await library.differences() == []
+    await library.connection.execute("SET LOCAL ROLE parley_owner")
+    with pytest.raises(asyncpg.RaiseError, match="already a roll-up of another table or key, and only counts and sums"):
+        await library.connection.execute(
+            "SELECT add_rollup('shelves', 'last_book_id', of => 'lamps', by => 'shelf_id', last => 'id')"
+        )
 
 
 async def test_rows_that_others_refer_to_have_no_removal(library: Library) -> None:

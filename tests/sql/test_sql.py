@@ -23,7 +23,7 @@ FROM pg_proc
 WHERE pronamespace = 'parley'::regnamespace
 ORDER BY oid
 """
-MAKES = re.compile(r"^\s*CREATE OR REPLACE FUNCTION (\w+)\(", re.MULTILINE)
+MAKES = re.compile(r"^\s*CREATE OR REPLACE FUNCTION (?:parley_work\.)?(\w+)\(", re.MULTILINE)
 MADE_BY = re.compile(r"Made by (SELECT \w+\(.*\);)")
 
 

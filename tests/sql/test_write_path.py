@@ -26,7 +26,7 @@ FEED = "SELECT version, entity, entity_id, op, data FROM changes WHERE user_id =
 KEPT_BY_TRIGGERS = (
     *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "active_since"),
     "message_tokens",
-    *("response_count", "response_ms", "updated_at", "version"),
+    *("response_count", "response_ms", "updated_at", "version", "kept_at"),
 )
 """The columns of a conversation that only triggers write."""
 

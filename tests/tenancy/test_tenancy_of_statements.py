@@ -20,9 +20,10 @@ from tests.kit.runtime import REFUSALS, attempt, stamp, untouched
 
 
 def entities() -> list[Entity]:
-    """All entities of the schema."""
+    """All entities of the schema whose rows belong to users."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
-    return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
+    found = [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
+    return [entity for entity in found if not entity.is_reference]
 
 
 def link_sources() -> list[Source]:

@@ -39,6 +39,8 @@ class Related:
     deletable: bool = False
     """Whether rows of the join table are soft-deleted."""
     exists: bool = True
+    living: str = ""
+    """The table that the column `to` leads to, if its deleted rows do not count."""
 
     @property
     def parameters(self) -> int:
@@ -49,6 +51,11 @@ class Related:
         """The condition, with parameters from `first` on."""
         tested = f" AND o.{self.to} {self.test.format(f'${first}')}" if self.test else ""
         deleted = " AND o.deleted_at IS NULL" if self.deletable else ""
+        if self.living:
+            deleted += (
+                f" AND EXISTS (SELECT FROM {self.living} AS d"
+                f" WHERE d.user_id = $1 AND d.id = o.{self.to} AND d.deleted_at IS NULL)"
+            )
         found = f"EXISTS (SELECT FROM {self.table} AS o WHERE o.user_id = $1 AND o.{self.by} = t.id{tested}{deleted})"
         return found if self.exists else f"NOT {found}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.data.server.embedded import EmbeddedDatabase, throw_away_directory
 from gateway.data.server.programs import run
 from gateway.data.setup.migrate import migrate
-from gateway.data.setup.roles import SCHEMA
+from gateway.data.setup.roles import SCHEMA, WORK_SCHEMA
 
 HEADER = "-- The schema after all migrations. Made by `make schema`; a test fails when it differs. Do not edit.\n"
 NOISE = re.compile(
@@ -30,8 +30,9 @@ async def schema_after_migrations(directory: Path | None = None) -> str:
 
 
 def dump_schema(url: str) -> str:
-    """The schema `parley` of the database at `url`, without parts that differ between dumps."""
-    return without_noise(run("pg_dump", "--schema-only", f"--schema={SCHEMA}", "--dbname", url))
+    """Parley's schemas in the database at `url`, without parts that differ between dumps."""
+    schemas = (f"--schema={SCHEMA}", f"--schema={WORK_SCHEMA}")
+    return without_noise(run("pg_dump", "--schema-only", *schemas, "--dbname", url))
 
 
 def without_noise(dump: str) -> str:

@@ -124,14 +124,26 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
 
 async def check(database: OpenDatabase) -> None:
     """Raise a `Refusal` unless the database is up to date and safe to serve from."""
+    async with runtime_connection(database) as connection:
+        await refuse_behind(connection, database)
+        await refuse_unsafe(connection)
+
+
+@asynccontextmanager
+async def runtime_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the role that serves requests, for the duration of the block."""
     with _reaching(database.runtime_url, _advice(database)):
-        connection: asyncpg.Connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
+        connection = await Primary(database.runtime_url).connect(timeout=CONNECT_SECONDS)
         try:
-            if missing := await _missing(connection, database):
-                raise Behind(f"The database lacks {_listed(missing)}. {_migrate_it(database)}")
-            await refuse_unsafe(connection)
+            yield connection
         finally:
             await connection.close()
+
+
+async def refuse_behind(connection: asyncpg.Connection, database: OpenDatabase) -> None:
+    """Raise a `Refusal` unless the database has all migrations and functions of this version."""
+    if missing := await _missing(connection, database):
+        raise Behind(f"The database lacks {_listed(missing)}. {_migrate_it(database)}")
 
 
 def _listed(files: Sequence[File]) -> str:

@@ -76,6 +76,13 @@ SELECT unnest(string_to_array(encode(tgargs, 'escape'), '\000')) AS table
 FROM pg_trigger
 WHERE tgrelid = to_regclass($1 || '.users') AND tgname = 'complete'
 """
+REFERENCES = """
+SELECT relname AS name
+FROM pg_class
+WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p')
+  AND starts_with(obj_description(oid, 'pg_class'), 'Reference data')
+"""
+"""The tables that reference_table() has marked by their comment."""
 
 FEEDS = """
 SELECT proname AS name, prosrc AS source
@@ -132,6 +139,8 @@ class Table:
     """The columns that a list rule limits."""
     completes_users: bool = False
     """Whether each user has one row, which the trigger of `one_per_user()` inserts."""
+    is_reference: bool = False
+    """Whether `reference_table()` made it: its rows are the same for all users."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -163,11 +172,22 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     for row in await connection.fetch(OF_USERS, SCHEMA):
         if (name := row["table"]) in tables:
             tables[name] = replace(tables[name], completes_users=True)
+    for row in await connection.fetch(REFERENCES, SCHEMA):
+        tables[row["name"]].is_reference = True
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
             tables[name].in_feed = True
             tables[name].carried.update(_CARRIED.findall(row["source"]))
     return dict(tables)
+
+
+async def database_id(connection: asyncpg.Connection) -> str:
+    """Tell a database from all others, whatever its address is."""
+    identified = await connection.fetchval(
+        "SELECT format('%s/%s', system_identifier, oid) FROM pg_control_system(), pg_database "
+        "WHERE datname = current_database()"
+    )
+    return str(identified)
 
 
 _CARRIED = re.compile(r"'(\w+)', NEW\.\"?\1\b")

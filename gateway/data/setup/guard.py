@@ -114,6 +114,37 @@ WHERE class.relnamespace = to_regnamespace($1)
 ORDER BY class.relname
 """
 
+SHARED_TABLES = """
+SELECT class.relname AS name,
+       starts_with(coalesce(obj_description(class.oid, 'pg_class'), ''), 'Reference data')
+           OR class.relname = ANY ($2) AS is_known,
+       array_agg(DISTINCT acl.privilege_type) AS privileges,
+       array_agg(DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END)
+           AS grantees
+FROM pg_class AS class
+CROSS JOIN LATERAL (
+    SELECT class.relacl
+    UNION ALL
+    SELECT attacl FROM pg_attribute WHERE attrelid = class.oid
+) AS granted (acl)
+CROSS JOIN LATERAL aclexplode(granted.acl) AS acl
+WHERE class.relnamespace = to_regnamespace($1)
+  AND class.relkind IN ('r', 'p')
+  AND (acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER'))
+  AND acl.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+  AND NOT EXISTS (
+    SELECT FROM pg_attribute AS attribute
+    WHERE attribute.attrelid = class.oid
+      AND attribute.attname = 'user_id'
+      AND NOT attribute.attisdropped
+  )
+GROUP BY class.oid, class.relname
+ORDER BY class.relname
+"""
+"""The tables without a user that this role may use: reference data, and what Parley keeps for itself."""
+
+OF_PARLEY = ("functions", "migrations", "revocations")
+"""Tables without a user that are no reference data: the versions of the schema, and ids of ended sessions."""
 
 _ANOTHER_ROLE = (
     "Serve with a separate role: set PARLEY_OWNER_URL to the present URL and PARLEY_DATABASE_URL to one with another "
@@ -133,6 +164,8 @@ async def refuse_unsafe(connection: asyncpg.Connection) -> None:
     problems = await _role_problems(connection)
     if not problems:
         problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMA)]
+        shared = await connection.fetch(SHARED_TABLES, SCHEMA, OF_PARLEY)
+        problems += [problem for row in shared for problem in _shared_table_problems(row)]
     problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
     if problems:
         raise UnsafeDatabase("Parley refuses to start, because users could see each other's data:", problems)
@@ -192,3 +225,19 @@ def _table_problems(row: asyncpg.Record) -> list[str]:
         condition = f"user_id = (SELECT {SCHEMA}.tenant())"
         faults.append(f"{table} has no policy: CREATE POLICY tenant ON {table} USING ({condition});")
     return faults
+
+
+def _shared_table_problems(row: asyncpg.Record) -> list[str]:
+    table, grantees = f"{SCHEMA}.{quoted(row['name'])}", ", ".join(row["grantees"])
+    if not row["is_known"]:
+        return [
+            f"{table} has no user_id and was not made by reference_table(), so this role would read everyone's rows: "
+            f"REVOKE ALL ON TABLE {table} FROM {grantees};"
+        ]
+    written = [privilege for privilege in row["privileges"] if privilege != "SELECT"]
+    if not written:
+        return []
+    return [
+        f"{table} is the same for all users, but this role may change it: "
+        f"REVOKE {', '.join(written)} ON TABLE {table} FROM {grantees};"
+    ]

@@ -26,6 +26,8 @@ OWNER = "parley_owner"
 RUNTIME = "parley_runtime"
 LOGIN = "parley_app"
 SCHEMA = "parley"
+WORK_SCHEMA = "parley_work"
+"""Holds the tables of the job queue, which belong to a library."""
 
 EXTENSIONS: tuple[str, ...] = ()
 """Extensions to create in the schema, if the server offers them."""
@@ -134,8 +136,9 @@ async def _ensure_may_become_owner(connection: asyncpg.Connection) -> None:
 
 
 async def _ensure_schema(connection: asyncpg.Connection) -> None:
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", SCHEMA):
-        await connection.execute(f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {OWNER}")
+    for schema in (SCHEMA, WORK_SCHEMA):
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema):
+            await connection.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OWNER}")
     if not await connection.fetchval("SELECT has_schema_privilege($1::name, $2, 'USAGE')", RUNTIME, SCHEMA):
         await connection.execute(f"SET LOCAL ROLE {OWNER}")
         await connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {RUNTIME}")

@@ -46,7 +46,7 @@ def link_field(link: Link, types: Mapping[str, type], description: str | None) -
 
 
 def root_page_field(link: Link, types: Mapping[str, type]) -> Any:
-    """Make the field of Query that lists all of the caller's rows of an entity."""
+    """Make the field of Query that a `root_page` declares."""
     target = types[link.target]
     follows = LinkTarget(link, entity_of(target))
     at_root = RootLink(follows, _caller)

@@ -179,9 +179,11 @@ def _payload(name: str, returns: Any) -> tuple[type, Callable[[Any, list[UserErr
     if returns is type(None):
         fields: dict[str, tuple[Any, str]] = {}
     elif hasattr(returns, "__payload__"):
-        texts = describe.attributes(returns)
-        hints = typing.get_type_hints(returns)
-        fields = {step.name: (hints[step.name], texts[step.name]) for step in dataclasses.fields(returns)}
+        steps, hints = dataclasses.fields(returns), typing.get_type_hints(returns)
+        # A class that is made at run time has no source.
+        texts = {step.name: step.metadata["description"] for step in steps if step.metadata}
+        texts = texts or describe.attributes(returns)
+        fields = {step.name: (hints[step.name], texts[step.name]) for step in steps}
     elif typing.get_origin(returns) is list:
         text = "The objects in the order of `items`; null for an item that was refused. Null if nothing was written."
         fields = {_object_of(returns)[1]: (returns, text)}

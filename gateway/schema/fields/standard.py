@@ -39,22 +39,34 @@ _EXPECTED = "The `version` that the object must have; otherwise nothing changes.
 
 
 def standard(
-    cls: type, *, input: type = object, without: Collection[str] = (), within: str = "", by_person: bool = False
+    cls: type,
+    *,
+    input: type = object,
+    without: Collection[str] = (),
+    within: str = "",
+    by_person: bool = False,
 ) -> None:
     """Give an entity its conventional fields.
 
-    `without` names those that it does not get: one, create, update, delete, restore, changed. `input` can be
-    left out without create and update. What each user has one of gets only `update`, without an id, and `changed`.
-    `within` names the table of the parents, so that a subscription can be narrowed to one parent. The entity needs a
-    link to that table, and the feed's trigger must carry the link's key. With `by_person`, the mutations refuse agents
-    that act for the user.
+    `input` is the class of the fields that a client may set. It may be omitted if there is no create and no update.
+
+    `without` names those that it does not get: one, create, update, delete, restore, changed. What each user has one of
+    gets only `update`, without an id, and `changed`. `within` names the table of the parents, so that a subscription
+    can be narrowed to one parent. The entity needs a link to that table, and the feed's trigger must carry the link's
+    key. With `by_person`, the mutations refuse agents that act for the user.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).one_per_user:
         makers = {"update": _update}
     elif entity_of(cls).deletable:
         makers |= {"delete": _delete, "restore": _restore}
-    made = [make(cls, input) for name, make in makers.items() if name not in without]
+    wanted = {name: make for name, make in makers.items() if name not in without}
+    if input is object and wanted.keys() & {"create", "update"}:
+        raise WrongDeclaration(
+            f"{cls.__name__} has no input. Write: standard({cls.__name__}, input={cls.__name__}Input), or without="
+            '("create", "update")'
+        )
+    made = [make(cls, input) for make in wanted.values()]
     if by_person:
         made = [_by_person(field) if root_kind(field) == "mutation" else field for field in made]
     cls.__standard__ = Standard(input, made, within, "changed" not in without)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import strawberry
 from gateway.data import statements
 from gateway.data.entity import entity_of
 from gateway.data.queries import sql
-from gateway.errors import BadRequest, Conflict, NotFound
+from gateway.errors import BadRequest, Conflict, Invalid, NotFound
 from gateway.schema.fields.connection import LARGEST_PAGE, PAGE_SIZES, USUAL_PAGE, PageInfo, ReadPage
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import mutation, payload
@@ -218,6 +218,9 @@ def _empty(tables: Mapping[str, str]) -> Callable[..., Any]:
     async def empty_trash(info: Any, input: EmptyTrashInput) -> Emptied:
         """Remove everything in the trash permanently. Only a person can do this: agents' tokens are refused."""
         info.context.require_person("empty the trash")
+        for index, name in enumerate(input.types or ()):
+            if name not in tables:
+                raise Invalid(_no_type(name), field=("types", str(index)))
         wanted = _tables(tables, input.types)
         async with info.context.autocommit() as db:
             (begun,) = await db.rows(sql.removal.trash.begin_all, tables=wanted, most=MOST_AT_ONCE)
@@ -249,11 +252,15 @@ def _edge(row: Any, names: Mapping[str, str]) -> TrashEdge:
     return TrashEdge(cursor=Cursor(cursors.encode(ORDER, (at, id))), node=item)
 
 
+def _no_type(name: str) -> str:
+    return f"{name[:60]!r} is not a type whose objects can be deleted."
+
+
 def _tables(tables: Mapping[str, str], types: Sequence[str] | None) -> list[str]:
     """The tables of the types with these names, or of all. Raises `BadRequest`."""
     if types is None:
         return list(tables.values())
     for name in types:
         if name not in tables:
-            raise BadRequest(f"types: {name[:60]!r} is not a type whose objects can be deleted.", argument="types")
+            raise BadRequest(f"types: {_no_type(name)}", argument="types")
     return [tables[name] for name in types]

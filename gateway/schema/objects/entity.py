@@ -6,6 +6,7 @@ may also have links (`gateway.schema.types.link`) and computed fields. Nothing h
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import functools
@@ -21,7 +22,7 @@ from strawberry.types.private import StrawberryPrivate
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data import statements
-from gateway.data.entity import AnyLink, Entity, Link
+from gateway.data.entity import AnyLink, Entity, Link, entity_of
 from gateway.data.rows import JsonColumn, record_class
 from gateway.errors import Invalid
 from gateway.schema.objects.combined import combinable
@@ -127,6 +128,26 @@ def any_links_of(cls: type) -> dict[str, AnyLink]:
     fields = {name: item for name, item in vars(cls).items() if isinstance(item, StrawberryField)}
     levels = {name: item.metadata.get(LEVEL_RESOLVER) for name, item in fields.items()}
     return {name: level for name, level in levels.items() if isinstance(level, AnyLink)}
+
+
+def reference(
+    table: str, *, order: str | type[enum.Enum], filter: type | None = None, unique: Collection[str] = ()
+) -> Callable[[type[T]], type[T]]:
+    """Declare a class as the type of a reference table's rows, which every caller reads and none writes.
+
+    Its table is made by `reference_table()` and has no `user_id`. The class declares its own `id: strawberry.ID` and is
+    no `Node`, since `node(id)` finds only what belongs to the caller. `order`, `filter` and `unique` are as for
+    `entity`.
+    """
+    statements.share(table)
+    declare = entity(table, order=order, filter=filter, unique=unique)
+
+    def declare_reference(cls: type[T]) -> type[T]:
+        declared: Any = declare(cls)
+        declared.__entity__ = dataclasses.replace(entity_of(cls), is_reference=True)
+        return cls
+
+    return declare_reference
 
 
 def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:

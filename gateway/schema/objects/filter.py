@@ -7,10 +7,12 @@ column has a value. Before a suffix, `_at` is omitted: `created_from` compares `
 name is a column matches its value, whatever prefix or suffix the name has.
 
 An attribute may also be named after the column that a link `through` a join table leads to, such as `tag_id`: it finds
-rows that are joined to any of the ids, and `has_tag_id` asks whether a row is joined to anything.
+rows that are joined to any of the ids, and `has_tag_id` asks whether a row is joined to anything. What is deleted does
+not count.
 
 An omitted attribute is no condition. Null is no condition either, unless the attribute's default is `UNSET`: then null
-finds rows without a value.
+finds rows without a value. An attribute that is `usually` something is that if a list's filter omits it, or if the list
+has no filter; null lifts this condition. In `OR` and `NOT`, it is an attribute like any other.
 
 Each filter also has `OR` and `NOT` (`gateway.schema.objects.combined`).
 """
@@ -24,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
@@ -56,10 +59,27 @@ def conditions(entity: Entity, filter: Any) -> tuple[tuple[Test, ...], tuple[Any
     Raises `Invalid` that names the attribute at fault by its path, such as `filter.OR.1.textContains`.
     """
     if filter is None:
-        return (), ()
+        return _usual_conditions(entity)
     read = _Reader(entity)
     tests = read.tests(filter, "", 0)
     return Combined(tests) if read.combined else tests, tuple(read.values)
+
+
+@functools.cache
+def _usual_conditions(entity: Entity) -> tuple[tuple[Test, ...], tuple[Any, ...]]:
+    """The conditions of a list without a filter."""
+    read = _Reader(entity)
+    known = attributes(entity, entity.filter) if entity.filter is not None else ()
+    tests = tuple(read.test(each, each.name, each.usual) for each in known if each.usual is not UNSET)
+    return tests, tuple(read.values)
+
+
+def usually(value: Any) -> Any:
+    """Declare an attribute of a filter with the value that it has in a list unless a client sets it."""
+    return strawberry.field(default=UNSET, metadata={_USUAL: value})
+
+
+_USUAL = "usual"
 
 
 def tested(entity: Entity, name: str) -> tuple[str, str]:
@@ -93,6 +113,8 @@ class _Attribute(NamedTuple):
     """The join table to search, if the attribute does not test a column."""
     null_asks: bool
     """Whether null finds rows without a value."""
+    usual: Any
+    """The value in a list whose filter omits it; `UNSET` if that is no condition."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -104,7 +126,9 @@ def attributes(entity: Entity, filter: type) -> tuple[_Attribute, ...]:
         if each.name not in (OR, NOT):
             column, test = tested(entity, each.name)
             through = None if column in entity.kinds else next(iter(joined.get(column, ())), None)
-            found.append(_Attribute(each.name, column, test, through, each.default is UNSET))
+            usual = each.metadata.get(_USUAL, UNSET)
+            null_asks = each.default is UNSET and usual is UNSET
+            found.append(_Attribute(each.name, column, test, through, null_asks, usual))
     return tuple(found)
 
 
@@ -122,13 +146,10 @@ class _Reader:
         cls: Any = type(filter)
         for attribute in attributes(self.entity, cls):
             value = getattr(filter, attribute.name)
-            if value is UNSET or (value is None and not attribute.null_asks):
-                continue
-            name = path + attribute.name
-            self._add(name)
-            test, values = _related(attribute, name, value) if attribute.through else self._test(attribute, name, value)
-            tests.append(test)
-            self.values += values
+            if value is UNSET and not depth:
+                value = attribute.usual
+            if value is not UNSET and (value is not None or attribute.null_asks):
+                tests.append(self.test(attribute, path + attribute.name, value))
         if (others := getattr(filter, OR, None)) is not None:
             if not others:
                 self._add(path + OR)
@@ -141,6 +162,16 @@ class _Reader:
             # A filter without conditions counts as well, or a client could send any number of them.
             self._add(path.removesuffix("."))
         return tuple(tests)
+
+    def test(self, attribute: _Attribute, name: str, value: Any) -> Test:
+        """The condition that an attribute has this value. `name` is its path."""
+        self._add(name)
+        living = self.entity.joined.get(attribute.column, "")
+        test, values = (
+            _related(attribute, living, name, value) if attribute.through else self._test(attribute, name, value)
+        )
+        self.values += values
+        return test
 
     def _nested(self, filter: Any, path: str, depth: int) -> tuple[Test, ...]:
         self.combined = True
@@ -171,16 +202,16 @@ class _Reader:
         return Condition(column, _ANY_OF, or_null), (tuple(values),)
 
 
-def _related(attribute: _Attribute, name: str, value: Any) -> tuple[Test, tuple[Any, ...]]:
+def _related(attribute: _Attribute, living: str, name: str, value: Any) -> tuple[Test, tuple[Any, ...]]:
     through = attribute.through
     assert through is not None  # noqa: S101 - the caller has checked it
     table = through.table, through.by, through.to
     if attribute.test == HAS:
-        return Related(*table, deletable=through.deletable, exists=value), ()
+        return Related(*table, deletable=through.deletable, exists=value, living=living), ()
     ids = [_plain_id(name, item) for item in (value if isinstance(value, list) else [value])]
     if len(ids) == 1:
-        return Related(*table, IS, through.deletable), (ids[0],)
-    return Related(*table, _ANY_OF, through.deletable), (tuple(ids),)
+        return Related(*table, IS, through.deletable, living=living), (ids[0],)
+    return Related(*table, _ANY_OF, through.deletable, living=living), (tuple(ids),)
 
 
 def _invalid(name: str, reason: str) -> Invalid:

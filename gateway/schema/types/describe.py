@@ -25,8 +25,8 @@ def summary(subject: object) -> str | None:
 
 
 def words(cls: type) -> str:
-    """The name of a class as separate words in lower case."""
-    return to_snake_case(cls.__name__).replace("_", " ")
+    """The name of a class as separate words in lower case, except for abbreviations."""
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in to_snake_case(cls.__name__).split("_"))
 
 
 def with_article(noun: str) -> str:
@@ -47,7 +47,9 @@ def plural(noun: str) -> str:
     return f"{noun}s"
 
 
-_SOUNDS_LIKE_A_VOWEL = re.compile(r"(?!eu|one\b|uni|us[aeu]|ut[ei])[aeiou]|hour|honou?r|heir", re.IGNORECASE)
+_SOUNDS_LIKE_A_VOWEL = re.compile(r"(?!eu|one\b|uni|us[aeu]|ut[ei])[aeiou]|hour|honou?r|heir|llm\b", re.IGNORECASE)
+
+_ABBREVIATIONS = {"llm": "LLM"}
 
 _PLURALS = {
     "person": "people",

@@ -42,16 +42,17 @@ def page(
 
 
 def root_page(cls: type, *, name: str = "", order: str | type[enum.Enum] | None = None, description: str = "") -> None:
-    """Make a field of Query that lists all of the caller's rows of an entity, as a connection.
+    """Make a field of Query that lists all of the caller's rows of an entity, or all reference data, as a connection.
 
     It is named after the plural of the type unless `name` is given. `order` is like that of `page`.
     """
     entity, plural = entity_of(cls), describe.plural(describe.words(cls))
-    entity.roots[name or plural.replace(" ", "_")] = Link(
+    by = "" if entity.is_reference else "user_id"
+    entity.roots[name or plural.lower().replace(" ", "_")] = Link(
         "page",
         entity.name,
-        key="user_id",
-        by="user_id",
+        key=by,
+        by=by,
         order=order,
-        description=description or f"All of the caller's {plural}.",
+        description=description or (f"All {plural}." if entity.is_reference else f"All of the caller's {plural}."),
     )

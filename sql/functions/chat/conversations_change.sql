@@ -1,5 +1,6 @@
 -- Trigger: deleting a conversation cancels its growing messages. Unarchiving one clears `is_auto_archived`. It also
 -- removes a `max_messages` that archived it or that its next message would exceed, unless the same update sets another.
+-- What is unarchived or restored is not archived or deleted for its age at once.
 CREATE OR REPLACE FUNCTION conversations_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$
@@ -10,6 +11,10 @@ BEGIN
             NEW.max_messages := NULL;
         END IF;
         NEW.is_auto_archived := false;
+        NEW.kept_at := clock_timestamp();
+    END IF;
+    IF OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL THEN
+        NEW.kept_at := clock_timestamp();
     END IF;
     IF OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN
         UPDATE messages AS m

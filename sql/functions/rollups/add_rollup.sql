@@ -10,7 +10,8 @@
 -- Deleted rows do not count, except in a parent that was deleted together with them: it keeps its roll-ups. If a
 -- statement writes several rows, each parent changes once, and the feed has one change of it.
 --
--- The column must exist: NOT NULL DEFAULT 0 for a count and a sum. The runtime role cannot write it. The roll-up begins
+-- Counts and sums of several tables may share a column, which then holds their total: the uses of a tag are its joins in all
+-- join tables. The column must exist: NOT NULL DEFAULT 0 for a count and a sum. The runtime role cannot write it. The roll-up begins
 -- with the rows that exist.
 --
 -- Its triggers fire for every write of a row of `of`, also by triggers. So do not make roll-ups of conversations or messages:
@@ -42,7 +43,10 @@ BEGIN
             PERFORM set_config('app.user_id', owner_id::text, true);
             EXECUTE format(
                 'UPDATE %1$I AS p SET %2$I = %3$s WHERE p.user_id = $1 AND p.%2$I IS DISTINCT FROM %3$s',
-                parent, column_name, rollup_recount(parent, child, key, definition)) USING owner_id;
+                parent, column_name, (
+                    SELECT DISTINCT r.recount
+                    FROM rollups() AS r
+                    WHERE (r.parent, r.column_name) = (parent, column_name))) USING owner_id;
         END LOOP;
         PERFORM set_config('app.user_id', coalesce(caller, ''), true);
     END IF;
@@ -74,8 +78,9 @@ BEGIN
     ELSIF last IS NOT NULL AND held.attnotnull THEN
         RAISE EXCEPTION '% is null while there is no row: drop NOT NULL from the column', rollup;
     ELSIF EXISTS (SELECT FROM rollups() AS r WHERE (r.parent, r.column_name) = (parent, column_name)
-        AND (r.child, r.key) <> (child, key)) THEN
-        RAISE EXCEPTION '% is already a roll-up of another table or key: use another column', rollup;
+        AND (r.child, r.key) <> (child, key) AND (last IS NOT NULL OR r.definition ? 'last')) THEN
+        RAISE EXCEPTION '% is already a roll-up of another table or key, and only counts and sums can share one: '
+            'use another column', rollup;
     END IF;
     IF (parent, key) <> ('users', 'user_id') AND NOT EXISTS (
         SELECT FROM links_of(child) AS l WHERE (l.parent, l.key) = (parent, key)) THEN

@@ -1,24 +1,24 @@
 -- All roll-ups, as add_rollup() declared them. `recount` is an SQL expression over a row `p` of the parent, for the value
--- that the column must have. The declarations are the comments of the generated functions.
+-- that the column must have: the total, if several roll-ups share it. The declarations are the comments of the generated
+-- functions.
 CREATE OR REPLACE FUNCTION rollups() RETURNS TABLE (
     parent text, column_name text, child text, key text, definition jsonb, recount text
 ) LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    made record;
-BEGIN
-    FOR made IN
-        SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function\((.*)\);$') AS arguments
+    made text := (
+        SELECT string_agg(
+            substring(obj_description(oid, 'pg_proc') FROM '^Made by SELECT rollup_function(\(.*\));$'), ', ' ORDER BY proname)
         FROM pg_proc
         WHERE pronamespace = 'parley'::regnamespace
-            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function(')
-        ORDER BY proname
-    LOOP
+            AND starts_with(obj_description(oid, 'pg_proc'), 'Made by SELECT rollup_function('));
+BEGIN
+    IF made IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
-            'SELECT m.parent, c.key, m.child, m.key, c.value, rollup_recount(m.parent, m.child, m.key, c.value) '
-            'FROM (VALUES (%s)) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c',
-            made.arguments);
-    END LOOP;
+            'SELECT m.parent, c.key, m.child, m.key, c.value, string_agg(rollup_recount(m.parent, m.child, m.key, c.value), '
+            ''' + '') OVER (PARTITION BY m.parent, c.key) '
+            'FROM (VALUES %s) AS m (child, key, parent, columns) CROSS JOIN jsonb_each(m.columns::jsonb) AS c', made);
+    END IF;
 END
 $$;
 

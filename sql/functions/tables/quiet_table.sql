@@ -28,7 +28,7 @@ BEGIN
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
     IF told_by IS NOT NULL THEN
-        PERFORM touch_function(table_name, told_by, parent);
+        PERFORM touch_function(table_name, ARRAY[told_by]);
         EXECUTE format(
             'CREATE TRIGGER touch_inserted AFTER INSERT ON %1$I REFERENCING NEW TABLE AS changed '
             'FOR EACH STATEMENT EXECUTE FUNCTION %2$I()', table_name, table_name || '_touch');
@@ -42,9 +42,16 @@ BEGIN
 END
 $$;
 
--- Generates the trigger function `<table>_touch`, which tells of the parents of the rows that a statement has changed.
-CREATE OR REPLACE FUNCTION touch_function(table_name text, key text, parent text) RETURNS void LANGUAGE plpgsql
+-- Generates the trigger function `<table>_touch`, which tells of the parents of the rows that a statement has changed. `keys`
+-- are the columns that hold the ids of the parents.
+CREATE OR REPLACE FUNCTION touch_function(table_name text, keys text[]) RETURNS void LANGUAGE plpgsql
 AS $$
+DECLARE
+    name text := table_name || '_touch';
+    -- Setting a column fires the feed's trigger even if the value stays the same.
+    touching text := $touch$
+                UPDATE %2$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
 BEGIN
     EXECUTE format(
         $function$
@@ -52,21 +59,20 @@ BEGIN
         SET search_path = parley, pg_temp
         AS $body$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN
-                -- Setting a column fires the feed's trigger even if the value stays the same.
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed UNION SELECT %2$I FROM replaced);
-            ELSE
-                UPDATE %3$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %2$I FROM changed);
+            IF TG_OP = 'UPDATE' THEN%2$s
+            ELSE%3$s
             END IF;
             RETURN NULL;
         END
         $body$
         $function$,
-        table_name || '_touch', key, parent);
+        name,
+        (SELECT string_agg(
+            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
+        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
+        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', table_name || '_touch',
-        format('Made by SELECT touch_function(%L, %L, %L);', table_name, key, parent));
+        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
 END
 $$;

@@ -23,3 +23,7 @@ LEFT JOIN LATERAL (
 -- name: head
 -- The current epoch and version of the caller's feed.
 SELECT epoch, version FROM feeds WHERE user_id = :user_id;
+
+-- name: prune
+-- Removes old changes of one user, whichever is due. Returns no row if none is.
+SELECT pruned_user_id AS user_id, pruned_changes AS number FROM feed_prune(:keep::interval, :most);

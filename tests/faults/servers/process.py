@@ -66,6 +66,7 @@ class GatewayProcess:
         """Start it, and return once it serves."""
         own = {"PARLEY_DATA_DIR": str(self.directory), "PARLEY_PORT": str(self.port), "PARLEY_DEMO": "false"}
         own |= {"PARLEY_LOG_LEVEL": "warning", "PARLEY_LOG_FORMAT": "text", "PARLEY_SIGN_UPS_PER_ADDRESS": "100000"}
+        own |= {"PARLEY_WORK": "false"}
         self.said.clear()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "serve"),

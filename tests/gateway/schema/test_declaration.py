@@ -20,9 +20,7 @@ from gateway import (
     Through,
     any_of,
     entity,
-    enum_type,
     event,
-    input_type,
     many,
     maybe,
     object_type,
@@ -35,64 +33,10 @@ from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
+from tests.gateway.schema.filed import Attachment, Category
+from tests.gateway.schema.guests import AgedInput, Crowd, Guest, GuestInput, NamelessInput, Size
 
 ID = strawberry.ID
-
-
-@enum_type
-class Size(enum.Enum):
-    """How large."""
-
-    SMALL = "small"
-    """Small."""
-
-
-@object_type
-class Guest:
-    """Somebody who was invited."""
-
-    name: str
-    """What they are called."""
-    size: Size | None
-    """How large they are; null if unknown."""
-    topics: list[str]
-    """What they talk about."""
-
-
-@object_type
-class Crowd:
-    """An object with a member that cannot be stored."""
-
-    first: Any
-    """The first of them."""
-
-
-@input_type
-class GuestInput:
-    """Somebody to invite."""
-
-    name: str
-    """What they are called."""
-    topics: list[str] | None = None
-    """What they talk about."""
-
-
-@input_type
-class NamelessInput:
-    """Somebody to invite, who may have no name."""
-
-    name: str | None = None
-    """What they are called."""
-
-
-@input_type
-class AgedInput:
-    """Somebody to invite, with something that is not stored."""
-
-    name: str
-    """What they are called."""
-    age: int | None = None
-    """How old they are."""
 
 
 def _check(*declared: Any) -> None:
@@ -106,10 +50,10 @@ def _check(*declared: Any) -> None:
 
 def _built(*items: Any) -> str:
     """The schema of these declarations alone."""
-    module = ModuleType(__name__)
+    modules: dict[str, ModuleType] = {}
     for item in items:
-        setattr(module, item.__name__, item)
-    return build_schema([module]).as_str()
+        setattr(modules.setdefault(item.__module__, ModuleType(item.__module__)), item.__name__, item)
+    return build_schema(modules.values()).as_str()
 
 
 def _thing(columns: dict[str, Any], *, name: str = "Thing", **options: Any) -> type:
@@ -410,40 +354,6 @@ def test_a_schema_with_a_wrong_declaration_is_not_built() -> None:
 @entity("unordered", order="rank")
 class Unordered(Node):
     """Something in an order that there is not."""
-
-
-@entity("categories")
-class Category(Node):
-    """A name for several things."""
-
-    name: str
-    """What it is called."""
-
-    attachments = page("Attachment", by="category_id")
-    """What is filed under it."""
-
-
-@entity("attachments")
-class Attachment(Node):
-    """Something that is filed under a category."""
-
-    name: str
-    """What it is called."""
-    category_id: strawberry.Private[strawberry.ID]
-
-    category = one("Category", key="category_id")
-    """What it is filed under."""
-
-
-class NameInput:
-    """What a client may set."""
-
-    name: str
-    """What it is called."""
-
-
-standard(Category, input=NameInput)
-standard(Attachment, input=NameInput, within="categories")
 
 
 @object_type

@@ -74,9 +74,12 @@ class Reference:
         joined: dict[str, dict[uuid.UUID, set[str]]] = {}
         for link in listed.target.links.values():
             if (through := link.through) is not None:
-                of = joined.setdefault(through.to, {})
+                of, deleted = joined.setdefault(through.to, {}), set[uuid.UUID]()
+                if (table := listed.target.joined.get(through.to)) is not None:
+                    text = f"SELECT id FROM {table} WHERE deleted_at IS NOT NULL"  # noqa: S608
+                    deleted = {row["id"] for row in await superuser.fetch(text)}
                 for row in await superuser.fetch(f"SELECT * FROM {through.table}"):  # noqa: S608
-                    if row.get("deleted_at") is None:
+                    if row.get("deleted_at") is None and row[through.to] not in deleted:
                         of.setdefault(row[through.by], set()).add(str(row[through.to]))
         return cls(listed, joined)
 

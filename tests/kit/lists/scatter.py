@@ -53,6 +53,16 @@ def columns_to_vary(entity: Entity) -> set[str]:
     return ({each.column for each in filtered} | ordered) & entity.kinds.keys()
 
 
+DISTINCT = """
+SELECT DISTINCT attname AS name, format_type(atttypid, NULL) AS type
+FROM pg_index
+JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+WHERE indrelid = $1::regclass AND indisunique AND NOT indisprimary
+    AND atttypid IN ('uuid'::regtype, 'text'::regtype) AND attname NOT IN ('user_id', 'id') AND attgenerated = ''
+"""
+"""The columns in which rows must differ."""
+
+
 class Scatter:
     """Inserts copies of a row, as the superuser and without triggers. Only CHECK and UNIQUE can refuse one."""
 
@@ -91,10 +101,16 @@ class Scatter:
         """Insert a copy of the row `model` with these values, and others in the varied columns."""
         names = [row["attname"] for row in await self._superuser.fetch(COLUMNS, table)]
         varied = sorted(column for column in varied if column in names and column not in fixed)
+        distinct = {
+            row["name"]: row["type"]
+            for row in await self._superuser.fetch(DISTINCT, table)
+            if row["name"] not in {*varied, *fixed}
+        }
         id = uuid.UUID(int=self._random.getrandbits(128), version=4)
         for _ in range(PATIENCE):
             values = {column: self._value(entity, column) for column in varied}
             changed = {k: v for k, v in values.items() if v is not _AS_IT_IS} | fixed | {"id": str(id)}
+            changed |= {column: self._distinct(kind) for column, kind in distinct.items()}
             if "deleted_at" in names:
                 changed["deleted_at"] = None
             try:
@@ -110,6 +126,11 @@ class Scatter:
                 continue
             return id
         raise AssertionError(f"no copy of a row of {table} is valid with other values in {varied}")
+
+    def _distinct(self, kind: str) -> str:
+        """A value that no row has, of a type in SQL. A text is one emoji, which rules of reactions want."""
+        self._unique += 1
+        return str(uuid.uuid4()) if kind == "uuid" else chr(0x1F000 + self._unique % 1000)
 
     def _value(self, entity: Entity, column: str) -> Any:
         kind = entity.kinds[column]

@@ -26,6 +26,10 @@ CREATE POLICY own ON parley.notes USING (user_id = nullif(current_setting('app.u
 GRANT SELECT, INSERT, UPDATE, DELETE ON parley.notes TO parley_runtime;
 CREATE TABLE parley.models (id text PRIMARY KEY);
 ALTER TABLE parley.models OWNER TO parley_owner;
+CREATE TABLE parley.colours (id uuid PRIMARY KEY);
+ALTER TABLE parley.colours OWNER TO parley_owner;
+COMMENT ON TABLE parley.colours IS 'Reference data: the same for all users.';
+GRANT SELECT ON parley.colours TO parley_runtime;
 """
 
 UNSAFE_TABLES = {
@@ -39,6 +43,12 @@ UNSAFE_TABLES = {
     "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC, {role}": "lets this role create temporary tables",
     "GRANT CREATE ON DATABASE {database} TO parley_runtime": "lets this role create schemas",
     "GRANT CREATE ON SCHEMA parley TO {role}": "lets this role create tables",
+    "GRANT SELECT ON parley.models TO {role}": 'parley."models" has no user_id and was not made by reference_table()',
+    "GRANT SELECT (id) ON parley.models TO PUBLIC": 'parley."models" has no user_id and was not made by',
+    "GRANT INSERT, UPDATE ON parley.colours TO {role}": 'parley."colours" is the same for all users, but this role may',
+    "GRANT DELETE ON parley.colours TO PUBLIC": 'parley."colours" is the same for all users, but this role',
+    "GRANT UPDATE (id) ON parley.colours TO PUBLIC": 'parley."colours" is the same for all users, but this role may',
+    "GRANT INSERT ON parley.functions TO {role}": 'parley."functions" is the same for all users, but this role may',
     "CREATE TABLE parley.forgotten (user_id uuid)": 'parley."forgotten" has no row-level security',
     "CREATE MATERIALIZED VIEW parley.every AS TABLE parley.notes; GRANT SELECT ON parley.every TO {role}": (
         'parley."every" is materialized'

@@ -70,6 +70,9 @@ SELECT add_link('binder_memos', 'memo_id', 'memos', order_by => 'created_at, bin
 CREATE INDEX ON binder_memos (user_id, memo_id, binder_id);
 CREATE INDEX ON binder_memos (user_id, binder_id, points DESC NULLS LAST, memo_id DESC);
 
+-- Binders can be tagged. They are not deletable.
+SELECT join_table('binder_tags', 'binder_id', 'binders', 'tag_id', 'tags', counted_in => 'uses');
+
 -- Stamps on memos can be taken off.
 CREATE TABLE stamps (
     user_id uuid REFERENCES users (user_id),

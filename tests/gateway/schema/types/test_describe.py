@@ -128,6 +128,7 @@ def test_a_class_has_a_name_that_a_person_would_say(name: str, said: str) -> Non
         ("upload", "an upload", "uploads"),
         ("utility", "a utility", "utilities"),
         ("hour", "an hour", "hours"),
+        ("LLM model", "an LLM model", "LLM models"),
         ("one-off", "a one-off", "one-offs"),
         ("status", "a status", "statuses"),
         ("tax", "a tax", "taxes"),

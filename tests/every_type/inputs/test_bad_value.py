@@ -23,7 +23,7 @@ from gateway.data.queries import SQL_DIRECTORY
 from gateway.schema.build import graphql_schema
 from tests.kit import generated, samples
 from tests.kit.estate import Estate, make_estate
-from tests.kit.generated import Mutation, mutations, own, tables
+from tests.kit.generated import Mutation, join_tables, mutations, own, reference_tables, tables
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import diff_rows, rows_of
 from tests.kit.serving import PASSWORD, Serving
@@ -208,7 +208,11 @@ async def test_all_values_that_break_a_rule_are_named_at_once(
 
 def test_every_rule_can_be_met_with() -> None:
     assert RULES
-    unreached = {rule.name for rule in RULES} - {rule.name for rule, _ in CASES} - FILLED
+    # No client writes reference data.
+    reachable = {rule.name for rule in RULES if rule.table not in reference_tables()}
+    unreached = reachable - {rule.name for rule, _ in CASES} - FILLED
+    # The functions that write join tables find what is missing before a row would break a rule.
+    unreached -= {rule.name for rule in RULES if rule.table in join_tables()}
     assert unreached == set(NOT_REACHED), (
         "NOT_REACHED must list exactly the rules that no mutation can break, each with the reason"
     )

@@ -14,6 +14,7 @@ import pytest_asyncio
 from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
+from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -266,7 +267,9 @@ def changed_values(mutation: Mutation, values: dict[str, Any]) -> list[dict[str,
     made = []
     for name, field in mutation.inputs.items():
         kind = str(get_named_type(field.type))
-        if name in values and kind in other:
+        if name in values and samples.values_of(mutation.kind, name):
+            made.append(values | {name: samples.values_of(mutation.kind, name)[-1]})
+        elif name in values and kind in other:
             made.append(values | {name: other[kind]})
         elif name in values and "[ID" in str(field.type):
             made.append(values | {name: []})

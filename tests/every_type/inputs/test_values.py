@@ -106,6 +106,9 @@ class Subject:
             key: choose(kind) for key, kind in self.mutation.ids.items() if key.endswith("Id") and key != self.name
         }
         answer = await self.estate.client.run(self.mutation.operation, input=least)
+        if not refusals(answer):
+            id: str = answer["data"][self.mutation.name][self.mutation.object]["id"]
+            return id
         if any(refusal.field in (*links, self.name) for refusal in refusals(answer)):
             least = {**links, **least}  # it needs another link beside this one
         return await self.sent(least)

@@ -1,0 +1,1 @@
+"""`parley doctor`: examines an installation, and says what to do about each finding."""

@@ -1,0 +1,1 @@
+"""The checks of `parley doctor`, a module for each group."""

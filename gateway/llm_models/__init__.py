@@ -1,0 +1,1 @@
+"""`parley models`: imports language models and their prices, and lists them."""

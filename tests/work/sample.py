@@ -1,0 +1,5 @@
+"""Sample values for jobs: a job must be asked for with a number of months in range."""
+
+from __future__ import annotations
+
+VALUES = {"inactiveMonths": (6, 12)}
