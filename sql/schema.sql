@@ -316,7 +316,7 @@ CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how 
                 INSERT INTO conversation_tags (user_id, conversation_id, tag_id, created_at)
                 SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
                 FROM unnest(ids) WITH ORDINALITY AS given (id, position)
-                WHERE NOT EXISTS (
+                WHERE given.position = array_position(ids, given.id) AND NOT EXISTS (
                     SELECT FROM conversation_tags AS j
                     WHERE j.user_id = tenant() AND j.conversation_id = joined_id AND j.tag_id = given.id)
                 ORDER BY given.position;
@@ -1982,7 +1982,7 @@ BEGIN
                 INSERT INTO %2$I (user_id, %7$I, %9$I, created_at)
                 SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
                 FROM unnest(ids) WITH ORDINALITY AS given (id, position)
-                WHERE NOT EXISTS (
+                WHERE given.position = array_position(ids, given.id) AND NOT EXISTS (
                     SELECT FROM %2$I AS j
                     WHERE j.user_id = tenant() AND j.%7$I = joined_id AND j.%9$I = given.id)
                 ORDER BY given.position;

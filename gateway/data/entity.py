@@ -80,6 +80,8 @@ class Entity:
     """Whether it is reference data: rows of nobody, which every caller reads and none writes."""
     joined: dict[str, str] = field(default_factory=dict)
     """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
+    changed_lists: set[str] = field(default_factory=set)
+    """The names of the links through join tables that mutations change."""
 
     @property
     def deletable(self) -> bool:

@@ -72,6 +72,8 @@ def disagreements(
             yield from _any_link_problems(f"{entity.name}.{name}", any_link, entity.table, table)
         for where, link in entity.lists_and_links():
             yield from _link_problems(where, link, table, entities[link.target], tables)
+        for name in sorted(entity.changed_lists):
+            yield from _joined_problems(entity, name, entities[entity.links[name].target].table, tables)
         yield from _filter_problems(entity, tables)
     for name, event in events.items():
         yield from _event_problems(name, event, tables)
@@ -193,6 +195,18 @@ def _deletable_problems(where: str, through: Through, table: Table) -> Iterator[
         has = "has" if "deleted_at" in table.columns else "does not have"
         columns = f'"{through.table}", "{through.by}", "{through.to}"'
         yield f"{where} goes through {through.table}, which {has} deleted_at. Write Through({columns}{right})."
+
+
+def _joined_problems(entity: Entity, name: str, target: str, tables: Mapping[str, Table]) -> Iterator[str]:
+    through = entity.links[name].through
+    assert through is not None  # noqa: S101 - only lists through join tables are changed
+    table = tables.get(through.table)
+    if table is not None and table.joins != (through.by, through.to):
+        columns = f"'{through.by}', '{entity.table}', '{through.to}', '{target}'"
+        yield (
+            f"{entity.name}.{name} is changed by mutations, but no function of the database changes {through.table} "
+            f"for {entity.table}. Write SELECT join_table('{through.table}', {columns}) in its migration."
+        )
 
 
 def _filter_problems(entity: Entity, tables: Mapping[str, Table]) -> Iterator[str]:

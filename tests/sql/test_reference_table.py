@@ -24,7 +24,7 @@ async def colours(owner: asyncpg.Connection) -> asyncpg.Connection:
     return owner
 
 
-@pytest.mark.parametrize("caller", ["", str(uuid.uuid4())])
+@pytest.mark.parametrize("caller", ["", str(uuid.uuid4())], ids=["nobody", "somebody"])
 async def test_everyone_reads_it(colours: asyncpg.Connection, caller: str) -> None:
     await colours.execute("SELECT set_config('app.user_id', $1, true)", caller)
     await colours.execute("SET LOCAL ROLE parley_runtime")

@@ -90,6 +90,12 @@ FROM pg_proc
 WHERE pronamespace = to_regnamespace($1) AND starts_with(proname, 'feed_') AND prorettype = 'trigger'::regtype
 """
 
+JOINS = r"""
+SELECT substring(obj_description(oid, 'pg_proc') FROM 'join_function\((.*)\)') AS arguments
+FROM pg_proc
+WHERE pronamespace = to_regnamespace($1) AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT join_function(%'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -141,6 +147,8 @@ class Table:
     """Whether each user has one row, which the trigger of `one_per_user()` inserts."""
     is_reference: bool = False
     """Whether `reference_table()` made it: its rows are the same for all users."""
+    joins: tuple[str, str] | None = None
+    """The columns of the first and of the second side, if `join_table()` made the table."""
 
     def determined_by(self, column: str) -> set[str]:
         """The columns that are equal in all rows of a user with the same value in this column.
@@ -174,6 +182,9 @@ async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
             tables[name] = replace(tables[name], completes_users=True)
     for row in await connection.fetch(REFERENCES, SCHEMA):
         tables[row["name"]].is_reference = True
+    for row in await connection.fetch(JOINS, SCHEMA):
+        name, first, _, second, _ = re.findall(r"'(\w+)'", row["arguments"])
+        tables[name].joins = first, second
     for row in await connection.fetch(FEEDS, SCHEMA):
         if (name := row["name"].removeprefix("feed_")) in tables:
             tables[name].in_feed = True

@@ -77,6 +77,7 @@ def _sides(cls: type, name: str, entities: Mapping[str, type]) -> dict[str, _Sid
         link = entity_of(other).links.get(name)
         if link is not None and link.target == cls.__name__ and link.through is not None:
             found[entity_of(other).table] = _Side(other, entity_of(other), link, link.through)
+            entity_of(other).changed_lists.add(name)
     if not found:
         raise WrongDeclaration(
             f"joined({cls.__name__}, name={name!r}) makes mutations for the types that have a list {name} of "
@@ -113,7 +114,7 @@ class _Joined:
             context, id, others = info.context, id_of(input.id), self._others(getattr(input, self.ids))
             side = await self._side(context, id)
             async with context.autocommit() as db:
-                found = await db.join(side.through, id, list(dict.fromkeys(others)), how)
+                found = await db.join(side.through, id, others, how)
             errors = self._errors(side, others, found["is_deleted"], found["missing"])
             shown = None if found["is_deleted"] is None or found["missing"] else await self._shown(info, side, id)
             current = None if shown is None else result(**shown)

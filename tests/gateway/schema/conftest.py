@@ -1,4 +1,4 @@
-"""A gateway whose schema has four more types, made by a migration and modules that nothing else knows of."""
+"""A gateway whose schema has five more types, made by a migration and modules that nothing else knows of."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
-from tests.gateway.schema.plain_table import binder, meeting, memo, notebook, pin
+from tests.gateway.schema.plain_table import binder, crate, meeting, memo, notebook, pin
 from tests.kit.database import Database, new_database
 from tests.kit.serving import Client, Serving, Statements, settings_for
 
@@ -50,7 +50,7 @@ async def noted_superuser(noted_database: Database) -> AsyncIterator[asyncpg.Con
 
 @asynccontextmanager
 async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
-    schema = build_schema([*domain_modules(), notebook, memo, binder, meeting, pin])._schema
+    schema = build_schema([*domain_modules(), notebook, memo, binder, meeting, pin, crate])._schema
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     statements = Statements()
     with tempfile.TemporaryDirectory() as directory:
@@ -64,7 +64,7 @@ async def _noting(database: Database, executor: str) -> AsyncIterator[Serving]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def noted(noted_database: Database) -> AsyncIterator[Serving]:
-    """A gateway with the four types."""
+    """A gateway with the five types."""
     async with _noting(noted_database, "breadth_first") as serving:
         yield serving
 

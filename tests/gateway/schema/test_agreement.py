@@ -15,12 +15,13 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import JSON, BigInt, Node, Through, any_of, entity, event, many, maybe, one, page
+from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
+from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.kit.database import Database
 from tests.kit.serving import settings_for
@@ -349,6 +350,18 @@ async def test_an_index_that_leaves_rows_out_serves_no_link(tables: dict[str, Ta
     kept = _entity("Thing", "things", {"box_id": ID | None})
     (problem,) = _problems(tables, _entity("Box", "boxes", {"things": page("Thing", by="box_id")}), kept)
     assert "would read the whole table things" in problem
+
+
+async def test_a_list_that_mutations_change_is_of_a_join_table(tables: dict[str, Table]) -> None:
+    through = Through("thing_labels", "thing_id", "label_id", deletable=True)
+    thing = _entity("Thing", "things", THING | {"labels": page("Label", through=through, order="created_at")})
+    label = _entity("Label", "boxes", {})
+    joined(label, name="labels")
+    functions_of(label, {"Thing": thing, "Label": label})
+    assert [problem for problem in _problems(tables, thing, label) if "mutations" in problem] == [
+        "Thing.labels is changed by mutations, but no function of the database changes thing_labels for things. Write "
+        "SELECT join_table('thing_labels', 'thing_id', 'things', 'label_id', 'boxes') in its migration."
+    ]
 
 
 async def test_the_schema_of_parley_agrees_with_its_database(tables: dict[str, Table]) -> None:

@@ -67,10 +67,10 @@ class ListField:
 
 
 def list_fields(entities: Mapping[str, Entity]) -> Iterator[ListField]:
-    """The lists of these types."""
+    """The lists of these types of rows of these types."""
     for entity in entities.values():
         for name, link in entity.links.items():
-            if link.shape in ("many", "page"):
+            if link.shape in ("many", "page") and link.target in entities:
                 yield ListField(entity, to_camel_case(name), link, entities[link.target])
         for name, link in entity.roots.items():
             yield ListField(None, to_camel_case(name), link, entity)

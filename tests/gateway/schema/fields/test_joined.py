@@ -9,7 +9,7 @@ from gateway import Node, Through, entity, joined, page
 from gateway.schema.build import build_schema, domain_modules
 from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
-from tests.gateway.schema.plain_table import binder, meeting, memo, notebook, pin
+from tests.gateway.schema.plain_table import crate
 from tests.kit.generated import fields_of
 from tests.kit.recount import differences
 from tests.kit.rows import NO_ROW
@@ -17,10 +17,10 @@ from tests.kit.serving import Client
 
 WANTED = "node { __typename id version } tags { name uses }"
 SET = """
-mutation($binder: ID!, $conversation: ID!, $tags: [ID!]!) {
-    one: setTags(input: { id: $binder, tagIds: $tags }) { node { __typename ... on Binder { tags { totalCount } } } }
+mutation($crate: ID!, $conversation: ID!, $tags: [ID!]!) {
+    one: setTags(input: { id: $crate, tagIds: $tags }) { node { __typename ... on Crate { tags { totalCount } } } }
     other: addTags(input: { id: $conversation, tagIds: $tags }) { tags { uses } userErrors { code } }
-    again: removeTags(input: { id: $binder, tagIds: $tags }) { tags { uses } node { id version } }
+    again: removeTags(input: { id: $crate, tagIds: $tags }) { tags { uses } node { id version } }
 }
 """
 
@@ -29,9 +29,9 @@ async def test_one_mutation_serves_objects_of_several_types(
     any_writer: Client, noted_superuser: asyncpg.Connection
 ) -> None:
     tag = (await any_writer.make("createTag", "tag", name="red"))["id"]
-    binder_id = (await any_writer.make("createBinder", "binder"))["id"]
+    crate_id = (await any_writer.make("createCrate", "crate"))["id"]
     conversation = (await any_writer.make("createConversation", "conversation"))["id"]
-    for uses, (kind, id) in enumerate([("Binder", binder_id), ("Conversation", conversation)], 1):
+    for uses, (kind, id) in enumerate([("Crate", crate_id), ("Conversation", conversation)], 1):
         any_writer.statements.texts.clear()
         payload = await any_writer.mutate("addTags", WANTED, id=id, tagIds=[tag])
         # Which type it is, the change, and what is shown of the two.
@@ -43,17 +43,17 @@ async def test_one_mutation_serves_objects_of_several_types(
     (error,) = payload["userErrors"]
     assert (error["code"], error["message"]) == ("CONFLICT", "This conversation is deleted.")
     assert (payload["node"]["id"], payload["tags"]) == (conversation, [])  # its tags are deleted with it
-    payload = await any_writer.mutate("removeTags", WANTED, id=binder_id, tagIds=[tag])
+    payload = await any_writer.mutate("removeTags", WANTED, id=crate_id, tagIds=[tag])
     assert payload["tags"] == []
     assert await differences(noted_superuser) == []
 
 
 async def test_each_of_several_changes_shows_what_it_left(any_writer: Client) -> None:
     tags = [(await any_writer.make("createTag", "tag", name=name))["id"] for name in ("red", "blue")]
-    binder_id = (await any_writer.make("createBinder", "binder"))["id"]
+    crate_id = (await any_writer.make("createCrate", "crate"))["id"]
     conversation = (await any_writer.make("createConversation", "conversation"))["id"]
-    shown = await any_writer.data(SET, binder=binder_id, conversation=conversation, tags=tags)
-    assert shown["one"] == {"node": {"__typename": "Binder", "tags": {"totalCount": 2}}}
+    shown = await any_writer.data(SET, crate=crate_id, conversation=conversation, tags=tags)
+    assert shown["one"] == {"node": {"__typename": "Crate", "tags": {"totalCount": 2}}}
     assert shown["other"] == {"tags": [{"uses": 2}, {"uses": 2}], "userErrors": []}
     assert shown["again"]["tags"] == []
 
@@ -70,9 +70,9 @@ async def test_an_object_of_none_of_the_types_is_not_found(any_writer: Client) -
 
 
 def test_the_input_names_the_types() -> None:
-    schema = build_schema([*domain_modules(), notebook, memo, binder, meeting, pin])._schema
+    schema = build_schema([*domain_modules(), crate])._schema
     described = fields_of(schema.type_map["AddTagsInput"])["id"].description
-    assert described == "The id of the object, a UUID: of a binder or a conversation."
+    assert described == "The id of the object, a UUID: of a conversation or a crate."
 
 
 def test_mutations_that_no_type_needs_are_refused() -> None:

@@ -13,8 +13,6 @@ class Binder(Node):
     """Its memos, the last that was put in first."""
     rated = page("Memo", through=Through("binder_memos", "binder_id", "memo_id"), order="-points")
     """Its memos, those first that count most in it."""
-    tags = page("Tag", through=Through("binder_tags", "binder_id", "tag_id"), order="created_at")
-    """Its tags, in the order in which they were added."""
 
 
 class BinderInput:

@@ -70,8 +70,13 @@ SELECT add_link('binder_memos', 'memo_id', 'memos', order_by => 'created_at, bin
 CREATE INDEX ON binder_memos (user_id, memo_id, binder_id);
 CREATE INDEX ON binder_memos (user_id, binder_id, points DESC NULLS LAST, memo_id DESC);
 
--- Binders can be tagged. They are not deletable.
-SELECT join_table('binder_tags', 'binder_id', 'binders', 'tag_id', 'tags', counted_in => 'uses');
+-- Crates are tagged, as conversations are. They cannot be deleted.
+CREATE TABLE crates (
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7()
+);
+SELECT tenant_table('crates', without => '{deleted_at}');
+SELECT join_table('crate_tags', 'crate_id', 'crates', 'tag_id', 'tags', counted_in => 'uses');
 
 -- Stamps on memos can be taken off.
 CREATE TABLE stamps (

@@ -46,7 +46,7 @@ BEGIN
                 INSERT INTO %2$I (user_id, %7$I, %9$I, created_at)
                 SELECT tenant(), joined_id, given.id, at + (given.position - 1) * interval '1 microsecond'
                 FROM unnest(ids) WITH ORDINALITY AS given (id, position)
-                WHERE NOT EXISTS (
+                WHERE given.position = array_position(ids, given.id) AND NOT EXISTS (
                     SELECT FROM %2$I AS j
                     WHERE j.user_id = tenant() AND j.%7$I = joined_id AND j.%9$I = given.id)
                 ORDER BY given.position;
