@@ -128,6 +128,11 @@ class Mutation:
         )
 
     @property
+    def takes_any_type(self) -> bool:
+        """Whether it takes an object of any type, or of several. `test_trash` tests what these do."""
+        return not self.joins and ("node" in self.payload or self.name in ("purge", "emptyTrash"))
+
+    @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
         if "node" in self.payload:
