@@ -285,7 +285,7 @@ ALTER FUNCTION parley.carried(subject text, names text[]) OWNER TO parley_owner;
 
 -- function change_conversation_tags(uuid, uuid[], text)
 
-CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) RETURNS TABLE(user_id uuid, is_deleted boolean, missing uuid[])
+CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how text) RETURNS TABLE(user_id uuid, is_deleted boolean, missing bigint[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
@@ -298,9 +298,10 @@ CREATE FUNCTION parley.change_conversation_tags(joined_id uuid, ids uuid[], how 
             user_id := tenant();
             is_deleted := (SELECT p.deleted_at IS NOT NULL FROM conversations AS p WHERE p.user_id = tenant() AND p.id = joined_id);
             missing := ARRAY(
-                SELECT given.id
-                FROM unnest(ids) AS given (id)
-                WHERE NOT EXISTS (SELECT FROM tags AS p WHERE p.user_id = tenant() AND p.id = given.id AND p.deleted_at IS NULL));
+                SELECT given.position - 1
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (SELECT FROM tags AS p WHERE p.user_id = tenant() AND p.id = given.id AND p.deleted_at IS NULL)
+                ORDER BY given.position);
             RETURN NEXT;
             IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
                 RETURN;
@@ -1952,7 +1953,7 @@ BEGIN
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I(joined_id uuid, ids uuid[], how text)
-        RETURNS TABLE (user_id uuid, is_deleted boolean, missing uuid[]) LANGUAGE plpgsql SECURITY DEFINER
+        RETURNS TABLE (user_id uuid, is_deleted boolean, missing bigint[]) LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = parley, pg_temp
         AS $body$
         #variable_conflict use_column
@@ -1964,9 +1965,10 @@ BEGIN
             user_id := tenant();
             is_deleted := (SELECT %5$s FROM %3$I AS p WHERE p.user_id = tenant() AND p.id = joined_id);
             missing := ARRAY(
-                SELECT given.id
-                FROM unnest(ids) AS given (id)
-                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s));
+                SELECT given.position - 1
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s)
+                ORDER BY given.position);
             RETURN NEXT;
             IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
                 RETURN;

@@ -231,7 +231,7 @@ class Statements:
         """Join the caller's object to others in a join table: to these also, to these no longer, or to these alone.
 
         Nothing changes unless the object and the others exist and are not deleted. The result has `is_deleted` of the
-        object, which is None if there is none, and the ids that are `missing` among the others.
+        object, which is None if there is none, and the indexes of the others that are `missing`.
         """
         row = await self._row(statements.change_joins(through.table), [self.user_id, id, others, how])
         return cast("asyncpg.Record", row)

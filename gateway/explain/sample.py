@@ -62,6 +62,8 @@ _KINDS: dict[Any, Any] = {
 }
 _OF_FEED = {"pruned": 0, "op": "insert", "at": TIME}
 """The values in rows of the change feed, which is stored from its beginning."""
+_OF_JOINS = {"is_deleted": False, "missing": []}
+"""The columns of the answer of a function that changes what is joined."""
 _ALIAS = re.compile(r"\bAS (\w+)")
 _SELECTED = re.compile(r"^SELECT (.*)$", re.MULTILINE)
 
@@ -112,6 +114,8 @@ class SampleRow(dict[str, Any]):
     def __missing__(self, column: str | int) -> Any:
         if isinstance(column, int):
             return self[self._columns[column]]
+        if column in _OF_JOINS:
+            return _OF_JOINS[column]
         if column.endswith("::text"):
             return str(self[column.removesuffix("::text")])
         kind = self._kinds.get(column) or _likely_kind(column)

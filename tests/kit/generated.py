@@ -127,6 +127,10 @@ class Mutation:
             of for of, name, link in links if link.through is not None and to_camel_case(name) in self.payload
         )
 
+    def place(self, name: str) -> list[str]:
+        """What an error of a field names, if it is about an id: one that names objects to join says which of them."""
+        return [name, "0"] if self.joins and name != "id" else [name]
+
     @property
     def takes_any_type(self) -> bool:
         """Whether it takes an object of any type, or of several. `test_trash` tests what these do."""

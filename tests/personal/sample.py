@@ -18,8 +18,9 @@ VALUES = {"Tag.name": names, "Tag.color": ("#1f6feb", "#d1242f")}
 
 async def tags(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create two tags, and put them on a conversation."""
+    count = (await client.data("{ viewer { tags { totalCount } } }"))["viewer"]["tags"]["totalCount"]
     one, other = [
-        (await client.make("createTag", "tag", name=f"{word} {n}", description=word, color="#1f6feb"))["id"]
+        (await client.make("createTag", "tag", name=f"{word} {count + n}", description=word, color="#1f6feb"))["id"]
         for n in range(2)
     ]
     await client.make("addTags", "node", id=known["Conversation"], tagIds=[one, other])

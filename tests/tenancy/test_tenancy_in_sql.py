@@ -218,18 +218,19 @@ async def callable_functions(superuser: asyncpg.Connection) -> list[asyncpg.Reco
     )
 
 
-REMOVALS = """
+MADE = """
 SELECT proname FROM pg_proc
-WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT add_removal(%'
+WHERE pronamespace = 'parley'::regnamespace
+    AND obj_description(oid, 'pg_proc') ~ '^Made by SELECT (add_removal|join_function)[(]'
 """
-"""The functions that remove rows of the stamped user."""
+"""The functions that remove and join rows of the stamped user."""
 
 
 async def test_every_function_that_may_be_called_is_known(superuser: asyncpg.Connection) -> None:
     found = {row["name"] for row in await callable_functions(superuser)}
-    removals = {row["proname"] for row in await superuser.fetch(REMOVALS)}
-    assert removals
-    assert found - removals == set(FUNCTIONS), (
+    made = {row["proname"] for row in await superuser.fetch(MADE)}
+    assert made
+    assert found - made == set(FUNCTIONS), (
         "FUNCTIONS must list exactly the functions that the runtime role may call: add each new one with the reason why"
         " it reveals nothing about other users, or revoke EXECUTE on it from PUBLIC"
     )

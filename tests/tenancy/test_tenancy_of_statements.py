@@ -15,6 +15,7 @@ from gateway.data.clauses.order import Order
 from gateway.data.entity import Entity
 from gateway.data.statements import Source
 from gateway.schema.build import domain_modules
+from gateway.schema.declaration import orders
 from tests.kit.estate import Estate, Scene
 from tests.kit.runtime import REFUSALS, attempt, stamp, untouched
 
@@ -26,12 +27,18 @@ def entities() -> list[Entity]:
     return [entity for entity in found if not entity.is_reference]
 
 
-def link_sources() -> list[Source]:
-    """The sources of all links to several rows."""
+def link_sources() -> list[tuple[Source, Order]]:
+    """The sources of all links to several rows, each with an order that its table has."""
     by_name = {entity.name: entity for entity in entities()}
     links = [link for entity in entities() for link in entity.links.values() if link.shape in ("many", "page")]
     targets = [(by_name[link.target], link) for link in links]
-    return [Source(target.table, link.by, target.deletable, link.through) for target, link in targets]
+    return [
+        (
+            Source(target.table, link.by, target.deletable, link.through),
+            target.total_order(orders(link.order or target.order)[0], through=link.through is not None),
+        )
+        for target, link in targets
+    ]
 
 
 def reading(entity: Entity) -> list[str]:
@@ -51,9 +58,7 @@ async def test_a_generated_statement_with_the_victims_id_gives_nothing(
         for entity in entities():
             for text in reading(entity):
                 counted[text] = len(await runtime.fetch(text, theirs, every))
-        for source in link_sources():
-            names = ("created_at", "id") if source.through is None else ("seq", "id")
-            order = Order(names, (False, False), (False, False))
+        for source, order in link_sources():
             text = statements.page(source, order, False, (), None, ("id",))
             counted[text] = len(await runtime.fetch(text, theirs, every, 100))
             if source.through is None:

@@ -115,7 +115,7 @@ class _Joined:
             side = await self._side(context, id)
             async with context.autocommit() as db:
                 found = await db.join(side.through, id, others, how)
-            errors = self._errors(side, others, found["is_deleted"], found["missing"])
+            errors = self._errors(side, found["is_deleted"], found["missing"])
             shown = None if found["is_deleted"] is None or found["missing"] else await self._shown(info, side, id)
             current = None if shown is None else result(**shown)
             if errors:
@@ -180,23 +180,18 @@ class _Joined:
         if len(self.sides) == 1:
             return next(iter(self.sides.values()))
         for row in await context.tenant.fetch(statements.which_table(tuple(self.sides), one=True), id):
-            return self.sides[row["entity"]]
+            if row["entity"] in self.sides:
+                return self.sides[row["entity"]]
         raise NotFound("There is no such object.", field="id")
 
-    def _errors(
-        self, side: _Side, others: Sequence[UUID], is_deleted: bool | None, missing: Sequence[UUID]
-    ) -> list[ParleyError]:
+    def _errors(self, side: _Side, is_deleted: bool | None, missing: Sequence[int]) -> list[ParleyError]:
         noun, other = describe.words(side.cls), describe.words(self.cls)
         errors: list[ParleyError] = []
         if is_deleted is None:
             errors.append(NotFound(f"There is no such {noun}.", field="id"))
         elif is_deleted:
             errors.append(Conflict(f"This {noun} is deleted.", field="id"))
-        errors += [
-            NotFound(f"There is no such {other}.", field=(self.ids, str(index)))
-            for index, id in enumerate(others)
-            if id in missing
-        ]
+        errors += [NotFound(f"There is no such {other}.", field=(self.ids, str(index))) for index in missing]
         return errors
 
     async def _shown(self, info: Any, side: _Side, id: UUID) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 -- What is so already stays as it is. New joins are later than all others, in the order of `ids`.
 --
 -- It changes nothing unless the row and all that `ids` names exist and are not deleted. It returns whether the row is
--- deleted, null if there is none, and the ids that are missing.
+-- deleted, null if there is none, and the positions in `ids`, from 0, of those that are missing.
 --
 -- The feed's lock comes before anything is read, so that of two calls at once the second sees what the first has done.
 CREATE OR REPLACE FUNCTION join_function(
@@ -16,7 +16,7 @@ BEGIN
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I(joined_id uuid, ids uuid[], how text)
-        RETURNS TABLE (user_id uuid, is_deleted boolean, missing uuid[]) LANGUAGE plpgsql SECURITY DEFINER
+        RETURNS TABLE (user_id uuid, is_deleted boolean, missing bigint[]) LANGUAGE plpgsql SECURITY DEFINER
         SET search_path = parley, pg_temp
         AS $body$
         #variable_conflict use_column
@@ -28,9 +28,10 @@ BEGIN
             user_id := tenant();
             is_deleted := (SELECT %5$s FROM %3$I AS p WHERE p.user_id = tenant() AND p.id = joined_id);
             missing := ARRAY(
-                SELECT given.id
-                FROM unnest(ids) AS given (id)
-                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s));
+                SELECT given.position - 1
+                FROM unnest(ids) WITH ORDINALITY AS given (id, position)
+                WHERE NOT EXISTS (SELECT FROM %4$I AS p WHERE p.user_id = tenant() AND p.id = given.id%6$s)
+                ORDER BY given.position);
             RETURN NEXT;
             IF is_deleted IS DISTINCT FROM false OR missing <> '{}' THEN
                 RETURN;

@@ -336,11 +336,6 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
 # --- ids
 
 
-def place_of(mutation: Mutation, name: str) -> str:
-    """What an error of the first id in a field names."""
-    return f"{name}.0" if mutation.joins and name != "id" else name
-
-
 @pytest.mark.parametrize(("mutation", "name"), NAMING, ids=str)
 async def test_what_is_no_id_is_refused_by_name(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
@@ -365,7 +360,7 @@ async def test_what_is_no_id_is_refused_by_name(
         ):
             values = valid_input(mutation, estate) | {name: wrapped(mutation, name, text)}
             refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
-            assert (refusal.code, refusal.field) == ("INVALID", place_of(mutation, name))
+            assert (refusal.code, refusal.field) == ("INVALID", ".".join(mutation.place(name)))
             assert "is not a UUID" in refusal.message
             assert len(refusal.message) < 500
 
@@ -379,7 +374,7 @@ async def test_an_id_of_nothing_is_refused_by_name(
         for id in (str(uuid.uuid4()), str(uuid.UUID(int=0)), of_another_kind):
             values = valid_input(mutation, estate) | {name: wrapped(mutation, name, id)}
             refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
-            assert (refusal.code in ("NOT_FOUND", "INVALID"), refusal.field) == (True, place_of(mutation, name))
+            assert (refusal.code in ("NOT_FOUND", "INVALID"), refusal.field) == (True, ".".join(mutation.place(name)))
 
 
 @pytest.mark.parametrize("text", ["", "7", "not a uuid", "x" * 5000, "' OR true --"], ids=lambda text: text[:12])
