@@ -14,8 +14,8 @@ from gateway.data.writing import Statements
 from gateway.errors import BadRequest, Conflict, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
+from gateway.schema.fields.bulk import in_bulk
 from gateway.schema.fields.event import event
-from gateway.schema.fields.groups import in_groups
 from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.joined import joined
@@ -67,7 +67,7 @@ __all__ = [
     "enum_type",
     "event",
     "id_of",
-    "in_groups",
+    "in_bulk",
     "input_type",
     "job",
     "joined",

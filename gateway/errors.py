@@ -1,7 +1,7 @@
 """The errors that Parley returns to callers, and their stable codes.
 
 A form can show `Invalid`, `NotFound` and `Conflict` to a person: a mutation turns them into `userErrors`, as those of a
-`Refused` group. The others
+`Refused` list. The others
 are for developers and client libraries: they become top-level errors with `extensions.code`. Any other exception is a
 bug in Parley: the caller gets `INTERNAL` with a reference, and only the log has the cause.
 """
@@ -69,13 +69,13 @@ class Conflict(ParleyError):
 
 
 class Refused(ParleyError):
-    """Items of a group of writes were refused. `errors` say which and why; each names the item in its `field`.
+    """Items of a bulk write were refused. `errors` say which and why; each names the item in its `field`.
 
     `current` has what was written in spite of them, for the payload.
     """
 
     def __init__(self, errors: Sequence[ParleyError], *, current: Any = None) -> None:
-        super().__init__("Items of a group were refused.")
+        super().__init__("Items of a bulk write were refused.")
         self.errors = errors
         self.current = current
 

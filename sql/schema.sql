@@ -42,6 +42,86 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
+-- function add_bulk_insert(text, text[], text)
+
+CREATE FUNCTION parley.add_bulk_insert(table_name text, carry text[] DEFAULT '{}'::text[], sums text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    names text;
+    proposed text;
+    has_updated_at boolean := EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
+BEGIN
+    PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
+        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
+        'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    IF sums IS NOT NULL THEN
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON %I '
+            'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()',
+            sums, table_name, format('%s_%s', table_name, sums));
+    END IF;
+    SELECT
+        string_agg(quote_ident(attname), ', ' ORDER BY attnum),
+        string_agg(
+            format(CASE WHEN standard IS NULL THEN 'r.%I' ELSE 'coalesce(r.%I, %s)' END, attname, standard),
+            ', ' ORDER BY attnum)
+    INTO names, proposed
+    FROM pg_attribute
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid)) AS d (standard)
+    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}');
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(proposed jsonb) RETURNS SETOF %2$I LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            first_version bigint;
+            made %2$I[];
+        BEGIN
+            UPDATE feeds SET version = version + jsonb_array_length(proposed)
+            WHERE user_id = tenant()
+            RETURNING version - jsonb_array_length(proposed) INTO first_version;
+            IF first_version IS NULL THEN
+                PERFORM feed_missing(tenant());
+            END IF;
+            WITH new AS (
+                INSERT INTO %2$I AS t (user_id, %3$s, created_at, %7$sversion)
+                SELECT
+                    tenant(), %4$s, at + (ordinality - 1) * interval '1 microsecond', %8$sfirst_version + ordinality
+                FROM jsonb_populate_recordset(NULL::%2$I, proposed) WITH ORDINALITY AS r
+                ORDER BY ordinality
+                RETURNING t
+            )
+            SELECT array_agg(t) INTO made FROM new;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            SELECT m.user_id, m.version, %5$L, m.id, 'insert', jsonb_build_object(%6$s), at
+            FROM unnest(made) AS m;%9$s
+            RETURN QUERY SELECT * FROM unnest(made);
+        END
+        $body$
+        $function$,
+        table_name || '_insert_all', table_name, names, proposed, table_name, carried('m', carry),
+        CASE WHEN has_updated_at THEN 'updated_at, ' END, CASE WHEN has_updated_at THEN 'at, ' END,
+        CASE WHEN sums IS NOT NULL THEN
+            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
+        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L);', table_name, carry, sums));
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
+END
+$_$;
+
+ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) OWNER TO parley_owner;
+
 -- function add_link(text, text, text, text, text, text)
 
 CREATE FUNCTION parley.add_link(table_name text, key text, parent text, reason text DEFAULT 'There is no such %s.'::text, order_by text DEFAULT 'created_at, id'::text, sharing text DEFAULT NULL::text) RETURNS void
@@ -1741,86 +1821,6 @@ CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
     AS $$ SELECT EXISTS (SELECT FROM trash_tables() AS t WHERE t.name = table_name) $$;
 
 ALTER FUNCTION parley.has_trash(table_name text) OWNER TO parley_owner;
-
--- function insert_in_groups(text, text[], text)
-
-CREATE FUNCTION parley.insert_in_groups(table_name text, carry text[] DEFAULT '{}'::text[], sums text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql
-    AS $_$
-DECLARE
-    names text;
-    proposed text;
-    has_updated_at boolean := EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
-BEGIN
-    PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
-        'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
-    IF sums IS NOT NULL THEN
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON %I '
-            'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()',
-            sums, table_name, format('%s_%s', table_name, sums));
-    END IF;
-    SELECT
-        string_agg(quote_ident(attname), ', ' ORDER BY attnum),
-        string_agg(
-            format(CASE WHEN standard IS NULL THEN 'r.%I' ELSE 'coalesce(r.%I, %s)' END, attname, standard),
-            ', ' ORDER BY attnum)
-    INTO names, proposed
-    FROM pg_attribute
-    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-    CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid)) AS d (standard)
-    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}');
-    EXECUTE format(
-        $function$
-        CREATE OR REPLACE FUNCTION %1$I(proposed jsonb) RETURNS SETOF %2$I LANGUAGE plpgsql SECURITY DEFINER
-        SET search_path = parley, pg_temp
-        AS $body$
-        DECLARE
-            at timestamptz := clock_timestamp();
-            first_version bigint;
-            made %2$I[];
-        BEGIN
-            UPDATE feeds SET version = version + jsonb_array_length(proposed)
-            WHERE user_id = tenant()
-            RETURNING version - jsonb_array_length(proposed) INTO first_version;
-            IF first_version IS NULL THEN
-                PERFORM feed_missing(tenant());
-            END IF;
-            WITH new AS (
-                INSERT INTO %2$I AS t (user_id, %3$s, created_at, %7$sversion)
-                SELECT
-                    tenant(), %4$s, at + (ordinality - 1) * interval '1 microsecond', %8$sfirst_version + ordinality
-                FROM jsonb_populate_recordset(NULL::%2$I, proposed) WITH ORDINALITY AS r
-                ORDER BY ordinality
-                RETURNING t
-            )
-            SELECT array_agg(t) INTO made FROM new;
-            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
-            SELECT m.user_id, m.version, %5$L, m.id, 'insert', jsonb_build_object(%6$s), at
-            FROM unnest(made) AS m;%9$s
-            RETURN QUERY SELECT * FROM unnest(made);
-        END
-        $body$
-        $function$,
-        table_name || '_insert_all', table_name, names, proposed, table_name, carried('m', carry),
-        CASE WHEN has_updated_at THEN 'updated_at, ' END, CASE WHEN has_updated_at THEN 'at, ' END,
-        CASE WHEN sums IS NOT NULL THEN
-            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
-    EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
-        format('Made by SELECT insert_in_groups(%L, %L, sums => %L);', table_name, carry, sums));
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
-END
-$_$;
-
-ALTER FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) OWNER TO parley_owner;
 
 -- function is_background_work()
 
@@ -4363,7 +4363,7 @@ ALTER FUNCTION parley.usage_logs_insert_all(proposed jsonb) OWNER TO parley_owne
 
 -- comment FUNCTION usage_logs_insert_all(proposed jsonb)
 
-COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT insert_in_groups(''usage_logs'', ''{conversation_id}'', sums => ''sum'');';
+COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT add_bulk_insert(''usage_logs'', ''{conversation_id}'', sums => ''sum'');';
 
 -- function usage_logs_links()
 
@@ -7284,6 +7284,10 @@ GRANT ALL ON FUNCTION parley.actor() TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
+-- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text)
+
+REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) FROM PUBLIC;
+
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
@@ -7569,10 +7573,6 @@ REVOKE ALL ON FUNCTION parley.grant_columns(table_name text, privilege text, wit
 -- acl FUNCTION has_trash(table_name text)
 
 REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
-
--- acl FUNCTION insert_in_groups(table_name text, carry text[], sums text)
-
-REVOKE ALL ON FUNCTION parley.insert_in_groups(table_name text, carry text[], sums text) FROM PUBLIC;
 
 -- acl FUNCTION is_background_work()
 

@@ -180,7 +180,7 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
 def insert_all(table: str, columns: Columns) -> str:
     """Insert the rows of a JSON array, `$2`, and return them in its order, like `insert`.
 
-    The migration of the table declares that its rows may be inserted in groups.
+    The migration of the table declares that its rows may be inserted in bulk.
     """
     names = ", ".join(_selected(column, {}, "t.") for column in columns)
     return f"SELECT {names}\nFROM {table}_insert_all($2::jsonb) AS t\nWHERE t.user_id = $1"

@@ -22,7 +22,7 @@ from gateway import (
     enum_type,
     event,
     id_of,
-    in_groups,
+    in_bulk,
     input_type,
     many,
     maybe,
@@ -179,7 +179,7 @@ async def add_message(info: Info, input: AddMessageInput) -> Message:
         return await create(db, Message, values_of(input))
 
 
-add_messages = in_groups(add_message)
+add_messages = in_bulk(add_message)
 
 
 class MessageInput:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import strawberry
 
-from gateway import Info, Node, create, entity, in_groups, input_type, maybe, mutation, values_of
+from gateway import Info, Node, create, entity, in_bulk, input_type, maybe, mutation, values_of
 
 
 @input_type
@@ -95,4 +95,4 @@ async def record_usage(info: Info, input: RecordUsageInput) -> UsageLog:
         return await create(db, UsageLog, values_of(input))
 
 
-record_usages = in_groups(record_usage)
+record_usages = in_bulk(record_usage)

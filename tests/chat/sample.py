@@ -57,12 +57,14 @@ async def feedback(client: Client, known: Known, word: str) -> dict[str, str]:
     answer = {"conversationId": known["Conversation"], "role": "ASSISTANT", "content": word}
     message = (await client.make("addMessage", "message", **answer))["id"]
     values: dict[str, Any] = {"messageId": message, "type": "NEGATIVE", "comment": word, "reasons": [word]}
+    await client.make("setMessageFeedback", "messageFeedback", **{**values, "type": "NEUTRAL"})
     return {"GIVEN": (await client.make("setMessageFeedback", "messageFeedback", **values))["id"]}
 
 
 async def reactions(client: Client, known: Known, word: str) -> dict[str, str]:
     """React to a message."""
     values = {"messageId": known["Message"], "emoji": "❤️"}
+    await client.make("addReaction", "messageReaction", **{**values, "emoji": "🎉"})
     return {"ADDED": (await client.make("addReaction", "messageReaction", **values))["id"]}
 
 

@@ -267,8 +267,8 @@ def changed_values(mutation: Mutation, values: dict[str, Any]) -> list[dict[str,
     made = []
     for name, field in mutation.inputs.items():
         kind = str(get_named_type(field.type))
-        if name in values and samples.values_of(mutation.kind, name):
-            made.append(values | {name: samples.values_of(mutation.kind, name)[-1]})
+        if name in values and len(declared := samples.values_of(mutation.kind, name)) > 1:
+            made.append(values | {name: declared[-1]})
         elif name in values and kind in other:
             made.append(values | {name: other[kind]})
         elif name in values and "[ID" in str(field.type):

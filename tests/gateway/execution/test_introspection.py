@@ -67,7 +67,7 @@ LARGE = {
     + " ".join(f"a{n}: fields {{ name type {{ name }} args {{ name }} }}" for n in range(8))
     + "} } }",
     "aliases of types": "{"
-    + " ".join(f'a{n}: __type(name: "Conversation") {{ ...T }}' for n in range(95))
+    + " ".join(f'a{n}: __type(name: "Mutation") {{ ...T }}' for n in range(50))
     + "} fragment T on __Type { fields { type { ofType { ...F } ...F } } }"
     + " fragment F on __Type { fields { args { name type { name } } } }",
     "beside data": "{ viewer { id } __schema { types { fields { type { " + NESTED + " } } } } }",

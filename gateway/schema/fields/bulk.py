@@ -1,11 +1,11 @@
-"""Groups of writes: a mutation over a list of items, written by one statement.
+"""Bulk writes: a mutation over a list of items, written by one statement.
 
     @mutation
     async def add_message(info: Info, input: AddMessageInput) -> Message: ...
 
-    add_messages = in_groups(add_message)
+    add_messages = in_bulk(add_message)
 
-The migration of the table declares `insert_in_groups()`, or has a function of its own that does the same.
+The migration of the table declares `add_bulk_insert()`, or has a function of its own that does the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_ITEMS = 200
 _PARTIAL = "Whether to write the items without mistakes even if others are refused. Defaults to false."
 
 
-def in_groups(function: Callable[..., Any]) -> Callable[..., Any]:
+def in_bulk(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make the mutation that does for a list of items what this one does for one, which is to create an object.
 
     Its name is the plural of the other one's. All items are written, or none; with `partial`, those that are right.

@@ -4,10 +4,10 @@
 --
 -- A row that leaves a column out, or sets it to null, gets its default. The rows are returned in the same order, and
 -- created at successive microseconds. `carry` is that of tenant_table(). `sums` names a trigger that adds a single new row to
--- sums. For groups, the function `<table>_<sums>_all` does so instead, with the new rows as an array.
+-- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array.
 --
 -- Call it after tenant_table(), and again after adding a column. The runtime role may no longer insert a version itself.
-CREATE OR REPLACE FUNCTION insert_in_groups(table_name text, carry text[] DEFAULT '{}', sums text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION add_bulk_insert(table_name text, carry text[] DEFAULT '{}', sums text DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -78,7 +78,7 @@ BEGIN
             E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
-        format('Made by SELECT insert_in_groups(%L, %L, sums => %L);', table_name, carry, sums));
+        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L);', table_name, carry, sums));
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
 END
 $$;

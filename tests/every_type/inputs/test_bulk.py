@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.schema.build import graphql_schema
-from gateway.schema.fields.groups import MOST_ITEMS
+from gateway.schema.fields.bulk import MOST_ITEMS
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own, selection
 from tests.kit.recount import differences
@@ -21,9 +21,9 @@ from tests.kit.refused import refusals
 from tests.kit.rows import diff_rows, rows_of
 from tests.kit.serving import Serving
 
-GROUPS = [mutation for mutation in mutations(graphql_schema()) if mutation.one is not None]
-IN_GROUPS = pytest.mark.parametrize("mutation", GROUPS, ids=str)
-REFERRING = [(group, name) for group in GROUPS if group.one is not None for name in group.one.ids]
+BULK = [mutation for mutation in mutations(graphql_schema()) if mutation.one is not None]
+EACH_BULK = pytest.mark.parametrize("mutation", BULK, ids=str)
+REFERRING = [(bulk, name) for bulk in BULK if bulk.one is not None for name in bulk.one.ids]
 
 VARYING = {"id", "seq", "createdAt", "updatedAt", "version", "activeAt"}
 """What differs between two objects that were made alike."""
@@ -64,7 +64,7 @@ def alike(made: Any) -> Any:
     return made
 
 
-@IN_GROUPS
+@EACH_BULK
 async def test_items_are_written_in_their_order_as_one_by_one(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
@@ -84,7 +84,7 @@ async def test_items_are_written_in_their_order_as_one_by_one(
         assert alike(alone).items() <= alike(its).items()
 
 
-@IN_GROUPS
+@EACH_BULK
 async def test_a_list_that_is_sent_again_writes_nothing(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
@@ -99,7 +99,7 @@ async def test_a_list_that_is_sent_again_writes_nothing(
     assert await differences(superuser) == []
 
 
-@IN_GROUPS
+@EACH_BULK
 async def test_an_item_that_is_refused_leaves_all_or_the_others_written(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
@@ -131,7 +131,7 @@ async def test_an_item_that_refers_to_anothers_object_is_refused(
     assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
-@IN_GROUPS
+@EACH_BULK
 async def test_the_same_id_twice_is_one_object_if_the_items_are_equal(estate: Estate, mutation: Mutation) -> None:
     twice = item(estate, mutation)
     made, errors = await sent(estate, mutation, [twice, twice])
@@ -139,7 +139,7 @@ async def test_the_same_id_twice_is_one_object_if_the_items_are_equal(estate: Es
     assert made[0]["id"] == made[1]["id"] == twice["id"]
 
 
-@IN_GROUPS
+@EACH_BULK
 async def test_too_many_items_are_refused_and_none_are_fine(estate: Estate, mutation: Mutation) -> None:
     one = single(mutation)
     many = [one.least(own(estate, one.name))] * MOST_ITEMS
