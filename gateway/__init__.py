@@ -22,6 +22,7 @@ from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
+from gateway.schema.fields.trash import trash_list
 from gateway.schema.fields.versioned import require_version
 from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.objects.filter import usually
@@ -89,6 +90,7 @@ __all__ = [
     "sql",
     "standard",
     "subscription",
+    "trash_list",
     "usually",
     "values_of",
     "with_request_hash",

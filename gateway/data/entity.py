@@ -88,6 +88,11 @@ class Entity:
         """Whether rows are soft-deleted."""
         return "deleted_at" in self.kinds
 
+    @property
+    def in_trash(self) -> bool:
+        """Whether deleted rows are in the trash. Users are not: an account is deleted in another way."""
+        return self.deletable and self.table != "users"
+
     def lists_and_links(self) -> Iterator[tuple[str, Link]]:
         """The links, and the lists of Query, each with its coordinate in the schema."""
         yield from ((f"{self.name}.{name}", link) for name, link in self.links.items())

@@ -9,7 +9,21 @@ from uuid import UUID
 
 import strawberry
 
-from gateway import Context, Cursor, Info, Node, computed, entity, enum_type, lookup, one, page, sql, standard
+from gateway import (
+    Context,
+    Cursor,
+    Info,
+    Node,
+    computed,
+    entity,
+    enum_type,
+    lookup,
+    one,
+    page,
+    sql,
+    standard,
+    trash_list,
+)
 from resolvers.usage.totals import UsageTotals, UserStats
 
 
@@ -88,6 +102,8 @@ class User(Node):
     """The user's tags."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
+
+    trash = trash_list()
 
     @computed()
     async def feed_cursor(self, info: Info) -> Cursor:

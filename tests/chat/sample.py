@@ -7,18 +7,23 @@ from typing import Any
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 
-VALUES = {"images": [], "files": [], "offset": 0, "emoji": ("👍", "🎉")}
+VALUES = {"types": ["Conversation"], "images": [], "files": [], "offset": 0, "emoji": ("👍", "🎉")}
 
-BEGINS = dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage", "setMessageFeedback"), "STREAMING")
+BEGINS = {
+    **dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage", "setMessageFeedback"), "STREAMING"),
+    "purge": "DELETED",
+}
 
 
 async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
-    """Create a conversation."""
+    """Create a conversation, and a deleted one."""
     texts: dict[str, Any] = dict.fromkeys(
         ("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word
     )
     json: Any = {"metadata": {"note": word}, "autoApprovalSettings": {"note": word}}
-    return {"ACTIVE": (await client.make("createConversation", "conversation", **texts, **json))["id"]}
+    active, deleted = [await client.make("createConversation", "conversation", **texts, **json) for _ in range(2)]
+    await client.make("deleteConversation", "conversation", **deleted)
+    return {"ACTIVE": active["id"], "DELETED": deleted["id"]}
 
 
 async def messages(client: Client, known: Known, word: str) -> dict[str, str]:

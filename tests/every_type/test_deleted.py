@@ -68,7 +68,7 @@ def within(kind: str) -> set[str]:
 def naming(kind: str) -> list[Mutation]:
     """The mutations that refer to an object of this type, or to one that belongs to it."""
     kinds = within(kind)
-    named = [each for each in mutations(SCHEMA) if kinds & set(each.ids.values())]
+    named = [each for each in mutations(SCHEMA) if kinds & set(each.ids.values()) and not each.takes_any_type]
     return [each for each in named if each.name != UNDOES[kind]]
 
 

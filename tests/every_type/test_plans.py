@@ -34,7 +34,7 @@ from gateway.schema.fields.connection import LARGEST_PAGE
 from tests.bench.fill import fill
 from tests.kit import derived, samples
 from tests.kit.database import Database
-from tests.kit.generated import join_tables, reference_tables
+from tests.kit.generated import fields_of, join_tables, reference_tables
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
@@ -185,7 +185,7 @@ def _entities() -> Iterator[GraphQLObjectType]:
 
 
 def _is_page(field: GraphQLField) -> bool:
-    return get_named_type(field.type).name.endswith("Connection")
+    return "totalCount" in fields_of(field.type)
 
 
 def _pages() -> list[Any]:

@@ -130,8 +130,11 @@ async def _made(user: Client, name: str) -> dict[str, Any]:
     return mutation.least(choose, {name: choose(of) for name, of in mutation.ids.items() if not name.endswith("s")})
 
 
-ELSEWHERE = {"signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"}
-"""Mutations whose statements are counted in the tests of sessions, growing messages and presence."""
+ELSEWHERE = {
+    *("signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"),
+    *("restore", "purge", "emptyTrash"),
+}
+"""Mutations whose statements are counted in the tests of sessions, growing messages, presence and the trash."""
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],

@@ -54,6 +54,9 @@ OTHER_VALUES_BY_TYPE: dict[str, Any] = {
 }
 """Another valid value of each scalar."""
 
+ANY = "Conversation"
+"""Stands for any type in tests of mutations that take objects of all types."""
+
 Choose = Callable[[str], Any]
 """Returns the id of an object of the named type."""
 
@@ -129,9 +132,14 @@ class Mutation:
         return [name, "0"] if self.joins and name != "id" else [name]
 
     @property
+    def takes_any_type(self) -> bool:
+        """Whether it takes an object of any type, or of several. `test_trash` tests what these do."""
+        return not self.joins and ("node" in self.payload or self.name in ("purge", "emptyTrash"))
+
+    @property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
-        if self.joins:
+        if "node" in self.payload:
             return "node"
         rows = types_of_rows(self.schema)
         names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
@@ -142,6 +150,8 @@ class Mutation:
         """The type of the payload's object; if it may be of several, one of them."""
         if self.joins:
             return self.joins[0]
+        if self.object == "node" or (not self.object and list(self.inputs) == ["id"]):
+            return ANY
         return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
     @property
@@ -322,7 +332,7 @@ def _fields(of: Any, depth: int) -> Iterator[str]:
 def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> str:
     """The arguments and the selection set that follow a field's name to select all of it."""
     named: Any = get_named_type(field.type)
-    if "nodes" in fields_of(named):
+    if "totalCount" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
         total = "totalCount " if "totalCount" in fields_of(named) else ""
         return f"({arguments or 'first: 5'}) {{ {total}edges {{ cursor }} nodes {rows} }}"

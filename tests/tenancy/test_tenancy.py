@@ -37,7 +37,7 @@ from tests.kit.serving import PASSWORD
 SCHEMA = graphql_schema()
 QUERIES = fields_of(SCHEMA.query_type)
 USER = fields_of(SCHEMA.type_map["User"])
-LISTS = [name for name, field in USER.items() if "nodes" in fields_of(field.type)]
+LISTS = [name for name, field in USER.items() if "totalCount" in fields_of(field.type)]
 """The user's links that are pages."""
 FILTERS = [
     (name, key) for name in LISTS if "filter" in USER[name].args for key in fields_of(USER[name].args["filter"].type)

@@ -159,7 +159,7 @@ def _root_fields() -> list[tuple[str, str]]:
     return [(kind, name) for kind, root in roots.items() if root for name in root.fields if name not in SIGNING_IN]
 
 
-BY_THE_DATABASE = {"appendMessage"}
+BY_THE_DATABASE = {"appendMessage", "restore", "purge"}
 """What goes on in a way that only the database can tell."""
 
 
@@ -195,4 +195,5 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"
     )
     assert ("Unknown without a database" in told) is (field in BY_THE_DATABASE)
-    assert _statements(told) or "Waits for signals" in told
+    # A sample of a text is no name of a type, which `emptyTrash` refuses before it asks the database.
+    assert _statements(told) or "Waits for signals" in told or field == "emptyTrash"
