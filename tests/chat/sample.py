@@ -16,14 +16,20 @@ BEGINS = {
 
 
 async def conversations(client: Client, known: Known, word: str) -> dict[str, str]:
-    """Create a conversation, and a deleted one."""
+    """Create a conversation."""
     texts: dict[str, Any] = dict.fromkeys(
         ("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word
     )
     json: Any = {"metadata": {"note": word}, "autoApprovalSettings": {"note": word}}
-    active, deleted = [await client.make("createConversation", "conversation", **texts, **json) for _ in range(2)]
-    await client.make("deleteConversation", "conversation", **deleted)
-    return {"ACTIVE": active["id"], "DELETED": deleted["id"]}
+    return {"ACTIVE": (await client.make("createConversation", "conversation", **texts, **json))["id"]}
+
+
+async def deleted_conversation(client: Client, known: Known, state: str) -> str:
+    """Create a conversation that is in the trash."""
+    assert state == "DELETED"
+    id: str = (await client.make("createConversation", "conversation", title="Deleted"))["id"]
+    await client.make("deleteConversation", "conversation", id=id)
+    return id
 
 
 async def messages(client: Client, known: Known, word: str) -> dict[str, str]:
@@ -74,7 +80,7 @@ ROWS = {
     "MessageFeedback": feedback,
     "MessageReaction": reactions,
 }
-NEW = {"Message": streaming_message}
+NEW = {"Conversation": deleted_conversation, "Message": streaming_message}
 
 CONVERSATIONS = """
 SELECT c.id, kept, counted

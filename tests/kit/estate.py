@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
-from tests.kit import derived
+from tests.kit import derived, samples
+from tests.kit.generated import Mutation
 from tests.kit.rows import ids_in, rows_of, unchanged
 from tests.kit.serving import Client, Serving
 
@@ -35,6 +36,14 @@ class Estate:
     def known(self) -> dict[str, str]:
         """The id of one object of each type."""
         return {kind: ids[0] for kind, ids in self.ids.items()}
+
+    async def begin(self, mutation: Mutation) -> dict[str, str]:
+        """Input that names a new object in the state that the mutation begins from, if it begins from a certain one."""
+        if mutation.name not in samples.begins():
+            return {}
+        name = "id" if "id" in mutation.ids else next(iter(mutation.ids))
+        make = samples.new()[mutation.ids[name]]
+        return {name: await make(self.client, self.known, samples.begins()[mutation.name])}
 
     @property
     def user_id(self) -> str:

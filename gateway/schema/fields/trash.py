@@ -166,7 +166,7 @@ class Purged:
 
 @input_type
 class EmptyTrashInput:
-    """What to remove from the trash permanently."""
+    """The deleted objects to remove: all of them, or those of some types."""
 
     types: list[str] | None = None
     """Only objects of these types, such as `["Conversation"]`. Defaults to all."""

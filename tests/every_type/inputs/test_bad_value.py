@@ -127,9 +127,7 @@ async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     """A valid input that can be used once; each call returns a new one."""
     ids = own(estate, mutation.name)
     values = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
-    if mutation.name in samples.begins():
-        state, name = samples.begins()[mutation.name], "id" if "id" in mutation.ids else next(iter(mutation.ids))
-        values[name] = await samples.new()[mutation.ids[name]](estate.client, estate.known, state)
+    values |= await estate.begin(mutation)
     if mutation.name == "updateMessage":
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
     if mutation.name == "signUp":
