@@ -21,7 +21,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.queries import SQL_DIRECTORY
 from gateway.schema.build import graphql_schema
-from tests.kit import generated, samples
+from tests.kit import generated
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, join_tables, mutations, own, reference_tables, tables
 from tests.kit.refused import Refusal, refusals
