@@ -12,6 +12,8 @@ from gateway.data.queries import sql
 from gateway.data.statements import Through
 from gateway.data.writing import Statements
 from gateway.errors import BadRequest, Conflict, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
+from gateway.export.archive import KEPT as EXPORTS_KEPT
+from gateway.export.parts import write_export
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
 from gateway.schema.fields.bulk import in_bulk
@@ -36,6 +38,7 @@ from gateway.work.declaration import job
 from gateway.work.work import Work
 
 __all__ = [
+    "EXPORTS_KEPT",
     "JSON",
     "Actor",
     "After",
@@ -94,4 +97,5 @@ __all__ = [
     "usually",
     "values_of",
     "with_request_hash",
+    "write_export",
 ]

@@ -39,6 +39,7 @@ from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
 from gateway.http import graphiql
+from gateway.http.download import Downloads
 from gateway.http.options import Options
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
@@ -50,6 +51,7 @@ from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of
 from gateway.work.driver import SEES_THE_QUEUE
@@ -66,6 +68,9 @@ _LIVE_CONNECTIONS = 6
 """For reading the events of subscriptions, which must not queue behind the writes that cause them."""
 
 _AGAIN_SECONDS = 1.0
+
+_JOB_BYTES = 16 * 1024**2
+"""What a query of a job may read at least, so that it can read every single object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,8 @@ async def running(
             await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
         counts = WorkCounts()
         if settings.work:
-            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event())
+            api = _api(settings, replace(resources, pool=work_pool, pipelines=None), lambda: schema)
+            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api)
             await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
@@ -161,7 +167,12 @@ async def working_alone(
         await broker.start(_Deaf())
         stack.push_async_callback(broker.close)
         counts = WorkCounts()
-        shared = WorkResources(pool, settings, broker.publish, asyncio.Event())
+        # Queries need neither the feed, nor the rules for writes, nor keys.
+        nothing: Any = None
+        hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
+        api = _api(settings, resources, graphql_schema)
+        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         yield counts
 
@@ -177,6 +188,10 @@ class _Deaf:
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
         """Do nothing."""
+
+
+def _api(settings: Settings, resources: Resources, make_schema: Callable[[], GraphQLSchema]) -> Api:
+    return Api(resources, make_schema, max(settings.max_operation_bytes, _JOB_BYTES))
 
 
 def _work_connections(settings: Settings) -> int:
@@ -219,7 +234,10 @@ def _runner(
         live=live,
         admission=admission,
         options=options,
-        routes=_pages(settings, options),
+        routes=[
+            *_pages(settings, options),
+            *Downloads(resources.pool, resources.authenticator.keys.refresh_key).routes(),
+        ],
     )
     return make_runner(app, options)
 

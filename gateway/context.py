@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -18,6 +19,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.client import Client
+from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
 from gateway.data.batches import Batch, ByKey
@@ -32,6 +34,7 @@ from gateway.data.writing import Statements
 from gateway.errors import Forbidden, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
+from gateway.export.archive import KEPT
 from gateway.feed.changes import FeedCursor
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
@@ -230,6 +233,13 @@ class Context:
             await self._queue.add(job, Asked(self.user_id, id))
         except (Overloaded, Unavailable):
             _log.warning("work.not_enqueued", job=job, id=str(id))
+
+    def download_path(self, job_id: UUID, finished_at: datetime.datetime) -> str | None:
+        """The signed path of an export of the caller; None if it has expired, or if the caller is not a person."""
+        expires_at = finished_at + KEPT
+        if self.identity is None or self.identity.actor != "user" or expires_at <= datetime.datetime.now(datetime.UTC):
+            return None
+        return Download(self.user_id, job_id, expires_at).path(self.authenticator.keys.refresh_key)
 
     def topic(self, kind: str, id: UUID) -> Topic:
         """The signals about one of the caller's objects. `kind` tells apart what they are for."""

@@ -967,6 +967,44 @@ $$;
 
 ALTER FUNCTION parley.end_abandoned_work() OWNER TO parley_owner;
 
+-- function exports_expire(interval, integer)
+
+CREATE FUNCTION parley.exports_expire(keep interval, most integer) RETURNS TABLE(expired_parts integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    export record;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    -- The feed's lock keeps the job from being queued again meanwhile.
+    SELECT j.user_id, j.id INTO export
+    FROM jobs AS j
+    JOIN feeds AS f ON f.user_id = j.user_id
+    WHERE j.finished_at IS NOT NULL AND j.kind = 'export'
+        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - keep)
+        AND EXISTS (SELECT FROM export_parts AS p WHERE p.user_id = j.user_id AND p.job_id = j.id)
+    ORDER BY j.finished_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM export_parts AS p
+    WHERE p.user_id = export.user_id AND p.job_id = export.id AND p.position IN (
+        SELECT o.position FROM export_parts AS o
+        WHERE o.user_id = export.user_id AND o.job_id = export.id
+        ORDER BY o.position DESC
+        LIMIT most);
+    GET DIAGNOSTICS expired_parts = ROW_COUNT;
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.exports_expire(keep interval, most integer) OWNER TO parley_owner;
+
 -- function feed_context_optimization_messages()
 
 CREATE FUNCTION parley.feed_context_optimization_messages() RETURNS trigger
@@ -1894,6 +1932,83 @@ CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETUR
 $$;
 
 ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function jobs_expire(interval, integer)
+
+CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired_jobs integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    too_old timestamptz := clock_timestamp() - after;
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id INTO expired_user_id
+    FROM jobs AS j
+    JOIN feeds AS f ON f.user_id = j.user_id
+    WHERE j.finished_at < too_old
+    ORDER BY j.finished_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The system does this, not a session or an agent.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN expired_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    DELETE FROM jobs AS j
+    WHERE j.user_id = expired_user_id AND j.id IN (
+        SELECT o.id FROM jobs AS o
+        WHERE o.user_id = expired_user_id AND o.finished_at < too_old
+        LIMIT most);
+    GET DIAGNOSTICS expired_jobs = ROW_COUNT;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- function jobs_limit_exports()
+
+CREATE FUNCTION parley.jobs_limit_exports() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    most CONSTANT integer := 3;
+    recent timestamptz[];
+BEGIN
+    IF EXISTS (SELECT FROM jobs AS j WHERE j.user_id = NEW.user_id AND j.id = NEW.id) THEN
+        RETURN NEW;  -- It is a retry, of which the primary key tells.
+    END IF;
+    IF EXISTS (
+        SELECT FROM jobs AS j
+        WHERE j.user_id = NEW.user_id AND j.kind = 'export' AND j.status IN ('queued', 'running')
+    ) THEN
+        RAISE unique_violation USING CONSTRAINT = 'jobs_export_unfinished', TABLE = 'jobs',
+            MESSAGE = 'an export of this account is not finished yet';
+    END IF;
+    SELECT array_agg(j.created_at ORDER BY j.created_at) INTO recent
+    FROM jobs AS j
+    WHERE j.user_id = NEW.user_id AND j.kind = 'export' AND j.status <> 'failed'
+        AND j.created_at > clock_timestamp() - interval '24 hours';
+    IF cardinality(recent) >= most THEN
+        RAISE check_violation USING CONSTRAINT = 'jobs_exports', TABLE = 'jobs',
+            MESSAGE = format(
+                'an account can be exported %s times in 24 hours: try again after %s', most, to_char(
+                    recent[cardinality(recent) - most + 1] + interval '24 hours' AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.jobs_limit_exports() OWNER TO parley_owner;
 
 -- function jobs_move()
 
@@ -4849,6 +4964,52 @@ COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in th
 
 COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
 
+-- table export_parts
+
+CREATE TABLE parley.export_parts (
+    user_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    file text NOT NULL,
+    content bytea NOT NULL,
+    last_id uuid,
+    done bigint NOT NULL,
+    size bigint NOT NULL,
+    crc bigint NOT NULL,
+    CONSTRAINT export_parts_content_size CHECK ((octet_length(content) <= 16777216)),
+    CONSTRAINT export_parts_file_shape CHECK ((file ~ '^[A-Za-z]\w{0,99}\.jsonl?$'::text)),
+    CONSTRAINT export_parts_position_range CHECK (("position" >= 0))
+);
+ALTER TABLE ONLY parley.export_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY parley.export_parts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.export_parts OWNER TO parley_owner;
+
+-- comment COLUMN export_parts.file
+
+COMMENT ON COLUMN parley.export_parts.file IS 'The name of the file that it is a part of.';
+
+-- comment COLUMN export_parts.content
+
+COMMENT ON COLUMN parley.export_parts.content IS 'Compressed text, as part of a deflate stream.';
+
+-- comment COLUMN export_parts.last_id
+
+COMMENT ON COLUMN parley.export_parts.last_id IS 'The last row that was read into the file so far.';
+
+-- comment COLUMN export_parts.done
+
+COMMENT ON COLUMN parley.export_parts.done IS 'The rows in the whole export so far.';
+
+-- comment COLUMN export_parts.size
+
+COMMENT ON COLUMN parley.export_parts.size IS 'The bytes of the file so far, uncompressed.';
+
+-- comment COLUMN export_parts.crc
+
+COMMENT ON COLUMN parley.export_parts.crc IS 'The CRC-32 of the file so far, uncompressed.';
+
 -- table feed_ages
 
 CREATE TABLE parley.feed_ages (
@@ -5941,6 +6102,11 @@ ALTER TABLE parley.conversations
 
 COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
+-- constraint export_parts export_parts_pkey
+
+ALTER TABLE ONLY parley.export_parts
+    ADD CONSTRAINT export_parts_pkey PRIMARY KEY (user_id, job_id, "position");
+
 -- constraint feed_ages feed_ages_pkey
 
 ALTER TABLE ONLY parley.feed_ages
@@ -6293,6 +6459,10 @@ CREATE INDEX feed_ages_by_age ON parley.feed_ages USING btree (oldest_at);
 
 CREATE INDEX jobs_by_creation ON parley.jobs USING btree (user_id, created_at, id);
 
+-- index jobs_ended
+
+CREATE INDEX jobs_ended ON parley.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
 -- index jobs_unfinished
 
 CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
@@ -6500,6 +6670,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.conversations FOR EACH ROW EXECUTE 
 -- trigger messages enter
 
 CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_enter();
+
+-- trigger jobs exports
+
+CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
 
 -- trigger context_optimization_messages feed_lock
 
@@ -6851,6 +7025,11 @@ COMMENT ON CONSTRAINT conversation_tags_tag_id_exists ON parley.conversation_tag
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint export_parts export_parts_job_id_exists
+
+ALTER TABLE ONLY parley.export_parts
+    ADD CONSTRAINT export_parts_job_id_exists FOREIGN KEY (user_id, job_id) REFERENCES parley.jobs(user_id, id) ON DELETE CASCADE;
+
 -- fk constraint jobs jobs_user_id_fkey
 
 ALTER TABLE ONLY parley.jobs
@@ -7027,6 +7206,10 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- row security export_parts
+
+ALTER TABLE parley.export_parts ENABLE ROW LEVEL SECURITY;
+
 -- row security feed_ages
 
 ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
@@ -7050,6 +7233,10 @@ CREATE POLICY finding ON parley.user_settings FOR SELECT TO parley_owner USING (
 -- row security jobs
 
 ALTER TABLE parley.jobs ENABLE ROW LEVEL SECURITY;
+
+-- policy export_parts keeping
+
+CREATE POLICY keeping ON parley.export_parts TO parley_owner USING (true);
 
 -- policy feed_ages keeping
 
@@ -7126,6 +7313,10 @@ CREATE POLICY tenant ON parley.conversation_tags USING ((user_id = ( SELECT parl
 -- policy conversations tenant
 
 CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy export_parts tenant
+
+CREATE POLICY tenant ON parley.export_parts TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy feed_ages tenant
 
@@ -7485,6 +7676,11 @@ REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.end_abandoned_work() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 
+-- acl FUNCTION exports_expire(keep interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.exports_expire(keep interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.exports_expire(keep interval, most integer) TO parley_runtime;
+
 -- acl FUNCTION feed_context_optimization_messages()
 
 REVOKE ALL ON FUNCTION parley.feed_context_optimization_messages() FROM PUBLIC;
@@ -7605,6 +7801,15 @@ GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) TO parley_runtime;
+
+-- acl FUNCTION jobs_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.jobs_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.jobs_expire(after interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION jobs_limit_exports()
+
+REVOKE ALL ON FUNCTION parley.jobs_limit_exports() FROM PUBLIC;
 
 -- acl FUNCTION jobs_move()
 
@@ -8192,6 +8397,10 @@ GRANT INSERT(version) ON TABLE parley.conversations TO parley_runtime;
 -- acl COLUMN conversations.request_hash
 
 GRANT INSERT(request_hash) ON TABLE parley.conversations TO parley_runtime;
+
+-- acl TABLE export_parts
+
+GRANT SELECT,INSERT ON TABLE parley.export_parts TO parley_runtime;
 
 -- acl TABLE feed_ages
 

@@ -117,7 +117,7 @@ def failed(error: Exception, operation_name: str | None = None) -> Answer:
 def present(error: Exception, operation_name: str | None = None) -> FormattedError:
     """One error as the client sees it."""
     located = error if isinstance(error, GraphQLError) else GraphQLError(str(error))
-    cause = _origin(error)
+    cause = origin(error)
     if isinstance(cause, ParleyError):
         return _formatted(located, **_extensions(cause))
     if isinstance(cause, GraphQLError) and "code" in (cause.extensions or {}):
@@ -131,7 +131,7 @@ def present(error: Exception, operation_name: str | None = None) -> FormattedErr
     return _formatted(located, code=INTERNAL, reference=reference)
 
 
-def _origin(error: Exception) -> Exception:
+def origin(error: Exception) -> Exception:
     """The original exception: graphql-core wraps each error once or twice to add its location and path."""
     while isinstance(error, GraphQLError) and error.original_error is not None:
         error = error.original_error

@@ -18,6 +18,7 @@ from gateway.data.pool import Pool
 from gateway.data.queries import Query, sql
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
+from gateway.work.api import Api
 
 LONGEST_REST_SECONDS = 0.25
 PROGRESS_SECONDS = 1.0
@@ -40,6 +41,8 @@ class Resources:
     committed: Callable[[UUID], None]
     """Called with a user after each transaction on their behalf."""
     stopping: asyncio.Event
+    api: Api | None = None
+    """For jobs that read what a user would read."""
 
 
 class Work:
@@ -76,13 +79,37 @@ class Work:
     @asynccontextmanager
     async def transaction(self, user_id: UUID | None = None) -> AsyncIterator[Statements]:
         """A transaction on behalf of a user, by default the one who asked for the job. The history names the system."""
-        stamp = Stamp(user_id or self.user_id, None, "system")
-        tenant = Tenant(self._shared.pool, stamp, committed=self._shared.committed)
+        tenant = Tenant(self._shared.pool, self._stamp(user_id), committed=self._shared.committed)
         try:
             async with tenant.transaction() as db:
                 yield db
         finally:
             await tenant.close()
+
+    @property
+    def api(self) -> Api:
+        """The API, for `query`. Raises `RuntimeError` in a process that has none."""
+        if self._shared.api is None:
+            raise RuntimeError("This process has no API for its jobs.")
+        return self._shared.api
+
+    async def query(self, text: str, **variables: Any) -> dict[str, Any]:
+        """The data of a query of the API, as the user who asked for the job would read it, apart from their session.
+
+        Raises `TooLarge` if it reads or returns too much.
+        """
+        return await self.api.query(self._stamp(), text, variables)
+
+    async def select(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
+        """The rows of a generated read-only statement on behalf of the user who asked for the job."""
+        tenant = Tenant(self._shared.pool, self._stamp(), committed=self._shared.committed)
+        try:
+            return await tenant.fetch(text, *arguments)
+        finally:
+            await tenant.close()
+
+    def _stamp(self, user_id: UUID | None = None) -> Stamp:
+        return Stamp(user_id or self.user_id, None, "system")
 
     def committed(self, user_id: UUID) -> None:
         """Wake the user's subscribers after a function called by `rows` has changed rows of theirs."""

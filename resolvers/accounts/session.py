@@ -63,7 +63,7 @@ class Session(Node):
         """The IP address of the client at sign-in."""
         return None if self.ip_address is None else str(self.ip_address)
 
-    @computed("id")
+    @computed("id", exported=False)
     def is_current(self, info: Info) -> bool:
         """Whether this is the session of the request."""
         return info.context.identity is not None and info.context.identity.session_id == self.id

@@ -37,6 +37,8 @@ class JobKind(enum.Enum):
 
     ARCHIVE = "archive"
     """Archives conversations that have been inactive for long."""
+    EXPORT = "export"
+    """Exports everything that the user has."""
 
 
 @enum_type
@@ -97,6 +99,17 @@ class Job(Node):
         if self.total is None:
             return None
         return min(self.done / self.total, 1.0) if self.total else 0.0
+
+    @computed("id", "kind", "status", "finished_at", exported=False)
+    def download_url(self, info: Info) -> str | None:
+        """The path on this server where a person can download the finished export, such as `/exports/AZ…`.
+
+        It needs no access token and works for 7 days after `finishedAt`; whoever has it can download the export. Null
+        for any other job, and for agents.
+        """
+        if self.kind is not JobKind.EXPORT or self.status is not JobStatus.DONE or self.finished_at is None:
+            return None
+        return info.context.download_path(UUID(str(self.id)), self.finished_at)
 
 
 standard(Job, without=("create", "update"))

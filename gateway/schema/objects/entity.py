@@ -150,12 +150,18 @@ def reference(
     return declare_reference
 
 
-def computed(*columns: str, name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Declare a field that is computed from these columns of its row. Only they may be read from `self`."""
+def computed(*columns: str, name: str | None = None, exported: bool = True) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a field that is computed from these columns of its row. Only they may be read from `self`.
+
+    `exported=False` leaves it out of exports, because it depends on the session or is a secret.
+    """
 
     def declare(function: Callable[..., Any]) -> Any:
         return strawberry.field(
-            resolver=function, name=name, description=describe.summary(function), metadata={"needs": columns}
+            resolver=function,
+            name=name,
+            description=describe.summary(function),
+            metadata={"needs": columns, "exported": exported},
         )
 
     return declare

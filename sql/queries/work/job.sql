@@ -43,3 +43,15 @@ RETURNING :columns;
 -- name: waiting
 -- The unfinished jobs of all users that have no entry in the queue.
 SELECT job_user_id, job_id, job_kind FROM jobs_waiting(:longer_than::interval);
+
+-- name: unfinished
+-- The user's unfinished job of a kind, the oldest first. Returns no row if there is none.
+SELECT :columns
+FROM jobs
+WHERE user_id = :user_id AND kind = :kind AND status IN ('queued', 'running')
+ORDER BY created_at, id
+LIMIT 1;
+
+-- name: expire
+-- Removes jobs of one user that ended longer than :after ago, whichever is due. Returns no row if there is none.
+SELECT expired_user_id AS user_id, expired_jobs AS number FROM jobs_expire(:after::interval, :most);

@@ -1,0 +1,142 @@
+"""Writes an export, part by part. Each part is stored in one transaction, together with where to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import importlib.metadata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from gateway.data import scan
+from gateway.data.queries import sql
+from gateway.export.lines import pages
+from gateway.export.selection import ExportedType, exported_types
+from gateway.work.work import Cancelled, Work
+
+FORMAT = 1
+"""Raised when a reader of older exports could not read newer ones."""
+MANIFEST = "manifest.json"
+
+PART_BYTES = 512 * 1024
+"""How much text makes a part. Compressed, it is about a third."""
+LEVEL = 6
+RAW = -zlib.MAX_WBITS
+
+NOTE = (
+    "Each other file has one object per line, in the shape in which the API's `node` returns it; deleted objects have "
+    "`deletedAt`. A type without objects has no file. An object that changed while the export was made may be in its "
+    "state before or after the change: read what has changed since with the API's `changes(after: feedCursor)`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an export stopped: its last part, and the state of the file that this belongs to."""
+
+    position: int
+    file: str
+    last_id: UUID | None
+    done: int
+    """Objects in the whole export so far."""
+    size: int
+    crc: int
+
+    def plus(self, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
+        """The position after another part, of the same file or a new one."""
+        before = self if file == self.file else replace(self, size=0, crc=0)
+        return Position(
+            self.position + 1,
+            file,
+            last_id,
+            self.done + objects,
+            before.size + len(text),
+            zlib.crc32(text, before.crc),
+        )
+
+
+START = Position(-1, "", None, 0, 0, 0)
+
+
+async def write_export(work: Work) -> None:
+    """Write everything that the user has. Goes on after the last part that an earlier run has stored."""
+    types = exported_types(work.api.schema)
+    row: Any = None
+    async with work.transaction() as db:
+        row = await db.row(sql.export.part.last, job_id=work.job_id)
+    at = START if row is None else Position(**row)
+    work.done = at.done
+    if row is None:
+        counted = [(await work.select(scan.number(of.table)))[0]["number"] for of in types]
+        await work.progress(0, sum(counted))
+        at = await _store(work, at, MANIFEST, await _manifest(work, types), None, 0)
+    for of in types:
+        if of.file >= at.file or at.file == MANIFEST:
+            at = await _write_type(work, of, at)
+
+
+async def _write_type(work: Work, of: ExportedType, at: Position) -> Position:
+    text, number = bytearray(), 0
+    last_id = at.last_id if at.file == of.file else None
+    async for page in pages(work, of, last_id):
+        for last_id, line in page:
+            text += line
+            number += bool(line)
+            if len(text) >= PART_BYTES:
+                at = await _store(work, at, of.file, bytes(text), last_id, number)
+                text.clear()
+                number = 0
+        await work.progress(at.done)
+    if text:
+        at = await _store(work, at, of.file, bytes(text), last_id, number)
+        await work.progress(at.done)
+    return at
+
+
+async def _store(work: Work, at: Position, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
+    """Store a part. Raises `Cancelled` if the job is no longer running."""
+    content = await asyncio.to_thread(_compressed, text)
+    after = at.plus(file, text, last_id, objects)
+    async with work.transaction() as db:
+        stored = await db.row(
+            sql.export.part.add,
+            job_id=work.job_id,
+            position=after.position,
+            file=file,
+            content=content,
+            last_id=last_id,
+            done=after.done,
+            size=after.size,
+            crc=after.crc,
+        )
+    if stored is None:
+        raise Cancelled
+    return after
+
+
+def _compressed(text: bytes) -> bytes:
+    """A piece of a deflate stream that refers to no other piece and does not end the stream."""
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
+    return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+async def _manifest(work: Work, types: Iterator[ExportedType] | tuple[ExportedType, ...]) -> bytes:
+    async with work.transaction() as db:
+        head: Any = await db.row(sql.feed.changes.head)
+    content = {
+        "format": "parley-export",
+        "formatVersion": FORMAT,
+        "parleyVersion": importlib.metadata.version("parley"),
+        "userId": str(work.user_id),
+        "jobId": str(work.job_id),
+        "startedAt": datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z"),
+        "feedCursor": f"{head['epoch']}.{head['version']}",
+        "types": [of.name for of in types],
+        "note": NOTE,
+    }
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"

@@ -1,0 +1,116 @@
+"""What an export contains of each type: what a query selects of it, and which lists are read from join tables.
+
+It follows from the schema. Every field without a required argument is exported, unless it depends on who asks. Of an
+object that a row refers to, it is the id, as `"conversation": {"id": "…"}`. Lists of objects are left out, because each
+of these is exported by itself and refers to its parent; only what is joined to others by a join table is listed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
+    is_required_argument,
+)
+from strawberry.utils.str_converters import to_camel_case
+
+from gateway.data import scan
+from gateway.data.entity import Entity, Link, order_columns
+from gateway.schema.objects.node_types import node_types
+
+PAGE_FIELD = "pageInfo"
+"""Only a page of a list has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedType:
+    """A type whose objects are exported."""
+
+    name: str
+    table: str
+    query: str
+    """The query for objects with these `$ids`."""
+    joined: Mapping[str, str]
+    """The statements that list the ids of joined objects, by field."""
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{self.name}.jsonl"
+
+
+@functools.lru_cache(maxsize=4)
+def exported_types(schema: GraphQLSchema) -> tuple[ExportedType, ...]:
+    """All types that implement `Node`, sorted by name."""
+    types = node_types(schema).values()
+    entities = {each.entity.name: each.entity for each in types}
+    lists = [(entity, entity.links[name].through) for entity in entities.values() for name in entity.changed_lists]
+    changed = {through.table for _, through in lists if through is not None}
+    found = [_exported(each.of, each.entity, entities, changed) for each in types]
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _exported(
+    of: GraphQLObjectType, entity: Entity, entities: Mapping[str, Entity], changed: Collection[str]
+) -> ExportedType:
+    """A type. `changed` are the join tables that mutations change from one side, at which alone they are listed."""
+    links = {to_camel_case(name): link for name, link in entity.links.items()}
+    selected = [
+        _selected(name, field)
+        for name, field in of.fields.items()
+        if name not in links or (links[name].shape in ("one", "maybe") and links[name].by == "id")
+    ]
+    joined = {
+        to_camel_case(name): scan.joined_ids(link.through, order_columns(_order(link, entities[link.target])))
+        for name, link in entity.links.items()
+        if link.through is not None and (name in entity.changed_lists or link.through.table not in changed)
+    }
+    fields = " ".join(filter(None, selected))
+    return ExportedType(
+        of.name,
+        entity.table,
+        f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.name} {{ {fields} }} }} }}",
+        joined,
+    )
+
+
+def _order(link: Link, target: Entity) -> str:
+    order = link.order or target.order
+    return order if isinstance(order, str) else str(next(iter(order)).value)
+
+
+def _selected(name: str, field: GraphQLField) -> str:
+    """What to select of a field; empty if it is not exported."""
+    of = get_named_type(field.type)
+    if any(map(is_required_argument, field.args.values())) or not _is_exported(field):
+        return ""
+    if is_leaf_type(of):
+        return name
+    if isinstance(of, GraphQLInterfaceType):
+        return f"{name} {{ __typename id }}"
+    assert isinstance(of, GraphQLObjectType)  # noqa: S101 - there are no unions
+    if PAGE_FIELD in of.fields:
+        return ""
+    if _is_entity(of):
+        return "" if is_list_type(get_nullable_type(field.type)) else f"{name} {{ id }}"
+    below = filter(None, (_selected(inner, each) for inner, each in of.fields.items()))
+    return f"{name} {{ {' '.join(below)} }}"
+
+
+def _is_exported(field: GraphQLField) -> bool:
+    definition = field.extensions.get("strawberry-definition")
+    return bool(getattr(definition, "metadata", {}).get("exported", True))
+
+
+def _is_entity(of: GraphQLObjectType) -> bool:
+    return hasattr(getattr(of.extensions.get("strawberry-definition"), "origin", None), "__entity__")

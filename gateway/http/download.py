@@ -1,0 +1,111 @@
+"""Downloads of exports by signed links, part by part, so that memory stays bounded however large an export is.
+
+No database connection is held while a client reads. A client that reads nothing is disconnected as everywhere
+(`plain/connection.py`).
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from gateway.auth.download import PATH, Download, read_link
+from gateway.data.driver.stamp import Stamp
+from gateway.data.pool import Pool
+from gateway.data.queries import Query, sql
+from gateway.data.tenancy import Tenant
+from gateway.export.archive import KEPT, Archive, StoredFile
+from gateway.fairness.caller_counts import CallerCounts
+
+NOT_FOUND = "There is no such download, or its link has expired.\n"
+TOO_MANY = "This account has too many downloads at the same time. Wait until one has finished.\n"
+MOST_AT_ONCE = 4
+"""Downloads of one user at the same time, in each process."""
+RETRY_SECONDS = 10
+
+_HEADERS = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """Answers requests for exports."""
+
+    pool: Pool
+    key: bytes = field(repr=False)
+    _running: CallerCounts = field(default_factory=CallerCounts)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The route of all links, for GET and HEAD."""
+        return [web.get(PATH + "{link}", self.handle)]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Send an export. Every link that does not lead to one has the same answer."""
+        link = read_link(request.match_info["link"], self.key, datetime.datetime.now(datetime.UTC))
+        if link is None:
+            return _plain(404, NOT_FOUND)
+        running = self._running[link.user_id]
+        if running.count >= MOST_AT_ONCE:
+            return _plain(429, TOO_MANY, {"Retry-After": str(RETRY_SECONDS)})
+        running.count += 1
+        try:
+            archive = await self._archive(link)
+            return _plain(404, NOT_FOUND) if archive is None else await self._send(request, link, archive)
+        finally:
+            running.count -= 1
+
+    async def _archive(self, link: Download) -> Archive | None:
+        rows = await self._rows(link.user_id, sql.export.part.files, job_id=link.job_id, keep=KEPT)
+        if not rows:
+            return None
+        columns = ("first", "last", "compressed", "size", "crc")
+        files = [StoredFile(row["file"], **{name: row[name] for name in columns}) for row in rows]
+        return Archive(files, rows[0]["finished_at"])
+
+    async def _send(self, request: web.Request, link: Download, archive: Archive) -> web.StreamResponse:
+        name = f"parley-export-{archive.made_at:%Y-%m-%d}.zip"
+        response = web.StreamResponse(
+            headers={
+                **_HEADERS,
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Content-Type": "application/zip",
+            }
+        )
+        response.content_length = archive.total_bytes
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+
+        async def content(position: int) -> bytes:
+            (row,) = await self._rows(link.user_id, sql.export.part.content, job_id=link.job_id, position=position)
+            return row["content"]  # type: ignore[no-any-return]
+
+        try:
+            async for piece in archive.pieces(content):
+                await response.write(piece)
+            await response.write_eof()
+        except Exception as error:
+            # The client must see that it is incomplete, and not another answer in the middle of it.
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError from error
+        return response
+
+    async def _rows(self, user_id: UUID, query: Query, **values: object) -> list[Any]:
+        tenant = Tenant(self.pool, Stamp(user_id, None, "system"), committed=_nothing)
+        try:
+            _, *arguments = query.arguments(user_id, values)
+            return await tenant.fetch(query.text, *arguments)
+        finally:
+            await tenant.close()
+
+
+def _nothing(_user_id: UUID) -> None:
+    """Nothing is written here, so nobody is told."""
+
+
+def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=text, headers=_HEADERS | (headers or {}))
