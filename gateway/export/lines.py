@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -49,19 +48,18 @@ async def _next_ids(work: Work, of: ExportedType, after: UUID | None, most: int)
 
 
 async def _page(work: Work, of: ExportedType, ids: list[UUID]) -> Page:
-    joined = {name: await _joined(work, statement, ids) for name, statement in of.joined.items()}
+    joined = {name: await _joined(work, each.statement, ids) for name, each in of.lists.items()}
     nodes = (await work.query(of.query, ids=[str(id) for id in ids]))["nodes"]
-    # Null is an object that was removed between the statements; without a field, one of another type with its id.
-    return [
-        (id, orjson.dumps({**node, **{name: {"nodes": lists[id]} for name, lists in joined.items()}}) + b"\n")
-        if node
-        else (id, b"")
-        for id, node in zip(ids, nodes, strict=True)
-    ]
+    page = []
+    for id, node in zip(ids, nodes, strict=True):
+        # It is null if the object was removed between the statements, and empty if its id is another type's as well.
+        lists = {name: each.shape(joined[name][id]) for name, each in of.lists.items()}
+        page.append((id, orjson.dumps({**node, **lists}) + b"\n" if node else b""))
+    return page
 
 
-async def _joined(work: Work, statement: str, ids: list[UUID]) -> defaultdict[UUID, list[Any]]:
-    found = defaultdict[UUID, list[Any]](list)
+async def _joined(work: Work, statement: str, ids: list[UUID]) -> defaultdict[UUID, list[str]]:
+    found = defaultdict[UUID, list[str]](list)
     for row in await work.select(statement, ids):
-        found[row["id"]].append({"id": str(row["joined_id"])})
+        found[row["id"]].append(str(row["joined_id"]))
     return found

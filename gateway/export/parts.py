@@ -100,7 +100,7 @@ async def _write_type(work: Work, of: ExportedType, at: Position) -> Position:
 
 async def _store(work: Work, at: Position, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
     """Store a part. Raises `Cancelled` if the job is no longer running."""
-    content = await asyncio.to_thread(_compressed, text)
+    content = await asyncio.to_thread(compressed, text)
     after = at.plus(file, text, last_id, objects)
     async with work.transaction() as db:
         stored = await db.row(
@@ -119,7 +119,7 @@ async def _store(work: Work, at: Position, file: str, text: bytes, last_id: UUID
     return after
 
 
-def _compressed(text: bytes) -> bytes:
+def compressed(text: bytes) -> bytes:
     """A piece of a deflate stream that refers to no other piece and does not end the stream."""
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
     return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)

@@ -8,8 +8,9 @@ of these is exported by itself and refers to its parent; only what is joined to 
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     GraphQLField,
@@ -33,6 +34,20 @@ PAGE_FIELD = "pageInfo"
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedList:
+    """A list that is read from a join table: the API would leave deleted objects out, and end a page."""
+
+    statement: str
+    """Selects the ids of the joined objects."""
+    is_page: bool
+
+    def shape(self, ids: Sequence[str]) -> Any:
+        """The list in the shape of the API."""
+        nodes = [{"id": id} for id in ids]
+        return {"nodes": nodes} if self.is_page else nodes
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedType:
     """A type whose objects are exported."""
 
@@ -40,8 +55,8 @@ class ExportedType:
     table: str
     query: str
     """The query for objects with these `$ids`."""
-    joined: Mapping[str, str]
-    """The statements that list the ids of joined objects, by field."""
+    lists: Mapping[str, JoinedList]
+    """The lists of joined objects, by field."""
 
     @property
     def file(self) -> str:
@@ -54,8 +69,8 @@ def exported_types(schema: GraphQLSchema) -> tuple[ExportedType, ...]:
     """All types that implement `Node`, sorted by name."""
     types = node_types(schema).values()
     entities = {each.entity.name: each.entity for each in types}
-    lists = [(entity, entity.links[name].through) for entity in entities.values() for name in entity.changed_lists]
-    changed = {through.table for _, through in lists if through is not None}
+    through = [entity.links[name].through for entity in entities.values() for name in entity.changed_lists]
+    changed = {each.table for each in through if each is not None}
     found = [_exported(each.of, each.entity, entities, changed) for each in types]
     return tuple(sorted(found, key=lambda each: each.name))
 
@@ -70,18 +85,16 @@ def _exported(
         for name, field in of.fields.items()
         if name not in links or (links[name].shape in ("one", "maybe") and links[name].by == "id")
     ]
-    joined = {
-        to_camel_case(name): scan.joined_ids(link.through, order_columns(_order(link, entities[link.target])))
+    lists = {
+        to_camel_case(name): JoinedList(
+            scan.joined_ids(link.through, order_columns(_order(link, entities[link.target]))), link.shape == "page"
+        )
         for name, link in entity.links.items()
         if link.through is not None and (name in entity.changed_lists or link.through.table not in changed)
     }
     fields = " ".join(filter(None, selected))
-    return ExportedType(
-        of.name,
-        entity.table,
-        f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.name} {{ {fields} }} }} }}",
-        joined,
-    )
+    query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.name} {{ {fields} }} }} }}"
+    return ExportedType(of.name, entity.table, query, lists)
 
 
 def _order(link: Link, target: Entity) -> str:

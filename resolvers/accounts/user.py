@@ -105,7 +105,7 @@ class User(Node):
 
     trash = trash_list()
 
-    @computed()
+    @computed(exported=False)
     async def feed_cursor(self, info: Info) -> Cursor:
         """The current position in the change feed. All data of the operation is read at the same moment, so a
         subscription with this cursor as `after` continues without gaps or duplicates.

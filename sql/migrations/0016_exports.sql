@@ -28,8 +28,10 @@ SELECT secure_rows('export_parts');
 ALTER POLICY tenant ON export_parts TO parley_runtime;
 CREATE POLICY keeping ON export_parts TO parley_owner USING (true);
 GRANT SELECT, INSERT ON export_parts TO parley_runtime;
+-- Does not begin with the user, because exports_expire() searches across users: for all exports that have a part.
+CREATE INDEX export_parts_first ON export_parts (job_id) WHERE position = 0;
 
--- For jobs_expire() and exports_expire(), which search across users.
+-- Does not begin with the user, because jobs_expire() searches across users.
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TRIGGER exports BEFORE INSERT ON jobs FOR EACH ROW WHEN (NEW.kind = 'export') EXECUTE FUNCTION jobs_limit_exports();

@@ -12,11 +12,11 @@ BEGIN
     END IF;
     -- The feed's lock keeps the job from being queued again meanwhile.
     SELECT j.user_id, j.id INTO export
-    FROM jobs AS j
+    FROM export_parts AS p
+    JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
-    WHERE j.finished_at IS NOT NULL AND j.kind = 'export'
+    WHERE p.position = 0 AND j.finished_at IS NOT NULL
         AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - keep)
-        AND EXISTS (SELECT FROM export_parts AS p WHERE p.user_id = j.user_id AND p.job_id = j.id)
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;

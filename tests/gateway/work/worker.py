@@ -1,4 +1,4 @@
-"""A process that runs the jobs of `toys`, some or all: `python -m tests.gateway.work.worker URL DIRECTORY NAME…`."""
+"""A process that runs jobs of `toys` or `resolvers`: `python -m tests.gateway.work.worker URL DIRECTORY NAME…`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.app import working_alone
 from gateway.data.server.opening import OpenDatabase
 from gateway.event_loop import run
+from gateway.schema.build import domain_modules
 from gateway.telemetry.log import begin_logging
 from gateway.work.declaration import jobs_of
 from tests.gateway.work import toys
@@ -18,7 +19,10 @@ WORKS = "works"
 
 
 async def main(url: str, directory: str, *names: str) -> None:
-    jobs = {name: declared for name, declared in jobs_of([toys]).items() if name in names}
+    declared = jobs_of([toys])
+    if not declared.keys() >= set(names):
+        declared = jobs_of(domain_modules())
+    jobs = {name: declared[name] for name in names}
     settings = settings_for(Path(directory), work=True, work_lease_seconds=1, work_concurrency=4)
     async with working_alone(settings, OpenDatabase(url, None), jobs=jobs):
         print(WORKS, flush=True)

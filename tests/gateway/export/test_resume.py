@@ -1,0 +1,109 @@
+"""An export whose worker is killed goes on after its last part: no object is missing or doubled."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from gateway.export.archive import Archive, StoredFile
+from gateway.export.parts import PART_BYTES
+from tests.gateway.work.processes import Works, works_on
+from tests.kit.database import Database
+
+KILLS = 3
+MESSAGES = 3000
+TALK = """
+    WITH talk AS (INSERT INTO conversations (user_id, title) VALUES ($1, 'long') RETURNING id)
+    SELECT id FROM talk
+"""
+# Texts that hardly compress, so that there are many parts.
+SPEAK = """
+    INSERT INTO messages (user_id, conversation_id, role, content)
+    SELECT $1, $2, 'user', (SELECT string_agg(md5(n::text || k), '') FROM generate_series(1, 128) AS k)
+    FROM generate_series(1, $3) AS n
+"""
+PARTS = "SELECT count(*) FROM export_parts WHERE user_id = $1"
+FILES = """
+    SELECT file AS name, min(position) AS first, max(position) AS last,
+        sum(octet_length(content))::integer AS compressed, max(size) AS size, (array_agg(crc ORDER BY position DESC))[1] AS crc
+    FROM export_parts WHERE user_id = $1 GROUP BY file ORDER BY first
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def works(database: Database, tmp_path: Path) -> AsyncIterator[Works]:
+    """An empty queue on the module's database."""
+    async with works_on(database, tmp_path) as made:
+        yield made
+
+
+async def talker(works: Works, messages: int) -> uuid.UUID:
+    """A user with so many long messages."""
+    user_id = await works.user()
+    async with works.superuser.transaction():
+        await works.superuser.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
+        talk = await works.superuser.fetchval(TALK, user_id)
+        await works.superuser.execute(SPEAK, user_id, talk, messages)
+    return user_id
+
+
+async def archive_of(superuser: asyncpg.Connection, user_id: uuid.UUID) -> zipfile.ZipFile:
+    """The stored export."""
+    rows = await superuser.fetch(FILES, user_id)
+    files = [StoredFile(**row) for row in rows]
+    at = await superuser.fetchval("SELECT finished_at FROM jobs WHERE user_id = $1", user_id)
+
+    async def content(position: int) -> bytes:
+        found: bytes = await superuser.fetchval(
+            "SELECT content FROM export_parts WHERE user_id = $1 AND position = $2", user_id, position
+        )
+        return found
+
+    return zipfile.ZipFile(io.BytesIO(b"".join([piece async for piece in Archive(files, at).pieces(content)])))
+
+
+@pytest.mark.timeout(240)
+async def test_no_object_is_missing_or_doubled_after_kills(works: Works) -> None:
+    user_id = await talker(works, MESSAGES)
+    await works.ask(user_id, "export")
+    for kill in range(KILLS):
+        worker = await works.start("export")
+        await works.until(f"SELECT ({PARTS}) > $2", user_id, 5 + 6 * kill)
+        await worker.kill()
+        assert await works.superuser.fetchval("SELECT status FROM jobs WHERE user_id = $1", user_id) == "running"
+    await works.start("export")
+    await works.until_empty()
+    job = await works.superuser.fetchrow("SELECT status, done, total, attempts FROM jobs WHERE user_id = $1", user_id)
+    assert job is not None
+    assert (job["status"], job["attempts"]) == ("done", KILLS + 1)
+    archive = await archive_of(works.superuser, user_id)
+    assert archive.testzip() is None
+    lines = [json.loads(line) for line in archive.open("Message.jsonl")]
+    expected = await works.superuser.fetch(
+        "SELECT id::text, content FROM messages WHERE user_id = $1 ORDER BY id", user_id
+    )
+    assert [(line["id"], line["content"]) for line in lines] == [tuple(row) for row in expected]
+    number = sum(len(archive.read(name).splitlines()) for name in archive.namelist() if name.endswith(".jsonl"))
+    assert number == job["done"] == job["total"]
+
+
+async def test_a_part_holds_no_more_than_a_batch(works: Works) -> None:
+    user_id = await talker(works, 300)
+    await works.ask(user_id, "export")
+    await works.start("export")
+    await works.until_empty()
+    sizes = await works.superuser.fetch(
+        "SELECT size - lag(size, 1, 0::bigint) OVER (PARTITION BY file ORDER BY position) AS bytes FROM export_parts"
+        " WHERE user_id = $1",
+        user_id,
+    )
+    assert len(sizes) > 3
+    assert max(row["bytes"] for row in sizes) < PART_BYTES + 10_000  # one object more
