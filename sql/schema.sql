@@ -981,11 +981,11 @@ BEGIN
     END IF;
     -- The feed's lock keeps the job from being queued again meanwhile.
     SELECT j.user_id, j.id INTO export
-    FROM jobs AS j
+    FROM export_parts AS p
+    JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
-    WHERE j.finished_at IS NOT NULL AND j.kind = 'export'
+    WHERE p.position = 0 AND j.finished_at IS NOT NULL
         AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - keep)
-        AND EXISTS (SELECT FROM export_parts AS p WHERE p.user_id = j.user_id AND p.job_id = j.id)
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;
@@ -2001,7 +2001,7 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'jobs_exports', TABLE = 'jobs',
             MESSAGE = format(
                 'an account can be exported %s times in 24 hours: try again after %s', most, to_char(
-                    recent[cardinality(recent) - most + 1] + interval '24 hours' AT TIME ZONE 'UTC',
+                    (recent[cardinality(recent) - most + 1] + interval '24 hours') AT TIME ZONE 'UTC',
                     'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
     END IF;
     RETURN NEW;
@@ -6450,6 +6450,10 @@ CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (us
 -- index conversations_trash
 
 CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index export_parts_first
+
+CREATE INDEX export_parts_first ON parley.export_parts USING btree (job_id) WHERE ("position" = 0);
 
 -- index feed_ages_by_age
 

@@ -18,7 +18,9 @@ from gateway.schema.objects import filter as filters
 
 OTHERS = {
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
+    ("export_parts", ("job_id",)): "finding the exports of all users that have parts",
     ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",
+    ("jobs", ("finished_at",)): "finding jobs of all users that ended long ago",
     ("jobs", ("updated_at",)): "finding unfinished jobs of all users",
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",

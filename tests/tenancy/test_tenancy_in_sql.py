@@ -38,11 +38,13 @@ FUNCTIONS = {
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
+    "exports_expire": "does nothing on a connection for requests",
     "feed_prune": "does nothing on a connection for requests",
     "feed_tenants": "returns the users whose feeds the connection has named",
     "is_background_work": "returns whether the connection is one of background work",
     "is_emoji": "reads nothing but its argument",
     "job_move_is_legal": "reads nothing but its arguments",
+    "jobs_expire": "does nothing on a connection for requests",
     "jobs_waiting": "finds nothing on a connection for requests",
     "lease_renew": "writes for the stamped user only",
     "login_create": "creates the login of the stamped user, once",

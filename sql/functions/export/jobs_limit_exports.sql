@@ -24,7 +24,7 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'jobs_exports', TABLE = 'jobs',
             MESSAGE = format(
                 'an account can be exported %s times in 24 hours: try again after %s', most, to_char(
-                    recent[cardinality(recent) - most + 1] + interval '24 hours' AT TIME ZONE 'UTC',
+                    (recent[cardinality(recent) - most + 1] + interval '24 hours') AT TIME ZONE 'UTC',
                     'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
     END IF;
     RETURN NEW;

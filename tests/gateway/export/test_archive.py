@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
-import random
+import os
 import zipfile
 import zlib
 
@@ -40,7 +40,7 @@ async def written(archive: Archive, parts: list[bytes]) -> bytes:
 
 TEXTS = {
     "manifest.json": [b'{"format": 1}\n'],
-    "Message.jsonl": [b"one\n" * 1000, b"two\n" * 3000, random.Random(7).randbytes(70_000)],
+    "Message.jsonl": [b"one\n" * 1000, b"two\n" * 3000, os.urandom(70_000)],
     "Empty.jsonl": [b""],
     "Grüße.jsonl": ["Grüße\n".encode()],
 }

@@ -33,7 +33,8 @@ SPEAK = """
 PARTS = "SELECT count(*) FROM export_parts WHERE user_id = $1"
 FILES = """
     SELECT file AS name, min(position) AS first, max(position) AS last,
-        sum(octet_length(content))::integer AS compressed, max(size) AS size, (array_agg(crc ORDER BY position DESC))[1] AS crc
+        sum(octet_length(content))::integer AS compressed, max(size) AS size,
+        (array_agg(crc ORDER BY position DESC))[1] AS crc
     FROM export_parts WHERE user_id = $1 GROUP BY file ORDER BY first
 """
 

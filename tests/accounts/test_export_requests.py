@@ -1,0 +1,92 @@
+"""Who may export an account, and how often. No process runs the jobs here."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from tests.kit.serving import Client, Serving
+
+ID = "01980000-0000-7000-8000-0000000000ee"
+ENDED = """
+    UPDATE jobs SET status = $2, finished_at = clock_timestamp() WHERE user_id = $1 AND status IN ('queued', 'running')
+"""
+
+
+async def end(superuser: asyncpg.Connection, user: Client, status: str = "done") -> None:
+    """End the user's jobs, as the process that runs them does."""
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(ENDED, user.user_id, status)
+
+
+async def test_requests_at_the_same_time_begin_one_export(user: Client) -> None:
+    jobs = await asyncio.gather(*(user.make("exportAccount", "job", "id kind status downloadUrl") for _ in range(8)))
+    assert len({job["id"] for job in jobs}) == 1
+    assert jobs[0] == {"id": jobs[0]["id"], "kind": "EXPORT", "status": "QUEUED", "downloadUrl": None}
+    listed = await user.data("{ viewer { jobs(filter: {kind: [EXPORT]}) { nodes { id } } } }")
+    assert listed["viewer"]["jobs"]["nodes"] == [{"id": jobs[0]["id"]}]
+
+
+async def test_a_retry_returns_the_same_job_even_after_its_end(user: Client, superuser: asyncpg.Connection) -> None:
+    assert await user.make("exportAccount", "job", id=ID) == {"id": ID}
+    for _ in range(2):
+        await end(superuser, user)
+        await user.make("exportAccount", "job")
+    await end(superuser, user)
+    assert await user.make("exportAccount", "job", "id status", id=ID) == {"id": ID, "status": "DONE"}
+
+
+async def test_an_account_is_exported_three_times_in_a_day(user: Client, superuser: asyncpg.Connection) -> None:
+    await user.make("exportAccount", "job")
+    await end(superuser, user, "failed")  # does not count
+    for _ in range(3):
+        await user.make("exportAccount", "job")
+        await end(superuser, user)
+    refused = await user.mutate("exportAccount", "job { id }")
+    (error,) = refused["userErrors"]
+    assert (refused["job"], error["code"], error["field"]) == (None, "CONFLICT", None)
+    assert error["message"].startswith("An account can be exported 3 times in 24 hours: try again after 20")
+    await superuser.execute(
+        "UPDATE jobs SET created_at = created_at - interval '1 day' WHERE user_id = $1", user.user_id
+    )
+    await user.make("exportAccount", "job")
+
+
+async def test_a_cancelled_export_makes_room_for_another(user: Client) -> None:
+    first = await user.make("exportAccount", "job")
+    assert await user.make("cancelJob", "job", "status downloadUrl", **first) == {
+        "status": "CANCELLED",
+        "downloadUrl": None,
+    }
+    assert (await user.make("exportAccount", "job"))["id"] != first["id"]
+
+
+async def test_an_agent_neither_exports_nor_downloads(
+    serving: Serving, user: Client, superuser: asyncpg.Connection
+) -> None:
+    authenticator = serving.gateway.resources.authenticator
+    identity = authenticator.verify(user.token or "")
+    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
+    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    answer = await agent.run("mutation { exportAccount(input: {}) { job { id } } }")
+    assert [error["message"] for error in answer["errors"]] == ["An agent cannot export the account."]
+    job = await user.make("exportAccount", "job")
+    await end(superuser, user)
+    read = "query($id: ID!) { job(id: $id) { status downloadUrl } }"
+    assert (await agent.data(read, **job))["job"] == {"status": "DONE", "downloadUrl": None}
+    assert (await user.data(read, **job))["job"]["downloadUrl"].startswith("/exports/")
+
+
+async def test_a_link_ends_seven_days_after_the_job(user: Client, superuser: asyncpg.Connection) -> None:
+    job = await user.make("exportAccount", "job")
+    await end(superuser, user)
+    read = "query($id: ID!) { job(id: $id) { downloadUrl } }"
+    assert (await user.data(read, **job))["job"]["downloadUrl"]
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(
+            "UPDATE jobs SET finished_at = finished_at - interval '7 days' WHERE user_id = $1", user.user_id
+        )
+    assert (await user.data(read, **job))["job"]["downloadUrl"] is None

@@ -1,0 +1,91 @@
+"""Jobs are removed a month after they ended, and what exports have stored after a week."""
+
+from __future__ import annotations
+
+import uuid
+
+import asyncpg
+
+from resolvers.accounts.export import MOST_PARTS, expire_exports
+from resolvers.work.expiry import expire_jobs
+from tests.kit.database import Database
+from tests.kit.serving import Client
+from tests.work.running import ran
+
+ENDED = """
+    UPDATE jobs
+    SET status = $3, finished_at = clock_timestamp() - make_interval(days => $4),
+        created_at = created_at - interval '2 days'
+    WHERE user_id = $1 AND id = $2
+"""
+STORE = """
+    INSERT INTO export_parts (user_id, job_id, position, file, content, done, size, crc)
+    SELECT $1, $2, n, 'A.jsonl', 'x', n, n, 0 FROM generate_series(0, $3 - 1) AS n
+"""
+
+
+async def job(superuser: asyncpg.Connection, user: Client, status: str, days: int, parts: int = 0) -> str:
+    """An export that ended so many days ago, and has so many parts."""
+    id: str = (await user.make("exportAccount", "job"))["id"]
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(STORE, user.user_id, id, parts)
+        await superuser.execute(ENDED, user.user_id, id, status, days)
+    return id
+
+
+async def jobs_of(user: Client) -> list[str]:
+    found = await user.data("{ viewer { jobs { nodes { id } } } }")
+    return sorted(each["id"] for each in found["viewer"]["jobs"]["nodes"])
+
+
+async def parts_of(superuser: asyncpg.Connection, id: str) -> int:
+    number: int = await superuser.fetchval("SELECT count(*) FROM export_parts WHERE job_id = $1", id)
+    return number
+
+
+async def test_jobs_are_removed_thirty_days_after_their_end(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    old = [await job(superuser, user, status, 31, parts=1) for status in ("done", "failed", "cancelled")]
+    kept = [await job(superuser, user, "done", 29), (await user.make("exportAccount", "job"))["id"]]
+    head = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
+    assert await ran(expire_jobs, database) == {uuid.UUID(user.user_id)}
+    assert await jobs_of(user) == sorted(kept)
+    told = await user.data("query($after: Cursor!) { changes(after: $after) { nodes { op id } } }", after=head)
+    assert sorted((each["op"], each["id"]) for each in told["changes"]["nodes"]) == sorted(
+        ("DELETED", id) for id in old
+    )
+    assert [await parts_of(superuser, id) for id in old] == [0, 0, 0]
+    assert await ran(expire_jobs, database) == set()
+
+
+async def test_what_is_stored_of_an_export_is_removed_when_its_link_ends(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    many = MOST_PARTS + 5
+    old, young = await job(superuser, user, "done", 8, many), await job(superuser, user, "done", 6, many)
+    failed, cancelled = await job(superuser, user, "failed", 0, many), await job(superuser, user, "cancelled", 0, 3)
+    running = (await user.make("exportAccount", "job"))["id"]
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute(STORE, user.user_id, running, many)
+    jobs = await jobs_of(user)
+    version = await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", user.user_id)
+    await ran(expire_exports, database)
+    left = [await parts_of(superuser, id) for id in (old, young, failed, cancelled, running)]
+    assert left == [0, many, 0, 0, many]
+    assert await jobs_of(user) == jobs
+    assert await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", user.user_id) == version
+
+
+async def test_the_last_parts_are_removed_first(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    await ran(expire_exports, database)  # what other tests have left
+    id = await job(superuser, user, "failed", 0, 5)
+    await superuser.execute("SELECT set_config('app.work', 'on', false)")
+    await superuser.execute("SELECT exports_expire('7 days', 2)")
+    await superuser.execute("SELECT set_config('app.work', '', false)")
+    left = await superuser.fetch("SELECT position FROM export_parts WHERE job_id = $1 ORDER BY position", id)
+    assert [row["position"] for row in left] == [0, 1, 2]
