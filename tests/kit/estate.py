@@ -19,6 +19,14 @@ from tests.kit.rows import ids_in, rows_of, unchanged
 from tests.kit.serving import Client, Serving
 
 
+STORED = """
+    INSERT INTO export_parts (user_id, job_id, position, file, content, done, size, crc)
+    SELECT user_id, id, 0, 'Message.jsonl', convert_to($2, 'UTF8'), 1, 1, 1
+    FROM jobs WHERE user_id = $1 AND kind <> 'export' LIMIT 1
+"""
+"""A part of an export, which only background work writes. A job of another kind has it, as an export may be running."""
+
+
 @dataclass(slots=True)
 class Estate:
     """A user and everything that they own."""
@@ -94,6 +102,7 @@ async def make_estate(serving: Serving, superuser: asyncpg.Connection) -> Estate
     client = await serving.signed_up(email=email, fullName=canary, deviceId=canary, deviceName=canary)
     estate = Estate(client, canary, email)
     await furnish(estate)
+    await superuser.execute(STORED, estate.user_id, canary)
     await take_stock(estate, superuser)
     return estate
 
