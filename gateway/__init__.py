@@ -14,6 +14,7 @@ from gateway.data.writing import Statements
 from gateway.errors import BadRequest, Conflict, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.export.archive import KEPT as EXPORTS_KEPT
 from gateway.export.parts import write_export
+from gateway.export.selection import exported_names
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
 from gateway.schema.fields.bulk import in_bulk
@@ -69,6 +70,7 @@ __all__ = [
     "entity",
     "enum_type",
     "event",
+    "exported_names",
     "id_of",
     "in_bulk",
     "input_type",

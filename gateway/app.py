@@ -69,9 +69,6 @@ _LIVE_CONNECTIONS = 6
 
 _AGAIN_SECONDS = 1.0
 
-_JOB_BYTES = 16 * 1024**2
-"""What a query of a job may read at least, so that it can read every single object."""
-
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -143,7 +140,7 @@ async def running(
             await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
         counts = WorkCounts()
         if settings.work:
-            api = _api(settings, replace(resources, pool=work_pool, pipelines=None), lambda: schema)
+            api = Api(replace(resources, pool=work_pool, pipelines=None), lambda: schema)
             shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api)
             await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
@@ -171,7 +168,7 @@ async def working_alone(
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
         resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
-        api = _api(settings, resources, graphql_schema)
+        api = Api(resources, graphql_schema)
         shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         yield counts
@@ -188,10 +185,6 @@ class _Deaf:
 
     def signal(self, user_id: UUID, payload: bytes) -> None:
         """Do nothing."""
-
-
-def _api(settings: Settings, resources: Resources, make_schema: Callable[[], GraphQLSchema]) -> Api:
-    return Api(resources, make_schema, max(settings.max_operation_bytes, _JOB_BYTES))
 
 
 def _work_connections(settings: Settings) -> int:

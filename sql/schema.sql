@@ -1983,9 +1983,6 @@ DECLARE
     most CONSTANT integer := 3;
     recent timestamptz[];
 BEGIN
-    IF EXISTS (SELECT FROM jobs AS j WHERE j.user_id = NEW.user_id AND j.id = NEW.id) THEN
-        RETURN NEW;  -- It is a retry, of which the primary key tells.
-    END IF;
     IF EXISTS (
         SELECT FROM jobs AS j
         WHERE j.user_id = NEW.user_id AND j.kind = 'export' AND j.status IN ('queued', 'running')

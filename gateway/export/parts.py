@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import importlib.metadata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -65,10 +65,10 @@ START = Position(-1, "", None, 0, 0, 0)
 
 async def write_export(work: Work) -> None:
     """Write everything that the user has. Goes on after the last part that an earlier run has stored."""
-    types = exported_types(work.api.schema)
-    row: Any = None
+    names = work.parameters.get("types")
+    types = [of for of in exported_types(work.api.schema) if names is None or of.name in names]
     async with work.transaction() as db:
-        row = await db.row(sql.export.part.last, job_id=work.job_id)
+        row: Any = await db.row(sql.export.part.last, job_id=work.job_id)
     at = START if row is None else Position(**row)
     work.done = at.done
     if row is None:
@@ -125,7 +125,7 @@ def compressed(text: bytes) -> bytes:
     return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
-async def _manifest(work: Work, types: Iterator[ExportedType] | tuple[ExportedType, ...]) -> bytes:
+async def _manifest(work: Work, types: Sequence[ExportedType]) -> bytes:
     async with work.transaction() as db:
         head: Any = await db.row(sql.feed.changes.head)
     content = {

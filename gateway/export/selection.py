@@ -27,7 +27,9 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data import scan
 from gateway.data.entity import Entity, Link, order_columns
+from gateway.errors import Invalid
 from gateway.schema.objects.node_types import node_types
+from gateway.schema.strawberry_private import core_info
 
 PAGE_FIELD = "pageInfo"
 """Only a page of a list has it."""
@@ -73,6 +75,17 @@ def exported_types(schema: GraphQLSchema) -> tuple[ExportedType, ...]:
     changed = {each.table for each in through if each is not None}
     found = [_exported(each.of, each.entity, entities, changed) for each in types]
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+def exported_names(info: Any, names: Sequence[str]) -> list[str]:
+    """The names of types to export, each once, sorted. Raises `Invalid` for one that there is none of, or for none."""
+    known = {of.name for of in exported_types(core_info(info).schema)}
+    for index, name in enumerate(names):
+        if name not in known:
+            raise Invalid(f"{name[:60]!r} is not a type whose objects are exported.", field=("types", str(index)))
+    if not names:
+        raise Invalid("Name at least one type, or omit this field to export all.", field="types")
+    return sorted(set(names))
 
 
 def _exported(

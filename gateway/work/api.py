@@ -18,6 +18,9 @@ from gateway.execution.complete import origin
 from gateway.execution.contexts import Contexts, Opened
 from gateway.execution.prepare.request import OperationRequest
 
+MOST_BYTES = 16 * 1024**2
+"""The most that a query may read and return. Every single object is smaller."""
+
 _NO_CLIENT = Client(None, None)
 
 
@@ -33,8 +36,6 @@ class Api:
     """Opens contexts on the connections of background work."""
     make_schema: Callable[[], GraphQLSchema]
     """Called when the first job needs it, since a process that only works has no schema otherwise."""
-    operation_bytes: int
-    """The most bytes that a query may read and return."""
 
     @functools.cached_property
     def schema(self) -> GraphQLSchema:
@@ -43,7 +44,7 @@ class Api:
 
     @functools.cached_property
     def _engine(self) -> Engine:
-        return Engine(self.schema, operation_bytes=self.operation_bytes)
+        return Engine(self.schema, operation_bytes=MOST_BYTES)
 
     async def query(self, stamp: Stamp, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a query on behalf of a user. It has no session, so it reads what does not depend on one.

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import strawberry
+from typing import Any
 
 from gateway import (
     EXPORTS_KEPT,
+    Conflict,
     Info,
     UniqueViolationError,
     Work,
+    exported_names,
     input_type,
     job,
     mutation,
     sql,
-    values_of,
     write_export,
 )
 from resolvers.work.job import Job, JobKind, begin
@@ -23,10 +24,10 @@ MOST_PARTS = 50
 
 @input_type
 class ExportAccountInput:
-    """The export to begin."""
+    """What to export."""
 
-    id: strawberry.ID | None = strawberry.UNSET
-    """The id of the new job, a UUID. Sent again, nothing new is created."""
+    types: list[str] | None = None
+    """Only objects of these types, such as `["Conversation", "Message"]`. Defaults to all."""
 
 
 @mutation
@@ -34,17 +35,21 @@ async def export_account(info: Info, input: ExportAccountInput) -> Job:
     """Export everything that the user has, in the background. `Job.downloadUrl` of the finished job is a ZIP file.
 
     It has a file of JSON Lines for each type, with deleted objects, in the shapes of this API, and `manifest.json`. If
-    an export of the user is not finished yet, that one is returned. An account can be exported three times in 24 hours.
-    Only a person can do this: agents' tokens are refused.
+    an export of the same types is not finished yet, that one is returned, so this may be sent again. An account can be
+    exported three times in 24 hours. Only a person can do this: agents' tokens are refused.
     """
     info.context.require_person("export the account")
+    parameters: Any = {} if input.types is None else {"types": exported_names(info, input.types)}
     try:
-        return await begin(info, JobKind.EXPORT, {}, **values_of(input))
+        return await begin(info, JobKind.EXPORT, parameters)
     except UniqueViolationError:
         async with info.context.autocommit() as db:
             unfinished = await db.maybe(Job, sql.work.job.unfinished, kind=JobKind.EXPORT)
-        # It may have ended in this moment.
-        return unfinished or await begin(info, JobKind.EXPORT, {}, **values_of(input))
+    if unfinished is None:  # it has ended in this moment
+        return await begin(info, JobKind.EXPORT, parameters)
+    if unfinished.parameters != parameters:
+        raise Conflict("An export of other types is not finished yet.", field="types", current=unfinished)
+    return unfinished
 
 
 @job("export")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+import pytest
 
 from tests.kit.serving import Client, Serving
 
-ID = "01980000-0000-7000-8000-0000000000ee"
 ENDED = """
     UPDATE jobs SET status = $2, finished_at = clock_timestamp() WHERE user_id = $1 AND status IN ('queued', 'running')
 """
@@ -29,13 +29,33 @@ async def test_requests_at_the_same_time_begin_one_export(user: Client) -> None:
     assert listed["viewer"]["jobs"]["nodes"] == [{"id": jobs[0]["id"]}]
 
 
-async def test_a_retry_returns_the_same_job_even_after_its_end(user: Client, superuser: asyncpg.Connection) -> None:
-    assert await user.make("exportAccount", "job", id=ID) == {"id": ID}
-    for _ in range(2):
-        await end(superuser, user)
-        await user.make("exportAccount", "job")
+async def test_an_export_of_other_types_waits_for_the_first(user: Client, superuser: asyncpg.Connection) -> None:
+    first = await user.make("exportAccount", "job", types=["Message", "Conversation", "Message"])
+    assert await user.make("exportAccount", "job", types=["Conversation", "Message"]) == first
+    refused = await user.mutate("exportAccount", "job { id }")
+    assert refused == {
+        "job": first,
+        "userErrors": [
+            {"code": "CONFLICT", "field": ["types"], "message": "An export of other types is not finished yet."}
+        ],
+    }
     await end(superuser, user)
-    assert await user.make("exportAccount", "job", "id status", id=ID) == {"id": ID, "status": "DONE"}
+    assert (await user.make("exportAccount", "job")) != first
+
+
+@pytest.mark.parametrize(
+    ("types", "field", "message"),
+    [
+        (["Message", "LlmModel"], ["types", "1"], "'LlmModel' is not a type whose objects are exported."),
+        (["messages"], ["types", "0"], "'messages' is not a type whose objects are exported."),
+        ([], ["types"], "Name at least one type, or omit this field to export all."),
+    ],
+)
+async def test_types_that_are_not_exported_are_refused(
+    user: Client, types: list[str], field: list[str], message: str
+) -> None:
+    refused = await user.mutate("exportAccount", "job { id }", types=types)
+    assert refused == {"job": None, "userErrors": [{"code": "INVALID", "field": field, "message": message}]}
 
 
 async def test_an_account_is_exported_three_times_in_a_day(user: Client, superuser: asyncpg.Connection) -> None:

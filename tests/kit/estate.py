@@ -18,7 +18,6 @@ from tests.kit.generated import Mutation
 from tests.kit.rows import ids_in, rows_of, unchanged
 from tests.kit.serving import Client, Serving
 
-
 STORED = """
     INSERT INTO export_parts (user_id, job_id, position, file, content, done, size, crc)
     SELECT user_id, id, 0, 'Message.jsonl', convert_to($2, 'UTF8'), 1, 1, 1

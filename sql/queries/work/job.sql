@@ -45,12 +45,10 @@ RETURNING :columns;
 SELECT job_user_id, job_id, job_kind FROM jobs_waiting(:longer_than::interval);
 
 -- name: unfinished
--- The user's unfinished job of a kind, the oldest first. Returns no row if there is none.
+-- The user's unfinished job of a kind of which a user has one at a time. Returns no row if there is none.
 SELECT :columns
 FROM jobs
-WHERE user_id = :user_id AND kind = :kind AND status IN ('queued', 'running')
-ORDER BY created_at, id
-LIMIT 1;
+WHERE user_id = :user_id AND kind = :kind AND status IN ('queued', 'running');
 
 -- name: expire
 -- Removes jobs of one user that ended longer than :after ago, whichever is due. Returns no row if there is none.

@@ -96,6 +96,21 @@ async def test_no_object_is_missing_or_doubled_after_kills(works: Works) -> None
     assert number == job["done"] == job["total"]
 
 
+async def test_a_cancelled_export_writes_no_more(works: Works) -> None:
+    user_id = await talker(works, MESSAGES)
+    await works.ask(user_id, "export")
+    await works.start("export")
+    await works.until(f"SELECT ({PARTS}) > 3", user_id)
+    async with works.superuser.transaction():
+        await works.superuser.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
+        await works.superuser.execute("UPDATE jobs SET status = 'cancelled' WHERE user_id = $1", user_id)
+    parts = await works.superuser.fetchval(PARTS, user_id)
+    await works.until_empty()
+    assert await works.superuser.fetchval("SELECT status FROM jobs WHERE user_id = $1", user_id) == "cancelled"
+    # One may have been on its way when the job was cancelled.
+    assert parts <= await works.superuser.fetchval(PARTS, user_id) <= parts + 1
+
+
 async def test_a_part_holds_no_more_than_a_batch(works: Works) -> None:
     user_id = await talker(works, 300)
     await works.ask(user_id, "export")
