@@ -4968,16 +4968,18 @@ CREATE TABLE parley.export_parts (
     job_id uuid NOT NULL,
     "position" integer NOT NULL,
     file text NOT NULL,
-    content bytea NOT NULL,
+    begins_at integer NOT NULL,
+    deflated bytea NOT NULL,
     last_id uuid,
     done bigint NOT NULL,
     size bigint NOT NULL,
+    deflated_size bigint NOT NULL,
     crc bigint NOT NULL,
-    CONSTRAINT export_parts_content_size CHECK ((octet_length(content) <= 16777216)),
+    CONSTRAINT export_parts_deflated_size CHECK ((octet_length(deflated) <= 16777216)),
     CONSTRAINT export_parts_file_shape CHECK ((file ~ '^[A-Za-z]\w{0,99}\.jsonl?$'::text)),
     CONSTRAINT export_parts_position_range CHECK (("position" >= 0))
 );
-ALTER TABLE ONLY parley.export_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+ALTER TABLE ONLY parley.export_parts ALTER COLUMN deflated SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY parley.export_parts FORCE ROW LEVEL SECURITY;
 
@@ -4987,9 +4989,13 @@ ALTER TABLE parley.export_parts OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.export_parts.file IS 'The name of the file that it is a part of.';
 
--- comment COLUMN export_parts.content
+-- comment COLUMN export_parts.begins_at
 
-COMMENT ON COLUMN parley.export_parts.content IS 'Compressed text, as part of a deflate stream.';
+COMMENT ON COLUMN parley.export_parts.begins_at IS 'The position of the first part of the file.';
+
+-- comment COLUMN export_parts.deflated
+
+COMMENT ON COLUMN parley.export_parts.deflated IS 'Compressed text, as part of a deflate stream.';
 
 -- comment COLUMN export_parts.last_id
 
@@ -5002,6 +5008,10 @@ COMMENT ON COLUMN parley.export_parts.done IS 'The rows in the whole export so f
 -- comment COLUMN export_parts.size
 
 COMMENT ON COLUMN parley.export_parts.size IS 'The bytes of the file so far, uncompressed.';
+
+-- comment COLUMN export_parts.deflated_size
+
+COMMENT ON COLUMN parley.export_parts.deflated_size IS 'The bytes of the file so far, compressed.';
 
 -- comment COLUMN export_parts.crc
 

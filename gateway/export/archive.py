@@ -31,17 +31,18 @@ class StoredFile:
     """A file of an export, and the positions of its parts."""
 
     name: str
-    first: int
-    last: int
-    compressed: int
-    """The bytes of its parts together."""
+    begins_at: int
+    ends_at: int
+    """The position of its last part."""
     size: int
+    deflated_size: int
+    """The bytes of its parts together."""
     crc: int
 
     @property
     def stream_bytes(self) -> int:
         """The bytes of its deflate stream, with the end."""
-        return self.compressed + len(END_OF_STREAM)
+        return self.deflated_size + len(END_OF_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ class Archive:
         streams = sum(file.stream_bytes for file in self.files)
         return streams + sum(len(self._head(file)) for file in self.files) + len(self._directory())
 
-    async def pieces(self, content: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-        """The ZIP in pieces. `content` reads the part at a position."""
+    async def pieces(self, deflated: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+        """The ZIP in pieces. `deflated` reads the part at a position."""
         for file in self.files:
             yield self._head(file)
-            for position in range(file.first, file.last + 1):
-                yield await content(position)
+            for position in range(file.begins_at, file.ends_at + 1):
+                yield await deflated(position)
             yield END_OF_STREAM
         yield self._directory()
 

@@ -7,7 +7,7 @@ import datetime
 import importlib.metadata
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -41,26 +41,34 @@ class Position:
 
     position: int
     file: str
+    begins_at: int
+    """The position of the first part of the file."""
     last_id: UUID | None
     done: int
     """Objects in the whole export so far."""
     size: int
+    """Bytes of the file so far."""
+    deflated_size: int
     crc: int
 
-    def plus(self, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
+    def plus(self, file: str, text: bytes, deflated: bytes, last_id: UUID | None, objects: int) -> Position:
         """The position after another part, of the same file or a new one."""
-        before = self if file == self.file else replace(self, size=0, crc=0)
+        before = self
+        if file != self.file:
+            before = replace(self, begins_at=self.position + 1, size=0, deflated_size=0, crc=0)
         return Position(
             self.position + 1,
             file,
+            before.begins_at,
             last_id,
             self.done + objects,
             before.size + len(text),
+            before.deflated_size + len(deflated),
             zlib.crc32(text, before.crc),
         )
 
 
-START = Position(-1, "", None, 0, 0, 0)
+START = Position(-1, "", 0, None, 0, 0, 0, 0)
 
 
 async def write_export(work: Work) -> None:
@@ -100,20 +108,10 @@ async def _write_type(work: Work, of: ExportedType, at: Position) -> Position:
 
 async def _store(work: Work, at: Position, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
     """Store a part. Raises `Cancelled` if the job is no longer running."""
-    content = await asyncio.to_thread(compressed, text)
-    after = at.plus(file, text, last_id, objects)
+    deflated = await asyncio.to_thread(compressed, text)
+    after = at.plus(file, text, deflated, last_id, objects)
     async with work.transaction() as db:
-        stored = await db.row(
-            sql.export.part.add,
-            job_id=work.job_id,
-            position=after.position,
-            file=file,
-            content=content,
-            last_id=last_id,
-            done=after.done,
-            size=after.size,
-            crc=after.crc,
-        )
+        stored = await db.row(sql.export.part.add, job_id=work.job_id, deflated=deflated, **asdict(after))
     if stored is None:
         raise Cancelled
     return after

@@ -61,8 +61,9 @@ class Downloads:
         rows = await self._rows(link.user_id, sql.export.part.files, job_id=link.job_id, keep=KEPT)
         if not rows:
             return None
-        columns = ("first", "last", "compressed", "size", "crc")
+        columns = ("begins_at", "ends_at", "size", "deflated_size", "crc")
         files = [StoredFile(row["file"], **{name: row[name] for name in columns}) for row in rows]
+        files.sort(key=lambda file: file.begins_at)
         return Archive(files, rows[0]["finished_at"])
 
     async def _send(self, request: web.Request, link: Download, archive: Archive) -> web.StreamResponse:
@@ -79,12 +80,12 @@ class Downloads:
         if request.method == "HEAD":
             return response
 
-        async def content(position: int) -> bytes:
-            (row,) = await self._rows(link.user_id, sql.export.part.content, job_id=link.job_id, position=position)
-            return row["content"]  # type: ignore[no-any-return]
+        async def deflated(position: int) -> bytes:
+            (row,) = await self._rows(link.user_id, sql.export.part.deflated, job_id=link.job_id, position=position)
+            return row["deflated"]  # type: ignore[no-any-return]
 
         try:
-            async for piece in archive.pieces(content):
+            async for piece in archive.pieces(deflated):
                 await response.write(piece)
             await response.write_eof()
         except Exception as error:

@@ -8,22 +8,26 @@ CREATE TABLE export_parts (
     job_id uuid NOT NULL,
     position integer NOT NULL CONSTRAINT export_parts_position_range CHECK (position >= 0),
     file text NOT NULL CONSTRAINT export_parts_file_shape CHECK (file ~ '^[A-Za-z]\w{0,99}\.jsonl?$'),
-    content bytea NOT NULL CONSTRAINT export_parts_content_size CHECK (octet_length(content) <= 16777216),
+    begins_at integer NOT NULL,
+    deflated bytea NOT NULL CONSTRAINT export_parts_deflated_size CHECK (octet_length(deflated) <= 16777216),
     last_id uuid,
     done bigint NOT NULL,
     size bigint NOT NULL,
+    deflated_size bigint NOT NULL,
     crc bigint NOT NULL,
     PRIMARY KEY (user_id, job_id, position),
     CONSTRAINT export_parts_job_id_exists FOREIGN KEY (user_id, job_id) REFERENCES jobs ON DELETE CASCADE
 );
 COMMENT ON COLUMN export_parts.file IS 'The name of the file that it is a part of.';
-COMMENT ON COLUMN export_parts.content IS 'Compressed text, as part of a deflate stream.';
+COMMENT ON COLUMN export_parts.begins_at IS 'The position of the first part of the file.';
+COMMENT ON COLUMN export_parts.deflated IS 'Compressed text, as part of a deflate stream.';
 COMMENT ON COLUMN export_parts.last_id IS 'The last row that was read into the file so far.';
 COMMENT ON COLUMN export_parts.done IS 'The rows in the whole export so far.';
 COMMENT ON COLUMN export_parts.size IS 'The bytes of the file so far, uncompressed.';
+COMMENT ON COLUMN export_parts.deflated_size IS 'The bytes of the file so far, compressed.';
 COMMENT ON COLUMN export_parts.crc IS 'The CRC-32 of the file so far, uncompressed.';
 -- It is compressed already.
-ALTER TABLE export_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+ALTER TABLE export_parts ALTER COLUMN deflated SET STORAGE EXTERNAL;
 SELECT secure_rows('export_parts');
 ALTER POLICY tenant ON export_parts TO parley_runtime;
 CREATE POLICY keeping ON export_parts TO parley_owner USING (true);

@@ -22,10 +22,10 @@ def stored(texts: dict[str, list[bytes]], *, largest: int = 0xFFFFFFFF) -> tuple
     for name, pieces in texts.items():
         first = len(parts)
         for piece in pieces:
-            at = at.plus(name, piece, None, 1)
             parts.append(compressed(piece))
-        total = sum(map(len, parts[first:]))
-        files.append(StoredFile(name, first, len(parts) - 1, total, at.size, at.crc))
+            at = at.plus(name, piece, parts[-1], None, 1)
+        assert at.begins_at == first
+        files.append(StoredFile(name, first, at.position, at.size, at.deflated_size, at.crc))
     return Archive(files, AT, largest), parts
 
 
@@ -79,6 +79,6 @@ async def test_parts_are_read_one_by_one_as_they_are_taken() -> None:
 
 
 def test_a_position_counts_within_its_file_and_over_all() -> None:
-    one = START.plus("A.jsonl", b"a\n", None, 1).plus("A.jsonl", b"b\nc\n", None, 2)
-    assert one == Position(1, "A.jsonl", None, 3, 6, zlib.crc32(b"a\nb\nc\n"))
-    assert one.plus("B.jsonl", b"d\n", None, 1) == Position(2, "B.jsonl", None, 4, 2, zlib.crc32(b"d\n"))
+    one = START.plus("A.jsonl", b"a\n", b"12345", None, 1).plus("A.jsonl", b"b\nc\n", b"678", None, 2)
+    assert one == Position(1, "A.jsonl", 0, None, 3, 6, 8, zlib.crc32(b"a\nb\nc\n"))
+    assert one.plus("B.jsonl", b"d\n", b"9", None, 1) == Position(2, "B.jsonl", 2, None, 4, 2, 1, zlib.crc32(b"d\n"))

@@ -32,10 +32,8 @@ SPEAK = """
 """
 PARTS = "SELECT count(*) FROM export_parts WHERE user_id = $1"
 FILES = """
-    SELECT file AS name, min(position) AS first, max(position) AS last,
-        sum(octet_length(content))::integer AS compressed, max(size) AS size,
-        (array_agg(crc ORDER BY position DESC))[1] AS crc
-    FROM export_parts WHERE user_id = $1 GROUP BY file ORDER BY first
+    SELECT DISTINCT ON (file) file AS name, begins_at, position AS ends_at, size, deflated_size, crc
+    FROM export_parts WHERE user_id = $1 ORDER BY file, position DESC
 """
 
 
@@ -64,7 +62,7 @@ async def archive_of(superuser: asyncpg.Connection, user_id: uuid.UUID) -> zipfi
 
     async def content(position: int) -> bytes:
         found: bytes = await superuser.fetchval(
-            "SELECT content FROM export_parts WHERE user_id = $1 AND position = $2", user_id, position
+            "SELECT deflated FROM export_parts WHERE user_id = $1 AND position = $2", user_id, position
         )
         return found
 

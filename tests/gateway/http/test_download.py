@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import astuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,8 +22,12 @@ from tests.kit.serving import Client, Serving
 
 READ = "query($id: ID!) { job(id: $id) { downloadUrl } }"
 DONE = "UPDATE jobs SET status = $2, finished_at = clock_timestamp() - $3::interval WHERE user_id = $1"
-ADD = "INSERT INTO export_parts VALUES ($1, $2, $3, $4, $5, NULL, $6, $7, $8)"
-PART = "SELECT content FROM export_parts"
+ADD = """
+    INSERT INTO export_parts (
+        user_id, job_id, position, file, begins_at, last_id, done, size, deflated_size, crc, deflated)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+PART = "SELECT deflated FROM export_parts"
 
 
 async def stored(superuser: asyncpg.Connection, user: Client, texts: list[bytes]) -> str:
@@ -30,9 +35,9 @@ async def stored(superuser: asyncpg.Connection, user: Client, texts: list[bytes]
     job = await user.make("exportAccount", "job")
     at = START
     for text in texts:
-        at = at.plus("Message.jsonl", text, None, 1)
-        parts = (at.position, at.file, compressed(text), at.done, at.size, at.crc)
-        await superuser.execute(ADD, user.user_id, job["id"], *parts)
+        deflated = compressed(text)
+        at = at.plus("Message.jsonl", text, deflated, None, 1)
+        await superuser.execute(ADD, user.user_id, job["id"], *astuple(at), deflated)
     await ended(superuser, user)
     path: str = (await user.data(READ, **job))["job"]["downloadUrl"]
     return path
