@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from gateway.export.archive import Archive, StoredFile
 from gateway.export.parts import PART_BYTES
-from tests.gateway.work.processes import Works, works_on
+from tests.gateway.work.processes import Worker, Works, works_on
 from tests.kit.database import Database
 
 KILLS = 3
@@ -107,6 +107,25 @@ async def test_a_cancelled_export_writes_no_more(works: Works) -> None:
     assert await works.superuser.fetchval("SELECT status FROM jobs WHERE user_id = $1", user_id) == "cancelled"
     # One may have been on its way when the job was cancelled.
     assert parts <= await works.superuser.fetchval(PARTS, user_id) <= parts + 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell how much memory was used")
+async def test_memory_does_not_grow_with_the_export(works: Works) -> None:
+    user_id = await talker(works, 2 * MESSAGES)
+    worker = await works.start("export")
+    await works.ask(user_id, "export")
+    await works.until(f"SELECT ({PARTS}) > 4", user_id)
+    before = most_memory(worker)
+    await works.until_empty()
+    texts = await works.superuser.fetchval("SELECT max(size) FROM export_parts WHERE user_id = $1", user_id)
+    assert texts > 25_000_000
+    assert most_memory(worker) - before < texts / 2
+
+
+def most_memory(worker: Worker) -> int:
+    """The most bytes that a process has had in memory so far."""
+    (line,) = [line for line in worker.status().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
 
 
 async def test_a_part_holds_no_more_than_a_batch(works: Works) -> None:

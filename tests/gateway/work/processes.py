@@ -47,6 +47,11 @@ class Worker:
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await self._process.stdout.readline()).decode().strip() == WORKS
 
+    def status(self) -> str:
+        """What Linux tells about the process."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/status").read_text("utf-8")
+
     async def kill(self) -> None:
         """End it as a power failure would."""
         if self._process is not None and self._process.returncode is None:
