@@ -26,6 +26,89 @@ CREATE TYPE parley_work.pgqueuer_status AS ENUM (
 
 ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
 
+-- function account_purge(integer)
+
+CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id uuid, removed integer, is_done boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id INTO purged_user_id
+    FROM users AS u
+    JOIN feeds AS f ON f.user_id = u.user_id
+    WHERE u.purge_at <= clock_timestamp()
+    ORDER BY u.purge_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The system does this, not a session or an agent.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN purged_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    -- Its time may have been put off before the feed was locked.
+    IF EXISTS (SELECT FROM users WHERE user_id = purged_user_id AND purge_at <= clock_timestamp()) THEN
+        removed := account_purge_rows(purged_user_id, most);
+        is_done := NOT EXISTS (SELECT FROM users WHERE user_id = purged_user_id);
+        RETURN NEXT;
+    END IF;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+END
+$$;
+
+ALTER FUNCTION parley.account_purge(most integer) OWNER TO parley_owner;
+
+-- function account_purge_rows(uuid, integer)
+
+CREATE FUNCTION parley.account_purge_rows(account uuid, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    done integer := 0;
+    changed integer;
+    found_ids uuid[];
+    held record;
+BEGIN
+    -- From now on nobody can sign in, and no job of the user begins.
+    DELETE FROM logins WHERE user_id = account;
+    DELETE FROM parley_work.pgqueuer
+    WHERE status <> 'picked' AND dedupe_key IN (SELECT id::text FROM jobs WHERE user_id = account);
+    FOR held IN SELECT * FROM tables_of_users() WHERE name NOT IN ('users', 'feeds') LOOP
+        IF held.has_id THEN
+            -- The newest come first, because they refer to older ones.
+            EXECUTE format(
+                'SELECT array_agg(id) FROM (SELECT id FROM %I WHERE user_id = $1 ORDER BY id DESC LIMIT $2) AS t', held.name)
+            INTO found_ids USING account, most - done;
+            changed := CASE WHEN found_ids IS NULL THEN 0 ELSE purge_rows(held.name, found_ids, most - done) END;
+        ELSE
+            EXECUTE format(
+                'DELETE FROM %1$I WHERE user_id = $1 AND ctid = ANY (ARRAY('
+                'SELECT ctid FROM %1$I WHERE user_id = $1 LIMIT $2))', held.name)
+            USING account, most - done;
+            GET DIAGNOSTICS changed = ROW_COUNT;
+        END IF;
+        done := done + changed;
+        IF done >= most THEN
+            RETURN done;
+        END IF;
+    END LOOP;
+    DELETE FROM users WHERE user_id = account;
+    -- The feed goes last, with the change that tells of this removal.
+    FOR held IN SELECT * FROM tables_of_users() LOOP
+        EXECUTE format('DELETE FROM %I WHERE user_id = $1', held.name) USING account;
+    END LOOP;
+    RETURN done + 1;
+END
+$_$;
+
+ALTER FUNCTION parley.account_purge_rows(account uuid, most integer) OWNER TO parley_owner;
+
 -- function actor()
 
 CREATE FUNCTION parley.actor() RETURNS text
@@ -313,6 +396,10 @@ BEGIN
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS %I ON %I (user_id, deleted_at, id) WHERE deleted_at IS NOT NULL',
         table_name || '_trash', table_name);
+    EXECUTE format('DROP POLICY IF EXISTS finding ON %I', table_name);
+    EXECUTE format(
+        'CREATE POLICY finding ON %I FOR SELECT TO parley_owner USING (deleted_at IS NOT NULL AND is_background_work())',
+        table_name);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER purged BEFORE UPDATE OF deleted_at ON %I FOR EACH ROW '
         'WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION refuse_purged()', table_name);
@@ -3922,6 +4009,35 @@ CREATE FUNCTION parley.singular(table_name text) RETURNS text
 
 ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
 
+-- function tables_of_users()
+
+CREATE FUNCTION parley.tables_of_users() RETURNS TABLE(name text, has_id boolean)
+    LANGUAGE sql STABLE
+    AS $$
+    -- UNION and the limit end the search where tables refer to each other in a circle.
+    WITH RECURSIVE referred (start, table_id, distance) AS (
+        SELECT attrelid, attrelid, 0
+        FROM pg_attribute
+        JOIN pg_class AS c ON c.oid = attrelid
+        WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'user_id'
+        UNION
+        SELECT start, confrelid, distance + 1
+        FROM referred
+        JOIN pg_constraint ON conrelid = table_id AND contype = 'f' AND confrelid <> conrelid
+        WHERE distance < 20
+    )
+    SELECT relname::text, EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = start AND attname = 'id')
+    FROM referred
+    JOIN pg_class ON pg_class.oid = start
+    GROUP BY start, relname
+    ORDER BY
+        max(distance) FILTER (WHERE table_id = 'users'::regclass) DESC NULLS LAST,
+        relname
+$$;
+
+ALTER FUNCTION parley.tables_of_users() OWNER TO parley_owner;
+
 -- function tell_of(text, text[])
 
 CREATE FUNCTION parley.tell_of(table_name text, columns text[]) RETURNS void
@@ -4238,7 +4354,7 @@ BEGIN
         ' UNION ALL ')
     INTO parts
     FROM trash_tables()
-    WHERE name = ANY (tables);
+    WHERE tables IS NULL OR name = ANY (tables);
     IF parts IS NOT NULL THEN
         RETURN QUERY EXECUTE format('SELECT * FROM (%s) AS t (entity, id, at) ORDER BY at DESC, id DESC LIMIT $3', parts)
         USING coalesce(after_at, 'infinity'), coalesce(after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), most;
@@ -4592,6 +4708,27 @@ END
 $$;
 
 ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
+
+-- function users_to_purge(uuid, timestamp with time zone)
+
+CREATE FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    parts text := (
+        SELECT string_agg(
+            format('SELECT user_id FROM %I WHERE deleted_at < $2 AND user_id > $1', name), ' UNION ')
+        FROM trash_tables());
+BEGIN
+    IF is_background_work() THEN
+        RETURN QUERY EXECUTE format('%s UNION SELECT user_id FROM purges WHERE user_id > $1 ORDER BY user_id LIMIT 100', parts)
+        USING after_id, before;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) OWNER TO parley_owner;
 
 -- function users_with_retention(uuid)
 
@@ -5317,7 +5454,7 @@ CREATE TABLE parley.sessions (
     version bigint NOT NULL,
     CONSTRAINT sessions_device_id_length CHECK (((char_length(device_id) >= 1) AND (char_length(device_id) <= 255))),
     CONSTRAINT sessions_device_name_length CHECK ((char_length(device_name) <= 255)),
-    CONSTRAINT sessions_revoked_reason_known CHECK ((revoked_reason = ANY (ARRAY['signed_out'::text, 'refresh_reused'::text]))),
+    CONSTRAINT sessions_revoked_reason_known CHECK ((revoked_reason = ANY (ARRAY['signed_out'::text, 'refresh_reused'::text, 'account_deleted'::text]))),
     CONSTRAINT sessions_user_agent_length CHECK ((char_length(user_agent) <= 1024))
 );
 
@@ -5608,6 +5745,7 @@ CREATE TABLE parley.users (
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en'::text NOT NULL,
     email_verified_at timestamp with time zone,
+    purge_at timestamp with time zone,
     CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
     CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
@@ -5617,6 +5755,7 @@ CREATE TABLE parley.users (
     CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
     CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
     CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) = (deleted_at IS NULL))),
     CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
 );
 
@@ -5627,6 +5766,10 @@ ALTER TABLE parley.users OWNER TO parley_owner;
 -- comment COLUMN users.email_verified_at
 
 COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
+
+-- comment COLUMN users.purge_at
+
+COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it.';
 
 -- comment CONSTRAINT users_avatar_url_shape ON users
 
@@ -6421,6 +6564,10 @@ CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, c
 
 CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
+-- index users_by_purge
+
+CREATE INDEX users_by_purge ON parley.users USING btree (purge_at) WHERE (purge_at IS NOT NULL);
+
 -- index pgqueuer_ep_ea_idx
 
 CREATE INDEX pgqueuer_ep_ea_idx ON parley_work.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::parley_work.pgqueuer_status);
@@ -7035,13 +7182,45 @@ ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
 
+-- policy conversation_tags finding
+
+CREATE POLICY finding ON parley.conversation_tags FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy conversations finding
+
+CREATE POLICY finding ON parley.conversations FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
 -- policy jobs finding
 
 CREATE POLICY finding ON parley.jobs FOR SELECT TO parley_owner USING (true);
 
+-- policy message_feedback finding
+
+CREATE POLICY finding ON parley.message_feedback FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy message_reactions finding
+
+CREATE POLICY finding ON parley.message_reactions FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy messages finding
+
+CREATE POLICY finding ON parley.messages FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy purges finding
+
+CREATE POLICY finding ON parley.purges FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy sessions finding
 
 CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
+
+-- policy tags finding
+
+CREATE POLICY finding ON parley.tags FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy tool_executions finding
+
+CREATE POLICY finding ON parley.tool_executions FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy user_settings finding
 
@@ -7282,6 +7461,15 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 -- acl SCHEMA parley_work
 
 GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
+
+-- acl FUNCTION account_purge(most integer)
+
+REVOKE ALL ON FUNCTION parley.account_purge(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.account_purge(most integer) TO parley_runtime;
+
+-- acl FUNCTION account_purge_rows(account uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.account_purge_rows(account uuid, most integer) FROM PUBLIC;
 
 -- acl FUNCTION actor()
 
@@ -7859,6 +8047,10 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION tables_of_users()
+
+REVOKE ALL ON FUNCTION parley.tables_of_users() FROM PUBLIC;
+
 -- acl FUNCTION tell_of(table_name text, columns text[])
 
 REVOKE ALL ON FUNCTION parley.tell_of(table_name text, columns text[]) FROM PUBLIC;
@@ -8019,6 +8211,11 @@ REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 -- acl FUNCTION users_rename_login()
 
 REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
+
+-- acl FUNCTION users_to_purge(after_id uuid, before timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) TO parley_runtime;
 
 -- acl FUNCTION users_with_retention(after_id uuid)
 

@@ -37,6 +37,8 @@ class JobKind(enum.Enum):
 
     ARCHIVE = "archive"
     """Archives conversations that have been inactive for long."""
+    PURGE = "purge"
+    """Removes deleted objects permanently."""
 
 
 @enum_type

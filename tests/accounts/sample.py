@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from tests.kit.serving import PASSWORD
+
 
 def usernames() -> tuple[str, str]:
     """Two user names that nobody has."""
@@ -13,7 +15,8 @@ def usernames() -> tuple[str, str]:
 VALUES = {
     "email": "generated@example.org",
     "username": "generated",
-    "password": "another long password",
+    "password": PASSWORD,
+    "graceDays": 30,
     "User.username": usernames,
     "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
     "User.timeZone": ("Europe/Berlin", "Asia/Tokyo"),
