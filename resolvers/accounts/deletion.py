@@ -19,8 +19,9 @@ class DeleteAccountInput:
 
     password: str
     """The password of the account."""
-    grace_days: int = MOST_DAYS
-    """For how many days the account can be restored, 0 to 30. With 0, its removal begins within minutes."""
+    grace_days: int | None = None
+    """For how many days the account can be restored, 0 to 30. With 0, its removal begins within minutes. Defaults to
+    30."""
 
 
 @input_type
@@ -45,12 +46,13 @@ async def delete_account(info: Info, input: DeleteAccountInput) -> User:
     it back. Only a person can do this: agents' tokens are refused.
     """
     info.context.require_person("delete the account")
-    if not 0 <= input.grace_days <= MOST_DAYS:
+    days = MOST_DAYS if input.grace_days is None else input.grace_days
+    if not 0 <= days <= MOST_DAYS:
         raise Invalid(f"The number of days must be between 0 and {MOST_DAYS}.", field="grace_days")
     await _require_password(info, input.password)
     async with info.context.transaction() as db:
         ended = await db.rows(sql.accounts.session.revoke_all, reason="account_deleted")
-        grace = datetime.timedelta(days=input.grace_days)
+        grace = datetime.timedelta(days=days)
         user = await db.maybe(User, sql.accounts.user.delete, grace=grace) or await db.get(User, info.context.user_id)
     if user is None:
         raise NotFound("The account has been removed.")

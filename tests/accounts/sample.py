@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.kit.serving import PASSWORD
-
 
 def usernames() -> tuple[str, str]:
     """Two user names that nobody has."""
@@ -15,7 +13,7 @@ def usernames() -> tuple[str, str]:
 VALUES = {
     "email": "generated@example.org",
     "username": "generated",
-    "password": PASSWORD,
+    "password": "another long password",
     "graceDays": 30,
     "User.username": usernames,
     "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
