@@ -3124,29 +3124,83 @@ COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''m
 CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
     LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    model_id uuid := natural_id(provider, model);
 BEGIN
-    RETURN QUERY
-    SELECT p.llm_model_id, p.valid_from,
-        coalesce(t.input, p.input_usd_per_million),
-        coalesce(t.output, p.output_usd_per_million),
-        coalesce(t."cacheRead", p.cache_read_usd_per_million),
-        coalesce(t."cacheWrite", p.cache_write_usd_per_million)
-    FROM llm_model_prices AS p
-    LEFT JOIN LATERAL (
-        SELECT tier.*
-        FROM jsonb_to_recordset(p.tier_list)
-            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
-        WHERE tier.above < model_price.input_tokens
-        ORDER BY tier.above DESC
-        LIMIT 1
-    ) AS t ON true
-    WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
-    ORDER BY p.valid_from DESC
-    LIMIT 1;
+    FOR attempt IN 1..2 LOOP
+        RETURN QUERY
+        SELECT p.llm_model_id, p.valid_from,
+            coalesce(t.input, p.input_usd_per_million),
+            coalesce(t.output, p.output_usd_per_million),
+            coalesce(t."cacheRead", p.cache_read_usd_per_million),
+            coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+        FROM llm_model_prices AS p
+        LEFT JOIN LATERAL (
+            SELECT tier.*
+            FROM jsonb_to_recordset(p.tier_list)
+                AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+            WHERE tier.above < model_price.input_tokens
+            ORDER BY tier.above DESC
+            LIMIT 1
+        ) AS t ON true
+        WHERE p.llm_model_id = model_id AND p.valid_from <= model_price.at
+        ORDER BY p.valid_from DESC
+        LIMIT 1;
+        EXIT WHEN FOUND;
+        model_id := named_model(provider, model);
+    END LOOP;
 END
 $$;
 
 ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+
+-- function model_prices_apply()
+
+CREATE FUNCTION parley.model_prices_apply() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    changed integer := 0;
+BEGIN
+    IF is_background_work() THEN
+        UPDATE llm_models AS m
+        SET input_usd_per_million = p.input_usd_per_million, output_usd_per_million = p.output_usd_per_million
+        FROM (
+            SELECT DISTINCT ON (llm_model_id) *
+            FROM llm_model_prices
+            WHERE valid_from <= clock_timestamp()
+            ORDER BY llm_model_id, valid_from DESC
+        ) AS p
+        WHERE p.llm_model_id = m.id
+            AND (m.input_usd_per_million, m.output_usd_per_million)
+                IS DISTINCT FROM (p.input_usd_per_million, p.output_usd_per_million);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    RETURN changed;
+END
+$$;
+
+ALTER FUNCTION parley.model_prices_apply() OWNER TO parley_owner;
+
+-- function named_model(text, text)
+
+CREATE FUNCTION parley.named_model(provider text, model text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $_$
+BEGIN
+    RETURN (
+        SELECT m.id
+        FROM unnest(ARRAY[model, nullif(regexp_replace(model, '[-@]\d{4}-?\d{2}-?\d{2}$', ''), model)])
+            WITH ORDINALITY AS n (name, position)
+        JOIN llm_models AS m ON m.provider = named_model.provider
+            AND (lower(m.model_id) = lower(n.name) OR lower(n.name) ~ m.name_pattern)
+        ORDER BY n.position, m.model_id <> n.name, m.is_retired, m.model_id COLLATE "C"
+        LIMIT 1);
+END
+$_$;
+
+ALTER FUNCTION parley.named_model(provider text, model text) OWNER TO parley_owner;
 
 -- function natural_id(text[])
 
@@ -5047,6 +5101,7 @@ CREATE TABLE parley.llm_models (
     id uuid GENERATED ALWAYS AS (parley.natural_id(VARIADIC ARRAY[provider, model_id])) STORED NOT NULL,
     provider text NOT NULL,
     model_id text NOT NULL,
+    name_pattern text,
     name text NOT NULL,
     context_window integer NOT NULL,
     max_output_tokens integer NOT NULL,
@@ -5070,6 +5125,7 @@ CREATE TABLE parley.llm_models (
     CONSTRAINT llm_models_max_output_tokens_range CHECK ((max_output_tokens > 0)),
     CONSTRAINT llm_models_model_id_length CHECK (((char_length(model_id) >= 1) AND (char_length(model_id) <= 100))),
     CONSTRAINT llm_models_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT llm_models_name_pattern_length CHECK ((char_length(name_pattern) <= 10000)),
     CONSTRAINT llm_models_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric))),
     CONSTRAINT llm_models_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
     CONSTRAINT llm_models_quality_score_range CHECK (((quality_score >= 1) AND (quality_score <= 10)))
@@ -5080,6 +5136,10 @@ ALTER TABLE parley.llm_models OWNER TO parley_owner;
 -- comment TABLE llm_models
 
 COMMENT ON TABLE parley.llm_models IS 'Reference data: the same for all users.';
+
+-- comment COLUMN llm_models.name_pattern
+
+COMMENT ON COLUMN parley.llm_models.name_pattern IS 'A regular expression for the names that mean this model besides its id, in lower case; null if there are none.';
 
 -- comment CONSTRAINT llm_models_context_window_range ON llm_models
 
@@ -5108,6 +5168,10 @@ COMMENT ON CONSTRAINT llm_models_model_id_length ON parley.llm_models IS 'A mode
 -- comment CONSTRAINT llm_models_name_length ON llm_models
 
 COMMENT ON CONSTRAINT llm_models_name_length ON parley.llm_models IS 'A model name has 1 to 500 characters.';
+
+-- comment CONSTRAINT llm_models_name_pattern_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_name_pattern_length ON parley.llm_models IS 'The rules for names have at most 10000 characters.';
 
 -- comment CONSTRAINT llm_models_output_usd_per_million_range ON llm_models
 
@@ -7738,6 +7802,16 @@ REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) TO parley_runtime;
+
+-- acl FUNCTION model_prices_apply()
+
+REVOKE ALL ON FUNCTION parley.model_prices_apply() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.model_prices_apply() TO parley_runtime;
+
+-- acl FUNCTION named_model(provider text, model text)
+
+REVOKE ALL ON FUNCTION parley.named_model(provider text, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.named_model(provider text, model text) TO parley_runtime;
 
 -- acl FUNCTION natural_id(VARIADIC parts text[])
 
