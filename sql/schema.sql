@@ -54,9 +54,12 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
     PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    -- As it is but for inserts: feed_spares() may have named the columns of an update.
+    EXECUTE (
+        SELECT regexp_replace(
+            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
+        FROM pg_trigger
+        WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed');
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
         'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
@@ -121,6 +124,35 @@ END
 $_$;
 
 ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) OWNER TO parley_owner;
+
+-- function add_feed(text, text)
+
+CREATE FUNCTION parley.add_feed(table_name text, statements text DEFAULT 'INSERT OR UPDATE OR DELETE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        statements, table_name, 'feed_' || table_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_feed(table_name text, statements text) OWNER TO parley_owner;
+
+-- function add_feed_lock(text, text)
+
+CREATE FUNCTION parley.add_feed_lock(table_name text, statements text DEFAULT 'INSERT OR UPDATE OR DELETE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER feed_lock BEFORE %s ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', statements, table_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_feed_lock(table_name text, statements text) OWNER TO parley_owner;
 
 -- function add_link(text, text, text, text, text, text)
 
@@ -284,23 +316,32 @@ ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reaso
 
 CREATE FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) RETURNS void
     LANGUAGE plpgsql
-    AS $$
+    AS $_$
 DECLARE
-    kind text;
+    name text := table_name || '_touch';
 BEGIN
-    PERFORM touch_function(table_name, keys);
-    FOREACH kind IN ARRAY kinds LOOP
-        EXECUTE format(
-            'CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            format('touch_%s', CASE kind WHEN 'insert' THEN 'inserted' ELSE kind || 'd' END), kind, table_name,
-            CASE kind
-                WHEN 'insert' THEN 'NEW TABLE AS changed'
-                WHEN 'delete' THEN 'OLD TABLE AS changed'
-                ELSE 'OLD TABLE AS replaced NEW TABLE AS changed' END,
-            table_name || '_touch');
-    END LOOP;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN%2$s
+            ELSIF TG_OP = 'DELETE' THEN%3$s
+            ELSE%4$s
+            END IF;
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, touching(table_name, keys, '{new_rows}'), touching(table_name, keys, '{old_rows}'),
+        touching(table_name, keys, '{new_rows,old_rows}'));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_touch(%L, %L, %L);', table_name, keys, kinds));
+    PERFORM statement_triggers(table_name, 'touch', name, kinds);
 END
-$$;
+$_$;
 
 ALTER FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) OWNER TO parley_owner;
 
@@ -745,12 +786,15 @@ CREATE FUNCTION parley.conversation_tags_touch() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN
+            IF TG_OP = 'INSERT' THEN
                 UPDATE conversations AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed UNION SELECT conversation_id FROM replaced);
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM new_rows);
+            ELSIF TG_OP = 'DELETE' THEN
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM old_rows);
             ELSE
                 UPDATE conversations AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed);
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM new_rows UNION SELECT conversation_id FROM old_rows);
             END IF;
             RETURN NULL;
         END
@@ -760,7 +804,7 @@ ALTER FUNCTION parley.conversation_tags_touch() OWNER TO parley_owner;
 
 -- comment FUNCTION conversation_tags_touch()
 
-COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT touch_function(''conversation_tags'', ''{conversation_id}'');';
+COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT add_touch(''conversation_tags'', ''{conversation_id}'', ''{insert,delete}'');';
 
 -- function conversations_change()
 
@@ -1485,15 +1529,15 @@ DECLARE
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
+    -- add_bulk_insert() has made another trigger for inserts.
+    is_bulk boolean := EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed_one');
 BEGIN
-    PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
+    PERFORM grant_columns(
+        table_name, 'INSERT', rolled_up(table_name) || CASE WHEN is_bulk THEN '{version}'::text[] ELSE '{}' END);
     PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', others, table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name, format('INSERT OR UPDATE OF %s OR DELETE', others));
+    PERFORM add_feed(
+        table_name, format('%sUPDATE OF %s OR DELETE', CASE WHEN NOT is_bulk THEN 'INSERT OR ' END, others));
 END
 $$;
 
@@ -3386,9 +3430,7 @@ BEGIN
     PERFORM add_usual_columns(table_name, without);
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    PERFORM add_feed_lock(table_name);
     EXECUTE format(
         'CREATE TRIGGER zz_quiet BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION quiet_version(%L)',
         table_name, (told_by IS NOT NULL)::integer);
@@ -3603,7 +3645,6 @@ DECLARE
     of_new text := rollup_rows('new_rows', '', child, key, parent, columns);
     of_old text := rollup_rows('old_rows', '-', child, key, parent, columns);
     deltas text;
-    event text[];
 BEGIN
     IF length(name) > 63 THEN
         RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps: shorten the column %', name, key;
@@ -3673,15 +3714,7 @@ BEGIN
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', name,
         format('Made by SELECT rollup_function(%L, %L, %L, %L);', child, key, parent, columns));
-    FOREACH event SLICE 1 IN ARRAY ARRAY[
-        ['insert', 'NEW TABLE AS new_rows'],
-        ['delete', 'OLD TABLE AS old_rows'],
-        ['update', 'NEW TABLE AS new_rows OLD TABLE AS old_rows']
-    ] LOOP
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            stem || '_' || event[1], event[1], child, event[2], name);
-    END LOOP;
+    PERFORM statement_triggers(child, stem, name, '{insert,update,delete}');
     PERFORM tell_of(parent, sums || lasts);
     PERFORM grant_columns(parent, 'INSERT', rolled_up(parent) || columns_without('INSERT', parent));
     PERFORM grant_columns(parent, 'UPDATE', rolled_up(parent) || columns_without('UPDATE', parent));
@@ -3976,6 +4009,29 @@ CREATE FUNCTION parley.singular(table_name text) RETURNS text
 
 ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
 
+-- function statement_triggers(text, text, text, text[])
+
+CREATE FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    kind text;
+BEGIN
+    FOREACH kind IN ARRAY kinds LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            format('%s_%s', stem, kind), kind, table_name,
+            concat_ws(
+                ' ',
+                CASE WHEN kind <> 'insert' THEN 'OLD TABLE AS old_rows' END,
+                CASE WHEN kind <> 'delete' THEN 'NEW TABLE AS new_rows' END),
+            function_name);
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) OWNER TO parley_owner;
+
 -- function tell_of(text, text[])
 
 CREATE FUNCTION parley.tell_of(table_name text, columns text[]) RETURNS void
@@ -4018,13 +4074,8 @@ BEGIN
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
     PERFORM feed_function(table_name, carry);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
-    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
-    EXECUTE format(
-        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name);
+    PERFORM add_feed(table_name);
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
 END
@@ -4227,43 +4278,24 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
--- function touch_function(text, text[])
+-- function touching(text, text[], text[])
 
-CREATE FUNCTION parley.touch_function(table_name text, keys text[]) RETURNS void
-    LANGUAGE plpgsql
+CREATE FUNCTION parley.touching(table_name text, keys text[], transitions text[]) RETURNS text
+    LANGUAGE sql STABLE
     AS $_$
-DECLARE
-    name text := table_name || '_touch';
     -- Setting a column fires the feed's trigger even if the value stays the same.
-    touching text := $touch$
-                UPDATE %2$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
-BEGIN
-    EXECUTE format(
-        $function$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-        SET search_path = parley, pg_temp
-        AS $body$
-        BEGIN
-            IF TG_OP = 'UPDATE' THEN%2$s
-            ELSE%3$s
-            END IF;
-            RETURN NULL;
-        END
-        $body$
-        $function$,
-        name,
-        (SELECT string_agg(
-            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
-        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
-    EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
-END
+    SELECT string_agg(
+        format(
+            $touch$
+                UPDATE %1$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (%2$s);$touch$,
+            l.parent, (SELECT string_agg(format('SELECT %I FROM %s', l.key, t), ' UNION ') FROM unnest(transitions) AS t)),
+        '' ORDER BY position)
+    FROM unnest(keys) WITH ORDINALITY AS k (key, position)
+    JOIN links_of(table_name) AS l USING (key)
 $_$;
 
-ALTER FUNCTION parley.touch_function(table_name text, keys text[]) OWNER TO parley_owner;
+ALTER FUNCTION parley.touching(table_name text, keys text[], transitions text[]) OWNER TO parley_owner;
 
 -- function trash_page(text[], timestamp with time zone, uuid, integer)
 
@@ -6777,13 +6809,13 @@ CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERE
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
 
--- trigger conversation_tags touch_deleted
+-- trigger conversation_tags touch_delete
 
-CREATE TRIGGER touch_deleted AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+CREATE TRIGGER touch_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
--- trigger conversation_tags touch_inserted
+-- trigger conversation_tags touch_insert
 
-CREATE TRIGGER touch_inserted AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+CREATE TRIGGER touch_insert AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
 -- trigger message_feedback write
 
@@ -7361,6 +7393,14 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) FROM PUBLIC;
 
+-- acl FUNCTION add_feed(table_name text, statements text)
+
+REVOKE ALL ON FUNCTION parley.add_feed(table_name text, statements text) FROM PUBLIC;
+
+-- acl FUNCTION add_feed_lock(table_name text, statements text)
+
+REVOKE ALL ON FUNCTION parley.add_feed_lock(table_name text, statements text) FROM PUBLIC;
+
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
@@ -7933,6 +7973,10 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION statement_triggers(table_name text, stem text, function_name text, kinds text[])
+
+REVOKE ALL ON FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) FROM PUBLIC;
+
 -- acl FUNCTION tell_of(table_name text, columns text[])
 
 REVOKE ALL ON FUNCTION parley.tell_of(table_name text, columns text[]) FROM PUBLIC;
@@ -7972,9 +8016,9 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
--- acl FUNCTION touch_function(table_name text, keys text[])
+-- acl FUNCTION touching(table_name text, keys text[], transitions text[])
 
-REVOKE ALL ON FUNCTION parley.touch_function(table_name text, keys text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.touching(table_name text, keys text[], transitions text[]) FROM PUBLIC;
 
 -- acl FUNCTION trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer)
 
