@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 import strawberry
 
-from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page
+from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page, standard
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table, read_catalogue
@@ -343,6 +343,48 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
 @pytest.mark.parametrize("declared", [pytest.param(made, id=name) for name, made in RIGHT])
 async def test_what_the_database_holds_is_not_refused(tables: dict[str, Table], declared: tuple[Any, ...]) -> None:
     assert _problems(tables, *declared) == []
+
+
+class WeightInput:
+    """What a client may set of a box, and must not."""
+
+    weight: int | None = None
+    """How many things are in it."""
+
+
+class LateInput:
+    """What a client may set of a box, and cannot."""
+
+    late: str | None = None
+    """What was added when the columns that clients write were settled."""
+
+
+@pytest.mark.parametrize(
+    ("input", "column", "verb", "without"),
+    [
+        (WeightInput, "weight", "INSERT", "update"),
+        (WeightInput, "weight", "UPDATE", "create"),
+        (LateInput, "late", "INSERT", "update"),
+    ],
+)
+async def test_input_names_no_column_that_the_serving_role_cannot_write(
+    tables: dict[str, Table], input: type, column: str, verb: str, without: str
+) -> None:
+    box = _entity("Box", "boxes", {"weight": int, "late": str | None})
+    standard(box, input=input, without=("changed", without))
+    (problem,) = _problems(tables, box)
+    name = "CreateBoxInput" if verb == "INSERT" else "UpdateBoxInput"
+    assert f"{name}.{column} sets boxes.{column}, on which the serving role has no {verb}: triggers keep it" in problem
+    assert f"write GRANT {verb} ({column}) ON boxes TO parley_runtime in a migration" in problem
+
+
+async def test_input_names_no_generated_column(tables: dict[str, Table]) -> None:
+    thing = _thing({"size_rank": int})
+    thing.__entity__.inputs["create"] = ("name", "size_rank")
+    problems = [each for each in _problems(tables, thing) if "Input" in each]
+    assert problems == [
+        "CreateThingInput.size_rank sets things.size_rank, which is a generated column. Remove it from the input."
+    ]
 
 
 async def test_an_index_that_leaves_rows_out_serves_no_link(tables: dict[str, Table]) -> None:
