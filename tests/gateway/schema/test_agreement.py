@@ -5,40 +5,22 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import asyncpg
 import pytest
-import pytest_asyncio
 import strawberry
 
-from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page, standard
+from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
-from gateway.data.setup.catalogue import Table, read_catalogue
+from gateway.data.setup.catalogue import Table
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
 from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.kit.database import Database
 from tests.kit.serving import settings_for
-
-TABLES = Path(__file__).with_name("boxes.sql")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tables(database: Database) -> AsyncIterator[dict[str, Table]]:
-    """The catalogue of a database with more tables."""
-    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute(TABLES.read_text(encoding="utf-8"))
-    yield dict(await read_catalogue(owner))
-    await transaction.rollback()
-    await owner.close()
 
 
 def _entity(name: str, table: str, columns: dict[str, Any], **options: Any) -> Any:
@@ -343,48 +325,6 @@ RIGHT: list[tuple[str, tuple[Any, ...]]] = [
 @pytest.mark.parametrize("declared", [pytest.param(made, id=name) for name, made in RIGHT])
 async def test_what_the_database_holds_is_not_refused(tables: dict[str, Table], declared: tuple[Any, ...]) -> None:
     assert _problems(tables, *declared) == []
-
-
-class WeightInput:
-    """What a client may set of a box, and must not."""
-
-    weight: int | None = None
-    """How many things are in it."""
-
-
-class LateInput:
-    """What a client may set of a box, and cannot."""
-
-    late: str | None = None
-    """What was added when the columns that clients write were settled."""
-
-
-@pytest.mark.parametrize(
-    ("input", "column", "verb", "without"),
-    [
-        (WeightInput, "weight", "INSERT", "update"),
-        (WeightInput, "weight", "UPDATE", "create"),
-        (LateInput, "late", "INSERT", "update"),
-    ],
-)
-async def test_input_names_no_column_that_the_serving_role_cannot_write(
-    tables: dict[str, Table], input: type, column: str, verb: str, without: str
-) -> None:
-    box = _entity("Box", "boxes", {"weight": int, "late": str | None})
-    standard(box, input=input, without=("changed", without))
-    (problem,) = _problems(tables, box)
-    name = "CreateBoxInput" if verb == "INSERT" else "UpdateBoxInput"
-    assert f"{name}.{column} sets boxes.{column}, on which the serving role has no {verb}: triggers keep it" in problem
-    assert f"write GRANT {verb} ({column}) ON boxes TO parley_runtime in a migration" in problem
-
-
-async def test_input_names_no_generated_column(tables: dict[str, Table]) -> None:
-    thing = _thing({"size_rank": int})
-    thing.__entity__.inputs["create"] = ("name", "size_rank")
-    problems = [each for each in _problems(tables, thing) if "Input" in each]
-    assert problems == [
-        "CreateThingInput.size_rank sets things.size_rank, which is a generated column. Remove it from the input."
-    ]
 
 
 async def test_an_index_that_leaves_rows_out_serves_no_link(tables: dict[str, Table]) -> None:
