@@ -25,8 +25,8 @@ from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
-from gateway.schema.fields.trash import trash_list
-from gateway.schema.fields.versioned import require_version
+from gateway.schema.fields.trash import tables_in_trash, trash_list, type_in_trash
+from gateway.schema.fields.versioned import require_version, set_deleted
 from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
@@ -92,10 +92,13 @@ __all__ = [
     "reference",
     "require_version",
     "root_page",
+    "set_deleted",
     "sql",
     "standard",
     "subscription",
+    "tables_in_trash",
     "trash_list",
+    "type_in_trash",
     "usually",
     "values_of",
     "with_request_hash",

@@ -8,6 +8,8 @@ SELECT login_create('demo@parley.example', 'demo', current_setting('app.password
 
 INSERT INTO conversations (user_id, id, title, provider, model, system_prompt, is_pinned, folder, created_at)
 VALUES
+    (tenant(), '01980000-0000-7000-8000-000000000004', 'A haiku about tests', 'openai', 'gpt-4o-mini',
+        NULL, false, NULL, now() - interval '9 days'),
     (tenant(), '01980000-0000-7000-8000-000000000003', 'Names for a sailing boat', 'openai', 'gpt-4o-mini',
         NULL, false, 'Leisure', now() - interval '6 days'),
     (tenant(), '01980000-0000-7000-8000-000000000002', 'Why is my query slow?', 'anthropic', 'claude-sonnet-4-5',
@@ -18,6 +20,11 @@ VALUES
 INSERT INTO messages (
     user_id, id, conversation_id, role, content, token_count, model, finish_reason, processing_ms, created_at)
 VALUES
+    (tenant(), '01980000-0000-7000-8000-000000000401', '01980000-0000-7000-8000-000000000004', 'user',
+        'Write a haiku about tests.', 8, NULL, NULL, NULL, now() - interval '9 days'),
+    (tenant(), '01980000-0000-7000-8000-000000000402', '01980000-0000-7000-8000-000000000004', 'assistant',
+        'Green lights in a row; one red lantern in the dark shows where the path bends.', 19, 'gpt-4o-mini', 'stop', 510,
+        now() - interval '9 days' + interval '1 second'),
     (tenant(), '01980000-0000-7000-8000-000000000301', '01980000-0000-7000-8000-000000000003', 'user',
         'Suggest three names for a small sailing boat.', 11, NULL, NULL, NULL,
         now() - interval '6 days'),
@@ -82,3 +89,27 @@ SELECT
 FROM messages AS m
 JOIN conversations AS c ON c.user_id = m.user_id AND c.id = m.conversation_id
 WHERE m.user_id = tenant() AND m.role = 'assistant';
+
+SELECT set_config('app.actor', 'user', true);
+INSERT INTO tags (user_id, id, name, type, color, description)
+VALUES
+    (tenant(), '01980000-0000-7000-8000-0000000000a1', 'Parley', 'area', '#2563eb', 'All that concerns the gateway.'),
+    (tenant(), '01980000-0000-7000-8000-0000000000a2', 'PostgreSQL', 'resource', '#16a34a', NULL),
+    (tenant(), '01980000-0000-7000-8000-0000000000a3', 'ideas', 'label', '#d97706', NULL);
+SELECT change_conversation_tags(conversation_id, ids, 'add')
+FROM (VALUES
+    ('01980000-0000-7000-8000-000000000001'::uuid,
+        '{01980000-0000-7000-8000-0000000000a1,01980000-0000-7000-8000-0000000000a2}'::uuid[]),
+    ('01980000-0000-7000-8000-000000000002', '{01980000-0000-7000-8000-0000000000a2}'),
+    ('01980000-0000-7000-8000-000000000003', '{01980000-0000-7000-8000-0000000000a3}')
+) AS t (conversation_id, ids);
+
+INSERT INTO message_feedback (user_id, id, message_id, type, comment, reasons)
+VALUES
+    (tenant(), '01980000-0000-7000-8000-0000000000f1', '01980000-0000-7000-8000-000000000103', 'positive',
+        'Right to ask before publishing.', '["careful"]');
+INSERT INTO message_reactions (user_id, id, message_id, emoji)
+VALUES (tenant(), '01980000-0000-7000-8000-0000000000b1', '01980000-0000-7000-8000-000000000102', '👍');
+
+UPDATE conversations SET deleted_at = now()
+WHERE user_id = tenant() AND id = '01980000-0000-7000-8000-000000000004';

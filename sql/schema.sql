@@ -26,6 +26,89 @@ CREATE TYPE parley_work.pgqueuer_status AS ENUM (
 
 ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
 
+-- function account_purge(integer)
+
+CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id uuid, removed integer, is_done boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
+        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN;
+    END IF;
+    SELECT f.user_id INTO purged_user_id
+    FROM users AS u
+    JOIN feeds AS f ON f.user_id = u.user_id
+    WHERE u.purge_at <= clock_timestamp()
+    ORDER BY u.purge_at
+    LIMIT 1
+    FOR UPDATE OF f SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The system does this, not a session or an agent.
+    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN purged_user_id::text ELSE '' END, true)
+    FROM jsonb_object_keys(caller) AS name;
+    -- Its time may have been put off before the feed was locked.
+    IF EXISTS (SELECT FROM users WHERE user_id = purged_user_id AND purge_at <= clock_timestamp()) THEN
+        removed := account_purge_rows(purged_user_id, most);
+        is_done := NOT EXISTS (SELECT FROM users WHERE user_id = purged_user_id);
+        RETURN NEXT;
+    END IF;
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+END
+$$;
+
+ALTER FUNCTION parley.account_purge(most integer) OWNER TO parley_owner;
+
+-- function account_purge_rows(uuid, integer)
+
+CREATE FUNCTION parley.account_purge_rows(account uuid, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    done integer := 0;
+    changed integer;
+    found_ids uuid[];
+    held record;
+BEGIN
+    -- From now on nobody can sign in, and no job of the user begins.
+    DELETE FROM logins WHERE user_id = account;
+    DELETE FROM parley_work.pgqueuer
+    WHERE status <> 'picked' AND dedupe_key IN (SELECT id::text FROM jobs WHERE user_id = account);
+    FOR held IN SELECT * FROM tables_of_users() WHERE name NOT IN ('users', 'feeds') LOOP
+        IF held.has_id THEN
+            -- The newest come first, because they refer to older ones.
+            EXECUTE format(
+                'SELECT array_agg(id) FROM (SELECT id FROM %I WHERE user_id = $1 ORDER BY id DESC LIMIT $2) AS t', held.name)
+            INTO found_ids USING account, most - done;
+            changed := CASE WHEN found_ids IS NULL THEN 0 ELSE purge_rows(held.name, found_ids, most - done) END;
+        ELSE
+            EXECUTE format(
+                'DELETE FROM %1$I WHERE user_id = $1 AND ctid = ANY (ARRAY('
+                'SELECT ctid FROM %1$I WHERE user_id = $1 LIMIT $2))', held.name)
+            USING account, most - done;
+            GET DIAGNOSTICS changed = ROW_COUNT;
+        END IF;
+        done := done + changed;
+        IF done >= most THEN
+            RETURN done;
+        END IF;
+    END LOOP;
+    DELETE FROM users WHERE user_id = account;
+    -- The feed goes last, with the change that tells of this removal.
+    FOR held IN SELECT * FROM tables_of_users() LOOP
+        EXECUTE format('DELETE FROM %I WHERE user_id = $1', held.name) USING account;
+    END LOOP;
+    RETURN done + 1;
+END
+$_$;
+
+ALTER FUNCTION parley.account_purge_rows(account uuid, most integer) OWNER TO parley_owner;
+
 -- function actor()
 
 CREATE FUNCTION parley.actor() RETURNS text
@@ -54,9 +137,12 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
     PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    -- As it is but for inserts: feed_spares() may have named the columns of an update.
+    EXECUTE (
+        SELECT regexp_replace(
+            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
+        FROM pg_trigger
+        WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed');
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
         'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
@@ -121,6 +207,35 @@ END
 $_$;
 
 ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) OWNER TO parley_owner;
+
+-- function add_feed(text, text)
+
+CREATE FUNCTION parley.add_feed(table_name text, statements text DEFAULT 'INSERT OR UPDATE OR DELETE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER zz_feed BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        statements, table_name, 'feed_' || table_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_feed(table_name text, statements text) OWNER TO parley_owner;
+
+-- function add_feed_lock(text, text)
+
+CREATE FUNCTION parley.add_feed_lock(table_name text, statements text DEFAULT 'INSERT OR UPDATE OR DELETE'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER feed_lock BEFORE %s ON %I '
+        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', statements, table_name);
+END
+$$;
+
+ALTER FUNCTION parley.add_feed_lock(table_name text, statements text) OWNER TO parley_owner;
 
 -- function add_link(text, text, text, text, text, text)
 
@@ -284,23 +399,32 @@ ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reaso
 
 CREATE FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) RETURNS void
     LANGUAGE plpgsql
-    AS $$
+    AS $_$
 DECLARE
-    kind text;
+    name text := table_name || '_touch';
 BEGIN
-    PERFORM touch_function(table_name, keys);
-    FOREACH kind IN ARRAY kinds LOOP
-        EXECUTE format(
-            'CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            format('touch_%s', CASE kind WHEN 'insert' THEN 'inserted' ELSE kind || 'd' END), kind, table_name,
-            CASE kind
-                WHEN 'insert' THEN 'NEW TABLE AS changed'
-                WHEN 'delete' THEN 'OLD TABLE AS changed'
-                ELSE 'OLD TABLE AS replaced NEW TABLE AS changed' END,
-            table_name || '_touch');
-    END LOOP;
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN%2$s
+            ELSIF TG_OP = 'DELETE' THEN%3$s
+            ELSE%4$s
+            END IF;
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, touching(table_name, keys, '{new_rows}'), touching(table_name, keys, '{old_rows}'),
+        touching(table_name, keys, '{new_rows,old_rows}'));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_touch(%L, %L, %L);', table_name, keys, kinds));
+    PERFORM statement_triggers(table_name, 'touch', name, kinds);
 END
-$$;
+$_$;
 
 ALTER FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) OWNER TO parley_owner;
 
@@ -313,6 +437,10 @@ BEGIN
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS %I ON %I (user_id, deleted_at, id) WHERE deleted_at IS NOT NULL',
         table_name || '_trash', table_name);
+    EXECUTE format('DROP POLICY IF EXISTS finding ON %I', table_name);
+    EXECUTE format(
+        'CREATE POLICY finding ON %I FOR SELECT TO parley_owner USING (deleted_at IS NOT NULL AND is_background_work())',
+        table_name);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER purged BEFORE UPDATE OF deleted_at ON %I FOR EACH ROW '
         'WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION refuse_purged()', table_name);
@@ -745,12 +873,15 @@ CREATE FUNCTION parley.conversation_tags_touch() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN
+            IF TG_OP = 'INSERT' THEN
                 UPDATE conversations AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed UNION SELECT conversation_id FROM replaced);
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM new_rows);
+            ELSIF TG_OP = 'DELETE' THEN
+                UPDATE conversations AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM old_rows);
             ELSE
                 UPDATE conversations AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM changed);
+                WHERE p.user_id = tenant() AND p.id IN (SELECT conversation_id FROM new_rows UNION SELECT conversation_id FROM old_rows);
             END IF;
             RETURN NULL;
         END
@@ -760,7 +891,7 @@ ALTER FUNCTION parley.conversation_tags_touch() OWNER TO parley_owner;
 
 -- comment FUNCTION conversation_tags_touch()
 
-COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT touch_function(''conversation_tags'', ''{conversation_id}'');';
+COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT add_touch(''conversation_tags'', ''{conversation_id}'', ''{insert,delete}'');';
 
 -- function conversations_change()
 
@@ -1523,15 +1654,15 @@ DECLARE
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
+    -- add_bulk_insert() has made another trigger for inserts.
+    is_bulk boolean := EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed_one');
 BEGIN
-    PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
+    PERFORM grant_columns(
+        table_name, 'INSERT', rolled_up(table_name) || CASE WHEN is_bulk THEN '{version}'::text[] ELSE '{}' END);
     PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', others, table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name, format('INSERT OR UPDATE OF %s OR DELETE', others));
+    PERFORM add_feed(
+        table_name, format('%sUPDATE OF %s OR DELETE', CASE WHEN NOT is_bulk THEN 'INSERT OR ' END, others));
 END
 $$;
 
@@ -3236,29 +3367,83 @@ COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''m
 CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
     LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    model_id uuid := natural_id(provider, model);
 BEGIN
-    RETURN QUERY
-    SELECT p.llm_model_id, p.valid_from,
-        coalesce(t.input, p.input_usd_per_million),
-        coalesce(t.output, p.output_usd_per_million),
-        coalesce(t."cacheRead", p.cache_read_usd_per_million),
-        coalesce(t."cacheWrite", p.cache_write_usd_per_million)
-    FROM llm_model_prices AS p
-    LEFT JOIN LATERAL (
-        SELECT tier.*
-        FROM jsonb_to_recordset(p.tier_list)
-            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
-        WHERE tier.above < model_price.input_tokens
-        ORDER BY tier.above DESC
-        LIMIT 1
-    ) AS t ON true
-    WHERE p.llm_model_id = natural_id(model_price.provider, model_price.model) AND p.valid_from <= model_price.at
-    ORDER BY p.valid_from DESC
-    LIMIT 1;
+    FOR attempt IN 1..2 LOOP
+        RETURN QUERY
+        SELECT p.llm_model_id, p.valid_from,
+            coalesce(t.input, p.input_usd_per_million),
+            coalesce(t.output, p.output_usd_per_million),
+            coalesce(t."cacheRead", p.cache_read_usd_per_million),
+            coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+        FROM llm_model_prices AS p
+        LEFT JOIN LATERAL (
+            SELECT tier.*
+            FROM jsonb_to_recordset(p.tier_list)
+                AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+            WHERE tier.above < model_price.input_tokens
+            ORDER BY tier.above DESC
+            LIMIT 1
+        ) AS t ON true
+        WHERE p.llm_model_id = model_id AND p.valid_from <= model_price.at
+        ORDER BY p.valid_from DESC
+        LIMIT 1;
+        EXIT WHEN FOUND;
+        model_id := named_model(provider, model);
+    END LOOP;
 END
 $$;
 
 ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+
+-- function model_prices_apply()
+
+CREATE FUNCTION parley.model_prices_apply() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    changed integer := 0;
+BEGIN
+    IF is_background_work() THEN
+        UPDATE llm_models AS m
+        SET input_usd_per_million = p.input_usd_per_million, output_usd_per_million = p.output_usd_per_million
+        FROM (
+            SELECT DISTINCT ON (llm_model_id) *
+            FROM llm_model_prices
+            WHERE valid_from <= clock_timestamp()
+            ORDER BY llm_model_id, valid_from DESC
+        ) AS p
+        WHERE p.llm_model_id = m.id
+            AND (m.input_usd_per_million, m.output_usd_per_million)
+                IS DISTINCT FROM (p.input_usd_per_million, p.output_usd_per_million);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    RETURN changed;
+END
+$$;
+
+ALTER FUNCTION parley.model_prices_apply() OWNER TO parley_owner;
+
+-- function named_model(text, text)
+
+CREATE FUNCTION parley.named_model(provider text, model text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $_$
+BEGIN
+    RETURN (
+        SELECT m.id
+        FROM unnest(ARRAY[model, nullif(regexp_replace(model, '[-@]\d{4}-?\d{2}-?\d{2}$', ''), model)])
+            WITH ORDINALITY AS n (name, position)
+        JOIN llm_models AS m ON m.provider = named_model.provider
+            AND (lower(m.model_id) = lower(n.name) OR lower(n.name) ~ m.name_pattern)
+        ORDER BY n.position, m.model_id <> n.name, m.is_retired, m.model_id COLLATE "C"
+        LIMIT 1);
+END
+$_$;
+
+ALTER FUNCTION parley.named_model(provider text, model text) OWNER TO parley_owner;
 
 -- function natural_id(text[])
 
@@ -3444,9 +3629,7 @@ BEGIN
     PERFORM add_usual_columns(table_name, without);
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    PERFORM add_feed_lock(table_name);
     EXECUTE format(
         'CREATE TRIGGER zz_quiet BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION quiet_version(%L)',
         table_name, (told_by IS NOT NULL)::integer);
@@ -3661,7 +3844,6 @@ DECLARE
     of_new text := rollup_rows('new_rows', '', child, key, parent, columns);
     of_old text := rollup_rows('old_rows', '-', child, key, parent, columns);
     deltas text;
-    event text[];
 BEGIN
     IF length(name) > 63 THEN
         RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps: shorten the column %', name, key;
@@ -3731,15 +3913,7 @@ BEGIN
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', name,
         format('Made by SELECT rollup_function(%L, %L, %L, %L);', child, key, parent, columns));
-    FOREACH event SLICE 1 IN ARRAY ARRAY[
-        ['insert', 'NEW TABLE AS new_rows'],
-        ['delete', 'OLD TABLE AS old_rows'],
-        ['update', 'NEW TABLE AS new_rows OLD TABLE AS old_rows']
-    ] LOOP
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            stem || '_' || event[1], event[1], child, event[2], name);
-    END LOOP;
+    PERFORM statement_triggers(child, stem, name, '{insert,update,delete}');
     PERFORM tell_of(parent, sums || lasts);
     PERFORM grant_columns(parent, 'INSERT', rolled_up(parent) || columns_without('INSERT', parent));
     PERFORM grant_columns(parent, 'UPDATE', rolled_up(parent) || columns_without('UPDATE', parent));
@@ -4034,6 +4208,58 @@ CREATE FUNCTION parley.singular(table_name text) RETURNS text
 
 ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
 
+-- function statement_triggers(text, text, text, text[])
+
+CREATE FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    kind text;
+BEGIN
+    FOREACH kind IN ARRAY kinds LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+            format('%s_%s', stem, kind), kind, table_name,
+            concat_ws(
+                ' ',
+                CASE WHEN kind <> 'insert' THEN 'OLD TABLE AS old_rows' END,
+                CASE WHEN kind <> 'delete' THEN 'NEW TABLE AS new_rows' END),
+            function_name);
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) OWNER TO parley_owner;
+
+-- function tables_of_users()
+
+CREATE FUNCTION parley.tables_of_users() RETURNS TABLE(name text, has_id boolean)
+    LANGUAGE sql STABLE
+    AS $$
+    -- UNION and the limit end the search where tables refer to each other in a circle.
+    WITH RECURSIVE referred (start, table_id, distance) AS (
+        SELECT attrelid, attrelid, 0
+        FROM pg_attribute
+        JOIN pg_class AS c ON c.oid = attrelid
+        WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'user_id'
+        UNION
+        SELECT start, confrelid, distance + 1
+        FROM referred
+        JOIN pg_constraint ON conrelid = table_id AND contype = 'f' AND confrelid <> conrelid
+        WHERE distance < 20
+    )
+    SELECT relname::text, EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = start AND attname = 'id')
+    FROM referred
+    JOIN pg_class ON pg_class.oid = start
+    GROUP BY start, relname
+    ORDER BY
+        max(distance) FILTER (WHERE table_id = 'users'::regclass) DESC NULLS LAST,
+        relname
+$$;
+
+ALTER FUNCTION parley.tables_of_users() OWNER TO parley_owner;
+
 -- function tell_of(text, text[])
 
 CREATE FUNCTION parley.tell_of(table_name text, columns text[]) RETURNS void
@@ -4076,13 +4302,8 @@ BEGIN
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
     PERFORM feed_function(table_name, carry);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
-    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
-    EXECUTE format(
-        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name);
+    PERFORM add_feed(table_name);
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
 END
@@ -4285,43 +4506,24 @@ $$;
 
 ALTER FUNCTION parley.tool_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
--- function touch_function(text, text[])
+-- function touching(text, text[], text[])
 
-CREATE FUNCTION parley.touch_function(table_name text, keys text[]) RETURNS void
-    LANGUAGE plpgsql
+CREATE FUNCTION parley.touching(table_name text, keys text[], transitions text[]) RETURNS text
+    LANGUAGE sql STABLE
     AS $_$
-DECLARE
-    name text := table_name || '_touch';
     -- Setting a column fires the feed's trigger even if the value stays the same.
-    touching text := $touch$
-                UPDATE %2$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
-BEGIN
-    EXECUTE format(
-        $function$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-        SET search_path = parley, pg_temp
-        AS $body$
-        BEGIN
-            IF TG_OP = 'UPDATE' THEN%2$s
-            ELSE%3$s
-            END IF;
-            RETURN NULL;
-        END
-        $body$
-        $function$,
-        name,
-        (SELECT string_agg(
-            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
-        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
-    EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
-END
+    SELECT string_agg(
+        format(
+            $touch$
+                UPDATE %1$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (%2$s);$touch$,
+            l.parent, (SELECT string_agg(format('SELECT %I FROM %s', l.key, t), ' UNION ') FROM unnest(transitions) AS t)),
+        '' ORDER BY position)
+    FROM unnest(keys) WITH ORDINALITY AS k (key, position)
+    JOIN links_of(table_name) AS l USING (key)
 $_$;
 
-ALTER FUNCTION parley.touch_function(table_name text, keys text[]) OWNER TO parley_owner;
+ALTER FUNCTION parley.touching(table_name text, keys text[], transitions text[]) OWNER TO parley_owner;
 
 -- function trash_page(text[], timestamp with time zone, uuid, integer)
 
@@ -4350,7 +4552,7 @@ BEGIN
         ' UNION ALL ')
     INTO parts
     FROM trash_tables()
-    WHERE name = ANY (tables);
+    WHERE tables IS NULL OR name = ANY (tables);
     IF parts IS NOT NULL THEN
         RETURN QUERY EXECUTE format('SELECT * FROM (%s) AS t (entity, id, at) ORDER BY at DESC, id DESC LIMIT $3', parts)
         USING coalesce(after_at, 'infinity'), coalesce(after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), most;
@@ -4704,6 +4906,27 @@ END
 $$;
 
 ALTER FUNCTION parley.users_rename_login() OWNER TO parley_owner;
+
+-- function users_to_purge(uuid, timestamp with time zone)
+
+CREATE FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    parts text := (
+        SELECT string_agg(
+            format('SELECT user_id FROM %I WHERE deleted_at < $2 AND user_id > $1', name), ' UNION ')
+        FROM trash_tables());
+BEGIN
+    IF is_background_work() THEN
+        RETURN QUERY EXECUTE format('%s UNION SELECT user_id FROM purges WHERE user_id > $1 ORDER BY user_id LIMIT 100', parts)
+        USING after_id, before;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) OWNER TO parley_owner;
 
 -- function users_with_retention(uuid)
 
@@ -5215,6 +5438,7 @@ CREATE TABLE parley.llm_models (
     id uuid GENERATED ALWAYS AS (parley.natural_id(VARIADIC ARRAY[provider, model_id])) STORED NOT NULL,
     provider text NOT NULL,
     model_id text NOT NULL,
+    name_pattern text,
     name text NOT NULL,
     context_window integer NOT NULL,
     max_output_tokens integer NOT NULL,
@@ -5238,6 +5462,7 @@ CREATE TABLE parley.llm_models (
     CONSTRAINT llm_models_max_output_tokens_range CHECK ((max_output_tokens > 0)),
     CONSTRAINT llm_models_model_id_length CHECK (((char_length(model_id) >= 1) AND (char_length(model_id) <= 100))),
     CONSTRAINT llm_models_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+    CONSTRAINT llm_models_name_pattern_length CHECK ((char_length(name_pattern) <= 10000)),
     CONSTRAINT llm_models_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric))),
     CONSTRAINT llm_models_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
     CONSTRAINT llm_models_quality_score_range CHECK (((quality_score >= 1) AND (quality_score <= 10)))
@@ -5248,6 +5473,10 @@ ALTER TABLE parley.llm_models OWNER TO parley_owner;
 -- comment TABLE llm_models
 
 COMMENT ON TABLE parley.llm_models IS 'Reference data: the same for all users.';
+
+-- comment COLUMN llm_models.name_pattern
+
+COMMENT ON COLUMN parley.llm_models.name_pattern IS 'A regular expression for the names that mean this model besides its id, in lower case; null if there are none.';
 
 -- comment CONSTRAINT llm_models_context_window_range ON llm_models
 
@@ -5276,6 +5505,10 @@ COMMENT ON CONSTRAINT llm_models_model_id_length ON parley.llm_models IS 'A mode
 -- comment CONSTRAINT llm_models_name_length ON llm_models
 
 COMMENT ON CONSTRAINT llm_models_name_length ON parley.llm_models IS 'A model name has 1 to 500 characters.';
+
+-- comment CONSTRAINT llm_models_name_pattern_length ON llm_models
+
+COMMENT ON CONSTRAINT llm_models_name_pattern_length ON parley.llm_models IS 'The rules for names have at most 10000 characters.';
 
 -- comment CONSTRAINT llm_models_output_usd_per_million_range ON llm_models
 
@@ -5485,7 +5718,7 @@ CREATE TABLE parley.sessions (
     version bigint NOT NULL,
     CONSTRAINT sessions_device_id_length CHECK (((char_length(device_id) >= 1) AND (char_length(device_id) <= 255))),
     CONSTRAINT sessions_device_name_length CHECK ((char_length(device_name) <= 255)),
-    CONSTRAINT sessions_revoked_reason_known CHECK ((revoked_reason = ANY (ARRAY['signed_out'::text, 'refresh_reused'::text]))),
+    CONSTRAINT sessions_revoked_reason_known CHECK ((revoked_reason = ANY (ARRAY['signed_out'::text, 'refresh_reused'::text, 'account_deleted'::text]))),
     CONSTRAINT sessions_user_agent_length CHECK ((char_length(user_agent) <= 1024))
 );
 
@@ -5776,6 +6009,7 @@ CREATE TABLE parley.users (
     time_zone text DEFAULT 'UTC'::text NOT NULL,
     locale text DEFAULT 'en'::text NOT NULL,
     email_verified_at timestamp with time zone,
+    purge_at timestamp with time zone,
     CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
     CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
@@ -5785,6 +6019,7 @@ CREATE TABLE parley.users (
     CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
     CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
     CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) = (deleted_at IS NULL))),
     CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
 );
 
@@ -5795,6 +6030,10 @@ ALTER TABLE parley.users OWNER TO parley_owner;
 -- comment COLUMN users.email_verified_at
 
 COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
+
+-- comment COLUMN users.purge_at
+
+COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it.';
 
 -- comment CONSTRAINT users_avatar_url_shape ON users
 
@@ -6602,6 +6841,10 @@ CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, c
 
 CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
+-- index users_by_purge
+
+CREATE INDEX users_by_purge ON parley.users USING btree (purge_at) WHERE (purge_at IS NOT NULL);
+
 -- index pgqueuer_ep_ea_idx
 
 CREATE INDEX pgqueuer_ep_ea_idx ON parley_work.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::parley_work.pgqueuer_status);
@@ -6898,13 +7141,13 @@ CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERE
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
 
--- trigger conversation_tags touch_deleted
+-- trigger conversation_tags touch_delete
 
-CREATE TRIGGER touch_deleted AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+CREATE TRIGGER touch_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
--- trigger conversation_tags touch_inserted
+-- trigger conversation_tags touch_insert
 
-CREATE TRIGGER touch_inserted AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
+CREATE TRIGGER touch_insert AFTER INSERT ON parley.conversation_tags REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
 
 -- trigger message_feedback write
 
@@ -7229,13 +7472,45 @@ ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
 
+-- policy conversation_tags finding
+
+CREATE POLICY finding ON parley.conversation_tags FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy conversations finding
+
+CREATE POLICY finding ON parley.conversations FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
 -- policy jobs finding
 
 CREATE POLICY finding ON parley.jobs FOR SELECT TO parley_owner USING (true);
 
+-- policy message_feedback finding
+
+CREATE POLICY finding ON parley.message_feedback FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy message_reactions finding
+
+CREATE POLICY finding ON parley.message_reactions FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy messages finding
+
+CREATE POLICY finding ON parley.messages FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy purges finding
+
+CREATE POLICY finding ON parley.purges FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy sessions finding
 
 CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
+
+-- policy tags finding
+
+CREATE POLICY finding ON parley.tags FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy tool_executions finding
+
+CREATE POLICY finding ON parley.tool_executions FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy user_settings finding
 
@@ -7485,6 +7760,15 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
 GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
+-- acl FUNCTION account_purge(most integer)
+
+REVOKE ALL ON FUNCTION parley.account_purge(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.account_purge(most integer) TO parley_runtime;
+
+-- acl FUNCTION account_purge_rows(account uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.account_purge_rows(account uuid, most integer) FROM PUBLIC;
+
 -- acl FUNCTION actor()
 
 REVOKE ALL ON FUNCTION parley.actor() FROM PUBLIC;
@@ -7498,6 +7782,14 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 -- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text)
 
 REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) FROM PUBLIC;
+
+-- acl FUNCTION add_feed(table_name text, statements text)
+
+REVOKE ALL ON FUNCTION parley.add_feed(table_name text, statements text) FROM PUBLIC;
+
+-- acl FUNCTION add_feed_lock(table_name text, statements text)
+
+REVOKE ALL ON FUNCTION parley.add_feed_lock(table_name text, statements text) FROM PUBLIC;
 
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
@@ -7955,6 +8247,16 @@ REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) TO parley_runtime;
 
+-- acl FUNCTION model_prices_apply()
+
+REVOKE ALL ON FUNCTION parley.model_prices_apply() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.model_prices_apply() TO parley_runtime;
+
+-- acl FUNCTION named_model(provider text, model text)
+
+REVOKE ALL ON FUNCTION parley.named_model(provider text, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.named_model(provider text, model text) TO parley_runtime;
+
 -- acl FUNCTION natural_id(VARIADIC parts text[])
 
 REVOKE ALL ON FUNCTION parley.natural_id(VARIADIC parts text[]) FROM PUBLIC;
@@ -8075,6 +8377,14 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION statement_triggers(table_name text, stem text, function_name text, kinds text[])
+
+REVOKE ALL ON FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) FROM PUBLIC;
+
+-- acl FUNCTION tables_of_users()
+
+REVOKE ALL ON FUNCTION parley.tables_of_users() FROM PUBLIC;
+
 -- acl FUNCTION tell_of(table_name text, columns text[])
 
 REVOKE ALL ON FUNCTION parley.tell_of(table_name text, columns text[]) FROM PUBLIC;
@@ -8114,9 +8424,9 @@ REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.tool_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
--- acl FUNCTION touch_function(table_name text, keys text[])
+-- acl FUNCTION touching(table_name text, keys text[], transitions text[])
 
-REVOKE ALL ON FUNCTION parley.touch_function(table_name text, keys text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.touching(table_name text, keys text[], transitions text[]) FROM PUBLIC;
 
 -- acl FUNCTION trash_page(tables text[], after_at timestamp with time zone, after_id uuid, most integer)
 
@@ -8235,6 +8545,11 @@ REVOKE ALL ON FUNCTION parley.users_open_feed() FROM PUBLIC;
 -- acl FUNCTION users_rename_login()
 
 REVOKE ALL ON FUNCTION parley.users_rename_login() FROM PUBLIC;
+
+-- acl FUNCTION users_to_purge(after_id uuid, before timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.users_to_purge(after_id uuid, before timestamp with time zone) TO parley_runtime;
 
 -- acl FUNCTION users_with_retention(after_id uuid)
 

@@ -82,6 +82,8 @@ class Entity:
     """The tables that links lead to through join tables and that have `deleted_at`, by the column that leads there."""
     changed_lists: set[str] = field(default_factory=set)
     """The names of the links through join tables that mutations change."""
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that clients set by the conventional mutations, by the names of these: create and update."""
 
     @property
     def deletable(self) -> bool:

@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gateway.llm_models.match import name_pattern
 from gateway.llm_models.price import FIRST, Price, Tier, rounded
 from gateway.llm_models.reading import Problems, WrongModels, amount, is_text, json_of, shown, text_in
 
@@ -41,6 +42,8 @@ class SourceModel:
     name: str
     context_window: int | None
     prices: tuple[Price, ...]
+    name_pattern: str | None = None
+    """The names that it goes by besides its id, as a regular expression of PostgreSQL."""
 
 
 @dataclass(slots=True)
@@ -75,7 +78,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
         fields = {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
-        return {name: item for name, item in fields.items() if item is not None}
+        # Of `or_` and `and_`, which would be keywords, the JSON has `or` and `and`.
+        return {name.removesuffix("_"): item for name, item in fields.items() if item is not None}
     if type(value).__name__ == "ModelPrice":
         return {name: plain(item) for name, item in vars(value).items() if item is not None}
     return value
@@ -134,7 +138,8 @@ def _model(data: dict[str, Any], provider: str, model_id: str, place: str, probl
     if window is not None and (not isinstance(window, int) or isinstance(window, bool) or not 0 < window < 2**31):
         problems.add(f"{place}, context_window", f"{shown(window)} is not a number of tokens.")
     prices = _prices(data.get("prices"), f"{place}, prices", problems)
-    return SourceModel(provider, model_id, name or model_id, window, tuple(prices)) if prices else None
+    pattern = name_pattern(data.get("match"), model_id, f"{place}, match", problems)
+    return SourceModel(provider, model_id, name or model_id, window, tuple(prices), pattern) if prices else None
 
 
 def _prices(data: Any, place: str, problems: Problems) -> Sequence[Price]:

@@ -37,7 +37,7 @@ COLUMNS = {
 }
 """The columns of a model besides its key and its prices, each with the fact that it holds."""
 
-_NAMES = ("provider", "model_id", *COLUMNS, "input_usd_per_million", "output_usd_per_million")
+_NAMES = ("provider", "model_id", "name_pattern", *COLUMNS, "input_usd_per_million", "output_usd_per_million")
 
 # Reads go on meanwhile; another import waits.
 LOCK = "LOCK TABLE llm_models IN SHARE ROW EXCLUSIVE MODE"
@@ -56,6 +56,7 @@ UPDATE = (
     "UPDATE llm_models SET retired_at = NULL, "  # noqa: S608 - constants
     f"{', '.join(f'{name} = ${n}' for n, name in enumerate(_NAMES[2:], 3))} WHERE provider = $1 AND model_id = $2"
 )
+TRY_PATTERN = "SELECT '' ~ $1"
 RETIRE = "UPDATE llm_models SET retired_at = $2 WHERE id = $1"
 ADD_PRICE = "INSERT INTO llm_model_prices VALUES (uuid7(), $1, $2, $3, $4, $5, $6, $7)"
 REMOVE_PRICES = "DELETE FROM llm_model_prices WHERE llm_model_id = $1 AND valid_from = ANY ($2)"
@@ -109,6 +110,10 @@ async def store(
                     outcome.retired.append(f"{row['provider']}/{row['model_id']}")
     except asyncpg.CheckViolationError as error:
         await _refuse(connection, writing, error, origin)
+    except asyncpg.InvalidRegularExpressionError as error:
+        problems = Problems(origin)
+        problems.add(f"{writing.provider}/{writing.model_id}, match", f"{error}.")
+        problems.refuse()
     return outcome
 
 
@@ -127,7 +132,16 @@ async def _write(
     values = {name: facts[fact] for name, fact in COLUMNS.items()}
     # As PostgreSQL shows it, to be compared with what is stored.
     values["assumed_fields"] = json.dumps(values["assumed_fields"])
-    row = (model.provider, model.model_id, *values.values(), changes.present.input, changes.present.output)
+    row = (
+        model.provider,
+        model.model_id,
+        model.name_pattern,
+        *values.values(),
+        changes.present.input,
+        changes.present.output,
+    )
+    if before is None or before["name_pattern"] != model.name_pattern:
+        await connection.execute(TRY_PATTERN, model.name_pattern)
     if before is None:
         await connection.execute(INSERT, *row)
         outcome.added.append(f"{model.provider}/{model.model_id}")

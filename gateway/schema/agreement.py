@@ -17,6 +17,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 
 from gateway.data.entity import AnyLink, Entity, Link
 from gateway.data.setup.catalogue import Column, Table
+from gateway.data.setup.roles import RUNTIME
 from gateway.data.statements import Through
 from gateway.schema.declaration import orders
 from gateway.schema.fields.event import Event
@@ -75,6 +76,7 @@ def disagreements(
         for name in sorted(entity.changed_lists):
             yield from _joined_problems(entity, name, entities[entity.links[name].target].table, tables)
         yield from _filter_problems(entity, tables)
+        yield from _input_problems(entity, table)
     for name, event in events.items():
         yield from _event_problems(name, event, tables)
 
@@ -230,6 +232,26 @@ def _filter_problems(entity: Entity, tables: Mapping[str, Table]) -> Iterator[st
                 f"{entity.name}'s filter {each.name} would read all rows that {name} has for each row of a list. "
                 f"CREATE INDEX ON {name} (user_id, {by}, {to}) in a migration."
             )
+
+
+PRIVILEGES = {"create": "INSERT", "update": "UPDATE"}
+
+
+def _input_problems(entity: Entity, table: Table) -> Iterator[str]:
+    for verb, columns in entity.inputs.items():
+        for column in columns:
+            where, held = f"{verb.title()}{entity.name}Input.{column}", table.columns.get(column)
+            if held is None:
+                continue
+            if held.generated is not None:
+                yield f"{where} sets {entity.table}.{column}, which is a generated column. Remove it from the input."
+            elif (privilege := PRIVILEGES[verb]) in held.withheld:
+                yield (
+                    f"{where} sets {entity.table}.{column}, on which the serving role has no {privilege}: triggers "
+                    "keep it (add_rollup, feed_spares), or it was added after these. Remove it from the input. If "
+                    f"clients may set it, write GRANT {privilege} ({column}) ON {entity.table} TO {RUNTIME} in a "
+                    "migration."
+                )
 
 
 def _any_link_problems(where: str, link: AnyLink, name: str, table: Table) -> Iterator[str]:

@@ -18,7 +18,6 @@ from gateway.schema.declaration import refuse_undescribed, refuse_wrong, refuse_
 from gateway.schema.fields import event, joined, link_field, root, standard
 from gateway.schema.fields.changes import change_fields
 from gateway.schema.fields.node import node_queries
-from gateway.schema.fields.trash import trash_mutations
 from gateway.schema.graphql_private import print_schema_definition
 from gateway.schema.objects.entity import Node
 from gateway.schema.strawberry_private import core_of
@@ -78,7 +77,6 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries())
     functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items() if issubclass(cls, Node)}))
-    functions.extend(trash_mutations({name: cls for name, cls in entities.items() if issubclass(cls, Node)}))
     for cls in entities.values():
         functions.extend(standard.functions_of(cls, entities))
         functions.extend(joined.functions_of(cls, entities))

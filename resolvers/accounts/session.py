@@ -7,7 +7,7 @@ the last token may be used again, by a client that lost the response.
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import strawberry
@@ -34,6 +34,7 @@ from gateway import (
 from resolvers.accounts.user import User
 
 _WRONG = "The e-mail address or the password is wrong."
+_DELETED = "This account is deleted. You can restore it with restoreAccount until {:%Y-%m-%d %H:%M} UTC."
 _ENDED = "This session has ended: sign in again."
 
 
@@ -56,7 +57,8 @@ class Session(Node):
     revoked_at: datetime.datetime | None
     """When the session was ended early; null if it was not."""
     revoked_reason: str | None
-    """Why the session was ended early: `signed_out`, or `refresh_reused` if a refresh token was used twice."""
+    """Why the session was ended early: `signed_out`, `account_deleted`, or `refresh_reused` if a refresh token was used
+    twice."""
 
     @computed("ip_address")
     def ip_address(self) -> str | None:
@@ -154,14 +156,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
 @mutation
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
     """Sign in on a device and start a session."""
-    account = input.email.strip().lower()
-    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
-        user_id, stored = await _find(info, account)
-        matches = await attempt.verify(stored, input.password)
-        if user_id is None or stored is None or not matches:
-            raise Invalid(_WRONG)
-        rehashed = await attempt.rehash(stored, input.password)
-    return await _begin(info, user_id, input, rehashed=rehashed)
+    return await begin_with_password(info, input)
 
 
 @mutation
@@ -205,6 +200,18 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
     return ended
 
 
+async def begin_with_password(info: Info, input: Any, *, restoring: bool = False) -> SignedIn:
+    """Start a session, if the password is that of the account, which is restored first if it may be deleted."""
+    account = input.email.strip().lower()
+    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
+        user_id, stored = await find_login(info, account)
+        matches = await attempt.verify(stored, input.password)
+        if user_id is None or stored is None or not matches:
+            raise Invalid(_WRONG)
+        rehashed = await attempt.rehash(stored, input.password)
+    return await _begin(info, user_id, input, rehashed=rehashed, restoring=restoring)
+
+
 async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: bytes) -> None:
     """Accept the last token again for some seconds. Otherwise raises `Invalid`, and ends the session if it has not
     ended."""
@@ -218,14 +225,14 @@ async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: 
 async def _signed_up_before(info: Info, input: SignUpInput) -> UUID | None:
     """The user who already has this account and this password. Only an attempt on an existing account counts."""
     account = input.email.lower()
-    user_id, stored = await _find(info, account)
+    user_id, stored = await find_login(info, account)
     if user_id is None:
         return None
     with info.context.authenticator.attempt("sign-up", account, info.context.client.address) as attempt:
         return user_id if await attempt.verify(stored, input.password) else None
 
 
-async def _find(info: Info, account: str) -> tuple[UUID | None, str | None]:
+async def find_login(info: Info, account: str) -> tuple[UUID | None, str | None]:
     """The user with this address or name, and the hash of their password."""
     rows = await info.context.anonymous(sql.accounts.login.find, name=account)
     # Hashing takes its time, and others wait for connections.
@@ -240,6 +247,7 @@ async def _begin(
     *,
     new: tuple[str, SignUpInput] | None = None,
     rehashed: str | None = None,
+    restoring: bool = False,
 ) -> SignedIn:
     """Start a session. A new account, or a new hash of the password, is stored in the same transaction."""
     authenticator = info.context.authenticator
@@ -249,13 +257,23 @@ async def _begin(
         async with info.context.transaction() as db:
             if new is not None:
                 await _make_account(db, user_id, *new)
+            if restoring:
+                await db.row(sql.accounts.user.restore)
             user = await db.maybe(User, sql.accounts.user.touch_login)
             if user is None:
-                raise Invalid(_WRONG)
+                await _refuse_deleted(db, user_id)
             if rehashed is not None:
                 await db.row(sql.accounts.login.rehash, password_hash=rehashed)
             await db.insert(Session, _session(info, session_id, device, tokens))
     return _signed_in(user, tokens)
+
+
+async def _refuse_deleted(db: Statements, user_id: UUID) -> NoReturn:
+    """Raise `Conflict` with the time until which the account can be restored, or `Invalid` if that has passed."""
+    user = await db.get(User, user_id)
+    if user is not None and user.purge_at is not None and user.purge_at > datetime.datetime.now(datetime.UTC):
+        raise Conflict(_DELETED.format(user.purge_at))
+    raise Invalid(_WRONG)
 
 
 def _signed_in(user: User, tokens: SessionTokens) -> SignedIn:

@@ -83,6 +83,9 @@ class User(Node):
     """When the user last signed in."""
     deleted_at: datetime.datetime | None
     """When the account was deleted; null if it is not deleted."""
+    purge_at: datetime.datetime | None
+    """When everything of the deleted account is removed permanently; until then it can be restored. Null if it is not
+    deleted."""
 
     settings = one("UserSettings", by="user_id")
     """The user's settings."""

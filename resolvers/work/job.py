@@ -39,6 +39,8 @@ class JobKind(enum.Enum):
     """Archives conversations that have been inactive for long."""
     EXPORT = "export"
     """Exports everything that the user has."""
+    PURGE = "purge"
+    """Removes deleted objects permanently."""
 
 
 @enum_type

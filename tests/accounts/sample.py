@@ -14,6 +14,7 @@ VALUES = {
     "email": "generated@example.org",
     "username": "generated",
     "password": "another long password",
+    "graceDays": 30,
     "User.username": usernames,
     "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
     "User.timeZone": ("Europe/Berlin", "Asia/Tokyo"),

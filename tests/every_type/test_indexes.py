@@ -24,6 +24,7 @@ OTHERS = {
     ("jobs", ("updated_at",)): "finding unfinished jobs of all users",
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",
+    ("users", ("purge_at",)): "finding deleted accounts whose time is over",
     ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",
 }
 """Indexes that serve no list, with their purpose."""

@@ -132,7 +132,7 @@ async def _made(user: Client, name: str) -> dict[str, Any]:
 
 ELSEWHERE = {
     *("signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"),
-    *("restore", "purge", "emptyTrash"),
+    *("deleteAccount", "restoreAccount", "restore", "purge", "emptyTrash"),
 }
 """Mutations whose statements are counted in the tests of sessions, growing messages, presence and the trash."""
 

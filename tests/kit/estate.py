@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.kit import derived, samples
 from tests.kit.generated import Mutation
 from tests.kit.rows import ids_in, rows_of, unchanged
-from tests.kit.serving import Client, Serving
+from tests.kit.serving import PASSWORD, Client, Serving
 
 STORED = """
     INSERT INTO export_parts (user_id, job_id, position, file, begins_at, deflated, done, size, deflated_size, crc)
@@ -51,6 +51,11 @@ class Estate:
         name = "id" if "id" in mutation.ids else next(iter(mutation.ids))
         make = samples.new()[mutation.ids[name]]
         return {name: await make(self.client, self.known, samples.begins()[mutation.name])}
+
+    def credentials(self, mutation: Mutation) -> dict[str, str]:
+        """The user's address and password, as far as the mutation takes them."""
+        own = {"email": self.email, "password": PASSWORD}
+        return {name: value for name, value in own.items() if name in mutation.inputs and mutation.name != "signUp"}
 
     @property
     def user_id(self) -> str:

@@ -132,6 +132,11 @@ class Mutation:
         return [name, "0"] if self.joins and name != "id" else [name]
 
     @property
+    def takes_credentials(self) -> bool:
+        """Whether it needs the address and the password of an account."""
+        return {"email", "password"} <= set(self.inputs) and self.name != "signUp"
+
+    @property
     def takes_any_type(self) -> bool:
         """Whether it takes an object of any type, or of several. `test_trash` tests what these do."""
         return not self.joins and ("node" in self.payload or self.name in ("purge", "emptyTrash"))

@@ -305,7 +305,7 @@ async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, 
 async def test_the_same_input_is_good_for_the_owner(scene: Scene, mutation: Mutation) -> None:
     """Otherwise the refusals above would prove nothing."""
     owner = await make_estate(scene.serving, scene.superuser)
-    values = mutation.values(own(owner, mutation.name)) | await owner.begin(mutation)
+    values = mutation.values(own(owner, mutation.name)) | await owner.begin(mutation) | owner.credentials(mutation)
     if "refreshToken" in values:
         values["refreshToken"] = owner.client.refresh_token
     answer = await owner.client.run(mutation.operation, input=values)

@@ -55,6 +55,8 @@ FUNCTIONS = {
     "message_grown": "reads with the caller's privileges and policies",
     "messages_insert_all": "inserts for the stamped user only",
     "model_price": "reads reference data, which is the same for all users",
+    "model_prices_apply": "does nothing on a connection for requests, and writes reference data only",
+    "named_model": "reads reference data, which is the same for all users",
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
     "purge_begin": "names rows of the stamped user's trash only",

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
-from gateway.data.setup.roles import SCHEMA
+from gateway.data.setup.roles import RUNTIME, SCHEMA
 
 COLUMNS = """
 SELECT class.relname AS table, attribute.attname AS name, attribute.attnotnull AS required,
        format_type(attribute.atttypid, NULL) AS type,
        NOT (class.relrowsecurity AND attribute.atttypid = 'numeric'::regtype) AS seeks,
-       CASE WHEN attribute.attgenerated <> '' THEN pg_get_expr(given.adbin, given.adrelid) END AS generated
+       CASE WHEN attribute.attgenerated <> '' THEN pg_get_expr(given.adbin, given.adrelid) END AS generated,
+       ARRAY(
+           SELECT privilege
+           FROM unnest('{INSERT,UPDATE}'::text[]) AS privilege
+           WHERE NOT has_column_privilege($2::name, class.oid, attribute.attnum, privilege)
+       ) AS withheld
 FROM pg_attribute AS attribute
 JOIN pg_class AS class ON class.oid = attribute.attrelid
 LEFT JOIN pg_attrdef AS given ON given.adrelid = attribute.attrelid AND given.adnum = attribute.attnum
@@ -108,6 +113,8 @@ class Column:
     """The expression of a generated column."""
     seeks: bool = True
     """Whether a comparison can seek in an index on it. Under row-level security, only leakproof comparisons can."""
+    withheld: frozenset[str] = frozenset()
+    """The privileges, INSERT and UPDATE, that the serving role does not have on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +173,10 @@ class Table:
 async def read_catalogue(connection: asyncpg.Connection) -> Mapping[str, Table]:
     """Read all tables of the schema, by name."""
     tables: dict[str, Table] = defaultdict(Table)
-    for row in await connection.fetch(COLUMNS, SCHEMA):
-        tables[row["table"]].columns[row["name"]] = Column(row["type"], row["required"], row["generated"], row["seeks"])
+    for row in await connection.fetch(COLUMNS, SCHEMA, RUNTIME):
+        tables[row["table"]].columns[row["name"]] = Column(
+            row["type"], row["required"], row["generated"], row["seeks"], frozenset(row["withheld"])
+        )
     for row in await connection.fetch(INDEXES, SCHEMA):
         columns = tuple(name.strip('"') for name in row["columns"])
         tables[row["table"]].indexes.append(

@@ -1,4 +1,4 @@
-"""Refuses to serve with a role or table that would let one user see another's rows.
+"""Refuses to serve with a role or table that would let one user see another's rows, or the queue of background jobs.
 
 Row-level security does not apply to superusers, to roles with BYPASSRLS or, unless it is forced, to a table's owner.
 Each of these disables it silently, so all are checked before the first request.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from gateway.data.setup.roles import OWNER, SCHEMA, quoted
+from gateway.data.setup.roles import OWNER, SCHEMA, WORK_SCHEMA, quoted
 from gateway.refusal import Refusal
 
 ROLE = """
@@ -30,9 +30,9 @@ ORDER BY rolname
 OWNERS = """
 SELECT DISTINCT owner.oid, owner.rolname AS name
 FROM (
-    SELECT nspowner AS role FROM pg_namespace WHERE nspname = $1
-    UNION SELECT relowner FROM pg_class WHERE relnamespace = to_regnamespace($1)
-    UNION SELECT proowner FROM pg_proc WHERE pronamespace = to_regnamespace($1)
+    SELECT nspowner AS role FROM pg_namespace WHERE nspname = ANY ($1)
+    UNION SELECT relowner FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = ANY ($1)
+    UNION SELECT proowner FROM pg_proc JOIN pg_namespace AS n ON n.oid = pronamespace WHERE nspname = ANY ($1)
     UNION SELECT oid FROM pg_roles WHERE rolname = $2
 ) AS found
 JOIN pg_roles AS owner ON owner.oid = found.role
@@ -64,17 +64,18 @@ FROM (
     UNION ALL
     SELECT 'SCHEMA', quote_ident(nspname), coalesce(nspacl, acldefault('n', nspowner))
     FROM pg_namespace
-    WHERE nspname = $1
+    WHERE nspname = ANY ($1)
     UNION ALL
     SELECT CASE relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
-           format('%s."%s"', $1::text, replace(relname, '"', '""')), acl
+           format('%s."%s"', nspname, replace(relname, '"', '""')), acl
     FROM pg_class AS class
+    JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
     CROSS JOIN LATERAL (
         SELECT class.relacl
         UNION ALL
         SELECT attacl FROM pg_attribute WHERE attrelid = class.oid AND class.relkind = 'm'
     ) AS granted (acl)
-    WHERE class.relnamespace = to_regnamespace($1) AND class.relkind IN ('r', 'p', 'm')
+    WHERE nspname = ANY ($1) AND class.relkind IN ('r', 'p', 'm')
 ) AS object
 CROSS JOIN LATERAL aclexplode(object.acl) AS acl
 WHERE (acl.grantee = 0 OR pg_has_role(current_user, acl.grantee, 'MEMBER'))
@@ -96,23 +97,44 @@ DANGERS = {
 """What each privilege that this role must not have would allow."""
 
 TABLES = """
-SELECT class.relname AS name,
+SELECT nspname AS schema,
+       class.relname AS name,
        class.relrowsecurity AS enabled,
        class.relforcerowsecurity AS forced,
        EXISTS (SELECT FROM pg_policy AS policy WHERE policy.polrelid = class.oid) AS has_policy,
        has_any_column_privilege(class.oid, 'SELECT') AS may_select,
        class.relispartition AS partition
 FROM pg_class AS class
-WHERE class.relnamespace = to_regnamespace($1)
-  AND class.relkind IN ('r', 'p')
-  AND EXISTS (
+JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+WHERE class.relkind IN ('r', 'p')
+  AND (nspname = $2 OR nspname = $1 AND EXISTS (
     SELECT FROM pg_attribute AS attribute
     WHERE attribute.attrelid = class.oid
       AND attribute.attname = 'user_id'
       AND NOT attribute.attisdropped
-  )
-ORDER BY class.relname
+  ))
+ORDER BY nspname, class.relname
 """
+"""The tables with users' rows: those with a user, and all tables of the queue, whose jobs are of all users."""
+
+OPENINGS = """
+SELECT polname AS name, polcmd = '*' AS is_general, format('%s."%s"', $1::text, replace(relname, '"', '""')) AS table
+FROM pg_policy AS policy
+JOIN pg_class AS class ON class.oid = policy.polrelid
+WHERE class.relnamespace = to_regnamespace($1)
+  AND policy.polpermissive
+  AND EXISTS (
+    SELECT FROM unnest(policy.polroles) AS role (oid)
+    WHERE role.oid = 0 OR pg_has_role(current_user, role.oid, 'MEMBER')
+  )
+  AND (coalesce(pg_get_expr(policy.polqual, class.oid), $2) <> $2
+    OR coalesce(pg_get_expr(policy.polwithcheck, class.oid), $2) <> $2)
+ORDER BY relname, polname
+"""
+"""The policies of the queue that let connections of requests see it, or add to it."""
+
+WORKING = "(( SELECT current_setting('app.work'::text, true) AS current_setting) = 'on'::text)"
+"""The condition of the queue's policies, as PostgreSQL shows it."""
 
 SHARED_TABLES = """
 SELECT class.relname AS name,
@@ -146,6 +168,8 @@ ORDER BY class.relname
 OF_PARLEY = ("functions", "migrations", "revocations")
 """Tables without a user that are no reference data: the versions of the schema, and ids of ended sessions."""
 
+SCHEMAS = (SCHEMA, WORK_SCHEMA)
+
 _ANOTHER_ROLE = (
     "Serve with a separate role: set PARLEY_OWNER_URL to the present URL and PARLEY_DATABASE_URL to one with another "
     "role, such as parley_app, and run: parley migrate"
@@ -157,16 +181,18 @@ class UnsafeDatabase(Refusal):
 
 
 async def refuse_unsafe(connection: asyncpg.Connection) -> None:
-    """Raise `UnsafeDatabase` unless row-level security applies to this role on every table with users' rows.
+    """Raise `UnsafeDatabase` unless row-level security applies to this role on users' rows and on the queue of jobs.
 
     The suggested statements can be run as they are, and lock nobody out.
     """
     problems = await _role_problems(connection)
     if not problems:
-        problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMA)]
+        problems = [_right_problem(row) for row in await connection.fetch(RIGHTS, SCHEMAS)]
         shared = await connection.fetch(SHARED_TABLES, SCHEMA, OF_PARLEY)
         problems += [problem for row in shared for problem in _shared_table_problems(row)]
-    problems += [problem for row in await connection.fetch(TABLES, SCHEMA) for problem in _table_problems(row)]
+    tables = await connection.fetch(TABLES, SCHEMA, WORK_SCHEMA)
+    problems += [problem for row in tables for problem in _table_problems(row)]
+    problems += [_opening_problem(row) for row in await connection.fetch(OPENINGS, WORK_SCHEMA, WORKING)]
     if problems:
         raise UnsafeDatabase("Parley refuses to start, because users could see each other's data:", problems)
 
@@ -177,9 +203,12 @@ async def _role_problems(connection: asyncpg.Connection) -> list[str]:
     name = role["name"]
     if role["superuser"]:
         return [f"The role {name} is SUPERUSER. {_ANOTHER_ROLE}"]
-    owners = await connection.fetch(OWNERS, SCHEMA, OWNER)
+    owners = await connection.fetch(OWNERS, SCHEMAS, OWNER)
     if role["administers"] and (owners or role["bypasses"]):
-        return [f"The role {name} administers the database and owns objects in schema {SCHEMA}. {_ANOTHER_ROLE}"]
+        return [
+            f"The role {name} administers the database and owns objects in schema {SCHEMA} or {WORK_SCHEMA}. "
+            f"{_ANOTHER_ROLE}"
+        ]
     problems = [f"The role {name} is BYPASSRLS: ALTER ROLE {quoted(name)} NOBYPASSRLS;"] * role["bypasses"]
     for other in await connection.fetch(POWERFUL):
         why = f"The role {name} is a member of {other['name']}, which is {other['power']}"
@@ -187,7 +216,7 @@ async def _role_problems(connection: asyncpg.Connection) -> list[str]:
     for owner in owners:
         if owner["name"] == name:
             statement = f"REASSIGN OWNED BY {quoted(name)} TO {OWNER};"
-            problems.append(f"The role {name} owns objects in schema {SCHEMA}: {statement}")
+            problems.append(f"The role {name} owns objects in schema {SCHEMA} or {WORK_SCHEMA}: {statement}")
         else:
             why = f"The role {name} is a member of {owner['name']}, which owns objects"
             problems += await _memberships(connection, name, owner["oid"], why)
@@ -213,7 +242,7 @@ def _right_problem(row: asyncpg.Record) -> str:
 
 
 def _table_problems(row: asyncpg.Record) -> list[str]:
-    table = f"{SCHEMA}.{quoted(row['name'])}"
+    table = f"{row['schema']}.{quoted(row['name'])}"
     if row["partition"] and not row["may_select"]:
         return []
     faults = []
@@ -222,9 +251,18 @@ def _table_problems(row: asyncpg.Record) -> list[str]:
     if not row["forced"]:
         faults.append(f"{table} does not force it on its owner: ALTER TABLE {table} FORCE ROW LEVEL SECURITY;")
     if not row["has_policy"]:
-        condition = f"user_id = (SELECT {SCHEMA}.tenant())"
-        faults.append(f"{table} has no policy: CREATE POLICY tenant ON {table} USING ({condition});")
+        tenant = ("tenant", f"user_id = (SELECT {SCHEMA}.tenant())")
+        name, condition = ("working", WORKING) if row["schema"] == WORK_SCHEMA else tenant
+        faults.append(f"{table} has no policy: CREATE POLICY {name} ON {table} USING ({condition});")
     return faults
+
+
+def _opening_problem(row: asyncpg.Record) -> str:
+    table, name = row["table"], quoted(row["name"])
+    statement = f"ALTER POLICY {name} ON {table} USING ({WORKING}) WITH CHECK ({WORKING});"
+    if not row["is_general"]:
+        statement = f"DROP POLICY {name} ON {table};"
+    return f"{table} is open to requests, not only to background work, by its policy {name}: {statement}"
 
 
 def _shared_table_problems(row: asyncpg.Record) -> list[str]:

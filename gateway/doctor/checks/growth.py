@@ -15,7 +15,7 @@ from gateway.doctor.check import Findings, check
 from gateway.doctor.checks.tables import TABLES
 from gateway.doctor.finding import Fact, Finding, NotChecked, note, warning
 from gateway.doctor.installation import Installation, only_row
-from gateway.doctor.units import duration, size
+from gateway.doctor.units import duration, number, size
 from gateway.records import SIZES, keep, kept
 
 SAMPLED_PAGES = 100
@@ -23,16 +23,19 @@ SAMPLED_PAGES = 100
 
 PAGE_BYTES = 8192
 
-FEED_DAYS = 90
-"""Changes are not needed for longer: an older cursor gets RESYNC."""
-
 TRASH_DAYS = 30
+"""What lies in the trash for longer is removed, by a job that runs every day."""
+
+LATE_DAYS = 2
+"""What should have been removed longer ago than this was missed by the job that removes it."""
+
+PURGE_HOURS = 24
+"""A removal that was requested is complete long before: thousands of rows take seconds."""
 
 LARGE_BYTES = 256 * 1024**2
 """Smaller feeds and tables are no reason to act."""
 
 FEED_SHARE = 0.5
-TRASH_SHARE = 0.5
 USER_SHARE = 0.5
 OLD_SHARE = 0.1
 
@@ -53,6 +56,7 @@ SELECT (SELECT count(*) FROM sample) AS rows,
        (SELECT min(at) FROM sample) AS oldest,
        (SELECT count(*) FROM sample WHERE at < now() - make_interval(days => 7)) AS week,
        (SELECT count(*) FROM sample WHERE at < now() - make_interval(days => 30)) AS month,
+       (SELECT count(*) FROM sample WHERE at < now() - make_interval(days => 90)) AS quarter,
        (SELECT count(*) FROM sample WHERE at < now() - make_interval(days => $2)) AS old,
        (SELECT user_id FROM sample GROUP BY user_id ORDER BY count(*) DESC LIMIT 1) AS user_id,
        (SELECT count(*) FROM sample GROUP BY user_id ORDER BY count(*) DESC LIMIT 1) AS by_user
@@ -69,6 +73,18 @@ WHERE class.relnamespace = to_regnamespace($1)
 ORDER BY class.relname
 """
 
+PURGES = "parley.purges"
+
+STUCK = """
+SELECT entity, entity_id, now() - requested_at AS age, count(*) OVER () AS number
+FROM parley.purges
+WHERE requested_at < now() - make_interval(hours => $1)
+UNION ALL
+SELECT NULL, NULL, NULL, 0
+ORDER BY age DESC NULLS LAST
+LIMIT 1
+"""
+
 
 @check("Change feed")
 async def change_feed(installation: Installation) -> Findings:
@@ -76,7 +92,8 @@ async def change_feed(installation: Installation) -> Findings:
     connection = await installation.seeing_all_rows()
     sizes = await only_row(connection, FEED_SIZES)
     percent = _percent(sizes["heap"])
-    row = await only_row(connection, FEED, percent, FEED_DAYS)
+    days = installation.settings.feed_days
+    row = await only_row(connection, FEED, percent, days + LATE_DAYS)
     rows = row["rows"]
     if not rows:
         return
@@ -88,7 +105,9 @@ async def change_feed(installation: Installation) -> Findings:
         "rows": _whole(rows, percent),
         "older_than_7_days": _whole(row["week"], percent),
         "older_than_30_days": _whole(row["month"], percent),
-        f"older_than_{FEED_DAYS}_days": _whole(row["old"], percent),
+        "older_than_90_days": _whole(row["quarter"], percent),
+        "feed_days": days,
+        "older_than_feed_days": _whole(row["old"], percent),
         "oldest_seconds": round(age.total_seconds()),
         "largest_user": str(row["user_id"]),
         "largest_user_share": round(row["by_user"] / rows, 4),
@@ -101,11 +120,19 @@ async def change_feed(installation: Installation) -> Findings:
     )
     if sizes["bytes"] < LARGE_BYTES:
         return
-    if row["old"] > OLD_SHARE * rows or share > FEED_SHARE:
+    if row["old"] > OLD_SHARE * rows:
         yield warning(
-            f"The feed takes {share:.0%} of the database, and {row['old'] / rows:.0%} of its changes are older than "
-            f"{FEED_DAYS} days.",
-            "Changes that old serve nobody: clients whose cursors are older start anew.",
+            f"{row['old'] / rows:.0%} of the changes are older than {number(days, 'day')} (PARLEY_FEED_DAYS), and "
+            f"should have been removed. The feed takes {share:.0%} of the database.",
+            "To remove them now, while parley serve or parley work runs:",
+            command="parley jobs run prune_feed",
+            facts=facts,
+        )
+    elif share > FEED_SHARE and days > 1:
+        yield warning(
+            f"The feed takes {share:.0%} of the database.",
+            f"Keep it for less than {days} days: set PARLEY_FEED_DAYS. Clients that come back later read the current "
+            "state again.",
             facts=facts,
         )
     if row["by_user"] > USER_SHARE * rows:
@@ -132,19 +159,47 @@ async def trash(installation: Installation) -> Findings:
             f"older_than_{TRASH_DAYS}_days": _whole(row["old"], percent),
             "oldest_seconds": round(age.total_seconds()),
         }
-        make = warning if table["heap"] > LARGE_BYTES and row["old"] > TRASH_SHARE * row["rows"] else note
-        yield make(
+        problem = (
             f"{table['name']}: about {deleted:,} deleted rows, {row['deleted'] / row['rows']:.0%} of the table, of "
-            f"which {row['old'] / row['deleted']:.0%} were deleted more than {TRASH_DAYS} days ago.",
-            subject=table["name"],
-            facts=facts,
+            f"which {row['old'] / row['deleted']:.0%} were deleted more than {TRASH_DAYS} days ago."
+        )
+        if row["late"] and table["name"] != "users":
+            yield warning(
+                problem,
+                f"What lies in the trash for {TRASH_DAYS} days should have been removed. To remove it now, while "
+                "parley serve or parley work runs:",
+                command="parley jobs run purge_trash",
+                subject=table["name"],
+                facts=facts,
+            )
+        else:
+            yield note(problem, subject=table["name"], facts=facts)
+
+
+@check("Removals")
+async def removals(installation: Installation) -> Findings:
+    """Whether what users removed for good goes on being removed."""
+    connection = await installation.seeing_all_rows()
+    if await connection.fetchval("SELECT to_regclass($1)", PURGES) is None:
+        raise NotChecked("This database has no trash.")
+    row = await only_row(connection, STUCK, PURGE_HOURS)
+    if row["number"]:
+        yield warning(
+            f"{number(row['number'], 'removal')} from the trash made no progress: requested more than {PURGE_HOURS} "
+            f"hours ago, and not complete. The oldest was requested {duration(row['age'])} ago, of {row['entity']} "
+            f"{row['entity_id']}.",
+            "If going on with them changes nothing, the log says why. While parley serve or parley work runs:",
+            command="parley jobs run purge_trash",
+            subject=row["entity"],
+            facts={"removals": row["number"], "oldest_seconds": round(row["age"].total_seconds())},
         )
 
 
 def _sample_of_trash(table: str) -> str:
     return f"""
         SELECT count(*) AS rows, count(deleted_at) AS deleted, min(deleted_at) AS oldest,
-               count(*) FILTER (WHERE deleted_at < now() - make_interval(days => {TRASH_DAYS})) AS old
+               count(*) FILTER (WHERE deleted_at < now() - make_interval(days => {TRASH_DAYS})) AS old,
+               count(*) FILTER (WHERE deleted_at < now() - make_interval(days => {TRASH_DAYS + LATE_DAYS})) AS late
         FROM {SCHEMA}.{quoted(table)} TABLESAMPLE SYSTEM ($1)
     """  # noqa: S608 - a name from the catalogue
 

@@ -14,7 +14,7 @@ from gateway.doctor.finding import NotChecked, error, note, warning
 from gateway.doctor.installation import Installation, served_schema
 from gateway.schema.agreement import declared, disagreements
 
-REMEDY = re.compile(r": ((?:ALTER|CREATE|REASSIGN|REVOKE) .*;)$", re.DOTALL)
+REMEDY = re.compile(r": ((?:ALTER|CREATE|DROP|REASSIGN|REVOKE) .*;)$", re.DOTALL)
 """The statement at the end of a refusal."""
 
 

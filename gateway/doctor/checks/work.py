@@ -13,12 +13,12 @@ SEES_THE_QUEUE = "SELECT set_config('app.work', 'on', false)"
 """The queue is empty to connections without this."""
 
 LATE_SECONDS = 600.0
-"""A job that is due waits less than this, and a running one shows that it is alive more often."""
+"""A job that is due waits less than this, also one whose process died, from the end of its lease on."""
 
 JOBS = """
 SELECT entrypoint AS name,
        count(*) FILTER (WHERE status::text = 'failed') AS failed,
-       count(*) FILTER (WHERE status::text = 'picked' AND heartbeat < now() - make_interval(secs => $1)) AS stuck,
+       count(*) FILTER (WHERE status::text = 'picked' AND heartbeat < now() - make_interval(secs => $2)) AS stuck,
        count(*) FILTER (WHERE status::text = 'queued' AND execute_after < now() - make_interval(secs => $1)) AS late,
        extract(epoch FROM now() - min(execute_after) FILTER (WHERE status::text = 'queued'))::float8 AS waits
 FROM parley_work.pgqueuer
@@ -34,8 +34,8 @@ async def jobs(installation: Installation) -> Findings:
     if await connection.fetchval("SELECT to_regclass($1)", QUEUE) is None:
         raise NotChecked("This database has no background jobs.")
     await connection.execute(SEES_THE_QUEUE)
-    late = []
-    for row in await connection.fetch(JOBS, LATE_SECONDS):
+    late, lease = [], installation.settings.work_lease_seconds
+    for row in await connection.fetch(JOBS, LATE_SECONDS, LATE_SECONDS + lease):
         name, failed = row["name"], row["failed"]
         if failed:
             yield warning(

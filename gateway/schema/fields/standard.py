@@ -11,6 +11,7 @@ written out in its module instead: name it in `without`.
 from __future__ import annotations
 
 import functools
+import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -66,6 +67,8 @@ def standard(
             f"{cls.__name__} has no input. Write: standard({cls.__name__}, input={cls.__name__}Input), or without="
             '("create", "update")'
         )
+    set_by_clients = tuple(typing.get_type_hints(input)) if input is not object else ()
+    entity_of(cls).inputs.update({name: set_by_clients for name in ("create", "update") if name in wanted})
     made = [make(cls, input) for make in wanted.values()]
     if by_person:
         made = [_by_person(field) if root_kind(field) == "mutation" else field for field in made]

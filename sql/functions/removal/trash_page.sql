@@ -1,5 +1,5 @@
--- The stamped user's deleted rows of these tables, last deleted first, after a position; null begins at the first. Rows that
--- lie within a deleted row are left out, because they come back with it, and so is what is being removed for good.
+-- The stamped user's deleted rows of these tables, or of all, last deleted first, after a position; null begins at the first.
+-- Rows that lie within a deleted row are left out, because they come back with it, and so is what is being removed for good.
 CREATE OR REPLACE FUNCTION trash_page(tables text[], after_at timestamptz, after_id uuid, most integer)
 RETURNS TABLE (entity text, id uuid, deleted_at timestamptz) LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = parley, pg_temp
@@ -25,7 +25,7 @@ BEGIN
         ' UNION ALL ')
     INTO parts
     FROM trash_tables()
-    WHERE name = ANY (tables);
+    WHERE tables IS NULL OR name = ANY (tables);
     IF parts IS NOT NULL THEN
         RETURN QUERY EXECUTE format('SELECT * FROM (%s) AS t (entity, id, at) ORDER BY at DESC, id DESC LIMIT $3', parts)
         USING coalesce(after_at, 'infinity'), coalesce(after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), most;

@@ -17,7 +17,6 @@ DECLARE
     of_new text := rollup_rows('new_rows', '', child, key, parent, columns);
     of_old text := rollup_rows('old_rows', '-', child, key, parent, columns);
     deltas text;
-    event text[];
 BEGIN
     IF length(name) > 63 THEN
         RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps: shorten the column %', name, key;
@@ -87,15 +86,7 @@ BEGIN
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', name,
         format('Made by SELECT rollup_function(%L, %L, %L, %L);', child, key, parent, columns));
-    FOREACH event SLICE 1 IN ARRAY ARRAY[
-        ['insert', 'NEW TABLE AS new_rows'],
-        ['delete', 'OLD TABLE AS old_rows'],
-        ['update', 'NEW TABLE AS new_rows OLD TABLE AS old_rows']
-    ] LOOP
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            stem || '_' || event[1], event[1], child, event[2], name);
-    END LOOP;
+    PERFORM statement_triggers(child, stem, name, '{insert,update,delete}');
     PERFORM tell_of(parent, sums || lasts);
     PERFORM grant_columns(parent, 'INSERT', rolled_up(parent) || columns_without('INSERT', parent));
     PERFORM grant_columns(parent, 'UPDATE', rolled_up(parent) || columns_without('UPDATE', parent));

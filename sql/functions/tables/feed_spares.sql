@@ -10,14 +10,14 @@ DECLARE
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
+    -- add_bulk_insert() has made another trigger for inserts.
+    is_bulk boolean := EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed_one');
 BEGIN
-    PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
+    PERFORM grant_columns(
+        table_name, 'INSERT', rolled_up(table_name) || CASE WHEN is_bulk THEN '{version}'::text[] ELSE '{}' END);
     PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', others, table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name, format('INSERT OR UPDATE OF %s OR DELETE', others));
+    PERFORM add_feed(
+        table_name, format('%sUPDATE OF %s OR DELETE', CASE WHEN NOT is_bulk THEN 'INSERT OR ' END, others));
 END
 $$;

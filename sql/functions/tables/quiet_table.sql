@@ -19,9 +19,7 @@ BEGIN
     PERFORM add_usual_columns(table_name, without);
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
+    PERFORM add_feed_lock(table_name);
     EXECUTE format(
         'CREATE TRIGGER zz_quiet BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION quiet_version(%L)',
         table_name, (told_by IS NOT NULL)::integer);
@@ -33,36 +31,12 @@ BEGIN
 END
 $$;
 
--- Makes statements of these kinds tell of the parents of the rows that they change: see touch_function().
+-- Makes statements of these kinds (insert, update, delete) tell of the parents of the rows that they change, once for each
+-- parent. `keys` are the columns that hold the ids of the parents. Generates the trigger function `<table>_touch`.
 CREATE OR REPLACE FUNCTION add_touch(table_name text, keys text[], kinds text[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
-    kind text;
-BEGIN
-    PERFORM touch_function(table_name, keys);
-    FOREACH kind IN ARRAY kinds LOOP
-        EXECUTE format(
-            'CREATE TRIGGER %I AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %I()',
-            format('touch_%s', CASE kind WHEN 'insert' THEN 'inserted' ELSE kind || 'd' END), kind, table_name,
-            CASE kind
-                WHEN 'insert' THEN 'NEW TABLE AS changed'
-                WHEN 'delete' THEN 'OLD TABLE AS changed'
-                ELSE 'OLD TABLE AS replaced NEW TABLE AS changed' END,
-            table_name || '_touch');
-    END LOOP;
-END
-$$;
-
--- Generates the trigger function `<table>_touch`, which tells of the parents of the rows that a statement has changed. `keys`
--- are the columns that hold the ids of the parents.
-CREATE OR REPLACE FUNCTION touch_function(table_name text, keys text[]) RETURNS void LANGUAGE plpgsql
-AS $$
-DECLARE
     name text := table_name || '_touch';
-    -- Setting a column fires the feed's trigger even if the value stays the same.
-    touching text := $touch$
-                UPDATE %2$I AS p SET id = p.id
-                WHERE p.user_id = tenant() AND p.id IN (SELECT %1$I FROM changed%3$s);$touch$;
 BEGIN
     EXECUTE format(
         $function$
@@ -70,20 +44,34 @@ BEGIN
         SET search_path = parley, pg_temp
         AS $body$
         BEGIN
-            IF TG_OP = 'UPDATE' THEN%2$s
-            ELSE%3$s
+            IF TG_OP = 'INSERT' THEN%2$s
+            ELSIF TG_OP = 'DELETE' THEN%3$s
+            ELSE%4$s
             END IF;
             RETURN NULL;
         END
         $body$
         $function$,
-        name,
-        (SELECT string_agg(
-            format(touching, l.key, l.parent, format(' UNION SELECT %I FROM replaced', l.key)), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)),
-        (SELECT string_agg(format(touching, l.key, l.parent, ''), '' ORDER BY position)
-        FROM unnest(keys) WITH ORDINALITY AS k (key, position) JOIN links_of(table_name) AS l USING (key)));
+        name, touching(table_name, keys, '{new_rows}'), touching(table_name, keys, '{old_rows}'),
+        touching(table_name, keys, '{new_rows,old_rows}'));
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT touch_function(%L, %L);', table_name, keys));
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_touch(%L, %L, %L);', table_name, keys, kinds));
+    PERFORM statement_triggers(table_name, 'touch', name, kinds);
 END
+$$;
+
+-- The statements that change the parents of the rows of these transition tables.
+CREATE OR REPLACE FUNCTION touching(table_name text, keys text[], transitions text[]) RETURNS text LANGUAGE sql STABLE
+AS $$
+    -- Setting a column fires the feed's trigger even if the value stays the same.
+    SELECT string_agg(
+        format(
+            $touch$
+                UPDATE %1$I AS p SET id = p.id
+                WHERE p.user_id = tenant() AND p.id IN (%2$s);$touch$,
+            l.parent, (SELECT string_agg(format('SELECT %I FROM %s', l.key, t), ' UNION ') FROM unnest(transitions) AS t)),
+        '' ORDER BY position)
+    FROM unnest(keys) WITH ORDINALITY AS k (key, position)
+    JOIN links_of(table_name) AS l USING (key)
 $$;

@@ -22,13 +22,8 @@ BEGIN
     PERFORM secure_rows(table_name);
     EXECUTE format('GRANT %s ON %I TO parley_runtime', privileges, table_name);
     PERFORM feed_function(table_name, carry);
-    EXECUTE format(
-        'CREATE TRIGGER feed_lock BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', table_name);
-    -- Triggers of one kind fire in the order of their names: this one sees the row as the others left it.
-    EXECUTE format(
-        'CREATE TRIGGER zz_feed BEFORE INSERT OR UPDATE OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
+    PERFORM add_feed_lock(table_name);
+    PERFORM add_feed(table_name);
     PERFORM keep_links(table_name);
     PERFORM add_trash(name) FROM trash_tables() WHERE name = table_name;
 END

@@ -31,6 +31,13 @@ SET revoked_at = clock_timestamp(), revoked_reason = :reason
 WHERE user_id = :user_id AND id = :id AND revoked_at IS NULL
 RETURNING :columns;
 
+-- name: revoke_all
+-- Ends all sessions of the caller.
+UPDATE sessions
+SET revoked_at = clock_timestamp(), revoked_reason = :reason
+WHERE user_id = :user_id AND revoked_at IS NULL
+RETURNING id;
+
 -- name: end_reused
 -- Ends a session if the token presented was used before. The current token was not, even if the session has expired.
 UPDATE sessions

@@ -10,13 +10,18 @@ SELECT purge_begin(:entity, :id) AS begun
 WHERE tenant() = :user_id;
 
 -- name: begin_all
--- Requests that the deleted rows of these tables are removed for good, up to a number, and returns how many there were.
+-- Requests that the rows of these tables, or of all, that were deleted before a time are removed for good, and returns how
+-- many there were, at most :most.
 SELECT count(*) AS begun
-FROM trash_page(:tables, NULL, NULL, :most) AS t
+FROM trash_page(:tables, :before, NULL, :most) AS t
 WHERE tenant() = :user_id AND purge_begin(t.entity, t.id);
 
 -- name: go_on
 -- Goes on with the oldest requested removal; no row if there is none.
-SELECT purged_id, is_done
+SELECT purged_id, removed, is_done
 FROM purge_next(:most)
 WHERE tenant() = :user_id;
+
+-- name: users
+-- Users after one who have a row that was deleted before a time, or one whose removal is not complete.
+SELECT user_id FROM users_to_purge(:after_id, :before) AS user_id;

@@ -45,3 +45,7 @@ ORDER BY
     name,
     provider,
     model_id;
+
+-- name: apply_prices
+-- Makes prices that have begun the present prices of their models. They belong to nobody, so there is no caller.
+SELECT model_prices_apply() AS changed;

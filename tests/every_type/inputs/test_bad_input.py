@@ -22,7 +22,7 @@ from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import only_refusal, refusals
 from tests.kit.rows import unchanged
-from tests.kit.serving import PASSWORD, Client, Serving
+from tests.kit.serving import Client, Serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 
@@ -78,7 +78,7 @@ async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> Asyn
 def valid_input(mutation: Mutation, estate: Estate) -> dict[str, Any]:
     """A valid input, which would change something if the invalid part were accepted."""
     values = mutation.values(own(estate, mutation.name))
-    return values | ({"email": estate.email, "password": PASSWORD} if mutation.name == "signIn" else {})
+    return values | (estate.credentials(mutation) if mutation.takes_credentials else {})
 
 
 def wrapped(mutation: Mutation, name: str, value: Any) -> Any:
@@ -317,7 +317,7 @@ async def test_far_too_long_a_text_is_refused_by_name(
         refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
         at = f"{name}.0" if "[" in str(mutation.inputs[name].type) else name
         # The error of a sign-in does not say whether the address or the password was wrong.
-        hidden = mutation.name == "signIn" and name in ("email", "password")
+        hidden = mutation.takes_credentials and name in ("email", "password")
         assert (refusal.code, refusal.field) == ("INVALID", None if hidden else at)
         assert len(refusal.message) < 200
 

@@ -26,7 +26,7 @@ from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, join_tables, mutations, own, reference_tables, tables
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import diff_rows, rows_of
-from tests.kit.serving import PASSWORD, Serving
+from tests.kit.serving import Serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 
@@ -85,7 +85,7 @@ def reached_by(rule: Rule) -> Iterator[Mutation]:
     kind = ABOUT.get(rule.table, TABLES.get(rule.table))
     for mutation in mutations(SCHEMA):
         # Neither signing in nor removing a row writes the values that it is given.
-        finds_only = (mutation.name, rule.table) == ("signIn", "users") or mutation.name.startswith("remove")
+        finds_only = (mutation.takes_credentials and rule.table == "users") or mutation.name.startswith("remove")
         if rule.field in mutation.inputs and mutation.kind == kind and not finds_only:
             yield mutation
 
@@ -132,9 +132,7 @@ async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
     if mutation.name == "signUp":
         values["email"] = f"{uuid.uuid4()}@example.org"
-    if mutation.name == "signIn":
-        values |= {"email": estate.email, "password": PASSWORD}
-    return values
+    return values | (estate.credentials(mutation) if mutation.takes_credentials else {})
 
 
 async def attempts(estate: Estate, rule: Rule, mutation: Mutation) -> AsyncIterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ NAMES = """
 unknown_settings contradictory_settings tokens_in_the_clear public_address signing_keys clock disk_space python_build
 connection migrations functions row_security declarations invalid_indexes unindexed_keys postgres_version
 postgres_settings database_in_the_clear connections old_transactions slow_statements table_sizes dead_rows statistics
-bloat cache_hits transaction_ids change_feed trash growth jobs broker last_backup
+bloat cache_hits transaction_ids change_feed trash removals growth jobs broker last_backup
 """
 """Scripts rely on these names."""
 

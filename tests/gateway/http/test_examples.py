@@ -55,12 +55,19 @@ async def test_inbox_lists_conversations_the_latest_first(demo_user: Client) -> 
     assert times == sorted(times, reverse=True)
     assert len({time[:10] for time in times}) == 3
     assert all(conversation["usage"]["totalTokens"] > 0 for conversation in listed)
+    assert [len(conversation["tags"]["nodes"]) for conversation in listed] == [2, 1, 1]
+    assert all(tag["color"] for conversation in listed for tag in conversation["tags"]["nodes"])
+    assert [item["node"]["title"] for item in viewer["trash"]["nodes"]] == ["A haiku about tests"]
 
 
 async def test_thread_shows_every_kind_of_thing_in_a_conversation(demo_user: Client) -> None:
     thread = (await show(demo_user, "Thread"))["conversation"]
     assert thread["title"] == "Plan the release of Parley"
     assert [message["seq"] for message in thread["messages"]["nodes"]][:3] == [1, 2, 3]
+    assert [message["feedback"]["type"] for message in thread["messages"]["nodes"] if message["feedback"]] == [
+        "POSITIVE"
+    ]
+    assert [each["emoji"] for message in thread["messages"]["nodes"] for each in message["reactions"]] == ["👍"]
     tools = [tool for message in thread["messages"]["nodes"] for tool in message["toolExecutions"]["nodes"]]
     assert {tool["status"] for tool in tools} >= {"COMPLETED", "PENDING", "CANCELLED"}
     finished = next(tool for tool in tools if tool["status"] == "COMPLETED")

@@ -5,6 +5,7 @@ CREATE TABLE boxes (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     version bigint NOT NULL,
+    weight integer NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, id)
 );
 CREATE TABLE things (
@@ -69,3 +70,6 @@ SELECT tenant_table('things', carry => '{first_box_id}');
 SELECT add_list_rule('things', 'reasons', most => 3, length => 20);
 SELECT tenant_table('thing_labels', without => '{updated_at}');
 SELECT tenant_table('box_things', without => '{updated_at,deleted_at}');
+SELECT add_link('box_things', 'box_id', 'boxes');
+SELECT add_rollup('boxes', 'weight', of => 'box_things', by => 'box_id');
+ALTER TABLE boxes ADD late text;

@@ -16,6 +16,7 @@ import pytest_asyncio
 from gateway.app import running
 from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.server.opening import OpenDatabase
+from gateway.data.setup.catalogue import Table, read_catalogue
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.schema.build import build_schema, domain_modules
@@ -23,7 +24,20 @@ from tests.gateway.schema.plain_table import binder, crate, meeting, memo, noteb
 from tests.kit.database import Database, new_database
 from tests.kit.serving import Client, Serving, Statements, settings_for
 
+BOXES = Path(__file__).with_name("boxes.sql")
 MIGRATION = Path(__file__).parent / "plain_table" / "memos.sql"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tables(database: Database) -> AsyncIterator[dict[str, Table]]:
+    """The catalogue of a database with tables for declarations that agree with them or do not."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute(BOXES.read_text(encoding="utf-8"))
+    yield dict(await read_catalogue(owner))
+    await transaction.rollback()
+    await owner.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

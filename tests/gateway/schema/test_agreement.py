@@ -5,40 +5,22 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import asyncpg
 import pytest
-import pytest_asyncio
 import strawberry
 
 from gateway import JSON, BigInt, Node, Through, any_of, entity, event, joined, many, maybe, one, page
 from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
-from gateway.data.setup.catalogue import Table, read_catalogue
+from gateway.data.setup.catalogue import Table
 from gateway.schema.agreement import disagreements, refuse_disagreement
 from gateway.schema.build import build_schema, graphql_schema
 from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.kit.database import Database
 from tests.kit.serving import settings_for
-
-TABLES = Path(__file__).with_name("boxes.sql")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tables(database: Database) -> AsyncIterator[dict[str, Table]]:
-    """The catalogue of a database with more tables."""
-    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute(TABLES.read_text(encoding="utf-8"))
-    yield dict(await read_catalogue(owner))
-    await transaction.rollback()
-    await owner.close()
 
 
 def _entity(name: str, table: str, columns: dict[str, Any], **options: Any) -> Any:

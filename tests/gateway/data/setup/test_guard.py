@@ -30,6 +30,10 @@ CREATE TABLE parley.colours (id uuid PRIMARY KEY);
 ALTER TABLE parley.colours OWNER TO parley_owner;
 COMMENT ON TABLE parley.colours IS 'Reference data: the same for all users.';
 GRANT SELECT ON parley.colours TO parley_runtime;
+CREATE TABLE parley_work.queue (id bigint);
+ALTER TABLE parley_work.queue ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, OWNER TO parley_owner;
+CREATE POLICY working ON parley_work.queue USING ((SELECT current_setting('app.work', true)) = 'on');
+GRANT SELECT, INSERT, UPDATE, DELETE ON parley_work.queue TO parley_runtime;
 """
 
 UNSAFE_TABLES = {
@@ -53,6 +57,17 @@ UNSAFE_TABLES = {
     "CREATE MATERIALIZED VIEW parley.every AS TABLE parley.notes; GRANT SELECT ON parley.every TO {role}": (
         'parley."every" is materialized'
     ),
+    "ALTER TABLE parley_work.queue DISABLE ROW LEVEL SECURITY": 'parley_work."queue" has no row-level security',
+    "ALTER TABLE parley_work.queue NO FORCE ROW LEVEL SECURITY": 'parley_work."queue" does not force it on its owner',
+    "DROP POLICY working ON parley_work.queue": 'parley_work."queue" has no policy',
+    "CREATE TABLE parley_work.later (id bigint)": 'parley_work."later" has no row-level security',
+    "ALTER POLICY working ON parley_work.queue USING (true)": 'parley_work."queue" is open to requests',
+    "ALTER POLICY working ON parley_work.queue WITH CHECK (true)": 'parley_work."queue" is open to requests',
+    'CREATE POLICY "an other" ON parley_work.queue FOR SELECT TO {role} USING (id > 0)': (
+        'parley_work."queue" is open to requests, not only to background work, by its policy "an other"'
+    ),
+    "GRANT TRUNCATE ON parley_work.queue TO {role}": 'parley_work."queue" may be truncated',
+    "GRANT CREATE ON SCHEMA parley_work TO PUBLIC": "lets this role create tables",
 }
 
 UNSAFE_ROLES = {
@@ -61,6 +76,7 @@ UNSAFE_ROLES = {
     "GRANT parley_owner TO {role}": "{role} is a member of parley_owner, which owns objects",
     "ALTER TABLE parley.models OWNER TO {role}": "{role} owns objects in schema parley",
     "ALTER FUNCTION parley.f() OWNER TO {role}": "{role} owns objects in schema parley",
+    "ALTER TABLE parley_work.queue OWNER TO {role}": "{role} owns objects in schema parley or parley_work",
     "CREATE ROLE {role}_above BYPASSRLS; GRANT {role}_above TO {role}": "{role}_above, which is BYPASSRLS",
     "CREATE ROLE {role}_above BYPASSRLS; CREATE ROLE {role}_middle IN ROLE {role}_above; "
     "GRANT {role}_middle TO {role}": "{role}_above, which is BYPASSRLS",
@@ -75,7 +91,7 @@ ADMINISTRATORS = {
     "a maker of roles": "ALTER ROLE {role} CREATEROLE BYPASSRLS",
 }
 
-STATEMENT = re.compile(r": ((?:ALTER|REVOKE|CREATE|REASSIGN)\b.*;)$")
+STATEMENT = re.compile(r": ((?:ALTER|REVOKE|CREATE|DROP|REASSIGN)\b.*;)$")
 
 
 @pytest_asyncio.fixture(loop_scope="module")

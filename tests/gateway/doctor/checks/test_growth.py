@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.doctor.checks import growth as module
-from gateway.doctor.checks.growth import change_feed, grown, growth, trash
+from gateway.doctor.checks.growth import change_feed, grown, growth, removals, trash
 from gateway.doctor.finding import Finding, Severity
 from gateway.records import SIZES, keep, kept
 from tests.gateway.doctor.checking import execute, problems, run_check, settings_on
@@ -23,6 +23,15 @@ MANY_CHANGES = """
 INSERT INTO parley.changes (user_id, version, entity, entity_id, op, data, at)
 SELECT '00000000-0000-7000-8000-000000000000', n, 'notes', parley.uuid7(), 'insert', '{}', now() - interval '40 days'
 FROM generate_series(1, 20000) AS n
+"""
+
+AGE_TRASH = """
+UPDATE parley.conversations SET deleted_at = now() - interval '{days} days' WHERE deleted_at IS NOT NULL
+"""
+
+REQUEST_PURGE = """
+INSERT INTO parley.purges (user_id, entity, entity_id, requested_at)
+SELECT user_id, 'conversations', parley.uuid7(), now() - interval '{hours} hours' FROM parley.users LIMIT 1
 """
 
 
@@ -58,7 +67,15 @@ async def test_large_feed_of_old_changes_is_a_warning_until_they_are_gone(
     assert await problems(change_feed, settings) == []
     monkeypatch.setattr(module, "LARGE_BYTES", 0)
     (finding,) = await problems(change_feed, settings)
-    assert "are older than 90 days" in finding.problem
+    assert "are older than 30 days (PARLEY_FEED_DAYS)" in finding.problem
+    assert finding.command == "parley jobs run prune_feed"
+    longer = settings.model_copy(update={"feed_days": 110})
+    assert await problems(change_feed, longer) == []
+    feed, *_ = (await run_check(change_feed, longer)).findings
+    assert (feed.facts["older_than_feed_days"], feed.facts["older_than_90_days"]) == (
+        0,
+        finding.facts["older_than_feed_days"],
+    )
     await execute(database, "DELETE FROM parley.changes WHERE at < now() - interval '90 days'")
     assert await problems(change_feed, settings) == []
 
@@ -77,9 +94,7 @@ async def test_estimates_of_a_large_feed_come_from_a_sample(
     await execute(database, "DELETE FROM parley.changes WHERE entity = 'notes'")
 
 
-async def test_trash_is_told_by_table_and_age(
-    database: Database, settings: Settings, user: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_trash_that_should_be_gone_is_a_warning(database: Database, settings: Settings, user: Client) -> None:
     assert (await run_check(trash, settings)).status == "ok"
     for _ in range(2):
         made = await user.make("createConversation", "conversation")
@@ -87,21 +102,31 @@ async def test_trash_is_told_by_table_and_age(
     finding = await only(trash, settings)
     assert (finding.subject, finding.severity) == ("conversations", Severity.NOTE)
     assert (finding.facts["deleted_rows"], finding.facts["older_than_30_days"]) == (2, 0)
-    await execute(
-        database,
-        "ALTER TABLE parley.conversations DISABLE TRIGGER USER",
-        "UPDATE parley.conversations SET deleted_at = now() - interval '40 days' WHERE deleted_at IS NOT NULL",
-    )
-    assert (await only(trash, settings)).facts["older_than_30_days"] == 2
-    monkeypatch.setattr(module, "LARGE_BYTES", 0)
-    monkeypatch.setattr(module, "TRASH_SHARE", 0.0)
+    await execute(database, "ALTER TABLE parley.conversations DISABLE TRIGGER USER", AGE_TRASH.format(days=31))
+    finding = await only(trash, settings)
+    assert (finding.severity, finding.facts["older_than_30_days"]) == (Severity.NOTE, 2)
+    await execute(database, AGE_TRASH.format(days=40))
     (finding,) = await problems(trash, settings)
+    assert (finding.subject, finding.command) == ("conversations", "parley jobs run purge_trash")
     await execute(
         database,
         "DELETE FROM parley.conversations WHERE deleted_at IS NOT NULL",
         "ALTER TABLE parley.conversations ENABLE TRIGGER USER",
     )
     assert (await run_check(trash, settings)).status == "ok"
+
+
+async def test_removal_that_makes_no_progress_is_a_warning(
+    database: Database, settings: Settings, user: Client
+) -> None:
+    await execute(database, REQUEST_PURGE.format(hours=1))
+    assert await problems(removals, settings) == []
+    await execute(database, REQUEST_PURGE.format(hours=50))
+    (finding,) = await problems(removals, settings)
+    assert "1 removal from the trash made no progress" in finding.problem
+    assert finding.command == "parley jobs run purge_trash"
+    await execute(database, "DELETE FROM parley.purges")
+    assert (await run_check(removals, settings)).status == "ok"
 
 
 async def test_growth_is_told_from_the_second_time_on(database: Database, settings: Settings) -> None:

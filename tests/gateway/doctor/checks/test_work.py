@@ -55,3 +55,11 @@ async def test_job_that_goes_wrong_is_found(database: Database, installed: Setti
         assert finding.command == "parley work"
     await execute(database, "DELETE FROM parley_work.pgqueuer")
     assert await problems(jobs, installed) == []
+
+
+@pytest.mark.usefixtures("queue")
+async def test_running_job_is_not_late_while_its_lease_lasts(database: Database, installed: Settings) -> None:
+    await execute(database, ENQUEUE.format(status="picked", age="20 minutes"))
+    assert await problems(jobs, installed.model_copy(update={"work_lease_seconds": 3600})) == []
+    assert len(await problems(jobs, installed)) == 1
+    await execute(database, "DELETE FROM parley_work.pgqueuer")

@@ -1,0 +1,84 @@
+"""Deletion of accounts: at once for everybody to see, and for good after a time in which it can be taken back."""
+
+from __future__ import annotations
+
+import datetime
+
+from gateway import Info, Invalid, NotFound, Work, input_type, job, mutation, sql
+from resolvers.accounts.session import SignedIn, begin_with_password, find_login
+from resolvers.accounts.user import User
+
+MOST_DAYS = 30
+MOST_ROWS = 250
+"""Rows that one transaction removes: about 50 ms."""
+
+
+@input_type
+class DeleteAccountInput:
+    """The password again, and how long the account can still be restored."""
+
+    password: str
+    """The password of the account."""
+    grace_days: int | None = None
+    """For how many days the account can be restored, 0 to 30. With 0, its removal begins within minutes. Defaults to
+    30."""
+
+
+@input_type
+class RestoreAccountInput:
+    """The credentials of a deleted account, and the device to sign in on."""
+
+    email: str
+    """The e-mail address or the user name. Surrounding spaces are ignored."""
+    password: str
+    """The password of the account."""
+    device_id: str | None = None
+    """The client's identifier for the device. Defaults to a new one."""
+    device_name: str | None = None
+    """The name of the device, up to 255 characters."""
+
+
+@mutation
+async def delete_account(info: Info, input: DeleteAccountInput) -> User:
+    """Delete the caller's account. All its sessions end.
+
+    At `purgeAt`, everything of the account is removed permanently, usage included. Until then, `restoreAccount` takes
+    it back. Only a person can do this: agents' tokens are refused.
+    """
+    info.context.require_person("delete the account")
+    days = MOST_DAYS if input.grace_days is None else input.grace_days
+    if not 0 <= days <= MOST_DAYS:
+        raise Invalid(f"The number of days must be between 0 and {MOST_DAYS}.", field="grace_days")
+    await _require_password(info, input.password)
+    async with info.context.transaction() as db:
+        ended = await db.rows(sql.accounts.session.revoke_all, reason="account_deleted")
+        grace = datetime.timedelta(days=days)
+        user = await db.maybe(User, sql.accounts.user.delete, grace=grace) or await db.get(User, info.context.user_id)
+    if user is None:
+        raise NotFound("The account has been removed.")
+    for session in ended:
+        info.context.authenticator.revocations.add(session["id"])
+    return user
+
+
+@mutation
+async def restore_account(info: Info, input: RestoreAccountInput) -> SignedIn:
+    """Restore a deleted account, before its `purgeAt`, and sign in. If it is not deleted, this only signs in."""
+    return await begin_with_password(info, input, restoring=True)
+
+
+@job("purge_accounts", schedule="*/5 * * * *")
+async def purge_accounts(work: Work) -> None:
+    """Remove everything of deleted accounts whose `purgeAt` has passed."""
+    while await work.rows(sql.accounts.user.purge, most=MOST_ROWS):
+        await work.pause()
+
+
+async def _require_password(info: Info, password: str) -> None:
+    async with info.context.autocommit() as db:
+        user = await db.get(User, info.context.user_id)
+    account = "" if user is None else user.email.lower()
+    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
+        _, stored = await find_login(info, account)
+        if not await attempt.verify(stored, password):
+            raise Invalid("The password is wrong.", field="password")

@@ -1,0 +1,1 @@
+"""Removal: deleted objects are restored, or removed for good."""

@@ -1,0 +1,182 @@
+"""The trash: restoring objects of any type, and removing them for good, on request or after 30 days.
+
+A mutation removes a little at once, and begins a job for the rest.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from gateway import (
+    BigInt,
+    Conflict,
+    Info,
+    Node,
+    Statements,
+    Work,
+    id_of,
+    input_type,
+    job,
+    mutation,
+    payload,
+    set_deleted,
+    sql,
+    tables_in_trash,
+    type_in_trash,
+)
+from resolvers.work.job import Job, JobKind, begin
+
+KEPT = datetime.timedelta(days=30)
+"""How long deleted objects stay in the trash."""
+
+MOST_ROWS = 250
+"""Rows that one transaction removes, during which the user's writers wait: about 50 ms."""
+MOST_BATCHES = 4
+"""Batches that a mutation removes before it leaves the rest to a job."""
+MOST_OBJECTS = 1000
+"""Objects whose removal one statement requests."""
+
+
+@input_type
+class RestoreInput:
+    """The deleted object to restore, of any type."""
+
+    id: strawberry.ID
+    """The id of the object, a UUID."""
+    expected_version: BigInt | None = None
+    """The `version` that the object must have; otherwise nothing changes. Defaults to any version."""
+
+
+@payload
+class Restored:
+    node: Node
+    """The object in its current state; null if there is none to return."""
+
+
+@input_type
+class PurgeInput:
+    """The deleted object to remove permanently, of any type."""
+
+    id: strawberry.ID
+    """The id of the object, a UUID."""
+
+
+@payload
+class Purged:
+    id: strawberry.ID
+    """The id of the object, which can no longer be restored; null if it is not being removed."""
+    is_complete: bool
+    """Whether the object and all that belonged to it are gone. Otherwise, `job` removes the rest."""
+    job: Job | None
+    """The work in the background that removes the rest; null if there is no rest."""
+
+
+@input_type
+class EmptyTrashInput:
+    """The deleted objects to remove: all of them, or those of some types."""
+
+    types: list[str] | None = None
+    """Only objects of these types, such as `["Conversation"]`. Defaults to all."""
+
+
+@payload
+class Emptied:
+    removed: int
+    """How many objects can no longer be restored, without what belonged to them. At most 1,000, if `job` removes the
+    others."""
+    is_complete: bool
+    """Whether all of them are gone. Otherwise, `job` removes the rest."""
+    job: Job | None
+    """The work in the background that removes the rest; null if there is no rest."""
+
+
+@mutation
+async def restore(info: Info, input: RestoreInput) -> Restored:
+    """Restore a deleted object of any type, with what was deleted with it.
+
+    If it is not deleted, it is returned unchanged. Only a person can do this: agents' tokens are refused.
+    """
+    info.context.require_person("restore objects")
+    of = await type_in_trash(info, id_of(input.id))
+    async with info.context.autocommit() as db:
+        return Restored(node=await set_deleted(db, of.declared, input, deleted=False))
+
+
+@mutation
+async def purge(info: Info, input: PurgeInput) -> Purged:
+    """Remove a deleted object of any type permanently, with all that belonged to it. Usage is kept.
+
+    Only a person can do this: agents' tokens are refused.
+    """
+    info.context.require_person("remove objects permanently")
+    id = id_of(input.id)
+    of = await type_in_trash(info, id)
+    async with info.context.autocommit() as db:
+        (begun,) = await db.rows(sql.removal.trash.begin_purge, entity=of.entity.table, id=id)
+        if not begun["begun"]:
+            raise Conflict("Delete this object first.", field="id", current=None)
+        await _go_on(db)
+        is_complete = await db.get(of.declared, id) is None
+    rest = None if is_complete else await begin(info, JobKind.PURGE, {})
+    return Purged(id=input.id, is_complete=is_complete, job=rest)
+
+
+@mutation
+async def empty_trash(info: Info, input: EmptyTrashInput) -> Emptied:
+    """Remove everything in the trash permanently. Only a person can do this: agents' tokens are refused."""
+    info.context.require_person("empty the trash")
+    trash = {"tables": tables_in_trash(info, input.types), "before": datetime.datetime.now(datetime.UTC).isoformat()}
+    async with info.context.autocommit() as db:
+        begun = await _begin(db, trash)
+        is_complete = await _go_on(db) and begun < MOST_OBJECTS
+    rest = None if is_complete else await begin(info, JobKind.PURGE, trash)
+    return Emptied(removed=begun, is_complete=is_complete, job=rest)
+
+
+@job("purge")
+async def purge_rest(work: Work) -> None:
+    """Remove what the user has asked to have removed."""
+    await _remove(work, work.user_id, work.parameters)
+
+
+@job("purge_trash", schedule="0 3 * * *")
+async def purge_trash(work: Work) -> None:
+    """Remove what has been in the trash for 30 days, and what jobs have not removed."""
+    after_id = UUID(int=0)
+    before = datetime.datetime.now(datetime.UTC) - KEPT
+    while users := await work.rows(sql.removal.trash.users, after_id=after_id, before=before):
+        for user in users:
+            await _remove(work, user["user_id"], {"tables": None, "before": before.isoformat()})
+        after_id = users[-1]["user_id"]
+
+
+async def _remove(work: Work, user_id: UUID, trash: Any) -> None:
+    """Remove what is requested, and then request the next objects of the trash, until nothing is left."""
+    done = work.done
+    while True:
+        async with work.transaction(user_id) as db:
+            batch = await db.row(sql.removal.trash.go_on, most=MOST_ROWS)
+            if batch is None and not (trash and await _begin(db, trash)):
+                return
+        done += batch["removed"] if batch else 0
+        await work.progress(done)
+
+
+async def _begin(db: Statements, trash: Any) -> int:
+    """Request the removal of objects in the trash. Returns how many, at most `MOST_OBJECTS`."""
+    before = datetime.datetime.fromisoformat(trash["before"])
+    values = {"tables": trash["tables"], "before": before, "most": MOST_OBJECTS}
+    (begun,) = await db.rows(sql.removal.trash.begin_all, **values)
+    return int(begun["begun"])
+
+
+async def _go_on(db: Statements) -> bool:
+    """Remove a little of what is requested. Returns whether nothing is left."""
+    for _ in range(MOST_BATCHES):
+        if not await db.rows(sql.removal.trash.go_on, most=MOST_ROWS):
+            return True
+    return False
