@@ -45,7 +45,7 @@ BEGIN
     WHERE u.purge_at <= clock_timestamp()
     ORDER BY u.purge_at
     LIMIT 1
-    FOR UPDATE OF f SKIP LOCKED;
+    FOR UPDATE OF f;
     IF NOT FOUND THEN
         RETURN;
     END IF;

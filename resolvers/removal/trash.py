@@ -33,8 +33,8 @@ from resolvers.work.job import Job, JobKind, begin
 KEPT = datetime.timedelta(days=30)
 """How long deleted objects stay in the trash."""
 
-MOST_ROWS = 250
-"""Rows that one transaction removes, during which the user's writers wait: about 50 ms."""
+MOST_ROWS = 150
+"""Rows that one transaction removes, during which the user's writers wait: about 30 ms."""
 MOST_BATCHES = 4
 """Batches that a mutation removes before it leaves the rest to a job."""
 MOST_OBJECTS = 1000

@@ -99,7 +99,7 @@ async def test_an_object_is_removed_with_all_that_belonged_to_it(user: Client, s
 async def test_a_large_object_is_removed_in_parts_and_cannot_be_restored_in_between(user: Client) -> None:
     id = (await user.make("createConversation", "conversation"))["id"]
     item = {"conversationId": id, "role": "USER", "content": "Hello"}
-    for _ in range(6):
+    for _ in range(4):
         await user.mutate("addMessages", "messages { id }", items=[item] * 200)
     await user.make("deleteConversation", "conversation", id=id)
     assert (await user.mutate("purge", "isComplete", id=id))["isComplete"] is False

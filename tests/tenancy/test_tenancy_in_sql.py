@@ -33,6 +33,7 @@ HIDDEN = ("logins", "purges")
 CALLERS = ("unset", "empty", "garbage", "stranger")
 
 FUNCTIONS = {
+    "account_purge": "does nothing on a connection for requests",
     "actor": "returns whether a user, an agent or the system acts",
     "actor_session": "returns the session that the connection is stamped for",
     "content_so_far": "reads with the caller's privileges and policies",
@@ -67,6 +68,7 @@ FUNCTIONS = {
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
+    "users_to_purge": "does nothing on a connection for requests",
     "users_with_retention": "finds nothing on a connection for requests",
     "uuid7": "generates an id",
 }

@@ -76,13 +76,14 @@ ORDER BY class.relname
 PURGES = "parley.purges"
 
 STUCK = """
-SELECT entity, entity_id, now() - requested_at AS age, count(*) OVER () AS number
-FROM parley.purges
-WHERE requested_at < now() - make_interval(hours => $1)
-UNION ALL
-SELECT NULL, NULL, NULL, 0
-ORDER BY age DESC NULLS LAST
-LIMIT 1
+SELECT job, count(*) AS number, max(now() - since) AS age, (array_agg(what ORDER BY since))[1] AS oldest
+FROM (
+    SELECT 'purge_trash' AS job, requested_at AS since, format('%s %s', entity, entity_id) AS what FROM parley.purges
+    UNION ALL
+    SELECT 'purge_accounts', purge_at, format('users %s', id) FROM parley.users WHERE purge_at IS NOT NULL
+) AS requested
+WHERE since < now() - make_interval(hours => $1)
+GROUP BY job
 """
 
 
@@ -182,15 +183,13 @@ async def removals(installation: Installation) -> Findings:
     connection = await installation.seeing_all_rows()
     if await connection.fetchval("SELECT to_regclass($1)", PURGES) is None:
         raise NotChecked("This database has no trash.")
-    row = await only_row(connection, STUCK, PURGE_HOURS)
-    if row["number"]:
+    for row in await connection.fetch(STUCK, PURGE_HOURS):
         yield warning(
-            f"{number(row['number'], 'removal')} from the trash made no progress: requested more than {PURGE_HOURS} "
-            f"hours ago, and not complete. The oldest was requested {duration(row['age'])} ago, of {row['entity']} "
-            f"{row['entity_id']}.",
+            f"{number(row['number'], 'removal')} made no progress: due for more than {PURGE_HOURS} hours, and not "
+            f"complete. The oldest has been due for {duration(row['age'])}: {row['oldest']}.",
             "If going on with them changes nothing, the log says why. While parley serve or parley work runs:",
-            command="parley jobs run purge_trash",
-            subject=row["entity"],
+            command=f"parley jobs run {row['job']}",
+            subject=row["job"],
             facts={"removals": row["number"], "oldest_seconds": round(row["age"].total_seconds())},
         )
 

@@ -1,6 +1,6 @@
 -- Goes on with the removal of a deleted account whose time has come, by at most `most` rows. Returns whose it is, how many
--- rows it has removed, and whether the account is gone; nothing if no account is due. Any number of processes may call it at
--- once: each takes a different user.
+-- rows it has removed, and whether the account is gone; nothing if no account is due. Processes that call it at once take
+-- turns.
 CREATE OR REPLACE FUNCTION account_purge(most integer) RETURNS TABLE (purged_user_id uuid, removed integer, is_done boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
@@ -17,7 +17,7 @@ BEGIN
     WHERE u.purge_at <= clock_timestamp()
     ORDER BY u.purge_at
     LIMIT 1
-    FOR UPDATE OF f SKIP LOCKED;
+    FOR UPDATE OF f;
     IF NOT FOUND THEN
         RETURN;
     END IF;

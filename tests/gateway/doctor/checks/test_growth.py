@@ -34,6 +34,8 @@ INSERT INTO parley.purges (user_id, entity, entity_id, requested_at)
 SELECT user_id, 'conversations', parley.uuid7(), now() - interval '{hours} hours' FROM parley.users LIMIT 1
 """
 
+AGE_ACCOUNT = "UPDATE parley.users SET deleted_at = now() - interval '2 days', purge_at = now() - interval '2 days'"
+
 
 @pytest.fixture
 def settings(database: Database, tmp_path: Path, serving: Serving) -> Settings:
@@ -123,10 +125,18 @@ async def test_removal_that_makes_no_progress_is_a_warning(
     assert await problems(removals, settings) == []
     await execute(database, REQUEST_PURGE.format(hours=50))
     (finding,) = await problems(removals, settings)
-    assert "1 removal from the trash made no progress" in finding.problem
+    assert "1 removal made no progress" in finding.problem
     assert finding.command == "parley jobs run purge_trash"
     await execute(database, "DELETE FROM parley.purges")
     assert (await run_check(removals, settings)).status == "ok"
+    await execute(database, "ALTER TABLE parley.users DISABLE TRIGGER USER", AGE_ACCOUNT)
+    (finding,) = await problems(removals, settings)
+    assert (finding.subject, finding.command) == ("purge_accounts", "parley jobs run purge_accounts")
+    await execute(
+        database,
+        "UPDATE parley.users SET deleted_at = NULL, purge_at = NULL",
+        "ALTER TABLE parley.users ENABLE TRIGGER USER",
+    )
 
 
 async def test_growth_is_told_from_the_second_time_on(database: Database, settings: Settings) -> None:
