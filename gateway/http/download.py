@@ -18,6 +18,8 @@ from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
 from gateway.data.queries import Query, sql
 from gateway.data.tenancy import Tenant
+from gateway.errors import NotFound
+from gateway.execution.complete import failed
 from gateway.export.archive import KEPT, Archive, StoredFile
 from gateway.fairness.caller_counts import CallerCounts
 
@@ -81,18 +83,23 @@ class Downloads:
             return response
 
         async def deflated(position: int) -> bytes:
-            (row,) = await self._rows(link.user_id, sql.export.part.deflated, job_id=link.job_id, position=position)
-            return row["deflated"]  # type: ignore[no-any-return]
+            rows = await self._rows(link.user_id, sql.export.part.deflated, job_id=link.job_id, position=position)
+            if not rows:
+                raise NotFound(NOT_FOUND)  # it was removed while it was sent
+            return rows[0]["deflated"]  # type: ignore[no-any-return]
 
         try:
             async for piece in archive.pieces(deflated):
                 await response.write(piece)
             await response.write_eof()
-        except Exception as error:
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outer edge
+            failed(error)  # writes an unexpected cause to the log
             # The client must see that it is incomplete, and not another answer in the middle of it.
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError from error
+            raise ConnectionResetError from None
         return response
 
     async def _rows(self, user_id: UUID, query: Query, **values: object) -> list[Any]:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLSchema
 
 from gateway.auth.client import Client
 from gateway.data.driver.stamp import Stamp
 from gateway.data.tenancy import Tenant
-from gateway.errors import ParleyError
 from gateway.execution import Engine
 from gateway.execution.complete import origin
 from gateway.execution.contexts import Contexts, Opened
@@ -59,10 +58,5 @@ class Api:
         finally:
             await context.release()
         if result.errors:
-            raise _cause(result.errors[0])
+            raise origin(result.errors[0])
         return cast("dict[str, Any]", result.data)
-
-
-def _cause(error: GraphQLError) -> Exception:
-    cause = origin(error)
-    return cause if isinstance(cause, ParleyError) else error
