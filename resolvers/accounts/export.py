@@ -52,7 +52,7 @@ async def export_account(info: Info, input: ExportAccountInput) -> Job:
     return unfinished
 
 
-@job("export")
+@job("export", tries=10)  # it may run for hours, and goes on after each interruption
 async def export(work: Work) -> None:
     """Write the export of the user who asked for it."""
     await write_export(work)
