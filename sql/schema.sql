@@ -800,8 +800,21 @@ CREATE FUNCTION parley.conversations_enter() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
+    at timestamptz := clock_timestamp();
     preferred record;
 BEGIN
+    UPDATE feeds
+    SET version = version + 1,
+        latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
+        latest_conversation_id = NEW.id
+    WHERE user_id = NEW.user_id
+    RETURNING version, latest_since INTO NEW.version, NEW.active_since;
+    IF NEW.version IS NULL THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
+    NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
         SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
         FROM users AS u
@@ -811,11 +824,6 @@ BEGIN
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
-    UPDATE feeds
-    SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
-        latest_conversation_id = NEW.id
-    WHERE user_id = NEW.user_id
-    RETURNING latest_since INTO NEW.active_since;
     RETURN NEW;
 END
 $$;
@@ -1481,6 +1489,8 @@ CREATE FUNCTION parley.feed_spares(table_name text, sums text[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    feed text;
+    events text;
     others text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
         FROM pg_attribute
@@ -1488,12 +1498,17 @@ DECLARE
 BEGIN
     PERFORM grant_columns(table_name, 'INSERT', rolled_up(table_name));
     PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER feed_lock BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', others, table_name);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER zz_feed BEFORE INSERT OR UPDATE OF %s OR DELETE ON %I '
-        'FOR EACH ROW EXECUTE FUNCTION %I()', others, table_name, 'feed_' || table_name);
+    FOR feed, events IN
+        SELECT tgname, CASE WHEN pg_get_triggerdef(oid) ~ ' BEFORE INSERT ' THEN 'INSERT OR ' ELSE '' END
+        FROM pg_trigger
+        WHERE tgrelid = table_name::regclass AND tgname IN ('feed_lock', 'zz_feed')
+    LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I BEFORE %sUPDATE OF %s OR DELETE ON %I %s', feed, events, others, table_name,
+            CASE feed
+                WHEN 'feed_lock' THEN 'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()'
+                ELSE format('FOR EACH ROW EXECUTE FUNCTION %I()', 'feed_' || table_name) END);
+    END LOOP;
 END
 $$;
 
@@ -6515,7 +6530,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversatio
 
 -- trigger conversations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger jobs feed_lock
 
@@ -6743,7 +6758,7 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_
 
 -- trigger conversations zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger jobs zz_feed
 
@@ -6792,6 +6807,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settings
 -- trigger users zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
+
+-- trigger conversations zz_feed_one
+
+CREATE TRIGGER zz_feed_one BEFORE INSERT ON parley.conversations FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger usage_logs zz_feed_one
 
