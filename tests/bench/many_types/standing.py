@@ -119,18 +119,20 @@ async def _instructions(installation: Installation, user: User) -> float:
             await server.answered(requests, REQUESTS)
             await _control(server, "--dump")
             await _control(server, "--instr=off")
-        return _total(Path(folder)) / REQUESTS
+        return _total(Path(f"{file}.{server.gateway.pid}.1")) / REQUESTS
 
 
 async def _control(server: Served, option: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        "callgrind_control", option, str(server.gateway.pid), stdout=asyncio.subprocess.DEVNULL
+        "callgrind_control",
+        option,
+        str(server.gateway.pid),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     await process.wait()
 
 
-def _total(folder: Path) -> int:
-    """The instructions in the newest file of counts."""
-    newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-    lines = newest.read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(("summary:", "totals:"))))
+def _total(dump: Path) -> int:
+    lines = dump.read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("totals:")))
