@@ -15,6 +15,7 @@ import inspect
 import itertools
 import re
 import sys
+import tokenize
 from types import ModuleType
 
 from strawberry.utils.str_converters import to_snake_case
@@ -74,8 +75,10 @@ def attributes(cls: type) -> dict[str, str]:
 @functools.cache
 def _of_module(module: ModuleType) -> dict[str, dict[str, str]]:
     """The docstrings of all attributes in a module, by the qualified name of their class."""
+    # Not by inspect.getsource(), which keeps the lines of every file in memory.
+    with tokenize.open(inspect.getfile(module)) as file:
+        pending: list[tuple[str, ast.AST]] = [("", ast.parse(file.read()))]
     found: dict[str, dict[str, str]] = {}
-    pending: list[tuple[str, ast.AST]] = [("", ast.parse(inspect.getsource(module)))]
     while pending:
         prefix, node = pending.pop()
         if isinstance(node, ast.ClassDef):
