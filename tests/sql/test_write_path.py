@@ -374,17 +374,11 @@ async def test_a_new_conversation_writes_to_the_feed_once(writer: Writer) -> Non
 
 
 OLDER = """
-CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = parley, pg_temp
-AS $$
+CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.provider := 'openai';
-    NEW.model := 'gpt-4o-mini';
-    UPDATE feeds SET latest_since = NEW.active_at, latest_conversation_id = NEW.id WHERE user_id = NEW.user_id
-    RETURNING latest_since INTO NEW.active_since;
+    SELECT 'openai', 'gpt-4o-mini', NEW.active_at INTO NEW.provider, NEW.model, NEW.active_since;
     RETURN NEW;
-END
-$$
+END $$
 """
 
 
