@@ -111,9 +111,13 @@ class Served:
 
             await asyncio.gather(*map(ask_on, connections))
 
-    def _clocks(self) -> tuple[float, float]:
+    def cpu_seconds(self) -> float:
+        """What the gateway has used so far."""
         times = self.gateway.cpu_times()
-        return times.user + times.system, cpu_seconds_with_ended(self.database)
+        return float(times.user + times.system)
+
+    def _clocks(self) -> tuple[float, float]:
+        return self.cpu_seconds(), cpu_seconds_with_ended(self.database)
 
 
 @dataclass(frozen=True, slots=True)
