@@ -12,6 +12,7 @@ from gateway.errors import TooLarge
 from gateway.execution import Engine
 from gateway.execution.introspection import MOST_KEPT_BYTES, SHARE_OF_ONE
 from gateway.execution.prepare.request import OperationRequest, RequestErrors
+from gateway.fairness.shares import Held
 from gateway.schema.build import graphql_schema
 
 SCHEMA = graphql_schema()
@@ -150,3 +151,19 @@ async def test_whole_schema_is_kept_also_if_it_is_large(engine: Engine) -> None:
 async def test_introspection_draws_on_the_budget() -> None:
     with pytest.raises(TooLarge, match="exceeds"):
         await answer(Engine(SCHEMA, operation_bytes=100_000), STANDARD)
+
+
+async def test_introspection_gives_back_what_it_held(engine: Engine) -> None:
+    held: list[int] = []
+    take = Held.take
+
+    def watched(self: Held, count: int) -> bool:
+        held.append(count)
+        return take(self, count)
+
+    engine.budgets.free = 1000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Held, "take", watched)
+        await answer(engine, STANDARD)
+    assert max(held) > 0
+    assert engine.budgets.shares.taken == {}
