@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from gateway.telemetry.histogram import Histogram
@@ -30,6 +31,19 @@ async def measure_lag(lags: Histogram) -> None:
         due = loop.time() + LOOK_SECONDS
         await asyncio.sleep(LOOK_SECONDS)
         lags.add(max(0.0, loop.time() - due))
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Collect no garbage in the block, which makes a schema and other objects that stay.
+
+    While they are made, each collection would search all of them again, which takes a quarter of the time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def begin_to_serve() -> None:

@@ -137,12 +137,7 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
     PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
-    -- As it is but for inserts: feed_spares() may have named the columns of an update.
-    EXECUTE (
-        SELECT regexp_replace(
-            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
-        FROM pg_trigger
-        WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed');
+    PERFORM leave_inserts(table_name, 'zz_feed');
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
         'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);
@@ -931,8 +926,21 @@ CREATE FUNCTION parley.conversations_enter() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
+    at timestamptz := clock_timestamp();
     preferred record;
 BEGIN
+    UPDATE feeds
+    SET version = version + 1,
+        latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
+        latest_conversation_id = NEW.id
+    WHERE user_id = NEW.user_id
+    RETURNING version, latest_since INTO NEW.version, NEW.active_since;
+    IF NEW.version IS NULL THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
+    NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
         SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
         FROM users AS u
@@ -942,11 +950,6 @@ BEGIN
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
-    UPDATE feeds
-    SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
-        latest_conversation_id = NEW.id
-    WHERE user_id = NEW.user_id
-    RETURNING latest_since INTO NEW.active_since;
     RETURN NEW;
 END
 $$;
@@ -1654,15 +1657,15 @@ DECLARE
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
         FROM pg_attribute
         WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attname <> ALL (sums));
-    -- add_bulk_insert() has made another trigger for inserts.
-    is_bulk boolean := EXISTS (SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed_one');
+    -- Inserts into some tables append to the feed in another way, with this trigger for what comes without a version.
+    fills_versions boolean := EXISTS (
+        SELECT FROM pg_trigger WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed_one');
 BEGIN
     PERFORM grant_columns(
-        table_name, 'INSERT', rolled_up(table_name) || CASE WHEN is_bulk THEN '{version}'::text[] ELSE '{}' END);
+        table_name, 'INSERT', rolled_up(table_name) || CASE WHEN fills_versions THEN '{version}'::text[] ELSE '{}' END);
     PERFORM grant_columns(table_name, 'UPDATE', rolled_up(table_name) || sums);
-    PERFORM add_feed_lock(table_name, format('INSERT OR UPDATE OF %s OR DELETE', others));
-    PERFORM add_feed(
-        table_name, format('%sUPDATE OF %s OR DELETE', CASE WHEN NOT is_bulk THEN 'INSERT OR ' END, others));
+    PERFORM add_feed_lock(table_name, sparing_statements(table_name, 'feed_lock', others));
+    PERFORM add_feed(table_name, sparing_statements(table_name, 'zz_feed', others));
 END
 $$;
 
@@ -2441,6 +2444,22 @@ END
 $$;
 
 ALTER FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) OWNER TO parley_owner;
+
+-- function leave_inserts(text, text)
+
+CREATE FUNCTION parley.leave_inserts(table_name text, trigger_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE (
+        SELECT regexp_replace(
+            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
+        FROM pg_trigger
+        WHERE tgrelid = table_name::regclass AND tgname = trigger_name);
+END
+$$;
+
+ALTER FUNCTION parley.leave_inserts(table_name text, trigger_name text) OWNER TO parley_owner;
 
 -- function links_of(text)
 
@@ -4208,6 +4227,18 @@ CREATE FUNCTION parley.singular(table_name text) RETURNS text
 
 ALTER FUNCTION parley.singular(table_name text) OWNER TO parley_owner;
 
+-- function sparing_statements(text, text, text)
+
+CREATE FUNCTION parley.sparing_statements(table_name text, trigger_name text, columns text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT format('%sUPDATE OF %s OR DELETE', CASE WHEN tgtype & 4 <> 0 THEN 'INSERT OR ' END, columns)
+    FROM pg_trigger
+    WHERE tgrelid = table_name::regclass AND tgname = trigger_name
+$$;
+
+ALTER FUNCTION parley.sparing_statements(table_name text, trigger_name text, columns text) OWNER TO parley_owner;
+
 -- function statement_triggers(text, text, text, text[])
 
 CREATE FUNCTION parley.statement_triggers(table_name text, stem text, function_name text, kinds text[]) RETURNS void
@@ -5438,7 +5469,6 @@ CREATE TABLE parley.llm_models (
     id uuid GENERATED ALWAYS AS (parley.natural_id(VARIADIC ARRAY[provider, model_id])) STORED NOT NULL,
     provider text NOT NULL,
     model_id text NOT NULL,
-    name_pattern text,
     name text NOT NULL,
     context_window integer NOT NULL,
     max_output_tokens integer NOT NULL,
@@ -5455,6 +5485,7 @@ CREATE TABLE parley.llm_models (
     assumed_fields jsonb DEFAULT '[]'::jsonb NOT NULL,
     retired_at timestamp with time zone,
     is_retired boolean GENERATED ALWAYS AS ((retired_at IS NOT NULL)) STORED NOT NULL,
+    name_pattern text,
     CONSTRAINT llm_models_context_window_range CHECK ((context_window > 0)),
     CONSTRAINT llm_models_embedding_dimensions_range CHECK ((embedding_dimensions > 0)),
     CONSTRAINT llm_models_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
@@ -6943,7 +6974,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.conversatio
 
 -- trigger conversations feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger jobs feed_lock
 
@@ -7171,7 +7202,7 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.conversation_
 
 -- trigger conversations zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
+CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE OF user_id, id, title, provider, model, system_prompt, temperature, max_tokens, context_window, is_pinned, is_archived, is_auto_archived, max_messages, folder, client_session, metadata, auto_approval_settings, usage_requests, usage_input_tokens, usage_output_tokens, usage_cost_usd, created_at, deleted_at, positive_feedback, negative_feedback, neutral_feedback ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger jobs zz_feed
 
@@ -7220,6 +7251,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settings
 -- trigger users zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.feed_users();
+
+-- trigger conversations zz_feed_one
+
+CREATE TRIGGER zz_feed_one BEFORE INSERT ON parley.conversations FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.feed_conversations();
 
 -- trigger usage_logs zz_feed_one
 
@@ -8144,6 +8179,10 @@ REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) TO parley_runtime;
 
+-- acl FUNCTION leave_inserts(table_name text, trigger_name text)
+
+REVOKE ALL ON FUNCTION parley.leave_inserts(table_name text, trigger_name text) FROM PUBLIC;
+
 -- acl FUNCTION links_of(table_name text)
 
 REVOKE ALL ON FUNCTION parley.links_of(table_name text) FROM PUBLIC;
@@ -8376,6 +8415,10 @@ REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
 -- acl FUNCTION singular(table_name text)
 
 REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION sparing_statements(table_name text, trigger_name text, columns text)
+
+REVOKE ALL ON FUNCTION parley.sparing_statements(table_name text, trigger_name text, columns text) FROM PUBLIC;
 
 -- acl FUNCTION statement_triggers(table_name text, stem text, function_name text, kinds text[])
 

@@ -32,7 +32,7 @@ from gateway.execution.prepare.request import OperationRequest
 from gateway.execution.prepare.response_size import size_factors
 from gateway.execution.prepare.text import check_literals, check_variables
 from gateway.execution.run.plan import Plan
-from gateway.execution.size import check_counted, check_size
+from gateway.execution.size import check_counted, check_size, hold_text
 from gateway.execution.subscribe import Ran
 from gateway.fairness.shares import OPERATIONS_OF_ONE, Held, Shares
 from gateway.fairness.turns import Turns
@@ -136,15 +136,31 @@ class Engine:
         if kept is not None:
             return Answer(kept)
         try:
-            (result,), _ = await self._run(operation, context, (None,))
+            text = self._read_schema(operation, context)
+            if text is None:
+                (result,), _ = await self._run(operation, context, (None,))
+                if result.errors:
+                    return complete(result, operation.name)
+                text = orjson.dumps(result.data)
         except TooLarge as error:
             self.introspected.keep(key, error.with_traceback(None), len(str(key)))
             raise
-        if result.errors:
-            return complete(result, operation.name)
-        text = orjson.dumps(result.data)
         self.introspected.keep(key, orjson.Fragment(text), len(text) + len(str(key)))
         return Answer(orjson.Fragment(text))
+
+    def _read_schema(self, operation: Operation, context: object) -> bytes | None:
+        """The data of an operation that selects only introspection, as JSON; None if it must run depth-first."""
+        plan = self._plan(operation)
+        if not self._breadth_first or not isinstance(plan, str):
+            return None
+        with self.budgets.begin(context) as budget:
+            self.ways[operation.kind, plan] += 1
+            text = self.introspected.read(operation, budget)
+            if text is None:
+                self.ways[operation.kind, plan] -= 1  # it will be counted when it runs
+            else:
+                hold_text(len(text), budget)
+        return text
 
     async def execute(self, operation: Operation, context: object, root: object = None) -> ExecutionResult:
         """Run a query or a mutation, or a subscription's selection set with an event as the root."""

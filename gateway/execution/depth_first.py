@@ -22,8 +22,8 @@ from graphql import (
     is_introspection_type,
 )
 
-from gateway.errors import TooLarge
 from gateway.execution.budget import Budget, unbounded
+from gateway.execution.introspection import introspects_too_much
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
 from gateway.schema.graphql_private import ExecutorThrowingOnIncremental, FragmentDetails
@@ -76,10 +76,7 @@ class _CountingExecutor(ExecutorThrowingOnIncremental):
         if is_introspection_type(parent_type):
             self.introspection_left -= size
             if self.introspection_left < 0:
-                self.budget.failure = TooLarge(
-                    "The operation introspects more than twice what the standard introspection query does. "
-                    "Ask for less of the schema at a time."
-                )
+                self.budget.failure = introspects_too_much()
                 raise self.budget.failure
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, *rest)
 

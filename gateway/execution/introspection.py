@@ -9,28 +9,39 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
 
 import orjson
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
-    introspection_from_schema,
+    VariableValues,
+    get_introspection_query,
 )
 
 from gateway.errors import TooLarge
+from gateway.execution.budget import Budget
+from gateway.execution.collect import condition_variables
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.cache import DocumentCache
+from gateway.execution.prepare.document import ParsedOperation, choose, field_names, fragments_of, parse
 from gateway.execution.prepare.inputs import SHAREABLE
 from gateway.execution.prepare.limits import INTROSPECTION
-from gateway.execution.prepare.response_size import OBJECT_BYTES, key_bytes
+from gateway.execution.schema_reader import SchemaReader
 
 TIMES_STANDARD = 2
-MOST_KEPT_BYTES = 4 * 1024**2
+MOST_KEPT_BYTES = 8 * 1024**2
+SHARE_OF_ONE = 2
+"""One answer may fill half of the cache: the whole schema has two megabytes with sixty more types."""
+
+RICHEST = dict.fromkeys(
+    ("specified_by_url", "directive_is_repeatable", "schema_description", "input_value_deprecation"), True
+)
+"""What the standard query may ask for."""
 
 Kept = orjson.Fragment | TooLarge
 """The encoded data of an answer, or why there is none."""
@@ -41,19 +52,22 @@ class Introspection:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self.kept = DocumentCache[Kept](max_documents=200, max_weight=MOST_KEPT_BYTES)
+        self.kept = DocumentCache[Kept](max_documents=200, max_weight=MOST_KEPT_BYTES, share_of_one=SHARE_OF_ONE)
 
     @functools.cached_property
     def most_bytes(self) -> int:
         """The maximum size of one operation's introspection objects, as its budget counts them."""
-        standard = introspection_from_schema(
-            self._schema,
-            specified_by_url=True,
-            directive_is_repeatable=True,
-            schema_description=True,
-            input_value_deprecation=True,
-        )
-        return TIMES_STANDARD * _counted(standard)
+        parsed = parse(get_introspection_query(**RICHEST))
+        definition, fragments = choose(parsed, None), fragments_of(parsed)
+        standard = ParsedOperation(definition, None, "query", fragments, field_names(definition, fragments))
+        size = 0
+
+        def count(_: int, described: int) -> None:
+            nonlocal size
+            size += described
+
+        SchemaReader(self._schema, standard, VariableValues({}, {}), count).read()
+        return TIMES_STANDARD * size
 
     def key(self, operation: Operation) -> Hashable | None:
         """The cache key of an operation's answer; None if the answer must not be cached."""
@@ -67,6 +81,38 @@ class Introspection:
     def keep(self, key: Hashable, answer: Kept, weight: int) -> None:
         """Cache an answer, as long as there is room."""
         self.kept.put(key, answer, weight)
+
+    def read(self, operation: Operation, budget: Budget) -> bytes | None:
+        """The data of an operation that asks only for the schema, as JSON.
+
+        Returns None if graphql-core must answer, because an argument or a condition is null and may not be. Raises
+        `TooLarge` above the limit, and what the budget raises.
+        """
+        document, variables = operation.document, operation.variables
+        conditions = condition_variables(document.definition, document.fragments)
+        if not all(isinstance(variables.coerced.get(name), bool) for name in conditions):
+            return None
+        left = self.most_bytes
+
+        def count(size: int, described: int) -> None:
+            nonlocal left
+            budget.add_objects(1, size)
+            left -= described
+            if left < 0:
+                raise introspects_too_much()
+
+        try:
+            return orjson.dumps(SchemaReader(self._schema, document, variables, count).read())
+        except GraphQLError:
+            return None
+
+
+def introspects_too_much() -> TooLarge:
+    """The error of an operation that exceeds the introspection limit."""
+    return TooLarge(
+        "The operation introspects more than twice what the standard introspection query does. "
+        "Ask for less of the schema at a time."
+    )
 
 
 def asks_only_schema(definition: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> bool:
@@ -86,11 +132,3 @@ def _root_fields(
         elif (name := selection.name.value) not in seen:
             seen.add(name)
             yield from _root_fields(fragments[name].selection_set, fragments, seen)
-
-
-def _counted(value: Any) -> int:
-    if isinstance(value, list):
-        return sum(map(_counted, value))
-    if not isinstance(value, dict):
-        return 0
-    return OBJECT_BYTES + sum(map(key_bytes, value)) + sum(map(_counted, value.values()))

@@ -56,6 +56,11 @@ def check_size(results: Sequence[ExecutionResult], budget: Budget, *, writes: bo
     for result in results:
         data, left = result.data, budget.limit - size
         size += _written(data, left) if writes and isinstance(data, Large) else size_of(data, left)
+    hold_text(size, budget)
+
+
+def hold_text(size: int, budget: Budget) -> None:
+    """Hold a response of this size, as JSON, of the caller's share. Raises if it is too large."""
     if size > budget.limit:
         raise budget.too_large()
     if size > FREE_BYTES and not budget.hold(max(size, budget.used)):

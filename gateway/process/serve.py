@@ -12,7 +12,7 @@ from gateway.app import running, url_of
 from gateway.auth.keyring import load_or_create
 from gateway.config import Settings
 from gateway.data.server.opening import OpenDatabase, open_database
-from gateway.event_loop import begin_to_serve
+from gateway.event_loop import begin_to_serve, without_collection
 from gateway.http.free_port import require_free
 from gateway.monitoring.exposition import Collect, Readings, exposed
 from gateway.monitoring.tracing import require_tracing
@@ -36,7 +36,7 @@ async def serve(settings: Settings) -> None:
             # Entered first, so that metrics are still served during shutdown.
             instruments = _Instruments()
             metrics = await stack.enter_async_context(_metrics(settings, instruments.read))
-            with unless_quick("Starting the gateway"):
+            with unless_quick("Starting the gateway"), without_collection():
                 url, instruments.collect = await stack.enter_async_context(_serving(settings, database))
             _announce(settings, url, metrics)
             await stop.wait()

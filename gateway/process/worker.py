@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ import structlog
 
 from gateway.config import Settings
 from gateway.data.driver.failure import ERRORS
-from gateway.event_loop import begin_to_serve, run
+from gateway.event_loop import begin_to_serve, run, without_collection
 from gateway.refusal import Refusal
 from gateway.telemetry.log import begin_logging, configure_logging, report_crashes
 from gateway.telemetry.progress import tell
@@ -85,8 +86,11 @@ async def work(channel: socket.socket) -> None:
     configure_logging(settings)
     structlog.contextvars.bind_contextvars(worker=order.number)
     listeners = [socket.socket(fileno=each) for each in order.sockets]
-    async with running(settings, OpenDatabase(order.database_url, None), listeners=listeners) as gateway:
-        begin_to_serve()
+    async with AsyncExitStack() as stack:
+        with without_collection():
+            serving = running(settings, OpenDatabase(order.database_url, None), listeners=listeners)
+            gateway = await stack.enter_async_context(serving)
+            begin_to_serve()
         answers.write(SERVES)
         async for question in orders:
             answers.write(orjson.dumps([int(question), gateway.instruments.samples()]) + b"\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import strawberry
 
@@ -128,12 +128,10 @@ class Message(Node):
 
 async def living_message(db: Statements, message_id: strawberry.ID) -> Message:
     """The message that an input names. Raises `NotFound`, or `Conflict` if it or its conversation is deleted."""
-    id = id_of(message_id, "message_id")
-    found = await db.row(sql.chat.message.is_living, id=id)
-    message = None if found is None else await db.get(Message, id)
-    if found is None or message is None:
+    message = await db.maybe(Message, sql.chat.message.with_is_living, id=id_of(message_id, "message_id"))
+    if message is None:
         raise NotFound("There is no such message.", field="message_id")
-    if not found["is_living"]:
+    if not cast("Any", message)["is_living"]:
         raise Conflict("This message is deleted.", field="message_id", current=message)
     return message
 

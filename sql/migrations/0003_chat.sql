@@ -147,8 +147,9 @@ SELECT keep_links('messages', within => '{conversation_id}', marked => false, on
 
 -- messages_enter() locks the feed and appends to it, so neither trigger of the feed fires on INSERT.
 CREATE TRIGGER enter BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION messages_enter();
-SELECT add_feed_lock('messages', 'UPDATE OR DELETE');
-SELECT add_feed('messages', 'UPDATE OR DELETE');
+CREATE OR REPLACE TRIGGER feed_lock BEFORE UPDATE OR DELETE ON messages
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock();
+CREATE OR REPLACE TRIGGER zz_feed BEFORE UPDATE OR DELETE ON messages FOR EACH ROW EXECUTE FUNCTION feed_messages();
 CREATE TRIGGER guard BEFORE UPDATE ON messages FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND OLD.status <> 'streaming') EXECUTE FUNCTION messages_guard();
 CREATE TRIGGER gather BEFORE UPDATE ON messages FOR EACH ROW

@@ -4,7 +4,6 @@ CREATE TABLE llm_models (
     id uuid PRIMARY KEY GENERATED ALWAYS AS (natural_id(provider, model_id)) STORED,
     provider text NOT NULL,
     model_id text NOT NULL,
-    name_pattern text,
     name text NOT NULL,
     context_window integer NOT NULL,
     max_output_tokens integer NOT NULL,
@@ -24,15 +23,12 @@ CREATE TABLE llm_models (
     is_retired boolean NOT NULL GENERATED ALWAYS AS (retired_at IS NOT NULL) STORED,
     CONSTRAINT llm_models_model_id_key UNIQUE (provider, model_id)
 );
-COMMENT ON COLUMN llm_models.name_pattern IS
-    'A regular expression for the names that mean this model besides its id, in lower case; null if there are none.';
 SELECT reference_table('llm_models');
 SELECT add_rule('llm_models', name, condition, reason)
 FROM (VALUES
     -- As in usage_logs, so that a call of each model can be recorded.
     ('provider_length', 'char_length(provider) BETWEEN 1 AND 50', 'A provider name has 1 to 50 characters.'),
     ('model_id_length', 'char_length(model_id) BETWEEN 1 AND 100', 'A model id has 1 to 100 characters.'),
-    ('name_pattern_length', 'char_length(name_pattern) <= 10000', 'The rules for names have at most 10000 characters.'),
     ('name_length', 'char_length(name) BETWEEN 1 AND 500', 'A model name has 1 to 500 characters.'),
     ('context_window_range', 'context_window > 0', 'The context window must be at least 1.'),
     ('max_output_tokens_range', 'max_output_tokens > 0', 'The number of output tokens must be at least 1.'),

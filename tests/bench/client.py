@@ -24,12 +24,12 @@ class WrongAnswer(Exception):
 
 
 def encoded(url: str, token: str, body: bytes) -> bytes:
-    """A whole request to post `body`."""
+    """A whole request to post `body`. Without a token, it is that of an anonymous client."""
     parts = urlsplit(url)
     lines = (
         f"POST {parts.path} HTTP/1.1",
         f"Host: {parts.netloc}",
-        f"Authorization: Bearer {token}",
+        *([f"Authorization: Bearer {token}"] if token else []),
         "Content-Type: application/json",
         "Accept: application/json",
         f"Content-Length: {len(body)}",

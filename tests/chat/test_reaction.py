@@ -71,6 +71,16 @@ async def test_a_reaction_is_added_once_and_removed(user: Client, superuser: asy
         assert left["reactions"] == [{"emoji": "🎉"}]
 
 
+async def test_a_removal_reads_the_message_once(user: Client) -> None:
+    _, (message,) = await answers(user)
+    await user.make("addReaction", "messageReaction", messageId=message, emoji="👍")
+    await user.make("setMessageFeedback", "messageFeedback", messageId=message, type="POSITIVE")
+    for mutation, values in (("removeReaction", {"emoji": "👍"}), ("removeMessageFeedback", {})):
+        user.statements.texts.clear()
+        await user.make(mutation, "message", "id content", messageId=message, **values)
+        assert len(user.statements.texts) == 2, user.statements.texts
+
+
 async def test_an_emoji_is_accepted(user: Client) -> None:
     _, (message,) = await answers(user)
     for emoji in EMOJI:

@@ -359,3 +359,40 @@ async def test_a_deletion_with_an_old_snapshot_is_refused(writer: Writer, superu
     with pytest.raises(asyncpg.SerializationError):
         await superuser.execute(DELETE, writer.user_id, other)
     await transaction.rollback()
+
+
+async def test_a_new_conversation_writes_to_the_feed_once(writer: Writer) -> None:
+    updated = "SELECT pg_stat_get_xact_tuples_updated('feeds'::regclass)"
+    async with writer.connection.transaction():
+        number, writes = await version(writer), await writer.connection.fetchval(updated)
+        id = await writer.connection.fetchval(NEW, writer.user_id)
+        assert await writer.connection.fetchval(updated) == writes + 1
+        (change,) = await writer.connection.fetch(FEED.replace("data", "data, at"), writer.user_id, 1)
+        (row,) = await writer.connection.fetch("SELECT version, updated_at FROM conversations WHERE id = $1", id)
+        assert tuple(change.values()) == (number + 1, "conversations", id, "insert", "{}", row["updated_at"])
+        assert row["version"] == await version(writer) == number + 1
+
+
+OLDER = """
+CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT 'openai', 'gpt-4o-mini', NEW.active_at INTO NEW.provider, NEW.model, NEW.active_since;
+    RETURN NEW;
+END $$
+"""
+
+
+async def test_an_older_function_leaves_a_new_conversation_to_the_trigger_of_the_feed(
+    writer: Writer, superuser: asyncpg.Connection
+) -> None:
+    """While a database is migrated, the triggers are new before the function is."""
+    number = await version(writer)
+    transaction = superuser.transaction()
+    await transaction.start()
+    try:
+        await superuser.execute(OLDER)
+        id = await superuser.fetchval(NEW, writer.user_id)
+        (change,) = await superuser.fetch(FEED, writer.user_id, 1)
+        assert tuple(change.values()) == (number + 1, "conversations", id, "insert", "{}")
+    finally:
+        await transaction.rollback()

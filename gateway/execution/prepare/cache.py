@@ -22,8 +22,8 @@ T = TypeVar("T")
 # Documents that were requested once may fill one tenth of the cache.
 SHARE_OF_NEW = 10
 
-# One document may fill at most one eighth of it.
 SHARE_OF_ONE = 8
+"""One document may fill at most one eighth of the cache, unless it is made otherwise."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +60,8 @@ class DocumentCache(Generic[T]):
 
     max_documents: int = 1_000
     max_weight: int = 256 * 1024
+    share_of_one: int = SHARE_OF_ONE
+    """One document may fill at most this part of it."""
     misses: int = 0
     """How many lookups found no document."""
     _entries: dict[Hashable, _Entry[T]] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class DocumentCache(Generic[T]):
 
     def put(self, key: Hashable, document: T, weight: int) -> None:
         """Add a document, and evict others to make room for it."""
-        if key in self._entries or weight > self.max_weight // SHARE_OF_ONE:
+        if key in self._entries or weight > self.max_weight // self.share_of_one:
             return
         entry = _Entry(key, document, weight)
         while self._entries and not self._has_room(weight):

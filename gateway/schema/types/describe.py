@@ -4,16 +4,19 @@
     \"\"\"Position in the conversation, from 1, without gaps.\"\"\"
 
 The convention is Python's own (PEP 257, attribute docstrings). The interpreter discards these strings, so they are read
-from the source, once per class, when the schema is declared.
+from the source, once per module, when the schema is declared.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import re
-import textwrap
+import sys
+import tokenize
+from types import ModuleType
 
 from strawberry.utils.str_converters import to_snake_case
 
@@ -61,10 +64,33 @@ _PLURALS = {
 """Endings of nouns and of their plurals. The first that matches counts."""
 
 
+_HOLDS_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 def attributes(cls: type) -> dict[str, str]:
     """The docstrings of a class's attributes, by attribute."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
+    return _of_module(sys.modules[cls.__module__])[cls.__qualname__]
+
+
+@functools.cache
+def _of_module(module: ModuleType) -> dict[str, dict[str, str]]:
+    """The docstrings of all attributes in a module, by the qualified name of their class."""
+    # Not by inspect.getsource(), which keeps the lines of every file in memory.
+    with tokenize.open(inspect.getfile(module)) as file:
+        pending: list[tuple[str, ast.AST]] = [("", ast.parse(file.read()))]
+    found: dict[str, dict[str, str]] = {}
+    while pending:
+        prefix, node = pending.pop()
+        if isinstance(node, ast.ClassDef):
+            found[f"{prefix}{node.name}"] = _texts(node.body)
+            prefix = f"{prefix}{node.name}."
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            prefix = f"{prefix}{node.name}.<locals>."
+        pending.extend((prefix, child) for child in ast.iter_child_nodes(node) if isinstance(child, _HOLDS_STATEMENTS))
+    return found
+
+
+def _texts(body: list[ast.stmt]) -> dict[str, str]:
     texts = {}
     for statement, following in itertools.pairwise(body):
         name = _assigned(statement)

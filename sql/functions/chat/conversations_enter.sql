@@ -1,11 +1,26 @@
--- Trigger: makes a new conversation the most recently active one, and gives it the user's defaults for what it does not
--- name.
+-- Trigger: makes a new conversation the most recently active one, appends it to the feed, and gives it the user's defaults for
+-- what it does not name.
+--
+-- Its first statement takes the feed's lock, so an INSERT needs no feed_lock.
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$
 DECLARE
+    at timestamptz := clock_timestamp();
     preferred record;
 BEGIN
+    UPDATE feeds
+    SET version = version + 1,
+        latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
+        latest_conversation_id = NEW.id
+    WHERE user_id = NEW.user_id
+    RETURNING version, latest_since INTO NEW.version, NEW.active_since;
+    IF NEW.version IS NULL THEN
+        PERFORM feed_missing(NEW.user_id);
+    END IF;
+    INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+    VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
+    NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
         SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
         FROM users AS u
@@ -15,11 +30,6 @@ BEGIN
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
-    UPDATE feeds
-    SET latest_since = greatest(NEW.active_at, latest_since + interval '1 microsecond'),
-        latest_conversation_id = NEW.id
-    WHERE user_id = NEW.user_id
-    RETURNING latest_since INTO NEW.active_since;
     RETURN NEW;
 END
 $$;

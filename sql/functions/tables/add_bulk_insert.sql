@@ -17,12 +17,7 @@ DECLARE
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
     PERFORM grant_columns(table_name, 'INSERT', '{version}' || columns_without('INSERT', table_name));
-    -- As it is but for inserts: feed_spares() may have named the columns of an update.
-    EXECUTE (
-        SELECT regexp_replace(
-            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
-        FROM pg_trigger
-        WHERE tgrelid = table_name::regclass AND tgname = 'zz_feed');
+    PERFORM leave_inserts(table_name, 'zz_feed');
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER zz_feed_one BEFORE INSERT ON %I '
         'FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION %I()', table_name, 'feed_' || table_name);

@@ -20,3 +20,16 @@ BEGIN
         'FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION feed_lock()', statements, table_name);
 END
 $$;
+
+-- Makes a trigger of the feed leave out inserts, which append to the feed in another way. It stays as it is otherwise:
+-- feed_spares() may have named the columns of an update.
+CREATE OR REPLACE FUNCTION leave_inserts(table_name text, trigger_name text) RETURNS void LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE (
+        SELECT regexp_replace(
+            regexp_replace(pg_get_triggerdef(oid), '^CREATE', 'CREATE OR REPLACE'), ' BEFORE INSERT OR ', ' BEFORE ')
+        FROM pg_trigger
+        WHERE tgrelid = table_name::regclass AND tgname = trigger_name);
+END
+$$;

@@ -10,8 +10,9 @@ from graphql import get_introspection_query, graphql_sync
 
 from gateway.errors import TooLarge
 from gateway.execution import Engine
-from gateway.execution.introspection import MOST_KEPT_BYTES
+from gateway.execution.introspection import MOST_KEPT_BYTES, SHARE_OF_ONE
 from gateway.execution.prepare.request import OperationRequest, RequestErrors
+from gateway.fairness.shares import Held
 from gateway.schema.build import graphql_schema
 
 SCHEMA = graphql_schema()
@@ -115,3 +116,54 @@ async def test_answer_that_holds_data_is_not_kept(engine: Engine) -> None:
     for text in ("{ __typename }", '{ __type(name: "Query") { name } node(id: "x") { id } }'):
         operation = engine.prepare(OperationRequest(text))
         assert engine.introspected.key(operation) is None
+
+
+ARGUMENTS = (
+    'query ($all: Boolean = true, $no: Boolean = false, $name: String = "Query") {'
+    " __schema { directives { name locations args(includeDeprecated: $all) { name type { ...T } defaultValue } } }"
+    " __type(name: $name) { ...T __typename fields(includeDeprecated: $all) { name @skip(if: $no) } }"
+    ' node: __type(name: "Node") { possibleTypes { name } }'
+    ' none: __type(name: "Nothing") { name } __typename }'
+    " fragment T on __Type { kind name ofType { kind name ofType { name enumValues { name } } } inputFields { name } }"
+)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"all": False}, {"no": True}, {"name": "Node"}, {"name": "MessageRole"}, {"all": None}, {"no": None}],
+    ids=str,
+)
+async def test_answers_are_those_of_graphql_core(engine: Engine, variables: dict[str, Any]) -> None:
+    plain = Engine(SCHEMA, breadth_first=False)
+    mine = orjson.loads(await answer(engine, ARGUMENTS, **variables))
+    assert mine == orjson.loads(await answer(plain, ARGUMENTS, **variables))
+    assert ("errors" in mine) == (None in variables.values())
+
+
+async def test_whole_schema_is_kept_also_if_it_is_large(engine: Engine) -> None:
+    text = await answer(engine, STANDARD)
+    largest = MOST_KEPT_BYTES // SHARE_OF_ONE
+    assert len(text) < largest
+    engine.introspected.keep("large", orjson.Fragment(b"null"), largest)
+    assert engine.introspected.kept.get("large") is not None
+
+
+async def test_introspection_draws_on_the_budget() -> None:
+    with pytest.raises(TooLarge, match="exceeds"):
+        await answer(Engine(SCHEMA, operation_bytes=100_000), STANDARD)
+
+
+async def test_introspection_gives_back_what_it_held(engine: Engine) -> None:
+    held: list[int] = []
+    take = Held.take
+
+    def watched(self: Held, count: int) -> bool:
+        held.append(count)
+        return take(self, count)
+
+    engine.budgets.free = 1000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Held, "take", watched)
+        await answer(engine, STANDARD)
+    assert max(held) > 0
+    assert engine.budgets.shares.taken == {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 import pytest
 
-from gateway.event_loop import run
+from gateway.event_loop import run, without_collection
 
 
 async def loop_in_use() -> str:
@@ -23,3 +24,10 @@ def test_uvloop_is_used() -> None:
 def test_without_uvloop_pythons_own_loop_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvloop", None)
     assert run(loop_in_use()) == "asyncio"
+
+
+def test_no_garbage_is_collected_in_the_block() -> None:
+    assert gc.isenabled()
+    with without_collection():
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -140,3 +140,16 @@ def test_a_class_has_a_name_that_a_person_would_say(name: str, said: str) -> Non
 )
 def test_a_noun_has_its_article_and_its_plural(noun: str, one: str, several: str) -> None:
     assert (describe.with_article(noun), describe.plural(noun)) == (one, several)
+
+
+def test_a_class_within_a_function_or_another_class_is_described() -> None:
+    class Local:
+        one: int
+        """Within a function."""
+
+        class Inner:
+            one: int
+            """Within a class."""
+
+    assert describe.attributes(Local) == {"one": "Within a function."}
+    assert describe.attributes(Local.Inner) == {"one": "Within a class."}
