@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import uuid
 import zipfile
 from collections.abc import AsyncIterator
@@ -67,6 +68,24 @@ async def archive_of(superuser: asyncpg.Connection, user_id: uuid.UUID) -> zipfi
         return found
 
     return zipfile.ZipFile(io.BytesIO(b"".join([piece async for piece in Archive(files, at).pieces(content)])))
+
+
+async def test_a_worker_that_was_frozen_adds_nothing_to_what_another_has_finished(works: Works) -> None:
+    user_id = await talker(works, MESSAGES)
+    await works.ask(user_id, "export")
+    frozen = await works.start("export")
+    await works.until(f"SELECT ({PARTS}) > 4", user_id)
+    frozen.signal(signal.SIGSTOP)
+    await works.start("export")
+    await works.until("SELECT status = 'done' FROM jobs WHERE user_id = $1", user_id)
+    parts = await works.superuser.fetchval(PARTS, user_id)
+    frozen.signal(signal.SIGCONT)
+    assert await frozen.stop() == 0
+    assert await works.superuser.fetchval(PARTS, user_id) == parts
+    assert await works.superuser.fetchval("SELECT status FROM jobs WHERE user_id = $1", user_id) == "done"
+    lines = (await archive_of(works.superuser, user_id)).read("Message.jsonl").splitlines()
+    ids = await works.superuser.fetch("SELECT id::text FROM messages WHERE user_id = $1 ORDER BY id", user_id)
+    assert [json.loads(line)["id"] for line in lines] == [row["id"] for row in ids]
 
 
 @pytest.mark.timeout(240)

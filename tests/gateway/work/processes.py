@@ -47,6 +47,11 @@ class Worker:
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await self._process.stdout.readline()).decode().strip() == WORKS
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def status(self) -> str:
         """What Linux tells about the process."""
         assert self._process is not None
