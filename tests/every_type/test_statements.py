@@ -138,8 +138,8 @@ ELSEWHERE = {
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
-    "removeMessageFeedback": ["SELECT"] * 3,
-    "removeReaction": ["SELECT"] * 4,
+    "removeMessageFeedback": ["SELECT"] * 2,
+    "removeReaction": ["SELECT"] * 3,
     "renewToolExecution": ["SELECT"],
 }
 """The statements of mutations that are not a single INSERT or UPDATE, or the call that inserts a list."""
