@@ -149,8 +149,9 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
                 if kind in samples.rows():
                     (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
             made = await derived.make_derived(client, ids, "word")
-            await derived.multiply(database, user_id, empty)
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
+            await derived.join_all(client, ids)
+            await derived.multiply(database, user_id, empty)
             yield Filled(serving, client, planner, user_id, tables, ids)
 
 

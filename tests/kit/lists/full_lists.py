@@ -54,7 +54,7 @@ class FullLists:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def reference_data(superuser: asyncpg.Connection) -> dict[str, str]:
     """The id of a row of each type of reference data, whose lists are full. The same for all users of the module."""
-    ids, scatter = await write_reference_data(superuser), Scatter(superuser, ENTITIES.values(), seed=7)
+    ids, scatter = await write_reference_data(superuser), Scatter(superuser, ENTITIES.values(), seed="of nobody")
     for listed in LISTS:
         if listed.target.is_reference:
             await scatter.fill(listed, "", ids[listed.parent.name] if listed.parent else "", ROWS)
@@ -62,10 +62,12 @@ async def reference_data(superuser: asyncpg.Connection) -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def full_lists(serving: Serving, superuser: asyncpg.Connection, reference_data: dict[str, str]) -> FullLists:
+async def full_lists(
+    serving: Serving, superuser: asyncpg.Connection, reference_data: dict[str, str], executor: str
+) -> FullLists:
     """Each list of each type has at least `ROWS` rows, and one more that is deleted."""
     made = FullLists(await make_estate(serving, superuser), superuser, reference_data)
-    scatter = Scatter(superuser, ENTITIES.values(), seed=7)
+    scatter = Scatter(superuser, ENTITIES.values(), seed=executor)
     # Join tables last: they join what the other lists hold.
     for listed in sorted(LISTS, key=lambda each: each.link.through is not None):
         if not listed.target.is_reference:

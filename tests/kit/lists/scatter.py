@@ -54,16 +54,20 @@ def columns_to_vary(entity: Entity) -> set[str]:
 
 
 DISTINCT = """
-SELECT DISTINCT attname AS name, format_type(atttypid, NULL) AS type, (
+SELECT attname AS name, format_type(atttypid, NULL) AS type, (
     SELECT con.confrelid::regclass::text FROM pg_constraint AS con
     WHERE con.contype = 'f' AND con.conrelid = attrelid AND attnum = con.conkey[array_upper(con.conkey, 1)]
-) AS parent
+) AS parent, bool_or((
+    SELECT count(*) FROM pg_attribute AS a
+    WHERE a.attrelid = indrelid AND a.attnum = ANY (indkey) AND a.attname <> 'user_id'
+) = 1) AS alone
 FROM pg_index
 JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
 WHERE indrelid = $1::regclass AND indisunique AND NOT indisprimary
     AND atttypid IN ('uuid'::regtype, 'text'::regtype) AND attname NOT IN ('user_id', 'id') AND attgenerated = ''
+GROUP BY attrelid, attname, attnum, atttypid
 """
-"""The columns in which rows must differ, and the table whose ids a column holds, if any."""
+"""The columns in which rows must differ, by themselves or together, and the table whose ids a column holds, if any."""
 
 SOURCES = """
 SELECT DISTINCT source.attname AS name
@@ -81,7 +85,7 @@ DELETED_AT = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 class Scatter:
     """Inserts copies of a row, as the superuser and without triggers. Only CHECK and UNIQUE can refuse one."""
 
-    def __init__(self, superuser: asyncpg.Connection, entities: Iterable[Entity], seed: int) -> None:
+    def __init__(self, superuser: asyncpg.Connection, entities: Iterable[Entity], seed: str) -> None:
         self._superuser = superuser
         self._entities = {entity.table: entity for entity in entities}
         self._random = random.Random(seed)  # noqa: S311
@@ -138,7 +142,7 @@ class Scatter:
         distinct = {
             row["name"]: row
             for row in await self._superuser.fetch(DISTINCT, table)
-            if row["name"] not in {*varied, *fixed}
+            if row["name"] not in fixed and (row["alone"] or row["name"] not in varied)
         }
         id = uuid.UUID(int=self._random.getrandbits(128), version=4)
         for attempt in range(PATIENCE):
@@ -146,7 +150,7 @@ class Scatter:
             if empty and attempt < PATIENCE / 2:  # a rule may want one of them, so some are null by chance later
                 values |= dict.fromkeys(set(varied) & entity.nullable)
             changed = {k: v for k, v in values.items() if v is not _AS_IT_IS} | fixed | {"id": str(id)}
-            changed |= {name: await self._distinct(column, table, model) for name, column in distinct.items()}
+            changed |= {name: await self._distinct(column, table, model, attempt) for name, column in distinct.items()}
             if "deleted_at" in names:
                 changed["deleted_at"] = DELETED_AT if deleted else None
             try:
@@ -163,11 +167,11 @@ class Scatter:
             return id
         raise AssertionError(f"no copy of a row of {table} is valid with other values in {varied}")
 
-    async def _distinct(self, column: asyncpg.Record, table: str, model: Any) -> str:
-        """A value that no row has. A text is one emoji, which rules of reactions want; an id is of a new parent."""
+    async def _distinct(self, column: asyncpg.Record, table: str, model: Any, attempt: int) -> str:
+        """A value that no row has: the id of a new parent, or a text, which is one emoji if others are refused."""
         self._unique += 1
         if column["type"] != "uuid":
-            return chr(0x1F000 + self._unique % 1000)
+            return chr(0x1F000 + self._unique % 1000) if attempt % 2 else f"{WORDS[0]} {self._unique}"
         parent = self._entities.get(column["parent"])
         held = await self._superuser.fetchval(f"SELECT {column['name']} FROM {table} WHERE id = $1", model)  # noqa: S608
         if parent is None or held is None:

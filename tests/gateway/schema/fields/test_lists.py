@@ -75,7 +75,7 @@ async def filled(noted: Serving, noted_depth_first: Serving, noted_database: Dat
     ):
         text = f"INSERT INTO {table} (user_id, {by}, {to}) VALUES ($1, $2, $3)"  # noqa: S608
         await superuser.execute(text, UUID(client.user_id), *map(UUID, ids))
-    scatter = Scatter(superuser, TYPES.values(), seed=11)
+    scatter = Scatter(superuser, TYPES.values(), seed="lists")
     own = [each for each in LISTS.values() if str(each) != "Query.memos"]  # which holds those of the notebook
     for listed in sorted(own, key=lambda each: each.link.through is not None):
         await scatter.fill(listed, parents["Query"], parents[listed.parent.name if listed.parent else "Query"], ROWS)
