@@ -23,6 +23,7 @@ CREATE TABLE plants (
 );
 SELECT tenant_table('plants', carry => '{flowerbed_id}');
 SELECT add_rule('plants', 'height_cm_range', 'height_cm BETWEEN 1 AND 10000', 'A height is between 1 and 10000 cm.');
+SELECT add_rule('plants', 'name_length', 'char_length(name) <= 200', 'A name has at most 200 characters.');
 SELECT add_list_rule('plants', 'colours', most => 5, length => 50);
 SELECT add_rank('plants', 'kind', '{flower,herb,tree}');
 SELECT add_link('plants', 'flowerbed_id', 'flowerbeds');
@@ -51,6 +52,7 @@ CREATE TABLE gardeners (
     tended integer NOT NULL DEFAULT 0
 );
 SELECT tenant_table('gardeners');
+SELECT add_rule('gardeners', 'name_length', 'char_length(name) <= 200', 'A name has at most 200 characters.');
 CREATE INDEX gardeners_by_creation ON gardeners (user_id, created_at, id) WHERE deleted_at IS NULL;
 SELECT join_table(
     'flowerbed_gardeners', 'flowerbed_id', 'flowerbeds', 'gardener_id', 'gardeners', counted_in => 'tended');
@@ -62,6 +64,8 @@ CREATE TABLE garden_settings (
     waters_by_itself boolean NOT NULL DEFAULT true
 );
 SELECT one_per_user('garden_settings');
+SELECT add_rule('garden_settings', 'greeting_length', 'char_length(greeting) <= 200',
+    'A greeting has at most 200 characters.');
 
 CREATE TABLE climates (
     id uuid PRIMARY KEY GENERATED ALWAYS AS (natural_id(code)) STORED,
