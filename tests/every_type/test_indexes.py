@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 import asyncpg
 import pytest_asyncio
 
+from gateway.data.clauses.order import REVERSED
 from gateway.data.entity import Entity
 from gateway.data.setup.catalogue import Index, Table, read_catalogue
 from gateway.schema.agreement import declared
@@ -98,10 +99,6 @@ def is_of_a_key(table: Table, index: Index, listed_by: Collection[str]) -> bool:
     return index.columns in {("user_id", key, "created_at", "id") for key in keys}
 
 
-FLIPPED = {"": "DESC", "DESC": "", "DESC NULLS LAST": "NULLS FIRST", "NULLS FIRST": "DESC NULLS LAST"}
-"""The direction in which an index is read backwards."""
-
-
 def is_read_alike(table: Table, index: Index, other: Index) -> bool:
     """Whether another index with the same columns has their order, forwards or backwards."""
     fixed = {"user_id", *(key.columns[-1] for key in table.keys)}
@@ -110,7 +107,7 @@ def is_read_alike(table: Table, index: Index, other: Index) -> bool:
         for column, here, there in zip(index.columns, index.directions, other.directions, strict=False)
         if column not in fixed
     ]
-    return all(here == there for here, there in pairs) or all(FLIPPED[here] == there for here, there in pairs)
+    return all(here == there for here, there in pairs) or all(REVERSED[here] == there for here, there in pairs)
 
 
 async def test_every_list_has_an_index_in_its_order(tables: Mapping[str, Table]) -> None:

@@ -56,6 +56,7 @@ OF_THE_GARDEN = {
     "test_retry": OBJECTS,
     "test_statements": OBJECTS | {"GardenSettings"},
     "test_tenancy": OBJECTS | {"GardenSettings", "climates"},
+    "test_tenancy_in_sql": {"climates"},
     "test_tenancy_live": {"flowerbedChanged", "plantChanged", "gardenerChanged", "gardenSettingsChanged"},
     "test_trash": OBJECTS,
     "test_values": OBJECTS | {"GardenSettings"},
