@@ -672,7 +672,7 @@ CREATE FUNCTION parley.context_optimization_messages_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
-                IF true AND (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
+                IF true AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'context_optimization_messages_message_id_exists', TABLE = 'context_optimization_messages',
@@ -709,7 +709,7 @@ CREATE FUNCTION parley.context_optimizations_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'context_optimizations_conversation_id_exists', TABLE = 'context_optimizations',
@@ -747,14 +747,14 @@ CREATE FUNCTION parley.conversation_tags_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.tag_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_conversation_id_exists', TABLE = 'conversation_tags',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF true AND (NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.tag_id) THEN
+                IF true AND NEW.tag_id IS NOT NULL AND (NEW.user_id, NEW.tag_id) IS DISTINCT FROM (OLD.user_id, OLD.tag_id) THEN
                     PERFORM FROM parley.tags AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.tag_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'conversation_tags_tag_id_exists', TABLE = 'conversation_tags',
@@ -2334,9 +2334,10 @@ BEGIN
                 $test$
                     WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
                 link.is_set, link.parent_table, link.is_there, link.constraint_name);
+            -- A required link that is null is refused as such, after this trigger.
             of_changed := of_changed || format(
                 $test$
-                IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
+                IF %1$s AND NEW.%8$I IS NOT NULL AND (%2$s) IS DISTINCT FROM (%3$s) THEN
                     PERFORM FROM %4$s AS p WHERE %5$s;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
@@ -2344,7 +2345,7 @@ BEGIN
                     END IF;
                 END IF;$test$,
                 link.is_set, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
-                table_name);
+                table_name, link.key);
         END IF;
         -- A new row can only be linked to rows that exist before it, so it closes no cycle.
         IF link.is_circular THEN
@@ -2708,14 +2709,14 @@ CREATE FUNCTION parley.message_feedback_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'message_feedback_conversation_id_exists', TABLE = 'message_feedback',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF true AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'message_feedback_message_id_exists', TABLE = 'message_feedback',
@@ -2910,14 +2911,14 @@ CREATE FUNCTION parley.message_reactions_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'message_reactions_conversation_id_exists', TABLE = 'message_reactions',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF true AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF true AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'message_reactions_message_id_exists', TABLE = 'message_reactions',
@@ -3246,14 +3247,14 @@ CREATE FUNCTION parley.messages_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'messages_conversation_id_exists', TABLE = 'messages',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF NEW.parent_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
+                IF NEW.parent_id IS NOT NULL AND NEW.parent_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.parent_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.parent_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.parent_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'messages_parent_id_exists', TABLE = 'messages',
@@ -4422,14 +4423,14 @@ CREATE FUNCTION parley.tool_executions_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
-                IF true AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF true AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_conversation_id_exists', TABLE = 'tool_executions',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.message_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'tool_executions_message_id_exists', TABLE = 'tool_executions',
@@ -4739,14 +4740,14 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
             IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
-                IF NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_conversation_id_exists', TABLE = 'usage_logs',
                             MESSAGE = 'the linked row does not exist or is deleted';
                     END IF;
                 END IF;
-                IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND NEW.message_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
                     PERFORM FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_message_id_exists', TABLE = 'usage_logs',

@@ -110,6 +110,14 @@ CROSS JOIN LATERAL (
     WHERE u.user_id = c.user_id AND u.conversation_id = c.id
 ) AS u
 CROSS JOIN LATERAL (
+    -- The numbers of removed messages are not given again.
+    SELECT EXISTS (
+        SELECT FROM changes AS ch
+        WHERE ch.user_id = c.user_id AND ch.entity = 'messages' AND ch.op = 'purge'
+            AND ch.data ->> 'conversation_id' = c.id::text
+    ) AS some
+) AS removed
+CROSS JOIN LATERAL (
     SELECT
         jsonb_build_object(
             'last_seq', c.last_seq, 'rows', c.last_seq, 'message_count', c.message_count, 'tokens', c.message_tokens,
@@ -117,10 +125,11 @@ CROSS JOIN LATERAL (
             'milliseconds', c.response_ms, 'requests', c.usage_requests, 'input', c.usage_input_tokens,
             'output', c.usage_output_tokens, 'cost', c.usage_cost_usd) AS kept,
         jsonb_build_object(
-            'last_seq', coalesce(m.last_seq, 0), 'rows', m.rows, 'message_count', m.message_count, 'tokens', m.tokens,
-            'last_message_id', l.id, 'last_message_at', l.created_at, 'responses', m.responses,
-            'milliseconds', m.milliseconds, 'requests', u.requests, 'input', u.input, 'output', u.output,
-            'cost', u.cost) AS counted
+            'last_seq', CASE WHEN removed.some THEN c.last_seq ELSE coalesce(m.last_seq, 0) END,
+            'rows', CASE WHEN removed.some THEN c.last_seq ELSE m.rows END,
+            'message_count', m.message_count, 'tokens', m.tokens, 'last_message_id', l.id,
+            'last_message_at', l.created_at, 'responses', m.responses, 'milliseconds', m.milliseconds,
+            'requests', u.requests, 'input', u.input, 'output', u.output, 'cost', u.cost) AS counted
 ) AS both_ways
 WHERE kept <> counted
 """

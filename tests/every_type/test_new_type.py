@@ -1,4 +1,7 @@
-"""A new type takes a migration, a module and a test: the example of ARCHITECTURE.md is added to a copy and tested."""
+"""A new type takes a migration, a module and a test: the example of ARCHITECTURE.md is added to a copy and tested.
+
+With it come the types of `garden`, which use the other mechanisms of declarations. No test names them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8")
 
 FOR_EVERY_TYPE = {
     "test_bad_input": 50,
-    "test_bad_move": 10,
+    "test_bad_move": 7,
     "test_bad_value": 4,
     "test_columns": 1,
     "test_deleted": 2,
@@ -32,9 +35,38 @@ FOR_EVERY_TYPE = {
     "test_statements": 4,
     "test_tenancy": 15,
     "test_tenancy_live": 2,
+    "test_trash": 4,
     "test_values": 7,
 }
 """The least number of tests in each module that have the type in their names."""
+
+GARDEN = ROOT / "tests" / "every_type" / "garden"
+
+OBJECTS = {"Flowerbed", "Plant", "Gardener"}
+FOR_EACH_FIELD = "test_bad_input or test_bad_move or test_tenancy"
+"""Modules with so many tests of each type that those of two types do."""
+THE_GARDEN = f"plant or climate or gardensettings or ((flowerbed or gardener) and not ({FOR_EACH_FIELD}))"
+"""The `-k` expression for the tests of the garden."""
+OF_THE_GARDEN = {
+    "test_bad_input": {"Plant", "GardenSettings"},
+    "test_bad_move": {"Plant", "GardenSettings"},
+    "test_bad_value": {"Flowerbed", "Plant"},
+    "test_columns": OBJECTS | {"GardenSettings", "Climate"},
+    "test_deleted": OBJECTS,
+    "test_joins": {"Flowerbed.gardeners"},
+    "test_levels": OBJECTS,
+    "test_lists": OBJECTS | {"Climate", "Flowerbed.gardeners", "Gardener.flowerbeds"},
+    "test_plans": OBJECTS | {"Query.climates"},
+    "test_retry": OBJECTS,
+    "test_statements": OBJECTS | {"GardenSettings"},
+    "test_tenancy": {"Plant", "GardenSettings", "climates"},
+    "test_tenancy_in_sql": {"climates"},
+    "test_tenancy_live": {"plantChanged", "gardenSettingsChanged"},
+    "test_trash": OBJECTS,
+    "test_values": OBJECTS | {"GardenSettings"},
+    "test_versions": {"flowerbeds", "plants", "gardeners"},
+}
+"""The types of the garden that each module of tests must have in the names of its tests."""
 
 FOLDERS = (
     "tests/every_type",
@@ -47,6 +79,7 @@ FOLDERS = (
 
 WHATEVER_IT_IS_CALLED = (
     "test_indexes",
+    "test_rollups",
     "test_schema",
     "test_sql",
     "test_tables",
@@ -55,7 +88,7 @@ WHATEVER_IT_IS_CALLED = (
 )
 """Further tests to run: those that test all types at once, and the type's own."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def renamed(text: str) -> str:
@@ -109,12 +142,24 @@ def copy_project(checkout: Path, to: Path) -> Path:
     return to
 
 
+def plant_garden(copy: Path) -> None:
+    """Add the types of the garden: a migration, and a domain with two modules."""
+    migrations = copy / "sql" / "migrations"
+    shutil.copy(GARDEN / "garden.sql", migrations / f"{len(list(migrations.glob('*.sql'))) + 1:04}_garden.sql")
+    domain = copy / "resolvers" / "garden"
+    domain.mkdir()
+    (domain / "__init__.py").write_text('"""Gardens."""\n', "utf-8")
+    for module in GARDEN.glob("*.py"):
+        shutil.copy(module, domain)
+
+
 @pytest.fixture(scope="module")
 def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the new type."""
     copy = copy_project(ROOT, tmp_path_factory.mktemp("copy"))
     write_migration(copy)
     (copy / "resolvers" / "chat" / renamed("note.py")).write_text(block("python", '"""Notes: what'), "utf-8")
+    plant_garden(copy)
     (copy / "tests" / "chat" / renamed("test_note.py")).write_text(block("python", '"""Notes, as a client'), "utf-8")
     for kind in ((), ("--sql",)):
         done = run(copy, "gateway", "schema", *kind, "--write")
@@ -123,10 +168,17 @@ def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_migration_a_module_and_a_test_are_all_that_a_type_needs(noted: Path) -> None:
-    status, outcomes, printed = run_tests(noted, TYPE, *WHATEVER_IT_IS_CALLED)
+    status, outcomes, printed = run_tests(noted, TYPE, THE_GARDEN, *WHATEVER_IT_IS_CALLED)
     assert status == 0, printed[-5000:]
     counts = Counter(Path(id.partition("::")[0]).stem for id, _ in outcomes if TYPE.lower() in id.lower())
     assert {name: counts[name] for name, least in FOR_EVERY_TYPE.items() if counts[name] < least} == {}
+    ids = {module: [id for id, _ in outcomes if Path(id.partition("::")[0]).stem == module] for module in OF_THE_GARDEN}
+    assert {
+        (module, name)
+        for module, names in OF_THE_GARDEN.items()
+        for name in names
+        if not any(name in id.partition("::")[2] for id in ids[module])
+    } == set()
     ran = {part for id, _ in outcomes for part in Path(id.partition("::")[0]).with_suffix("").parts}
     assert ran >= set(WHATEVER_IT_IS_CALLED)
 

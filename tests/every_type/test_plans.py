@@ -31,11 +31,13 @@ from gateway.data import statements
 from gateway.data.queries import SQL_DIRECTORY, Query, sql
 from gateway.schema.build import graphql_schema
 from gateway.schema.fields.connection import LARGEST_PAGE
+from gateway.schema.objects.combined import NOT, OR
 from tests.bench.fill import fill
 from tests.kit import derived, samples
 from tests.kit.database import Database
-from tests.kit.generated import fields_of, join_tables, reference_tables
+from tests.kit.generated import fields_of, join_tables, reference_tables, value
 from tests.kit.generated import tables as tables_of_types
+from tests.kit.lists.full_lists import write_reference_data
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
 from tests.kit.serving import Client, Serving, serving_on
@@ -130,6 +132,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
     owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
     try:
         await owner.execute(GROW)
+        await write_reference_data(owner)
         tables = frozenset(row["relname"] for row in await owner.fetch(TENANT_TABLES))
         user_id = await owner.fetchval("SELECT user_id FROM users ORDER BY user_id OFFSET 50 LIMIT 1")
         ids = await _ids(owner, user_id)
@@ -153,9 +156,10 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
                 if kind in samples.rows():
                     (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
             made = await derived.make_derived(client, ids, "word")
+            ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
+            await derived.join_all(client, ids)
             await derived.multiply(database, user_id, empty)
             await _run(database, STORE)
-            ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
             yield Filled(serving, client, planner, user_id, tables, ids)
 
 
@@ -192,18 +196,33 @@ def _entities() -> Iterator[GraphQLObjectType]:
             yield of
 
 
+def _lists() -> list[tuple[str, str, GraphQLField]]:
+    """Each page link of each type, and each list of Query, which has no type."""
+    root = [("", name, field) for name, field in fields_of(graphql_schema().query_type).items() if _is_page(field)]
+    return root + [(of.name, name, field) for of in _entities() for name, field in of.fields.items() if _is_page(field)]
+
+
 def _is_page(field: GraphQLField) -> bool:
     return "totalCount" in fields_of(field.type)
 
 
 def _pages() -> list[Any]:
-    """Each page link of each type, in each order that it offers."""
+    """Each list in each order that it offers."""
     return [
-        pytest.param(of.name, name, order, id=f"{of.name}.{name}{order}")
-        for of in _entities()
-        for name, field in of.fields.items()
-        if _is_page(field)
+        pytest.param(of, name, order, id=f"{of or 'Query'}.{name}{order}")
+        for of, name, field in _lists()
         for order in _orders(field)
+    ]
+
+
+def _filters() -> list[Any]:
+    """Each list with each attribute of its filter."""
+    return [
+        pytest.param(of, name, key, id=f"{of or 'Query'}.{name}.{key}")
+        for of, name, field in _lists()
+        if "filter" in field.args
+        for key in fields_of(field.args["filter"].type)
+        if key not in (OR, NOT)
     ]
 
 
@@ -249,14 +268,26 @@ def _queries() -> list[Any]:
     return queries
 
 
+def _below(of: str, declared: str, selection: str) -> str:
+    """A query of fields of the sample object of a type, or of Query."""
+    if not of:
+        return f"query{f'({declared})' if declared else ''} {{ {selection} }}"
+    return f"query($id: ID!, {declared}) {{ node(id: $id) {{ ... on {of} {{ {selection} }} }} }}"
+
+
+async def _ask(filled: Filled, of: str, declared: str, selection: str, **variables: Any) -> dict[str, Any]:
+    """The fields of the sample object of a type, or of Query."""
+    variables |= {"id": filled.ids[of]} if of else {}
+    data = await filled.client.data(_below(of, declared, selection), **variables)
+    found: dict[str, Any] = data["node"] if of else data
+    return found
+
+
 async def _page(filled: Filled, of: str, field: str, *arguments: str) -> dict[str, Any]:
-    """Request a page of a link of the sample object of a type."""
+    """Request a page of a list."""
     joined = ", ".join(filter(None, arguments))
-    text = (
-        f"query($id: ID!) {{ node(id: $id) {{ ... on {of} {{ page: {field}({joined}) "
-        "{ nodes { id } pageInfo { startCursor endCursor } } } } }"
-    )
-    page: dict[str, Any] = (await filled.client.data(text, id=filled.ids[of]))["node"]["page"]
+    selection = f"page: {field}({joined}) {{ nodes {{ id }} pageInfo {{ startCursor endCursor }} }}"
+    page: dict[str, Any] = (await _ask(filled, of, "", selection))["page"]
     assert page["nodes"], (
         f"the sample {of} has no {field}: add rows in tests/bench/fill.py, or choose another {of} in _ids()"
     )
@@ -269,18 +300,21 @@ async def test_a_page_comes_in_the_order_of_an_index(filled: Filled, of: str, fi
         start = (await _page(filled, of, field, order, "first: 1"))["pageInfo"]
         end = (await _page(filled, of, field, order, "last: 1"))["pageInfo"]
         cursors = {"after": start["endCursor"], "before": end["startCursor"]}
-        await filled.client.data(_continued(of, field, order), id=filled.ids[of], **cursors)
+        ordered = f", {order}" if order else ""
+        next = f"next: {field}(first: 50, after: $after{ordered}) {{ totalCount nodes {{ id }} }}"
+        previous = f"previous: {field}(last: 50, before: $before{ordered}) {{ nodes {{ id }} }}"
+        await _ask(filled, of, "$after: Cursor, $before: Cursor", f"{next} {previous}", **cursors)
     await filled.check(sent)
 
 
-def _continued(of: str, field: str, order: str) -> str:
-    ordered = f", {order}" if order else ""
-    next = f"{field}(first: 50, after: $after{ordered}) {{ totalCount nodes {{ id }} pageInfo {{ hasPreviousPage }} }}"
-    previous = f"{field}(last: 50, before: $before{ordered}) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }}"
-    return (
-        f"query($id: ID!, $after: Cursor, $before: Cursor) {{ node(id: $id) {{ ... on {of} {{"
-        f" next: {next} previous: {previous} }} }} }}"
-    )
+@pytest.mark.parametrize(("of", "field", "key"), _filters())
+async def test_a_filtered_page_comes_in_the_order_of_an_index(filled: Filled, of: str, field: str, key: str) -> None:
+    kind = fields_of(graphql_schema().type_map[of] if of else graphql_schema().query_type)[field].args["filter"].type
+    values = {key: value(key, fields_of(kind)[key])}
+    async with filled.sending() as sent:
+        page = f"page: {field}(filter: $filter) {{ nodes {{ id }} }}"
+        await _ask(filled, of, f"$filter: {kind}", page, filter=values)
+    await filled.check(sent)
 
 
 @pytest.mark.parametrize(("of", "field"), _links())

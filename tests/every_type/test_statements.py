@@ -7,12 +7,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from graphql import GraphQLObjectType, get_named_type
 
 from gateway.schema.build import graphql_schema
 from tests.kit import derived
 from tests.kit.database import Database
-from tests.kit.generated import Mutation, own
+from tests.kit.estate import Estate, make_estate
+from tests.kit.generated import Mutation, mutations, own
 from tests.kit.plans import LINKED
 from tests.kit.serving import Client, Serving, first
 
@@ -119,15 +121,28 @@ async def test_fifty_ids_of_a_named_type_take_one_statement(serving: Serving, da
         assert len(sent) == 1, "\n\n".join(sent)
 
 
-async def _made(user: Client, name: str) -> dict[str, Any]:
-    """A valid input for a mutation. Creates the objects that it refers to."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
+    return await make_estate(serving, superuser)
+
+
+async def _made(estate: Estate, name: str) -> dict[str, Any]:
+    """A valid input for a mutation, which names a new object if the mutation ends what others need."""
     mutation = Mutation(graphql_schema(), name)
-    choose = own(await derived.make_all(user, "word"), name)
+    choose = own(estate, name)
+    if mutation.makes:
+        return mutation.least(choose, {name: choose(of) for name, of in mutation.ids.items() if not name.endswith("s")})
+    values = mutation.values(choose) | await estate.begin(mutation)
+    if name.startswith(("delete", "restore")):
+        create = next(each for each in mutations(mutation.schema) if each.kind == mutation.kind and _creates(each))
+        values["id"] = await derived.make(estate.client, create, estate.known, estate.canary)
     if name.startswith("restore"):
-        await user.make(f"delete{mutation.kind}", mutation.object, id=choose(mutation.kind))
-    if not mutation.makes:
-        return mutation.values(choose)
-    return mutation.least(choose, {name: choose(of) for name, of in mutation.ids.items() if not name.endswith("s")})
+        await estate.client.make(f"delete{mutation.kind}", mutation.object, id=values["id"])
+    return values
+
+
+def _creates(mutation: Mutation) -> bool:
+    return mutation.makes and "id" in mutation.inputs
 
 
 ELSEWHERE = {
@@ -138,8 +153,8 @@ ELSEWHERE = {
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
-    "removeMessageFeedback": ["SELECT"] * 3,
-    "removeReaction": ["SELECT"] * 4,
+    "removeMessageFeedback": ["SELECT"] * 2,
+    "removeReaction": ["SELECT"] * 3,
     "renewToolExecution": ["SELECT"],
 }
 """The statements of mutations that are not a single INSERT or UPDATE, or the call that inserts a list."""
@@ -158,8 +173,12 @@ def _mutations() -> list[Any]:
 
 
 @pytest.mark.parametrize(("mutation", "of"), _mutations())
-async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str) -> None:
-    values = await _made(user, mutation)
+async def test_a_mutation_is_one_statement(
+    serving: Serving, superuser: asyncpg.Connection, estate: Estate, mutation: str, of: str
+) -> None:
+    if mutation.startswith("remove"):
+        estate = await make_estate(serving, superuser)  # another test may have removed the same
+    user, values = estate.client, await _made(estate, mutation)
     user.statements.texts.clear()
     await user.make(mutation, of, **values)
     sent = [_verb(text) for text in user.statements.texts if "typeinfo_tree" not in text]
@@ -170,8 +189,8 @@ async def test_a_mutation_is_one_statement(user: Client, mutation: str, of: str)
     assert sent == OTHERS.get(mutation, ["SELECT"] if "items" in values else [usual])
 
 
-async def test_a_message_sent_again_takes_one_more_statement(user: Client) -> None:
-    values = {**await _made(user, "addMessage"), "id": str(uuid.uuid4())}
+async def test_a_message_sent_again_takes_one_more_statement(estate: Estate) -> None:
+    user, values = estate.client, {**await _made(estate, "addMessage"), "id": str(uuid.uuid4())}
     await user.make("addMessage", "message", **values)
     user.statements.texts.clear()
     await user.make("addMessage", "message", **values)

@@ -53,8 +53,18 @@ async def make_all(client: Client, word: str) -> MadeObjects:
             made.ids[kind] = list(made.states[kind].values())
             del needs[kind]
     made.ids |= await make_derived(client, made.known, word)
+    await join_all(client, made.known)
     await write_own(client, word)
     return made
+
+
+async def join_all(client: Client, known: dict[str, str]) -> None:
+    """Join objects of all types that mutations join."""
+    for mutation in generated.mutations(graphql_schema()):
+        for kind in mutation.joins if mutation.name.startswith("add") else ():
+            (others,) = mutation.ids.keys() - {"id"}
+            values: dict[str, Any] = {"id": known[kind], others: [known[mutation.ids[others]]]}
+            await client.make(mutation.name, "node", **values)
 
 
 async def write_own(client: Client, word: str) -> None:
@@ -91,17 +101,22 @@ async def make_derived(client: Client, known: dict[str, str], word: str) -> dict
             "; ".join(f"{each.kind} (create it in ROWS of {samples.file_of(each.kind)})" for each in left)
         )
         for mutation in ready:
-            for _ in range(2):
-                known = {**known, mutation.kind: await make(client, mutation, known, word)}
-                made.setdefault(mutation.kind, []).append(known[mutation.kind])
+            for number in range(2):
+                # The second object of a type refers to the second ones of others, and to the first of its own.
+                others = known | {kind: ids[number] for kind, ids in made.items() if kind != mutation.kind}
+                others |= {mutation.kind: made[mutation.kind][0]} if number else {}
+                made.setdefault(mutation.kind, []).append(await make(client, mutation, others, word))
+            known = known | {mutation.kind: made[mutation.kind][0]}
             left.remove(mutation)
     return made
 
 
 async def make(client: Client, mutation: generated.Mutation, known: dict[str, str], word: str) -> str:
     """Create an object with every field set, and return its id."""
-    inputs = {name: field for name, field in mutation.inputs.items() if mutation.ids.get(name) != mutation.kind}
-    values = {name: content for name, content in mutation.values(known.__getitem__).items() if name in inputs}
+    # The first object of a type cannot refer to another one.
+    missing = {name for name, kind in mutation.ids.items() if kind not in known}
+    inputs = {name: field for name, field in mutation.inputs.items() if name not in missing}
+    values = {n: content for n, content in mutation.values(lambda kind: known.get(kind, "")).items() if n in inputs}
     for name, field in inputs.items():
         text = {"String": word, "JSON": {"note": word}}.get(str(get_named_type(field.type)))
         if name in values and text is not None and not samples.values_of(mutation.kind, name):
@@ -164,8 +179,9 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
 
 
 def _a_parent(key: asyncpg.Record) -> str:
-    """An expression for the id of a parent, in the conversation `c` if the foreign key says so."""
+    """An expression for the id of any parent, in the conversation `c` if the foreign key says so."""
     if key["parent"] == "conversations":
         return "c.id"
     within = " AND p.conversation_id = c.id" if key["within"] else ""
-    return f"(SELECT p.id FROM {key['parent']} AS p WHERE p.user_id = c.user_id{within} LIMIT 1)"  # noqa: S608
+    any_one = "ORDER BY md5(p.id::text || c.id::text) LIMIT 1"
+    return f"(SELECT p.id FROM {key['parent']} AS p WHERE p.user_id = c.user_id{within} {any_one})"  # noqa: S608

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from graphql import (
     is_non_null_type,
     is_required_argument,
 )
-from strawberry.utils.str_converters import to_camel_case
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from gateway.data.entity import Entity
 from gateway.schema.build import domain_modules
@@ -109,6 +110,13 @@ class Mutation:
         return {name: self._kind(name) for name in fields if not (name == "id" and self.makes)}
 
     @property
+    def to_own_type(self) -> set[str]:
+        """The input fields that link an existing object to another one of its type, which must not be itself."""
+        if self.makes or "id" not in self.inputs:
+            return set()
+        return {name for name, kind in self.ids.items() if kind == self.kind and name != "id"}
+
+    @property
     def one(self) -> Mutation | None:
         """The mutation that does for one item what this one does for a list of `items`; None if it takes no list."""
         if "items" not in self.inputs:
@@ -166,8 +174,8 @@ class Mutation:
         return f"mutation($input: {of}) {{ {self.name}(input: $input) {wanted} }}"
 
     def values(self, ids: Choose, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A valid input with every field set. `ids` chooses the objects that it refers to."""
-        left_out = {"expectedVersion", "id"} if self.makes else {"expectedVersion"}
+        """A valid input with every field set, but for links from an object to its own type. `ids` chooses objects."""
+        left_out = {"expectedVersion", "id"} if self.makes else {"expectedVersion", *self.to_own_type}
         fields = {name: field for name, field in self.inputs.items() if name not in left_out}
         return {name: self._value(name, field, ids) for name, field in fields.items()} | dict(overrides or {})
 
@@ -186,7 +194,13 @@ class Mutation:
         return declared[0] if declared else value(name, field)
 
     def _kind(self, name: str) -> str:
-        """The type that an id refers to: the one that its name ends with, or the type of the mutation's object."""
+        """The type that an id refers to: by the object's link with this key, by its name, or that of the object."""
+        column = to_snake_case(name)
+        for entity in entities():
+            links = entity.links.values() if entity.name == self.kind and name != "id" else ()
+            for link in links:
+                if link.key == column and link.shape in ("one", "maybe"):
+                    return link.target
         rows = types_of_rows(self.schema)
         stem = name.removesuffix("s").removesuffix("Id")
         matches = [row for row in rows if (stem[:1].upper() + stem[1:]).endswith(row)]
@@ -228,6 +242,7 @@ def types_of_reference() -> set[str]:
     return names | {f"{name}Connection" for name in names}
 
 
+@functools.cache
 def entities() -> list[Entity]:
     """The entities of all domains."""
     declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]

@@ -58,8 +58,13 @@ class Plan:
             pending.extend(node.get("Plans", ()))
 
     def scanned_whole(self, tables: Iterable[str]) -> set[str]:
-        """Which of these tables are read by a sequential scan."""
-        scanned = {node["Relation Name"] for node in self.nodes() if node["Node Type"] == "Seq Scan"}
+        """Which of these tables are read from one end to the other: by a sequential scan, or by all of an index."""
+        scanned = {
+            node["Relation Name"]
+            for node in self.nodes()
+            if node["Node Type"] == "Seq Scan"
+            or (node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node)
+        }
         return scanned & set(tables)
 
     @property

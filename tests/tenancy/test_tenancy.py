@@ -294,7 +294,7 @@ async def test_a_strangers_own_object_cannot_point_to_the_victims(scene: Scene, 
     mine, theirs = own(scene.stranger, mutation.name), own(scene.victim, mutation.name)
     values = mutation.values(mine)
     foreign = theirs(mutation.ids[field])
-    values[field] = [foreign] if isinstance(values[field], list) else foreign
+    values[field] = [foreign] if isinstance(values.get(field), list) else foreign
     async with unchanged(scene.superuser, scene.victim.user_id, scene.stranger.user_id):
         answer = await scene.stranger.client.run(mutation.operation, input=values)
         scene.check_silent(answer)

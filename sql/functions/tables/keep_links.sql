@@ -32,9 +32,10 @@ BEGIN
                 $test$
                     WHEN %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s) THEN %L$test$,
                 link.is_set, link.parent_table, link.is_there, link.constraint_name);
+            -- A required link that is null is refused as such, after this trigger.
             of_changed := of_changed || format(
                 $test$
-                IF %1$s AND (%2$s) IS DISTINCT FROM (%3$s) THEN
+                IF %1$s AND NEW.%8$I IS NOT NULL AND (%2$s) IS DISTINCT FROM (%3$s) THEN
                     PERFORM FROM %4$s AS p WHERE %5$s;
                     IF NOT FOUND THEN
                         RAISE foreign_key_violation USING CONSTRAINT = %6$L, TABLE = %7$L,
@@ -42,7 +43,7 @@ BEGIN
                     END IF;
                 END IF;$test$,
                 link.is_set, link.new_key, link.old_key, link.parent_table, link.is_there, link.constraint_name,
-                table_name);
+                table_name, link.key);
         END IF;
         -- A new row can only be linked to rows that exist before it, so it closes no cycle.
         IF link.is_circular THEN

@@ -126,7 +126,8 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     """A valid input that can be used once; each call returns a new one."""
     ids = own(estate, mutation.name)
-    values = mutation.least(ids) | {name: ids(kind) for name, kind in mutation.ids.items() if not name.endswith("s")}
+    links = {name: kind for name, kind in mutation.ids.items() if name not in mutation.to_own_type}
+    values = mutation.least(ids) | {name: ids(kind) for name, kind in links.items() if not name.endswith("s")}
     values |= await estate.begin(mutation)
     if mutation.name == "updateMessage":
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional

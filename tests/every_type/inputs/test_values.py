@@ -214,7 +214,9 @@ def values_for(subject: Subject) -> tuple[Any, Any]:
     """Two valid values of the field."""
     mutation, name, estate = subject.mutation, subject.name, subject.estate
     if name in mutation.ids:
-        return tuple([id] if subject.is_list else id for id in estate.ids[mutation.ids[name]][:2])  # type: ignore[return-value]
+        first, second = estate.ids[mutation.ids[name]][:2]
+        second = first if name in mutation.to_own_type else second  # the second one is itself
+        return ([first], [second]) if subject.is_list else (first, second)
     first = mutation.values(own(estate, mutation.name))[name]
     return first, generated.other(mutation.kind, name, mutation.inputs[name], first)
 
@@ -236,6 +238,8 @@ async def test_an_update_keeps_what_it_omits_clears_or_resets_what_is_null_and_s
 ) -> None:
     subject = Subject(estate, superuser, mutation, name)
     named = {"id": own(estate, mutation.name)(mutation.ids["id"])} if "id" in mutation.inputs else {}
+    if name in mutation.to_own_type:
+        named = {"id": estate.ids[mutation.kind][1]}
     values = values_for(subject)
     for value in values:
         id = await subject.sent({**named, name: value})

@@ -54,6 +54,10 @@ class ListField:
         field = f"list: {self.name}{f'({arguments})' if arguments else ''} {selection}"
         if self.parent is None:
             return f"query{f'({declared})' if declared else ''} {{ {field} }}"
+        if self.parent.is_reference:
+            parents = next(map(to_camel_case, self.parent.roots), "")
+            assert parents, f"nothing lists all rows of {self.parent.name}: declare a root_page()"
+            return f"query{f'({declared})' if declared else ''} {{ parents: {parents} {{ nodes {{ id {field} }} }} }}"
         return f"query($id: ID!, {declared}) {{ parent: node(id: $id) {{ ... on {self.parent.name} {{ {field} }} }} }}"
 
     async def ask(
@@ -63,6 +67,9 @@ class ListField:
         operation = self.operation(declared, arguments, selection)
         if self.parent is None:
             return (await client.data(operation, **variables))["list"]
+        if self.parent.is_reference:
+            found = (await client.data(operation, **variables))["parents"]["nodes"]
+            return next(node["list"] for node in found if node["id"] == parent)
         return (await client.data(operation, id=parent, **variables))["parent"]["list"]
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from strawberry import UNSET
 
 from gateway.data.entity import is_enum
+from gateway.schema.objects import filter as filters
 from gateway.schema.types.scalars import JSON
 from tests.kit.lists.list_field import ListField
 
@@ -22,7 +24,9 @@ ENDINGS = ("_after", "_from", "_before", "_until", "_contains", "_includes")
 async def rows_of_list(superuser: asyncpg.Connection, listed: ListField, parent: str) -> list[Row]:
     """The rows of a list that are not deleted, in no order. Columns of a join table are under `link`."""
     through = listed.link.through
-    if through is None:
+    if listed.link.lists_all:
+        found = [dict(row) for row in await superuser.fetch(f"SELECT * FROM {listed.table}")]  # noqa: S608
+    elif through is None:
         text = f"SELECT * FROM {listed.table} WHERE {listed.by} = $1"  # noqa: S608
         found = [dict(row) for row in await superuser.fetch(text, uuid.UUID(parent))]
     else:
@@ -60,6 +64,13 @@ def _sort_value(row: Row, listed: ListField, column: str) -> Any:
     return value
 
 
+def usual_of(listed: ListField) -> dict[str, Any]:
+    """The conditions that a list has unless a client sets them."""
+    entity = listed.target
+    known = () if entity.filter is None else filters.attributes(entity, entity.filter)
+    return {each.name: each.usual for each in known if each.usual is not UNSET}
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Decides which rows meet a filter."""
@@ -83,6 +94,10 @@ class Reference:
                         of.setdefault(row[through.by], set()).add(str(row[through.to]))
         return cls(listed, joined)
 
+    def lists(self, row: Row, filter: dict[str, Any]) -> bool:
+        """Whether a list with this filter has a row, of which it usually has only some."""
+        return self.meets(row, usual_of(self.listed) | filter)
+
     def meets(self, row: Row, filter: dict[str, Any]) -> bool:
         """Whether a row meets a filter, given by attributes as they are declared."""
         return all(self._test(row, name, value) for name, value in filter.items())
@@ -93,6 +108,8 @@ class Reference:
         if name == "NOT":
             return not self.meets(row, value)
         kinds = self.listed.target.kinds
+        if value is None and name in usual_of(self.listed):
+            return True
         if name in kinds:
             wanted = value if isinstance(value, list) else [value]
             return _plain(row[name]) in [_plain(each) for each in wanted]

@@ -75,7 +75,7 @@ async def filled(noted: Serving, noted_depth_first: Serving, noted_database: Dat
     ):
         text = f"INSERT INTO {table} (user_id, {by}, {to}) VALUES ($1, $2, $3)"  # noqa: S608
         await superuser.execute(text, UUID(client.user_id), *map(UUID, ids))
-    scatter = Scatter(superuser, seed=11)
+    scatter = Scatter(superuser, TYPES.values(), seed="lists")
     own = [each for each in LISTS.values() if str(each) != "Query.memos"]  # which holds those of the notebook
     for listed in sorted(own, key=lambda each: each.link.through is not None):
         await scatter.fill(listed, parents["Query"], parents[listed.parent.name if listed.parent else "Query"], ROWS)
@@ -83,7 +83,7 @@ async def filled(noted: Serving, noted_depth_first: Serving, noted_database: Dat
     await superuser.execute(
         "INSERT INTO memo_stamps (user_id, memo_id, stamp_id, deleted_at)"
         " SELECT m.user_id, m.id, s.id, CASE WHEN m.points = 1 THEN now() END"
-        " FROM memos AS m, stamps AS s WHERE m.points IS NOT NULL AND s.id > m.id LIMIT 40"
+        " FROM memos AS m, stamps AS s WHERE m.points IS NOT NULL AND s.id > m.id AND m.deleted_at IS NULL LIMIT 40"
     )
     await superuser.execute("UPDATE memos SET deleted_at = now() WHERE points = 3 AND weight = 0.5")
     other = noted_depth_first.anonymous()
