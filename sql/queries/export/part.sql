@@ -23,7 +23,6 @@ WITH RECURSIVE files AS (
         FROM jobs AS j
         JOIN export_parts AS p ON p.user_id = j.user_id AND p.job_id = j.id
         WHERE j.user_id = :user_id AND j.id = :job_id AND j.status = 'done'
-            AND j.finished_at > clock_timestamp() - :keep::interval
         ORDER BY p.position DESC
         LIMIT 1
     )
@@ -32,7 +31,9 @@ WITH RECURSIVE files AS (
     FROM files AS f
     JOIN export_parts AS p ON p.user_id = f.user_id AND p.job_id = f.job_id AND p.position = f.begins_at - 1
 )
-SELECT file, begins_at, position AS ends_at, size, deflated_size, crc, finished_at FROM files;
+SELECT file, begins_at, position AS ends_at, size, deflated_size, crc, finished_at
+FROM files
+WHERE finished_at > clock_timestamp() - :keep::interval;
 
 -- name: deflated
 -- The compressed text of one part.
