@@ -210,13 +210,13 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
     return await make_estate(serving, superuser)
 
 
-def values_for(subject: Subject) -> tuple[Any, Any]:
-    """Two valid values of the field."""
+def values_for(subject: Subject) -> tuple[Any, ...]:
+    """One or two valid values of the field."""
     mutation, name, estate = subject.mutation, subject.name, subject.estate
     if name in mutation.ids:
-        first, second = estate.ids[mutation.ids[name]][:2]
-        second = first if name in mutation.to_own_type else second  # the second one is itself
-        return ([first], [second]) if subject.is_list else (first, second)
+        # The second object of its own type is the one that is updated.
+        ids = estate.ids[mutation.ids[name]][: 1 if name in mutation.to_own_type else 2]
+        return tuple([id] if subject.is_list else id for id in ids)
     first = mutation.values(own(estate, mutation.name))[name]
     return first, generated.other(mutation.kind, name, mutation.inputs[name], first)
 
