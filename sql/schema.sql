@@ -6051,7 +6051,7 @@ CREATE TABLE parley.users (
     CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
     CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
     CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
-    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) = (deleted_at IS NULL))),
+    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) OR (deleted_at IS NOT NULL))),
     CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
 );
 
@@ -6065,7 +6065,7 @@ COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to rec
 
 -- comment COLUMN users.purge_at
 
-COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it.';
+COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it. Null if it was deleted in another way.';
 
 -- comment CONSTRAINT users_avatar_url_shape ON users
 

@@ -13,10 +13,11 @@ WHERE user_id = :user_id AND deleted_at IS NULL
 RETURNING :columns;
 
 -- name: restore
--- Restores the caller's deleted account; returns no row if it is not deleted, or if its time is over.
+-- Restores the caller's deleted account; returns no row if it is not deleted, or if its time is over. The coalesce keeps the
+-- planner from the index on purge_at, which is over all users.
 UPDATE users
 SET deleted_at = NULL, purge_at = NULL
-WHERE user_id = :user_id AND deleted_at IS NOT NULL AND purge_at > clock_timestamp()
+WHERE user_id = :user_id AND deleted_at IS NOT NULL AND coalesce(purge_at > clock_timestamp(), false)
 RETURNING id;
 
 -- name: purge
