@@ -2,7 +2,8 @@
 
 ALTER TABLE users ADD COLUMN purge_at timestamptz;
 COMMENT ON COLUMN users.purge_at IS
-    'When everything of the deleted account is removed for good. Until then, its user can restore it. Null if it was deleted in another way.';
+    'When everything of the deleted account is removed for good. Until then, its user can restore it. '
+    'Null if it was deleted in another way.';
 ALTER TABLE users ADD CONSTRAINT users_purge_at_deleted CHECK (purge_at IS NULL OR deleted_at IS NOT NULL);
 -- Does not begin with the user, because account_purge() searches across users.
 CREATE INDEX users_by_purge ON users (purge_at) WHERE purge_at IS NOT NULL;
