@@ -33,6 +33,7 @@ def test_a_link_with_another_byte_is_refused(position: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "x", LINK[:-1], LINK + "A", LINK + "=", f"{LINK[:-1]}é", f"{LINK[:50]}*{LINK[51:]}", " " + LINK[1:], "A" * 96],
+    ids=("empty", "short", "cut", "longer", "padded", "accent", "asterisk", "space", "zeros"),
 )
 def test_another_text_is_refused(text: str) -> None:
     assert read_link(text, KEY, NOW) is None
