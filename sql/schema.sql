@@ -33,8 +33,7 @@ CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id 
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    caller jsonb;
 BEGIN
     IF NOT is_background_work() THEN
         RETURN;
@@ -49,16 +48,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN purged_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
+    caller := act_for(purged_user_id);
     -- Its time may have been put off before the feed was locked.
     IF EXISTS (SELECT FROM users WHERE user_id = purged_user_id AND purge_at <= clock_timestamp()) THEN
         removed := account_purge_rows(purged_user_id, most);
         is_done := NOT EXISTS (SELECT FROM users WHERE user_id = purged_user_id);
         RETURN NEXT;
     END IF;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    PERFORM stamp_again(caller);
 END
 $$;
 
@@ -108,6 +105,23 @@ END
 $_$;
 
 ALTER FUNCTION parley.account_purge_rows(account uuid, most integer) OWNER TO parley_owner;
+
+-- function act_for(uuid)
+
+CREATE FUNCTION parley.act_for(account uuid) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    before jsonb;
+BEGIN
+    SELECT jsonb_object_agg(name, coalesce(current_setting(name, true), '')) INTO before
+    FROM unnest('{app.user_id,app.session_id,app.actor}'::text[]) AS s (name);
+    PERFORM stamp_again('{"app.session_id": "", "app.actor": ""}' || jsonb_build_object('app.user_id', account));
+    RETURN before;
+END
+$$;
+
+ALTER FUNCTION parley.act_for(account uuid) OWNER TO parley_owner;
 
 -- function actor()
 
@@ -202,6 +216,63 @@ END
 $_$;
 
 ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) OWNER TO parley_owner;
+
+-- function add_expiry(text, text)
+
+CREATE FUNCTION parley.add_expiry(table_name text, moment text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := table_name || '_expire';
+BEGIN
+    -- Does not begin with the user, because it serves a search across users.
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %I ((%s))', table_name || '_by_expiry', table_name, moment);
+    EXECUTE format('DROP POLICY IF EXISTS expiring ON %I', table_name);
+    EXECUTE format(
+        'CREATE POLICY expiring ON %I FOR SELECT TO parley_owner USING (is_background_work())', table_name);
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I(after interval, most integer)
+        RETURNS TABLE (expired_user_id uuid, expired integer)
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
+        AS $body$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - after;
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM %2$I AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (%3$s) < too_old
+            ORDER BY (%3$s)
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM %2$I AS r
+            WHERE r.user_id = expired_user_id AND r.id IN (
+                SELECT t.id FROM %2$I AS t
+                WHERE t.user_id = expired_user_id AND (%3$s) < too_old
+                LIMIT most);
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $body$
+        $function$,
+        name, table_name, moment);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT add_expiry(%L, %L);', table_name, moment));
+END
+$_$;
+
+ALTER FUNCTION parley.add_expiry(table_name text, moment text) OWNER TO parley_owner;
 
 -- function add_feed(text, text)
 
@@ -1041,8 +1112,7 @@ CREATE FUNCTION parley.end_abandoned_work() RETURNS TABLE(ended_user_id uuid, en
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    caller jsonb;
     at timestamptz := clock_timestamp();
     lease leases;
     reason text;
@@ -1057,9 +1127,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
+    caller := act_for(ended_user_id);
     FOR lease IN
         SELECT l.* FROM leases AS l
         WHERE l.user_id = ended_user_id AND l.until < at
@@ -1095,7 +1163,7 @@ BEGIN
             WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
         END;
     END LOOP;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    PERFORM stamp_again(caller);
 END
 $$;
 
@@ -2069,43 +2137,44 @@ ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER 
 
 -- function jobs_expire(interval, integer)
 
-CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired_jobs integer)
+CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
-    too_old timestamptz := clock_timestamp() - after;
-BEGIN
-    IF NOT is_background_work() THEN
-        RETURN;
-    END IF;
-    SELECT f.user_id INTO expired_user_id
-    FROM jobs AS j
-    JOIN feeds AS f ON f.user_id = j.user_id
-    WHERE j.finished_at < too_old
-    ORDER BY j.finished_at
-    LIMIT 1
-    FOR UPDATE OF f SKIP LOCKED;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN expired_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
-    DELETE FROM jobs AS j
-    WHERE j.user_id = expired_user_id AND j.id IN (
-        SELECT o.id FROM jobs AS o
-        WHERE o.user_id = expired_user_id AND o.finished_at < too_old
-        LIMIT most);
-    GET DIAGNOSTICS expired_jobs = ROW_COUNT;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
-    RETURN NEXT;
-END
-$$;
+        DECLARE
+            too_old timestamptz := clock_timestamp() - after;
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM jobs AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (finished_at) < too_old
+            ORDER BY (finished_at)
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM jobs AS r
+            WHERE r.user_id = expired_user_id AND r.id IN (
+                SELECT t.id FROM jobs AS t
+                WHERE t.user_id = expired_user_id AND (finished_at) < too_old
+                LIMIT most);
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
 
 ALTER FUNCTION parley.jobs_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION jobs_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.jobs_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''jobs'', ''finished_at'');';
 
 -- function jobs_limit_exports()
 
@@ -4167,43 +4236,44 @@ ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
 
 -- function sessions_expire(interval, integer)
 
-CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired_sessions integer)
+CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
-    too_old timestamptz := clock_timestamp() - after;
-BEGIN
-    IF NOT is_background_work() THEN
-        RETURN;
-    END IF;
-    SELECT f.user_id INTO expired_user_id
-    FROM sessions AS s
-    JOIN feeds AS f ON f.user_id = s.user_id
-    WHERE least(s.expires_at, s.ends_at) < too_old
-    ORDER BY least(s.expires_at, s.ends_at)
-    LIMIT 1
-    FOR UPDATE OF f SKIP LOCKED;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN expired_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
-    DELETE FROM sessions AS s
-    WHERE s.user_id = expired_user_id AND s.id IN (
-        SELECT o.id FROM sessions AS o
-        WHERE o.user_id = expired_user_id AND least(o.expires_at, o.ends_at) < too_old
-        LIMIT most);
-    GET DIAGNOSTICS expired_sessions = ROW_COUNT;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
-    RETURN NEXT;
-END
-$$;
+        DECLARE
+            too_old timestamptz := clock_timestamp() - after;
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM sessions AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (least(expires_at, ends_at)) < too_old
+            ORDER BY (least(expires_at, ends_at))
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM sessions AS r
+            WHERE r.user_id = expired_user_id AND r.id IN (
+                SELECT t.id FROM sessions AS t
+                WHERE t.user_id = expired_user_id AND (least(expires_at, ends_at)) < too_old
+                LIMIT most);
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
 
 ALTER FUNCTION parley.sessions_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.sessions_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''sessions'', ''least(expires_at, ends_at)'');';
 
 -- function sessions_revoke()
 
@@ -4239,6 +4309,18 @@ CREATE FUNCTION parley.sparing_statements(table_name text, trigger_name text, co
 $$;
 
 ALTER FUNCTION parley.sparing_statements(table_name text, trigger_name text, columns text) OWNER TO parley_owner;
+
+-- function stamp_again(jsonb)
+
+CREATE FUNCTION parley.stamp_again(stamp jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM set_config(name, value, true) FROM jsonb_each_text(stamp) AS s (name, value);
+END
+$$;
+
+ALTER FUNCTION parley.stamp_again(stamp jsonb) OWNER TO parley_owner;
 
 -- function statement_triggers(text, text, text, text[])
 
@@ -6741,9 +6823,9 @@ CREATE INDEX feed_ages_by_age ON parley.feed_ages USING btree (oldest_at);
 
 CREATE INDEX jobs_by_creation ON parley.jobs USING btree (user_id, created_at, id);
 
--- index jobs_ended
+-- index jobs_by_expiry
 
-CREATE INDEX jobs_ended ON parley.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+CREATE INDEX jobs_by_expiry ON parley.jobs USING btree (finished_at);
 
 -- index jobs_unfinished
 
@@ -7496,6 +7578,14 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- policy jobs expiring
+
+CREATE POLICY expiring ON parley.jobs FOR SELECT TO parley_owner USING (parley.is_background_work());
+
+-- policy sessions expiring
+
+CREATE POLICY expiring ON parley.sessions FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- row security export_parts
 
 ALTER TABLE parley.export_parts ENABLE ROW LEVEL SECURITY;
@@ -7535,10 +7625,6 @@ CREATE POLICY finding ON parley.messages FOR SELECT TO parley_owner USING (((del
 -- policy purges finding
 
 CREATE POLICY finding ON parley.purges FOR SELECT TO parley_owner USING (parley.is_background_work());
-
--- policy sessions finding
-
-CREATE POLICY finding ON parley.sessions FOR SELECT TO parley_owner USING (true);
 
 -- policy tags finding
 
@@ -7805,6 +7891,10 @@ GRANT ALL ON FUNCTION parley.account_purge(most integer) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.account_purge_rows(account uuid, most integer) FROM PUBLIC;
 
+-- acl FUNCTION act_for(account uuid)
+
+REVOKE ALL ON FUNCTION parley.act_for(account uuid) FROM PUBLIC;
+
 -- acl FUNCTION actor()
 
 REVOKE ALL ON FUNCTION parley.actor() FROM PUBLIC;
@@ -7818,6 +7908,10 @@ GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 -- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text)
 
 REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) FROM PUBLIC;
+
+-- acl FUNCTION add_expiry(table_name text, moment text)
+
+REVOKE ALL ON FUNCTION parley.add_expiry(table_name text, moment text) FROM PUBLIC;
 
 -- acl FUNCTION add_feed(table_name text, statements text)
 
@@ -8420,6 +8514,10 @@ REVOKE ALL ON FUNCTION parley.singular(table_name text) FROM PUBLIC;
 -- acl FUNCTION sparing_statements(table_name text, trigger_name text, columns text)
 
 REVOKE ALL ON FUNCTION parley.sparing_statements(table_name text, trigger_name text, columns text) FROM PUBLIC;
+
+-- acl FUNCTION stamp_again(stamp jsonb)
+
+REVOKE ALL ON FUNCTION parley.stamp_again(stamp jsonb) FROM PUBLIC;
 
 -- acl FUNCTION statement_triggers(table_name text, stem text, function_name text, kinds text[])
 

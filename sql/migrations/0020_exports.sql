@@ -1,4 +1,4 @@
--- Exports of accounts: their stored pieces, and the removal of jobs that ended long ago.
+-- Exports of accounts: their stored pieces.
 
 -- Each part is complete by itself: the rows of one type after the last part, as compressed JSON Lines, and where to go on. So
 -- an export whose worker dies continues after its last part, and no row is missing or doubled. The parts of one type, one
@@ -34,8 +34,5 @@ CREATE POLICY keeping ON export_parts TO parley_owner USING (true);
 GRANT SELECT, INSERT ON export_parts TO parley_runtime;
 -- Does not begin with the user, because exports_expire() searches across users: for all exports that have a part.
 CREATE INDEX export_parts_first ON export_parts (job_id) WHERE position = 0;
-
--- Does not begin with the user, because jobs_expire() searches across users.
-CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TRIGGER exports BEFORE INSERT ON jobs FOR EACH ROW WHEN (NEW.kind = 'export') EXECUTE FUNCTION jobs_limit_exports();

@@ -4,8 +4,7 @@ CREATE OR REPLACE FUNCTION end_abandoned_work() RETURNS TABLE (ended_user_id uui
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    caller jsonb;
     at timestamptz := clock_timestamp();
     lease leases;
     reason text;
@@ -20,9 +19,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN ended_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
+    caller := act_for(ended_user_id);
     FOR lease IN
         SELECT l.* FROM leases AS l
         WHERE l.user_id = ended_user_id AND l.until < at
@@ -58,7 +55,7 @@ BEGIN
             WHERE l.user_id = ended_user_id AND l.work_id = lease.work_id AND l.kind = lease.kind;
         END;
     END LOOP;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    PERFORM stamp_again(caller);
 END
 $$;
 GRANT EXECUTE ON FUNCTION end_abandoned_work TO parley_runtime;

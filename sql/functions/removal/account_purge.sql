@@ -5,8 +5,7 @@ CREATE OR REPLACE FUNCTION account_purge(most integer) RETURNS TABLE (purged_use
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
-    caller CONSTANT jsonb := jsonb_object_agg(name, coalesce(current_setting(name, true), ''))
-        FROM unnest(ARRAY['app.user_id', 'app.session_id', 'app.actor']) AS s (name);
+    caller jsonb;
 BEGIN
     IF NOT is_background_work() THEN
         RETURN;
@@ -21,16 +20,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- The system does this, not a session or an agent.
-    PERFORM set_config(name, CASE name WHEN 'app.user_id' THEN purged_user_id::text ELSE '' END, true)
-    FROM jsonb_object_keys(caller) AS name;
+    caller := act_for(purged_user_id);
     -- Its time may have been put off before the feed was locked.
     IF EXISTS (SELECT FROM users WHERE user_id = purged_user_id AND purge_at <= clock_timestamp()) THEN
         removed := account_purge_rows(purged_user_id, most);
         is_done := NOT EXISTS (SELECT FROM users WHERE user_id = purged_user_id);
         RETURN NEXT;
     END IF;
-    PERFORM set_config(name, value, true) FROM jsonb_each_text(caller) AS s (name, value);
+    PERFORM stamp_again(caller);
 END
 $$;
 GRANT EXECUTE ON FUNCTION account_purge TO parley_runtime;

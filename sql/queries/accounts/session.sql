@@ -55,4 +55,4 @@ SELECT session_id FROM revocations WHERE at > clock_timestamp() - :within::inter
 
 -- name: expire
 -- Removes sessions of one user, whichever is due, that expired long ago. Returns no row if none is.
-SELECT expired_user_id AS user_id, expired_sessions AS number FROM sessions_expire(:after::interval, :most);
+SELECT expired_user_id AS user_id, expired AS number FROM sessions_expire(:after::interval, :most);

@@ -52,4 +52,4 @@ WHERE user_id = :user_id AND kind = :kind AND status IN ('queued', 'running');
 
 -- name: expire
 -- Removes jobs of one user that ended longer than :after ago, whichever is due. Returns no row if there is none.
-SELECT expired_user_id AS user_id, expired_jobs AS number FROM jobs_expire(:after::interval, :most);
+SELECT expired_user_id AS user_id, expired AS number FROM jobs_expire(:after::interval, :most);
