@@ -19,8 +19,8 @@ ENDED = """
     WHERE user_id = $1 AND id = $2
 """
 STORE = """
-    INSERT INTO export_parts (user_id, job_id, position, file, begins_at, deflated, done, size, deflated_size, crc)
-    SELECT $1, $2, n, 'A.jsonl', 0, 'x', n, n, n, 0 FROM generate_series(0, $3 - 1) AS n
+    INSERT INTO export_parts (user_id, job_id, position, file, content, size, done)
+    SELECT $1, $2, n, 'A.jsonl', 'x', 1, n FROM generate_series(0, $3 - 1) AS n
 """
 
 
