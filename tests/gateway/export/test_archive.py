@@ -108,12 +108,14 @@ async def test_an_archive_that_is_abandoned_waits_for_its_thread(monkeypatch: py
     monkeypatch.setattr(zlib, "decompress", slow)
     async with aclosing(zipped(each(PARTS), AT, 0, asyncio.Lock())) as pieces:
         first = asyncio.ensure_future(anext(pieces))
-        await asyncio.to_thread(began.wait)
-        first.cancel()
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert not first.done()
-        may_end.set()
+        try:
+            await asyncio.to_thread(began.wait)
+            first.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not first.done()
+        finally:
+            may_end.set()
         with pytest.raises(asyncio.CancelledError):
             await first
     assert ended.is_set()
