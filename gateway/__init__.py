@@ -36,7 +36,7 @@ from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
 from gateway.work.declaration import job
-from gateway.work.work import Work
+from gateway.work.work import Cancelled, Work
 
 __all__ = [
     "EXPORTS_KEPT",
@@ -46,6 +46,7 @@ __all__ = [
     "BadRequest",
     "BigInt",
     "ById",
+    "Cancelled",
     "Conflict",
     "Context",
     "Cursor",

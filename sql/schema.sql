@@ -5305,18 +5305,16 @@ CREATE TABLE parley.export_parts (
     job_id uuid NOT NULL,
     "position" integer NOT NULL,
     file text NOT NULL,
-    begins_at integer NOT NULL,
-    deflated bytea NOT NULL,
+    content bytea NOT NULL,
+    size integer NOT NULL,
     last_id uuid,
     done bigint NOT NULL,
-    size bigint NOT NULL,
-    deflated_size bigint NOT NULL,
-    crc bigint NOT NULL,
-    CONSTRAINT export_parts_deflated_size CHECK ((octet_length(deflated) <= 16777216)),
+    CONSTRAINT export_parts_content_size CHECK ((octet_length(content) <= 16777216)),
     CONSTRAINT export_parts_file_shape CHECK ((file ~ '^[A-Za-z]\w{0,99}\.jsonl?$'::text)),
-    CONSTRAINT export_parts_position_range CHECK (("position" >= 0))
+    CONSTRAINT export_parts_position_range CHECK (("position" >= 0)),
+    CONSTRAINT export_parts_size_range CHECK ((size >= 0))
 );
-ALTER TABLE ONLY parley.export_parts ALTER COLUMN deflated SET STORAGE EXTERNAL;
+ALTER TABLE ONLY parley.export_parts ALTER COLUMN content SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY parley.export_parts FORCE ROW LEVEL SECURITY;
 
@@ -5326,13 +5324,13 @@ ALTER TABLE parley.export_parts OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.export_parts.file IS 'The name of the file that it is a part of.';
 
--- comment COLUMN export_parts.begins_at
+-- comment COLUMN export_parts.content
 
-COMMENT ON COLUMN parley.export_parts.begins_at IS 'The position of the first part of the file.';
+COMMENT ON COLUMN parley.export_parts.content IS 'Its text, compressed by zlib.';
 
--- comment COLUMN export_parts.deflated
+-- comment COLUMN export_parts.size
 
-COMMENT ON COLUMN parley.export_parts.deflated IS 'Compressed text, as part of a deflate stream.';
+COMMENT ON COLUMN parley.export_parts.size IS 'The bytes of its text, uncompressed.';
 
 -- comment COLUMN export_parts.last_id
 
@@ -5341,18 +5339,6 @@ COMMENT ON COLUMN parley.export_parts.last_id IS 'The last row that was read int
 -- comment COLUMN export_parts.done
 
 COMMENT ON COLUMN parley.export_parts.done IS 'The rows in the whole export so far.';
-
--- comment COLUMN export_parts.size
-
-COMMENT ON COLUMN parley.export_parts.size IS 'The bytes of the file so far, uncompressed.';
-
--- comment COLUMN export_parts.deflated_size
-
-COMMENT ON COLUMN parley.export_parts.deflated_size IS 'The bytes of the file so far, compressed.';
-
--- comment COLUMN export_parts.crc
-
-COMMENT ON COLUMN parley.export_parts.crc IS 'The CRC-32 of the file so far, uncompressed.';
 
 -- table feed_ages
 

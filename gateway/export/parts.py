@@ -7,7 +7,7 @@ import datetime
 import importlib.metadata
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +25,6 @@ MANIFEST = "manifest.json"
 
 PART_BYTES = 512 * 1024
 """How much text makes a part. Compressed, it is about a third."""
-LEVEL = 6
-RAW = -zlib.MAX_WBITS
 
 NOTE = (
     "Each other file has one object per line, in the shape in which the API's `node` returns it; deleted objects have "
@@ -37,38 +35,19 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an export stopped: its last part, and the state of the file that this belongs to."""
+    """Where an export stopped."""
 
     position: int
+    """That of its last part."""
     file: str
-    begins_at: int
-    """The position of the first part of the file."""
+    """The file that its last part belongs to."""
     last_id: UUID | None
+    """The last object in the file."""
     done: int
     """Objects in the whole export so far."""
-    size: int
-    """Bytes of the file so far."""
-    deflated_size: int
-    crc: int
-
-    def plus(self, file: str, text: bytes, deflated: bytes, last_id: UUID | None, objects: int) -> Position:
-        """The position after another part, of the same file or a new one."""
-        before = self
-        if file != self.file:
-            before = replace(self, begins_at=self.position + 1, size=0, deflated_size=0, crc=0)
-        return Position(
-            self.position + 1,
-            file,
-            before.begins_at,
-            last_id,
-            self.done + objects,
-            before.size + len(text),
-            before.deflated_size + len(deflated),
-            zlib.crc32(text, before.crc),
-        )
 
 
-START = Position(-1, "", 0, None, 0, 0, 0, 0)
+START = Position(-1, "", None, 0)
 
 
 async def write_export(work: Work) -> None:
@@ -77,12 +56,13 @@ async def write_export(work: Work) -> None:
     types = [of for of in exported_types(work.api.schema) if names is None or of.name in names]
     async with work.transaction() as db:
         row: Any = await db.row(sql.export.part.last, job_id=work.job_id)
-    at = START if row is None else Position(**row)
-    work.done = at.done
     if row is None:
         counted = [(await work.select(scan.number(of.table)))[0]["number"] for of in types]
         await work.progress(0, sum(counted))
-        at = await _store(work, at, MANIFEST, await _manifest(work, types), None, 0)
+        at = await _store(work, START, MANIFEST, await _manifest(work, types), None, 0)
+    else:
+        at = Position(**row)
+    work.done = at.done
     for of in types:
         if of.file >= at.file or at.file == MANIFEST:
             at = await _write_type(work, of, at)
@@ -108,19 +88,13 @@ async def _write_type(work: Work, of: ExportedType, at: Position) -> Position:
 
 async def _store(work: Work, at: Position, file: str, text: bytes, last_id: UUID | None, objects: int) -> Position:
     """Store a part. Raises `Cancelled` if the job is no longer running."""
-    deflated = await asyncio.to_thread(compressed, text)
-    after = at.plus(file, text, deflated, last_id, objects)
+    content = await asyncio.to_thread(zlib.compress, text)
+    after = Position(at.position + 1, file, last_id, at.done + objects)
     async with work.transaction() as db:
-        stored = await db.row(sql.export.part.add, job_id=work.job_id, deflated=deflated, **asdict(after))
+        stored = await db.row(sql.export.part.add, job_id=work.job_id, content=content, size=len(text), **asdict(after))
     if stored is None:
         raise Cancelled
     return after
-
-
-def compressed(text: bytes) -> bytes:
-    """A piece of a deflate stream that refers to no other piece and does not end the stream."""
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
-    return packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
 async def _manifest(work: Work, types: Sequence[ExportedType]) -> bytes:

@@ -6,7 +6,10 @@ No database connection is held while a client reads. A client that reads nothing
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,7 +23,7 @@ from gateway.data.queries import Query, sql
 from gateway.data.tenancy import Tenant
 from gateway.errors import NotFound
 from gateway.execution.complete import failed
-from gateway.export.archive import KEPT, Archive, StoredFile
+from gateway.export.archive import zipped
 from gateway.fairness.caller_counts import CallerCounts
 
 NOT_FOUND = "There is no such download, or its link has expired.\n"
@@ -39,6 +42,8 @@ class Downloads:
     pool: Pool
     key: bytes = field(repr=False)
     _running: CallerCounts = field(default_factory=CallerCounts)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the download that compresses a part: all downloads together keep one processor busy at most."""
 
     def routes(self) -> list[web.RouteDef]:
         """The route of all links, for GET and HEAD."""
@@ -54,44 +59,28 @@ class Downloads:
             return _plain(429, TOO_MANY, {"Retry-After": str(RETRY_SECONDS)})
         running.count += 1
         try:
-            archive = await self._archive(link)
-            return _plain(404, NOT_FOUND) if archive is None else await self._send(request, link, archive)
+            found = await self._rows(link.user_id, sql.export.part.stored, job_id=link.job_id)
+            return await self._send(request, link, found[0]) if found else _plain(404, NOT_FOUND)
         finally:
             running.count -= 1
 
-    async def _archive(self, link: Download) -> Archive | None:
-        rows = await self._rows(link.user_id, sql.export.part.files, job_id=link.job_id, keep=KEPT)
-        if not rows:
-            return None
-        columns = ("begins_at", "ends_at", "size", "deflated_size", "crc")
-        files = [StoredFile(row["file"], **{name: row[name] for name in columns}) for row in rows]
-        files.sort(key=lambda file: file.begins_at)
-        return Archive(files, rows[0]["finished_at"])
-
-    async def _send(self, request: web.Request, link: Download, archive: Archive) -> web.StreamResponse:
-        name = f"parley-export-{archive.made_at:%Y-%m-%d}.zip"
+    async def _send(self, request: web.Request, link: Download, stored: Any) -> web.StreamResponse:
+        made_at = stored["finished_at"]
         response = web.StreamResponse(
             headers={
                 **_HEADERS,
-                "Content-Disposition": f'attachment; filename="{name}"',
+                "Content-Disposition": f'attachment; filename="parley-export-{made_at:%Y-%m-%d}.zip"',
                 "Content-Type": "application/zip",
             }
         )
-        response.content_length = archive.total_bytes
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-
-        async def deflated(position: int) -> bytes:
-            rows = await self._rows(link.user_id, sql.export.part.deflated, job_id=link.job_id, position=position)
-            if not rows:
-                raise NotFound(NOT_FOUND)  # it was removed while it was sent
-            return rows[0]["deflated"]  # type: ignore[no-any-return]
-
+        parts = self._parts(link, stored["parts"])
         try:
-            async for piece in archive.pieces(deflated):
-                await response.write(piece)
-            await response.write_eof()
+            async with aclosing(zipped(parts, made_at, stored["size"], self._turn)) as pieces:
+                async for piece in pieces:
+                    await response.write(piece)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - the outer edge
@@ -102,17 +91,20 @@ class Downloads:
             raise ConnectionResetError from None
         return response
 
+    async def _parts(self, link: Download, number: int) -> AsyncIterator[tuple[str, bytes]]:
+        for position in range(number):
+            rows = await self._rows(link.user_id, sql.export.part.content, job_id=link.job_id, position=position)
+            if not rows:
+                raise NotFound(NOT_FOUND)  # it was removed while it was sent
+            yield rows[0]["file"], rows[0]["content"]
+
     async def _rows(self, user_id: UUID, query: Query, **values: object) -> list[Any]:
-        tenant = Tenant(self.pool, Stamp(user_id, None, "system"), committed=_nothing)
+        tenant = Tenant(self.pool, Stamp(user_id, None, "system"), committed=lambda _: None)
         try:
             _, *arguments = query.arguments(user_id, values)
             return await tenant.fetch(query.text, *arguments)
         finally:
             await tenant.close()
-
-
-def _nothing(_user_id: UUID) -> None:
-    """Nothing is written here, so nobody is told."""
 
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -129,7 +129,7 @@ class Work:
     async def progress(self, done: int, total: int | None = None) -> None:
         """Record that the user's job has finished `done` items of `total`, at most once a second, and `pause`.
 
-        Raises `Cancelled` if the user has cancelled the job, which is not for the job to catch.
+        Raises `Cancelled` if the user has cancelled the job, which a job may catch only to clean up.
         """
         self.done = done
         if self.job_id is not None and self._loop.time() - self._told_at >= PROGRESS_SECONDS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway import (
     EXPORTS_KEPT,
+    Cancelled,
     Conflict,
     Info,
     UniqueViolationError,
@@ -55,7 +56,11 @@ async def export_account(info: Info, input: ExportAccountInput) -> Job:
 @job("export", tries=10)  # it may run for hours, and goes on after each interruption
 async def export(work: Work) -> None:
     """Write the export of the user who asked for it."""
-    await write_export(work)
+    try:
+        await write_export(work)
+    except Cancelled:
+        await expire_exports(work)  # what is stored of it, without waiting for the schedule
+        raise
 
 
 @job("expire_exports", schedule="11 * * * *")

@@ -118,8 +118,8 @@ ANALYZE message_growths
 """Makes all messages grow. Normally few do, and PostgreSQL reads such a small table with a sequential scan."""
 
 STORE = """
-INSERT INTO export_parts (user_id, job_id, position, file, begins_at, deflated, done, size, deflated_size, crc)
-SELECT user_id, id, n, 'Message.jsonl', 0, 'x', n, n, n, 0 FROM jobs, generate_series(0, 3) AS n;
+INSERT INTO export_parts (user_id, job_id, position, file, content, size, done)
+SELECT user_id, id, n, 'Message.jsonl', 'x', 1, n FROM jobs, generate_series(0, 3) AS n;
 ANALYZE export_parts
 """
 """Gives each job parts of an export, which only background work stores."""

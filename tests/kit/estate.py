@@ -19,8 +19,8 @@ from tests.kit.rows import ids_in, rows_of, unchanged
 from tests.kit.serving import PASSWORD, Client, Serving
 
 STORED = """
-    INSERT INTO export_parts (user_id, job_id, position, file, begins_at, deflated, done, size, deflated_size, crc)
-    SELECT user_id, id, 0, 'Message.jsonl', 0, convert_to($2, 'UTF8'), 1, 1, 1, 1
+    INSERT INTO export_parts (user_id, job_id, position, file, content, size, done)
+    SELECT user_id, id, 0, 'Message.jsonl', convert_to($2, 'UTF8'), 1, 1
     FROM jobs WHERE user_id = $1 AND kind <> 'export' LIMIT 1
 """
 """A part of an export, which only background work writes. A job of another kind has it, as an export may be running."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 
 import asyncpg
+import pytest
 
+from gateway.data.queries import sql
 from resolvers.accounts.export import MOST_PARTS, expire_exports
 from resolvers.work.expiry import expire_jobs
 from tests.kit.database import Database
@@ -19,8 +21,8 @@ ENDED = """
     WHERE user_id = $1 AND id = $2
 """
 STORE = """
-    INSERT INTO export_parts (user_id, job_id, position, file, begins_at, deflated, done, size, deflated_size, crc)
-    SELECT $1, $2, n, 'A.jsonl', 0, 'x', n, n, n, 0 FROM generate_series(0, $3 - 1) AS n
+    INSERT INTO export_parts (user_id, job_id, position, file, content, size, done)
+    SELECT $1, $2, n, 'A.jsonl', 'x', 1, n FROM generate_series(0, $3 - 1) AS n
 """
 
 
@@ -77,6 +79,24 @@ async def test_what_is_stored_of_an_export_is_removed_when_its_link_ends(
     assert left == [0, many, 0, 0, many]
     assert await jobs_of(user) == jobs
     assert await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", user.user_id) == version
+
+
+async def test_a_job_does_not_end_while_a_part_is_added(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    id = (await user.make("exportAccount", "job"))["id"]
+    part = {"job_id": id, "position": 0, "file": "A.jsonl", "content": b"", "size": 0, "last_id": None, "done": 0}
+    async with superuser.transaction():
+        await superuser.execute("SELECT set_config('app.user_id', $1, true)", user.user_id)
+        await superuser.execute("UPDATE jobs SET status = 'running' WHERE id = $1", id)
+    other = await asyncpg.connect(database.owner_url)
+    try:
+        async with superuser.transaction():
+            assert await superuser.fetch(sql.export.part.add.text, *sql.export.part.add.arguments(user.user_id, part))
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await other.execute("SELECT FROM parley.jobs WHERE id = $1 FOR NO KEY UPDATE NOWAIT", id)
+    finally:
+        await other.close()
 
 
 async def test_the_last_parts_are_removed_first(
