@@ -354,8 +354,7 @@ def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> 
     named: Any = get_named_type(field.type)
     if "totalCount" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
-        total = "totalCount " if "totalCount" in fields_of(named) else ""
-        return f"({arguments or 'first: 5'}) {{ {total}edges {{ cursor }} nodes {rows} }}"
+        return f"({arguments or 'first: 5'}) {{ totalCount edges {{ cursor }} nodes {rows} }}"
     return (f"({arguments}) " if arguments else " ") + selection(named, depth=depth)
 
 
