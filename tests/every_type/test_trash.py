@@ -183,7 +183,7 @@ async def begin(estate: Estate, superuser: asyncpg.Connection, runtime: asyncpg.
         for operation in (RESTORE, own) if f"restore{kind}" in NAMES else (RESTORE,):
             refusal = only_refusal(await estate.client.run(operation, id=id))
             assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-            assert refusal.message.endswith("is being removed for good.")
+            assert refusal.message.endswith("is being removed permanently.")
     assert (kind, id) not in await in_trash(estate.client)
 
 
