@@ -23,7 +23,7 @@ from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()
-CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.makes and "id" in mutation.inputs]
+CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.takes_new_id]
 
 TAKEN = Refusal("CONFLICT", "id", "This id already belongs to an object with different values.")
 
