@@ -57,6 +57,7 @@ UPDATE = (
     f"{', '.join(f'{name} = ${n}' for n, name in enumerate(_NAMES[2:], 3))} WHERE provider = $1 AND model_id = $2"
 )
 TRY_PATTERN = "SELECT '' ~ $1"
+"""Raises an error for what is no regular expression, which the column would store, and each look-up would fail on."""
 RETIRE = "UPDATE llm_models SET retired_at = $2 WHERE id = $1"
 ADD_PRICE = "INSERT INTO llm_model_prices VALUES (uuid7(), $1, $2, $3, $4, $5, $6, $7)"
 REMOVE_PRICES = "DELETE FROM llm_model_prices WHERE llm_model_id = $1 AND valid_from = ANY ($2)"

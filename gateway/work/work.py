@@ -79,12 +79,8 @@ class Work:
     @asynccontextmanager
     async def transaction(self, user_id: UUID | None = None) -> AsyncIterator[Statements]:
         """A transaction on behalf of a user, by default the one who asked for the job. The history names the system."""
-        tenant = Tenant(self._shared.pool, self._stamp(user_id), committed=self._shared.committed)
-        try:
-            async with tenant.transaction() as db:
-                yield db
-        finally:
-            await tenant.close()
+        async with self._tenant(user_id) as tenant, tenant.transaction() as db:
+            yield db
 
     @property
     def api(self) -> Api:
@@ -102,9 +98,14 @@ class Work:
 
     async def select(self, text: str, *arguments: Any) -> list[asyncpg.Record]:
         """The rows of a generated read-only statement on behalf of the user who asked for the job."""
-        tenant = Tenant(self._shared.pool, self._stamp(), committed=self._shared.committed)
-        try:
+        async with self._tenant() as tenant:
             return await tenant.fetch(text, *arguments)
+
+    @asynccontextmanager
+    async def _tenant(self, user_id: UUID | None = None) -> AsyncIterator[Tenant]:
+        tenant = Tenant(self._shared.pool, self._stamp(user_id), committed=self._shared.committed)
+        try:
+            yield tenant
         finally:
             await tenant.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from gateway import Info, Invalid, NotFound, Work, input_type, job, mutation, sql
-from resolvers.accounts.session import SignedIn, begin_with_password, find_login
+from resolvers.accounts.session import SignedIn, SignInInput, begin_with_password, find_login
 from resolvers.accounts.user import User
 
 MOST_DAYS = 30
@@ -25,17 +25,8 @@ class DeleteAccountInput:
 
 
 @input_type
-class RestoreAccountInput:
+class RestoreAccountInput(SignInInput):
     """The credentials of a deleted account, and the device to sign in on."""
-
-    email: str
-    """The e-mail address or the user name. Surrounding spaces are ignored."""
-    password: str
-    """The password of the account."""
-    device_id: str | None = None
-    """The client's identifier for the device. Defaults to a new one."""
-    device_name: str | None = None
-    """The name of the device, up to 255 characters."""
 
 
 @mutation

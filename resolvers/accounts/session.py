@@ -200,7 +200,7 @@ async def sign_out(info: Info, input: SignOutInput) -> Session:
     return ended
 
 
-async def begin_with_password(info: Info, input: Any, *, restoring: bool = False) -> SignedIn:
+async def begin_with_password(info: Info, input: SignInInput, *, restoring: bool = False) -> SignedIn:
     """Start a session, if the password is that of the account, which is restored first if it may be deleted."""
     account = input.email.strip().lower()
     with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:

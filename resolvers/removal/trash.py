@@ -116,10 +116,9 @@ async def purge(info: Info, input: PurgeInput) -> Purged:
     id = id_of(input.id)
     of = await type_in_trash(info, id)
     async with info.context.autocommit() as db:
-        (begun,) = await db.rows(sql.removal.trash.begin_purge, entity=of.entity.table, id=id)
-        if not begun["begun"]:
+        if await db.row(sql.removal.trash.request, entity=of.entity.table, id=id) is None:
             raise Conflict("Delete this object first.", field="id", current=None)
-        await _go_on(db)
+        await _remove_some(db)
         is_complete = await db.get(of.declared, id) is None
     rest = None if is_complete else await begin(info, JobKind.PURGE, {})
     return Purged(id=input.id, is_complete=is_complete, job=rest)
@@ -131,10 +130,10 @@ async def empty_trash(info: Info, input: EmptyTrashInput) -> Emptied:
     info.context.require_person("empty the trash")
     trash = {"tables": tables_in_trash(info, input.types), "before": datetime.datetime.now(datetime.UTC).isoformat()}
     async with info.context.autocommit() as db:
-        begun = await _begin(db, trash)
-        is_complete = await _go_on(db) and begun < MOST_OBJECTS
+        requested = await _request(db, trash)
+        is_complete = await _remove_some(db) and requested < MOST_OBJECTS
     rest = None if is_complete else await begin(info, JobKind.PURGE, trash)
-    return Emptied(removed=begun, is_complete=is_complete, job=rest)
+    return Emptied(removed=requested, is_complete=is_complete, job=rest)
 
 
 @job("purge")
@@ -148,7 +147,7 @@ async def purge_trash(work: Work) -> None:
     """Remove what has been in the trash for 30 days, and what jobs have not removed."""
     after_id = UUID(int=0)
     before = datetime.datetime.now(datetime.UTC) - KEPT
-    while users := await work.rows(sql.removal.trash.users, after_id=after_id, before=before):
+    while users := await work.rows(sql.removal.trash.users_to_purge, after_id=after_id, before=before):
         for user in users:
             await _remove(work, user["user_id"], {"tables": None, "before": before.isoformat()})
         after_id = users[-1]["user_id"]
@@ -159,24 +158,24 @@ async def _remove(work: Work, user_id: UUID, trash: Any) -> None:
     done = work.done
     while True:
         async with work.transaction(user_id) as db:
-            batch = await db.row(sql.removal.trash.go_on, most=MOST_ROWS)
-            if batch is None and not (trash and await _begin(db, trash)):
+            batch = await db.row(sql.removal.trash.remove_some, most=MOST_ROWS)
+            if batch is None and not (trash and await _request(db, trash)):
                 return
         done += batch["removed"] if batch else 0
         await work.progress(done)
 
 
-async def _begin(db: Statements, trash: Any) -> int:
+async def _request(db: Statements, trash: Any) -> int:
     """Request the removal of objects in the trash. Returns how many, at most `MOST_OBJECTS`."""
     before = datetime.datetime.fromisoformat(trash["before"])
     values = {"tables": trash["tables"], "before": before, "most": MOST_OBJECTS}
-    (begun,) = await db.rows(sql.removal.trash.begin_all, **values)
-    return int(begun["begun"])
+    (requested,) = await db.rows(sql.removal.trash.request_all, **values)
+    return int(requested["number"])
 
 
-async def _go_on(db: Statements) -> bool:
+async def _remove_some(db: Statements) -> bool:
     """Remove a little of what is requested. Returns whether nothing is left."""
     for _ in range(MOST_BATCHES):
-        if not await db.rows(sql.removal.trash.go_on, most=MOST_ROWS):
+        if not await db.rows(sql.removal.trash.remove_some, most=MOST_ROWS):
             return True
     return False

@@ -1,7 +1,5 @@
 """Deletion of an account: it ends at once, can be taken back for some days, and then nothing of it is left."""
 
-# ruff: noqa: S608 - the names come from the catalog
-
 from __future__ import annotations
 
 import asyncio
@@ -16,16 +14,11 @@ from resolvers.accounts.deletion import purge_accounts
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate
 from tests.kit.refused import Refusal, only_refusal
-from tests.kit.rows import rows_of
+from tests.kit.rows import rows_of, tables_naming
 from tests.kit.serving import PASSWORD, Client, Ended, Serving
 from tests.work.running import ran
 
 OTHER = "a quite different passphrase"
-TABLES = """
-SELECT c.oid::regclass::text
-FROM pg_class AS c
-WHERE c.relnamespace::regnamespace::text IN ('parley', 'parley_work') AND c.relkind IN ('r', 'p')
-"""
 
 
 async def delete(client: Client, **values: Any) -> dict[str, Any]:
@@ -39,16 +32,6 @@ async def restore(serving: Serving, email: str, password: str = PASSWORD) -> dic
 
 async def email_of(client: Client) -> str:
     return str((await client.data("{ viewer { email } }"))["viewer"]["email"])
-
-
-async def tables_naming(superuser: asyncpg.Connection, text: str) -> list[str]:
-    """The tables with a row that contains a text, as it is or in bytes, of all that there are."""
-    texts = [f"%{text}%", f"%{text.encode().hex()}%"]
-    return [
-        name
-        for (name,) in await superuser.fetch(TABLES)
-        if await superuser.fetchval(f"SELECT EXISTS (SELECT FROM {name} AS t WHERE t::text LIKE ANY ($1))", texts)
-    ]
 
 
 async def make_due(superuser: asyncpg.Connection, user_id: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import zipfile
@@ -23,6 +22,7 @@ from gateway.schema.objects.node_types import node_types
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate, take_stock
 from tests.kit.serving import Client, Serving, serving_on
+from tests.work.running import ended
 
 SCHEMA = graphql_schema()
 LEFT_OUT = {"isCurrent", "downloadUrl", "feedCursor"}
@@ -47,7 +47,6 @@ CANARIES = {
 FIXED = {("export_parts", "file"), ("leases", "kind")}
 """Columns that only have certain values."""
 TYPES = {of.name: of for of in exported_types(SCHEMA)}
-WATCH = "subscription($after: Cursor) { jobChanged(after: $after) { job { id status done total downloadUrl } } }"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -61,17 +60,7 @@ async def serving(
 
 async def finished(user: Client, **values: Any) -> dict[str, Any]:
     """Export the account, and return the job once it has ended."""
-    cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
-    id = (await user.make("exportAccount", "job", **values))["id"]
-    async with user.socket() as socket, asyncio.timeout(60):
-        now = (await user.data("query($id: ID!) { job(id: $id) { id status done total downloadUrl } }", id=id))["job"]
-        if now["status"] in ("DONE", "FAILED"):
-            return dict(now)
-        async for event in await socket.subscribe(WATCH, after=cursor):
-            job: dict[str, Any] = event["jobChanged"]["job"]
-            if job["id"] == id and job["status"] in ("DONE", "FAILED"):
-                return job
-    raise AssertionError
+    return await ended(user, (await user.make("exportAccount", "job", **values))["id"])
 
 
 async def downloaded(user: Client, path: str) -> zipfile.ZipFile:

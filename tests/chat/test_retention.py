@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +13,8 @@ import pytest_asyncio
 from resolvers.chat.retention import MOST_ARCHIVED, archive_inactive, delete_inactive, months_ago
 from tests.kit.database import Database
 from tests.kit.serving import Client, Serving, serving_on
-from tests.work.running import ran
+from tests.work.running import ended, ran
 
-WATCH = "subscription($after: Cursor) { jobChanged(after: $after) { job { id status done progress } } }"
 ARCHIVED = "{ viewer { conversations(filter: { isArchived: true }, first: 200) { nodes { id isAutoArchived } } } }"
 
 
@@ -50,15 +48,9 @@ async def age(superuser: asyncpg.Connection, user: Client, ids: list[str], month
 
 async def archive(user: Client, months: int) -> dict[str, object]:
     """Archive what has been inactive for so many months, and return the job once it is done."""
-    cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     begun = await user.make("archiveConversations", "job", "id kind status", inactiveMonths=months)
     assert (begun["kind"], begun["status"]) == ("ARCHIVE", "QUEUED")
-    async with user.socket() as socket, asyncio.timeout(30):
-        async for event in await socket.subscribe(WATCH, after=cursor):
-            job: dict[str, object] = event["jobChanged"]["job"]
-            if job["status"] == "DONE":
-                return job
-    raise AssertionError
+    return await ended(user, begun["id"])
 
 
 async def archived(user: Client) -> set[str]:

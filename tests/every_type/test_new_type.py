@@ -26,12 +26,12 @@ TYPE = "Jotting" if "type Note " in (ROOT / "schema.graphql").read_text("utf-8")
 
 FOR_EVERY_TYPE = {
     "test_bad_input": 50,
-    "test_bad_move": 7,
+    "test_bad_move": 5,
     "test_bad_value": 4,
     "test_columns": 1,
     "test_deleted": 2,
     "test_plans": 1,
-    "test_retry": 3,
+    "test_retry": 5,
     "test_statements": 4,
     "test_tenancy": 15,
     "test_tenancy_live": 2,

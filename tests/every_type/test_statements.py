@@ -134,15 +134,11 @@ async def _made(estate: Estate, name: str) -> dict[str, Any]:
         return mutation.least(choose, {name: choose(of) for name, of in mutation.ids.items() if not name.endswith("s")})
     values = mutation.values(choose) | await estate.begin(mutation)
     if name.startswith(("delete", "restore")):
-        create = next(each for each in mutations(mutation.schema) if each.kind == mutation.kind and _creates(each))
+        create = next(each for each in mutations(mutation.schema) if each.kind == mutation.kind and each.takes_new_id)
         values["id"] = await derived.make(estate.client, create, estate.known, estate.canary)
     if name.startswith("restore"):
         await estate.client.make(f"delete{mutation.kind}", mutation.object, id=values["id"])
     return values
-
-
-def _creates(mutation: Mutation) -> bool:
-    return mutation.makes and "id" in mutation.inputs
 
 
 ELSEWHERE = {

@@ -20,7 +20,16 @@ from tests.kit.estate import Estate, Scene, make_estate
 from tests.kit.generated import entities, mutations, tables
 from tests.kit.recount import differences
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.removal import Key, check_removed, cover, deleted_with, innermost_first, read_keys, removed_with, told
+from tests.kit.removal import (
+    Key,
+    changes_after,
+    check_removed,
+    cover,
+    deleted_with,
+    innermost_first,
+    read_keys,
+    removed_with,
+)
 from tests.kit.rows import NO_ROW, Rows, ids_in, rows_of, unchanged
 from tests.kit.serving import Client, Serving, first
 
@@ -88,15 +97,15 @@ async def test_an_object_comes_back_with_all_that_was_deleted_with_it(
     for id in cover(keys, await rows_of(superuser, estate.user_id), table):
         rows = await rows_of(superuser, estate.user_id)
         within = deleted_with(keys, rows, (table, id)) - {(table, id)}
-        earlier = [place for place in sorted(within) if place[0] in TABLES.values()][:1]
+        earlier = [row for row in sorted(within) if row[0] in TABLES.values()][:1]
         for of, each in earlier:
             await delete(estate, runtime, tables()[of], each)
         before = marks(await rows_of(superuser, estate.user_id))
         expected = deleted_with(keys, await rows_of(superuser, estate.user_id), (table, id))
         await delete(estate, runtime, kind, id)
         deleted = marks(await rows_of(superuser, estate.user_id))
-        assert {place for place in before if deleted.get(place, before[place]) != before[place]} == expected
-        assert len({deleted[place] for place in expected}) == 1
+        assert {row for row in before if deleted.get(row, before[row]) != before[row]} == expected
+        assert len({deleted[row] for row in expected}) == 1
         listed = await in_trash(estate.client)
         assert listed[0] == (kind, id)
         assert not {each for _, each in listed[1:]} & {each for _, each in within}, "they come back with their parent"
@@ -105,7 +114,7 @@ async def test_an_object_comes_back_with_all_that_was_deleted_with_it(
             restored = await estate.client.data(RESTORE, id=id)
             assert restored == {"restore": {"node": {"id": id}, "userErrors": []}}
         after = marks(await rows_of(superuser, estate.user_id))
-        assert {place for place in before if after.get(place, before[place]) != before[place]} == set()
+        assert {row for row in before if after.get(row, before[row]) != before[row]} == set()
         assert (kind, id) not in await in_trash(estate.client)
         for of, each in earlier:
             assert (tables()[of], each) in await in_trash(estate.client)
@@ -163,7 +172,7 @@ async def check_removal(
     assert await estate.client.data(PURGE, id=id) == {"purge": {"id": id, "isComplete": True, "userErrors": []}}
     check_removed(keys, before, await rows_of(superuser, estate.user_id), gone)
     told_of = {(row["entity"], row["entity_id"]) for row in before["changes"]}
-    changes = await told(superuser, estate.user_id, int(cursor.split(".")[1]))
+    changes = await changes_after(superuser, estate.user_id, int(cursor.split(".")[1]))
     purged = sorted((of, each) for of, each, op in changes if op == "purge")
     assert purged == sorted(gone & told_of), "each row that the feed has told of is told as removed, once"
     count = sum(of in tables() for of, _, _ in changes)
@@ -183,7 +192,7 @@ async def begin(estate: Estate, superuser: asyncpg.Connection, runtime: asyncpg.
         for operation in (RESTORE, own) if f"restore{kind}" in NAMES else (RESTORE,):
             refusal = only_refusal(await estate.client.run(operation, id=id))
             assert (refusal.code, refusal.field) == ("CONFLICT", "id")
-            assert refusal.message.endswith("is being removed for good.")
+            assert refusal.message.endswith("is being removed permanently.")
     assert (kind, id) not in await in_trash(estate.client)
 
 

@@ -104,6 +104,11 @@ class Mutation:
         return "id" not in self.inputs or not is_non_null_type(self.inputs["id"].type)
 
     @property
+    def takes_new_id(self) -> bool:
+        """Whether it creates an object under an id that the client may choose."""
+        return self.makes and "id" in self.inputs
+
+    @property
     def ids(self) -> dict[str, str]:
         """The input fields that refer to existing objects, with the type of each."""
         fields = {name: field for name, field in self.inputs.items() if str(get_named_type(field.type)) == "ID"}
@@ -354,8 +359,7 @@ def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> 
     named: Any = get_named_type(field.type)
     if "totalCount" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
-        total = "totalCount " if "totalCount" in fields_of(named) else ""
-        return f"({arguments or 'first: 5'}) {{ {total}edges {{ cursor }} nodes {rows} }}"
+        return f"({arguments or 'first: 5'}) {{ totalCount edges {{ cursor }} nodes {rows} }}"
     return (f"({arguments}) " if arguments else " ") + selection(named, depth=depth)
 
 

@@ -26,10 +26,10 @@ ORDER BY child.relname, held.attname
 """
 
 FEED = {"changes", "feeds"}
-"""Tables that go on naming removed rows: what was told, and which conversation was the latest."""
+"""Tables that go on naming removed rows: their changes, and which conversation was the latest."""
 
-Place = tuple[str, str]
-"""A row: its table and its id."""
+RowId = tuple[str, str]
+"""The table and the id of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,19 @@ async def read_keys(superuser: asyncpg.Connection) -> list[Key]:
     return [Key(**row) for row in await superuser.fetch(KEYS)]
 
 
-def removed_with(keys: list[Key], rows: Rows, place: Place) -> set[Place]:
+def removed_with(keys: list[Key], rows: Rows, row: RowId) -> set[RowId]:
     """The rows that are removed with a row, and the row itself."""
-    return _reached({place}, [(key, rows) for key in keys if key.takes_along])
+    return _reached(row, [(key, rows) for key in keys if key.takes_along])
 
 
-def deleted_with(keys: list[Key], rows: Rows, place: Place) -> set[Place]:
+def deleted_with(keys: list[Key], rows: Rows, row: RowId) -> set[RowId]:
     """The rows that are deleted with a row, and the row itself, without those that were deleted before."""
     present = {table: [row for row in each if row.get("deleted_at") is None] for table, each in rows.items()}
-    return _reached({place}, [(key, present) for key in keys if key.lies_within])
+    return _reached(row, [(key, present) for key in keys if key.lies_within])
 
 
-def _reached(places: set[Place], keys: list[tuple[Key, Rows]]) -> set[Place]:
-    reached, size = set(places), 0
+def _reached(start: RowId, keys: list[tuple[Key, Rows]]) -> set[RowId]:
+    reached, size = {start}, 0
     while size < len(reached):
         size = len(reached)
         for key, rows in keys:
@@ -79,7 +79,7 @@ def _reached(places: set[Place], keys: list[tuple[Key, Rows]]) -> set[Place]:
     return reached
 
 
-def check_removed(keys: list[Key], before: Rows, after: Rows, gone: set[Place]) -> None:
+def check_removed(keys: list[Key], before: Rows, after: Rows, gone: set[RowId]) -> None:
     """Check that exactly these rows are gone, and that nothing names them but the feed: links to them are null."""
     for table in (before.keys() | after.keys()) - FEED:
         expected = {row["id"] for row in before.get(table, ()) if "id" in row} - {id for of, id in gone if of == table}
@@ -134,7 +134,7 @@ def cover(keys: list[Key], rows: Rows, table: str) -> list[str]:
     return chosen
 
 
-async def told(superuser: asyncpg.Connection, user_id: str, after: int) -> list[tuple[str, str, str]]:
-    """What the feed has told after a version: the table, the id, and the kind of change."""
+async def changes_after(superuser: asyncpg.Connection, user_id: str, version: int) -> list[tuple[str, str, str]]:
+    """The changes in a user's feed after a version: the table, the id, and what was done."""
     text = "SELECT entity, entity_id::text, op FROM changes WHERE user_id = $1 AND version > $2 ORDER BY version"
-    return [tuple(row) for row in await superuser.fetch(text, uuid.UUID(user_id), after)]
+    return [tuple(row) for row in await superuser.fetch(text, uuid.UUID(user_id), version)]

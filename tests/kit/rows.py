@@ -19,6 +19,11 @@ USER_TABLES = """
     WHERE class.relnamespace = 'parley'::regnamespace AND class.relkind IN ('r', 'p')
     ORDER BY class.relname
 """
+ALL_TABLES = """
+SELECT c.oid::regclass::text
+FROM pg_class AS c
+WHERE c.relnamespace::regnamespace::text IN ('parley', 'parley_work') AND c.relkind IN ('r', 'p')
+"""
 
 NO_ROW = "00000000-0000-7000-8000-000000000000"
 """An id that no row has."""
@@ -73,6 +78,16 @@ def diff_rows(before: Rows, after: Rows) -> list[str]:
         for table, rows in one.items()
         for row in rows
         if row not in other.get(table, [])
+    ]
+
+
+async def tables_naming(superuser: asyncpg.Connection, text: str) -> list[str]:
+    """The tables with a row that contains a text, as it is or in bytes, of all that there are."""
+    texts = [f"%{text}%", f"%{text.encode().hex()}%"]
+    return [
+        name
+        for (name,) in await superuser.fetch(ALL_TABLES)
+        if await superuser.fetchval(f"SELECT EXISTS (SELECT FROM {name} AS t WHERE t::text LIKE ANY ($1))", texts)  # noqa: S608
     ]
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from tests.accounts.test_deletion import tables_naming
 from tests.faults.servers.process import GatewayProcess, gateway_in, signed_up
 from tests.kit.derived import make_all
+from tests.kit.rows import tables_naming
 from tests.kit.serving import PASSWORD, Client
 
 IN_A_LIST = 200

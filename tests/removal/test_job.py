@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from resolvers.removal.trash import MOST_BATCHES, MOST_ROWS, purge_trash
 from tests.kit.database import Database
 from tests.kit.rows import rows_of
 from tests.kit.serving import Client, Serving, serving_on
-from tests.work.running import ran
+from tests.work.running import ended, ran
 
-WATCH = "subscription($after: Cursor) { jobChanged(after: $after) { job { id status done progress } } }"
 TRASH = "{ viewer { trash(first: 200) { nodes { id } } } }"
 
 
@@ -55,25 +53,9 @@ async def age(superuser: asyncpg.Connection, user: Client, id: str, days: int) -
 
 async def finished(user: Client, field: str, **values: Any) -> dict[str, Any]:
     """The payload of a mutation, once the job that it began is done."""
-    start = await position(user)
-    payload = await user.mutate(field, "isComplete job { id kind }", **values)
+    payload = await user.mutate(field, "isComplete job { id }", **values)
     assert payload["userErrors"] == []
-    return {**payload, "job": payload["job"] | await done(user, payload["job"]["id"], start)}
-
-
-async def position(user: Client) -> str:
-    """The current position in the user's feed."""
-    return str((await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"])
-
-
-async def done(user: Client, id: str, start: str) -> dict[str, Any]:
-    """A job that began after a position, once it is done."""
-    async with user.socket() as socket, asyncio.timeout(30):
-        async for event in await socket.subscribe(WATCH, after=start):
-            job: dict[str, Any] = event["jobChanged"]["job"]
-            if job["id"] == id and job["status"] == "DONE":
-                return job
-    raise AssertionError
+    return {**payload, "job": await ended(user, payload["job"]["id"])}
 
 
 async def test_the_rest_of_a_large_object_is_removed_by_a_job(user: Client, superuser: asyncpg.Connection) -> None:
@@ -103,11 +85,10 @@ async def test_what_is_deleted_later_is_not_removed_by_the_job(user: Client, mon
     monkeypatch.setattr("resolvers.removal.trash.MOST_BATCHES", 0)
     await deleted(user)
     await deleted(user)
-    start = await position(user)
     payload = await user.mutate("emptyTrash", "removed job { id }")
     later = await deleted(user)
     assert payload["removed"] == 1
-    await done(user, payload["job"]["id"], start)
+    assert (await ended(user, payload["job"]["id"]))["status"] == "DONE"
     assert [node["id"] for node in (await user.data(TRASH))["viewer"]["trash"]["nodes"]] == [later]
 
 

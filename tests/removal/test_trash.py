@@ -104,7 +104,7 @@ async def test_a_large_object_is_removed_in_parts_and_cannot_be_restored_in_betw
     await user.make("deleteConversation", "conversation", id=id)
     assert (await user.mutate("purge", "isComplete", id=id))["isComplete"] is False
     (error,) = (await user.mutate("restore", "node { id }", id=id))["userErrors"]
-    assert (error["code"], error["message"]) == ("CONFLICT", "This conversation is being removed for good.")
+    assert (error["code"], error["message"]) == ("CONFLICT", "This conversation is being removed permanently.")
     assert (await trash(user))["nodes"] == []
     assert (await user.mutate("purge", "isComplete", id=id))["isComplete"] is True
 

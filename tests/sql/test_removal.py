@@ -106,7 +106,7 @@ async def test_a_row_is_removed_only_from_the_trash_and_is_not_restored_once_tha
     await runtime.execute("UPDATE conversations SET deleted_at = now() WHERE id = $1", id)
     assert await runtime.fetchval(begin, id) is True
     await runtime.fetch("SELECT purge_next(1)")
-    with pytest.raises(asyncpg.CheckViolationError, match="this conversation is being removed for good"):
+    with pytest.raises(asyncpg.CheckViolationError, match="this conversation is being removed permanently"):
         await runtime.execute(restore, id)
     assert await runtime.fetchval(begin, id) is True
 

@@ -1,4 +1,4 @@
-"""Run one job of a domain to its end, in this process."""
+"""Background jobs: one that runs in this process, and the end of one that a gateway runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from gateway.work.declaration import Handler
 from gateway.work.driver import SEES_THE_QUEUE
 from gateway.work.work import Resources, Work
 from tests.kit.database import Database
-from tests.kit.serving import settings_for
+from tests.kit.serving import Client, settings_for
+
+JOB = "id kind status done total progress downloadUrl"
+NOW = f"query($id: ID!) {{ job(id: $id) {{ {JOB} }} viewer {{ feedCursor }} }}"
+NEXT = f"subscription($after: Cursor) {{ jobChanged(after: $after) {{ job {{ {JOB} }} }} }}"
 
 
 async def ran(handler: Handler, database: Database, **settings: Any) -> set[uuid.UUID]:
@@ -25,3 +29,16 @@ async def ran(handler: Handler, database: Database, **settings: Any) -> set[uuid
     finally:
         await pool.close()
     return woken
+
+
+async def ended(user: Client, id: str) -> dict[str, Any]:
+    """A job of the user, once it is done or has failed."""
+    now = await user.data(NOW, id=id)
+    job: dict[str, Any] = now["job"]
+    async with user.socket() as socket, asyncio.timeout(60):
+        changes = await socket.subscribe(NEXT, after=now["viewer"]["feedCursor"])
+        while job["status"] not in ("DONE", "FAILED"):
+            changed = (await anext(changes))["jobChanged"]["job"]
+            if changed["id"] == id:
+                job = changed
+    return job

@@ -7,7 +7,7 @@ BEGIN
         WHERE p.user_id = NEW.user_id AND p.entity = TG_TABLE_NAME AND p.entity_id = NEW.id
     ) THEN
         RAISE check_violation USING CONSTRAINT = TG_TABLE_NAME || '_id_purged', TABLE = TG_TABLE_NAME,
-            MESSAGE = format('this %s is being removed for good', singular(TG_TABLE_NAME));
+            MESSAGE = format('this %s is being removed permanently', singular(TG_TABLE_NAME));
     END IF;
     RETURN NEW;
 END

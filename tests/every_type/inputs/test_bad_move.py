@@ -1,4 +1,4 @@
-"""Requests that come too late, twice, or out of order are refused with the current state, and change nothing."""
+"""Requests that come too late or out of order are refused with the current state, and change nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from graphql import get_named_type
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.schema.build import graphql_schema
-from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -50,7 +48,6 @@ NOT_YET = {"PENDING": "approved", "APPROVED": "started"}
 """The step that an execution is still missing if a later one is requested."""
 
 ALL = mutations(graphql_schema())
-MAKING = [mutation for mutation in ALL if mutation.makes and "id" in mutation.inputs]
 NAMES = {mutation.name for mutation in ALL}
 UPDATES = [mutation for mutation in ALL if mutation.name.startswith("update")]
 VERSIONED = [mutation for mutation in ALL if "expectedVersion" in mutation.inputs and not mutation.takes_any_type]
@@ -264,55 +261,3 @@ async def test_an_update_of_nothing_is_refused(
     async with unchanged(superuser, estate.user_id):
         refusal = only_refusal(await estate.client.run(mutation.operation, input=mutation.least(own(estate))))
         assert refusal == Refusal("INVALID", None, "Set at least one value to change.")
-
-
-# --- sent twice
-
-
-def changed_values(mutation: Mutation, values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Copies of the input that each differ in the value of one field."""
-    other = {"String": "another", "Int": 2, "Float": 0.25, "Boolean": False, "Decimal": "2.5"}
-    made = []
-    for name, field in mutation.inputs.items():
-        kind = str(get_named_type(field.type))
-        if name in values and len(declared := samples.values_of(mutation.kind, name)) > 1:
-            made.append(values | {name: declared[-1]})
-        elif name in values and kind in other:
-            made.append(values | {name: other[kind]})
-        elif name in values and "[ID" in str(field.type):
-            made.append(values | {name: []})
-        elif name in values and kind == "JSON":
-            made.append(values | {name: ["other"] if isinstance(values[name], list) else {"other": 1}})
-    return made
-
-
-@pytest.mark.parametrize("mutation", MAKING, ids=str)
-async def test_another_object_with_a_taken_id_is_refused_with_what_is_there(
-    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
-) -> None:
-    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    made = (await estate.client.run(mutation.operation, input=values))["data"][mutation.name][mutation.object]
-    others = changed_values(mutation, values)
-    assert others
-    async with unchanged(superuser, estate.user_id):
-        for other in others:
-            answer = await estate.client.run(mutation.operation, input=other)
-            refusal = only_refusal(answer)
-            assert (refusal.code, refusal.field) == ("CONFLICT", "id"), other
-            assert answer["data"][mutation.name][mutation.object] == made
-
-
-@pytest.mark.parametrize("mutation", MAKING, ids=str)
-async def test_the_same_sent_at_once_is_made_once(
-    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
-) -> None:
-    values = mutation.values(own(estate, mutation.name)) | {"id": str(uuid.uuid4())}
-    before = await rows_of(superuser, estate.user_id)
-    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=values) for _ in range(8)))
-    assert [refusals(answer) for answer in answers] == [[]] * 8
-    ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
-    assert ids == {values["id"]}
-    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if values["id"] in line]
-    assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
-    versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
-    assert len(versions) == 1

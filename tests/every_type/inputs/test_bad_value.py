@@ -133,7 +133,7 @@ async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
     if mutation.name == "signUp":
         values["email"] = f"{uuid.uuid4()}@example.org"
-    return values | (estate.credentials(mutation) if mutation.takes_credentials else {})
+    return values | estate.credentials(mutation)
 
 
 async def attempts(estate: Estate, rule: Rule, mutation: Mutation) -> AsyncIterator[dict[str, Any]]:

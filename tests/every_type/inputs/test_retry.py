@@ -5,6 +5,7 @@ Mutations and fields are read from the schema, so new ones are tested without be
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -18,11 +19,11 @@ from tests.kit import generated
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
-from tests.kit.rows import diff_rows, rows_of
+from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()
-CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.makes and "id" in mutation.inputs]
+CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.takes_new_id]
 
 TAKEN = Refusal("CONFLICT", "id", "This id already belongs to an object with different values.")
 
@@ -50,20 +51,23 @@ def optional(mutation: Mutation) -> list[str]:
     return [name for name, field in mutation.inputs.items() if name != "id" and not is_required(field)]
 
 
-def other_value(estate: Estate, mutation: Mutation, name: str, value: Any) -> Any:
-    """A valid value for a field that differs from `value`."""
-    if name in mutation.ids:
-        ids = estate.ids[mutation.ids[name]]
-        return [ids[1]] if isinstance(value, list) else ids[1]
-    return generated.other(mutation.kind, name, mutation.inputs[name], value)
+def other_values(estate: Estate, mutation: Mutation, name: str, value: Any) -> list[Any]:
+    """A valid value for a field that differs from `value`; none if the user has no other object of the type."""
+    if name not in mutation.ids:
+        return [generated.other(mutation.kind, name, mutation.inputs[name], value)]
+    if isinstance(value, list):
+        return [[]]
+    return [id for id in estate.ids[mutation.ids[name]] if id != value][:1]
 
 
-async def refused(estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, values: dict[str, Any]) -> Refusal:
-    """Run a create that is refused, check that no row has changed, and return the error."""
-    before = await rows_of(superuser, estate.user_id)
-    refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
-    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
-    return refusal
+async def check_taken(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, made: dict[str, Any], values: dict[str, Any]
+) -> None:
+    """Check that a create with the id of another object is refused with that object, and changes no row."""
+    async with unchanged(superuser, estate.user_id):
+        answer = await estate.client.run(mutation.operation, input=values)
+        assert only_refusal(answer) == TAKEN, values
+        assert answer["data"][mutation.name][mutation.object] == made
 
 
 async def sent(estate: Estate, mutation: Mutation, values: dict[str, Any]) -> Any:
@@ -79,9 +83,24 @@ async def test_the_same_request_makes_one_object(
 ) -> None:
     values = full(estate, mutation)
     made = await sent(estate, mutation, values)
+    async with unchanged(superuser, estate.user_id):
+        assert await sent(estate, mutation, values) == made
+
+
+@pytest.mark.parametrize("mutation", CREATES, ids=str)
+async def test_the_same_sent_at_once_is_made_once(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    values = full(estate, mutation)
     before = await rows_of(superuser, estate.user_id)
-    assert await sent(estate, mutation, values) == made
-    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
+    answers = await asyncio.gather(*(estate.client.run(mutation.operation, input=values) for _ in range(8)))
+    assert [refusals(answer) for answer in answers] == [[]] * 8
+    ids = {answer["data"][mutation.name][mutation.object]["id"] for answer in answers}
+    assert ids == {values["id"]}
+    made = [line for line in diff_rows(before, await rows_of(superuser, estate.user_id)) if values["id"] in line]
+    assert len([line for line in made if line.startswith("new in changes") and "'insert'" in line]) >= 1
+    versions = {answer["data"][mutation.name][mutation.object]["version"] for answer in answers}
+    assert len(versions) == 1
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
@@ -89,12 +108,12 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     values = full(estate, mutation)
-    await sent(estate, mutation, values)
+    made = await sent(estate, mutation, values)
     for name in optional(mutation):
         less = {key: value for key, value in values.items() if key != name}
         if mutation.name == "recordUsage" and name == "conversationId":
             continue  # refused for another reason: a message cannot be set without its conversation
-        assert await refused(estate, superuser, mutation, less) == TAKEN, name
+        await check_taken(estate, superuser, mutation, made, less)
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
@@ -104,9 +123,9 @@ async def test_a_field_that_comes_in_addition_makes_it_another_request(
     values = full(estate, mutation)
     needed = {"id", "conversationId", "messageId"}
     least = {name: value for name, value in values.items() if name in needed or name not in optional(mutation)}
-    await sent(estate, mutation, least)
+    made = await sent(estate, mutation, least)
     for name in values.keys() - least.keys():
-        assert await refused(estate, superuser, mutation, least | {name: values[name]}) == TAKEN, name
+        await check_taken(estate, superuser, mutation, made, least | {name: values[name]})
 
 
 @pytest.mark.parametrize("mutation", CREATES, ids=str)
@@ -114,10 +133,10 @@ async def test_a_field_with_another_value_makes_it_another_request(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
 ) -> None:
     values = full(estate, mutation)
-    await sent(estate, mutation, values)
-    for name in values.keys() - {"id"} - set(mutation.ids):
-        other = other_value(estate, mutation, name, values[name])
-        assert await refused(estate, superuser, mutation, values | {name: other}) == TAKEN, name
+    made = await sent(estate, mutation, values)
+    for name in values.keys() - {"id"}:
+        for other in other_values(estate, mutation, name, values[name]):
+            await check_taken(estate, superuser, mutation, made, values | {name: other})
 
 
 JSON_FIELDS = [
@@ -135,9 +154,8 @@ async def test_json_values_of_another_type_make_it_another_request(
     is_list = isinstance(full(estate, mutation)[name], list)
     for first, second in ALIKE:
         values = full(estate, mutation) | {name: [first] if is_list else first}
-        await sent(estate, mutation, values)
-        again = values | {name: [second] if is_list else second}
-        assert await refused(estate, superuser, mutation, again) == TAKEN, (first, second)
+        made = await sent(estate, mutation, values)
+        await check_taken(estate, superuser, mutation, made, values | {name: [second] if is_list else second})
 
 
 async def test_a_request_is_known_again_after_its_object_has_changed(estate: Estate) -> None:

@@ -40,7 +40,7 @@ WITHOUT_COLUMN = {"affectedMessageIds": "the rows of a join table: see tests/con
 CREATED = [
     (mutation, name)
     for mutation in ALL
-    if mutation.makes and "id" in mutation.inputs
+    if mutation.takes_new_id
     for name, field in mutation.inputs.items()
     if name not in ("id", *WITHOUT_COLUMN) and not is_required(field)
 ]
