@@ -25,6 +25,7 @@ from graphql import (
     NamedTypeNode,
     Visitor,
     get_named_type,
+    is_introspection_type,
     visit,
 )
 
@@ -172,7 +173,8 @@ def _wrapped(line: str) -> list[str]:
 def _traced(schema: GraphQLSchema) -> GraphQLSchema:
     """Wrap the schema's resolvers to record which field is being resolved."""
     for of in schema.type_map.values():
-        if isinstance(of, GraphQLObjectType):
+        # graphql-core shares the types of introspection between all schemas.
+        if isinstance(of, GraphQLObjectType) and not is_introspection_type(of):
             for each in of.fields.values():
                 if each.resolve is not None:
                     each.resolve = _recorded(each.resolve)

@@ -18,7 +18,7 @@ class DeleteAccountInput:
     """The password again, and how long the account can still be restored."""
 
     password: str
-    """The password of the account."""
+    """The user's password."""
     grace_days: int | None = None
     """For how many days the account can be restored, 0 to 30. With 0, its removal begins within minutes. Defaults to
     30."""

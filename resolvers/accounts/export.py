@@ -25,7 +25,7 @@ MOST_PARTS = 50
 
 @input_type
 class ExportAccountInput:
-    """What to export."""
+    """The types of objects to export: all, or some."""
 
     types: list[str] | None = None
     """Only objects of these types, such as `["Conversation", "Message"]`. Defaults to all."""

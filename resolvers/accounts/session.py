@@ -108,7 +108,7 @@ class SignInInput:
     email: str
     """The e-mail address or the user name. Surrounding spaces are ignored."""
     password: str
-    """The password of the account."""
+    """The user's password."""
     device_id: str | None = None
     """The client's identifier for the device. Defaults to a new one."""
     device_name: str | None = None

@@ -159,6 +159,8 @@ class Mutation:
         """The payload field that holds the object; empty if the mutation stores nothing."""
         if "node" in self.payload:
             return "node"
+        if self.takes_any_type:
+            return ""
         rows = types_of_rows(self.schema)
         names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
         return next((name for kind, name in names.items() if kind in rows), "")

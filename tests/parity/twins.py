@@ -125,5 +125,6 @@ class Twin:
         kept = {name: value for name, value in row.items() if name not in ("execution_time_ms", "request_hash")}
         if "version" in kept:
             kept["version"] = versions[kept["version"]]
-        text = json.dumps(kept, sort_keys=True).replace(self.served.estate.canary, "canary")
+        canary = self.served.estate.canary
+        text = json.dumps(kept, sort_keys=True).replace(canary, "canary").replace(canary.encode().hex(), "canary")
         return _TIME.sub("time", _ID.sub("id", text))

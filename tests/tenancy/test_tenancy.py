@@ -62,6 +62,7 @@ async def test_the_victim_can_be_told_by_every_text(scene: Scene) -> None:
         f"{table}.{column}"
         for table, rows in (await rows_of(scene.superuser, scene.victim.user_id)).items()
         for column in {column for row in rows for column, content in row.items() if isinstance(content, str)}
+        if table != "export_parts"  # whose texts are bytes
         if column in ("title", "content", "parameters", "summary", "reason", "purpose", "description", "text")
         and not any(scene.victim.canary in text for row in rows for text in texts_in(row.get(column)))
     ]
@@ -265,6 +266,9 @@ async def test_a_stranger_changes_nothing_of_the_victim(scene: Scene, mutation: 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 async def test_who_is_nobody_changes_nothing(scene: Scene, mutation: Mutation) -> None:
+    if mutation.takes_credentials:
+        # A success clears the failures of other tests, after which every attempt would have to wait.
+        await scene.serving.anonymous().mutate("signIn", "user { id }", email=scene.victim.email, password=PASSWORD)
     async with scene.nothing_happens():
         values = as_the_victim(mutation, scene.victim)
         answer = await scene.serving.anonymous().run(mutation.operation, input=values)
