@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("file", type=Path, metavar="FILE", help="a file written by `parley backup`")
 
     models = commands.add_parser("models", help="Import language models and their prices, or list them.")
-    _models_commands(models.add_subparsers(title="commands", metavar="command", required=True))
+    _models_commands(models.add_subparsers(title="commands", metavar="{import,list}", required=True))
     one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
     one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
     one.add_argument("--json", action="store_true", help="print JSON, for scripts")

@@ -34,6 +34,7 @@ from gateway import (
 from resolvers.accounts.user import User
 
 _WRONG = "The e-mail address or the password is wrong."
+_REMOVED = "This account is being removed permanently. In some minutes, its address is free again."
 _DELETED = "This account is deleted. You can restore it with restoreAccount until {:%Y-%m-%d %H:%M} UTC."
 _ENDED = "This session has ended: sign in again."
 
@@ -269,11 +270,12 @@ async def _begin(
 
 
 async def _refuse_deleted(db: Statements, user_id: UUID) -> NoReturn:
-    """Raise `Conflict` with the time until which the account can be restored, or `Invalid` if that has passed."""
+    """Raise `Conflict` with what becomes of the deleted account, or `Invalid` if nothing was arranged."""
     user = await db.get(User, user_id)
-    if user is not None and user.purge_at is not None and user.purge_at > datetime.datetime.now(datetime.UTC):
-        raise Conflict(_DELETED.format(user.purge_at))
-    raise Invalid(_WRONG)
+    if user is None or user.purge_at is None:
+        raise Invalid(_WRONG)
+    is_late = user.purge_at <= datetime.datetime.now(datetime.UTC)
+    raise Conflict(_REMOVED if is_late else _DELETED.format(user.purge_at))
 
 
 def _signed_in(user: User, tokens: SessionTokens) -> SignedIn:

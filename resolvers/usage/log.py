@@ -79,7 +79,7 @@ class RecordUsageInput:
     output_tokens: int | None = strawberry.UNSET
     """The number of tokens that the model generated."""
     cost_usd: Decimal | None = strawberry.UNSET
-    """The cost in US dollars."""
+    """The cost in US dollars, as the caller knows it. Defaults to 0."""
     used_own_api_key: bool | None = strawberry.UNSET
     """Whether the call used the user's own API key."""
     automation: str | None = strawberry.UNSET

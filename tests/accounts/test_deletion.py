@@ -151,7 +151,8 @@ async def test_an_account_is_kept_until_its_time_is_over(
     assert await rows_of(superuser, user.user_id) == before
     await make_due(superuser, user.user_id)
     late = await restore(serving, email)
-    assert [error["message"] for error in late["userErrors"]] == ["The e-mail address or the password is wrong."]
+    reason = "This account is being removed permanently. In some minutes, its address is free again."
+    assert only_refusal({"data": {"it": late}}) == Refusal("CONFLICT", None, reason)
     await ran(purge_accounts, database)
     assert await rows_of(superuser, user.user_id) == {}
 

@@ -43,8 +43,8 @@ async def rollups(superuser: asyncpg.Connection) -> list[asyncpg.Record]:
     """All roll-ups. From now on, the database notes each change of one."""
     found = await superuser.fetch(ROLLUPS)
     await superuser.execute(HISTORY)
-    for each in found:
-        await superuser.execute(NOTE.format(**each))
+    for parent, column in {(each["parent"], each["column"]) for each in found}:  # several may add to one column
+        await superuser.execute(NOTE.format(parent=parent, column=column))
     return list(found)
 
 

@@ -48,7 +48,7 @@ query($after: Cursor) {
 """
 STREAM = "subscription($after: Cursor) { changes(after: $after) { entity id op node { id } } }"
 
-NOT_THERE = Refusal("NOT_FOUND", "id", "There is no such object that can be deleted.")
+NOT_THERE = Refusal("NOT_FOUND", "id", "There is no object with this id that can be in the trash.")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -122,7 +122,10 @@ def outstanding(
     for past in applied:
         migration = known.get(past.number)
         if migration is None and not ahead_is_fine:
-            problems.append(f"{past.name} is unknown: the {subject} belongs to a newer version of Parley.")
+            problems.append(
+                f"{past.name} is unknown: the {subject} belongs to a newer version of Parley. Use that version, or "
+                f"another {subject}."
+            )
         elif migration is not None and migration.name != past.name:
             problems.append(f"{past.name} was applied, which is called {migration.name} here.")
         elif migration is not None and migration.checksum != past.checksum:

@@ -176,19 +176,18 @@ class _Joined:
         return found
 
     async def _side(self, context: Any, id: UUID) -> _Side:
-        """The type of the object. A single type needs no statement to find it."""
+        """The type of the object, or any if there is no such object. A single type needs no statement to find it."""
+        first = next(iter(self.sides.values()))
         if len(self.sides) == 1:
-            return next(iter(self.sides.values()))
-        for row in await context.tenant.fetch(statements.which_table(tuple(self.sides), one=True), id):
-            if row["entity"] in self.sides:
-                return self.sides[row["entity"]]
-        raise NotFound("There is no such object.", field="id")
+            return first
+        rows = await context.tenant.fetch(statements.which_table(tuple(self.sides), one=True), id)
+        return self.sides[rows[0]["entity"]] if rows else first
 
     def _errors(self, side: _Side, is_deleted: bool | None, missing: Sequence[int]) -> list[ParleyError]:
         noun, other = describe.words(side.cls), describe.words(self.cls)
         errors: list[ParleyError] = []
         if is_deleted is None:
-            errors.append(NotFound(f"There is no such {noun}.", field="id"))
+            errors.append(NotFound(f"There is no such {noun if len(self.sides) == 1 else 'object'}.", field="id"))
         elif is_deleted:
             errors.append(Conflict(f"This {noun} is deleted.", field="id"))
         errors += [NotFound(f"There is no such {other}.", field=(self.ids, str(index))) for index in missing]

@@ -129,7 +129,7 @@ async def type_in_trash(info: Any, id: UUID) -> NodeType:
     known = _in_trash(info)
     rows = await info.context.tenant.fetch(statements.which_table(tuple(known), one=True), id)
     if not rows:
-        raise NotFound("There is no such object that can be deleted.", field="id")
+        raise NotFound("There is no object with this id that can be in the trash.", field="id")
     return known[rows[0]["entity"]]
 
 
