@@ -110,9 +110,14 @@ class Context:
         """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
 
+    @property
+    def is_agent(self) -> bool:
+        """Whether the caller is an agent that acts for the user."""
+        return self.identity is not None and self.identity.actor != "user"
+
     def require_person(self, what: str) -> None:
         """Raise `Forbidden` if the caller is an agent that acts for the user."""
-        if self.identity is not None and self.identity.actor != "user":
+        if self.is_agent:
             raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:

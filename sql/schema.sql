@@ -75,7 +75,8 @@ BEGIN
     -- From now on nobody can sign in, and no job of the user begins.
     DELETE FROM logins WHERE user_id = account;
     DELETE FROM parley_work.pgqueuer
-    WHERE status <> 'picked' AND dedupe_key IN (SELECT id::text FROM jobs WHERE user_id = account);
+    WHERE status <> 'picked' AND dedupe_key IN (
+        SELECT concat_ws(' ', user_id, id) FROM jobs WHERE user_id = account);
     FOR held IN SELECT * FROM tables_of_users() WHERE name NOT IN ('users', 'feeds') LOOP
         IF held.has_id THEN
             -- The newest come first, because they refer to older ones.
@@ -237,7 +238,7 @@ BEGIN
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            too_old timestamptz := clock_timestamp() - after;
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -255,10 +256,10 @@ BEGIN
             END IF;
             caller := act_for(expired_user_id);
             DELETE FROM %2$I AS r
-            WHERE r.user_id = expired_user_id AND r.id IN (
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
                 SELECT t.id FROM %2$I AS t
                 WHERE t.user_id = expired_user_id AND (%3$s) < too_old
-                LIMIT most);
+                LIMIT most));
             GET DIAGNOSTICS expired = ROW_COUNT;
             PERFORM stamp_again(caller);
             RETURN NEXT;
@@ -1187,7 +1188,7 @@ BEGIN
     JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
     WHERE p.position = 0 AND j.finished_at IS NOT NULL
-        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - keep)
+        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '0'))
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;
@@ -1195,11 +1196,11 @@ BEGIN
         RETURN;
     END IF;
     DELETE FROM export_parts AS p
-    WHERE p.user_id = export.user_id AND p.job_id = export.id AND p.position IN (
+    WHERE p.user_id = export.user_id AND p.job_id = export.id AND p.position = ANY (ARRAY(
         SELECT o.position FROM export_parts AS o
         WHERE o.user_id = export.user_id AND o.job_id = export.id
         ORDER BY o.position DESC
-        LIMIT most);
+        LIMIT most));
     GET DIAGNOSTICS expired_parts = ROW_COUNT;
     RETURN NEXT;
 END
@@ -2142,7 +2143,7 @@ CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(e
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - after;
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -2160,10 +2161,10 @@ CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(e
             END IF;
             caller := act_for(expired_user_id);
             DELETE FROM jobs AS r
-            WHERE r.user_id = expired_user_id AND r.id IN (
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
                 SELECT t.id FROM jobs AS t
                 WHERE t.user_id = expired_user_id AND (finished_at) < too_old
-                LIMIT most);
+                LIMIT most));
             GET DIAGNOSTICS expired = ROW_COUNT;
             PERFORM stamp_again(caller);
             RETURN NEXT;
@@ -2223,6 +2224,13 @@ BEGIN
         IF NEW.status <> 'queued' THEN
             RAISE check_violation USING CONSTRAINT = 'jobs_status_first', TABLE = 'jobs', MESSAGE = 'a new job must be queued';
         END IF;
+        -- Jobs of all users wait in one line.
+        IF (
+            SELECT count(*) FROM jobs AS j WHERE j.user_id = NEW.user_id AND j.status IN ('queued', 'running')
+        ) >= 100 THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_limit', TABLE = 'jobs',
+                MESSAGE = 'at most 100 jobs can be unfinished: wait for some, or cancel them';
+        END IF;
         NEW.started_at := NULL;
         NEW.finished_at := NULL;
         NEW.error := NULL;
@@ -2273,7 +2281,7 @@ BEGIN
         AND j.updated_at < clock_timestamp() - longer_than
         AND NOT EXISTS (
             SELECT FROM parley_work.pgqueuer AS q
-            WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
+            WHERE q.dedupe_key = concat_ws(' ', j.user_id, j.id) AND q.status IN ('queued', 'picked'))
     ORDER BY j.updated_at
     LIMIT 1000;
 END
@@ -3683,10 +3691,10 @@ BEGIN
             INTO found_ids USING ids, most - done;
             changed := CASE WHEN found_ids IS NULL THEN 0 ELSE purge_rows(link.child, found_ids, most - done) END;
         ELSE
+            -- An array is made once. The planner could run a subquery again for each row of the user.
             EXECUTE format(
-                'UPDATE %1$I AS t SET %2$I = NULL FROM ('
-                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2) AS c '
-                'WHERE t.user_id = tenant() AND t.id = c.id',
+                'UPDATE %1$I SET %2$I = NULL WHERE user_id = tenant() AND id = ANY (ARRAY('
+                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2))',
                 link.child, link.key, CASE WHEN link.child = table_name THEN 'AND id <> ALL ($1)' END)
             USING ids, most - done;
             GET DIAGNOSTICS changed = ROW_COUNT;
@@ -4241,7 +4249,7 @@ CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TAB
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - after;
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -4259,10 +4267,10 @@ CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TAB
             END IF;
             caller := act_for(expired_user_id);
             DELETE FROM sessions AS r
-            WHERE r.user_id = expired_user_id AND r.id IN (
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
                 SELECT t.id FROM sessions AS t
                 WHERE t.user_id = expired_user_id AND (least(expires_at, ends_at)) < too_old
-                LIMIT most);
+                LIMIT most));
             GET DIAGNOSTICS expired = ROW_COUNT;
             PERFORM stamp_again(caller);
             RETURN NEXT;

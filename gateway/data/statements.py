@@ -294,6 +294,12 @@ def which_table(tables: tuple[str, ...], *, one: bool = False) -> str:
     return "\nUNION ALL\n".join(parts) + end
 
 
+def which_trash(tables: tuple[str, ...]) -> str:
+    """Select which table contains the id `$2`, above all as that of a deleted row: two types may have the id."""
+    parts = (f"SELECT '{t}' AS entity, deleted_at FROM {t} WHERE user_id = $1 AND id = $2" for t in tables)
+    return "\nUNION ALL\n".join(parts) + "\nORDER BY deleted_at NULLS LAST\nLIMIT 1"
+
+
 def _equal(names: tuple[str, ...], prefix: str, first: int) -> str:
     return "".join(f" AND {prefix}{name} = ${first + n}" for n, name in enumerate(names))
 

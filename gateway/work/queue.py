@@ -48,6 +48,11 @@ class Asked:
     user_id: UUID
     job_id: UUID
 
+    @property
+    def key(self) -> str:
+        """What tells an entry in the queue from others: two users may have jobs with the same id."""
+        return f"{self.user_id} {self.job_id}"
+
     def payload(self) -> bytes:
         """The content of an entry in the queue."""
         return orjson.dumps({"user": str(self.user_id), "job": str(self.job_id)})
@@ -73,7 +78,7 @@ class Queue:
 
     async def add(self, name: str, asked: Asked | None = None) -> bool:
         """Add a job unless it is in the queue already. Returns whether it was added."""
-        key, payload = (name, None) if asked is None else (str(asked.job_id), asked.payload())
+        key, payload = (name, None) if asked is None else (asked.key, asked.payload())
         (id,) = await self.library.enqueue(name, payload, dedupe_key=key, headers={}, on_conflict="skip")
         return id is not None
 

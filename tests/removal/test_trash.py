@@ -130,3 +130,20 @@ async def test_the_trash_is_emptied(user: Client, stranger: Client) -> None:
     found = await user.data("{ viewer { conversations { nodes { id } } } }")
     assert found["viewer"]["conversations"]["nodes"] == [{"id": kept}]
     assert [item["id"] for item in (await trash(stranger))["nodes"]] == [foreign]
+
+
+async def test_types_may_be_named_twice(user: Client) -> None:
+    (id,) = await deleted(user, 1)
+    assert [item["id"] for item in (await trash(user, types=["Conversation"] * 2))["nodes"]] == [id]
+    assert (await user.mutate("emptyTrash", "removed", types=["Conversation"] * 1000))["removed"] == 1
+
+
+async def test_of_two_types_with_one_id_the_deleted_one_is_meant(user: Client) -> None:
+    (id,) = await deleted(user, 1)
+    await user.make("createTag", "tag", id=id, name="Same", type="LABEL")
+    assert (await user.mutate("restore", "node { __typename }", id=id))["node"] == {"__typename": "Conversation"}
+    await user.make("deleteTag", "tag", id=id)
+    assert (await user.mutate("purge", "isComplete", id=id))["isComplete"] is True
+    assert (await user.data("query($id: ID!) { node(id: $id) { __typename } }", id=id))["node"] == {
+        "__typename": "Conversation"
+    }

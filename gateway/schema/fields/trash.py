@@ -121,13 +121,13 @@ def tables_in_trash(info: Any, types: Sequence[str] | None) -> list[str]:
         if name not in known:
             reason = f"{name[:60]!r} is not a type whose objects can be deleted."
             raise Invalid(reason, field=("types", str(index)))
-    return list(known.values()) if types is None else [known[name] for name in types]
+    return list(known.values()) if types is None else list(dict.fromkeys(known[name] for name in types))
 
 
 async def type_in_trash(info: Any, id: UUID) -> NodeType:
-    """The type of the caller's object with this id, deleted or not. Raises `NotFound`."""
+    """The type of the caller's object with this id, above all of a deleted one. Raises `NotFound`."""
     known = _in_trash(info)
-    rows = await info.context.tenant.fetch(statements.which_table(tuple(known), one=True), id)
+    rows = await info.context.tenant.fetch(statements.which_trash(tuple(known)), id)
     if not rows:
         raise NotFound("There is no object with this id that can be in the trash.", field="id")
     return known[rows[0]["entity"]]

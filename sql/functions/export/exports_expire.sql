@@ -16,7 +16,7 @@ BEGIN
     JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
     WHERE p.position = 0 AND j.finished_at IS NOT NULL
-        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - keep)
+        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '0'))
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;
@@ -24,11 +24,11 @@ BEGIN
         RETURN;
     END IF;
     DELETE FROM export_parts AS p
-    WHERE p.user_id = export.user_id AND p.job_id = export.id AND p.position IN (
+    WHERE p.user_id = export.user_id AND p.job_id = export.id AND p.position = ANY (ARRAY(
         SELECT o.position FROM export_parts AS o
         WHERE o.user_id = export.user_id AND o.job_id = export.id
         ORDER BY o.position DESC
-        LIMIT most);
+        LIMIT most));
     GET DIAGNOSTICS expired_parts = ROW_COUNT;
     RETURN NEXT;
 END

@@ -44,7 +44,8 @@ BEGIN
     -- From now on nobody can sign in, and no job of the user begins.
     DELETE FROM logins WHERE user_id = account;
     DELETE FROM parley_work.pgqueuer
-    WHERE status <> 'picked' AND dedupe_key IN (SELECT id::text FROM jobs WHERE user_id = account);
+    WHERE status <> 'picked' AND dedupe_key IN (
+        SELECT concat_ws(' ', user_id, id) FROM jobs WHERE user_id = account);
     FOR held IN SELECT * FROM tables_of_users() WHERE name NOT IN ('users', 'feeds') LOOP
         IF held.has_id THEN
             -- The newest come first, because they refer to older ones.

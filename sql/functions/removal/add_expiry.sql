@@ -22,7 +22,7 @@ BEGIN
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            too_old timestamptz := clock_timestamp() - after;
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -40,10 +40,10 @@ BEGIN
             END IF;
             caller := act_for(expired_user_id);
             DELETE FROM %2$I AS r
-            WHERE r.user_id = expired_user_id AND r.id IN (
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
                 SELECT t.id FROM %2$I AS t
                 WHERE t.user_id = expired_user_id AND (%3$s) < too_old
-                LIMIT most);
+                LIMIT most));
             GET DIAGNOSTICS expired = ROW_COUNT;
             PERFORM stamp_again(caller);
             RETURN NEXT;

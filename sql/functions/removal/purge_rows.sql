@@ -18,10 +18,10 @@ BEGIN
             INTO found_ids USING ids, most - done;
             changed := CASE WHEN found_ids IS NULL THEN 0 ELSE purge_rows(link.child, found_ids, most - done) END;
         ELSE
+            -- An array is made once. The planner could run a subquery again for each row of the user.
             EXECUTE format(
-                'UPDATE %1$I AS t SET %2$I = NULL FROM ('
-                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2) AS c '
-                'WHERE t.user_id = tenant() AND t.id = c.id',
+                'UPDATE %1$I SET %2$I = NULL WHERE user_id = tenant() AND id = ANY (ARRAY('
+                'SELECT id FROM %1$I WHERE user_id = tenant() AND %2$I = ANY ($1) %3$s LIMIT $2))',
                 link.child, link.key, CASE WHEN link.child = table_name THEN 'AND id <> ALL ($1)' END)
             USING ids, most - done;
             GET DIAGNOSTICS changed = ROW_COUNT;

@@ -9,6 +9,13 @@ BEGIN
         IF NEW.status <> 'queued' THEN
             RAISE check_violation USING CONSTRAINT = 'jobs_status_first', TABLE = 'jobs', MESSAGE = 'a new job must be queued';
         END IF;
+        -- Jobs of all users wait in one line.
+        IF (
+            SELECT count(*) FROM jobs AS j WHERE j.user_id = NEW.user_id AND j.status IN ('queued', 'running')
+        ) >= 100 THEN
+            RAISE check_violation USING CONSTRAINT = 'jobs_status_limit', TABLE = 'jobs',
+                MESSAGE = 'at most 100 jobs can be unfinished: wait for some, or cancel them';
+        END IF;
         NEW.started_at := NULL;
         NEW.finished_at := NULL;
         NEW.error := NULL;

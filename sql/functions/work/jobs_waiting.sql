@@ -13,7 +13,7 @@ BEGIN
         AND j.updated_at < clock_timestamp() - longer_than
         AND NOT EXISTS (
             SELECT FROM parley_work.pgqueuer AS q
-            WHERE q.dedupe_key = j.id::text AND q.status IN ('queued', 'picked'))
+            WHERE q.dedupe_key = concat_ws(' ', j.user_id, j.id) AND q.status IN ('queued', 'picked'))
     ORDER BY j.updated_at
     LIMIT 1000;
 END

@@ -29,6 +29,7 @@ from tests.kit.database import Database, data_directory
 from tests.kit.serving import Client, Ended
 
 USERS = 4
+USERS_WITH_JOBS = 200
 BASE_SECONDS = 20.0
 WATCH = "subscription($after: Cursor) { messageChanged(after: $after) { message { seq content } } }"
 
@@ -47,10 +48,10 @@ async def work_off(count: int) -> None:
 
 
 async def _work_off(works: Works, count: int) -> None:
-    user_ids = [await works.user() for _ in range(50)]
+    user_ids = [await works.user() for _ in range(USERS_WITH_JOBS)]
     began = time.monotonic()
     for number in range(count):
-        await works.ask(user_ids[number % 50], "steps")
+        await works.ask(user_ids[number % USERS_WITH_JOBS], "steps")
     print(f"enqueued {count} jobs in {time.monotonic() - began:.1f} s", flush=True)
     chance, began, kills = dice("long"), time.monotonic(), 0
 
