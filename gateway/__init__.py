@@ -6,7 +6,7 @@ What stands here is the vocabulary of `resolvers/`; the rest of the gateway is i
 from asyncpg import UniqueViolationError
 
 from gateway.auth.authenticator import SessionTokens
-from gateway.auth.password import check_password
+from gateway.auth.password import Purpose, check_password
 from gateway.context import Context, Info
 from gateway.data.queries import sql
 from gateway.data.statements import Through
@@ -56,6 +56,7 @@ __all__ = [
     "NotFound",
     "Overloaded",
     "Present",
+    "Purpose",
     "SessionTokens",
     "Statements",
     "Through",

@@ -76,6 +76,25 @@ class Work:
             with translated_errors(connection):
                 return await connection.fetch(query.text, *query.arguments(None, values))
 
+    async def exhaust(self, query: Query, **values: Any) -> None:
+        """Run a statement on nobody's behalf until it returns no row, and pause after each time.
+
+        The users that its rows name as `user_id` are those whose rows it has changed: their subscribers are woken.
+        """
+        while rows := await self.rows(query, **values):
+            for row in rows:
+                if "user_id" in row:
+                    self.committed(row["user_id"])
+            await self.pause()
+
+    async def users(self, query: Query, **values: Any) -> AsyncIterator[asyncpg.Record]:
+        """The rows of a statement on nobody's behalf that finds some users after `:after_id`, until it finds none."""
+        after_id = UUID(int=0)
+        while found := await self.rows(query, after_id=after_id, **values):
+            for user in found:
+                yield user
+            after_id = found[-1]["user_id"]
+
     @asynccontextmanager
     async def transaction(self, user_id: UUID | None = None) -> AsyncIterator[Statements]:
         """A transaction on behalf of a user, by default the one who asked for the job. The history names the system."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from gateway import Info, Invalid, NotFound, Work, input_type, job, mutation, sql
-from resolvers.accounts.session import SignedIn, SignInInput, begin_with_password, find_login
+from resolvers.accounts.session import SignedIn, SignInInput, begin_with_password, user_with
 from resolvers.accounts.user import User
 
 MOST_DAYS = 30
@@ -61,15 +61,11 @@ async def restore_account(info: Info, input: RestoreAccountInput) -> SignedIn:
 @job("purge_accounts", schedule="*/5 * * * *")
 async def purge_accounts(work: Work) -> None:
     """Remove everything of deleted accounts whose `purgeAt` has passed."""
-    while await work.rows(sql.accounts.user.purge, most=MOST_ROWS):
-        await work.pause()
+    await work.exhaust(sql.accounts.user.purge, most=MOST_ROWS)
 
 
 async def _require_password(info: Info, password: str) -> None:
     async with info.context.autocommit() as db:
         user = await db.get(User, info.context.user_id)
-    account = "" if user is None else user.email.lower()
-    with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
-        _, stored = await find_login(info, account)
-        if not await attempt.verify(stored, password):
-            raise Invalid("The password is wrong.", field="password")
+    if user is None or await user_with(info, "sign-in", user.email.lower(), password) is None:
+        raise Invalid("The password is wrong.", field="password")

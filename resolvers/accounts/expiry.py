@@ -14,7 +14,4 @@ MOST_SESSIONS = 100
 @job("expire_sessions", schedule="17 3 * * *")
 async def expire_sessions(work: Work) -> None:
     """Remove sessions a week after they expired. What was done in them stays, without a link to its session."""
-    while rows := await work.rows(sql.accounts.session.expire, after=KEPT, most=MOST_SESSIONS):
-        for row in rows:
-            work.committed(row["user_id"])
-        await work.pause()
+    await work.exhaust(sql.accounts.session.expire, after=KEPT, most=MOST_SESSIONS)

@@ -66,5 +66,4 @@ async def export(work: Work) -> None:
 @job("expire_exports", schedule="11 * * * *")
 async def expire_exports(work: Work) -> None:
     """Remove what is stored of exports that can no longer be downloaded, that failed, or that were cancelled."""
-    while await work.rows(sql.export.part.expire, keep=EXPORTS_KEPT, most=MOST_PARTS):
-        await work.pause()
+    await work.exhaust(sql.export.part.expire, keep=EXPORTS_KEPT, most=MOST_PARTS)

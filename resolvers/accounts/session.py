@@ -18,6 +18,7 @@ from gateway import (
     Invalid,
     Node,
     NotFound,
+    Purpose,
     SessionTokens,
     Statements,
     Unauthenticated,
@@ -141,7 +142,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
         raise Invalid(refused, field="password", of=User, values=_names(input))
     authenticator, address = info.context.authenticator, info.context.client.address
     with authenticator.sign_up(address):
-        existing = await _signed_up_before(info, input)
+        existing = await user_with(info, "sign-up", input.email.lower(), input.password)
         hashed = "" if existing else await authenticator.hash_password(input.password, address)
     if existing is not None:
         return await _begin(info, existing, input)
@@ -205,7 +206,7 @@ async def begin_with_password(info: Info, input: SignInInput, *, restoring: bool
     """Start a session, if the password is that of the account, which is restored first if it may be deleted."""
     account = input.email.strip().lower()
     with info.context.authenticator.attempt("sign-in", account, info.context.client.address) as attempt:
-        user_id, stored = await find_login(info, account)
+        user_id, stored = await _find_login(info, account)
         matches = await attempt.verify(stored, input.password)
         if user_id is None or stored is None or not matches:
             raise Invalid(_WRONG)
@@ -223,17 +224,16 @@ async def _answer_again_or_end(info: Info, db: Statements, id: UUID, presented: 
     raise Invalid(_ENDED, field="refresh_token")
 
 
-async def _signed_up_before(info: Info, input: SignUpInput) -> UUID | None:
-    """The user who already has this account and this password. Only an attempt on an existing account counts."""
-    account = input.email.lower()
-    user_id, stored = await find_login(info, account)
+async def user_with(info: Info, purpose: Purpose, account: str, password: str) -> UUID | None:
+    """The user who has this account and this password. Only an attempt on an existing account counts."""
+    user_id, stored = await _find_login(info, account)
     if user_id is None:
         return None
-    with info.context.authenticator.attempt("sign-up", account, info.context.client.address) as attempt:
-        return user_id if await attempt.verify(stored, input.password) else None
+    with info.context.authenticator.attempt(purpose, account, info.context.client.address) as attempt:
+        return user_id if await attempt.verify(stored, password) else None
 
 
-async def find_login(info: Info, account: str) -> tuple[UUID | None, str | None]:
+async def _find_login(info: Info, account: str) -> tuple[UUID | None, str | None]:
     """The user with this address or name, and the hash of their password."""
     rows = await info.context.anonymous(sql.accounts.login.find, name=account)
     # Hashing takes its time, and others wait for connections.

@@ -58,7 +58,7 @@ async def archive(work: Work) -> None:
 @job("archive_inactive", schedule="0 2 * * *")
 async def archive_inactive(work: Work) -> None:
     """Archive conversations that have been inactive for as long as their users have set (`archiveAfterMonths`)."""
-    async for user in _users(work):
+    async for user in work.users(sql.chat.retention.users):
         if user["archive_months"] is not None:
             async for _ in archived(work, user["user_id"], user["archive_months"]):
                 await work.pause()
@@ -67,7 +67,7 @@ async def archive_inactive(work: Work) -> None:
 @job("delete_inactive", schedule="30 2 * * *")
 async def delete_inactive(work: Work) -> None:
     """Delete conversations that have been inactive for as long as their users have set (`deleteAfterMonths`)."""
-    async for user in _users(work):
+    async for user in work.users(sql.chat.retention.users):
         if user["delete_months"] is not None:
             async for _ in deleted(work, user["user_id"], user["delete_months"]):
                 await work.pause()
@@ -92,14 +92,6 @@ async def _batches(work: Work, query: Any, user_id: UUID, months: int, most: int
             return
         position = {name: row[name] for name in position}
         yield row["number"]
-
-
-async def _users(work: Work) -> AsyncIterator[Any]:
-    after_id = UUID(int=0)
-    while users := await work.rows(sql.chat.retention.users, after_id=after_id):
-        for user in users:
-            yield user
-        after_id = users[-1]["user_id"]
 
 
 def months_ago(months: int) -> datetime.datetime:

@@ -145,12 +145,9 @@ async def purge_rest(work: Work) -> None:
 @job("purge_trash", schedule="0 3 * * *")
 async def purge_trash(work: Work) -> None:
     """Remove what has been in the trash for 30 days, and what jobs have not removed."""
-    after_id = UUID(int=0)
     before = datetime.datetime.now(datetime.UTC) - KEPT
-    while users := await work.rows(sql.removal.trash.users_to_purge, after_id=after_id, before=before):
-        for user in users:
-            await _remove(work, user["user_id"], {"tables": None, "before": before.isoformat()})
-        after_id = users[-1]["user_id"]
+    async for user in work.users(sql.removal.trash.users_to_purge, before=before):
+        await _remove(work, user["user_id"], {"tables": None, "before": before.isoformat()})
 
 
 async def _remove(work: Work, user_id: UUID, trash: Any) -> None:

@@ -14,7 +14,4 @@ MOST_JOBS = 100
 @job("expire_jobs", schedule="47 3 * * *")
 async def expire_jobs(work: Work) -> None:
     """Remove jobs 30 days after they were done, failed or cancelled."""
-    while rows := await work.rows(sql.work.job.expire, after=KEPT, most=MOST_JOBS):
-        for row in rows:
-            work.committed(row["user_id"])
-        await work.pause()
+    await work.exhaust(sql.work.job.expire, after=KEPT, most=MOST_JOBS)

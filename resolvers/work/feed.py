@@ -14,5 +14,4 @@ MOST_CHANGES = 200
 async def prune_feed(work: Work) -> None:
     """Remove changes that are older than `PARLEY_FEED_DAYS`. Cursors before them get RESYNC."""
     keep = datetime.timedelta(days=work.settings.feed_days)
-    while await work.rows(sql.feed.changes.prune, keep=keep, most=MOST_CHANGES):
-        await work.pause()
+    await work.exhaust(sql.feed.changes.prune, keep=keep, most=MOST_CHANGES)

@@ -13,5 +13,4 @@ MOST_ROWS = 2_000
 @job("expire_work_log", schedule="41 2 * * *")
 async def expire_work_log(work: Work) -> None:
     """Remove rows of the log that are older than 30 days."""
-    while await work.rows(sql.work.queue.forget, keep=KEPT, most=MOST_ROWS):
-        await work.pause()
+    await work.exhaust(sql.work.queue.forget, keep=KEPT, most=MOST_ROWS)

@@ -22,4 +22,4 @@ RETURNING id;
 
 -- name: purge
 -- Goes on with the removal of a deleted account, whichever is due. Returns no row if none is.
-SELECT purged_user_id AS user_id, removed, is_done FROM account_purge(:most);
+SELECT purged_user_id, removed, is_done FROM account_purge(:most);

@@ -26,4 +26,4 @@ SELECT epoch, version FROM feeds WHERE user_id = :user_id;
 
 -- name: prune
 -- Removes old changes of one user, whichever is due. Returns no row if none is.
-SELECT pruned_user_id AS user_id, pruned_changes AS number FROM feed_prune(:keep::interval, :most);
+SELECT pruned_user_id, pruned_changes FROM feed_prune(:keep::interval, :most);
