@@ -132,11 +132,25 @@ CREATE FUNCTION parley.actor() RETURNS text
 
 ALTER FUNCTION parley.actor() OWNER TO parley_owner;
 
+-- function actor_agent_token()
+
+CREATE FUNCTION parley.actor_agent_token() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN current_setting('app.actor', true) = 'agent'
+        THEN nullif(current_setting('app.session_id', true), '')::uuid END
+$$;
+
+ALTER FUNCTION parley.actor_agent_token() OWNER TO parley_owner;
+
 -- function actor_session()
 
 CREATE FUNCTION parley.actor_session() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    AS $$ SELECT nullif(current_setting('app.session_id', true), '')::uuid $$;
+    AS $$
+    SELECT CASE WHEN current_setting('app.actor', true) IS DISTINCT FROM 'agent'
+        THEN nullif(current_setting('app.session_id', true), '')::uuid END
+$$;
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
@@ -7893,6 +7907,11 @@ REVOKE ALL ON FUNCTION parley.act_for(account uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.actor() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor() TO parley_runtime;
+
+-- acl FUNCTION actor_agent_token()
+
+REVOKE ALL ON FUNCTION parley.actor_agent_token() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.actor_agent_token() TO parley_runtime;
 
 -- acl FUNCTION actor_session()
 

@@ -29,7 +29,7 @@ class RestoreAccountInput(SignInInput):
     """The credentials of a deleted account, and the device to sign in on."""
 
 
-@mutation
+@mutation(scope="person")
 async def delete_account(info: Info, input: DeleteAccountInput) -> User:
     """Delete the caller's account. All its sessions end.
 
@@ -52,7 +52,7 @@ async def delete_account(info: Info, input: DeleteAccountInput) -> User:
     return user
 
 
-@mutation
+@mutation(scope=None)
 async def restore_account(info: Info, input: RestoreAccountInput) -> SignedIn:
     """Restore a deleted account, before its `purgeAt`, and sign in. If it is not deleted, this only signs in."""
     return await begin_with_password(info, input, restoring=True)

@@ -31,7 +31,7 @@ class ExportAccountInput:
     """Only objects of these types, such as `["Conversation", "Message"]`. Defaults to all."""
 
 
-@mutation
+@mutation(scope="person")
 async def export_account(info: Info, input: ExportAccountInput) -> Job:
     """Export everything that the user has, in the background. `Job.downloadUrl` of the finished job is a ZIP file.
 

@@ -133,7 +133,7 @@ class SignOutInput:
     """The id of one of the caller's sessions. Defaults to the session of the request."""
 
 
-@mutation
+@mutation(scope=None)
 async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
     """Create an account and sign in. If the account already exists and the password is correct, this only signs in."""
     input.email = input.email.strip()
@@ -155,13 +155,13 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
         raise Conflict("An account with this e-mail address already exists: sign in.", field="email") from None
 
 
-@mutation
+@mutation(scope=None)
 async def sign_in(info: Info, input: SignInInput) -> SignedIn:
     """Sign in on a device and start a session."""
     return await begin_with_password(info, input)
 
 
-@mutation
+@mutation(scope=None)
 async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     """Exchange a refresh token for a new access token and a new refresh token."""
     authenticator = info.context.authenticator
@@ -187,7 +187,7 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
     return _signed_in(user, tokens)
 
 
-@mutation
+@mutation(scope="person")
 async def sign_out(info: Info, input: SignOutInput) -> Session:
     """End a session. Its tokens stop working and its websockets are closed."""
     own = info.context.session_id

@@ -90,4 +90,4 @@ class UserSettingsInput:
     """The `maxMessages` of new conversations, 1,000 for a new user. Null for no limit."""
 
 
-standard(UserSettings, input=UserSettingsInput, by_person=True)
+standard(UserSettings, input=UserSettingsInput, scope="person")

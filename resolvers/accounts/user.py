@@ -160,7 +160,7 @@ class UserInput:
     """Whether model calls use the user's own API keys. Requires a key. Defaults to false."""
 
 
-standard(User, input=UserInput, by_person=True)
+standard(User, input=UserInput, scope="person")
 
 
 @lookup(User, is_there=True)

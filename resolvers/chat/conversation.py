@@ -173,4 +173,4 @@ class ConversationInput:
     """Rules for tools that run without approval, an object of up to 64 KiB. Parley does not apply them."""
 
 
-standard(Conversation, input=ConversationInput)
+standard(Conversation, input=ConversationInput, scope="messages:write")

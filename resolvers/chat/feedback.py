@@ -84,7 +84,7 @@ class SetMessageFeedbackInput:
     """Why, such as `wrong`, `incomplete`, `unsafe`, `slow` or `citation`: at most 10, each of 1 to 50 characters."""
 
 
-@mutation
+@mutation(scope="person")
 async def set_message_feedback(info: Info, input: SetMessageFeedbackInput) -> MessageFeedback:
     """Give feedback on a message of the assistant, or replace all of the earlier feedback.
 
@@ -105,7 +105,7 @@ class RemoveMessageFeedbackInput:
     """The id of the message, a UUID."""
 
 
-@mutation
+@mutation(scope="person")
 async def remove_message_feedback(info: Info, input: RemoveMessageFeedbackInput) -> Message:
     """Remove the feedback of a message permanently. If it has none, nothing changes.
 

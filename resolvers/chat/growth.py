@@ -56,7 +56,7 @@ class StartMessageInput:
     """The model that writes the message."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def start_message(info: Info, input: StartMessageInput) -> Message:
     """Start a message that is written in pieces: with `appendMessage`, until `finishMessage` or `cancelMessage`.
 
@@ -89,7 +89,7 @@ class AppendedMessage:
     """The message in its current state. Requesting it costs an extra query."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def append_message(info: Info, input: AppendMessageInput) -> AppendedMessage:
     """Append text to a message that is being written. When this returns, the text is stored.
 
@@ -157,7 +157,7 @@ class FinishMessageInput:
     """Further data from the model provider, an object of up to 64 KiB."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def finish_message(info: Info, input: FinishMessageInput) -> Message:
     """Finish a message that is being written. It keeps its text. Can be sent again with the same values."""
     values = values_of(input, without=("id", "failed"), nulls=True)
@@ -174,7 +174,7 @@ class CancelMessageInput:
     """The id of the message, a UUID."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def cancel_message(info: Info, input: CancelMessageInput) -> Message:
     """Cancel a message that is being written. It keeps its text and accepts no more. Can be sent again.
 
@@ -215,7 +215,7 @@ class MessageGrowth:
     """The finished message, in the last event; null before."""
 
 
-@subscription
+@subscription(scope="read")
 async def message_growth(
     info: Info,
     message_id: Annotated[strawberry.ID, strawberry.argument(description="The id of the message, a UUID.")],

@@ -170,7 +170,7 @@ class AddMessageInput:
     """Further data from the model provider, an object of up to 64 KiB."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def add_message(info: Info, input: AddMessageInput) -> Message:
     """Add a message to a conversation. Sent again with the same id and values, it returns the same message."""
     async with info.context.autocommit() as db:
@@ -201,7 +201,7 @@ class MessageInput:
     """Further data from the model provider, an object of up to 64 KiB."""
 
 
-standard(Message, input=MessageInput, without=("create",), within="conversations")
+standard(Message, input=MessageInput, without=("create",), within="conversations", scope="messages:write")
 
 
 @event("messages", op="insert")
@@ -212,7 +212,7 @@ class MessageAdded:
     """The message in its current state."""
 
 
-@subscription
+@subscription(scope="read")
 async def message_added(
     info: Info,
     conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,

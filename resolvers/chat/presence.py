@@ -61,7 +61,7 @@ class SignalledPresence:
     """How long the state lasts unless signalled again, in seconds."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPresence:
     """Signal what the caller's device is doing with a conversation to subscribers of `presence`. It is not stored."""
     context, id = info.context, id_of(input.conversation_id, "conversation_id")
@@ -112,7 +112,7 @@ class ConversationPresence:
     """The devices, including the caller's own, in the order of their arrival."""
 
 
-@subscription
+@subscription(scope="read")
 async def presence(
     info: Info,
     conversation_id: Annotated[strawberry.ID, strawberry.argument(description="The conversation to watch.")],

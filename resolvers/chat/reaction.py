@@ -39,7 +39,7 @@ class AddReactionInput:
     """A single emoji of at most 32 bytes in UTF-8, such as `👍`. A message has at most 20."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def add_reaction(info: Info, input: AddReactionInput) -> MessageReaction:
     """Put an emoji on a message. If the message already has it, that reaction is returned unchanged."""
     key = {"message_id": id_of(input.message_id, "message_id"), "emoji": input.emoji}
@@ -57,7 +57,7 @@ class RemoveReactionInput:
     """The emoji to remove, exactly as the reaction has it."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def remove_reaction(info: Info, input: RemoveReactionInput) -> Message:
     """Remove an emoji from a message permanently. If the message does not have it, nothing changes."""
     async with info.context.autocommit() as db:

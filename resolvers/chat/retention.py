@@ -33,7 +33,7 @@ class ArchiveConversationsInput:
     """The id of the new job, a UUID. Sent again with the same values, nothing new is created."""
 
 
-@mutation
+@mutation(scope="person")
 async def archive_conversations(info: Info, input: ArchiveConversationsInput) -> Job:
     """Archive all conversations that have been inactive for long, in the background. They are marked `isAutoArchived`.
 

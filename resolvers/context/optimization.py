@@ -108,7 +108,7 @@ class RecordContextOptimizationInput:
     """The ids of the messages that were dropped or replaced, at most 10,000. All must belong to the conversation."""
 
 
-@mutation
+@mutation(scope="messages:write")
 async def record_context_optimization(info: Info, input: RecordContextOptimizationInput) -> ContextOptimization:
     """Record an optimization of a context. Sent again with the same id and values, it returns the same record."""
     ids = input.affected_message_ids or []

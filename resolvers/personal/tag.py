@@ -83,5 +83,5 @@ class TagInput:
     """The color in which it is shown, written as `#rrggbb` with digits and lower-case letters, such as `#1f6feb`."""
 
 
-standard(Tag, input=TagInput)
-joined(Tag, name="tags")
+standard(Tag, input=TagInput, scope="personal:write")
+joined(Tag, name="tags", scope="personal:write")

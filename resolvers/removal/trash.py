@@ -94,7 +94,7 @@ class Emptied:
     """The work in the background that removes the rest; null if there is no rest."""
 
 
-@mutation
+@mutation(scope="person")
 async def restore(info: Info, input: RestoreInput) -> Restored:
     """Restore a deleted object of any type, with what was deleted with it.
 
@@ -106,7 +106,7 @@ async def restore(info: Info, input: RestoreInput) -> Restored:
         return Restored(node=await set_deleted(db, of.declared, input, deleted=False))
 
 
-@mutation
+@mutation(scope="person")
 async def purge(info: Info, input: PurgeInput) -> Purged:
     """Remove a deleted object of any type permanently, with all that belonged to it. Usage is kept.
 
@@ -124,7 +124,7 @@ async def purge(info: Info, input: PurgeInput) -> Purged:
     return Purged(id=input.id, is_complete=is_complete, job=rest)
 
 
-@mutation
+@mutation(scope="person")
 async def empty_trash(info: Info, input: EmptyTrashInput) -> Emptied:
     """Remove everything in the trash permanently. Only a person can do this: agents' tokens are refused."""
     info.context.require_person("empty the trash")

@@ -171,7 +171,7 @@ class ProposeToolExecutionInput:
     """The arguments of the call, as the tool defines them."""
 
 
-@mutation
+@mutation(scope="tools:propose")
 async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -> ToolExecution:
     """Request approval to run a tool. Sent again with the same id and values, it returns the same execution."""
     values = values_of(input)
@@ -235,14 +235,14 @@ class CancelToolExecutionInput(ToolMove):
     """The execution to refuse or cancel."""
 
 
-@mutation
+@mutation(scope="tools:approve")
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
     """Approve a pending execution. Only a person can approve: agents' tokens are refused. The first decision stands."""
     info.context.require_person("approve tool executions")
     return await _move(info, input, ToolStatus.APPROVED)
 
 
-@mutation
+@mutation(scope="tools:execute")
 async def start_tool_execution(info: Info, input: StartToolExecutionInput) -> ToolExecution:
     """Start an approved execution. If two agents start it at the same time, one of them gets a conflict.
 
@@ -251,19 +251,19 @@ async def start_tool_execution(info: Info, input: StartToolExecutionInput) -> To
     return await _move(info, input, ToolStatus.EXECUTING)
 
 
-@mutation
+@mutation(scope="tools:execute")
 async def complete_tool_execution(info: Info, input: CompleteToolExecutionInput) -> ToolExecution:
     """Complete a running execution with its result."""
     return await _move(info, input, ToolStatus.COMPLETED)
 
 
-@mutation
+@mutation(scope="tools:execute")
 async def fail_tool_execution(info: Info, input: FailToolExecutionInput) -> ToolExecution:
     """Fail a running execution with an error."""
     return await _move(info, input, ToolStatus.FAILED)
 
 
-@mutation
+@mutation(scope=("tools:approve", "tools:execute", "tools:propose"))
 async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> ToolExecution:
     """Refuse a pending execution, or cancel one that was approved or started."""
     return await _move(info, input, ToolStatus.CANCELLED)
@@ -277,7 +277,7 @@ class RenewToolExecutionInput:
     """The id of the execution, a UUID."""
 
 
-@mutation
+@mutation(scope="tools:execute")
 async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
     """Renew the lease of a running execution. No field of the execution changes. Renew it every 30 seconds.
 
@@ -354,7 +354,7 @@ class ToolExecutionChanged:
     """The execution in its current state, which may be newer than this event."""
 
 
-@subscription
+@subscription(scope="read")
 async def tool_execution_changed(
     info: Info,
     conversation_id: Annotated[strawberry.ID | None, only_of("conversation")] = None,

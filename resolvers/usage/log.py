@@ -88,7 +88,7 @@ class RecordUsageInput:
     """The purpose of the call, such as `classification`."""
 
 
-@mutation
+@mutation(scope="usage:write")
 async def record_usage(info: Info, input: RecordUsageInput) -> UsageLog:
     """Add an entry to the usage log. Sent again with the same id and values, it is counted once."""
     async with info.context.autocommit() as db:

@@ -118,7 +118,7 @@ class Job(Node):
         return info.context.download_path(UUID(str(self.id)), self.finished_at)
 
 
-standard(Job, without=("create", "update"))
+standard(Job, without=("create", "update"), scope="person")
 
 
 @input_type
@@ -129,7 +129,7 @@ class CancelJobInput:
     """The id of the job, a UUID."""
 
 
-@mutation
+@mutation(scope="person")
 async def cancel_job(info: Info, input: CancelJobInput) -> Job:
     """Cancel a job that has not ended. What it has done so far stays done. A running one stops within seconds."""
     id = id_of(input.id)

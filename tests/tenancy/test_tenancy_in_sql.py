@@ -36,6 +36,7 @@ CALLERS = ("unset", "empty", "garbage", "stranger")
 FUNCTIONS = {
     "account_purge": "does nothing on a connection for requests",
     "actor": "returns whether a user, an agent or the system acts",
+    "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.

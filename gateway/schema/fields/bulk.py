@@ -1,6 +1,6 @@
 """Bulk writes: a mutation over a list of items, written by one statement.
 
-    @mutation
+    @mutation(scope="messages:write")
     async def add_message(info: Info, input: AddMessageInput) -> Message: ...
 
     add_messages = in_bulk(add_message)
@@ -21,7 +21,7 @@ from strawberry.utils.str_converters import to_camel_case
 from gateway.errors import Conflict, Invalid, ParleyError, Refused
 from gateway.schema.fields.idempotent import made_before, with_request_hash
 from gateway.schema.fields.inputs import values_of
-from gateway.schema.fields.root import mutation
+from gateway.schema.fields.root import mutation, scopes_of
 from gateway.schema.objects import mistakes
 from gateway.schema.types import describe
 
@@ -50,7 +50,7 @@ def in_bulk(function: Callable[..., Any]) -> Callable[..., Any]:
     `partial` is set. The `field` of each user error begins with `items` and the item's index, from 0.
     """
     make.__annotations__ = {"info": strawberry.Info, "input": _input_of(name, item, each), "return": list[cls | None]}
-    return mutation(make)
+    return mutation(scope=scopes_of(function))(make)
 
 
 async def create_all(context: Any, cls: type[T], items: Sequence[Any], *, partial: bool) -> list[T | None]:

@@ -44,7 +44,7 @@ def changed(cls: type, parent: tuple[Link, type] | None = None) -> Callable[...,
     watch.__name__ = watch.__qualname__ = f"{to_snake_case(cls.__name__)}_changed"
     whose = words if entity_of(cls).one_per_user else describe.plural(words)
     watch.__doc__ = f"Every change of the caller's {whose}, exactly once and in order."
-    return subscription(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
+    return subscription(scope="read")(signed(watch, (INFO, *optional(taken)), AsyncIterator[of]))  # type: ignore[valid-type]
 
 
 def _event_type(cls: type, carried: Iterable[str]) -> type:

@@ -113,7 +113,7 @@ def _subscription(change: type, tables: Mapping[str, str]) -> Callable[..., Any]
 
     changes.__doc__ = "Every change of the caller's objects of all types, exactly once and in order."
     changes.__annotations__["return"] = AsyncIterator[change]  # type: ignore[valid-type]
-    return subscription(changes)
+    return subscription(scope="read")(changes)
 
 
 def _connection_types(change: type) -> tuple[Any, Any]:

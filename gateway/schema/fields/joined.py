@@ -4,7 +4,7 @@
 
 in `Note`, and the same in other types, is what clients read. In the module of `Tag`,
 
-    joined(Tag, name="tags")
+    joined(Tag, name="tags", scope="personal:write")
 
 makes `addTags`, `removeTags` and `setTags` for all of them. The migration of each calls `join_table()`.
 """
@@ -20,6 +20,7 @@ from uuid import UUID
 import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
+from gateway.auth.scope import Scope
 from gateway.data import statements
 from gateway.data.batches import ByKey, Children
 from gateway.data.entity import Entity, Link, entity_of
@@ -44,20 +45,24 @@ _DOES: Mapping[How, str] = {
 }
 
 
-def joined(cls: type, *, name: str) -> None:
-    """Give an entity the mutations that change lists of it, which links of this name show, through join tables."""
-    cls.__joined__ = (*_names(cls), name)  # type: ignore[attr-defined]
+def joined(cls: type, *, name: str, scope: Scope) -> None:
+    """Give an entity the mutations that change lists of it, which links of this name show, through join tables.
+
+    `scope` is what an agent's token needs to call them.
+    """
+    cls.__joined__ = {**_scopes(cls), name: scope}  # type: ignore[attr-defined]
 
 
 def functions_of(cls: type, entities: Mapping[str, type]) -> list[Callable[..., Any]]:
     """These mutations. `entities` are all entities by name. Raises `WrongDeclaration` if there is no such link."""
-    made = [_Joined(cls, name, _sides(cls, name, entities)) for name in _names(cls)]
+    made = [_Joined(cls, name, scope, _sides(cls, name, entities)) for name, scope in _scopes(cls).items()]
     return [function for each in made for function in each.functions()]
 
 
-def _names(cls: type) -> tuple[str, ...]:
-    names: tuple[str, ...] = vars(cls).get("__joined__", ())
-    return names
+def _scopes(cls: type) -> dict[str, Scope]:
+    """The scope of the mutations of each name."""
+    scopes: dict[str, Scope] = vars(cls).get("__joined__", {})
+    return scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class _Joined:
 
     cls: type
     name: str
+    scope: Scope
     sides: Mapping[str, _Side]
 
     @property
@@ -125,7 +131,7 @@ class _Joined:
         change.__name__ = change.__qualname__ = f"{how}_{self.name}"
         change.__doc__ = f"{_DOES[how].format(these=self.these)} Sent again, it changes nothing."
         change.__annotations__ = {"info": strawberry.Info, "input": self._input(how), "return": result}
-        return mutation(change)
+        return mutation(scope=self.scope)(change)
 
     def _input(self, how: How) -> type:
         kinds = sorted(describe.with_article(describe.words(side.cls)) for side in self.sides.values())

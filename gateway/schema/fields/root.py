@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
@@ -18,11 +19,13 @@ import asyncpg
 import strawberry
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
+from gateway.auth.scope import Scope
 from gateway.data.entity import entity_of
 from gateway.errors import Conflict, Invalid, NotFound, ParleyError, Refused
 from gateway.schema.objects import mistakes
 from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
+from gateway.schema.types.requires import requiring
 from gateway.schema.types.signature import INFO, parameters_of, signed
 from gateway.schema.types.typing import enum_type, object_type
 
@@ -63,7 +66,7 @@ class UserError:
 
 
 def query(function: F) -> F:
-    """Make a function a field of Query."""
+    """Make a function a field of Query. Agents need the scope `read` for it, as for every query."""
     return _mark(function, "query")
 
 
@@ -89,17 +92,19 @@ def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID
     return declare
 
 
-def mutation(function: F) -> F:
+def mutation(*, scope: Scope | tuple[Scope, ...] | None) -> Callable[[F], F]:
     """Make a function a field of Mutation.
 
-    Its return annotation is an entity, a list of one (`list[Message | None]`), a `payload` class or None.
+    `scope` is what an agent's token needs to call it: one scope, or one of several. `person` refuses all agents; None
+    is for what needs no token at all. Its return annotation is an entity, a list of one (`list[Message | None]`), a
+    `payload` class or None.
     """
-    return _mark(function, "mutation")
+    return functools.partial(_mark, kind="mutation", scope=scope)
 
 
-def subscription(function: F) -> F:
-    """Make a function a field of Subscription. It returns an async iterator of events."""
-    return _mark(function, "subscription")
+def subscription(*, scope: Scope | tuple[Scope, ...]) -> Callable[[F], F]:
+    """Make a function a field of Subscription. It returns an async iterator of events. `scope` is as for `mutation`."""
+    return functools.partial(_mark, kind="subscription", scope=scope)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -128,9 +133,17 @@ def root_field(function: Callable[..., Any]) -> Any:
             return _subscription_field(function)
 
 
-def _mark(function: F, kind: Kind) -> F:
+def _mark(function: F, kind: Kind, scope: Scope | tuple[Scope, ...] | None = None) -> F:
     function.__root__ = kind  # type: ignore[attr-defined]
+    scopes = scope if isinstance(scope, tuple) else () if scope is None else (scope,)
+    function.__scopes__ = scopes  # type: ignore[attr-defined]
     return function
+
+
+def scopes_of(function: Callable[..., Any]) -> tuple[Scope, ...]:
+    """The scopes of which an agent needs one to call a mutation or a subscription; empty if it needs no token."""
+    scopes: tuple[Scope, ...] = getattr(function, "__scopes__", ())
+    return scopes
 
 
 def _mutation_field(function: Callable[..., Any]) -> Any:
@@ -161,7 +174,8 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
         "input": Annotated[hints["input"], strawberry.argument(description=description)],
         "return": payload_class,
     }
-    return strawberry.field(resolver=resolve, description=describe.summary(function))
+    directives = requiring(scopes_of(function))
+    return strawberry.field(resolver=resolve, description=describe.summary(function), directives=directives)
 
 
 def _object_of(returns: Any) -> tuple[Any, str]:
@@ -211,4 +225,5 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
         return await function(info, **arguments)
 
     signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])
-    return strawberry.subscription(resolver=resolve, description=describe.summary(function))
+    directives = requiring(scopes_of(function))
+    return strawberry.subscription(resolver=resolve, description=describe.summary(function), directives=directives)

@@ -1,6 +1,6 @@
 """Conventional fields: what a plain table gets from one call.
 
-    standard(Note, input=NoteInput)
+    standard(Note, input=NoteInput, scope="personal:write")
 
 gives `note(id)`, `createNote`, `updateNote`, `deleteNote`, `restoreNote` and the subscription `noteChanged`. A list of
 notes is a `page` link at their parent. Every create takes the client's id and may be retried; every update takes the
@@ -10,7 +10,6 @@ written out in its module instead: name it in `without`.
 
 from __future__ import annotations
 
-import functools
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -20,12 +19,13 @@ from uuid import UUID
 import strawberry
 from strawberry.utils.str_converters import to_snake_case
 
+from gateway.auth.scope import Scope
 from gateway.data.entity import Link, entity_of
 from gateway.errors import Invalid
 from gateway.schema.fields.changed import changed
 from gateway.schema.fields.idempotent import create
 from gateway.schema.fields.inputs import input_of, values_of
-from gateway.schema.fields.root import lookup, mutation, root_kind
+from gateway.schema.fields.root import lookup, mutation
 from gateway.schema.fields.versioned import change, expected_version, set_deleted
 from gateway.schema.objects.entity import id_of
 from gateway.schema.types import describe
@@ -45,7 +45,7 @@ def standard(
     input: type = object,
     without: Collection[str] = (),
     within: str = "",
-    by_person: bool = False,
+    scope: Scope | None = None,
 ) -> None:
     """Give an entity its conventional fields.
 
@@ -54,7 +54,7 @@ def standard(
     `without` names those that it does not get: one, create, update, delete, restore, changed. What each user has one of
     gets only `update`, without an id, and `changed`. `within` names the table of the parents, so that a subscription
     can be narrowed to one parent. The entity needs a link to that table, and the feed's trigger must carry the link's
-    key. With `by_person`, the mutations refuse agents that act for the user.
+    key. `scope` is what an agent's token needs to call the mutations; `person` refuses all agents.
     """
     makers = {"one": _one, "create": _create, "update": _update}
     if entity_of(cls).one_per_user:
@@ -69,9 +69,9 @@ def standard(
         )
     set_by_clients = tuple(typing.get_type_hints(input)) if input is not object else ()
     entity_of(cls).inputs.update({name: set_by_clients for name in ("create", "update") if name in wanted})
-    made = [make(cls, input) for make in wanted.values()]
-    if by_person:
-        made = [_by_person(field) if root_kind(field) == "mutation" else field for field in made]
+    if scope is None and wanted.keys() - {"one"}:
+        raise WrongDeclaration(f'{cls.__name__} has mutations. Say who may call them: standard(…, scope="person")')
+    made = [make(cls, input, scope) for make in wanted.values()]
     cls.__standard__ = Standard(input, made, within, "changed" not in without)  # type: ignore[attr-defined]
 
 
@@ -115,7 +115,7 @@ def _a(cls: type) -> str:
     return describe.with_article(describe.words(cls))
 
 
-def _one(cls: type, input: type) -> Callable[..., Any]:
+def _one(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     def key(context: Any, id: Any) -> UUID:
         return id_of(id)
 
@@ -124,7 +124,7 @@ def _one(cls: type, input: type) -> Callable[..., Any]:
     return lookup(cls)(_function(key, to_snake_case(cls.__name__), text, id=ById, returns=UUID))  # type: ignore[no-any-return]
 
 
-def _create(cls: type, input: type) -> Callable[..., Any]:
+def _create(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     async def make(info: Any, input: Any) -> Any:
         async with info.context.autocommit() as db:
             return await create(db, cls, values_of(input))
@@ -136,10 +136,11 @@ def _create(cls: type, input: type) -> Callable[..., Any]:
         {"id": (strawberry.ID | None, _ID)},
     )
     text = f"Create {_a(cls)}. Sent again with the same id and values, it returns the same object."
-    return mutation(_function(make, f"create_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
+    name = f"create_{to_snake_case(cls.__name__)}"
+    return mutation(scope=scope)(_function(make, name, text, input=taken, returns=cls))
 
 
-def _update(cls: type, input: type) -> Callable[..., Any]:
+def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     entity = entity_of(cls)
     guard = {"deleted_at": None} if entity.deletable else {}
     whose = f"the caller's {describe.words(cls)}" if entity.one_per_user else _a(cls)
@@ -162,20 +163,20 @@ def _update(cls: type, input: type) -> Callable[..., Any]:
         optional=True,
     )
     name = f"update_{to_snake_case(cls.__name__)}"
-    return mutation(_function(edit, name, f"Update {whose}.{restored}", input=taken, returns=cls))
+    return mutation(scope=scope)(_function(edit, name, f"Update {whose}.{restored}", input=taken, returns=cls))
 
 
-def _delete(cls: type, input: type) -> Callable[..., Any]:
+def _delete(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     text = f"Delete {_a(cls)}. It can be restored. If it is already deleted, it is returned unchanged."
-    return _mark_deleted(cls, "delete", text)
+    return _mark_deleted(cls, "delete", text, scope)
 
 
-def _restore(cls: type, input: type) -> Callable[..., Any]:
+def _restore(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     text = f"Restore a deleted {describe.words(cls)}. If it is not deleted, it is returned unchanged."
-    return _mark_deleted(cls, "restore", text)
+    return _mark_deleted(cls, "restore", text, scope)
 
 
-def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
+def _mark_deleted(cls: type, verb: str, text: str, scope: Scope | None) -> Callable[..., Any]:
     async def mark(info: Any, input: Any) -> Any:
         async with info.context.autocommit() as db:
             return await set_deleted(db, cls, input, deleted=verb == "delete")
@@ -186,19 +187,8 @@ def _mark_deleted(cls: type, verb: str, text: str) -> Callable[..., Any]:
         object,
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
-    return mutation(_function(mark, f"{verb}_{to_snake_case(cls.__name__)}", text, input=taken, returns=cls))
-
-
-def _by_person(field: Callable[..., Any]) -> Callable[..., Any]:
-    """The mutation, refused if the caller is an agent."""
-
-    @functools.wraps(field)
-    async def by_person(info: Any, input: Any) -> Any:
-        info.context.require_person(field.__name__.replace("_", " "))
-        return await field(info, input=input)
-
-    by_person.__doc__ = f"{field.__doc__} Only a person can do this: agents' tokens are refused."
-    return by_person
+    name = f"{verb}_{to_snake_case(cls.__name__)}"
+    return mutation(scope=scope)(_function(mark, name, text, input=taken, returns=cls))
 
 
 def _named(cls: type) -> str:

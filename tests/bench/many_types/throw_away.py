@@ -166,7 +166,7 @@ class Thing{n}Input:
 
 
 root_page(Thing{n}, name="things_{n}")
-standard(Thing{n}, input=Thing{n}Input, within="conversations")
+standard(Thing{n}, input=Thing{n}Input, within="conversations", scope="personal:write")
 '''
 PACKAGE = "things"
 

@@ -67,4 +67,4 @@ class GardenSettingsInput:
     """Whether it is watered by itself. Defaults to true."""
 
 
-standard(GardenSettings, input=GardenSettingsInput)
+standard(GardenSettings, input=GardenSettingsInput, scope="personal:write")

@@ -65,7 +65,7 @@ class FlowerbedInput:
     """What it is called."""
 
 
-standard(Flowerbed, input=FlowerbedInput)
+standard(Flowerbed, input=FlowerbedInput, scope="personal:write")
 root_page(Flowerbed)
 
 
@@ -153,7 +153,7 @@ class PlantInput:
     """The colours, at most 5 of up to 50 characters."""
 
 
-standard(Plant, input=PlantInput, within="flowerbeds")
+standard(Plant, input=PlantInput, within="flowerbeds", scope="personal:write")
 root_page(Plant)
 
 
@@ -183,6 +183,6 @@ class GardenerInput:
     """What they are called."""
 
 
-standard(Gardener, input=GardenerInput)
-joined(Gardener, name="gardeners")
+standard(Gardener, input=GardenerInput, scope="personal:write")
+joined(Gardener, name="gardeners", scope="personal:write")
 root_page(Gardener)

@@ -37,5 +37,5 @@ class NameInput:
     """What it is called."""
 
 
-standard(Category, input=NameInput)
-standard(Attachment, input=NameInput, within="categories")
+standard(Category, input=NameInput, scope="personal:write")
+standard(Attachment, input=NameInput, within="categories", scope="personal:write")

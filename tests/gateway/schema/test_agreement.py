@@ -338,7 +338,7 @@ async def test_a_list_that_mutations_change_is_of_a_join_table(tables: dict[str,
     through = Through("thing_labels", "thing_id", "label_id", deletable=True)
     thing = _entity("Thing", "things", THING | {"labels": page("Label", through=through, order="created_at")})
     label = _entity("Label", "boxes", {})
-    joined(label, name="labels")
+    joined(label, name="labels", scope="personal:write")
     functions_of(label, {"Thing": thing, "Label": label})
     assert [problem for problem in _problems(tables, thing, label) if "mutations" in problem] == [
         "Thing.labels is changed by mutations, but no function of the database changes thing_labels for things. Write "

@@ -134,13 +134,13 @@ def _tastes(link: Any, *, table: str = "users", **options: Any) -> list[type]:
 
 def _one_within() -> list[type]:
     (cls,) = _things(one_per_user=True)
-    standard(cls, input=ThingInput, within="boxs")
+    standard(cls, input=ThingInput, within="boxs", scope="personal:write")
     return [cls]
 
 
 def _within(*links: Any) -> list[type]:
     cls = _thing({**COLUMNS, **{f"link_{n}": link for n, link in enumerate(links)}})
-    standard(cls, input=ThingInput, within="boxs")
+    standard(cls, input=ThingInput, within="boxs", scope="personal:write")
     return [cls, _thing({}, name="Box")]
 
 

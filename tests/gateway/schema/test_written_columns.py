@@ -37,7 +37,7 @@ def problems(tables: dict[str, Table], table: str, input: type, *without: str) -
     class Box(Node):
         """A box or a thing."""
 
-    standard(Box, input=input, without=("changed", "one", *without))
+    standard(Box, input=input, without=("changed", "one", *without), scope="personal:write")
     return list(disagreements({"Box": Box.__entity__}, {}, tables))  # type: ignore[attr-defined]
 
 

@@ -83,7 +83,7 @@ def test_mutations_that_no_type_needs_are_refused() -> None:
         fields = page("Flag", through=Through("flag_fields", "flag_id", "field_id"), order="created_at")
         """Its fields."""
 
-    joined(Flag, name="flags")
+    joined(Flag, name="flags", scope="personal:write")
     with pytest.raises(WrongDeclaration) as refused:
         functions_of(Flag, {"Flag": Flag})
     assert str(refused.value) == (

@@ -19,4 +19,4 @@ class BinderInput:
     """What a client may set in a binder: nothing."""
 
 
-standard(Binder, input=BinderInput, without=("update",))
+standard(Binder, input=BinderInput, without=("update",), scope="personal:write")

@@ -17,4 +17,4 @@ class CrateInput:
     """What a client may set in a crate: nothing."""
 
 
-standard(Crate, input=CrateInput, without=("update",))
+standard(Crate, input=CrateInput, without=("update",), scope="personal:write")

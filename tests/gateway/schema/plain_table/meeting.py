@@ -87,4 +87,4 @@ class MeetingInput:
     """Anything else."""
 
 
-standard(Meeting, input=MeetingInput)
+standard(Meeting, input=MeetingInput, scope="personal:write")

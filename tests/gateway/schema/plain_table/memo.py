@@ -226,7 +226,7 @@ class MemoInput:
     """How urgent it is."""
 
 
-standard(Memo, input=MemoInput, within="notebooks")
+standard(Memo, input=MemoInput, within="notebooks", scope="personal:write")
 root_page(Memo)
 
 
@@ -245,7 +245,7 @@ class StampInput:
     """What it says."""
 
 
-standard(Stamp, input=StampInput)
+standard(Stamp, input=StampInput, scope="personal:write")
 root_page(Stamp, name="my_stamps", order="-id", description="All stamps, the newest first.")
 
 
@@ -265,7 +265,7 @@ class PaintInput:
     """It."""
 
 
-@mutation
+@mutation(scope="personal:write")
 async def paint(info: Info, input: PaintInput) -> None:
     """Fail unless the resolver is given a member."""
     if input.colour is not MemoColour.GREEN:

@@ -25,4 +25,4 @@ class NotebookInput:
     """What it is called."""
 
 
-standard(Notebook, input=NotebookInput)
+standard(Notebook, input=NotebookInput, scope="personal:write")

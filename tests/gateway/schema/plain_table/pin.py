@@ -54,7 +54,7 @@ class PinInput:
     """What is pinned."""
 
 
-standard(Pin, input=PinInput)
+standard(Pin, input=PinInput, scope="personal:write")
 
 
 @object_type
@@ -88,7 +88,7 @@ class PinAdded:
     """The pin itself."""
 
 
-@subscription
+@subscription(scope="read")
 async def pin_added(info: Info, after: After = None) -> AsyncIterator[PinAdded]:
     """Everything that is pinned."""
     return await info.context.changes(PinAdded, after=after)
