@@ -78,8 +78,8 @@ async def test_two_windows_never_use_one_refresh_token_twice(page: Page, serving
         # The gateway's tokens are so short that each request renews.
         ask = """Promise.all(Array.from({ length: 5 }, async () => {
           const { src } = document.querySelector('script[type=module]');
-          const { Session } = await import(src.replace('page.js', 'session.js'));
-          const session = new Session('/graphql');
+          const { Session } = await import(src.replace('graphiql/page.js', 'pages/session.js'));
+          const session = new Session('/graphql', {});
           await session.load();
           return (await session.headers()).Authorization;
         }))"""
