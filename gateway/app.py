@@ -38,9 +38,10 @@ from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
-from gateway.http import graphiql
+from gateway.http import chat, graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
+from gateway.http.pages import Demo
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
 from gateway.http.server import OVER_HTTP, AppRunner, Ready, make_app, make_runner
@@ -337,8 +338,8 @@ def _options(settings: Settings) -> Options:
 def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
     if not settings.graphiql:
         return []
-    account = graphiql.Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
-    return graphiql.routes(options.path, account)
+    account = Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
+    return [*graphiql.routes(options.path, account), *chat.routes(options.path, account)]
 
 
 @contextlib.asynccontextmanager

@@ -34,6 +34,10 @@ async def write(page: Page, content: str) -> None:
     await page.evaluate("document.forms.composer.requestSubmit()")
 
 
+async def sent(page: Page) -> None:
+    await page.until(f"{MESSAGES}.every((each) => each.dataset.status !== 'SENDING')")
+
+
 async def shows(page: Page, *contents: str) -> None:
     """Wait until exactly these messages are shown, in this order."""
     await page.until(f"JSON.stringify({TEXTS}) === JSON.stringify({json.dumps(contents)})")

@@ -125,7 +125,6 @@ export class Client extends EventTarget {
   }
 
   #become(isConnected) {
-    if (this.isConnected === isConnected) return;
     this.isConnected = isConnected;
     this.dispatchEvent(new Event("state"));
   }

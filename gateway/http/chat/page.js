@@ -13,7 +13,8 @@ const deviceId = (localStorage["parley.device"] ??= newId());
 const session = new Session(graphqlPath, { deviceId, deviceName: "Chat page" });
 const composer = document.querySelector("#composer");
 const failed = (problem) => report(problem.message);
-let email, client, inbox, open;
+let email = null; // not known yet; undefined if nobody is signed in
+let client, inbox, open;
 
 await session.load();
 startBar(session, demo);

@@ -17,6 +17,7 @@ export class Thread {
   #earlier = document.querySelector("#earlier");
   #entries = new Map();
   #before;
+  #sending = Promise.resolve();
   #closing = new AbortController();
 
   constructor(client, id, failed) {
@@ -46,7 +47,9 @@ export class Thread {
     this.#show({ id, version: 0, role: "USER", content, status: "SENDING", createdAt: LAST });
     const input = { id, conversationId: this.#id, role: "USER", content };
     try {
-      const { message, userErrors } = (await this.#client.ask(ADD_MESSAGE, { input })).addMessage;
+      const sent = this.#sending.then(() => this.#client.ask(ADD_MESSAGE, { input }));
+      this.#sending = sent.catch(() => {}); // the next message waits for this one, so they keep their order
+      const { message, userErrors } = (await sent).addMessage;
       if (userErrors.length) throw new Error(userErrors.map((each) => each.message).join(" "));
       this.#show(message);
     } catch (problem) {
