@@ -81,11 +81,11 @@ function* facts({ parameters, knownTool, estimatedCostUsd, approvalReason, appro
   const { risk } = knownTool ?? {};
   if (risk) yield line("risk", `Risk: ${risk.toLowerCase().replace("_", " ")}`);
   yield block("Arguments", parameters);
-  const last = tool.transitions.at(-1);
+  const said = tool.transitions.findLast(({ reason }) => reason);
   if (estimatedCostUsd) yield line("faint", `Estimated cost: $${estimatedCostUsd}`);
   if (approvalReason) yield line("why", REASONS[approvalReason] ?? approvalReason);
   if (approvalRule) yield line("rule", `Rule: ${approvalRule.toolName} ${approvalRule.note ?? ""}`);
-  if (last?.reason) yield line("reason", `${ACTORS[last.actor]}: ${last.reason}`);
+  if (said) yield line("reason", `${ACTORS[said.actor]}: ${said.reason}`);
   if (result !== null) yield block("Result", result);
   if (tool.errorMessage) yield line("problem", tool.errorMessage);
   if (costUsd) yield line("faint", `Cost: $${costUsd}`);
