@@ -82,7 +82,11 @@ def parser() -> argparse.ArgumentParser:
 
     one = _command(commands, "demo", demo, "Fill the database with demo data, or let a demo agent work.")
     one.add_argument("does", nargs="?", choices=("data", "agent"), default="data", help="default: data")
-    one.add_argument("--url", metavar="URL", help="agent: the address of the gateway; default: http://127.0.0.1 with the port of the settings")
+    one.add_argument(
+        "--url",
+        metavar="URL",
+        help="agent: the address of the gateway; default: http://127.0.0.1 with the port of the settings",
+    )
     one.add_argument("--once", action="store_true", help="agent: end after the first answer")
 
     one = _command(commands, "backup", backup, "Write the database, its roles and the signing keys to one file.")

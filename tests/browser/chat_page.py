@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.browser.chromium import Page
+from tests.kit.network.line import Line
 from tests.kit.serving import Client
 
 RELEASE = "01980000-0000-7000-8000-000000000001"
@@ -82,3 +83,8 @@ async def propose(agent: Client, conversation: str, tool: str, **parameters: Any
     )
     id: str = made["id"]
     return id
+
+
+async def cut(line: Line, page: Page) -> None:
+    line.cut()
+    await page.until(f"{STATE} === 'reconnecting…'")

@@ -13,6 +13,8 @@ from graphql import parse
 from yarl import URL
 
 from gateway.http import chat, graphiql, pages
+from tests.kit.database import Database
+from tests.kit.serving import serving_on
 
 Client = TestClient[web.Request, web.Application]
 Get = Callable[[str], Awaitable[tuple[int, str, str]]]
@@ -79,6 +81,18 @@ async def test_odd_host_gets_no_place_in_the_policy(host: str) -> None:
         response = await client.get("/", headers={"Host": host})
         if response.status == 200:
             assert "connect-src 'self';" in response.headers["Content-Security-Policy"]
+
+
+async def test_pages_can_be_switched_off(database: Database, tmp_path: Path) -> None:
+    async with serving_on(database, tmp_path, graphiql=False) as serving:
+        for path in (*PATHS, "/graphiql/config.json", "/chat/config.json"):
+            async with serving.http.get(f"{serving.url}{path}") as response:
+                assert response.status == 404
+    async with (
+        serving_on(database, tmp_path) as serving,
+        serving.http.get(f"{serving.url}/chat") as response,
+    ):
+        assert response.status in (200, 503)
 
 
 @needs_packages
