@@ -1,6 +1,7 @@
 """The chat page in a real browser: what it says about cost and presence, and that it is safe, small and accessible."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,7 +35,7 @@ async def test_cost_of_the_conversation_is_live(page: Page, serving: Serving, ag
     await visit(page, serving.url, conversation)
     cost = "document.querySelector('#budget').innerText"
     assert "This conversation: $0.00, 0 tokens" in await page.evaluate(cost)
-    call = {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 1000, "outputTokens": 234}
+    call: dict[str, Any] = {"provider": "openai", "model": "gpt-4o-mini", "inputTokens": 1000, "outputTokens": 234}
     await agent.mutate("recordUsage", conversationId=conversation, costUsd="0.0123", **call)
     await page.until(f"{cost}.includes('This conversation: $0.0123, 1,234 tokens')")
 
