@@ -31,7 +31,7 @@ from gateway.data.queries import Query
 from gateway.data.rules import ProposedRow, Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
-from gateway.errors import Forbidden, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
+from gateway.errors import Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
 from gateway.export.archive import KEPT
@@ -69,7 +69,12 @@ class Resources:
     queue: Queue
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
-        """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
+        """A context for the caller. Whoever opens it releases it, so that its connection is given back.
+
+        Raises `Forbidden` if the caller is an agent whose token lacks a scope that the operation requires.
+        """
+        if identity is not None and identity.actor != "user":
+            operation.document.access.check(identity.scopes)
         snapshot = SNAPSHOT_FIELD in operation.document.field_names and operation.kind == "query"
         return Context(self, identity, client, snapshot=snapshot)
 
@@ -100,25 +105,15 @@ class Context:
         return self.tenant.stamp.user_id
 
     @property
-    def session_id(self) -> UUID:
-        """The caller's signed-in device. Raises `Unauthenticated` when there is none."""
+    def credential_id(self) -> UUID:
+        """The caller's session or, for an agent, its token. Raises `Unauthenticated` when there is none."""
         if self.identity is None:
             raise Unauthenticated("An access token is required: sign in first.")
-        return self.identity.session_id
+        return self.identity.credential_id
 
     def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
         """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
-
-    @property
-    def is_agent(self) -> bool:
-        """Whether the caller is an agent that acts for the user."""
-        return self.identity is not None and self.identity.actor != "user"
-
-    def require_person(self, what: str) -> None:
-        """Raise `Forbidden` if the caller is an agent that acts for the user."""
-        if self.is_agent:
-            raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""

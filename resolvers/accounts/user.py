@@ -106,6 +106,9 @@ class User(Node):
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 
+    agent_tokens = page("AgentToken", by="user_id")
+    """The tokens by which agents act for the user, newest first."""
+
     trash = trash_list()
 
     @computed(exported=False)

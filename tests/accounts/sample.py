@@ -21,5 +21,6 @@ VALUES = {
     "User.locale": ("de", "pt-BR"),
     # Keys cannot be stored yet, so it cannot become true.
     "User.usesOwnApiKey": (False, False),
+    "AgentToken.scopes": (["read", "tools:propose"], ["tools:approve"]),
     "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
 }

@@ -197,7 +197,7 @@ async def test_a_row_under_the_stamp_of_another_caller_is_refused(writers: Write
 
 async def test_each_statement_has_the_stamp_of_its_caller(writers: Writers) -> None:
     seen = (
-        "SELECT $1::int AS number, current_setting('app.user_id') AS user_id, current_setting('app.session_id') AS"
+        "SELECT $1::int AS number, current_setting('app.user_id') AS user_id, current_setting('app.credential_id') AS"
         " session_id, current_setting('app.actor') AS actor, current_setting('lock_timeout') AS patience"
     )
     stamps = [Stamp(uuid.uuid4(), session, actor) for session in (None, uuid.uuid4()) for actor in ("user", "agent")]
@@ -205,7 +205,7 @@ async def test_each_statement_has_the_stamp_of_its_caller(writers: Writers) -> N
         for hurries, patience in ((True, "100ms"), (False, "5s")):
             rows = await connection.fetch_each(seen, [(each, [n]) for n, each in enumerate(stamps)], hurries=hurries)
             assert [tuple(row) for row in rows] == [
-                (n, str(each.user_id), str(each.session_id or ""), each.actor, patience)
+                (n, str(each.user_id), str(each.credential_id or ""), each.actor, patience)
                 for n, each in enumerate(stamps)
             ]
             assert connection.stamped_for == stamps[-1]
