@@ -197,7 +197,7 @@ async def test_a_row_under_the_stamp_of_another_caller_is_refused(writers: Write
 
 async def test_each_statement_has_the_stamp_of_its_caller(writers: Writers) -> None:
     seen = (
-        "SELECT $1::int AS number, current_setting('app.user_id') AS user_id, current_setting('app.credential_id') AS"
+        "SELECT $1::int AS number, current_setting('app.user_id') AS user_id, current_setting('app.session_id') AS"
         " session_id, current_setting('app.actor') AS actor, current_setting('lock_timeout') AS patience"
     )
     stamps = [Stamp(uuid.uuid4(), session, actor) for session in (None, uuid.uuid4()) for actor in ("user", "agent")]
