@@ -648,17 +648,6 @@ $$;
 
 ALTER FUNCTION parley.agent_tokens_stay_revoked() OWNER TO parley_owner;
 
--- function are_distinct(jsonb)
-
-CREATE FUNCTION parley.are_distinct(list jsonb) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$
-    SELECT count(*) = count(DISTINCT item)
-    FROM jsonb_array_elements(CASE jsonb_typeof(list) WHEN 'array' THEN list END) AS l (item)
-$$;
-
-ALTER FUNCTION parley.are_distinct(list jsonb) OWNER TO parley_owner;
-
 -- function carried(text, text[])
 
 CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
@@ -4379,6 +4368,33 @@ $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
 
+-- function scope_list_mistake(jsonb, integer)
+
+CREATE FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known CONSTANT jsonb := '["read", "messages:write", "tools:propose", "tools:execute", "tools:approve", "usage:write",
+        "files:write", "knowledge:write", "personal:write", "confirmations:propose", "confirmations:decide", "sync:run"]';
+    named jsonb := '[]';
+BEGIN
+    IF jsonb_typeof(scopes) <> 'array' THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(scopes) NOT BETWEEN 1 AND most THEN
+        RETURN '{}';
+    END IF;
+    FOR n IN 0 .. jsonb_array_length(scopes) - 1 LOOP
+        IF jsonb_typeof(scopes -> n) <> 'string' OR NOT known ? (scopes ->> n) OR named ? (scopes ->> n) THEN
+            RETURN ARRAY[n::text];
+        END IF;
+        named := named || (scopes -> n);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) OWNER TO parley_owner;
+
 -- function secure_rows(text)
 
 CREATE FUNCTION parley.secure_rows(table_name text) RETURNS void
@@ -5310,10 +5326,7 @@ CREATE TABLE parley.agent_tokens (
     CONSTRAINT agent_tokens_last_four_length CHECK ((char_length(last_four) = 4)),
     CONSTRAINT agent_tokens_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
     CONSTRAINT agent_tokens_scopes_confirmations CHECK ((NOT (scopes @> '["confirmations:propose", "confirmations:decide"]'::jsonb))),
-    CONSTRAINT agent_tokens_scopes_distinct CHECK (parley.are_distinct(scopes)),
-    CONSTRAINT agent_tokens_scopes_few CHECK ((scopes <> '[]'::jsonb)),
-    CONSTRAINT agent_tokens_scopes_known CHECK ((scopes <@ '["read", "messages:write", "tools:propose", "tools:execute", "tools:approve", "usage:write", "files:write", "knowledge:write", "personal:write", "confirmations:propose", "confirmations:decide", "sync:run"]'::jsonb)),
-    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.text_list_mistake(scopes, 12, 30) IS NULL)),
+    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.scope_list_mistake(scopes, 12) IS NULL)),
     CONSTRAINT agent_tokens_scopes_tools CHECK ((NOT (scopes @> '["tools:execute", "tools:approve"]'::jsonb)))
 );
 
@@ -5341,21 +5354,9 @@ COMMENT ON CONSTRAINT agent_tokens_name_length ON parley.agent_tokens IS 'A name
 
 COMMENT ON CONSTRAINT agent_tokens_scopes_confirmations ON parley.agent_tokens IS 'A token cannot have both confirmations:propose and confirmations:decide.';
 
--- comment CONSTRAINT agent_tokens_scopes_distinct ON agent_tokens
-
-COMMENT ON CONSTRAINT agent_tokens_scopes_distinct ON parley.agent_tokens IS 'Name each scope once.';
-
--- comment CONSTRAINT agent_tokens_scopes_few ON agent_tokens
-
-COMMENT ON CONSTRAINT agent_tokens_scopes_few ON parley.agent_tokens IS 'A token needs at least one scope.';
-
--- comment CONSTRAINT agent_tokens_scopes_known ON agent_tokens
-
-COMMENT ON CONSTRAINT agent_tokens_scopes_known ON parley.agent_tokens IS 'The scopes are read, messages:write, tools:propose, tools:execute, tools:approve, usage:write, files:write, knowledge:write, personal:write, confirmations:propose, confirmations:decide and sync:run.';
-
 -- comment CONSTRAINT agent_tokens_scopes_list ON agent_tokens
 
-COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'Scopes: at most 12, each of 1 to 30 characters.';
+COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'Scopes: 1 to 12, each once, of read, messages:write, tools:propose, tools:execute, tools:approve, usage:write, files:write, knowledge:write, personal:write, confirmations:propose, confirmations:decide, sync:run.';
 
 -- comment CONSTRAINT agent_tokens_scopes_tools ON agent_tokens
 
@@ -8259,11 +8260,6 @@ GRANT ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) TO parley_runti
 
 REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
 
--- acl FUNCTION are_distinct(list jsonb)
-
-REVOKE ALL ON FUNCTION parley.are_distinct(list jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.are_distinct(list jsonb) TO parley_runtime;
-
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
@@ -8804,6 +8800,11 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 -- acl FUNCTION rules_at_once(table_name text, spare_others boolean)
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
+
+-- acl FUNCTION scope_list_mistake(scopes jsonb, most integer)
+
+REVOKE ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) TO parley_runtime;
 
 -- acl FUNCTION secure_rows(table_name text)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import strawberry
 
 from gateway import (
+    Conflict,
     Info,
     Node,
     NotFound,
+    Statements,
     UniqueViolationError,
     entity,
     id_of,
@@ -83,7 +87,16 @@ async def create_agent_token(info: Info, input: CreateAgentTokenInput) -> Create
         try:
             return CreatedAgentToken(agent_token=await db.insert(AgentToken, row), token=token.text)
         except UniqueViolationError as error:
-            return CreatedAgentToken(agent_token=await made_before(db, AgentToken, row, error), token=None)
+            return await _made_before(db, row, error)
+
+
+async def _made_before(db: Statements, row: Mapping[str, Any], error: UniqueViolationError) -> CreatedAgentToken:
+    try:
+        return CreatedAgentToken(agent_token=await made_before(db, AgentToken, row, error), token=None)
+    except Conflict as conflict:
+        if conflict.current is not None:
+            conflict.current = CreatedAgentToken(agent_token=conflict.current, token=None)
+        raise
 
 
 @input_type

@@ -16,18 +16,12 @@ SELECT tenant_table('agent_tokens', without => '{deleted_at}', privileges => 'SE
 -- The feed does not tell of its use.
 SELECT feed_spares('agent_tokens', '{last_used_at}');
 GRANT UPDATE (revoked_at) ON agent_tokens TO parley_runtime;
-SELECT add_list_rule('agent_tokens', 'scopes', most => 12, length => 30);
 SELECT add_rule('agent_tokens', name, condition, reason)
 FROM (VALUES
     ('name_length', 'char_length(name) BETWEEN 1 AND 100', 'A name has 1 to 100 characters.'),
-    ('scopes_few', $$scopes <> '[]'$$, 'A token needs at least one scope.'),
-    ('scopes_known',
-        $$scopes <@ '["read", "messages:write", "tools:propose", "tools:execute", "tools:approve", "usage:write",
-            "files:write", "knowledge:write", "personal:write", "confirmations:propose", "confirmations:decide",
-            "sync:run"]'$$,
-        'The scopes are read, messages:write, tools:propose, tools:execute, tools:approve, usage:write, files:write, '
-        'knowledge:write, personal:write, confirmations:propose, confirmations:decide and sync:run.'),
-    ('scopes_distinct', 'are_distinct(scopes)', 'Name each scope once.'),
+    ('scopes_list', 'scope_list_mistake(scopes, 12) IS NULL',
+        'Scopes: 1 to 12, each once, of read, messages:write, tools:propose, tools:execute, tools:approve, usage:write, '
+        'files:write, knowledge:write, personal:write, confirmations:propose, confirmations:decide, sync:run.'),
     ('scopes_tools', $$NOT scopes @> '["tools:execute", "tools:approve"]'$$,
         'A token cannot have both tools:execute and tools:approve.'),
     ('scopes_confirmations', $$NOT scopes @> '["confirmations:propose", "confirmations:decide"]'$$,

@@ -40,7 +40,6 @@ FUNCTIONS = {
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
-    "are_distinct": "reads nothing but its argument",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
@@ -67,6 +66,7 @@ FUNCTIONS = {
     "object_list_mistake": "reads nothing but its arguments",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
+    "scope_list_mistake": "reads nothing but its argument",
     "sessions_expire": "does nothing on a connection for requests",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
