@@ -5356,7 +5356,7 @@ COMMENT ON CONSTRAINT agent_tokens_scopes_confirmations ON parley.agent_tokens I
 
 -- comment CONSTRAINT agent_tokens_scopes_list ON agent_tokens
 
-COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'Scopes: 1 to 12, each once, of read, messages:write, tools:propose, tools:execute, tools:approve, usage:write, files:write, knowledge:write, personal:write, confirmations:propose, confirmations:decide, sync:run.';
+COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.';
 
 -- comment CONSTRAINT agent_tokens_scopes_tools ON agent_tokens
 

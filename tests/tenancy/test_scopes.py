@@ -6,7 +6,6 @@ fields are tried without being listed.
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -50,13 +49,15 @@ def is_open(field: FieldDefinitionNode, scopes: list[str]) -> bool:
     return not needed or not needed.isdisjoint(scopes)
 
 
-def with_arguments(name: str, field: Any) -> str:
-    """A root field with valid arguments that name nothing that exists, and nothing selected but its type."""
+def asking(root: str, name: str, field: Any) -> tuple[str, dict[str, Any]]:
+    """An operation with valid arguments that name nothing that exists, which selects nothing but a type."""
     given = {key: value(key, each) for key, each in field.args.items() if is_required(each)}
-    given |= {"after": NO_SUCH_FEED} if name != "changes" and "after" in field.args else {}
-    text = ", ".join(f"{key}: {json.dumps(content)}" for key, content in given.items())
+    given |= {"after": NO_SUCH_FEED} if root == "subscription" and "after" in field.args else {}
+    declared = ", ".join(f"${key}: {field.args[key].type}" for key in given)
+    taken = ", ".join(f"{key}: ${key}" for key in given)
     shown = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
-    return name + (f"({text})" if text else "") + shown
+    called = f"{name}({taken})" if taken else name
+    return f"{root}{declared and f'({declared})'} {{ {called}{shown} }}", given
 
 
 async def tried(agent: Client) -> tuple[set[str], set[str]]:
@@ -65,8 +66,9 @@ async def tried(agent: Client) -> tuple[set[str], set[str]]:
     heard = set()
     async with agent.socket() as socket:
         for name, field in fields_of(SCHEMA.subscription_type).items():
+            text, variables = asking("subscription", name, field)
             with pytest.raises(Ended) as ended:
-                await first(await socket.subscribe(f"subscription {{ {with_arguments(name, field)} }}"), 1)
+                await first(await socket.subscribe(text, **variables), 1)
             (error,) = ended.value.args[0]
             if error["extensions"]["code"] != "FORBIDDEN":
                 assert error["extensions"]["code"] in ("RESYNC", "NOT_FOUND"), error
@@ -114,14 +116,16 @@ async def test_a_scope_opens_what_requires_it_and_nothing_else(user: Client, sco
 async def test_queries_need_the_scope_to_read(user: Client, scopes: list[str]) -> None:
     agent = await user.agent(*scopes)
     for name, field in fields_of(SCHEMA.query_type).items():
-        answer = await agent.run(f"{{ {with_arguments(name, field)} }}")
+        text, variables = asking("query", name, field)
+        answer = await agent.run(text, **variables)
         assert ("FORBIDDEN" in codes(answer)) == ("read" not in scopes), (name, answer)
     assert (await agent.data("{ __typename __schema { queryType { name } } }"))["__typename"] == "Query"
 
 
 async def test_no_person_is_refused(user: Client) -> None:
     for name, field in fields_of(SCHEMA.query_type).items():
-        assert "FORBIDDEN" not in codes(await user.run(f"{{ {with_arguments(name, field)} }}"))
+        text, variables = asking("query", name, field)
+        assert "FORBIDDEN" not in codes(await user.run(text, **variables))
 
 
 def test_every_mutation_and_subscription_says_who_may_use_it() -> None:
