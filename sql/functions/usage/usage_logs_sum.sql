@@ -15,16 +15,26 @@ BEGIN
         conversations = conversations + first_of_conversation,
         input_tokens = input_tokens + NEW.input_tokens,
         output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
         cost_usd = cost_usd + NEW.cost_usd
     WHERE user_id = NEW.user_id AND day = today;
     IF NOT FOUND THEN
-        INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
-        VALUES (NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cost_usd);
+        INSERT INTO usage_days (
+            user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+            cache_write_input_tokens, reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
+            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
     END IF;
     UPDATE conversations
     SET usage_requests = usage_requests + 1,
         usage_input_tokens = usage_input_tokens + NEW.input_tokens,
         usage_output_tokens = usage_output_tokens + NEW.output_tokens,
+        usage_cached_input_tokens = usage_cached_input_tokens + NEW.cached_input_tokens,
+        usage_cache_write_input_tokens = usage_cache_write_input_tokens + NEW.cache_write_input_tokens,
+        usage_reasoning_tokens = usage_reasoning_tokens + NEW.reasoning_tokens,
         usage_cost_usd = usage_cost_usd + NEW.cost_usd
     WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
     RETURN NEW;

@@ -8,7 +8,8 @@ BEGIN
     FOR of_day IN
         SELECT
             day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-            sum(cost_usd) AS cost_usd,
+            sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+            sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd,
             count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
                 SELECT FROM usage_logs AS l
                 WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
@@ -24,24 +25,34 @@ BEGIN
             conversations = d.conversations + of_day.conversations,
             input_tokens = d.input_tokens + of_day.input_tokens,
             output_tokens = d.output_tokens + of_day.output_tokens,
+            cached_input_tokens = d.cached_input_tokens + of_day.cached_input_tokens,
+            cache_write_input_tokens = d.cache_write_input_tokens + of_day.cache_write_input_tokens,
+            reasoning_tokens = d.reasoning_tokens + of_day.reasoning_tokens,
             cost_usd = d.cost_usd + of_day.cost_usd
         WHERE d.user_id = tenant() AND d.day = of_day.day;
         IF NOT FOUND THEN
-            INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
+            INSERT INTO usage_days (
+                user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+                cache_write_input_tokens, reasoning_tokens, cost_usd)
             VALUES (
                 tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
-                of_day.cost_usd);
+                of_day.cached_input_tokens, of_day.cache_write_input_tokens, of_day.reasoning_tokens, of_day.cost_usd);
         END IF;
     END LOOP;
     UPDATE conversations AS c
     SET usage_requests = c.usage_requests + s.requests,
         usage_input_tokens = c.usage_input_tokens + s.input_tokens,
         usage_output_tokens = c.usage_output_tokens + s.output_tokens,
+        usage_cached_input_tokens = c.usage_cached_input_tokens + s.cached_input_tokens,
+        usage_cache_write_input_tokens = c.usage_cache_write_input_tokens + s.cache_write_input_tokens,
+        usage_reasoning_tokens = c.usage_reasoning_tokens + s.reasoning_tokens,
         usage_cost_usd = c.usage_cost_usd + s.cost_usd
     FROM (
         SELECT
             conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
-            sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
+            sum(output_tokens) AS output_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+            sum(cache_write_input_tokens) AS cache_write_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+            sum(cost_usd) AS cost_usd
         FROM unnest(made)
         GROUP BY conversation_id
     ) AS s
