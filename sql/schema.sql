@@ -816,6 +816,22 @@ ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.context_optimizations_links() IS 'Made by SELECT keep_links(''context_optimizations'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
+-- function context_window_of(text, text)
+
+CREATE FUNCTION parley.context_window_of(provider text, model text) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT m.context_window
+        FROM llm_models AS m
+        WHERE m.provider = context_window_of.provider AND m.model_id = context_window_of.model),
+        8192);
+END
+$$;
+
+ALTER FUNCTION parley.context_window_of(provider text, model text) OWNER TO parley_owner;
+
 -- function conversation_tags_links()
 
 CREATE FUNCTION parley.conversation_tags_links() RETURNS trigger
@@ -1039,6 +1055,9 @@ BEGIN
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
+    IF NEW.context_window IS NULL THEN
+        NEW.context_window := context_window_of(NEW.provider, NEW.model);
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -1048,11 +1067,11 @@ ALTER FUNCTION parley.conversations_enter() OWNER TO parley_owner;
 -- function conversations_fit_window()
 
 CREATE FUNCTION parley.conversations_fit_window() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    NEW.context_window := coalesce(
-        (SELECT m.context_window FROM llm_models AS m WHERE m.provider = NEW.provider AND m.model_id = NEW.model), 8192);
+    NEW.context_window := coalesce(NEW.context_window, context_window_of(NEW.provider, NEW.model));
     RETURN NEW;
 END
 $$;
@@ -4803,6 +4822,99 @@ $$;
 
 ALTER FUNCTION parley.trash_tables() OWNER TO parley_owner;
 
+-- function usage_logs_enter()
+
+CREATE FUNCTION parley.usage_logs_enter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    today date := (NEW.created_at AT TIME ZONE 'UTC')::date;
+    quarter timestamptz := date_bin('15 minutes', NEW.created_at, 'epoch');
+    key_id uuid := coalesce(NEW.api_key_id, '00000000-0000-0000-0000-000000000000');
+    first_of_conversation integer := (NEW.conversation_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM usage_logs AS l
+        WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
+            AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
+            AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
+BEGIN
+    IF NEW.cost_usd IS NULL THEN
+        NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
+    END IF;
+    IF NEW.api_key_id IS NOT NULL THEN
+        NEW.used_own_api_key := true;
+    END IF;
+    UPDATE usage_days
+    SET requests = requests + 1,
+        conversations = conversations + first_of_conversation,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND day = today;
+    IF NOT FOUND THEN
+        INSERT INTO usage_days (
+            user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+            cache_write_input_tokens, reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
+            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE usage_day_parts
+    SET requests = requests + 1,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND day = today AND provider = NEW.provider AND model = NEW.model
+        AND automation = coalesce(NEW.automation, '') AND purpose = coalesce(NEW.purpose, '')
+        AND api_key_id = key_id AND used_own_api_key = NEW.used_own_api_key;
+    IF NOT FOUND THEN
+        -- The rules for the lengths of these texts are checked later, and an index entry must not be too long before.
+        INSERT INTO usage_day_parts (
+            user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+            output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, today, left(NEW.provider, 50), left(NEW.model, 100), coalesce(left(NEW.automation, 100), ''),
+            coalesce(left(NEW.purpose, 100), ''), key_id, NEW.used_own_api_key, 1, NEW.input_tokens, NEW.output_tokens,
+            NEW.cached_input_tokens, NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE usage_quarter_hours
+    SET requests = requests + 1,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND begins_at = quarter;
+    IF NOT FOUND THEN
+        INSERT INTO usage_quarter_hours (
+            user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+            reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, quarter, 1, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
+            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE conversations
+    SET usage_requests = usage_requests + 1,
+        usage_input_tokens = usage_input_tokens + NEW.input_tokens,
+        usage_output_tokens = usage_output_tokens + NEW.output_tokens,
+        usage_cached_input_tokens = usage_cached_input_tokens + NEW.cached_input_tokens,
+        usage_cache_write_input_tokens = usage_cache_write_input_tokens + NEW.cache_write_input_tokens,
+        usage_reasoning_tokens = usage_reasoning_tokens + NEW.reasoning_tokens,
+        usage_cost_usd = usage_cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_enter() OWNER TO parley_owner;
+
 -- table usage_logs
 
 CREATE TABLE parley.usage_logs (
@@ -4831,22 +4943,7 @@ CREATE TABLE parley.usage_logs (
     input_usd_per_million numeric,
     output_usd_per_million numeric,
     cache_read_usd_per_million numeric,
-    cache_write_usd_per_million numeric,
-    CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
-    CONSTRAINT usage_logs_cache_write_input_tokens_part CHECK ((cache_write_input_tokens <= input_tokens)),
-    CONSTRAINT usage_logs_cache_write_input_tokens_range CHECK ((cache_write_input_tokens >= 0)),
-    CONSTRAINT usage_logs_cached_input_tokens_part CHECK ((((cached_input_tokens)::bigint + cache_write_input_tokens) <= input_tokens)),
-    CONSTRAINT usage_logs_cached_input_tokens_range CHECK ((cached_input_tokens >= 0)),
-    CONSTRAINT usage_logs_cost_source_known CHECK ((cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text]))),
-    CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
-    CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))),
-    CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100))),
-    CONSTRAINT usage_logs_reasoning_tokens_part CHECK ((reasoning_tokens <= output_tokens)),
-    CONSTRAINT usage_logs_reasoning_tokens_range CHECK ((reasoning_tokens >= 0))
+    cache_write_usd_per_million numeric
 );
 
 ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
@@ -4861,61 +4958,105 @@ COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the r
 
 COMMENT ON COLUMN parley.usage_logs.input_usd_per_million IS 'This price and the next three are those by which the cost was worked out; null if it was not.';
 
--- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+-- function usage_logs_enter_all(parley.usage_logs[])
 
-COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
+CREATE FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    of_day record;
+BEGIN
+    -- One day, unless midnight is between the microseconds of the entries.
+    FOR of_day IN
+        SELECT
+            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+            sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd,
+            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
+                SELECT FROM usage_logs AS l
+                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
+                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
+            ) AS conversations
+        FROM unnest(made) AS m
+        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
+        GROUP BY day
+        ORDER BY day
+    LOOP
+        UPDATE usage_days AS d
+        SET requests = d.requests + of_day.requests,
+            conversations = d.conversations + of_day.conversations,
+            input_tokens = d.input_tokens + of_day.input_tokens,
+            output_tokens = d.output_tokens + of_day.output_tokens,
+            cached_input_tokens = d.cached_input_tokens + of_day.cached_input_tokens,
+            cache_write_input_tokens = d.cache_write_input_tokens + of_day.cache_write_input_tokens,
+            reasoning_tokens = d.reasoning_tokens + of_day.reasoning_tokens,
+            cost_usd = d.cost_usd + of_day.cost_usd
+        WHERE d.user_id = tenant() AND d.day = of_day.day;
+        IF NOT FOUND THEN
+            INSERT INTO usage_days (
+                user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+                cache_write_input_tokens, reasoning_tokens, cost_usd)
+            VALUES (
+                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
+                of_day.cached_input_tokens, of_day.cache_write_input_tokens, of_day.reasoning_tokens, of_day.cost_usd);
+        END IF;
+    END LOOP;
+    -- Neither of the next two tables has a feed, so a conflict takes no version.
+    INSERT INTO usage_day_parts AS p (
+        user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+        output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), (created_at AT TIME ZONE 'UTC')::date, provider, model, coalesce(automation, ''), coalesce(purpose, ''),
+        coalesce(api_key_id, '00000000-0000-0000-0000-000000000000'), used_own_api_key, count(*), sum(input_tokens),
+        sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2, 3, 4, 5, 6, 7, 8
+    ON CONFLICT ON CONSTRAINT usage_day_parts_key DO UPDATE
+    SET requests = p.requests + excluded.requests,
+        input_tokens = p.input_tokens + excluded.input_tokens,
+        output_tokens = p.output_tokens + excluded.output_tokens,
+        cached_input_tokens = p.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = p.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = p.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = p.cost_usd + excluded.cost_usd;
+    INSERT INTO usage_quarter_hours AS q (
+        user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+        reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), date_bin('15 minutes', created_at, 'epoch'), count(*), sum(input_tokens), sum(output_tokens),
+        sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2
+    ON CONFLICT (user_id, begins_at) DO UPDATE
+    SET requests = q.requests + excluded.requests,
+        input_tokens = q.input_tokens + excluded.input_tokens,
+        output_tokens = q.output_tokens + excluded.output_tokens,
+        cached_input_tokens = q.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = q.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = q.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = q.cost_usd + excluded.cost_usd;
+    UPDATE conversations AS c
+    SET usage_requests = c.usage_requests + s.requests,
+        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
+        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
+        usage_cached_input_tokens = c.usage_cached_input_tokens + s.cached_input_tokens,
+        usage_cache_write_input_tokens = c.usage_cache_write_input_tokens + s.cache_write_input_tokens,
+        usage_reasoning_tokens = c.usage_reasoning_tokens + s.reasoning_tokens,
+        usage_cost_usd = c.usage_cost_usd + s.cost_usd
+    FROM (
+        SELECT
+            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
+            sum(output_tokens) AS output_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+            sum(cache_write_input_tokens) AS cache_write_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+            sum(cost_usd) AS cost_usd
+        FROM unnest(made)
+        GROUP BY conversation_id
+    ) AS s
+    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
+END
+$$;
 
--- comment CONSTRAINT usage_logs_cache_write_input_tokens_part ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_part ON parley.usage_logs IS 'Input tokens include those written to the cache, so there cannot be more of these.';
-
--- comment CONSTRAINT usage_logs_cache_write_input_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
-
--- comment CONSTRAINT usage_logs_cached_input_tokens_part ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_part ON parley.usage_logs IS 'Input tokens include those read from the cache and those written to it, so there cannot be more of these.';
-
--- comment CONSTRAINT usage_logs_cached_input_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
-
--- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
-
--- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
-
--- comment CONSTRAINT usage_logs_model_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_provider_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_logs_reasoning_tokens_part ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_part ON parley.usage_logs IS 'Output tokens include reasoning tokens, so there cannot be more of these.';
-
--- comment CONSTRAINT usage_logs_reasoning_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+ALTER FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) OWNER TO parley_owner;
 
 -- function usage_logs_insert_all(jsonb)
 
@@ -4946,7 +5087,7 @@ CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parle
             INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
             SELECT m.user_id, m.version, 'usage_logs', m.id, 'insert', jsonb_build_object('conversation_id', m.conversation_id), at
             FROM unnest(made) AS m;
-            PERFORM usage_logs_sum_all(made);
+            PERFORM usage_logs_enter_all(made);
             RETURN QUERY SELECT * FROM unnest(made);
         END
         $$;
@@ -4955,7 +5096,7 @@ ALTER FUNCTION parley.usage_logs_insert_all(proposed jsonb) OWNER TO parley_owne
 
 -- comment FUNCTION usage_logs_insert_all(proposed jsonb)
 
-COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT add_bulk_insert(''usage_logs'', ''{conversation_id}'', sums => ''sum'', fills => ''price'');';
+COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT add_bulk_insert(''usage_logs'', ''{conversation_id}'', sums => ''enter'', fills => ''price'');';
 
 -- function usage_logs_links()
 
@@ -5002,43 +5143,29 @@ ALTER FUNCTION parley.usage_logs_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.usage_logs_links() IS 'Made by SELECT keep_links(''usage_logs'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
--- function usage_logs_price()
-
-CREATE FUNCTION parley.usage_logs_price() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
-    AS $$
-BEGIN
-    IF NEW.cost_usd IS NULL THEN
-        NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
-    END IF;
-    NEW.used_own_api_key := NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL;
-    RETURN NEW;
-END
-$$;
-
-ALTER FUNCTION parley.usage_logs_price() OWNER TO parley_owner;
-
 -- function usage_logs_price_all(parley.usage_logs[], timestamp with time zone)
 
 CREATE FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) RETURNS parley.usage_logs[]
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    named record;
+    of_model record;
     price llm_model_prices;
     n bigint;
 BEGIN
-    FOR named IN
+    FOR of_model IN
         SELECT provider, model, array_agg(ordinality) AS positions
         FROM unnest(proposed) WITH ORDINALITY
         WHERE cost_usd IS NULL
         GROUP BY provider, model
     LOOP
-        price := model_price_at(named.provider, named.model, at);
-        FOREACH n IN ARRAY named.positions LOOP
+        price := model_price_at(of_model.provider, of_model.model, at);
+        FOREACH n IN ARRAY of_model.positions LOOP
             proposed[n] := usage_logs_priced(proposed[n], price);
         END LOOP;
+    END LOOP;
+    FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
+        proposed[n].used_own_api_key := true;
     END LOOP;
     RETURN proposed;
 END
@@ -5079,164 +5206,89 @@ $$;
 
 ALTER FUNCTION parley.usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices) OWNER TO parley_owner;
 
+-- function usage_logs_rules()
+
+CREATE FUNCTION parley.usage_logs_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (true
+                AND ((new.cost_usd >= (0)::numeric) AND (new.cost_usd <= (1000000)::numeric))
+                AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
+                AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))) IS NOT FALSE THEN
+                IF true
+                    AND NEW.automation IS NULL
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.input_tokens = 0
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.cached_input_tokens = 0
+                    AND NEW.input_tokens = 0
+                    AND NEW.cached_input_tokens = 0
+                    AND NEW.cost_source = 'stated'::text
+                    AND NEW.input_tokens = 0
+                    AND NEW.conversation_id IS NULL
+                    AND NEW.message_id IS NULL
+                    AND NEW.output_tokens = 0
+                    AND NEW.purpose IS NULL
+                    AND NEW.output_tokens = 0
+                    AND NEW.reasoning_tokens = 0
+                    AND NEW.reasoning_tokens = 0 THEN
+                    RETURN NEW;
+                END IF;
+                IF (true
+                    AND ((char_length(new.automation) >= 1) AND (char_length(new.automation) <= 100))
+                    AND (new.cache_write_input_tokens <= GREATEST(new.input_tokens, 0))
+                    AND (new.cache_write_input_tokens >= 0)
+                    AND (new.cached_input_tokens <= GREATEST((GREATEST(new.input_tokens, 0) - GREATEST(new.cache_write_input_tokens, 0)), 0))
+                    AND (new.cached_input_tokens >= 0)
+                    AND (new.cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text]))
+                    AND ((new.input_tokens >= 0) AND (new.input_tokens <= 1000000000))
+                    AND ((new.message_id IS NULL) OR (new.conversation_id IS NOT NULL))
+                    AND ((new.output_tokens >= 0) AND (new.output_tokens <= 1000000000))
+                    AND ((char_length(new.purpose) >= 1) AND (char_length(new.purpose) <= 100))
+                    AND (new.reasoning_tokens <= GREATEST(new.output_tokens, 0))
+                    AND (new.reasoning_tokens >= 0)) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
+            RAISE check_violation USING TABLE = 'usage_logs', MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
+            WHEN NOT ((char_length(new.automation) >= 1) AND (char_length(new.automation) <= 100)) THEN 'usage_logs_automation_length'
+            WHEN NOT (new.cache_write_input_tokens <= GREATEST(new.input_tokens, 0)) THEN 'usage_logs_cache_write_input_tokens_part'
+            WHEN NOT (new.cache_write_input_tokens >= 0) THEN 'usage_logs_cache_write_input_tokens_range'
+            WHEN NOT (new.cached_input_tokens <= GREATEST((GREATEST(new.input_tokens, 0) - GREATEST(new.cache_write_input_tokens, 0)), 0)) THEN 'usage_logs_cached_input_tokens_part'
+            WHEN NOT (new.cached_input_tokens >= 0) THEN 'usage_logs_cached_input_tokens_range'
+            WHEN NOT (new.cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text])) THEN 'usage_logs_cost_source_known'
+            WHEN NOT ((new.cost_usd >= (0)::numeric) AND (new.cost_usd <= (1000000)::numeric)) THEN 'usage_logs_cost_usd_range'
+            WHEN NOT ((new.input_tokens >= 0) AND (new.input_tokens <= 1000000000)) THEN 'usage_logs_input_tokens_range'
+            WHEN NOT ((new.message_id IS NULL) OR (new.conversation_id IS NOT NULL)) THEN 'usage_logs_message_id_conversation'
+            WHEN NOT ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100)) THEN 'usage_logs_model_length'
+            WHEN NOT ((new.output_tokens >= 0) AND (new.output_tokens <= 1000000000)) THEN 'usage_logs_output_tokens_range'
+            WHEN NOT ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50)) THEN 'usage_logs_provider_length'
+            WHEN NOT ((char_length(new.purpose) >= 1) AND (char_length(new.purpose) <= 100)) THEN 'usage_logs_purpose_length'
+            WHEN NOT (new.reasoning_tokens <= GREATEST(new.output_tokens, 0)) THEN 'usage_logs_reasoning_tokens_part'
+            WHEN NOT (new.reasoning_tokens >= 0) THEN 'usage_logs_reasoning_tokens_range'
+            END;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_logs_rules() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_logs_rules()
+
+COMMENT ON FUNCTION parley.usage_logs_rules() IS 'Made by SELECT rules_at_once(''usage_logs'', spare_others => ''f'');';
+
 -- function usage_logs_sum()
 
 CREATE FUNCTION parley.usage_logs_sum() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
+    LANGUAGE plpgsql
     AS $$
-DECLARE
-    today date := (NEW.created_at AT TIME ZONE 'UTC')::date;
-    first_of_conversation integer := (NEW.conversation_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM usage_logs AS l
-        WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
-            AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
-            AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
 BEGIN
-    UPDATE usage_days
-    SET requests = requests + 1,
-        conversations = conversations + first_of_conversation,
-        input_tokens = input_tokens + NEW.input_tokens,
-        output_tokens = output_tokens + NEW.output_tokens,
-        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
-        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
-        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
-        cost_usd = cost_usd + NEW.cost_usd
-    WHERE user_id = NEW.user_id AND day = today;
-    IF NOT FOUND THEN
-        INSERT INTO usage_days (
-            user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
-            cache_write_input_tokens, reasoning_tokens, cost_usd)
-        VALUES (
-            NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
-            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
-    END IF;
-    UPDATE conversations
-    SET usage_requests = usage_requests + 1,
-        usage_input_tokens = usage_input_tokens + NEW.input_tokens,
-        usage_output_tokens = usage_output_tokens + NEW.output_tokens,
-        usage_cached_input_tokens = usage_cached_input_tokens + NEW.cached_input_tokens,
-        usage_cache_write_input_tokens = usage_cache_write_input_tokens + NEW.cache_write_input_tokens,
-        usage_reasoning_tokens = usage_reasoning_tokens + NEW.reasoning_tokens,
-        usage_cost_usd = usage_cost_usd + NEW.cost_usd
-    WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
-
--- function usage_logs_sum_all(parley.usage_logs[])
-
-CREATE FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    of_day record;
-BEGIN
-    -- One day, unless midnight is between the microseconds of the entries.
-    FOR of_day IN
-        SELECT
-            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-            sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
-            sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd,
-            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
-                SELECT FROM usage_logs AS l
-                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
-                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
-            ) AS conversations
-        FROM unnest(made) AS m
-        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
-        GROUP BY day
-        ORDER BY day
-    LOOP
-        UPDATE usage_days AS d
-        SET requests = d.requests + of_day.requests,
-            conversations = d.conversations + of_day.conversations,
-            input_tokens = d.input_tokens + of_day.input_tokens,
-            output_tokens = d.output_tokens + of_day.output_tokens,
-            cached_input_tokens = d.cached_input_tokens + of_day.cached_input_tokens,
-            cache_write_input_tokens = d.cache_write_input_tokens + of_day.cache_write_input_tokens,
-            reasoning_tokens = d.reasoning_tokens + of_day.reasoning_tokens,
-            cost_usd = d.cost_usd + of_day.cost_usd
-        WHERE d.user_id = tenant() AND d.day = of_day.day;
-        IF NOT FOUND THEN
-            INSERT INTO usage_days (
-                user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
-                cache_write_input_tokens, reasoning_tokens, cost_usd)
-            VALUES (
-                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
-                of_day.cached_input_tokens, of_day.cache_write_input_tokens, of_day.reasoning_tokens, of_day.cost_usd);
-        END IF;
-    END LOOP;
-    UPDATE conversations AS c
-    SET usage_requests = c.usage_requests + s.requests,
-        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
-        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
-        usage_cached_input_tokens = c.usage_cached_input_tokens + s.cached_input_tokens,
-        usage_cache_write_input_tokens = c.usage_cache_write_input_tokens + s.cache_write_input_tokens,
-        usage_reasoning_tokens = c.usage_reasoning_tokens + s.reasoning_tokens,
-        usage_cost_usd = c.usage_cost_usd + s.cost_usd
-    FROM (
-        SELECT
-            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
-            sum(output_tokens) AS output_tokens, sum(cached_input_tokens) AS cached_input_tokens,
-            sum(cache_write_input_tokens) AS cache_write_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
-            sum(cost_usd) AS cost_usd
-        FROM unnest(made)
-        GROUP BY conversation_id
-    ) AS s
-    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
-END
-$$;
-
-ALTER FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) OWNER TO parley_owner;
-
--- function usage_logs_sum_parts()
-
-CREATE FUNCTION parley.usage_logs_sum_parts() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
-    AS $$
-BEGIN
-    INSERT INTO usage_day_parts AS p (
-        user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
-        output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
-    SELECT
-        user_id, (created_at AT TIME ZONE 'UTC')::date, provider, model, coalesce(automation, ''), coalesce(purpose, ''),
-        coalesce(api_key_id, '00000000-0000-0000-0000-000000000000'), used_own_api_key, count(*), sum(input_tokens),
-        sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
-    FROM new_rows
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-    ON CONFLICT ON CONSTRAINT usage_day_parts_key DO UPDATE
-    SET requests = p.requests + excluded.requests,
-        input_tokens = p.input_tokens + excluded.input_tokens,
-        output_tokens = p.output_tokens + excluded.output_tokens,
-        cached_input_tokens = p.cached_input_tokens + excluded.cached_input_tokens,
-        cache_write_input_tokens = p.cache_write_input_tokens + excluded.cache_write_input_tokens,
-        reasoning_tokens = p.reasoning_tokens + excluded.reasoning_tokens,
-        cost_usd = p.cost_usd + excluded.cost_usd;
-    INSERT INTO usage_quarter_hours AS q (
-        user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
-        reasoning_tokens, cost_usd)
-    SELECT
-        user_id, date_bin('15 minutes', created_at, 'epoch'), count(*), sum(input_tokens), sum(output_tokens),
-        sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
-    FROM new_rows
-    GROUP BY 1, 2
-    ON CONFLICT (user_id, begins_at) DO UPDATE
-    SET requests = q.requests + excluded.requests,
-        input_tokens = q.input_tokens + excluded.input_tokens,
-        output_tokens = q.output_tokens + excluded.output_tokens,
-        cached_input_tokens = q.cached_input_tokens + excluded.cached_input_tokens,
-        cache_write_input_tokens = q.cache_write_input_tokens + excluded.cache_write_input_tokens,
-        reasoning_tokens = q.reasoning_tokens + excluded.reasoning_tokens,
-        cost_usd = q.cost_usd + excluded.cost_usd;
-    RETURN NULL;
-END
-$$;
-
-ALTER FUNCTION parley.usage_logs_sum_parts() OWNER TO parley_owner;
 
 -- function users_check_own_api_key()
 
@@ -7028,10 +7080,141 @@ ALTER TABLE ONLY parley.usage_days
 ALTER TABLE ONLY parley.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, id);
 
+-- check constraint usage_logs usage_logs_automation_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_cache_write_input_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cache_write_input_tokens_part CHECK ((cache_write_input_tokens <= GREATEST(input_tokens, 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cache_write_input_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_part ON parley.usage_logs IS 'Input tokens include those written to the cache, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_cache_write_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cache_write_input_tokens_range CHECK ((cache_write_input_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cache_write_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+
+-- check constraint usage_logs usage_logs_cached_input_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cached_input_tokens_part CHECK ((cached_input_tokens <= GREATEST((GREATEST(input_tokens, 0) - GREATEST(cache_write_input_tokens, 0)), 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cached_input_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_part ON parley.usage_logs IS 'Input tokens include those read from the cache and those written to it, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_cached_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cached_input_tokens_range CHECK ((cached_input_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cached_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+
+-- check constraint usage_logs usage_logs_cost_source_known
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cost_source_known CHECK ((cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text]))) NOT ENFORCED;
+
+-- check constraint usage_logs usage_logs_cost_usd_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
+
+-- check constraint usage_logs usage_logs_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- check constraint usage_logs usage_logs_message_id_conversation
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
+
+-- check constraint usage_logs usage_logs_model_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_model_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_output_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
 -- constraint usage_logs usage_logs_pkey
 
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_pkey PRIMARY KEY (user_id, id);
+
+-- check constraint usage_logs usage_logs_provider_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_provider_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
+
+-- check constraint usage_logs usage_logs_purpose_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_reasoning_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_reasoning_tokens_part CHECK ((reasoning_tokens <= GREATEST(output_tokens, 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_reasoning_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_part ON parley.usage_logs IS 'Output tokens include reasoning tokens, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_reasoning_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_reasoning_tokens_range CHECK ((reasoning_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_reasoning_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
 
 -- constraint usage_quarter_hours usage_quarter_hours_pkey
 
@@ -7355,6 +7538,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.conversations FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_enter();
 
+-- trigger usage_logs enter
+
+CREATE TRIGGER enter BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_enter();
+
 -- trigger jobs exports
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
@@ -7433,7 +7620,7 @@ CREATE TRIGGER fill BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECU
 
 -- trigger conversations fit_window
 
-CREATE TRIGGER fit_window BEFORE INSERT OR UPDATE OF context_window ON parley.conversations FOR EACH ROW WHEN ((new.context_window IS NULL)) EXECUTE FUNCTION parley.conversations_fit_window();
+CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_fit_window();
 
 -- trigger messages gather
 
@@ -7507,10 +7694,6 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
 
--- trigger usage_logs price
-
-CREATE TRIGGER price BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN (((new.cost_usd IS NULL) OR ((new.api_key_id IS NOT NULL) AND (NOT new.used_own_api_key)))) EXECUTE FUNCTION parley.usage_logs_price();
-
 -- trigger conversation_tags purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.conversation_tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
@@ -7574,14 +7757,6 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 -- trigger conversation_tags rollup_tag_update
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
-
--- trigger usage_logs sum
-
-CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
-
--- trigger usage_logs sum_parts_insert
-
-CREATE TRIGGER sum_parts_insert AFTER INSERT ON parley.usage_logs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.usage_logs_sum_parts();
 
 -- trigger conversation_tags touch_delete
 
@@ -7678,6 +7853,10 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE OF auto_approval_settings, clien
 -- trigger messages zz_rules
 
 CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_rules();
+
+-- trigger usage_logs zz_rules
+
+CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.usage_logs_rules();
 
 -- trigger pgqueuer tg_pgqueuer_changed
 
@@ -8433,6 +8612,10 @@ REVOKE ALL ON FUNCTION parley.context_optimization_messages_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.context_optimizations_links() FROM PUBLIC;
 
+-- acl FUNCTION context_window_of(provider text, model text)
+
+REVOKE ALL ON FUNCTION parley.context_window_of(provider text, model text) FROM PUBLIC;
+
 -- acl FUNCTION conversation_tags_links()
 
 REVOKE ALL ON FUNCTION parley.conversation_tags_links() FROM PUBLIC;
@@ -8954,6 +9137,10 @@ GRANT ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with t
 
 REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
 
+-- acl FUNCTION usage_logs_enter()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_enter() FROM PUBLIC;
+
 -- acl TABLE usage_logs
 
 GRANT SELECT ON TABLE parley.usage_logs TO parley_runtime;
@@ -9038,6 +9225,10 @@ GRANT INSERT(cache_write_input_tokens) ON TABLE parley.usage_logs TO parley_runt
 
 GRANT INSERT(reasoning_tokens) ON TABLE parley.usage_logs TO parley_runtime;
 
+-- acl FUNCTION usage_logs_enter_all(made parley.usage_logs[])
+
+REVOKE ALL ON FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) FROM PUBLIC;
+
 -- acl FUNCTION usage_logs_insert_all(proposed jsonb)
 
 REVOKE ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) FROM PUBLIC;
@@ -9047,10 +9238,6 @@ GRANT ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) TO parley_run
 
 REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 
--- acl FUNCTION usage_logs_price()
-
-REVOKE ALL ON FUNCTION parley.usage_logs_price() FROM PUBLIC;
-
 -- acl FUNCTION usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone)
 
 REVOKE ALL ON FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) FROM PUBLIC;
@@ -9059,17 +9246,13 @@ REVOKE ALL ON FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[],
 
 REVOKE ALL ON FUNCTION parley.usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices) FROM PUBLIC;
 
+-- acl FUNCTION usage_logs_rules()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_rules() FROM PUBLIC;
+
 -- acl FUNCTION usage_logs_sum()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
-
--- acl FUNCTION usage_logs_sum_all(made parley.usage_logs[])
-
-REVOKE ALL ON FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) FROM PUBLIC;
-
--- acl FUNCTION usage_logs_sum_parts()
-
-REVOKE ALL ON FUNCTION parley.usage_logs_sum_parts() FROM PUBLIC;
 
 -- acl FUNCTION users_check_own_api_key()
 

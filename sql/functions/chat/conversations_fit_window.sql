@@ -1,9 +1,9 @@
--- Trigger: gives a conversation that names no context window that of its model, or 8192 tokens if the model is not known.
-CREATE OR REPLACE FUNCTION conversations_fit_window() RETURNS trigger LANGUAGE plpgsql
+-- Trigger: a conversation whose context window is reset gets that of its model.
+CREATE OR REPLACE FUNCTION conversations_fit_window() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
 AS $$
 BEGIN
-    NEW.context_window := coalesce(
-        (SELECT m.context_window FROM llm_models AS m WHERE m.provider = NEW.provider AND m.model_id = NEW.model), 8192);
+    NEW.context_window := coalesce(NEW.context_window, context_window_of(NEW.provider, NEW.model));
     RETURN NEW;
 END
 $$;

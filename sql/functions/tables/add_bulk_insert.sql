@@ -4,9 +4,9 @@
 --
 -- A row that leaves a column out, or sets it to null, gets its default. The rows are returned in the same order, and
 -- created at successive microseconds. `carry` is that of tenant_table(). `sums` names a trigger that adds a single new row to
--- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array. `fills` names a
--- trigger that fills in columns of a single new row. For a list, `<table>_<fills>_all` does so before it is inserted: it gets
--- the rows as they were sent, as an array, and the time, and returns the array.
+-- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array. With `fills`,
+-- the function `<table>_<fills>_all` fills in columns of the rows before they are inserted: it gets them as they were sent, as
+-- an array, and the time, and returns the array.
 --
 -- Call it after tenant_table(), and again after adding a column. The runtime role may no longer insert a version itself.
 DROP FUNCTION IF EXISTS add_bulk_insert(text, text[], text);

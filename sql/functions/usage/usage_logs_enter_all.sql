@@ -1,5 +1,6 @@
--- Adds new log entries to the sums of their days and their conversations, like the trigger usage_logs_sum for one.
-CREATE OR REPLACE FUNCTION usage_logs_sum_all(made usage_logs[]) RETURNS void LANGUAGE plpgsql
+-- Adds new log entries to the sums of their days, kinds of calls, quarters of an hour and conversations, like the trigger
+-- usage_logs_enter for one.
+CREATE OR REPLACE FUNCTION usage_logs_enter_all(made usage_logs[]) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
     of_day record;
@@ -39,6 +40,40 @@ BEGIN
                 of_day.cached_input_tokens, of_day.cache_write_input_tokens, of_day.reasoning_tokens, of_day.cost_usd);
         END IF;
     END LOOP;
+    -- Neither of the next two tables has a feed, so a conflict takes no version.
+    INSERT INTO usage_day_parts AS p (
+        user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+        output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), (created_at AT TIME ZONE 'UTC')::date, provider, model, coalesce(automation, ''), coalesce(purpose, ''),
+        coalesce(api_key_id, '00000000-0000-0000-0000-000000000000'), used_own_api_key, count(*), sum(input_tokens),
+        sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2, 3, 4, 5, 6, 7, 8
+    ON CONFLICT ON CONSTRAINT usage_day_parts_key DO UPDATE
+    SET requests = p.requests + excluded.requests,
+        input_tokens = p.input_tokens + excluded.input_tokens,
+        output_tokens = p.output_tokens + excluded.output_tokens,
+        cached_input_tokens = p.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = p.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = p.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = p.cost_usd + excluded.cost_usd;
+    INSERT INTO usage_quarter_hours AS q (
+        user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+        reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), date_bin('15 minutes', created_at, 'epoch'), count(*), sum(input_tokens), sum(output_tokens),
+        sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2
+    ON CONFLICT (user_id, begins_at) DO UPDATE
+    SET requests = q.requests + excluded.requests,
+        input_tokens = q.input_tokens + excluded.input_tokens,
+        output_tokens = q.output_tokens + excluded.output_tokens,
+        cached_input_tokens = q.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = q.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = q.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = q.cost_usd + excluded.cost_usd;
     UPDATE conversations AS c
     SET usage_requests = c.usage_requests + s.requests,
         usage_input_tokens = c.usage_input_tokens + s.input_tokens,
