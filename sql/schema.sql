@@ -7442,6 +7442,14 @@ CREATE INDEX tool_executions_trash ON parley.tool_executions USING btree (user_i
 
 CREATE INDEX tool_transitions_by_execution ON parley.tool_transitions USING btree (user_id, tool_execution_id, created_at, id);
 
+-- index usage_logs_by_api_key
+
+CREATE INDEX usage_logs_by_api_key ON parley.usage_logs USING btree (user_id, api_key_id, created_at, id) WHERE (api_key_id IS NOT NULL);
+
+-- index usage_logs_by_automation
+
+CREATE INDEX usage_logs_by_automation ON parley.usage_logs USING btree (user_id, automation, created_at, id) WHERE (automation IS NOT NULL);
+
 -- index usage_logs_by_conversation
 
 CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_id, conversation_id, created_at, id);

@@ -1,4 +1,4 @@
-"""Queries that recount the sums of the usage log: those of days, of kinds of calls per day, and of quarters of an hour."""
+"""Queries that recount the sums of the usage log: of days, of kinds of calls per day, and of quarters of an hour."""
 
 from __future__ import annotations
 
