@@ -3511,7 +3511,8 @@ COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''m
 -- function model_price(text, text, timestamp with time zone, bigint)
 
 CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     price llm_model_prices := model_price_at(provider, model, at);
@@ -8940,7 +8941,6 @@ GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
 -- acl FUNCTION model_price_at(provider text, model text, at timestamp with time zone)
 
 REVOKE ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) TO parley_runtime;
 
 -- acl FUNCTION model_prices_apply()
 
@@ -8969,7 +8969,6 @@ REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM P
 -- acl FUNCTION price_for_input(price parley.llm_model_prices, input_tokens bigint)
 
 REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) TO parley_runtime;
 
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 
