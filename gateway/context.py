@@ -159,12 +159,12 @@ class Context:
         """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
         return await self.tenant.fetch(query.text, *query.after_caller(values))
 
-    async def rows_of(self, query: Query, id: UUID, **values: Any) -> Sequence[dict[str, Any]]:
-        """The rows of a hand-written query for one of many objects, which share one statement.
+    async def rows_of(self, row: Any, query: Query, **values: Any) -> Sequence[dict[str, Any]]:
+        """The rows of a hand-written query for the object of a row. All objects of a level share one statement.
 
         The query selects by `:user_id` and `:ids`, and returns with each row whose it is, as `of_id`.
         """
-        rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), id)
+        rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), row.id)
         return rows
 
     async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:

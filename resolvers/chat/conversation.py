@@ -18,7 +18,6 @@ from gateway import (
     computed,
     entity,
     enum_type,
-    id_of,
     input_type,
     maybe,
     page,
@@ -176,8 +175,8 @@ class Conversation(Node):
         """The totals of the model calls for this conversation by provider, model, automation and so on. Most expensive
         first, at most 200 groups.
         """
-        query, id = sql.usage.groups.of_conversations, id_of(self.id)
-        return [UsageGroup(**row) for row in await info.context.rows_of(query, id, dimension=dimension.value)]
+        query = sql.usage.groups.of_conversations
+        return [UsageGroup(**row) for row in await info.context.rows_of(self, query, dimension=dimension.value)]
 
 
 class ConversationInput:

@@ -34,27 +34,30 @@ LIMIT 200;
 SELECT c.id AS of_id, g.*
 FROM unnest(:ids::uuid[]) AS c (id)
 CROSS JOIN LATERAL (
-    SELECT
-        CASE :dimension::text
-            WHEN 'provider' THEN provider
-            WHEN 'model' THEN model
-            WHEN 'automation' THEN automation
-            WHEN 'purpose' THEN purpose
-            WHEN 'api_key' THEN api_key_id::text
-            WHEN 'own_key' THEN used_own_api_key::text
-            WHEN 'day' THEN to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-        END AS key,
-        count(*) AS requests,
-        sum(input_tokens) AS input_tokens,
-        sum(output_tokens) AS output_tokens,
-        sum(cached_input_tokens) AS cached_input_tokens,
-        sum(cache_write_input_tokens) AS cache_write_input_tokens,
-        sum(reasoning_tokens) AS reasoning_tokens,
-        sum(total_tokens) AS total_tokens,
-        sum(cost_usd) AS cost_usd
-    FROM usage_logs
-    WHERE user_id = :user_id AND conversation_id = c.id
-    GROUP BY 1
-    ORDER BY cost_usd DESC, 1 COLLATE "C"
+    SELECT *
+    FROM (
+        SELECT
+            CASE :dimension::text
+                WHEN 'provider' THEN provider
+                WHEN 'model' THEN model
+                WHEN 'automation' THEN automation
+                WHEN 'purpose' THEN purpose
+                WHEN 'api_key' THEN api_key_id::text
+                WHEN 'own_key' THEN used_own_api_key::text
+                WHEN 'day' THEN to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
+            END AS key,
+            count(*) AS requests,
+            sum(input_tokens) AS input_tokens,
+            sum(output_tokens) AS output_tokens,
+            sum(cached_input_tokens) AS cached_input_tokens,
+            sum(cache_write_input_tokens) AS cache_write_input_tokens,
+            sum(reasoning_tokens) AS reasoning_tokens,
+            sum(total_tokens) AS total_tokens,
+            sum(cost_usd) AS cost_usd
+        FROM usage_logs
+        WHERE user_id = :user_id AND conversation_id = c.id
+        GROUP BY 1
+    ) AS s
+    ORDER BY cost_usd DESC, key COLLATE "C"
     LIMIT 200
 ) AS g;
