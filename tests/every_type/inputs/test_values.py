@@ -52,7 +52,10 @@ UPDATED = [
     if name not in ("id", "expectedVersion")
 ]
 
-NOT_FREE = {("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py"}
+NOT_FREE = {
+    ("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py",
+    ("updateConversation", "contextWindow"): "null resets it to the model's: see tests/chat/test_context_window.py",
+}
 """Fields of updates whose values depend on the object's state."""
 
 NEEDED = "A value is needed here: it cannot be null."
