@@ -22,7 +22,7 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
-from gateway.data.batches import Batch, ByKey
+from gateway.data.batches import Batch, ByKey, QueryRows
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
@@ -152,7 +152,15 @@ class Context:
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
-        return await self.tenant.fetch(query.text, *self._arguments(query, values))
+        return await self.tenant.fetch(query.text, *query.after_caller(values))
+
+    async def rows_of(self, row: Any, query: Query, **values: Any) -> Sequence[dict[str, Any]]:
+        """The rows of a hand-written query for the object of a row. All objects of a level share one statement.
+
+        The query selects by `:user_id` and `:ids`, and returns with each row whose it is, as `of_id`.
+        """
+        rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), row.id)
+        return rows
 
     async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
         """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
@@ -161,14 +169,7 @@ class Context:
         """
         entity = entity_of(cls)
         text = query.returning(self.columns(info, entity))
-        return await self.tenant.fetch(text, *self._arguments(query, values), record=entity.record)
-
-    def _arguments(self, query: Query, values: dict[str, Any]) -> Sequence[Any]:
-        """The arguments of a query after the caller's id, by which it must select."""
-        if query.parameters[:1] != ("user_id",):
-            raise TypeError(f"{query.name} does not select by :user_id")
-        _, *arguments = query.arguments(self.user_id, values)
-        return arguments
+        return await self.tenant.fetch(text, *query.after_caller(values), record=entity.record)
 
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""

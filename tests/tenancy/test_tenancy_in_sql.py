@@ -24,7 +24,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases"),
+    *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
