@@ -18,9 +18,10 @@ from graphql import GraphQLSchema
 from gateway import demo
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keyring import load_or_create
+from gateway.auth.opaque.agent_token import AgentTokens
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
-from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
+from gateway.auth.throttle import ACCOUNT, ADDRESS, LOOK_UPS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
@@ -117,8 +118,11 @@ async def running(
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         work_pool = await pool_of(_work_connections(settings), 10, **_of_work(settings))
         sockets = SocketRegistry()
-        authenticator = _authenticator(settings, sockets)
+        authenticator = _authenticator(settings, sockets, pool)
         stack.callback(authenticator.passwords.close)
+        agents = authenticator.agents
+        stack.push_async_callback(agents.close)
+        await stack.enter_async_context(_supervised(lambda: agents.keep_recording(sockets.identities)))
         await stack.enter_async_context(_supervised(lambda: authenticator.revocations.keep_reading(feed_pool)))
         broker = broker_for(settings, database.runtime_url)
         signals = Signals(broker, authenticator.keys.refresh_key)
@@ -277,15 +281,16 @@ def url_of(host: str, port: int, *_: object) -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator:
+def _authenticator(settings: Settings, sockets: SocketRegistry, pool: Pool) -> Authenticator:
     keys = load_or_create(settings.signing_keys)
     tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
-    token_life = datetime.timedelta(seconds=settings.access_token_seconds)
+    revocations = Revocations(datetime.timedelta(seconds=settings.access_token_seconds), sockets.revoke)
     return Authenticator(
         keys,
         tokens,
+        AgentTokens(keys.refresh_key, pool, revocations, Throttle(LOOK_UPS.shared_by(settings.workers))),
         PasswordHasher(),
-        Revocations(token_life, sockets.close_session),
+        revocations,
         refresh_life=datetime.timedelta(days=settings.refresh_token_days),
         session_life=datetime.timedelta(days=settings.session_days),
         by_account=Throttle(ACCOUNT.shared_by(settings.workers)),

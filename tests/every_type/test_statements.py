@@ -148,6 +148,7 @@ ELSEWHERE = {
 """Mutations whose statements are counted in the tests of sessions, growing messages, presence and the trash."""
 
 OTHERS = {
+    "createAgentToken": ["SELECT", "INSERT"],
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
     "removeMessageFeedback": ["SELECT"] * 2,
     "removeReaction": ["SELECT"] * 3,

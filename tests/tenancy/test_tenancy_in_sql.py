@@ -24,7 +24,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases"),
+    *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -35,9 +35,11 @@ CALLERS = ("unset", "empty", "garbage", "stranger")
 
 FUNCTIONS = {
     "account_purge": "does nothing on a connection for requests",
+    "about_approval": "reads nothing but its argument",
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
+    "agent_tokens_record_use": "records the use of the stamped user's tokens only",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
@@ -64,6 +66,7 @@ FUNCTIONS = {
     "object_list_mistake": "reads nothing but its arguments",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
+    "scope_list_mistake": "reads nothing but its argument",
     "sessions_expire": "does nothing on a connection for requests",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",

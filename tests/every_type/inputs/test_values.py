@@ -25,7 +25,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.schema.build import graphql_schema
-from tests.kit import generated
+from tests.kit import generated, samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, fields_of, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -52,7 +52,10 @@ UPDATED = [
     if name not in ("id", "expectedVersion")
 ]
 
-NOT_FREE = {("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py"}
+NOT_FREE = {
+    ("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py",
+    ("updateConversation", "contextWindow"): "null resets it to the model's: see tests/chat/test_context_window.py",
+}
 """Fields of updates whose values depend on the object's state."""
 
 NEEDED = "A value is needed here: it cannot be null."
@@ -101,7 +104,8 @@ class Subject:
     async def made(self, values: dict[str, Any]) -> str:
         """Run a create with these values and what else it needs, and return the object's id."""
         choose = own(self.estate, self.mutation.name)
-        least = self.mutation.least(choose) | values
+        beside = samples.needs_of(self.mutation.kind, self.name) if self.name in values else ()
+        least = self.mutation.least(choose, {name: self.mutation.values(choose)[name] for name in beside} | values)
         links = {
             key: choose(kind) for key, kind in self.mutation.ids.items() if key.endswith("Id") and key != self.name
         }
@@ -221,13 +225,18 @@ def values_for(subject: Subject) -> tuple[Any, ...]:
     return first, generated.other(mutation.kind, name, mutation.inputs[name], first)
 
 
+FROM_NOW = {("createAgentToken", "expiresAt")}
+"""Fields whose default is a time after that of the request."""
+
+
 @pytest.mark.parametrize(("mutation", "name"), CREATED, ids=str)
 async def test_a_new_object_has_the_value_or_the_default(
     estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str
 ) -> None:
     subject = Subject(estate, superuser, mutation, name)
     omitted = await subject.state(await subject.made({}))
-    assert await subject.state(await subject.made({name: None})) == omitted
+    reset = await subject.state(await subject.made({name: None}))
+    assert reset.held is not None if (mutation.name, name) in FROM_NOW else reset == omitted
     for value in values_for(subject):
         assert await subject.state(await subject.made({name: value})) == subject.expected(value)
 
