@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -62,21 +63,20 @@ async def work(url: str, tell: Tell, *, once: bool = False, piece_seconds: float
 @asynccontextmanager
 async def agent_token(http: aiohttp.ClientSession, url: str) -> AsyncIterator[str]:
     """Create a token for the agent as the person who owns the account, and revoke it at the end."""
-    async with signed_in(http, url) as (person, access_token):
-        # TO SWITCH ON once the schema has `createAgentToken`: delete these two lines.
-        yield access_token
-        return
-        made = await person.change("createAgentToken", "token agentToken { id }", name="Demo agent", scopes=SCOPES)
+    expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    wanted = {"id": str(uuid4()), "name": "Demo agent", "scopes": SCOPES, "expiresAt": expires}
+    async with signed_in(http, url) as person:
+        made = await person.change("createAgentToken", "token agentToken { id }", **wanted)
     try:
         yield made["token"]
     finally:
-        async with signed_in(http, url) as (person, _):
+        async with signed_in(http, url) as person:
             await person.change("revokeAgentToken", "agentToken { id }", id=made["agentToken"]["id"])
 
 
 @asynccontextmanager
-async def signed_in(http: aiohttp.ClientSession, url: str) -> AsyncIterator[tuple[Api, str]]:
-    """The demo account, signed in for the duration of the block, with its access token."""
+async def signed_in(http: aiohttp.ClientSession, url: str) -> AsyncIterator[Api]:
+    """The demo account, signed in for the duration of the block."""
     account = {"email": EMAIL, "password": PASSWORD, "deviceId": "demo-agent", "deviceName": "Demo agent"}
     operation = "mutation ($input: SignInInput!) { signIn(input: $input) { accessToken userErrors { message } } }"
     granted = (await Api(http, url).run(operation, tries=1, input=account))["signIn"]
@@ -84,7 +84,7 @@ async def signed_in(http: aiohttp.ClientSession, url: str) -> AsyncIterator[tupl
         raise Refusal(f"{url} has no demo account. `parley demo` makes one, in the database that it serves.")
     person = Api(http, url, granted["accessToken"])
     try:
-        yield person, granted["accessToken"]
+        yield person
     finally:
         await person.change("signOut", "session { id }")
 
