@@ -377,6 +377,45 @@ $$;
 
 ALTER FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) OWNER TO parley_owner;
 
+-- function add_only_one(text, text, text, text)
+
+CREATE FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    index_name text := format('%s_%s_unique', table_name, flag);
+    function_name text := format('%s_%s_taken', table_name, flag);
+BEGIN
+    EXECUTE format(
+        'CREATE UNIQUE INDEX IF NOT EXISTS %I ON %I (%s) WHERE %I AND deleted_at IS NULL',
+        index_name, table_name, concat_ws(', ', 'user_id', quote_ident(within)), flag);
+    EXECUTE format('COMMENT ON INDEX %I IS %L', index_name, reason);
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            UPDATE %2$I AS t SET %3$I = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.%3$I AND t.deleted_at IS NULL%4$s;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        function_name, table_name, flag, CASE WHEN within IS NOT NULL THEN format(' AND t.%1$I = NEW.%1$I', within) END);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', function_name,
+        format('Made by SELECT add_only_one(%L, %L, %L, %L);', table_name, flag, reason, within));
+    -- Triggers fire in the order of their names: after `links` and before the feed's.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OF %I ON %I FOR EACH ROW '
+        'WHEN (NEW.%I AND NEW.deleted_at IS NULL) EXECUTE FUNCTION %I()',
+        'take_' || flag, flag, table_name, flag, function_name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text) OWNER TO parley_owner;
+
 -- function add_rank(text, text, text[])
 
 CREATE FUNCTION parley.add_rank(table_name text, column_name text, members text[]) RETURNS void
@@ -475,6 +514,62 @@ END
 $$;
 
 ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) OWNER TO parley_owner;
+
+-- function add_secret(text, text)
+
+CREATE FUNCTION parley.add_secret(table_name text, column_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    purpose text := format('%s.%s', table_name, column_name);
+    generation text := column_name || '_generation';
+    function_name text := format('%s_%s_keep', table_name, column_name);
+BEGIN
+    EXECUTE format(
+        'ALTER TABLE %I ADD COLUMN IF NOT EXISTS %I bytea, ADD COLUMN IF NOT EXISTS %I integer NOT NULL DEFAULT 0',
+        table_name, column_name, generation);
+    EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', table_name, column_name, 'Always null: sealed_secrets has it.');
+    EXECUTE format(
+        'COMMENT ON COLUMN %I.%I IS %L', table_name, generation, 'How often the secret was written, which is sealed with it.');
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_WHEN = 'AFTER' THEN
+                DELETE FROM sealed_secrets AS s
+                WHERE s.user_id = OLD.user_id AND s.row_id = OLD.id AND s.purpose = %2$L;
+                RETURN NULL;
+            END IF;
+            NEW.%3$I := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.%3$I + 1 END;
+            INSERT INTO sealed_secrets AS s (user_id, row_id, purpose, sealed)
+            VALUES (NEW.user_id, NEW.id, %2$L, NEW.%4$I)
+            ON CONFLICT ON CONSTRAINT sealed_secrets_pkey DO UPDATE SET sealed = EXCLUDED.sealed;
+            NEW.%4$I := NULL;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        function_name, purpose, generation, column_name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', function_name,
+        format('Made by SELECT add_secret(%L, %L);', table_name, column_name));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OF %I ON %I FOR EACH ROW '
+        'WHEN (NEW.%I IS NOT NULL) EXECUTE FUNCTION %I()',
+        'keep_' || column_name, column_name, table_name, column_name, function_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I AFTER UPDATE OF deleted_at ON %I FOR EACH ROW '
+        'WHEN (NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION %I()',
+        'destroy_' || column_name, table_name, function_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        'remove_' || column_name, table_name, function_name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_secret(table_name text, column_name text) OWNER TO parley_owner;
 
 -- function add_touch(text, text[], text[])
 
@@ -1120,6 +1215,54 @@ ALTER FUNCTION parley.conversations_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.conversations_rules() IS 'Made by SELECT rules_at_once(''conversations'', spare_others => ''t'');';
 
+-- function data_key_keep(text, bytea)
+
+CREATE FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) RETURNS TABLE(key_id text, wrapped bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF tenant() IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO key_encryption_keys (id) VALUES (wrapped_by) ON CONFLICT DO NOTHING;
+    -- Waits for a command that drops the key, and makes it wait for this transaction.
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = wrapped_by AND e.dropped_at IS NULL FOR SHARE;
+    IF FOUND THEN
+        INSERT INTO data_keys (user_id, key_id, wrapped) VALUES (tenant(), wrapped_by, new_wrapped) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN QUERY SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant();
+END
+$$;
+
+ALTER FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) OWNER TO parley_owner;
+
+-- function data_key_of()
+
+CREATE FUNCTION parley.data_key_of() RETURNS TABLE(key_id text, wrapped bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
+
+ALTER FUNCTION parley.data_key_of() OWNER TO parley_owner;
+
+-- function delete_for_good(text)
+
+CREATE FUNCTION parley.delete_for_good(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('DROP TRIGGER IF EXISTS purged ON %I', table_name);
+    EXECUTE format('DROP INDEX IF EXISTS %I', table_name || '_trash');
+    EXECUTE format('DROP POLICY IF EXISTS finding ON %I', table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER deleted_for_good BEFORE UPDATE OF deleted_at ON %I FOR EACH ROW '
+        'WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION refuse_restored()', table_name);
+END
+$$;
+
+ALTER FUNCTION parley.delete_for_good(table_name text) OWNER TO parley_owner;
+
 -- function end_abandoned_work()
 
 CREATE FUNCTION parley.end_abandoned_work() RETURNS TABLE(ended_user_id uuid, ended_kind text, ended_id uuid)
@@ -1630,6 +1773,86 @@ $$;
 
 ALTER FUNCTION parley.feed_missing(owner_id uuid) OWNER TO parley_owner;
 
+-- function feed_provider_configs()
+
+CREATE FUNCTION parley.feed_provider_configs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'provider_configs', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'provider_configs', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_provider_configs() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_provider_configs()
+
+COMMENT ON FUNCTION parley.feed_provider_configs() IS 'Made by SELECT feed_function(''provider_configs'', ''{}'');';
+
+-- function feed_provider_keys()
+
+CREATE FUNCTION parley.feed_provider_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'provider_keys', OLD.id, 'purge', jsonb_build_object('provider_config_id', OLD.provider_config_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'provider_keys', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('provider_config_id', NEW.provider_config_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.provider_config_id IS DISTINCT FROM NEW.provider_config_id)
+                    THEN jsonb_build_object('provider_config_id', OLD.provider_config_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_provider_keys() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_provider_keys()
+
+COMMENT ON FUNCTION parley.feed_provider_keys() IS 'Made by SELECT feed_function(''provider_keys'', ''{provider_config_id}'');';
+
 -- function feed_prune(interval, integer)
 
 CREATE FUNCTION parley.feed_prune(keep interval, most integer) RETURNS TABLE(pruned_user_id uuid, pruned_changes integer)
@@ -2092,6 +2315,44 @@ END
 $$;
 
 ALTER FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) OWNER TO parley_owner;
+
+-- function has_provider_key(uuid)
+
+CREATE FUNCTION parley.has_provider_key(whose uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM provider_keys AS k
+        WHERE k.user_id = whose AND k.is_active AND k.deleted_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))
+$$;
+
+ALTER FUNCTION parley.has_provider_key(whose uuid) OWNER TO parley_owner;
+
+-- function has_secret(jsonb)
+
+CREATE FUNCTION parley.has_secret(value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    WITH RECURSIVE inside (name, value) AS (
+        SELECT NULL::text, has_secret.value
+        UNION ALL
+        SELECT below.name, below.value
+        FROM inside AS i
+        CROSS JOIN LATERAL (
+            SELECT o.key, o.value
+            FROM jsonb_each(CASE jsonb_typeof(i.value) WHEN 'object' THEN i.value ELSE '{}' END) AS o
+            UNION ALL
+            SELECT NULL, a.value
+            FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
+        ) AS below (name, value)
+    )
+    SELECT coalesce(bool_or(looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    FROM inside AS i
+$$;
+
+ALTER FUNCTION parley.has_secret(value jsonb) OWNER TO parley_owner;
 
 -- function has_trash(text)
 
@@ -2618,6 +2879,21 @@ CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
     AS $$ UPDATE logins SET password_hash = new_hash WHERE user_id = tenant() $$;
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
+
+-- function looks_secret(text)
+
+CREATE FUNCTION parley.looks_secret(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT coalesce(
+        words ~ ('(^|[^a-z])((api|access|auth|client|private|secret|signing|subscription)?[^a-z]*'
+            '(keys?|secrets?|token|password|passwords|passwd|pwd|passphrase|authorization|credentials?|cookies?)|'
+            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens)([^a-z]|$)'),
+        false)
+    FROM (SELECT lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'))) AS n (words)
+$_$;
+
+ALTER FUNCTION parley.looks_secret(name text) OWNER TO parley_owner;
 
 -- function mark_deleted()
 
@@ -3632,6 +3908,166 @@ $$;
 
 ALTER FUNCTION parley.one_per_user(table_name text, carry text[]) OWNER TO parley_owner;
 
+-- function provider_configs_is_default_taken()
+
+CREATE FUNCTION parley.provider_configs_is_default_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            UPDATE provider_configs AS t SET is_default = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.is_default AND t.deleted_at IS NULL;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_configs_is_default_taken() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_configs_is_default_taken()
+
+COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELECT add_only_one(''provider_configs'', ''is_default'', ''There is already a default configuration.'', NULL);';
+
+-- function provider_key_used(uuid)
+
+CREATE FUNCTION parley.provider_key_used(used_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    UPDATE provider_keys SET last_used_at = clock_timestamp()
+    WHERE user_id = tenant() AND id = used_id
+        AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+$$;
+
+ALTER FUNCTION parley.provider_key_used(used_id uuid) OWNER TO parley_owner;
+
+-- function provider_keys_fill()
+
+CREATE FUNCTION parley.provider_keys_fill() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (NEW.provider IS NULL) THEN
+                SELECT coalesce(NEW.provider, p.provider) INTO NEW.provider FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = 'provider_keys_provider_config_id_exists', TABLE = 'provider_keys',
+                        MESSAGE = 'the linked row does not exist';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_fill() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_fill()
+
+COMMENT ON FUNCTION parley.provider_keys_fill() IS 'Made by SELECT fill_from(''provider_keys'', ''provider_config_id'', ''{provider}'');';
+
+-- function provider_keys_is_default_taken()
+
+CREATE FUNCTION parley.provider_keys_is_default_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            UPDATE provider_keys AS t SET is_default = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.is_default AND t.deleted_at IS NULL AND t.provider_config_id = NEW.provider_config_id;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_is_default_taken() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_is_default_taken()
+
+COMMENT ON FUNCTION parley.provider_keys_is_default_taken() IS 'Made by SELECT add_only_one(''provider_keys'', ''is_default'', ''The configuration already has a default key.'', ''provider_config_id'');';
+
+-- function provider_keys_leave_flag()
+
+CREATE FUNCTION parley.provider_keys_leave_flag() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT has_provider_key(NEW.user_id) THEN
+        UPDATE users SET uses_own_api_key = false WHERE user_id = NEW.user_id AND uses_own_api_key;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.provider_keys_leave_flag() OWNER TO parley_owner;
+
+-- function provider_keys_links()
+
+CREATE FUNCTION parley.provider_keys_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL) THEN 'provider_keys_provider_config_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'provider_keys',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.provider_config_id) IS DISTINCT FROM (OLD.user_id, OLD.provider_config_id) THEN
+                IF true AND NEW.provider_config_id IS NOT NULL AND (NEW.user_id, NEW.provider_config_id) IS DISTINCT FROM (OLD.user_id, OLD.provider_config_id) THEN
+                    PERFORM FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'provider_keys_provider_config_id_exists', TABLE = 'provider_keys',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'provider_keys_id_within', TABLE = 'provider_keys', MESSAGE = 'this provider key cannot be changed while its provider config is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_links() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_links()
+
+COMMENT ON FUNCTION parley.provider_keys_links() IS 'Made by SELECT keep_links(''provider_keys'', within => ''{provider_config_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function provider_keys_sealed_key_keep()
+
+CREATE FUNCTION parley.provider_keys_sealed_key_keep() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_WHEN = 'AFTER' THEN
+                DELETE FROM sealed_secrets AS s
+                WHERE s.user_id = OLD.user_id AND s.row_id = OLD.id AND s.purpose = 'provider_keys.sealed_key';
+                RETURN NULL;
+            END IF;
+            NEW.sealed_key_generation := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.sealed_key_generation + 1 END;
+            INSERT INTO sealed_secrets AS s (user_id, row_id, purpose, sealed)
+            VALUES (NEW.user_id, NEW.id, 'provider_keys.sealed_key', NEW.sealed_key)
+            ON CONFLICT ON CONSTRAINT sealed_secrets_pkey DO UPDATE SET sealed = EXCLUDED.sealed;
+            NEW.sealed_key := NULL;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_sealed_key_keep() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_sealed_key_keep()
+
+COMMENT ON FUNCTION parley.provider_keys_sealed_key_keep() IS 'Made by SELECT add_secret(''provider_keys'', ''sealed_key'');';
+
 -- function purge_begin(text, uuid)
 
 CREATE FUNCTION parley.purge_begin(table_name text, row_id uuid) RETURNS boolean
@@ -3823,6 +4259,23 @@ END
 $$;
 
 ALTER FUNCTION parley.refuse_purged() OWNER TO parley_owner;
+
+-- function refuse_restored()
+
+CREATE FUNCTION parley.refuse_restored() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        RETURN NULL;
+    END IF;
+    RAISE check_violation USING CONSTRAINT = TG_TABLE_NAME || '_id_deleted', TABLE = TG_TABLE_NAME,
+        MESSAGE = format('a deleted %s cannot be restored', singular(TG_TABLE_NAME));
+END
+$$;
+
+ALTER FUNCTION parley.refuse_restored() OWNER TO parley_owner;
 
 -- function refuse_rollup(text, text, text, text, text, text, text)
 
@@ -4241,6 +4694,18 @@ END
 $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
+
+-- function secret_of(uuid, text)
+
+CREATE FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) RETURNS bytea
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT s.sealed FROM sealed_secrets AS s
+    WHERE s.user_id = tenant() AND s.row_id = owner_id AND s.purpose = secret_purpose
+$$;
+
+ALTER FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) OWNER TO parley_owner;
 
 -- function secure_rows(text)
 
@@ -4708,6 +5173,7 @@ CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
     JOIN pg_class AS c ON c.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
         AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'feed_lock')
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'deleted_for_good')
     ORDER BY relname
 $$;
 
@@ -4834,6 +5300,7 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
         BEGIN
             IF TG_OP = 'INSERT' THEN
                 broken := CASE
+                    WHEN NEW.api_key_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.provider_keys AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.api_key_id AND p.deleted_at IS NULL) THEN 'usage_logs_api_key_id_exists'
                     WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'usage_logs_conversation_id_exists'
                     WHEN NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'usage_logs_message_id_exists'
                 END;
@@ -4843,7 +5310,14 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'usage_logs',
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
-            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+            IF (NEW.user_id, NEW.api_key_id, NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.api_key_id, OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.api_key_id IS NOT NULL AND NEW.api_key_id IS NOT NULL AND (NEW.user_id, NEW.api_key_id) IS DISTINCT FROM (OLD.user_id, OLD.api_key_id) THEN
+                    PERFORM FROM parley.provider_keys AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.api_key_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_api_key_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
                 IF NEW.conversation_id IS NOT NULL AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
@@ -4968,8 +5442,13 @@ CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
-        MESSAGE = 'add a provider key first';
+    IF TG_OP = 'INSERT' OR NOT OLD.uses_own_api_key THEN
+        IF NOT has_provider_key(NEW.user_id) THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
+                MESSAGE = 'add a provider key first';
+        END IF;
+    END IF;
+    RETURN NEW;
 END
 $$;
 
@@ -5320,6 +5799,24 @@ COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in th
 
 COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
 
+-- table data_keys
+
+CREATE TABLE parley.data_keys (
+    user_id uuid NOT NULL,
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    wrapped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY parley.data_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.data_keys OWNER TO parley_owner;
+
+-- comment TABLE data_keys
+
+COMMENT ON TABLE parley.data_keys IS 'The key that seals the secrets of a user, wrapped. Without its row, they cannot be opened.';
+
 -- table export_parts
 
 CREATE TABLE parley.export_parts (
@@ -5478,6 +5975,20 @@ COMMENT ON COLUMN parley.jobs.total IS 'All items; null while their number is un
 -- comment COLUMN jobs.request_hash
 
 COMMENT ON COLUMN parley.jobs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- table key_encryption_keys
+
+CREATE TABLE parley.key_encryption_keys (
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    dropped_at timestamp with time zone
+);
+
+ALTER TABLE parley.key_encryption_keys OWNER TO parley_owner;
+
+-- comment COLUMN key_encryption_keys.dropped_at
+
+COMMENT ON COLUMN parley.key_encryption_keys.dropped_at IS 'Set before the key leaves the keys file. Nothing is wrapped with it since.';
 
 -- table leases
 
@@ -5791,6 +6302,120 @@ ALTER TABLE parley.migrations OWNER TO parley_owner;
 
 COMMENT ON TABLE parley.migrations IS 'The migrations that this database has been through.';
 
+-- table provider_configs
+
+CREATE TABLE parley.provider_configs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider text NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    base_url text,
+    default_model text,
+    is_active boolean DEFAULT true NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT provider_configs_base_url_length CHECK (((char_length(base_url) >= 1) AND (char_length(base_url) <= 2048))),
+    CONSTRAINT provider_configs_base_url_scheme CHECK (((base_url !~* '^http:'::text) OR (base_url ~* '^http://(localhost|127(\.[0-9]+){3}|\[::1\])([:/]|$)'::text))),
+    CONSTRAINT provider_configs_base_url_shape CHECK (((base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$'::text) AND (base_url !~ '[?#\\]'::text))),
+    CONSTRAINT provider_configs_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
+    CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
+    CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
+    CONSTRAINT provider_configs_settings_object CHECK (((jsonb_typeof(settings) = 'object'::text) AND (pg_column_size(settings) <= 65536))),
+    CONSTRAINT provider_configs_settings_secret CHECK ((NOT parley.has_secret(settings)))
+);
+
+ALTER TABLE ONLY parley.provider_configs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.provider_configs OWNER TO parley_owner;
+
+-- comment COLUMN provider_configs.request_hash
+
+COMMENT ON COLUMN parley.provider_configs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT provider_configs_base_url_length ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_length ON parley.provider_configs IS 'A URL has at most 2048 characters.';
+
+-- comment CONSTRAINT provider_configs_base_url_scheme ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_scheme ON parley.provider_configs IS 'A base URL begins with https://. Only an address of the same machine may begin with http://.';
+
+-- comment CONSTRAINT provider_configs_base_url_shape ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_shape ON parley.provider_configs IS 'A base URL is an absolute https URL without credentials, query and fragment, such as https://api.example.com/v1.';
+
+-- comment CONSTRAINT provider_configs_default_model_length ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_default_model_length ON parley.provider_configs IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT provider_configs_is_default_active ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_is_default_active ON parley.provider_configs IS 'Only an active configuration can be the default.';
+
+-- comment CONSTRAINT provider_configs_provider_shape ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_provider_shape ON parley.provider_configs IS 'A provider has 1 to 50 lower-case letters, digits, hyphens or underscores.';
+
+-- comment CONSTRAINT provider_configs_settings_object ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_settings_object ON parley.provider_configs IS 'Settings are a JSON object of at most 64 KiB.';
+
+-- comment CONSTRAINT provider_configs_settings_secret ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_settings_secret ON parley.provider_configs IS 'Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey.';
+
+-- table provider_keys
+
+CREATE TABLE parley.provider_keys (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider_config_id uuid NOT NULL,
+    provider text NOT NULL,
+    key_name text DEFAULT 'My API Key'::text NOT NULL,
+    last_four text DEFAULT ''::text NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    last_used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    sealed_key bytea,
+    sealed_key_generation integer DEFAULT 0 NOT NULL,
+    CONSTRAINT provider_keys_key_name_length CHECK (((char_length(key_name) >= 1) AND (char_length(key_name) <= 100))),
+    CONSTRAINT provider_keys_last_four_length CHECK ((char_length(last_four) = ANY (ARRAY[0, 4])))
+);
+
+ALTER TABLE ONLY parley.provider_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.provider_keys OWNER TO parley_owner;
+
+-- comment COLUMN provider_keys.provider
+
+COMMENT ON COLUMN parley.provider_keys.provider IS 'The provider of the configuration. It is part of what seals the key.';
+
+-- comment COLUMN provider_keys.request_hash
+
+COMMENT ON COLUMN parley.provider_keys.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN provider_keys.sealed_key
+
+COMMENT ON COLUMN parley.provider_keys.sealed_key IS 'Always null: sealed_secrets has it.';
+
+-- comment COLUMN provider_keys.sealed_key_generation
+
+COMMENT ON COLUMN parley.provider_keys.sealed_key_generation IS 'How often the secret was written, which is sealed with it.';
+
+-- comment CONSTRAINT provider_keys_key_name_length ON provider_keys
+
+COMMENT ON CONSTRAINT provider_keys_key_name_length ON parley.provider_keys IS 'A key name has 1 to 100 characters.';
+
 -- table purges
 
 CREATE TABLE parley.purges (
@@ -5816,6 +6441,23 @@ CREATE TABLE parley.revocations (
 );
 
 ALTER TABLE parley.revocations OWNER TO parley_owner;
+
+-- table sealed_secrets
+
+CREATE TABLE parley.sealed_secrets (
+    user_id uuid NOT NULL,
+    row_id uuid NOT NULL,
+    purpose text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+ALTER TABLE ONLY parley.sealed_secrets FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.sealed_secrets OWNER TO parley_owner;
+
+-- comment COLUMN sealed_secrets.purpose
+
+COMMENT ON COLUMN parley.sealed_secrets.purpose IS 'The table and the column through which it was written: see add_secret().';
 
 -- table sessions
 
@@ -6470,6 +7112,11 @@ ALTER TABLE parley.conversations
 
 COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
+-- constraint data_keys data_keys_pkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_pkey PRIMARY KEY (user_id);
+
 -- constraint export_parts export_parts_pkey
 
 ALTER TABLE ONLY parley.export_parts
@@ -6494,6 +7141,11 @@ ALTER TABLE ONLY parley.functions
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint key_encryption_keys key_encryption_keys_pkey
+
+ALTER TABLE ONLY parley.key_encryption_keys
+    ADD CONSTRAINT key_encryption_keys_pkey PRIMARY KEY (id);
 
 -- constraint leases leases_pkey
 
@@ -6685,6 +7337,16 @@ COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'The numb
 ALTER TABLE ONLY parley.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
 
+-- constraint provider_configs provider_configs_pkey
+
+ALTER TABLE ONLY parley.provider_configs
+    ADD CONSTRAINT provider_configs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint provider_keys provider_keys_pkey
+
+ALTER TABLE ONLY parley.provider_keys
+    ADD CONSTRAINT provider_keys_pkey PRIMARY KEY (user_id, id);
+
 -- constraint purges purges_pkey
 
 ALTER TABLE ONLY parley.purges
@@ -6694,6 +7356,11 @@ ALTER TABLE ONLY parley.purges
 
 ALTER TABLE ONLY parley.revocations
     ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
+
+-- constraint sealed_secrets sealed_secrets_pkey
+
+ALTER TABLE ONLY parley.sealed_secrets
+    ADD CONSTRAINT sealed_secrets_pkey PRIMARY KEY (user_id, row_id, purpose);
 
 -- constraint sessions sessions_pkey
 
@@ -6819,6 +7486,10 @@ CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (us
 
 CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index data_keys_by_key
+
+CREATE INDEX data_keys_by_key ON parley.data_keys USING btree (key_id, user_id);
+
 -- index export_parts_first
 
 CREATE INDEX export_parts_first ON parley.export_parts USING btree (job_id) WHERE ("position" = 0);
@@ -6891,6 +7562,54 @@ CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_
 
 CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index provider_configs_by_provider
+
+CREATE INDEX provider_configs_by_provider ON parley.provider_configs USING btree (user_id, provider, id) WHERE (deleted_at IS NULL);
+
+-- index provider_configs_is_default_unique
+
+CREATE UNIQUE INDEX provider_configs_is_default_unique ON parley.provider_configs USING btree (user_id) WHERE (is_default AND (deleted_at IS NULL));
+
+-- comment INDEX provider_configs_is_default_unique
+
+COMMENT ON INDEX parley.provider_configs_is_default_unique IS 'There is already a default configuration.';
+
+-- index provider_configs_provider_unique
+
+CREATE UNIQUE INDEX provider_configs_provider_unique ON parley.provider_configs USING btree (user_id, provider) WHERE (deleted_at IS NULL);
+
+-- comment INDEX provider_configs_provider_unique
+
+COMMENT ON INDEX parley.provider_configs_provider_unique IS 'There is already a configuration for this provider.';
+
+-- index provider_configs_trash
+
+CREATE INDEX provider_configs_trash ON parley.provider_configs USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index provider_keys_by_creation
+
+CREATE INDEX provider_keys_by_creation ON parley.provider_keys USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index provider_keys_by_provider_config
+
+CREATE INDEX provider_keys_by_provider_config ON parley.provider_keys USING btree (user_id, provider_config_id, created_at, id);
+
+-- index provider_keys_is_default_unique
+
+CREATE UNIQUE INDEX provider_keys_is_default_unique ON parley.provider_keys USING btree (user_id, provider_config_id) WHERE (is_default AND (deleted_at IS NULL));
+
+-- comment INDEX provider_keys_is_default_unique
+
+COMMENT ON INDEX parley.provider_keys_is_default_unique IS 'The configuration already has a default key.';
+
+-- index provider_keys_key_name_unique
+
+CREATE UNIQUE INDEX provider_keys_key_name_unique ON parley.provider_keys USING btree (user_id, provider, key_name) WHERE (deleted_at IS NULL);
+
+-- comment INDEX provider_keys_key_name_unique
+
+COMMENT ON INDEX parley.provider_keys_key_name_unique IS 'There is already a key of this provider with this name.';
+
 -- index revocations_by_time
 
 CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
@@ -6950,6 +7669,10 @@ CREATE INDEX tool_executions_trash ON parley.tool_executions USING btree (user_i
 -- index tool_transitions_by_execution
 
 CREATE INDEX tool_transitions_by_execution ON parley.tool_transitions USING btree (user_id, tool_execution_id, created_at, id);
+
+-- index usage_logs_by_api_key
+
+CREATE INDEX usage_logs_by_api_key ON parley.usage_logs USING btree (user_id, api_key_id, created_at, id);
 
 -- index usage_logs_by_conversation
 
@@ -7039,6 +7762,14 @@ CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTI
 
 CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_delete();
 
+-- trigger provider_keys deleted_for_good
+
+CREATE TRIGGER deleted_for_good BEFORE UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_restored();
+
+-- trigger provider_keys destroy_sealed_key
+
+CREATE TRIGGER destroy_sealed_key AFTER UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((new.deleted_at IS NOT NULL)) EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
+
 -- trigger conversations enter
 
 CREATE TRIGGER enter BEFORE INSERT ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_enter();
@@ -7083,6 +7814,14 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.message_rea
 
 CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger provider_configs feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.provider_configs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger provider_keys feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, provider_config_id, provider, key_name, last_four, is_active, is_default, expires_at, created_at, updated_at, deleted_at, version, request_hash, sealed_key, sealed_key_generation ON parley.provider_keys FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger sessions feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -7123,6 +7862,10 @@ CREATE TRIGGER fill BEFORE INSERT ON parley.message_feedback FOR EACH ROW EXECUT
 
 CREATE TRIGGER fill BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_fill();
 
+-- trigger provider_keys fill
+
+CREATE TRIGGER fill BEFORE INSERT ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_fill();
+
 -- trigger messages gather
 
 CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
@@ -7131,6 +7874,10 @@ CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.
 
 CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
 
+-- trigger provider_keys keep_sealed_key
+
+CREATE TRIGGER keep_sealed_key BEFORE INSERT OR UPDATE OF sealed_key ON parley.provider_keys FOR EACH ROW WHEN ((new.sealed_key IS NOT NULL)) EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
+
 -- trigger tool_executions lease
 
 CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION parley.tool_executions_lease();
@@ -7138,6 +7885,10 @@ CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((
 -- trigger conversations leave
 
 CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_leave();
+
+-- trigger provider_keys leave_flag
+
+CREATE TRIGGER leave_flag AFTER UPDATE OF is_active, deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((old.is_active AND (old.deleted_at IS NULL) AND ((new.deleted_at IS NOT NULL) OR (NOT new.is_active)))) EXECUTE FUNCTION parley.provider_keys_leave_flag();
 
 -- trigger conversations leave_key
 
@@ -7167,6 +7918,10 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_reactions FOR EAC
 
 CREATE TRIGGER links BEFORE UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_links();
 
+-- trigger provider_keys links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_links();
+
 -- trigger tool_executions links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_links();
@@ -7182,6 +7937,10 @@ CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH 
 -- trigger messages mark
 
 CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.message_id', 'message_reactions.message_id', 'tool_executions.message_id');
+
+-- trigger provider_configs mark
+
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.provider_configs FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('provider_keys.provider_config_id');
 
 -- trigger jobs move
 
@@ -7215,6 +7974,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_reactions FO
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.messages FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
+-- trigger provider_configs purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.provider_configs FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
 -- trigger tags purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
@@ -7226,6 +7989,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR 
 -- trigger messages recount
 
 CREATE TRIGGER recount AFTER UPDATE ON parley.messages FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.token_count IS DISTINCT FROM new.token_count) OR (old.processing_ms IS DISTINCT FROM new.processing_ms))) EXECUTE FUNCTION parley.messages_recount();
+
+-- trigger provider_keys remove_sealed_key
+
+CREATE TRIGGER remove_sealed_key AFTER DELETE ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
 
 -- trigger users rename_login
 
@@ -7262,6 +8029,14 @@ CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERE
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
+
+-- trigger provider_configs take_is_default
+
+CREATE TRIGGER take_is_default BEFORE INSERT OR UPDATE OF is_default ON parley.provider_configs FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.provider_configs_is_default_taken();
+
+-- trigger provider_keys take_is_default
+
+CREATE TRIGGER take_is_default BEFORE INSERT OR UPDATE OF is_default ON parley.provider_keys FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.provider_keys_is_default_taken();
 
 -- trigger conversation_tags touch_delete
 
@@ -7310,6 +8085,14 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_react
 -- trigger messages zz_feed
 
 CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.feed_messages();
+
+-- trigger provider_configs zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.provider_configs FOR EACH ROW EXECUTE FUNCTION parley.feed_provider_configs();
+
+-- trigger provider_keys zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, provider_config_id, provider, key_name, last_four, is_active, is_default, expires_at, created_at, updated_at, deleted_at, version, request_hash, sealed_key, sealed_key_generation ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.feed_provider_keys();
 
 -- trigger sessions zz_feed
 
@@ -7405,6 +8188,16 @@ COMMENT ON CONSTRAINT conversation_tags_tag_id_exists ON parley.conversation_tag
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint data_keys data_keys_key_id_fkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_key_id_fkey FOREIGN KEY (key_id) REFERENCES parley.key_encryption_keys(id);
+
+-- fk constraint data_keys data_keys_user_id_fkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint export_parts export_parts_job_id_exists
 
 ALTER TABLE ONLY parley.export_parts
@@ -7484,6 +8277,25 @@ ALTER TABLE ONLY parley.messages
 
 COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is no such message in this conversation.';
 
+-- fk constraint provider_configs provider_configs_user_id_fkey
+
+ALTER TABLE ONLY parley.provider_configs
+    ADD CONSTRAINT provider_configs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint provider_keys provider_keys_provider_config_id_exists
+
+ALTER TABLE ONLY parley.provider_keys
+    ADD CONSTRAINT provider_keys_provider_config_id_exists FOREIGN KEY (user_id, provider_config_id) REFERENCES parley.provider_configs(user_id, id);
+
+-- comment CONSTRAINT provider_keys_provider_config_id_exists ON provider_keys
+
+COMMENT ON CONSTRAINT provider_keys_provider_config_id_exists ON parley.provider_keys IS 'There is no such provider configuration.';
+
+-- fk constraint sealed_secrets sealed_secrets_user_id_fkey
+
+ALTER TABLE ONLY parley.sealed_secrets
+    ADD CONSTRAINT sealed_secrets_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint sessions sessions_user_id_fkey
 
 ALTER TABLE ONLY parley.sessions
@@ -7521,6 +8333,15 @@ ALTER TABLE ONLY parley.tool_transitions
 
 ALTER TABLE ONLY parley.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint usage_logs usage_logs_api_key_id_exists
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_api_key_id_exists FOREIGN KEY (user_id, api_key_id) REFERENCES parley.provider_keys(user_id, id);
+
+-- comment CONSTRAINT usage_logs_api_key_id_exists ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_api_key_id_exists ON parley.usage_logs IS 'There is no such provider key.';
 
 -- fk constraint usage_logs usage_logs_conversation_id_exists
 
@@ -7582,6 +8403,10 @@ ALTER TABLE parley.conversation_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
+-- row security data_keys
+
+ALTER TABLE parley.data_keys ENABLE ROW LEVEL SECURITY;
+
 -- policy logins directory
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
@@ -7629,6 +8454,10 @@ CREATE POLICY finding ON parley.message_reactions FOR SELECT TO parley_owner USI
 -- policy messages finding
 
 CREATE POLICY finding ON parley.messages FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy provider_configs finding
+
+CREATE POLICY finding ON parley.provider_configs FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy purges finding
 
@@ -7690,6 +8519,14 @@ ALTER TABLE parley.message_reactions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
 
+-- row security provider_configs
+
+ALTER TABLE parley.provider_configs ENABLE ROW LEVEL SECURITY;
+
+-- row security provider_keys
+
+ALTER TABLE parley.provider_keys ENABLE ROW LEVEL SECURITY;
+
 -- row security purges
 
 ALTER TABLE parley.purges ENABLE ROW LEVEL SECURITY;
@@ -7701,6 +8538,14 @@ CREATE POLICY reading ON parley.user_settings FOR SELECT TO parley_owner USING (
 -- policy users reading
 
 CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
+
+-- policy data_keys rotating
+
+CREATE POLICY rotating ON parley.data_keys TO parley_owner USING (parley.is_background_work());
+
+-- row security sealed_secrets
+
+ALTER TABLE parley.sealed_secrets ENABLE ROW LEVEL SECURITY;
 
 -- row security sessions
 
@@ -7729,6 +8574,10 @@ CREATE POLICY tenant ON parley.conversation_tags USING ((user_id = ( SELECT parl
 -- policy conversations tenant
 
 CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy data_keys tenant
+
+CREATE POLICY tenant ON parley.data_keys USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy export_parts tenant
 
@@ -7770,9 +8619,21 @@ CREATE POLICY tenant ON parley.message_reactions USING ((user_id = ( SELECT parl
 
 CREATE POLICY tenant ON parley.messages USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy provider_configs tenant
+
+CREATE POLICY tenant ON parley.provider_configs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy provider_keys tenant
+
+CREATE POLICY tenant ON parley.provider_keys USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy purges tenant
 
 CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy sealed_secrets tenant
+
+CREATE POLICY tenant ON parley.sealed_secrets USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy sessions tenant
 
@@ -7942,6 +8803,10 @@ REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, r
 
 REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) FROM PUBLIC;
 
+-- acl FUNCTION add_only_one(table_name text, flag text, reason text, within text)
+
+REVOKE ALL ON FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text) FROM PUBLIC;
+
 -- acl FUNCTION add_rank(table_name text, column_name text, members text[])
 
 REVOKE ALL ON FUNCTION parley.add_rank(table_name text, column_name text, members text[]) FROM PUBLIC;
@@ -7957,6 +8822,10 @@ REVOKE ALL ON FUNCTION parley.add_rollup(parent text, column_name text, of text,
 -- acl FUNCTION add_rule(table_name text, name text, condition text, reason text)
 
 REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
+
+-- acl FUNCTION add_secret(table_name text, column_name text)
+
+REVOKE ALL ON FUNCTION parley.add_secret(table_name text, column_name text) FROM PUBLIC;
 
 -- acl FUNCTION add_touch(table_name text, keys text[], kinds text[])
 
@@ -8117,6 +8986,20 @@ REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
 
+-- acl FUNCTION data_key_keep(wrapped_by text, new_wrapped bytea)
+
+REVOKE ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) TO parley_runtime;
+
+-- acl FUNCTION data_key_of()
+
+REVOKE ALL ON FUNCTION parley.data_key_of() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.data_key_of() TO parley_runtime;
+
+-- acl FUNCTION delete_for_good(table_name text)
+
+REVOKE ALL ON FUNCTION parley.delete_for_good(table_name text) FROM PUBLIC;
+
 -- acl FUNCTION end_abandoned_work()
 
 REVOKE ALL ON FUNCTION parley.end_abandoned_work() FROM PUBLIC;
@@ -8171,6 +9054,14 @@ REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
 
+-- acl FUNCTION feed_provider_configs()
+
+REVOKE ALL ON FUNCTION parley.feed_provider_configs() FROM PUBLIC;
+
+-- acl FUNCTION feed_provider_keys()
+
+REVOKE ALL ON FUNCTION parley.feed_provider_keys() FROM PUBLIC;
+
 -- acl FUNCTION feed_prune(keep interval, most integer)
 
 REVOKE ALL ON FUNCTION parley.feed_prune(keep interval, most integer) FROM PUBLIC;
@@ -8224,6 +9115,16 @@ REVOKE ALL ON FUNCTION parley.fill_from(table_name text, key text, columns text[
 -- acl FUNCTION grant_columns(table_name text, privilege text, without text[])
 
 REVOKE ALL ON FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION has_provider_key(whose uuid)
+
+REVOKE ALL ON FUNCTION parley.has_provider_key(whose uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.has_provider_key(whose uuid) TO parley_runtime;
+
+-- acl FUNCTION has_secret(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.has_secret(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.has_secret(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION has_trash(table_name text)
 
@@ -8309,6 +9210,11 @@ GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
+
+-- acl FUNCTION looks_secret(name text)
+
+REVOKE ALL ON FUNCTION parley.looks_secret(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.looks_secret(name text) TO parley_runtime;
 
 -- acl FUNCTION mark_deleted()
 
@@ -8418,6 +9324,35 @@ GRANT ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, membe
 
 REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM PUBLIC;
 
+-- acl FUNCTION provider_configs_is_default_taken()
+
+REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_key_used(used_id uuid)
+
+REVOKE ALL ON FUNCTION parley.provider_key_used(used_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_used(used_id uuid) TO parley_runtime;
+
+-- acl FUNCTION provider_keys_fill()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_fill() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_is_default_taken()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_leave_flag()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_leave_flag() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_links()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_links() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_sealed_key_keep()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_sealed_key_keep() FROM PUBLIC;
+
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 
 REVOKE ALL ON FUNCTION parley.purge_begin(table_name text, row_id uuid) FROM PUBLIC;
@@ -8451,6 +9386,10 @@ REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
 -- acl FUNCTION refuse_purged()
 
 REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
+
+-- acl FUNCTION refuse_restored()
+
+REVOKE ALL ON FUNCTION parley.refuse_restored() FROM PUBLIC;
 
 -- acl FUNCTION refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text)
 
@@ -8506,6 +9445,11 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 -- acl FUNCTION rules_at_once(table_name text, spare_others boolean)
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
+
+-- acl FUNCTION secret_of(owner_id uuid, secret_purpose text)
+
+REVOKE ALL ON FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) TO parley_runtime;
 
 -- acl FUNCTION secure_rows(table_name text)
 
@@ -8930,6 +9874,118 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.message_reactions TO parley_runtime;
 -- acl TABLE migrations
 
 GRANT SELECT ON TABLE parley.migrations TO parley_runtime;
+
+-- acl TABLE provider_configs
+
+GRANT SELECT,INSERT ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.user_id
+
+GRANT UPDATE(user_id) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.id
+
+GRANT UPDATE(id) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.settings
+
+GRANT UPDATE(settings) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.base_url
+
+GRANT UPDATE(base_url) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.default_model
+
+GRANT UPDATE(default_model) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.is_active
+
+GRANT UPDATE(is_active) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.is_default
+
+GRANT UPDATE(is_default) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.created_at
+
+GRANT UPDATE(created_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.updated_at
+
+GRANT UPDATE(updated_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.deleted_at
+
+GRANT UPDATE(deleted_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.version
+
+GRANT UPDATE(version) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.request_hash
+
+GRANT UPDATE(request_hash) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl TABLE provider_keys
+
+GRANT SELECT ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.provider_config_id
+
+GRANT INSERT(provider_config_id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.key_name
+
+GRANT INSERT(key_name),UPDATE(key_name) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.last_four
+
+GRANT INSERT(last_four),UPDATE(last_four) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.is_active
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.is_default
+
+GRANT INSERT(is_default),UPDATE(is_default) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.expires_at
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.sealed_key
+
+GRANT INSERT(sealed_key),UPDATE(sealed_key) ON TABLE parley.provider_keys TO parley_runtime;
 
 -- acl TABLE revocations
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.data import statements
 from gateway.data.clauses.condition import Combined, Test
 from gateway.data.clauses.order import Nulls, Order
+from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.statements import Columns, Source
 from gateway.data.tenancy import Tenant
@@ -68,6 +69,23 @@ class Children:
 
     def missing(self) -> Sequence[Row]:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Queried:
+    """The rows that a hand-written query returns for the key or, if `column` is set, the one whose column equals it."""
+
+    query: Query
+    columns: Columns
+    record: type[Row]
+    column: str = ""
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Any]:
+        rows = await tenant.fetch(statements.queried(self.query, self.columns), keys, record=self.record)
+        return {row[self.column]: row for row in rows} if self.column else _by_parent(rows, keys)
+
+    def missing(self) -> Sequence[Row] | None:
+        return None if self.column else ()
 
 
 @dataclass(frozen=True, slots=True)
