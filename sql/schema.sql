@@ -6318,9 +6318,9 @@ CREATE TABLE parley.provider_configs (
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
     request_hash bigint,
-    CONSTRAINT provider_configs_base_url_length CHECK (((char_length(base_url) >= 1) AND (char_length(base_url) <= 2048))),
+    CONSTRAINT provider_configs_base_url_length CHECK ((char_length(base_url) <= 2048)),
     CONSTRAINT provider_configs_base_url_scheme CHECK (((base_url !~* '^http:'::text) OR (base_url ~* '^http://(localhost|127(\.[0-9]+){3}|\[::1\])([:/]|$)'::text))),
-    CONSTRAINT provider_configs_base_url_shape CHECK (((base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$'::text) AND (base_url !~ '[?#\\]'::text))),
+    CONSTRAINT provider_configs_base_url_shape CHECK (((char_length(base_url) > 2048) OR ((base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$'::text) AND (base_url !~ '[?#\\]'::text)))),
     CONSTRAINT provider_configs_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
     CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
@@ -7593,6 +7593,10 @@ CREATE INDEX provider_keys_by_creation ON parley.provider_keys USING btree (user
 -- index provider_keys_by_provider_config
 
 CREATE INDEX provider_keys_by_provider_config ON parley.provider_keys USING btree (user_id, provider_config_id, created_at, id);
+
+-- index provider_keys_in_use
+
+CREATE INDEX provider_keys_in_use ON parley.provider_keys USING btree (user_id, provider_config_id, is_default, created_at, id) WHERE (deleted_at IS NULL);
 
 -- index provider_keys_is_default_unique
 

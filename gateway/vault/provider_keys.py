@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from gateway.data.queries import sql
+from gateway.data.queries import Query, sql
 from gateway.data.writing import Statements
 from gateway.vault.sealing import Place
 from gateway.vault.secret import Secret
@@ -50,17 +50,17 @@ async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
     not expired; None if there is none. Await it before a call of the provider, and keep the secret no longer than the
     call. Raises `CannotOpen` if it was tampered with. Do not call it within a transaction of the same caller.
     """
-    return await _open(caller, provider, None)
+    return await _open(caller, sql.accounts.provider_key.in_use, provider=provider)
 
 
 async def open_key_by_id(caller: Caller, id: UUID) -> OpenedKey | None:
     """Open one key of the user, whether or not it is active, as `open_key` does; None if it is deleted or not there."""
-    return await _open(caller, None, id)
+    return await _open(caller, sql.accounts.provider_key.by_id, id=id)
 
 
-async def _open(caller: Caller, provider: str | None, id: UUID | None) -> OpenedKey | None:
+async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None:
     async with caller.transaction() as db:
-        row = await db.row(sql.accounts.provider_key.sealed, provider=provider, id=id)
+        row = await db.row(query, **values)
         if row is None:
             return None
         place = place_of(db.user_id, row["id"], row["provider"], row["generation"])

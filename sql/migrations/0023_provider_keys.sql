@@ -53,8 +53,9 @@ FROM (VALUES
         'Settings are a JSON object of at most 64 KiB.'),
     ('settings_secret', 'NOT has_secret(settings)',
         'Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey.'),
-    ('base_url_length', 'char_length(base_url) BETWEEN 1 AND 2048', 'A URL has at most 2048 characters.'),
-    ('base_url_shape', $$base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$' AND base_url !~ '[?#\\]'$$,
+    ('base_url_length', 'char_length(base_url) <= 2048', 'A URL has at most 2048 characters.'),
+    ('base_url_shape', $$char_length(base_url) > 2048
+        OR base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$' AND base_url !~ '[?#\\]'$$,
         'A base URL is an absolute https URL without credentials, query and fragment, such as https://api.example.com/v1.'),
     ('base_url_scheme', $$base_url !~* '^http:' OR base_url ~* '^http://(localhost|127(\.[0-9]+){3}|\[::1\])([:/]|$)'$$,
         'A base URL begins with https://. Only an address of the same machine may begin with http://.'),
@@ -92,6 +93,8 @@ SELECT add_only_one(
 SELECT add_link('provider_keys', 'provider_config_id', 'provider_configs', 'There is no such provider configuration.');
 SELECT keep_links('provider_keys', within => '{provider_config_id}');
 SELECT fill_from('provider_keys', 'provider_config_id', '{provider}');
+CREATE INDEX provider_keys_in_use ON provider_keys (user_id, provider_config_id, is_default, created_at, id)
+    WHERE deleted_at IS NULL;
 CREATE INDEX provider_keys_by_creation ON provider_keys (user_id, created_at, id) WHERE deleted_at IS NULL;
 SELECT feed_spares('provider_keys', '{last_used_at}');
 SELECT grant_columns('provider_keys', 'INSERT', '{provider,last_used_at,sealed_key_generation}');

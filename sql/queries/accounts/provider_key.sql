@@ -1,14 +1,25 @@
--- name: sealed
--- The caller's key with this id or, if that is null, the one that calls of this provider use, with what opens it.
+-- name: by_id
+-- The caller's key with this id, with what opens it; no row if it is deleted.
 SELECT k.id, k.provider, k.sealed_key_generation AS generation, c.base_url,
     coalesce(secret_of(k.id, 'provider_keys.sealed_key'), '') AS sealed
 FROM provider_keys AS k
 JOIN provider_configs AS c ON c.user_id = k.user_id AND c.id = k.provider_config_id
-WHERE k.user_id = :user_id AND k.deleted_at IS NULL
-    AND (k.id = :id::uuid OR :id::uuid IS NULL AND c.provider = :provider::text AND c.is_active
-        AND k.is_active AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))
-ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
-LIMIT 1;
+WHERE k.user_id = :user_id AND k.id = :id AND k.deleted_at IS NULL;
+
+-- name: in_use
+-- The key that the caller's calls of a provider use, with what opens it: as `current` chooses it.
+SELECT k.id, k.provider, k.sealed_key_generation AS generation, c.base_url,
+    coalesce(secret_of(k.id, 'provider_keys.sealed_key'), '') AS sealed
+FROM provider_configs AS c
+CROSS JOIN LATERAL (
+    SELECT id, provider, sealed_key_generation
+    FROM provider_keys
+    WHERE user_id = :user_id AND provider_config_id = c.id AND deleted_at IS NULL AND is_active
+        AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    ORDER BY is_default DESC, created_at DESC, id DESC
+    LIMIT 1
+) AS k
+WHERE c.user_id = :user_id AND c.provider = :provider AND c.deleted_at IS NULL AND c.is_active;
 
 -- name: used
 -- Notes that a key of the caller is used, at most once a minute.

@@ -52,8 +52,11 @@ UPDATED = [
     if name not in ("id", "expectedVersion")
 ]
 
-NOT_FREE = {("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py"}
-"""Fields of updates whose values depend on the object's state."""
+NOT_FREE = {
+    ("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py",
+    ("updateProviderKey", "keyName"): "its default is the name of one key: see tests/accounts/test_provider_key.py",
+}
+"""Fields of updates whose values depend on the object's state, or on other objects."""
 
 NEEDED = "A value is needed here: it cannot be null."
 
