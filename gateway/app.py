@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,9 +50,13 @@ from gateway.http.shared_port import cannot_listen, reachable, site
 from gateway.live.live import Live
 from gateway.monitoring.metrics import Instruments, MeasuredEngine
 from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
+from gateway.outgoing.address import Reach
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.vault.vault import Vault
+from gateway.vault.wrapping import KeysFile
 from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of
@@ -131,9 +136,11 @@ async def running(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
         presence = await stack.enter_async_context(Presence(signals))
-        resources = Resources(
-            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool)
-        )
+        vault = Vault(KeysFile(settings.signing_keys))
+        outgoing = Outgoing(Reach(map(ipaddress.ip_network, settings.allowed_networks)))
+        stack.push_async_callback(outgoing.close)
+        rules, queue = await _rules(pool), Queue(work_pool)
+        resources = Resources(pool, pipelines, hub, signals, presence, rules, authenticator, queue, vault, outgoing)
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
@@ -145,7 +152,7 @@ async def running(
         counts = WorkCounts()
         if settings.work:
             api = Api(replace(resources, pool=work_pool, pipelines=None), lambda: schema)
-            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api)
+            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api, vault)
             await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
@@ -171,9 +178,10 @@ async def working_alone(
         # Queries need neither the feed, nor the rules for writes, nor keys.
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
-        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
+        vault = Vault(KeysFile(settings.signing_keys))
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool), vault, nothing)
         api = Api(resources, graphql_schema)
-        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
+        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api, vault)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         yield counts
 

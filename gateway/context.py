@@ -41,10 +41,12 @@ from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
 from gateway.feed.topic import Topic
 from gateway.live.feed import Feed
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
+from gateway.vault.vault import Vault
 from gateway.work.queue import Asked, Queue
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +69,8 @@ class Resources:
     rules: Rules
     authenticator: Authenticator
     queue: Queue
+    vault: Vault
+    outgoing: Outgoing
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back.
@@ -88,6 +92,8 @@ class Context:
         self.authenticator = shared.authenticator
         self.rules = shared.rules
         self.presence = shared.presence
+        self.vault = shared.vault
+        self.outgoing = shared.outgoing
         self._hub = shared.hub
         self._queue = shared.queue
         self._signals = shared.signals

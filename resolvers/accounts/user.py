@@ -78,7 +78,8 @@ class User(Node):
     email_verified_at: datetime.datetime | None
     """When the user proved to receive mail at `email`; null until then."""
     uses_own_api_key: bool
-    """Whether model calls use the user's own API keys."""
+    """Whether model calls use the user's own API keys. It becomes false when the last active key is deleted or
+    deactivated."""
     last_login_at: datetime.datetime | None
     """When the user last signed in."""
     deleted_at: datetime.datetime | None
@@ -103,6 +104,10 @@ class User(Node):
     """The work in the background that the user asked for, newest first."""
     tags = page("Tag", by="user_id")
     """The user's tags."""
+    provider_configs = page("ProviderConfig", by="user_id")
+    """The user's configurations of model providers, by provider."""
+    provider_keys = page("ProviderKey", by="user_id")
+    """The user's API keys of model providers, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 
@@ -194,7 +199,8 @@ class UserInput:
     locale: str | None = None
     """The language and region, a BCP 47 tag such as `en` or `pt-BR`. Defaults to `en`."""
     uses_own_api_key: bool | None = None
-    """Whether model calls use the user's own API keys. Requires a key. Defaults to false."""
+    """Whether model calls use the user's own API keys. Requires a provider key that is active and has not
+    expired. Defaults to false."""
 
 
 standard(User, input=UserInput, scope="person")

@@ -71,7 +71,7 @@ def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
     for entity in entities.values():
         for _, link in entity.lists_and_links():
             target = entities[link.target]
-            if link.shape not in ("many", "page"):
+            if link.shape not in ("many", "page") or link.query is not None:
                 continue
             attributes = filters.attributes(target, target.filter) if target.filter else ()
             narrowed_by = frozenset(attribute.column for attribute in attributes)

@@ -25,10 +25,11 @@ from tests.kit.runtime import attempt, stamp, untouched
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
     *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
+    *("data_keys", "sealed_secrets", "key_encryption_keys"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
-HIDDEN = ("logins", "purges")
+HIDDEN = ("logins", "purges", "data_keys", "sealed_secrets")
 """Tables that the role may not even read."""
 
 CALLERS = ("unset", "empty", "garbage", "stranger")
@@ -41,11 +42,15 @@ FUNCTIONS = {
     "actor_session": "returns the session that the connection is stamped for",
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
     "content_so_far": "reads with the caller's privileges and policies",
+    "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
+    "data_key_of": "returns the wrapped data key of the stamped user",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
     "exports_expire": "does nothing on a connection for requests",
     "feed_prune": "does nothing on a connection for requests",
     "feed_tenants": "returns the users whose feeds the connection has named",
+    "has_provider_key": "reads with the tenant's policies",
+    "has_secret": "reads nothing but its argument",
     "is_background_work": "returns whether the connection is one of background work",
     "is_emoji": "reads nothing but its argument",
     "job_move_is_legal": "reads nothing but its arguments",
@@ -56,6 +61,7 @@ FUNCTIONS = {
     # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
     "login_find": "finds a login by its exact name",
     "login_rehash": "changes the password hash of the stamped user",
+    "looks_secret": "reads nothing but its argument",
     "message_append": "writes where the policy allows it for the stamped user",
     "message_grown": "reads with the caller's privileges and policies",
     "messages_insert_all": "inserts for the stamped user only",
@@ -64,9 +70,11 @@ FUNCTIONS = {
     "named_model": "reads reference data, which is the same for all users",
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
+    "provider_key_used": "writes for the stamped user only",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
     "scope_list_mistake": "reads nothing but its argument",
+    "secret_of": "returns sealed texts of the stamped user",
     "sessions_expire": "does nothing on a connection for requests",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
@@ -254,6 +262,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
 ) -> None:
     known: dict[str, Callable[[], Any]] = {
         "uuid": lambda: scene.victim.user_id,
+        "bytea": lambda: "\\x00",
         "uuid[]": lambda: "{" + ",".join(id for ids in scene.victim.ids.values() for id in ids) + "}",
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
