@@ -25,6 +25,7 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
+from gateway.data.afterwards import Afterwards
 from gateway.data.lease import keep_ending_abandoned_work
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
@@ -127,8 +128,10 @@ async def running(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
         presence = await stack.enter_async_context(Presence(signals))
+        afterwards = Afterwards(feed_pool, hub.committed)
+        await stack.enter_async_context(afterwards.running())
         resources = Resources(
-            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool)
+            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool), afterwards
         )
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
@@ -167,7 +170,7 @@ async def working_alone(
         # Queries need neither the feed, nor the rules for writes, nor keys.
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
-        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool), nothing)
         api = Api(resources, graphql_schema)
         shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))

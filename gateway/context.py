@@ -22,6 +22,7 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
+from gateway.data.afterwards import Afterwards
 from gateway.data.batches import Batch, ByKey
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
@@ -67,6 +68,7 @@ class Resources:
     rules: Rules
     authenticator: Authenticator
     queue: Queue
+    afterwards: Afterwards
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
@@ -85,6 +87,7 @@ class Context:
         self.presence = shared.presence
         self._hub = shared.hub
         self._queue = shared.queue
+        self._afterwards = shared.afterwards
         self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
@@ -238,6 +241,13 @@ class Context:
             await self._queue.add(job, Asked(self.user_id, id))
         except (Overloaded, Unavailable):
             _log.warning("work.not_enqueued", job=job, id=str(id))
+
+    def afterwards(self, query: Query, user_id: UUID | None, **values: Any) -> None:
+        """Have a query without a tenant run once the response is on its way, so that the response does not wait for it.
+
+        It may write rows of this user. It is lost if the process dies first.
+        """
+        self._afterwards.run(query, user_id, **values)
 
     def download_path(self, job_id: UUID, finished_at: datetime.datetime) -> str | None:
         """The signed path of an export of the caller; None if it has expired, or if the caller is not a person."""

@@ -26,6 +26,14 @@ CREATE TYPE parley_work.pgqueuer_status AS ENUM (
 
 ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
 
+-- function account_is_due(uuid)
+
+CREATE FUNCTION parley.account_is_due(account uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT EXISTS (SELECT FROM users AS u WHERE u.user_id = account AND u.purge_at <= clock_timestamp()) $$;
+
+ALTER FUNCTION parley.account_is_due(account uuid) OWNER TO parley_owner;
+
 -- function account_purge(integer)
 
 CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id uuid, removed integer, is_done boolean)
@@ -153,6 +161,62 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 $$;
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
+
+-- function add_audit(text, text, text[], text[], text[], text, text)
+
+CREATE FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[] DEFAULT '{}'::text[], shown text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, each text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := format('%s_audit_%s', table_name, action);
+    told text[] := coalesce(shown, "of");
+    kind text;
+BEGIN
+    PERFORM refuse_audit(name, table_name, kinds, "of", told, each);
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), %2$L, %3$s, %4$s);
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, action, audit_subject(table_name), coalesce(
+            (SELECT string_agg(
+                format(
+                    $change$
+                CASE WHEN OLD.%1$I IS DISTINCT FROM NEW.%1$I
+                    THEN jsonb_build_object(%1$L, jsonb_build_array(OLD.%1$I, NEW.%1$I)) ELSE '{}' END$change$, c),
+                ' ||' ORDER BY position)
+            FROM unnest(told) WITH ORDINALITY AS t (c, position)),
+            '''{}'''));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format(
+            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L);',
+            table_name, action, kinds, "of", shown, condition, each));
+    FOREACH kind IN ARRAY '{insert,update,delete}'::text[] LOOP
+        IF kind = ANY (kinds) THEN
+            EXECUTE format(
+                'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION %I()',
+                format('audit_%s_%s', action, kind),
+                CASE WHEN kind = 'update' THEN 'UPDATE OF ' || quoted_names("of") ELSE kind END,
+                table_name,
+                concat_ws(
+                    ' AND ', '(' || coalesce(condition, 'true') || ')',
+                    CASE WHEN kind = 'update' THEN audit_differs("of", each) END),
+                name);
+        ELSE
+            EXECUTE format('DROP TRIGGER IF EXISTS %I ON %I', format('audit_%s_%s', action, kind), table_name);
+        END IF;
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) OWNER TO parley_owner;
 
 -- function add_bulk_insert(text, text[], text)
 
@@ -584,6 +648,122 @@ END
 $$;
 
 ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
+
+-- function audit_differs(text[], text)
+
+CREATE FUNCTION parley.audit_differs(columns text[], each text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT '(' || string_agg(
+        CASE WHEN each IS NULL THEN format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c) ELSE
+            format(
+                'date_trunc(%2$L, OLD.%1$I AT TIME ZONE ''UTC'') IS DISTINCT FROM '
+                'date_trunc(%2$L, NEW.%1$I AT TIME ZONE ''UTC'')', c, each) END,
+        ' OR ') || ')'
+    FROM unnest(columns) AS c
+$_$;
+
+ALTER FUNCTION parley.audit_differs(columns text[], each text) OWNER TO parley_owner;
+
+-- function audit_entries_expire(interval, integer)
+
+CREATE FUNCTION parley.audit_entries_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM audit_entries AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (created_at) < too_old
+            ORDER BY (created_at)
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM audit_entries AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM audit_entries AS t
+                WHERE t.user_id = expired_user_id AND (created_at) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.audit_entries_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION audit_entries_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.audit_entries_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''audit_entries'', ''created_at'');';
+
+-- function audit_entries_stay()
+
+CREATE FUNCTION parley.audit_entries_stay() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.created_at < clock_timestamp() - audit_kept() OR account_is_due(OLD.user_id) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE insufficient_privilege USING MESSAGE = 'entries of the audit cannot be changed or removed';
+END
+$$;
+
+ALTER FUNCTION parley.audit_entries_stay() OWNER TO parley_owner;
+
+-- function audit_kept()
+
+CREATE FUNCTION parley.audit_kept() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT interval '2 years' $$;
+
+ALTER FUNCTION parley.audit_kept() OWNER TO parley_owner;
+
+-- function audit_subject(text)
+
+CREATE FUNCTION parley.audit_subject(table_name text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN '{entity,entity_id}' <@ columns THEN
+            'coalesce(NEW.entity, OLD.entity), coalesce(NEW.entity_id, OLD.entity_id)'
+        WHEN '{id}' <@ columns THEN format('%L, coalesce(NEW.id, OLD.id)', table_name)
+        ELSE '''users'', coalesce(NEW.user_id, OLD.user_id)' END
+    FROM (
+        SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = table_name::regclass AND NOT attisdropped
+    ) AS t (columns)
+$$;
+
+ALTER FUNCTION parley.audit_subject(table_name text) OWNER TO parley_owner;
+
+-- function audit_write(uuid, text, text, uuid, jsonb, inet)
+
+CREATE FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet DEFAULT NULL::inet) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT account_is_due(owner_id) THEN
+        INSERT INTO audit_entries (user_id, action, entity, entity_id, changes, ip_address)
+        VALUES (owner_id, action, entity, entity_id, changes, coalesce(address, (
+            SELECT s.ip_address FROM sessions AS s WHERE s.user_id = owner_id AND s.id = actor_session())));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet) OWNER TO parley_owner;
 
 -- function carried(text, text[])
 
@@ -1221,6 +1401,41 @@ END
 $$;
 
 ALTER FUNCTION parley.exports_expire(keep interval, most integer) OWNER TO parley_owner;
+
+-- function feed_audit_entries()
+
+CREATE FUNCTION parley.feed_audit_entries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'audit_entries', OLD.id, 'purge', jsonb_build_object('action', OLD.action), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'audit_entries', NEW.id, lower(TG_OP), jsonb_build_object('action', NEW.action), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_audit_entries() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_audit_entries()
+
+COMMENT ON FUNCTION parley.feed_audit_entries() IS 'Made by SELECT feed_function(''audit_entries'', ''{action}'');';
 
 -- function feed_context_optimization_messages()
 
@@ -2150,6 +2365,24 @@ $$;
 
 ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
 
+-- function jobs_audit_exported()
+
+CREATE FUNCTION parley.jobs_audit_exported() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'exported', 'jobs', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.jobs_audit_exported() OWNER TO parley_owner;
+
+-- comment FUNCTION jobs_audit_exported()
+
+COMMENT ON FUNCTION parley.jobs_audit_exported() IS 'Made by SELECT add_audit(''jobs'', ''exported'', ''{insert}'', of => ''{}'', shown => NULL, condition => ''NEW.kind = ''''export'''''', each => NULL);';
+
 -- function jobs_expire(interval, integer)
 
 CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
@@ -2613,11 +2846,35 @@ ALTER FUNCTION parley.login_find(name text) OWNER TO parley_owner;
 -- function login_rehash(text)
 
 CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
-    AS $$ UPDATE logins SET password_hash = new_hash WHERE user_id = tenant() $$;
+    AS $$
+BEGIN
+    PERFORM set_config('app.rehashing', 'on', true);
+    UPDATE logins SET password_hash = new_hash WHERE user_id = tenant();
+    PERFORM set_config('app.rehashing', '', true);
+END
+$$;
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
+
+-- function logins_audit_password_changed()
+
+CREATE FUNCTION parley.logins_audit_password_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'password_changed', 'users', coalesce(NEW.user_id, OLD.user_id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.logins_audit_password_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION logins_audit_password_changed()
+
+COMMENT ON FUNCTION parley.logins_audit_password_changed() IS 'Made by SELECT add_audit(''logins'', ''password_changed'', ''{update}'', of => ''{password_hash}'', shown => ''{}'', condition => ''coalesce(current_setting(''''app.rehashing'''', true), '''''''') <> ''''on'''''', each => NULL);';
 
 -- function mark_deleted()
 
@@ -3726,6 +3983,24 @@ $_$;
 
 ALTER FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) OWNER TO parley_owner;
 
+-- function purges_audit_purged()
+
+CREATE FUNCTION parley.purges_audit_purged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'purged', coalesce(NEW.entity, OLD.entity), coalesce(NEW.entity_id, OLD.entity_id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.purges_audit_purged() OWNER TO parley_owner;
+
+-- comment FUNCTION purges_audit_purged()
+
+COMMENT ON FUNCTION parley.purges_audit_purged() IS 'Made by SELECT add_audit(''purges'', ''purged'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function quiet_table(text, text, text[], text)
 
 CREATE FUNCTION parley.quiet_table(table_name text, told_by text DEFAULT NULL::text, without text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
@@ -3772,6 +4047,14 @@ $$;
 
 ALTER FUNCTION parley.quiet_version() OWNER TO parley_owner;
 
+-- function quoted_names(text[])
+
+CREATE FUNCTION parley.quoted_names(names text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT string_agg(quote_ident(name), ', ' ORDER BY position) FROM unnest(names) WITH ORDINALITY AS n (name, position) $$;
+
+ALTER FUNCTION parley.quoted_names(names text[]) OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -3803,6 +4086,36 @@ END
 $$;
 
 ALTER FUNCTION parley.reference_table(table_name text) OWNER TO parley_owner;
+
+-- function refuse_audit(text, text, text[], text[], text[], text)
+
+CREATE FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    wrong text;
+BEGIN
+    IF length(name) > 63 THEN
+        RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps', name;
+    ELSIF kinds = '{}' OR NOT kinds <@ '{insert,update,delete}' THEN
+        RAISE EXCEPTION 'the audit of % tells of insert, update or delete, not of %', table_name, kinds;
+    ELSIF 'update' = ANY (kinds) AND watched = '{}' THEN
+        RAISE EXCEPTION 'the audit of % would tell of every update: name the columns, of => {…}', table_name;
+    ELSIF each IS NOT NULL AND (kinds <> '{update}' OR cardinality(watched) <> 1) THEN
+        RAISE EXCEPTION 'the audit of % once each % needs one column, which an update sets to a time', table_name, each;
+    END IF;
+    SELECT attname INTO wrong
+    FROM pg_attribute
+    WHERE attrelid = table_name::regclass AND attname = ANY (told)
+        AND (atttypid = 'bytea'::regtype OR attname ~ '(^|_)(password|secret|sealed|hash)(_|$)')
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the audit of % would show the secret %: leave it out of `shown`', table_name, wrong;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) OWNER TO parley_owner;
 
 -- function refuse_purged()
 
@@ -4256,6 +4569,63 @@ $$;
 
 ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
 
+-- function sessions_audit_session_revoked()
+
+CREATE FUNCTION parley.sessions_audit_session_revoked() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'session_revoked', 'sessions', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.revoked_reason IS DISTINCT FROM NEW.revoked_reason
+                    THEN jsonb_build_object('revoked_reason', jsonb_build_array(OLD.revoked_reason, NEW.revoked_reason)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_session_revoked() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_session_revoked()
+
+COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''NEW.revoked_at IS NOT NULL
+        AND NOT (NEW.revoked_reason = ''''signed_out'''' AND NEW.id IS NOT DISTINCT FROM actor_session())'', each => NULL);';
+
+-- function sessions_audit_signed_in()
+
+CREATE FUNCTION parley.sessions_audit_signed_in() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'signed_in', 'sessions', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_signed_in() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_signed_in()
+
+COMMENT ON FUNCTION parley.sessions_audit_signed_in() IS 'Made by SELECT add_audit(''sessions'', ''signed_in'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+
+-- function sessions_audit_signed_out()
+
+CREATE FUNCTION parley.sessions_audit_signed_out() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'signed_out', 'sessions', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_signed_out() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_signed_out()
+
+COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id IS NOT DISTINCT FROM actor_session()'', each => NULL);';
+
 -- function sessions_expire(interval, integer)
 
 CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
@@ -4311,6 +4681,37 @@ END
 $$;
 
 ALTER FUNCTION parley.sessions_revoke() OWNER TO parley_owner;
+
+-- function sign_in_failed(text, inet)
+
+CREATE FUNCTION parley.sign_in_failed(name text, address inet) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    most CONSTANT integer := 10;
+    account uuid := (SELECT f.user_id FROM login_find(name) AS f);
+    caller jsonb;
+BEGIN
+    IF account IS NULL THEN
+        RETURN;
+    END IF;
+    caller := act_for(account);
+    -- Attempts at the same time are counted one after the other.
+    PERFORM FROM feeds AS f WHERE f.user_id = account FOR UPDATE;
+    IF NOT EXISTS (
+        SELECT FROM audit_entries AS a
+        WHERE a.user_id = account AND a.action = 'sign_in_failed' AND a.created_at > clock_timestamp() - interval '1 hour'
+        OFFSET most - 1
+    ) THEN
+        PERFORM audit_write(account, 'sign_in_failed', 'users', account, '{}', address);
+    END IF;
+    PERFORM stamp_again(caller);
+END
+$$;
+
+ALTER FUNCTION parley.sign_in_failed(name text, address inet) OWNER TO parley_owner;
 
 -- function singular(text)
 
@@ -4961,6 +5362,80 @@ $$;
 
 ALTER FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) OWNER TO parley_owner;
 
+-- function user_settings_audit_settings_changed()
+
+CREATE FUNCTION parley.user_settings_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'user_settings', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.share_usage_data IS DISTINCT FROM NEW.share_usage_data
+                    THEN jsonb_build_object('share_usage_data', jsonb_build_array(OLD.share_usage_data, NEW.share_usage_data)) ELSE '{}' END ||
+                CASE WHEN OLD.enable_analytics IS DISTINCT FROM NEW.enable_analytics
+                    THEN jsonb_build_object('enable_analytics', jsonb_build_array(OLD.enable_analytics, NEW.enable_analytics)) ELSE '{}' END ||
+                CASE WHEN OLD.auto_sync IS DISTINCT FROM NEW.auto_sync
+                    THEN jsonb_build_object('auto_sync', jsonb_build_array(OLD.auto_sync, NEW.auto_sync)) ELSE '{}' END ||
+                CASE WHEN OLD.sync_frequency_minutes IS DISTINCT FROM NEW.sync_frequency_minutes
+                    THEN jsonb_build_object('sync_frequency_minutes', jsonb_build_array(OLD.sync_frequency_minutes, NEW.sync_frequency_minutes)) ELSE '{}' END ||
+                CASE WHEN OLD.enable_notifications IS DISTINCT FROM NEW.enable_notifications
+                    THEN jsonb_build_object('enable_notifications', jsonb_build_array(OLD.enable_notifications, NEW.enable_notifications)) ELSE '{}' END ||
+                CASE WHEN OLD.archive_after_months IS DISTINCT FROM NEW.archive_after_months
+                    THEN jsonb_build_object('archive_after_months', jsonb_build_array(OLD.archive_after_months, NEW.archive_after_months)) ELSE '{}' END ||
+                CASE WHEN OLD.delete_after_months IS DISTINCT FROM NEW.delete_after_months
+                    THEN jsonb_build_object('delete_after_months', jsonb_build_array(OLD.delete_after_months, NEW.delete_after_months)) ELSE '{}' END ||
+                CASE WHEN OLD.max_messages_per_conversation IS DISTINCT FROM NEW.max_messages_per_conversation
+                    THEN jsonb_build_object('max_messages_per_conversation', jsonb_build_array(OLD.max_messages_per_conversation, NEW.max_messages_per_conversation)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.user_settings_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION user_settings_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.user_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''user_settings'', ''settings_changed'', ''{update}'', of => ''{share_usage_data,enable_analytics,auto_sync,sync_frequency_minutes,enable_notifications,archive_after_months,delete_after_months,max_messages_per_conversation}'', shown => NULL, condition => NULL, each => NULL);';
+
+-- function users_audit_account_deleted()
+
+CREATE FUNCTION parley.users_audit_account_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'account_deleted', 'users', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.purge_at IS DISTINCT FROM NEW.purge_at
+                    THEN jsonb_build_object('purge_at', jsonb_build_array(OLD.purge_at, NEW.purge_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.users_audit_account_deleted() OWNER TO parley_owner;
+
+-- comment FUNCTION users_audit_account_deleted()
+
+COMMENT ON FUNCTION parley.users_audit_account_deleted() IS 'Made by SELECT add_audit(''users'', ''account_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{purge_at}'', condition => ''NEW.deleted_at IS NOT NULL'', each => NULL);';
+
+-- function users_audit_email_changed()
+
+CREATE FUNCTION parley.users_audit_email_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'email_changed', 'users', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.email IS DISTINCT FROM NEW.email
+                    THEN jsonb_build_object('email', jsonb_build_array(OLD.email, NEW.email)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.users_audit_email_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION users_audit_email_changed()
+
+COMMENT ON FUNCTION parley.users_audit_email_changed() IS 'Made by SELECT add_audit(''users'', ''email_changed'', ''{update}'', of => ''{email}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function users_check_own_api_key()
 
 CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
@@ -5144,6 +5619,38 @@ END;
 $$;
 
 ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
+
+-- table audit_entries
+
+CREATE TABLE parley.audit_entries (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    action text NOT NULL,
+    actor text DEFAULT parley.actor() NOT NULL,
+    session_id uuid DEFAULT parley.actor_session(),
+    agent_token_id uuid DEFAULT parley.actor_agent_token(),
+    entity text NOT NULL,
+    entity_id uuid NOT NULL,
+    changes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    ip_address inet,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT audit_entries_action_known CHECK ((action = ANY (ARRAY['signed_in'::text, 'sign_in_failed'::text, 'signed_out'::text, 'session_revoked'::text, 'password_changed'::text, 'email_changed'::text, 'key_created'::text, 'key_used'::text, 'key_deleted'::text, 'token_created'::text, 'token_revoked'::text, 'settings_changed'::text, 'approval_rule_changed'::text, 'rag_configuration_changed'::text, 'oauth_linked'::text, 'oauth_unlinked'::text, 'exported'::text, 'purged'::text, 'account_deleted'::text]))),
+    CONSTRAINT audit_entries_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text])))
+);
+
+ALTER TABLE ONLY parley.audit_entries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.audit_entries OWNER TO parley_owner;
+
+-- comment COLUMN audit_entries.entity
+
+COMMENT ON COLUMN parley.audit_entries.entity IS 'The table of the row that it is about.';
+
+-- comment COLUMN audit_entries.changes
+
+COMMENT ON COLUMN parley.audit_entries.changes IS 'The old and the new value by column: {"share_usage_data": [false, true]}.';
 
 -- table changes
 
@@ -6327,6 +6834,11 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT next
 
 ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
 
+-- constraint audit_entries audit_entries_pkey
+
+ALTER TABLE ONLY parley.audit_entries
+    ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (user_id, id);
+
 -- constraint changes changes_pkey
 
 ALTER TABLE ONLY parley.changes
@@ -6775,6 +7287,22 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules
 ALTER TABLE ONLY parley_work.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+-- index audit_entries_by_action
+
+CREATE INDEX audit_entries_by_action ON parley.audit_entries USING btree (user_id, action, created_at, id);
+
+-- index audit_entries_by_creation
+
+CREATE INDEX audit_entries_by_creation ON parley.audit_entries USING btree (user_id, created_at, id);
+
+-- index audit_entries_by_entity
+
+CREATE INDEX audit_entries_by_entity ON parley.audit_entries USING btree (user_id, entity_id, created_at, id);
+
+-- index audit_entries_by_expiry
+
+CREATE INDEX audit_entries_by_expiry ON parley.audit_entries USING btree (created_at);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -7019,6 +7547,42 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btr
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
 
+-- trigger users audit_account_deleted_update
+
+CREATE TRIGGER audit_account_deleted_update AFTER UPDATE OF deleted_at ON parley.users FOR EACH ROW WHEN (((new.deleted_at IS NOT NULL) AND (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION parley.users_audit_account_deleted();
+
+-- trigger users audit_email_changed_update
+
+CREATE TRIGGER audit_email_changed_update AFTER UPDATE OF email ON parley.users FOR EACH ROW WHEN ((true AND (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION parley.users_audit_email_changed();
+
+-- trigger jobs audit_exported_insert
+
+CREATE TRIGGER audit_exported_insert AFTER INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_audit_exported();
+
+-- trigger logins audit_password_changed_update
+
+CREATE TRIGGER audit_password_changed_update AFTER UPDATE OF password_hash ON parley.logins FOR EACH ROW WHEN (((COALESCE(current_setting('app.rehashing'::text, true), ''::text) <> 'on'::text) AND (old.password_hash IS DISTINCT FROM new.password_hash))) EXECUTE FUNCTION parley.logins_audit_password_changed();
+
+-- trigger purges audit_purged_insert
+
+CREATE TRIGGER audit_purged_insert AFTER INSERT ON parley.purges FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.purges_audit_purged();
+
+-- trigger sessions audit_session_revoked_update
+
+CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_at IS NOT NULL) AND (NOT ((new.revoked_reason = 'signed_out'::text) AND (NOT (new.id IS DISTINCT FROM parley.actor_session())))) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_session_revoked();
+
+-- trigger user_settings audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF share_usage_data, enable_analytics, auto_sync, sync_frequency_minutes, enable_notifications, archive_after_months, delete_after_months, max_messages_per_conversation ON parley.user_settings FOR EACH ROW WHEN ((true AND ((old.share_usage_data IS DISTINCT FROM new.share_usage_data) OR (old.enable_analytics IS DISTINCT FROM new.enable_analytics) OR (old.auto_sync IS DISTINCT FROM new.auto_sync) OR (old.sync_frequency_minutes IS DISTINCT FROM new.sync_frequency_minutes) OR (old.enable_notifications IS DISTINCT FROM new.enable_notifications) OR (old.archive_after_months IS DISTINCT FROM new.archive_after_months) OR (old.delete_after_months IS DISTINCT FROM new.delete_after_months) OR (old.max_messages_per_conversation IS DISTINCT FROM new.max_messages_per_conversation)))) EXECUTE FUNCTION parley.user_settings_audit_settings_changed();
+
+-- trigger sessions audit_signed_in_insert
+
+CREATE TRIGGER audit_signed_in_insert AFTER INSERT ON parley.sessions FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.sessions_audit_signed_in();
+
+-- trigger sessions audit_signed_out_update
+
+CREATE TRIGGER audit_signed_out_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_reason = 'signed_out'::text) AND (NOT (new.id IS DISTINCT FROM parley.actor_session())) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_signed_out();
+
 -- trigger conversations change
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
@@ -7050,6 +7614,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCT
 -- trigger jobs exports
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
+
+-- trigger audit_entries feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger context_optimization_messages feed_lock
 
@@ -7259,6 +7827,14 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
 
+-- trigger audit_entries stay
+
+CREATE TRIGGER stay BEFORE DELETE OR UPDATE ON parley.audit_entries FOR EACH ROW EXECUTE FUNCTION parley.audit_entries_stay();
+
+-- trigger audit_entries stay_all
+
+CREATE TRIGGER stay_all BEFORE TRUNCATE ON parley.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION parley.audit_entries_stay();
+
 -- trigger usage_logs sum
 
 CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
@@ -7278,6 +7854,10 @@ CREATE TRIGGER write BEFORE INSERT OR UPDATE OF type, comment, reasons, message_
 -- trigger message_reactions write
 
 CREATE TRIGGER write BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_write();
+
+-- trigger audit_entries zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries FOR EACH ROW EXECUTE FUNCTION parley.feed_audit_entries();
 
 -- trigger context_optimization_messages zz_feed
 
@@ -7362,6 +7942,11 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW 
 -- trigger pgqueuer tg_pgqueuer_changed
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
+
+-- fk constraint audit_entries audit_entries_user_id_fkey
+
+ALTER TABLE ONLY parley.audit_entries
+    ADD CONSTRAINT audit_entries_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
@@ -7558,6 +8143,10 @@ CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
 
 CREATE POLICY appending ON parley.feeds TO parley_owner USING (true);
 
+-- row security audit_entries
+
+ALTER TABLE parley.audit_entries ENABLE ROW LEVEL SECURITY;
+
 -- row security changes
 
 ALTER TABLE parley.changes ENABLE ROW LEVEL SECURITY;
@@ -7585,6 +8174,10 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 -- policy logins directory
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
+
+-- policy audit_entries expiring
+
+CREATE POLICY expiring ON parley.audit_entries FOR SELECT TO parley_owner USING (parley.is_background_work());
 
 -- policy jobs expiring
 
@@ -7709,6 +8302,10 @@ ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 -- row security tags
 
 ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
+-- policy audit_entries tenant
+
+CREATE POLICY tenant ON parley.audit_entries USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy changes tenant
 
@@ -7890,6 +8487,10 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
 GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
+-- acl FUNCTION account_is_due(account uuid)
+
+REVOKE ALL ON FUNCTION parley.account_is_due(account uuid) FROM PUBLIC;
+
 -- acl FUNCTION account_purge(most integer)
 
 REVOKE ALL ON FUNCTION parley.account_purge(most integer) FROM PUBLIC;
@@ -7917,6 +8518,10 @@ GRANT ALL ON FUNCTION parley.actor_agent_token() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
+
+-- acl FUNCTION add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text)
+
+REVOKE ALL ON FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) FROM PUBLIC;
 
 -- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text)
 
@@ -7973,6 +8578,32 @@ REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns tex
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION audit_differs(columns text[], each text)
+
+REVOKE ALL ON FUNCTION parley.audit_differs(columns text[], each text) FROM PUBLIC;
+
+-- acl FUNCTION audit_entries_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.audit_entries_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.audit_entries_expire(after interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION audit_entries_stay()
+
+REVOKE ALL ON FUNCTION parley.audit_entries_stay() FROM PUBLIC;
+
+-- acl FUNCTION audit_kept()
+
+REVOKE ALL ON FUNCTION parley.audit_kept() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.audit_kept() TO parley_runtime;
+
+-- acl FUNCTION audit_subject(table_name text)
+
+REVOKE ALL ON FUNCTION parley.audit_subject(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet)
+
+REVOKE ALL ON FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet) FROM PUBLIC;
 
 -- acl FUNCTION carried(subject text, names text[])
 
@@ -8127,6 +8758,10 @@ GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.exports_expire(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.exports_expire(keep interval, most integer) TO parley_runtime;
 
+-- acl FUNCTION feed_audit_entries()
+
+REVOKE ALL ON FUNCTION parley.feed_audit_entries() FROM PUBLIC;
+
 -- acl FUNCTION feed_context_optimization_messages()
 
 REVOKE ALL ON FUNCTION parley.feed_context_optimization_messages() FROM PUBLIC;
@@ -8248,6 +8883,10 @@ GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
+-- acl FUNCTION jobs_audit_exported()
+
+REVOKE ALL ON FUNCTION parley.jobs_audit_exported() FROM PUBLIC;
+
 -- acl FUNCTION jobs_expire(after interval, most integer)
 
 REVOKE ALL ON FUNCTION parley.jobs_expire(after interval, most integer) FROM PUBLIC;
@@ -8309,6 +8948,10 @@ GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
+
+-- acl FUNCTION logins_audit_password_changed()
+
+REVOKE ALL ON FUNCTION parley.logins_audit_password_changed() FROM PUBLIC;
 
 -- acl FUNCTION mark_deleted()
 
@@ -8432,6 +9075,10 @@ GRANT ALL ON FUNCTION parley.purge_next(most integer) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) FROM PUBLIC;
 
+-- acl FUNCTION purges_audit_purged()
+
+REVOKE ALL ON FUNCTION parley.purges_audit_purged() FROM PUBLIC;
+
 -- acl FUNCTION quiet_table(table_name text, told_by text, without text[], privileges text)
 
 REVOKE ALL ON FUNCTION parley.quiet_table(table_name text, told_by text, without text[], privileges text) FROM PUBLIC;
@@ -8440,6 +9087,10 @@ REVOKE ALL ON FUNCTION parley.quiet_table(table_name text, told_by text, without
 
 REVOKE ALL ON FUNCTION parley.quiet_version() FROM PUBLIC;
 
+-- acl FUNCTION quoted_names(names text[])
+
+REVOKE ALL ON FUNCTION parley.quoted_names(names text[]) FROM PUBLIC;
+
 -- acl FUNCTION raise_epoch()
 
 REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
@@ -8447,6 +9098,10 @@ REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 -- acl FUNCTION reference_table(table_name text)
 
 REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text)
+
+REVOKE ALL ON FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
 
 -- acl FUNCTION refuse_purged()
 
@@ -8511,6 +9166,18 @@ REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolea
 
 REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION sessions_audit_session_revoked()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_session_revoked() FROM PUBLIC;
+
+-- acl FUNCTION sessions_audit_signed_in()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_signed_in() FROM PUBLIC;
+
+-- acl FUNCTION sessions_audit_signed_out()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_signed_out() FROM PUBLIC;
+
 -- acl FUNCTION sessions_expire(after interval, most integer)
 
 REVOKE ALL ON FUNCTION parley.sessions_expire(after interval, most integer) FROM PUBLIC;
@@ -8519,6 +9186,11 @@ GRANT ALL ON FUNCTION parley.sessions_expire(after interval, most integer) TO pa
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
+
+-- acl FUNCTION sign_in_failed(name text, address inet)
+
+REVOKE ALL ON FUNCTION parley.sign_in_failed(name text, address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.sign_in_failed(name text, address inet) TO parley_runtime;
 
 -- acl FUNCTION singular(table_name text)
 
@@ -8681,6 +9353,18 @@ REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) FROM PUBLIC;
 
+-- acl FUNCTION user_settings_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.user_settings_audit_settings_changed() FROM PUBLIC;
+
+-- acl FUNCTION users_audit_account_deleted()
+
+REVOKE ALL ON FUNCTION parley.users_audit_account_deleted() FROM PUBLIC;
+
+-- acl FUNCTION users_audit_email_changed()
+
+REVOKE ALL ON FUNCTION parley.users_audit_email_changed() FROM PUBLIC;
+
 -- acl FUNCTION users_check_own_api_key()
 
 REVOKE ALL ON FUNCTION parley.users_check_own_api_key() FROM PUBLIC;
@@ -8718,6 +9402,10 @@ REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
 -- acl FUNCTION fn_pgqueuer_changed()
 
 REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
+
+-- acl TABLE audit_entries
+
+GRANT SELECT ON TABLE parley.audit_entries TO parley_runtime;
 
 -- acl TABLE changes
 

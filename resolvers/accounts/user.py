@@ -105,6 +105,8 @@ class User(Node):
     """The user's tags."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
+    audit_entries = page("AuditEntry", by="user_id")
+    """What concerned the security of the account in the last two years, newest first."""
 
     trash = trash_list()
 
