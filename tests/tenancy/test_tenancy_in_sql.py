@@ -24,7 +24,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases"),
+    *("message_growths", "message_pieces", "leases", "audit_entries"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -38,6 +38,8 @@ FUNCTIONS = {
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
+    "audit_entries_expire": "does nothing on a connection for requests",
+    "audit_kept": "returns a constant",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
@@ -65,6 +67,8 @@ FUNCTIONS = {
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
     "sessions_expire": "does nothing on a connection for requests",
+    # Nobody is signed in when a password is wrong. It returns nothing, and writes at most ten entries an hour.
+    "sign_in_failed": "writes into the audit of an account that somebody tried to sign in, which its user must learn",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
     "tool_move_is_legal": "reads nothing but its arguments",
@@ -255,6 +259,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
         "interval": lambda: "0",
+        "inet": lambda: "192.0.2.1",
         "bigint": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",
