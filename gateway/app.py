@@ -25,7 +25,6 @@ from gateway.auth.token import TokenAuthority
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
-from gateway.data.afterwards import Afterwards
 from gateway.data.lease import keep_ending_abandoned_work
 from gateway.data.pipeline import Pipelines
 from gateway.data.pool import OnStatement, Pool
@@ -52,6 +51,7 @@ from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.work.afterwards import Afterwards
 from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of

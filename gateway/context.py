@@ -22,7 +22,6 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
-from gateway.data.afterwards import Afterwards
 from gateway.data.batches import Batch, ByKey
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
@@ -46,6 +45,7 @@ from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
+from gateway.work.afterwards import Afterwards
 from gateway.work.queue import Asked, Queue
 
 _log = structlog.get_logger(__name__)

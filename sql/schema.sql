@@ -1310,6 +1310,8 @@ DECLARE
     caller jsonb;
     at timestamptz := clock_timestamp();
     lease leases;
+    most_attempts CONSTANT integer := 3;
+    named text;
     reason text;
 BEGIN
     SELECT f.user_id INTO ended_user_id
@@ -1344,11 +1346,18 @@ BEGIN
                 UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
                 WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
             ELSE
+                SELECT t.worker INTO named FROM tool_executions AS t WHERE t.user_id = ended_user_id AND t.id = ended_id;
                 reason := format(
-                    'The worker did not renew this execution within %s seconds.',
-                    trim_scale(extract(epoch FROM lease.length)));
-                UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
-                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                    'The worker%s did not renew this execution within %s seconds%s.', ' ' || named,
+                    trim_scale(extract(epoch FROM lease.length)),
+                    CASE WHEN named IS NOT NULL THEN format(' (attempt %s of %s)', lease.attempt, most_attempts) END);
+                IF named IS NOT NULL AND lease.attempt < most_attempts THEN
+                    UPDATE tool_executions AS t SET status = 'approved', status_reason = reason
+                    WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                ELSE
+                    UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
+                    WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                END IF;
             END IF;
             RETURN NEXT;
         EXCEPTION WHEN integrity_constraint_violation THEN
@@ -2755,20 +2764,111 @@ $$;
 
 ALTER FUNCTION parley.lease_length() OWNER TO parley_owner;
 
--- function lease_renew(uuid, uuid)
+-- table tool_executions
 
-CREATE FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
+CREATE TABLE parley.tool_executions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id uuid,
+    tool_name text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    result jsonb,
+    status text DEFAULT 'pending'::text NOT NULL,
+    status_reason text,
+    approval_requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    approved_at timestamp with time zone,
+    executed_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    execution_time_ms bigint,
+    cost_usd numeric,
+    error_message text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    worker text,
+    attempt integer DEFAULT 0 NOT NULL,
+    lease_seconds integer,
+    lease_until timestamp with time zone,
+    CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
+    CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
+    CONSTRAINT tool_executions_lease_seconds_range CHECK (((lease_seconds >= 5) AND (lease_seconds <= 3600))),
+    CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
+    CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
+    CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100))),
+    CONSTRAINT tool_executions_worker_length CHECK (((char_length(worker) >= 1) AND (char_length(worker) <= 100)))
+);
+
+ALTER TABLE ONLY parley.tool_executions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tool_executions OWNER TO parley_owner;
+
+-- comment COLUMN tool_executions.status_reason
+
+COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
+
+-- comment COLUMN tool_executions.request_hash
+
+COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN tool_executions.worker
+
+COMMENT ON COLUMN parley.tool_executions.worker IS 'What runs it, or ran it to its end; null if it was not named or does not run.';
+
+-- comment COLUMN tool_executions.attempt
+
+COMMENT ON COLUMN parley.tool_executions.attempt IS 'How often it was started.';
+
+-- comment COLUMN tool_executions.lease_seconds
+
+COMMENT ON COLUMN parley.tool_executions.lease_seconds IS 'The length of its lease; null for that of the server.';
+
+-- comment COLUMN tool_executions.lease_until
+
+COMMENT ON COLUMN parley.tool_executions.lease_until IS 'The end of its lease as it was at the start: see leased_until().';
+
+-- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
+
+-- comment CONSTRAINT tool_executions_lease_seconds_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_lease_seconds_range ON parley.tool_executions IS 'A lease lasts 5 to 3600 seconds.';
+
+-- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
+
+-- comment CONSTRAINT tool_executions_result_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
+
+-- comment CONSTRAINT tool_executions_tool_name_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_tool_name_length ON parley.tool_executions IS 'A tool name has 1 to 100 characters.';
+
+-- comment CONSTRAINT tool_executions_worker_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_worker_length ON parley.tool_executions IS 'The name of a worker has 1 to 100 characters.';
+
+-- function leased_until(parley.tool_executions)
+
+CREATE FUNCTION parley.leased_until(execution parley.tool_executions) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-BEGIN
-    UPDATE leases SET until = clock_timestamp() + length
-    WHERE user_id = owner_id AND user_id = tenant() AND work_id = working_id AND kind = 'tool_executions';
-    RETURN FOUND;
-END
+    SELECT CASE WHEN execution.status = 'executing' THEN (
+        SELECT l.until FROM leases AS l
+        WHERE l.user_id = execution.user_id AND l.work_id = execution.id AND l.kind = 'tool_executions') END
 $$;
 
-ALTER FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) OWNER TO parley_owner;
+ALTER FUNCTION parley.leased_until(execution parley.tool_executions) OWNER TO parley_owner;
 
 -- function leave_inserts(text, text)
 
@@ -4587,8 +4687,7 @@ ALTER FUNCTION parley.sessions_audit_session_revoked() OWNER TO parley_owner;
 
 -- comment FUNCTION sessions_audit_session_revoked()
 
-COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''NEW.revoked_at IS NOT NULL
-        AND NOT (NEW.revoked_reason = ''''signed_out'''' AND NEW.id IS NOT DISTINCT FROM actor_session())'', each => NULL);';
+COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''(NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()) IS NOT TRUE'', each => NULL);';
 
 -- function sessions_audit_signed_in()
 
@@ -4624,7 +4723,7 @@ ALTER FUNCTION parley.sessions_audit_signed_out() OWNER TO parley_owner;
 
 -- comment FUNCTION sessions_audit_signed_out()
 
-COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id IS NOT DISTINCT FROM actor_session()'', each => NULL);';
+COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()'', each => NULL);';
 
 -- function sessions_expire(interval, integer)
 
@@ -4870,6 +4969,58 @@ $$;
 
 ALTER FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) OWNER TO parley_owner;
 
+-- function tool_execution_renew(uuid, integer)
+
+CREATE FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) RETURNS SETOF parley.tool_executions
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    execution tool_executions;
+BEGIN
+    SELECT t.* INTO execution FROM tool_executions AS t WHERE t.user_id = tenant() AND t.id = working_id;
+    IF execution.attempt = coalesce(named_attempt, CASE WHEN execution.worker IS NULL THEN execution.attempt END) THEN
+        -- If the attempt ends at this moment, its lease is gone; a new one has another beginning.
+        UPDATE leases AS l SET until = clock_timestamp() + l.length
+        WHERE l.user_id = tenant() AND l.work_id = working_id AND l.kind = 'tool_executions'
+            AND l.attempt = execution.attempt
+        RETURNING l.until INTO execution.lease_until;
+        IF FOUND THEN
+            RETURN NEXT execution;
+        END IF;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) OWNER TO parley_owner;
+
+-- function tool_executions_attempt()
+
+CREATE FUNCTION parley.tool_executions_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.attempt := 0;
+        NEW.worker := NULL;
+        NEW.lease_seconds := NULL;
+        NEW.lease_until := NULL;
+    ELSIF NEW.status = 'executing' AND OLD.status <> 'executing' THEN
+        NEW.attempt := OLD.attempt + 1;
+        NEW.lease_until := NEW.executed_at + coalesce(make_interval(secs => NEW.lease_seconds), lease_length());
+    ELSE
+        NEW.attempt := OLD.attempt;
+        NEW.worker := CASE WHEN NEW.status <> 'approved' THEN OLD.worker END;
+        NEW.lease_seconds := OLD.lease_seconds;
+        NEW.lease_until := CASE WHEN NEW.status = 'executing' THEN OLD.lease_until END;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_attempt() OWNER TO parley_owner;
+
 -- function tool_executions_delete()
 
 CREATE FUNCTION parley.tool_executions_delete() RETURNS trigger
@@ -4896,8 +5047,9 @@ CREATE FUNCTION parley.tool_executions_lease() RETURNS trigger
     AS $$
 BEGIN
     IF NEW.status = 'executing' THEN
-        INSERT INTO leases (user_id, work_id, kind, length, until)
-        VALUES (NEW.user_id, NEW.id, 'tool_executions', lease_length(), clock_timestamp() + lease_length());
+        INSERT INTO leases (user_id, work_id, kind, length, until, attempt)
+        VALUES (
+            NEW.user_id, NEW.id, 'tool_executions', NEW.lease_until - NEW.executed_at, NEW.lease_until, NEW.attempt);
     ELSIF OLD.status = 'executing' THEN
         DELETE FROM leases AS l
         WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_executions';
@@ -5000,15 +5152,18 @@ BEGIN
     NEW.completed_at := OLD.completed_at;
     NEW.execution_time_ms := OLD.execution_time_ms;
     IF NEW.status <> OLD.status THEN
-        IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
+        IF NOT tool_move_is_legal(OLD.status, NEW.status) AND NOT tool_is_given_back(OLD, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
         END IF;
         -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
             at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
+        IF OLD.status = 'approved' AND OLD.attempt > 0 THEN
+            at := greatest(at, interval '1 microsecond' + tool_given_back_at(OLD));
+        END IF;
         CASE NEW.status
-            WHEN 'approved' THEN NEW.approved_at := at;
+            WHEN 'approved' THEN NEW.approved_at := coalesce(OLD.approved_at, at);
             WHEN 'executing' THEN NEW.executed_at := at;
             ELSE
                 NEW.completed_at := at;
@@ -5029,6 +5184,30 @@ END
 $$;
 
 ALTER FUNCTION parley.tool_executions_move() OWNER TO parley_owner;
+
+-- function tool_given_back_at(parley.tool_executions)
+
+CREATE FUNCTION parley.tool_given_back_at(execution parley.tool_executions) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT max(t.created_at) FROM tool_transitions AS t
+    WHERE t.user_id = execution.user_id AND t.tool_execution_id = execution.id
+$$;
+
+ALTER FUNCTION parley.tool_given_back_at(execution parley.tool_executions) OWNER TO parley_owner;
+
+-- function tool_is_given_back(parley.tool_executions, text)
+
+CREATE FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT (execution.status, to_status) = ('executing', 'approved') AND execution.worker IS NOT NULL AND actor() = 'system'
+        AND NOT EXISTS (
+            SELECT FROM leases AS l
+            WHERE l.user_id = execution.user_id AND l.work_id = execution.id AND l.kind = 'tool_executions')
+$$;
+
+ALTER FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) OWNER TO parley_owner;
 
 -- function tool_move_is_legal(text, text)
 
@@ -5994,6 +6173,7 @@ CREATE TABLE parley.leases (
     kind text NOT NULL,
     length interval NOT NULL,
     until timestamp with time zone NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
     CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text])))
 )
 WITH (fillfactor='50');
@@ -6017,6 +6197,10 @@ COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue withou
 -- comment COLUMN leases.until
 
 COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
+
+-- comment COLUMN leases.attempt
+
+COMMENT ON COLUMN parley.leases.attempt IS 'The attempt of the tool execution that holds it; 0 for a message.';
 
 -- table llm_model_prices
 
@@ -6416,70 +6600,6 @@ COMMENT ON CONSTRAINT tags_description_length ON parley.tags IS 'A description h
 -- comment CONSTRAINT tags_name_length ON tags
 
 COMMENT ON CONSTRAINT tags_name_length ON parley.tags IS 'A name has 1 to 500 characters.';
-
--- table tool_executions
-
-CREATE TABLE parley.tool_executions (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    conversation_id uuid NOT NULL,
-    message_id uuid,
-    tool_name text NOT NULL,
-    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
-    result jsonb,
-    status text DEFAULT 'pending'::text NOT NULL,
-    status_reason text,
-    approval_requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    approved_at timestamp with time zone,
-    executed_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    execution_time_ms bigint,
-    cost_usd numeric,
-    error_message text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    request_hash bigint,
-    CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
-    CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
-    CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
-    CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
-    CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
-);
-
-ALTER TABLE ONLY parley.tool_executions FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.tool_executions OWNER TO parley_owner;
-
--- comment COLUMN tool_executions.status_reason
-
-COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
-
--- comment COLUMN tool_executions.request_hash
-
-COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
-
--- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
-
--- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
-
--- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
-
--- comment CONSTRAINT tool_executions_result_size ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
-
--- comment CONSTRAINT tool_executions_tool_name_length ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_tool_name_length ON parley.tool_executions IS 'A tool name has 1 to 100 characters.';
 
 -- table tool_transitions
 
@@ -7569,7 +7689,7 @@ CREATE TRIGGER audit_purged_insert AFTER INSERT ON parley.purges FOR EACH ROW WH
 
 -- trigger sessions audit_session_revoked_update
 
-CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_at IS NOT NULL) AND (NOT ((new.revoked_reason = 'signed_out'::text) AND (NOT (new.id IS DISTINCT FROM parley.actor_session())))) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_session_revoked();
+CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((((new.revoked_reason = 'signed_out'::text) AND (new.id = parley.actor_session())) IS NOT TRUE) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_session_revoked();
 
 -- trigger user_settings audit_settings_changed_update
 
@@ -7581,7 +7701,7 @@ CREATE TRIGGER audit_signed_in_insert AFTER INSERT ON parley.sessions FOR EACH R
 
 -- trigger sessions audit_signed_out_update
 
-CREATE TRIGGER audit_signed_out_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_reason = 'signed_out'::text) AND (NOT (new.id IS DISTINCT FROM parley.actor_session())) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_signed_out();
+CREATE TRIGGER audit_signed_out_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_reason = 'signed_out'::text) AND (new.id = parley.actor_session()) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_signed_out();
 
 -- trigger conversations change
 
@@ -7758,6 +7878,10 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE 
 -- trigger tool_executions move
 
 CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_move();
+
+-- trigger tool_executions move_attempt
+
+CREATE TRIGGER move_attempt BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_attempt();
 
 -- trigger users open_feed
 
@@ -8134,6 +8258,10 @@ ALTER TABLE ONLY parley.usage_logs
 
 ALTER TABLE ONLY parley.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- policy audit_entries appending
+
+CREATE POLICY appending ON parley.audit_entries FOR INSERT TO parley_owner WITH CHECK (true);
 
 -- policy changes appending
 
@@ -8921,10 +9049,14 @@ REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked 
 
 REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
 
--- acl FUNCTION lease_renew(owner_id uuid, working_id uuid)
+-- acl TABLE tool_executions
 
-REVOKE ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) TO parley_runtime;
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
+
+-- acl FUNCTION leased_until(execution parley.tool_executions)
+
+REVOKE ALL ON FUNCTION parley.leased_until(execution parley.tool_executions) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.leased_until(execution parley.tool_executions) TO parley_runtime;
 
 -- acl FUNCTION leave_inserts(table_name text, trigger_name text)
 
@@ -9230,6 +9362,15 @@ REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], withou
 REVOKE ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) TO parley_runtime;
 
+-- acl FUNCTION tool_execution_renew(working_id uuid, named_attempt integer)
+
+REVOKE ALL ON FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) TO parley_runtime;
+
+-- acl FUNCTION tool_executions_attempt()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_attempt() FROM PUBLIC;
+
 -- acl FUNCTION tool_executions_delete()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_delete() FROM PUBLIC;
@@ -9245,6 +9386,14 @@ REVOKE ALL ON FUNCTION parley.tool_executions_links() FROM PUBLIC;
 -- acl FUNCTION tool_executions_move()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION tool_given_back_at(execution parley.tool_executions)
+
+REVOKE ALL ON FUNCTION parley.tool_given_back_at(execution parley.tool_executions) FROM PUBLIC;
+
+-- acl FUNCTION tool_is_given_back(execution parley.tool_executions, to_status text)
+
+REVOKE ALL ON FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) FROM PUBLIC;
 
 -- acl FUNCTION tool_move_is_legal(from_status text, to_status text)
 
@@ -9678,10 +9827,6 @@ GRANT INSERT(version),UPDATE(version) ON TABLE parley.tags TO parley_runtime;
 -- acl COLUMN tags.request_hash
 
 GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.tags TO parley_runtime;
-
--- acl TABLE tool_executions
-
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
 
 -- acl TABLE tool_transitions
 

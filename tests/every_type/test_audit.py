@@ -1,4 +1,4 @@
-"""The audit tells of what tables declare for it (`add_audit`), of nothing else, and shows nothing that a person wrote."""
+"""The audit tells of what tables declare for it (`add_audit`) and of nothing else, and shows no text of a person."""
 
 from __future__ import annotations
 

@@ -143,11 +143,13 @@ async def test_an_entry_is_undone_with_the_change(house: House) -> None:
     assert await house.told("key_created") == []
 
 
-async def test_a_change_for_a_user_whom_the_transaction_is_not_stamped_for_is_refused(house: House) -> None:
-    """It would be lost from the audit otherwise."""
-    await house.run("SELECT add_audit('lamps', 'key_created', '{insert}')")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await house.lamp(user_id=uuid.uuid4())
+async def test_what_an_operator_changes_without_a_stamp_is_told_of(house: House) -> None:
+    await house.run("SELECT add_audit('lamps', 'key_created', '{update}', of => '{watts}')")
+    lamp = await house.lamp(watts=1)
+    await house.connection.execute("SELECT set_config('app.user_id', '', true)")
+    await house.connection.execute("RESET ROLE")
+    await house.run("UPDATE lamps SET watts = 2")
+    assert await house.told("key_created") == [("lamps", lamp, {"watts": [1, 2]})]
 
 
 @pytest.mark.parametrize(
