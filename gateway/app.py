@@ -57,6 +57,7 @@ from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
 from gateway.vault.vault import Vault
 from gateway.vault.wrapping import KeysFile
+from gateway.work.afterwards import Afterwards
 from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of
@@ -139,8 +140,12 @@ async def running(
         vault = Vault(KeysFile(settings.signing_keys))
         outgoing = Outgoing(Reach(map(ipaddress.ip_network, settings.allowed_networks)))
         stack.push_async_callback(outgoing.close)
+        afterwards = Afterwards(feed_pool, hub.committed)
+        await stack.enter_async_context(afterwards.running())
         rules, queue = await _rules(pool), Queue(work_pool)
-        resources = Resources(pool, pipelines, hub, signals, presence, rules, authenticator, queue, vault, outgoing)
+        resources = Resources(
+            pool, pipelines, hub, signals, presence, rules, authenticator, queue, vault, outgoing, afterwards
+        )
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
@@ -179,7 +184,8 @@ async def working_alone(
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
         vault = Vault(KeysFile(settings.signing_keys))
-        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool), vault, nothing)
+        queue = Queue(pool)
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, queue, vault, nothing, nothing)
         api = Api(resources, graphql_schema)
         shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api, vault)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))

@@ -47,6 +47,7 @@ from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
 from gateway.vault.vault import Vault
+from gateway.work.afterwards import Afterwards
 from gateway.work.queue import Asked, Queue
 
 _log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class Resources:
     queue: Queue
     vault: Vault
     outgoing: Outgoing
+    afterwards: Afterwards
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back.
@@ -96,6 +98,7 @@ class Context:
         self.outgoing = shared.outgoing
         self._hub = shared.hub
         self._queue = shared.queue
+        self._afterwards = shared.afterwards
         self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
@@ -240,6 +243,13 @@ class Context:
             await self._queue.add(job, Asked(self.user_id, id))
         except (Overloaded, Unavailable):
             _log.warning("work.not_enqueued", job=job, id=str(id))
+
+    def afterwards(self, query: Query, user_id: UUID | None, **values: Any) -> None:
+        """Have a query without a tenant run once the response is on its way, so that the response does not wait for it.
+
+        It may write rows of this user. It is lost if the process dies first.
+        """
+        self._afterwards.run(query, user_id, **values)
 
     def download_path(self, job_id: UUID, finished_at: datetime.datetime) -> str | None:
         """The signed path of an export of the caller; None if it has expired, or if the caller is not a person."""

@@ -110,6 +110,8 @@ class User(Node):
     """The user's API keys of model providers, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
+    audit_entries = page("AuditEntry", by="user_id")
+    """What concerned the security of the account in the last two years, newest first."""
 
     agent_tokens = page("AgentToken", by="user_id")
     """The tokens by which agents act for the user, newest first."""

@@ -71,3 +71,16 @@ VALUES: dict[str, Any] = {
     "ProviderKey.apiKey": ("sk-generated-0123456789", "sk-another-0123456789"),
     "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
 }
+
+
+async def audit_entries(client: Client, known: Known, word: str) -> dict[str, str]:
+    """An entry of the audit, which the database writes. A text that a person wrote must not be in it."""
+    for shared in (True, False):
+        await client.make("updateUserSettings", "userSettings", shareUsageData=shared)
+    newest = await client.data("{ viewer { auditEntries(first: 1) { nodes { id action } } } }")
+    (entry,) = newest["viewer"]["auditEntries"]["nodes"]
+    assert entry["action"] == "SETTINGS_CHANGED"
+    return {"": entry["id"]}
+
+
+ROWS = {"AuditEntry": audit_entries}

@@ -18,6 +18,7 @@ from gateway.schema.declaration import orders
 from gateway.schema.objects import filter as filters
 
 OTHERS = {
+    ("audit_entries", ("created_at",)): "finding entries of all users that are too old",
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
     ("export_parts", ("job_id",)): "finding the exports of all users that have parts",
     ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",

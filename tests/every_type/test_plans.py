@@ -60,6 +60,7 @@ SAMPLES: dict[str, Any] = {
     "date": datetime.date(2026, 1, 5),
     "timestamptz": datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC),
     "interval": datetime.timedelta(days=1),
+    "inet": "192.0.2.1",
 }
 """A value for a parameter of a hand-written query, by its type."""
 

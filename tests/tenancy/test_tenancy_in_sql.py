@@ -25,7 +25,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
     *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
-    *("data_keys", "sealed_secrets", "key_encryption_keys"),
+    *("data_keys", "sealed_secrets", "key_encryption_keys", "audit_entries"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -41,6 +41,8 @@ FUNCTIONS = {
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
+    "audit_entries_expire": "does nothing on a connection for requests",
+    "audit_kept": "returns a constant",
     "content_so_far": "reads with the caller's privileges and policies",
     "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
     "data_key_of": "returns the wrapped data key of the stamped user",
@@ -56,7 +58,7 @@ FUNCTIONS = {
     "job_move_is_legal": "reads nothing but its arguments",
     "jobs_expire": "does nothing on a connection for requests",
     "jobs_waiting": "finds nothing on a connection for requests",
-    "lease_renew": "writes for the stamped user only",
+    "leased_until": "reads with the caller's privileges and policies",
     "login_create": "creates the login of the stamped user, once",
     # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
     "login_find": "finds a login by its exact name",
@@ -76,8 +78,11 @@ FUNCTIONS = {
     "scope_list_mistake": "reads nothing but its argument",
     "secret_of": "returns sealed texts of the stamped user",
     "sessions_expire": "does nothing on a connection for requests",
+    # Nobody is signed in when a password is wrong. It returns nothing, and writes at most ten entries an hour.
+    "sign_in_failed": "writes into the audit of an account that somebody tried to sign in, which its user must learn",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
+    "tool_execution_renew": "writes for the stamped user only",
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
@@ -267,16 +272,22 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
         "interval": lambda: "0",
+        "inet": lambda: "192.0.2.1",
         "bigint": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",
         "messages": lambda: growing,
+        "tool_executions": lambda: running,
         "jsonb": lambda: orjson.dumps([{"user_id": scene.victim.user_id, "conversation_id": conversation}]).decode(),
     }
     conversation = scene.victim.ids["Conversation"][0]
     growing = await superuser.fetchval(
         "SELECT m::text FROM messages AS m WHERE user_id = $1 AND status = 'streaming' AND content = ''"
         " AND EXISTS (SELECT FROM message_growths AS g WHERE g.message_id = m.id)",
+        uuid.UUID(scene.victim.user_id),
+    )
+    running = await superuser.fetchval(
+        "SELECT t::text FROM tool_executions AS t WHERE user_id = $1 AND status = 'executing' LIMIT 1",
         uuid.UUID(scene.victim.user_id),
     )
     (password_hash,) = [row["password_hash"] for row in (await rows_of(superuser, scene.victim.user_id))["logins"]]
