@@ -585,6 +585,607 @@ $$;
 
 ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
 
+-- function approval_argument(jsonb)
+
+CREATE FUNCTION parley.approval_argument(value jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
+
+ALTER FUNCTION parley.approval_argument(value jsonb) OWNER TO parley_owner;
+
+-- function approval_arguments_mistake(jsonb)
+
+CREATE FUNCTION parley.approval_arguments_mistake(arguments jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    pointer text;
+    pattern jsonb;
+    text_of text;
+BEGIN
+    IF jsonb_typeof(arguments) <> 'object' THEN
+        RETURN 'arguments are an object: a JSON pointer for each argument, with its pattern';
+    ELSIF (SELECT count(*) FROM jsonb_object_keys(arguments)) > 20 THEN
+        RETURN 'a rule names at most 20 arguments';
+    END IF;
+    FOR pointer, pattern IN SELECT * FROM jsonb_each(arguments) LOOP
+        IF pointer !~ '^(/([^~/]|~[01])*)*$' OR char_length(pointer) > 200 THEN
+            RETURN format('%s is no JSON pointer, such as "/path", of at most 200 characters', to_json(left(pointer, 100)));
+        ELSIF jsonb_typeof(pattern) <> 'string' THEN
+            RETURN format('the pattern of %s is not a text', to_json(pointer));
+        END IF;
+        text_of := pattern #>> '{}';
+        IF char_length(text_of) NOT BETWEEN 1 AND 1000 THEN
+            RETURN format('the pattern of %s has 1 to 1000 characters', to_json(pointer));
+        ELSIF approval_is_path(text_of) AND text_of ~ '(^|/)\.\.(/|$)' THEN
+            RETURN format('the pattern of %s must not contain ..', to_json(pointer));
+        ELSIF text_of ~ '://[^/]*\*' AND text_of !~ '://\*\.[^/*]+(/|$)' THEN
+            RETURN format('in the pattern of %s, a wildcard in the host must stand alone before a dot, as in *.example.org',
+                to_json(pointer));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$_$;
+
+ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_decide(uuid, uuid, text, jsonb, numeric)
+
+CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    own record;
+    rule record;
+    limit_usd numeric;
+BEGIN
+    SELECT
+        coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
+        coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,
+        coalesce((c.approval_overrides ->> 'maxCostPerToolUsd')::numeric, s.max_cost_per_tool_usd) AS per_tool,
+        coalesce((c.approval_overrides ->> 'maxCostPerHourUsd')::numeric, s.max_cost_per_hour_usd) AS per_hour,
+        coalesce((c.approval_overrides ->> 'requireApprovalForNewTools')::boolean, s.require_approval_for_new_tools)
+            AS asks_for_new,
+        k.id, k.risk, k.first_approved_at
+    INTO own
+    FROM auto_approval_settings AS s
+    LEFT JOIN conversations AS c ON c.user_id = s.user_id AND c.id = conversation
+    LEFT JOIN known_tools AS k ON k.user_id = s.user_id AND k.tool_name = tool
+    WHERE s.user_id = owner_id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    tool_id := own.id;
+    tool_risk := coalesce(own.risk, 'high');
+    is_new := own.first_approved_at IS NULL;
+    max_cost_per_tool_usd := own.per_tool;
+    max_cost_per_hour_usd := own.per_hour;
+    cost_usd := coalesce(estimate, own.per_tool);
+    spent_usd := approval_spent(owner_id);
+    SELECT * INTO rule FROM approval_rule_for(owner_id, conversation, tool, arguments, cost_usd);
+    rule_id := rule.rule_id;
+    limit_usd := least(own.per_tool, CASE WHEN rule.rule_effect = 'allow' THEN rule.rule_max_cost_usd END);
+    outcome := 'pending';
+    CASE
+        WHEN rule.rule_effect = 'deny' THEN
+            outcome := 'cancelled';
+            reason := 'denied_by_rule';
+            failed_check := 'deny_rule';
+            explanation := format('Rule %s denies it.', rule.rule_label);
+        WHEN rule.rule_effect = 'ask' THEN
+            failed_check := 'ask_rule';
+            explanation := format('Rule %s asks.', rule.rule_label);
+        WHEN is_new AND own.asks_for_new THEN
+            failed_check := 'new_tool';
+            explanation := 'No person has approved this tool yet.';
+        WHEN cost_usd > limit_usd THEN
+            failed_check := 'cost_per_tool';
+            explanation := format(
+                'It may cost %s USD, and at most %s USD are approved for one execution.',
+                trim_scale(cost_usd), trim_scale(limit_usd));
+        WHEN spent_usd + cost_usd > own.per_hour THEN
+            failed_check := 'cost_per_hour';
+            explanation := format(
+                'It may cost %s USD. %s USD of the last hour''s executions and at most %s USD are approved in an hour.',
+                trim_scale(cost_usd), trim_scale(spent_usd), trim_scale(own.per_hour));
+        WHEN rule.rule_effect = 'allow' THEN
+            outcome := 'approved';
+            reason := 'rule';
+            explanation := format('Rule %s allows it.', rule.rule_label);
+        WHEN tool_risk = 'read_only' AND (own.read_only OR own.low_risk) THEN
+            outcome := 'approved';
+            reason := 'read_only';
+            explanation := 'The settings approve tools that only read.';
+        WHEN tool_risk = 'low' AND own.low_risk THEN
+            outcome := 'approved';
+            reason := 'low_risk';
+            explanation := 'The settings approve tools of low risk.';
+        ELSE
+            failed_check := 'risk';
+            explanation := 'No rule allows it, and the settings do not approve tools of its risk.';
+    END CASE;
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) OWNER TO parley_owner;
+
+-- function approval_exact(jsonb, boolean)
+
+CREATE FUNCTION parley.approval_exact(value jsonb, is_path boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN approval_is_plain(a, is_path) THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
+    FROM approval_argument(value) AS a
+$$;
+
+ALTER FUNCTION parley.approval_exact(value jsonb, is_path boolean) OWNER TO parley_owner;
+
+-- function approval_fold(text, boolean)
+
+CREATE FUNCTION parley.approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    before text;
+    code text;
+BEGIN
+    IF value !~ '^[\u0020-\u007e]*$' THEN
+        value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
+        value := approval_visible(normalize(value, NFKC));
+    END IF;
+    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes and hyphens.
+    value := translate(
+        lower(value),
+        E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
+        '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
+        '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
+        '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
+        '\u2011\u2013\u2014\u2212',
+        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----');
+    FOR n IN 1 .. 2 LOOP
+        FOREACH code IN ARRAY ARRAY(
+            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x)[0-9a-f]{2})', 'g') AS m) LOOP
+            value := replace(value, code, coalesce(
+                nullif(lower(chr(greatest(('x' || right(code, 2))::bit(8)::integer, 1))), E'\x01'), ' '));
+        END LOOP;
+    END LOOP;
+    IF strpos(value, '$') > 0 THEN
+        value := regexp_replace(value, '\$(\{ifs[^}]*\}|ifs\M)', ' ', 'g');
+        value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
+        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}]*\}', '', 'g');
+    END IF;
+    IF strpos(value, '\') > 0 THEN
+        value := regexp_replace(value, '\\\n', '', 'g');
+        value := replace(value, '\', CASE WHEN slashes THEN '/' ELSE '' END);
+    END IF;
+    value := translate(value, '''"', '');
+    IF strpos(value, '/') > 0 THEN
+        value := regexp_replace(value, '\mfile:/+', '/', 'g');
+        LOOP
+            before := value;
+            value := regexp_replace(value, '/(\.?/)+', '/', 'g');
+            value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
+            value := regexp_replace(value, '/proc/(self|thread-self|[0-9]+)/(root|cwd)(?=/|\s|$)', '/', 'g');
+            value := regexp_replace(
+                value, '(^|[/\s=:])(?:[^/\s.][^/\s]*|\.[^/\s.][^/\s]*|\.\.[^/\s]+)/\.\.(?=[/\s]|$)', '\1.', 'g');
+            -- Above the root, or above a directory that is not known: it may lead to the root.
+            value := regexp_replace(value, '(^|[\s=:])/?(\.\./)+', '\1/', 'g');
+            EXIT WHEN value = before;
+        END LOOP;
+        value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
+    END IF;
+    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+END
+$_$;
+
+ALTER FUNCTION parley.approval_fold(value text, slashes boolean) OWNER TO parley_owner;
+
+-- function approval_hosts_are(jsonb, text)
+
+CREATE FUNCTION parley.approval_hosts_are(arguments jsonb, host text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    value text;
+    named text;
+    are boolean := false;
+BEGIN
+    host := lower(host);
+    FOR value IN SELECT * FROM approval_texts(arguments) LOOP
+        CONTINUE WHEN normalize(approval_visible(value), NFKC) !~*
+            ':\s*[/\\]|^\s*[/\\]{2}|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:|^\s*www\.';
+        named := substring(
+            value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~!*()+,=:@/-]*)?'
+            '(?:\?(?:[A-Za-z0-9._~!*()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$');
+        are := CASE
+            WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
+            ELSE named = host END;
+        IF are IS NOT TRUE THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN are;
+END
+$_$;
+
+ALTER FUNCTION parley.approval_hosts_are(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_is_path(text)
+
+CREATE FUNCTION parley.approval_is_path(pattern text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT strpos(pattern, '/') > 0 AND strpos(pattern, '://') = 0 AND pattern !~ '\s' $$;
+
+ALTER FUNCTION parley.approval_is_path(pattern text) OWNER TO parley_owner;
+
+-- function approval_is_plain(text, boolean)
+
+CREATE FUNCTION parley.approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE
+        WHEN value ~ '^[\u0020-\u007e]*$' THEN true
+        ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
+            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
+    END
+    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_]+%|(^|[\s=])\(|(^|[\s=:,(''"])~'
+    AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
+    AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
+$_$;
+
+ALTER FUNCTION parley.approval_is_plain(value text, is_path boolean) OWNER TO parley_owner;
+
+-- function approval_like(text)
+
+CREATE FUNCTION parley.approval_like(pattern text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT regexp_replace(
+        regexp_replace(regexp_replace(pattern, '(^|/)\*\*/', '\1**', 'g'), '([\\%_])', '\\\1', 'g'), '\*+', '%', 'g')
+$$;
+
+ALTER FUNCTION parley.approval_like(pattern text) OWNER TO parley_owner;
+
+-- function approval_mentions(jsonb, text)
+
+CREATE FUNCTION parley.approval_mentions(arguments jsonb, host text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+    SELECT EXISTS (
+        SELECT FROM approval_texts(arguments) AS value
+        WHERE approval_fold(value) ~ (
+            '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
+$_$;
+
+ALTER FUNCTION parley.approval_mentions(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_path(text)
+
+CREATE FUNCTION parley.approval_path(path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    part text;
+    parts text[] := '{}';
+BEGIN
+    IF path LIKE '//%' THEN
+        RETURN NULL;
+    END IF;
+    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
+        IF part IN ('', '.') THEN
+            CONTINUE;
+        ELSIF part = '..' THEN
+            IF parts = '{}' THEN
+                RETURN NULL;
+            END IF;
+            parts := parts[:cardinality(parts) - 1];
+        ELSIF part ~ '[. ]$' THEN
+            RETURN NULL;
+        ELSE
+            parts := parts || part;
+        END IF;
+    END LOOP;
+    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts, '/');
+    IF path ~ '^/(proc|dev/(fd|tcp|udp|stdin|stdout|stderr))(/|$)' THEN
+        RETURN NULL;
+    END IF;
+    RETURN coalesce(nullif(path, ''), '.');
+END
+$_$;
+
+ALTER FUNCTION parley.approval_path(path text) OWNER TO parley_owner;
+
+-- function approval_readings(text)
+
+CREATE FUNCTION parley.approval_readings(value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    whole text := approval_fold(value);
+    texts text := replace(whole, E'\n', ' ');
+    pieces text;
+BEGIN
+    IF strpos(value, '\') > 0 THEN
+        whole := whole || E'\n' || approval_fold(value, slashes => true);
+    END IF;
+    IF strpos(whole, '{') > 0 THEN
+        whole := whole || E'\n' || translate(whole, '{},', E'\n\n ');
+    END IF;
+    pieces := regexp_replace(translate(whole, ';&|(){}<>`$', repeat(E'\n', 11)), ' ?\n ?', E'\n', 'g');
+    texts := concat_ws(E'\n', texts, whole, pieces);
+    FOR n IN 1 .. 4 LOOP
+        pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        texts := texts || E'\n' || pieces;
+        EXIT WHEN strpos(pieces, ' ') = 0;
+        pieces := regexp_replace(
+            pieces,
+            '^(?:(?:sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|then|do|else|!|[a-z]*sh)'
+            '(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ', '', 'ng');
+    END LOOP;
+    RETURN E'\n' || texts || E'\n';
+END
+$_$;
+
+ALTER FUNCTION parley.approval_readings(value text) OWNER TO parley_owner;
+
+-- function approval_regex(text)
+
+CREATE FUNCTION parley.approval_regex(pattern text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    is_path boolean := approval_is_path(pattern);
+    word text;
+    token text;
+    regex text := '';
+    rest text := pattern;
+BEGIN
+    IF strpos(pattern, '*') = 0 OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
+        RETURN NULL;
+    END IF;
+    FOR word IN SELECT m[1] FROM regexp_matches(pattern, CASE WHEN is_path THEN '(.+)' ELSE '(\s+|\S+)' END, 'g') AS m LOOP
+        rest := substr(rest, length(word) + 1);
+        FOR token IN SELECT m[1] FROM regexp_matches(
+            word, CASE WHEN is_path THEN '(^\*\*/|/\*\*/|/\*\*$|\*\*+|\*|/|[^*/]+)' ELSE '(\*\*+|\*|[^*]+)' END, 'g') AS m
+        LOOP
+            regex := regex || CASE
+                WHEN token = '**/' THEN '(?:.*/)?'
+                WHEN token = '/**/' THEN '/(?:.*/)?'
+                WHEN token = '/**' THEN '/.+'
+                WHEN token LIKE '%*%' THEN CASE
+                    WHEN is_path THEN CASE WHEN token = '*' THEN '[^/]*' ELSE '.*' END
+                    WHEN strpos(word, '://') > 0 THEN CASE
+                        WHEN regex !~ '://[^/]*/' THEN '[A-Za-z0-9.-]*'
+                        WHEN token = '*' THEN '[^/\s''"?#]*'
+                        ELSE '[^\s''"]*' END
+                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
+                    WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
+                    ELSE '[^\s''"]*' END
+                ELSE regexp_replace(token, '([][.^$+?(){}|\\])', '\\\1', 'g') END;
+        END LOOP;
+    END LOOP;
+    RETURN '^' || regex || '$';
+END
+$_$;
+
+ALTER FUNCTION parley.approval_regex(pattern text) OWNER TO parley_owner;
+
+-- function approval_rule_for(uuid, uuid, text, jsonb, numeric)
+
+CREATE FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) RETURNS TABLE(rule_id uuid, rule_effect text, rule_max_cost_usd numeric, rule_label text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    folded_tool text := approval_fold(tool);
+    tool_is_plain boolean := approval_is_plain(tool);
+BEGIN
+    RETURN QUERY
+    WITH of_tool AS MATERIALIZED (
+        SELECT
+            r.id, r.effect, r.conversation_id, r.max_cost_usd, r.tool_name, r.arguments AS patterns, r.ignore_case,
+            r.pointers, r.paths, r.likes, r.regexes, r.host, r.pointers[1] AS pointer, r.paths[1] AS is_path
+        FROM auto_approval_rules AS r
+        WHERE r.user_id = owner_id
+            AND r.deleted_at IS NULL
+            AND r.tool_key IN (folded_tool, '*')
+            AND CASE WHEN r.effect = 'allow' THEN tool_is_plain AND tool LIKE r.tool_like
+                ELSE folded_tool LIKE r.tool_like END
+            AND (r.conversation_id IS NULL OR r.conversation_id = conversation)
+            AND (r.expires_at IS NULL OR r.expires_at > at)
+    ),
+    argument AS MATERIALIZED (
+        SELECT
+            p.pointer, p.is_path, p.is_allowed,
+            CASE WHEN p.is_allowed THEN approval_exact(v.value, p.is_path)
+                ELSE approval_readings(approval_argument(v.value)) END AS value
+        FROM (
+            SELECT DISTINCT t.pointer, t.is_path AND t.effect = 'allow', t.effect = 'allow'
+            FROM of_tool AS t
+            WHERE t.pointer IS NOT NULL
+        ) AS p (pointer, is_path, is_allowed)
+        CROSS JOIN LATERAL (SELECT arguments #> p.pointer::text[]) AS v (value)
+    )
+    SELECT
+        f.id, f.effect, f.max_cost_usd,
+        format('''%s''', left(concat_ws(' ', f.tool_name, nullif((
+            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.patterns) AS p), ''), f.host), 200))
+            || CASE WHEN f.conversation_id IS NULL THEN ' of the user' ELSE ' of this conversation' END
+    FROM (
+        SELECT t.*
+        FROM of_tool AS t
+        LEFT JOIN argument AS a
+            ON a.pointer = t.pointer AND a.is_allowed = (t.effect = 'allow') AND a.is_path = (t.is_path AND a.is_allowed)
+        WHERE (t.pointer IS NULL
+                OR CASE WHEN t.ignore_case AND a.is_allowed THEN lower(a.value) ELSE a.value END LIKE t.likes[1])
+            AND approval_rule_matches(
+                t.effect, t.ignore_case, t.pointers, t.paths, t.likes, t.regexes, t.host, arguments)
+        ORDER BY
+            t.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], t.effect),
+            coalesce(t.max_cost_usd < cost, false), t.id
+        LIMIT 1
+    ) AS f;
+END
+$$;
+
+ALTER FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) OWNER TO parley_owner;
+
+-- function approval_rule_matches(text, boolean, text[], boolean[], text[], text[], text, jsonb)
+
+CREATE FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
+    AS $$
+DECLARE
+    value text;
+BEGIN
+    FOR n IN 1 .. cardinality(pointers) LOOP
+        IF effect = 'allow' THEN
+            value := approval_exact(arguments #> pointers[n]::text[], paths[n]);
+            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
+        ELSE
+            value := approval_readings(approval_argument(arguments #> pointers[n]::text[]));
+        END IF;
+        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN CASE
+        WHEN host IS NULL THEN true
+        WHEN effect = 'allow' THEN approval_hosts_are(arguments, host)
+        ELSE approval_mentions(arguments, host) END;
+END
+$$;
+
+ALTER FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_spent(uuid)
+
+CREATE FUNCTION parley.approval_spent(owner_id uuid) RETURNS numeric
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(sum(CASE WHEN t.completed_at IS NULL THEN t.reserved_usd
+            ELSE coalesce(t.cost_usd, t.reserved_usd) END), 0)
+        FROM tool_executions AS t
+        WHERE t.user_id = owner_id
+            AND t.reserved_usd IS NOT NULL
+            AND t.approved_at > clock_timestamp() - interval '60 minutes');
+END
+$$;
+
+ALTER FUNCTION parley.approval_spent(owner_id uuid) OWNER TO parley_owner;
+
+-- function approval_texts(jsonb)
+
+CREATE FUNCTION parley.approval_texts(value jsonb) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$ SELECT t #>> '{}' FROM jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') AS t $_$;
+
+ALTER FUNCTION parley.approval_texts(value jsonb) OWNER TO parley_owner;
+
+-- function approval_visible(text)
+
+CREATE FUNCTION parley.approval_visible(value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT regexp_replace(
+        value,
+        '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800'
+        '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+        '', 'g')
+$$;
+
+ALTER FUNCTION parley.approval_visible(value text) OWNER TO parley_owner;
+
+-- function auto_approval_rules_compile()
+
+CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    allows boolean := NEW.effect = 'allow';
+    mistake text := approval_arguments_mistake(NEW.arguments);
+    pointer text;
+    pattern text;
+BEGIN
+    IF mistake IS NOT NULL THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
+            TABLE = 'auto_approval_rules', MESSAGE = mistake;
+    END IF;
+    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE approval_fold(NEW.tool_name) END;
+    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE approval_fold(NEW.tool_name) END);
+    NEW.pointers := '{}';
+    NEW.paths := '{}';
+    NEW.likes := '{}';
+    NEW.regexes := '{}';
+    FOR pointer, pattern IN SELECT * FROM jsonb_each_text(NEW.arguments) LOOP
+        NEW.pointers := NEW.pointers || (
+            SELECT coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
+            FROM unnest((string_to_array(pointer, '/'))[2:]) WITH ORDINALITY AS p (part, position));
+        NEW.paths := NEW.paths || approval_is_path(pattern);
+        IF allows THEN
+            pattern := CASE WHEN approval_is_path(pattern) THEN coalesce(approval_path(pattern), pattern) ELSE pattern END;
+            pattern := CASE WHEN NEW.ignore_case THEN lower(pattern) ELSE pattern END;
+            NEW.likes := NEW.likes || approval_like(pattern);
+            NEW.regexes := NEW.regexes || approval_regex(pattern);
+        ELSE
+            NEW.likes := NEW.likes || (E'%\n' || approval_like(approval_fold(pattern)) || E'\n%');
+            NEW.regexes := NEW.regexes || NULL::text;
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.auto_approval_rules_compile() OWNER TO parley_owner;
+
+-- function auto_approval_rules_links()
+
+CREATE FUNCTION parley.auto_approval_rules_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'auto_approval_rules_conversation_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'auto_approval_rules',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'auto_approval_rules_conversation_id_exists', TABLE = 'auto_approval_rules',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF NEW.conversation_id IS NOT NULL AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'auto_approval_rules_id_within', TABLE = 'auto_approval_rules', MESSAGE = 'this auto approval rule cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.auto_approval_rules_links() OWNER TO parley_owner;
+
+-- comment FUNCTION auto_approval_rules_links()
+
+COMMENT ON FUNCTION parley.auto_approval_rules_links() IS 'Made by SELECT keep_links(''auto_approval_rules'', within => ''{conversation_id}'', marked => ''t'', on_insert => ''t'');';
+
 -- function carried(text, text[])
 
 CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
@@ -1061,6 +1662,49 @@ $$;
 
 ALTER FUNCTION parley.conversations_leave() OWNER TO parley_owner;
 
+-- function conversations_override()
+
+CREATE FUNCTION parley.conversations_override() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    name text;
+    value jsonb;
+    mistake text;
+BEGIN
+    -- A rule refuses it.
+    IF jsonb_typeof(NEW.auto_approval_settings) <> 'object' THEN
+        RETURN NEW;
+    END IF;
+    NEW.approval_overrides := '{}';
+    FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
+        IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
+            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('%s must be true or false', name) END;
+        ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
+            value := CASE
+                WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
+                    THEN to_jsonb((value #>> '{}')::numeric)
+                ELSE value END;
+            mistake := CASE WHEN jsonb_typeof(value) <> 'number' OR value::numeric NOT BETWEEN 0 AND 1000000
+                THEN format('%s must be an amount of US dollars from 0 to 1000000', name) END;
+        ELSE
+            mistake := format(
+                'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
+                'maxCostPerHourUsd and requireApprovalForNewTools', to_json(left(name, 100)));
+        END IF;
+        IF mistake IS NOT NULL THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_auto_approval_settings_known',
+                TABLE = 'conversations', MESSAGE = mistake;
+        END IF;
+        NEW.approval_overrides := NEW.approval_overrides || jsonb_build_object(name, value);
+    END LOOP;
+    RETURN NEW;
+END
+$_$;
+
+ALTER FUNCTION parley.conversations_override() OWNER TO parley_owner;
+
 -- function conversations_rules()
 
 CREATE FUNCTION parley.conversations_rules() RETURNS trigger
@@ -1163,6 +1807,9 @@ BEGIN
             IF ended_kind = 'messages' THEN
                 UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
                 WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+            ELSIF ended_kind = 'tool_approvals' THEN
+                UPDATE tool_executions AS t SET status = 'cancelled', status_reason = 'Nobody approved it in time.'
+                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'pending';
             ELSE
                 reason := format(
                     'The worker did not renew this execution within %s seconds.',
@@ -1221,6 +1868,82 @@ END
 $$;
 
 ALTER FUNCTION parley.exports_expire(keep interval, most integer) OWNER TO parley_owner;
+
+-- function feed_auto_approval_rules()
+
+CREATE FUNCTION parley.feed_auto_approval_rules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'auto_approval_rules', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'auto_approval_rules', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_auto_approval_rules() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_auto_approval_rules()
+
+COMMENT ON FUNCTION parley.feed_auto_approval_rules() IS 'Made by SELECT feed_function(''auto_approval_rules'', ''{conversation_id}'');';
+
+-- function feed_auto_approval_settings()
+
+CREATE FUNCTION parley.feed_auto_approval_settings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'auto_approval_settings', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'auto_approval_settings', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_auto_approval_settings() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_auto_approval_settings()
+
+COMMENT ON FUNCTION parley.feed_auto_approval_settings() IS 'Made by SELECT feed_function(''auto_approval_settings'', ''{}'');';
 
 -- function feed_context_optimization_messages()
 
@@ -1480,6 +2203,41 @@ ALTER FUNCTION parley.feed_jobs() OWNER TO parley_owner;
 -- comment FUNCTION feed_jobs()
 
 COMMENT ON FUNCTION parley.feed_jobs() IS 'Made by SELECT feed_function(''jobs'', ''{kind,status}'');';
+
+-- function feed_known_tools()
+
+CREATE FUNCTION parley.feed_known_tools() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'known_tools', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'known_tools', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_known_tools() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_known_tools()
+
+COMMENT ON FUNCTION parley.feed_known_tools() IS 'Made by SELECT feed_function(''known_tools'', ''{}'');';
 
 -- function feed_lock()
 
@@ -4469,6 +5227,26 @@ $$;
 
 ALTER FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) OWNER TO parley_owner;
 
+-- function tool_executions_await()
+
+CREATE FUNCTION parley.tool_executions_await() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'pending' THEN
+        INSERT INTO leases (user_id, work_id, kind, length, until)
+        VALUES (NEW.user_id, NEW.id, 'tool_approvals', lease_length(), NEW.expires_at);
+    ELSE
+        DELETE FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_approvals';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_await() OWNER TO parley_owner;
+
 -- function tool_executions_delete()
 
 CREATE FUNCTION parley.tool_executions_delete() RETURNS trigger
@@ -4628,6 +5406,176 @@ END
 $$;
 
 ALTER FUNCTION parley.tool_executions_move() OWNER TO parley_owner;
+
+-- function tool_executions_rollup_known_tool()
+
+CREATE FUNCTION parley.tool_executions_rollup_known_tool() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = 'tool_executions.known_tool_id' THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, coalesce((status = 'cancelled')::integer, 0) AS cancelled, coalesce((status = 'completed')::integer, 0) AS completed, coalesce((status = 'failed')::integer, 0) AS failed, coalesce(1, 0) AS proposed, coalesce(cost_usd, 0) AS total_cost_usd, coalesce(execution_time_ms, 0) AS total_ms
+                        FROM new_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, -coalesce((status = 'cancelled')::integer, 0) AS cancelled, -coalesce((status = 'completed')::integer, 0) AS completed, -coalesce((status = 'failed')::integer, 0) AS failed, -coalesce(1, 0) AS proposed, -coalesce(cost_usd, 0) AS total_cost_usd, -coalesce(execution_time_ms, 0) AS total_ms
+                        FROM old_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSE
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, coalesce((status = 'cancelled')::integer, 0) AS cancelled, coalesce((status = 'completed')::integer, 0) AS completed, coalesce((status = 'failed')::integer, 0) AS failed, coalesce(1, 0) AS proposed, coalesce(cost_usd, 0) AS total_cost_usd, coalesce(execution_time_ms, 0) AS total_ms
+                        FROM new_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                        UNION ALL
+                        SELECT t.user_id, t.known_tool_id AS parent_id, -coalesce((status = 'cancelled')::integer, 0) AS cancelled, -coalesce((status = 'completed')::integer, 0) AS completed, -coalesce((status = 'failed')::integer, 0) AS failed, -coalesce(1, 0) AS proposed, -coalesce(cost_usd, 0) AS total_cost_usd, -coalesce(execution_time_ms, 0) AS total_ms
+                        FROM old_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE known_tools AS p
+                SET cancelled = p.cancelled + delta.cancelled,
+                    completed = p.completed + delta.completed,
+                    failed = p.failed + delta.failed,
+                    proposed = p.proposed + delta.proposed,
+                    total_cost_usd = p.total_cost_usd + delta.total_cost_usd,
+                    total_ms = p.total_ms + delta.total_ms
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (delta.cancelled <> 0 OR delta.completed <> 0 OR delta.failed <> 0 OR delta.proposed <> 0 OR delta.total_cost_usd <> 0 OR delta.total_ms <> 0);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change tool_executions of user %s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.tool_executions_rollup_known_tool() OWNER TO parley_owner;
+
+-- comment FUNCTION tool_executions_rollup_known_tool()
+
+COMMENT ON FUNCTION parley.tool_executions_rollup_known_tool() IS 'Made by SELECT rollup_function(''tool_executions'', ''known_tool_id'', ''known_tools'', ''{"failed": {"sum": "(status = ''''failed'''')::integer"}, "proposed": {"sum": "1"}, "total_ms": {"sum": "execution_time_ms"}, "cancelled": {"sum": "(status = ''''cancelled'''')::integer"}, "completed": {"sum": "(status = ''''completed'''')::integer"}, "total_cost_usd": {"sum": "cost_usd"}}'');';
+
+-- function tool_executions_settle()
+
+CREATE FUNCTION parley.tool_executions_settle() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    decided record;
+    caller jsonb;
+    at timestamptz;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.estimated_cost_usd, NEW.expires_at, NEW.known_tool_id)
+            IS DISTINCT FROM (OLD.estimated_cost_usd, OLD.expires_at, OLD.known_tool_id) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_proposal_fixed', TABLE = 'tool_executions',
+                MESSAGE = 'a proposed execution cannot be changed';
+        END IF;
+        NEW.approval_rule_id := OLD.approval_rule_id;
+        NEW.approval_reason := OLD.approval_reason;
+        NEW.reserved_usd := OLD.reserved_usd;
+        IF OLD.status = 'pending' AND NEW.status = 'approved' AND NEW.expires_at <= NEW.approved_at THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_status_expired', TABLE = 'tool_executions',
+                MESSAGE = 'this execution has expired';
+        END IF;
+        IF OLD.status = 'pending' AND NEW.status <> 'pending' AND actor() = 'user'
+            AND OLD.deleted_at IS NOT DISTINCT FROM NEW.deleted_at THEN
+            NEW.approval_reason := 'person';
+            IF NEW.status = 'approved' THEN
+                UPDATE known_tools AS k SET first_approved_at = NEW.approved_at
+                WHERE k.user_id = NEW.user_id AND k.id = NEW.known_tool_id AND k.first_approved_at IS NULL;
+            END IF;
+        END IF;
+        RETURN NEW;
+    END IF;
+    NEW.approval_rule_id := NULL;
+    NEW.approval_reason := NULL;
+    NEW.reserved_usd := NULL;
+    NEW.known_tool_id := NULL;
+    -- Row-level security refuses this row. Nothing may be written for its user before.
+    IF NEW.user_id IS DISTINCT FROM tenant() THEN
+        RETURN NEW;
+    END IF;
+    SELECT * INTO decided
+    FROM approval_decide(NEW.user_id, NEW.conversation_id, NEW.tool_name, NEW.parameters, NEW.estimated_cost_usd);
+    NEW.known_tool_id := decided.tool_id;
+    IF NEW.known_tool_id IS NULL THEN
+        INSERT INTO known_tools (user_id, tool_name) VALUES (NEW.user_id, NEW.tool_name) RETURNING id INTO NEW.known_tool_id;
+    END IF;
+    at := greatest(clock_timestamp(), NEW.approval_requested_at + interval '1 microsecond');
+    IF NEW.expires_at <= at THEN
+        decided.outcome := 'cancelled';
+        decided.reason := NULL;
+        decided.rule_id := NULL;
+        decided.explanation := 'It had expired when it was proposed.';
+    END IF;
+    IF decided.rule_id IS NOT NULL AND (decided.outcome <> 'pending' OR decided.failed_check = 'ask_rule') THEN
+        UPDATE auto_approval_rules AS r SET times_used = r.times_used + 1, last_used_at = at
+        WHERE r.user_id = NEW.user_id AND r.id = decided.rule_id;
+    END IF;
+    IF decided.outcome IN ('approved', 'cancelled') THEN
+        NEW.status := decided.outcome;
+        NEW.approval_reason := decided.reason;
+        NEW.approval_rule_id := decided.rule_id;
+        IF NEW.status = 'approved' THEN
+            NEW.approved_at := at;
+            NEW.reserved_usd := decided.cost_usd;
+        ELSE
+            NEW.completed_at := at;
+        END IF;
+        caller := act_for(NEW.user_id);
+        INSERT INTO tool_transitions (
+            user_id, tool_execution_id, conversation_id, from_status, to_status, reason, approval_rule_id, created_at)
+        VALUES (
+            NEW.user_id, NEW.id, NEW.conversation_id, 'pending', NEW.status, decided.explanation, NEW.approval_rule_id, at);
+        PERFORM stamp_again(caller);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_settle() OWNER TO parley_owner;
 
 -- function tool_move_is_legal(text, text)
 
@@ -5145,6 +6093,118 @@ $$;
 
 ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
 
+-- table auto_approval_rules
+
+CREATE TABLE parley.auto_approval_rules (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    tool_name text NOT NULL,
+    arguments jsonb DEFAULT '{}'::jsonb NOT NULL,
+    ignore_case boolean DEFAULT false NOT NULL,
+    host text,
+    effect text NOT NULL,
+    max_cost_usd numeric,
+    conversation_id uuid,
+    expires_at timestamp with time zone,
+    note text,
+    times_used integer DEFAULT 0 NOT NULL,
+    last_used_at timestamp with time zone,
+    tool_key text NOT NULL,
+    tool_like text NOT NULL,
+    pointers text[] NOT NULL,
+    paths boolean[] NOT NULL,
+    likes text[] NOT NULL,
+    regexes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT auto_approval_rules_arguments_size CHECK ((pg_column_size(arguments) <= 65536)),
+    CONSTRAINT auto_approval_rules_effect_known CHECK ((effect = ANY (ARRAY['allow'::text, 'ask'::text, 'deny'::text]))),
+    CONSTRAINT auto_approval_rules_host_shape CHECK (((host ~ '^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$'::text) AND (char_length(host) <= 253))),
+    CONSTRAINT auto_approval_rules_max_cost_usd_range CHECK (((max_cost_usd >= (0)::numeric) AND (max_cost_usd <= (1000000)::numeric))),
+    CONSTRAINT auto_approval_rules_note_length CHECK ((char_length(note) <= 4000)),
+    CONSTRAINT auto_approval_rules_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+
+ALTER TABLE ONLY parley.auto_approval_rules FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.auto_approval_rules OWNER TO parley_owner;
+
+-- comment COLUMN auto_approval_rules.tool_key
+
+COMMENT ON COLUMN parley.auto_approval_rules.tool_key IS 'The name of the tool as DENY rules compare it, or * if it has a wildcard: by it a proposal finds its rules.';
+
+-- comment COLUMN auto_approval_rules.pointers
+
+COMMENT ON COLUMN parley.auto_approval_rules.pointers IS 'For each argument, the path to it, an array of texts as a text. The next columns have its pattern, in the same order.';
+
+-- comment COLUMN auto_approval_rules.paths
+
+COMMENT ON COLUMN parley.auto_approval_rules.paths IS 'Whether the pattern is one of paths.';
+
+-- comment COLUMN auto_approval_rules.likes
+
+COMMENT ON COLUMN parley.auto_approval_rules.likes IS 'The pattern as LIKE reads it. It matches whatever the pattern does.';
+
+-- comment COLUMN auto_approval_rules.regexes
+
+COMMENT ON COLUMN parley.auto_approval_rules.regexes IS 'The regular expression of the pattern; null if LIKE is exact.';
+
+-- comment COLUMN auto_approval_rules.request_hash
+
+COMMENT ON COLUMN parley.auto_approval_rules.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT auto_approval_rules_arguments_size ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_arguments_size ON parley.auto_approval_rules IS 'Arguments have at most 64 KiB.';
+
+-- comment CONSTRAINT auto_approval_rules_host_shape ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_host_shape ON parley.auto_approval_rules IS 'A host is a name such as example.org, or *.example.org for those below it, without scheme, port and path.';
+
+-- comment CONSTRAINT auto_approval_rules_max_cost_usd_range ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_max_cost_usd_range ON parley.auto_approval_rules IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT auto_approval_rules_note_length ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_note_length ON parley.auto_approval_rules IS 'A note has at most 4000 characters.';
+
+-- comment CONSTRAINT auto_approval_rules_tool_name_length ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_tool_name_length ON parley.auto_approval_rules IS 'A tool name has 1 to 100 characters.';
+
+-- table auto_approval_settings
+
+CREATE TABLE parley.auto_approval_settings (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    read_only_operations boolean DEFAULT false NOT NULL,
+    low_risk_operations boolean DEFAULT false NOT NULL,
+    max_cost_per_tool_usd numeric DEFAULT 1.00 NOT NULL,
+    max_cost_per_hour_usd numeric DEFAULT 10.00 NOT NULL,
+    require_approval_for_new_tools boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range CHECK (((max_cost_per_hour_usd >= (0)::numeric) AND (max_cost_per_hour_usd <= (1000000)::numeric))),
+    CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range CHECK (((max_cost_per_tool_usd >= (0)::numeric) AND (max_cost_per_tool_usd <= (1000000)::numeric)))
+);
+
+ALTER TABLE ONLY parley.auto_approval_settings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.auto_approval_settings OWNER TO parley_owner;
+
+-- comment CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range ON auto_approval_settings
+
+COMMENT ON CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range ON parley.auto_approval_settings IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range ON auto_approval_settings
+
+COMMENT ON CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range ON parley.auto_approval_settings IS 'The cost must be between 0 and 1000000.';
+
 -- table changes
 
 CREATE TABLE parley.changes (
@@ -5292,7 +6352,8 @@ CREATE TABLE parley.conversations (
     positive_feedback integer DEFAULT 0 NOT NULL,
     negative_feedback integer DEFAULT 0 NOT NULL,
     neutral_feedback integer DEFAULT 0 NOT NULL,
-    kept_at timestamp with time zone
+    kept_at timestamp with time zone,
+    approval_overrides jsonb
 )
 WITH (fillfactor='85');
 
@@ -5319,6 +6380,10 @@ COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in th
 -- comment COLUMN conversations.kept_at
 
 COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
+
+-- comment COLUMN conversations.approval_overrides
+
+COMMENT ON COLUMN parley.conversations.approval_overrides IS 'The automatic approval of the conversation as it is applied. A trigger writes it with auto_approval_settings.';
 
 -- table export_parts
 
@@ -5479,6 +6544,49 @@ COMMENT ON COLUMN parley.jobs.total IS 'All items; null while their number is un
 
 COMMENT ON COLUMN parley.jobs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
+-- table known_tools
+
+CREATE TABLE parley.known_tools (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    tool_name text NOT NULL,
+    risk text DEFAULT 'high'::text NOT NULL,
+    suggested_risk text,
+    description text,
+    parameters_schema jsonb,
+    first_approved_at timestamp with time zone,
+    proposed integer DEFAULT 0 NOT NULL,
+    completed integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    cancelled integer DEFAULT 0 NOT NULL,
+    total_cost_usd numeric DEFAULT 0 NOT NULL,
+    total_ms bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT known_tools_description_length CHECK ((char_length(description) <= 4000)),
+    CONSTRAINT known_tools_parameters_schema_size CHECK (((jsonb_typeof(parameters_schema) = 'object'::text) AND (pg_column_size(parameters_schema) <= 65536))),
+    CONSTRAINT known_tools_risk_known CHECK ((risk = ANY (ARRAY['read_only'::text, 'low'::text, 'high'::text]))),
+    CONSTRAINT known_tools_suggested_risk_known CHECK ((suggested_risk = ANY (ARRAY['read_only'::text, 'low'::text, 'high'::text]))),
+    CONSTRAINT known_tools_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+
+ALTER TABLE ONLY parley.known_tools FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.known_tools OWNER TO parley_owner;
+
+-- comment CONSTRAINT known_tools_description_length ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_description_length ON parley.known_tools IS 'A description has at most 4000 characters.';
+
+-- comment CONSTRAINT known_tools_parameters_schema_size ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_parameters_schema_size ON parley.known_tools IS 'A schema of parameters is an object of at most 64 KiB.';
+
+-- comment CONSTRAINT known_tools_tool_name_length ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_tool_name_length ON parley.known_tools IS 'A tool name has 1 to 100 characters.';
+
 -- table leases
 
 CREATE TABLE parley.leases (
@@ -5487,7 +6595,7 @@ CREATE TABLE parley.leases (
     kind text NOT NULL,
     length interval NOT NULL,
     until timestamp with time zone NOT NULL,
-    CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text])))
+    CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text, 'tool_approvals'::text])))
 )
 WITH (fillfactor='50');
 
@@ -5501,7 +6609,7 @@ COMMENT ON TABLE parley.leases IS 'One row per work in progress, deleted when th
 
 -- comment COLUMN leases.kind
 
-COMMENT ON COLUMN parley.leases.kind IS 'The table that contains the work.';
+COMMENT ON COLUMN parley.leases.kind IS 'The table that contains the work; `tool_approvals` for a tool execution that is pending.';
 
 -- comment COLUMN leases.length
 
@@ -5934,8 +7042,16 @@ CREATE TABLE parley.tool_executions (
     deleted_at timestamp with time zone,
     version bigint NOT NULL,
     request_hash bigint,
+    estimated_cost_usd numeric,
+    expires_at timestamp with time zone,
+    known_tool_id uuid NOT NULL,
+    approval_reason text,
+    approval_rule_id uuid,
+    reserved_usd numeric,
+    CONSTRAINT tool_executions_approval_reason_known CHECK ((approval_reason = ANY (ARRAY['person'::text, 'read_only'::text, 'low_risk'::text, 'rule'::text, 'denied_by_rule'::text]))),
     CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
     CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
+    CONSTRAINT tool_executions_estimated_cost_usd_range CHECK (((estimated_cost_usd >= (0)::numeric) AND (estimated_cost_usd <= (1000000)::numeric))),
     CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
     CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
     CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
@@ -5954,6 +7070,14 @@ COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a chan
 
 COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
+-- comment COLUMN tool_executions.approval_rule_id
+
+COMMENT ON COLUMN parley.tool_executions.approval_rule_id IS 'Has no foreign key, because what a rule decided stays when the rule is removed for good.';
+
+-- comment COLUMN tool_executions.reserved_usd
+
+COMMENT ON COLUMN parley.tool_executions.reserved_usd IS 'What an execution that was approved automatically counts in the hour''s sum until its cost is known; null for others.';
+
 -- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
 
 COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
@@ -5961,6 +7085,10 @@ COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions I
 -- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
 
 COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
+
+-- comment CONSTRAINT tool_executions_estimated_cost_usd_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_estimated_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
 
 -- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
 
@@ -5989,6 +7117,7 @@ CREATE TABLE parley.tool_transitions (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
+    approval_rule_id uuid,
     CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text]))),
     CONSTRAINT tool_transitions_reason_length CHECK ((char_length(reason) <= 2000))
 );
@@ -5996,6 +7125,10 @@ CREATE TABLE parley.tool_transitions (
 ALTER TABLE ONLY parley.tool_transitions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.tool_transitions OWNER TO parley_owner;
+
+-- comment COLUMN tool_transitions.approval_rule_id
+
+COMMENT ON COLUMN parley.tool_transitions.approval_rule_id IS 'Has no foreign key: see tool_executions.';
 
 -- comment CONSTRAINT tool_transitions_reason_length ON tool_transitions
 
@@ -6327,6 +7460,21 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT next
 
 ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
 
+-- constraint auto_approval_rules auto_approval_rules_pkey
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_pkey PRIMARY KEY (user_id, id);
+
+-- constraint auto_approval_settings auto_approval_settings_pkey
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_pkey PRIMARY KEY (user_id, id);
+
+-- constraint auto_approval_settings auto_approval_settings_user_id_key
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_user_id_key UNIQUE (user_id);
+
 -- constraint changes changes_pkey
 
 ALTER TABLE ONLY parley.changes
@@ -6494,6 +7642,20 @@ ALTER TABLE ONLY parley.functions
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint known_tools known_tools_pkey
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_pkey PRIMARY KEY (user_id, id);
+
+-- constraint known_tools known_tools_tool_name_key
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_tool_name_key UNIQUE (user_id, tool_name);
+
+-- comment CONSTRAINT known_tools_tool_name_key ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_tool_name_key ON parley.known_tools IS 'This tool is already known.';
 
 -- constraint leases leases_pkey
 
@@ -6775,6 +7937,22 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules
 ALTER TABLE ONLY parley_work.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+-- index auto_approval_rules_by_conversation
+
+CREATE INDEX auto_approval_rules_by_conversation ON parley.auto_approval_rules USING btree (user_id, conversation_id, created_at, id);
+
+-- index auto_approval_rules_by_creation
+
+CREATE INDEX auto_approval_rules_by_creation ON parley.auto_approval_rules USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index auto_approval_rules_by_tool
+
+CREATE INDEX auto_approval_rules_by_tool ON parley.auto_approval_rules USING btree (user_id, tool_key) WHERE (deleted_at IS NULL);
+
+-- index auto_approval_rules_trash
+
+CREATE INDEX auto_approval_rules_trash ON parley.auto_approval_rules USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -6838,6 +8016,14 @@ CREATE INDEX jobs_by_expiry ON parley.jobs USING btree (finished_at);
 -- index jobs_unfinished
 
 CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+
+-- index known_tools_by_creation
+
+CREATE INDEX known_tools_by_creation ON parley.known_tools USING btree (user_id, created_at, id);
+
+-- index known_tools_most_used
+
+CREATE INDEX known_tools_most_used ON parley.known_tools USING btree (user_id, proposed DESC, tool_name);
 
 -- index leases_by_end
 
@@ -6935,6 +8121,10 @@ CREATE INDEX tool_executions_by_conversation ON parley.tool_executions USING btr
 
 CREATE INDEX tool_executions_by_creation ON parley.tool_executions USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
+-- index tool_executions_by_known_tool
+
+CREATE INDEX tool_executions_by_known_tool ON parley.tool_executions USING btree (user_id, known_tool_id, created_at, id);
+
 -- index tool_executions_by_message
 
 CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (user_id, message_id, created_at, id);
@@ -6942,6 +8132,10 @@ CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (u
 -- index tool_executions_by_status
 
 CREATE INDEX tool_executions_by_status ON parley.tool_executions USING btree (user_id, status, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_executions_spending
+
+CREATE INDEX tool_executions_spending ON parley.tool_executions USING btree (user_id, approved_at) WHERE (reserved_usd IS NOT NULL);
 
 -- index tool_executions_trash
 
@@ -7019,6 +8213,18 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btr
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
 
+-- trigger conversations approvals
+
+CREATE TRIGGER approvals BEFORE INSERT OR UPDATE OF auto_approval_settings ON parley.conversations FOR EACH ROW WHEN (((new.auto_approval_settings <> '{}'::jsonb) OR (new.approval_overrides IS NOT NULL))) EXECUTE FUNCTION parley.conversations_override();
+
+-- trigger tool_executions await
+
+CREATE TRIGGER await AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND (old.status = 'pending'::text) AND (new.status <> 'pending'::text))) EXECUTE FUNCTION parley.tool_executions_await();
+
+-- trigger tool_executions await_new
+
+CREATE TRIGGER await_new AFTER INSERT ON parley.tool_executions FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND (new.status = 'pending'::text))) EXECUTE FUNCTION parley.tool_executions_await();
+
 -- trigger conversations change
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
@@ -7031,9 +8237,13 @@ CREATE TRIGGER check_own_api_key BEFORE INSERT OR UPDATE OF uses_own_api_key ON 
 
 CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON parley.users FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION parley.users_check_time_zone();
 
+-- trigger auto_approval_rules compile
+
+CREATE TRIGGER compile BEFORE INSERT OR UPDATE OF tool_name, arguments, ignore_case, effect ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.auto_approval_rules_compile();
+
 -- trigger users complete
 
-CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_complete('user_settings');
+CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_complete('auto_approval_settings', 'user_settings');
 
 -- trigger tool_executions delete
 
@@ -7050,6 +8260,14 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCT
 -- trigger jobs exports
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
+
+-- trigger auto_approval_rules feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger auto_approval_settings feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.auto_approval_settings FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger context_optimization_messages feed_lock
 
@@ -7070,6 +8288,10 @@ CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE OF user_id, id, title, provider
 -- trigger jobs feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger known_tools feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.known_tools FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger message_feedback feed_lock
 
@@ -7143,6 +8365,10 @@ CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE F
 
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
 
+-- trigger auto_approval_rules links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.auto_approval_rules_links();
+
 -- trigger context_optimization_messages links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.context_optimization_messages FOR EACH ROW EXECUTE FUNCTION parley.context_optimization_messages_links();
@@ -7177,7 +8403,7 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW E
 
 -- trigger conversations mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('auto_approval_rules.conversation_id', 'conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
 
 -- trigger messages mark
 
@@ -7194,6 +8420,10 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 -- trigger users open_feed
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
+
+-- trigger auto_approval_rules purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.auto_approval_rules FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger conversation_tags purged
 
@@ -7247,6 +8477,18 @@ CREATE TRIGGER rollup_conversation_insert AFTER INSERT ON parley.message_feedbac
 
 CREATE TRIGGER rollup_conversation_update AFTER UPDATE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
 
+-- trigger tool_executions rollup_known_tool_delete
+
+CREATE TRIGGER rollup_known_tool_delete AFTER DELETE ON parley.tool_executions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
+-- trigger tool_executions rollup_known_tool_insert
+
+CREATE TRIGGER rollup_known_tool_insert AFTER INSERT ON parley.tool_executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
+-- trigger tool_executions rollup_known_tool_update
+
+CREATE TRIGGER rollup_known_tool_update AFTER UPDATE ON parley.tool_executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
 -- trigger conversation_tags rollup_tag_delete
 
 CREATE TRIGGER rollup_tag_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
@@ -7258,6 +8500,10 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 -- trigger conversation_tags rollup_tag_update
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger tool_executions settle
+
+CREATE TRIGGER settle BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_settle();
 
 -- trigger usage_logs sum
 
@@ -7279,6 +8525,14 @@ CREATE TRIGGER write BEFORE INSERT OR UPDATE OF type, comment, reasons, message_
 
 CREATE TRIGGER write BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_write();
 
+-- trigger auto_approval_rules zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
+
+-- trigger auto_approval_settings zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.auto_approval_settings FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_settings();
+
 -- trigger context_optimization_messages zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH ROW EXECUTE FUNCTION parley.feed_context_optimization_messages();
@@ -7298,6 +8552,10 @@ CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE OF user_id, id, title, provider, 
 -- trigger jobs zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.feed_jobs();
+
+-- trigger known_tools zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.known_tools FOR EACH ROW EXECUTE FUNCTION parley.feed_known_tools();
 
 -- trigger message_feedback zz_feed
 
@@ -7363,6 +8621,25 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW 
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
 
+-- fk constraint auto_approval_rules auto_approval_rules_conversation_id_exists
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT auto_approval_rules_conversation_id_exists ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_conversation_id_exists ON parley.auto_approval_rules IS 'There is no such conversation.';
+
+-- fk constraint auto_approval_rules auto_approval_rules_user_id_fkey
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint auto_approval_settings auto_approval_settings_user_id_fkey
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
 ALTER TABLE ONLY parley.context_optimization_messages
@@ -7414,6 +8691,11 @@ ALTER TABLE ONLY parley.export_parts
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint known_tools known_tools_user_id_fkey
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint llm_model_prices llm_model_prices_llm_model_id_exists
 
@@ -7503,6 +8785,15 @@ ALTER TABLE ONLY parley.tool_executions
 
 COMMENT ON CONSTRAINT tool_executions_conversation_id_exists ON parley.tool_executions IS 'There is no such conversation.';
 
+-- fk constraint tool_executions tool_executions_known_tool_id_exists
+
+ALTER TABLE ONLY parley.tool_executions
+    ADD CONSTRAINT tool_executions_known_tool_id_exists FOREIGN KEY (user_id, known_tool_id) REFERENCES parley.known_tools(user_id, id);
+
+-- comment CONSTRAINT tool_executions_known_tool_id_exists ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_known_tool_id_exists ON parley.tool_executions IS 'There is no such known tool.';
+
 -- fk constraint tool_executions tool_executions_message_id_exists
 
 ALTER TABLE ONLY parley.tool_executions
@@ -7558,9 +8849,21 @@ CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
 
 CREATE POLICY appending ON parley.feeds TO parley_owner USING (true);
 
+-- row security auto_approval_rules
+
+ALTER TABLE parley.auto_approval_rules ENABLE ROW LEVEL SECURITY;
+
+-- row security auto_approval_settings
+
+ALTER TABLE parley.auto_approval_settings ENABLE ROW LEVEL SECURITY;
+
 -- row security changes
 
 ALTER TABLE parley.changes ENABLE ROW LEVEL SECURITY;
+
+-- policy auto_approval_settings completing
+
+CREATE POLICY completing ON parley.auto_approval_settings FOR INSERT TO parley_owner WITH CHECK (true);
 
 -- policy user_settings completing
 
@@ -7605,6 +8908,10 @@ ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
 -- row security feeds
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
+
+-- policy auto_approval_rules finding
+
+CREATE POLICY finding ON parley.auto_approval_rules FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy conversation_tags finding
 
@@ -7662,6 +8969,10 @@ CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 CREATE POLICY keeping ON parley.leases TO parley_owner USING (true);
 
+-- row security known_tools
+
+ALTER TABLE parley.known_tools ENABLE ROW LEVEL SECURITY;
+
 -- row security leases
 
 ALTER TABLE parley.leases ENABLE ROW LEVEL SECURITY;
@@ -7694,6 +9005,10 @@ ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.purges ENABLE ROW LEVEL SECURITY;
 
+-- policy auto_approval_settings reading
+
+CREATE POLICY reading ON parley.auto_approval_settings FOR SELECT TO parley_owner USING (true);
+
 -- policy user_settings reading
 
 CREATE POLICY reading ON parley.user_settings FOR SELECT TO parley_owner USING (true);
@@ -7709,6 +9024,14 @@ ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 -- row security tags
 
 ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
+-- policy auto_approval_rules tenant
+
+CREATE POLICY tenant ON parley.auto_approval_rules USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy auto_approval_settings tenant
+
+CREATE POLICY tenant ON parley.auto_approval_settings USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy changes tenant
 
@@ -7745,6 +9068,10 @@ CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT 
 -- policy jobs tenant
 
 CREATE POLICY tenant ON parley.jobs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy known_tools tenant
+
+CREATE POLICY tenant ON parley.known_tools USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy leases tenant
 
@@ -7974,6 +9301,104 @@ REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns tex
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
 
+-- acl FUNCTION approval_argument(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_argument(value jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_arguments_mistake(arguments jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
+
+REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) TO parley_runtime;
+
+-- acl FUNCTION approval_exact(value jsonb, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_fold(value text, slashes boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) TO parley_runtime;
+
+-- acl FUNCTION approval_is_path(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_is_path(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_is_plain(value text, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_like(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_like(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_mentions(arguments jsonb, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) TO parley_runtime;
+
+-- acl FUNCTION approval_path(path text)
+
+REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_path(path text) TO parley_runtime;
+
+-- acl FUNCTION approval_readings(value text)
+
+REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_readings(value text) TO parley_runtime;
+
+-- acl FUNCTION approval_regex(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_regex(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
+
+REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) TO parley_runtime;
+
+-- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_spent(owner_id uuid)
+
+REVOKE ALL ON FUNCTION parley.approval_spent(owner_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
+
+-- acl FUNCTION approval_texts(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_texts(value jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_visible(value text)
+
+REVOKE ALL ON FUNCTION parley.approval_visible(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_visible(value text) TO parley_runtime;
+
+-- acl FUNCTION auto_approval_rules_compile()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_rules_compile() FROM PUBLIC;
+
+-- acl FUNCTION auto_approval_rules_links()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_rules_links() FROM PUBLIC;
+
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
@@ -8113,6 +9538,10 @@ REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
 
+-- acl FUNCTION conversations_override()
+
+REVOKE ALL ON FUNCTION parley.conversations_override() FROM PUBLIC;
+
 -- acl FUNCTION conversations_rules()
 
 REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
@@ -8126,6 +9555,14 @@ GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.exports_expire(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.exports_expire(keep interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION feed_auto_approval_rules()
+
+REVOKE ALL ON FUNCTION parley.feed_auto_approval_rules() FROM PUBLIC;
+
+-- acl FUNCTION feed_auto_approval_settings()
+
+REVOKE ALL ON FUNCTION parley.feed_auto_approval_settings() FROM PUBLIC;
 
 -- acl FUNCTION feed_context_optimization_messages()
 
@@ -8150,6 +9587,10 @@ REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM 
 -- acl FUNCTION feed_jobs()
 
 REVOKE ALL ON FUNCTION parley.feed_jobs() FROM PUBLIC;
+
+-- acl FUNCTION feed_known_tools()
+
+REVOKE ALL ON FUNCTION parley.feed_known_tools() FROM PUBLIC;
 
 -- acl FUNCTION feed_lock()
 
@@ -8558,6 +9999,10 @@ REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], withou
 REVOKE ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) TO parley_runtime;
 
+-- acl FUNCTION tool_executions_await()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_await() FROM PUBLIC;
+
 -- acl FUNCTION tool_executions_delete()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_delete() FROM PUBLIC;
@@ -8573,6 +10018,14 @@ REVOKE ALL ON FUNCTION parley.tool_executions_links() FROM PUBLIC;
 -- acl FUNCTION tool_executions_move()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_rollup_known_tool()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_rollup_known_tool() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_settle()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_settle() FROM PUBLIC;
 
 -- acl FUNCTION tool_move_is_legal(from_status text, to_status text)
 
@@ -8718,6 +10171,78 @@ REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
 -- acl FUNCTION fn_pgqueuer_changed()
 
 REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
+
+-- acl TABLE auto_approval_rules
+
+GRANT SELECT ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.tool_name
+
+GRANT INSERT(tool_name),UPDATE(tool_name) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.arguments
+
+GRANT INSERT(arguments),UPDATE(arguments) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.ignore_case
+
+GRANT INSERT(ignore_case),UPDATE(ignore_case) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.host
+
+GRANT INSERT(host),UPDATE(host) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.effect
+
+GRANT INSERT(effect),UPDATE(effect) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.max_cost_usd
+
+GRANT INSERT(max_cost_usd),UPDATE(max_cost_usd) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.conversation_id
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.expires_at
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.note
+
+GRANT INSERT(note),UPDATE(note) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl TABLE auto_approval_settings
+
+GRANT SELECT,UPDATE ON TABLE parley.auto_approval_settings TO parley_runtime;
 
 -- acl TABLE changes
 
@@ -8898,6 +10423,50 @@ GRANT SELECT ON TABLE parley.functions TO parley_runtime;
 -- acl TABLE jobs
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
+
+-- acl TABLE known_tools
+
+GRANT SELECT ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.tool_name
+
+GRANT INSERT(tool_name) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.risk
+
+GRANT INSERT(risk),UPDATE(risk) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.suggested_risk
+
+GRANT INSERT(suggested_risk),UPDATE(suggested_risk) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.description
+
+GRANT INSERT(description),UPDATE(description) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.parameters_schema
+
+GRANT INSERT(parameters_schema),UPDATE(parameters_schema) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.known_tools TO parley_runtime;
 
 -- acl TABLE leases
 
