@@ -43,7 +43,7 @@ BEGIN
                     WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
                     WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
                     ELSE '[^\s''"]*' END
-                ELSE regexp_replace(token, '([][.^$+?(){}|\\])', '\\\1', 'g') END;
+                ELSE regexp_replace(token, '([].^$+?(){}|\\[])', '\\\1', 'g') END;
         END LOOP;
     END LOOP;
     RETURN '^' || regex || '$';

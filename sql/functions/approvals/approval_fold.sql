@@ -14,15 +14,15 @@ BEGIN
         value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
         value := approval_visible(normalize(value, NFKC));
     END IF;
-    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes and hyphens.
+    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
     value := translate(
         lower(value),
         E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
         '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
         '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
         '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
-        '\u2011\u2013\u2014\u2212',
-        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----');
+        '\u2011\u2013\u2014\u2212\u3002',
+        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
     FOR n IN 1 .. 2 LOOP
         FOREACH code IN ARRAY ARRAY(
             SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x)[0-9a-f]{2})', 'g') AS m) LOOP

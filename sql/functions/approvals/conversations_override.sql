@@ -14,14 +14,14 @@ BEGIN
     NEW.approval_overrides := '{}';
     FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
         IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
-            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('%s must be true or false', name) END;
+            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('the setting %s is true or false', name) END;
         ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
             value := CASE
                 WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
                     THEN to_jsonb((value #>> '{}')::numeric)
                 ELSE value END;
             mistake := CASE WHEN jsonb_typeof(value) <> 'number' OR value::numeric NOT BETWEEN 0 AND 1000000
-                THEN format('%s must be an amount of US dollars from 0 to 1000000', name) END;
+                THEN format('the setting %s is an amount of US dollars from 0 to 1000000', name) END;
         ELSE
             mistake := format(
                 'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
