@@ -263,6 +263,10 @@ async def test_a_tool_is_counted_and_an_agent_may_suggest_its_risk(user: Client)
     suggested = await user.make("suggestToolRisk", "knownTool", "id risk suggestedRisk description", **suggest)
     assert suggested["risk"] == "HIGH", "a suggestion is no decision"
     assert (suggested["suggestedRisk"], suggested["description"]) == ("READ_ONLY", "Finds text.")
+    user.statements.texts.clear()
+    suggested = await user.make("suggestToolRisk", "knownTool", "id version", **suggest)
+    assert len(user.statements.texts) == 3, "the insert is refused, nothing changes, and the tool is read"
+    assert await user.make("suggestToolRisk", "knownTool", "id version", **suggest) == suggested
     again = {"toolName": "search", "destructiveHint": False, "description": "Deletes files."}
     suggested = await user.make("suggestToolRisk", "knownTool", "id risk suggestedRisk description", **again)
     assert (suggested["suggestedRisk"], suggested["description"]) == ("LOW", "Finds text.")

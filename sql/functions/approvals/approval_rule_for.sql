@@ -54,7 +54,7 @@ BEGIN
                 t.effect, t.ignore_case, t.pointers, t.paths, t.likes, t.regexes, t.host, arguments)
         ORDER BY
             t.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], t.effect),
-            coalesce(t.max_cost_usd < cost, false), t.id
+            t.effect = 'allow' AND coalesce(t.max_cost_usd < cost, false), t.id
         LIMIT 1
     ) AS f;
 END
