@@ -90,6 +90,12 @@ class User(Node):
 
     settings = one("UserSettings", by="user_id")
     """The user's settings."""
+    auto_approval_settings = one("AutoApprovalSettings", by="user_id")
+    """Which of the user's tool executions are approved without a person."""
+    auto_approval_rules = page("AutoApprovalRule", by="user_id")
+    """The user's rules that approve or refuse tool executions, oldest first."""
+    known_tools = page("KnownTool", by="user_id")
+    """The tools that agents have proposed to call, most often proposed first."""
     conversations = page("Conversation", by="user_id")
     """The user's conversations."""
     tool_executions = page("ToolExecution", by="user_id", order="-created_at")

@@ -64,6 +64,22 @@ class ToolStatus(enum.Enum):
     """Refused or cancelled."""
 
 
+@enum_type
+class ApprovalReason(enum.Enum):
+    """Why a tool execution was approved or refused."""
+
+    PERSON = "person"
+    """A person decided."""
+    READ_ONLY = "read_only"
+    """The settings approve tools that only read."""
+    LOW_RISK = "low_risk"
+    """The settings approve tools of low risk."""
+    RULE = "rule"
+    """A rule allows it."""
+    DENIED_BY_RULE = "denied_by_rule"
+    """A rule denies it."""
+
+
 @input_type
 class ToolExecutionFilter:
     """Conditions for a list of tool executions. Each item meets all that are set."""
@@ -72,6 +88,14 @@ class ToolExecutionFilter:
     """With one of these statuses."""
     tool_name: list[str] | None = None
     """Of one of these tools."""
+    known_tool_id: list[strawberry.ID] | None = None
+    """Of one of these tools, by their ids."""
+    approval_reason: list[ApprovalReason | None] | None = None
+    """Approved or refused for one of these reasons. A null in the list stands for none."""
+    approval_rule_id: list[strawberry.ID | None] | None = None
+    """Approved or refused by one of these rules. A null in the list stands for none."""
+    expires_before: datetime.datetime | None = None
+    """Expiring before this time."""
     created_from: datetime.datetime | None = None
     """Proposed at or after this time."""
     created_before: datetime.datetime | None = None
@@ -102,6 +126,12 @@ class ToolExecution(Node):
     """The time from start to end in milliseconds; null if it has not started or not ended."""
     cost_usd: Decimal | None
     """The cost in US dollars."""
+    estimated_cost_usd: Decimal | None
+    """The cost that was expected when it was proposed, in US dollars; null if none was stated."""
+    expires_at: datetime.datetime | None
+    """When it is cancelled if it still awaits approval; null for never."""
+    approval_reason: ApprovalReason | None
+    """Why it was approved or refused. Null while it awaits approval, and if an agent decided or nobody in time."""
     error_message: str | None
     """The error message of a failed execution; null otherwise."""
     worker: str | None
@@ -120,6 +150,10 @@ class ToolExecution(Node):
     """The conversation that contains the execution."""
     message = maybe("Message", key="message_id")
     """The message that requested the execution; null if there is none."""
+    known_tool = one("KnownTool", key="known_tool_id")
+    """What is known of the tool."""
+    approval_rule = maybe("AutoApprovalRule", key="approval_rule_id")
+    """The rule that approved or refused it; null if none did, or if the rule was permanently removed."""
     transitions = many("ToolTransition", by="tool_execution_id")
     """The changes of status, oldest first."""
 
@@ -139,6 +173,8 @@ class ToolTransition(Node):
     """The session in which the change was made; null if there was none."""
     agent_token = maybe("AgentToken", key="agent_token_id")
     """The token of the agent that made the change; null if none did."""
+    approval_rule = maybe("AutoApprovalRule", key="approval_rule_id")
+    """The rule that made the change; null if none did, or if the rule was permanently removed."""
     from_status: strawberry.Private[ToolStatus | None]
     to_status: strawberry.Private[ToolStatus]
 
@@ -178,11 +214,19 @@ class ProposeToolExecutionInput:
     """The conversation that contains the execution. Defaults to the conversation of the message."""
     parameters: JSON | None = strawberry.UNSET
     """The arguments of the call, as the tool defines them."""
+    estimated_cost_usd: Decimal | None = strawberry.UNSET
+    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically for
+    one execution is assumed."""
+    expires_at: datetime.datetime | None = strawberry.UNSET
+    """When to cancel it if it still awaits approval. Defaults to never."""
 
 
 @mutation(scope="tools:propose")
 async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -> ToolExecution:
-    """Request approval to run a tool. Sent again with the same id and values, it returns the same execution."""
+    """Request approval to run a tool. The user's rules and settings may approve or refuse it at once.
+
+    Sent again with the same id and values, it returns the same execution.
+    """
     values = values_of(input)
     async with info.context.autocommit() as db:
         if "conversation_id" in values:
@@ -262,7 +306,10 @@ class CancelToolExecutionInput(AttemptMove):
 
 @mutation(scope="tools:approve")
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Approve a pending execution. The first decision stands. An agent cannot approve what it has proposed itself."""
+    """Approve a pending execution that has not expired. The first decision stands.
+
+    If a person approves, the tool is not new from then on. An agent cannot approve what it has proposed itself.
+    """
     return await _move(info, input, ToolStatus.APPROVED)
 
 
@@ -353,6 +400,8 @@ async def refused(context: Context, id: UUID, current: ToolExecution | None, ask
     (last,) = await context.rows(sql.tools.execution.last_move, id=id)
     if current.attempt and current.status is ToolStatus.APPROVED and asked in ("completed", "failed", "renewed"):
         return Conflict(f"Attempt {current.attempt} has ended: {last['reason']}", field="id", current=current)
+    if current.status is ToolStatus.PENDING and asked == "approved":
+        return Conflict("This execution cannot be approved: it has expired.", field="id", current=current)
     return Conflict(f"This execution cannot be {asked}: {_as_it_is(last, asked)}.", field="id", current=current)
 
 

@@ -19,6 +19,7 @@ from gateway.schema.objects import filter as filters
 
 OTHERS = {
     ("audit_entries", ("created_at",)): "finding entries of all users that are too old",
+    ("auto_approval_rules", ("user_id", "tool_key")): "finding the rules that a proposal may match",
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
     ("export_parts", ("job_id",)): "finding the exports of all users that have parts",
     ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",
@@ -27,6 +28,7 @@ OTHERS = {
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",
     ("users", ("purge_at",)): "finding deleted accounts whose time is over",
+    ("tool_executions", ("user_id", "approved_at")): "summing what was approved automatically in the last hour",
     ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",
 }
 """Indexes that serve no list, with their purpose."""

@@ -189,6 +189,7 @@ async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
     (tool,) = await owner.fetch(of_turn, user_id, conversation)
     ids |= {"ToolExecution": tool["id"], "Message": tool["message_id"]}
     ids["Session"] = await owner.fetchval("SELECT id FROM sessions WHERE user_id = $1 LIMIT 1", user_id)
+    ids["KnownTool"] = await owner.fetchval("SELECT known_tool_id FROM tool_executions WHERE id = $1", tool["id"])
     ids["UsageDay"] = await owner.fetchval("SELECT id FROM usage_days WHERE user_id = $1 LIMIT 1", user_id)
     return {of: str(id) for of, id in ids.items()}
 

@@ -43,6 +43,21 @@ FUNCTIONS = {
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
     "audit_entries_expire": "does nothing on a connection for requests",
     "audit_kept": "returns a constant",
+    **dict.fromkeys(
+        ("approval_argument", "approval_arguments_mistake", "approval_exact", "approval_fold", "approval_hosts_are"),
+        "reads nothing but its arguments",
+    ),
+    **dict.fromkeys(
+        ("approval_is_path", "approval_is_plain", "approval_like", "approval_mentions", "approval_path"),
+        "reads nothing but its arguments",
+    ),
+    **dict.fromkeys(
+        ("approval_readings", "approval_regex", "approval_rule_matches", "approval_texts", "approval_visible"),
+        "reads nothing but its arguments",
+    ),
+    "approval_decide": "reads with the caller's privileges and policies",
+    "approval_rule_for": "reads with the caller's privileges and policies",
+    "approval_spent": "reads with the caller's privileges and policies",
     "content_so_far": "reads with the caller's privileges and policies",
     "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
     "data_key_of": "returns the wrapped data key of the stamped user",

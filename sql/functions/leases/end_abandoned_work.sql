@@ -1,6 +1,7 @@
--- Ends the abandoned work of one user as failed, and returns what it ended. A tool execution whose worker was named is given
--- back instead, so that another worker starts it, until it was started three times. Returns nothing if there is no such work,
--- or if its user is writing at the moment. Any number of processes may call it at once: each takes a different user.
+-- Ends the abandoned work of one user as failed, and cancels what nobody approved in time. A tool execution whose worker was
+-- named is given back instead, so that another worker starts it, until it was started three times. Returns what it ended;
+-- nothing if there is no such work, or if its user is writing at the moment. Any number of processes may call it at once:
+-- each takes a different user.
 CREATE OR REPLACE FUNCTION end_abandoned_work() RETURNS TABLE (ended_user_id uuid, ended_kind text, ended_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
@@ -43,6 +44,9 @@ BEGIN
             IF ended_kind = 'messages' THEN
                 UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
                 WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+            ELSIF ended_kind = 'tool_approvals' THEN
+                UPDATE tool_executions AS t SET status = 'cancelled', status_reason = 'Nobody approved it in time.'
+                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'pending';
             ELSE
                 SELECT t.worker INTO named FROM tool_executions AS t WHERE t.user_id = ended_user_id AND t.id = ended_id;
                 reason := format(

@@ -14,6 +14,7 @@ WHERE user_id = :user_id
     AND deleted_at IS NULL
     AND tool_move_is_legal(status, :status)
     AND coalesce(attempt = :attempt::integer, worker IS NULL OR :status NOT IN ('completed', 'failed'))
+    AND (:status <> 'approved' OR expires_at IS NULL OR expires_at > clock_timestamp())
     AND (:expected::bigint IS NULL OR version = :expected)
 RETURNING :columns;
 

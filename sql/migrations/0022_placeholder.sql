@@ -1,0 +1,2 @@
+-- Another migration takes this number.
+SELECT 1;
