@@ -1630,6 +1630,41 @@ $$;
 
 ALTER FUNCTION parley.feed_missing(owner_id uuid) OWNER TO parley_owner;
 
+-- function feed_plan_subscriptions()
+
+CREATE FUNCTION parley.feed_plan_subscriptions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'plan_subscriptions', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'plan_subscriptions', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_plan_subscriptions() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_plan_subscriptions()
+
+COMMENT ON FUNCTION parley.feed_plan_subscriptions() IS 'Made by SELECT feed_function(''plan_subscriptions'', ''{}'');';
+
 -- function feed_prune(interval, integer)
 
 CREATE FUNCTION parley.feed_prune(keep interval, most integer) RETURNS TABLE(pruned_user_id uuid, pruned_changes integer)
@@ -3631,6 +3666,114 @@ END
 $$;
 
 ALTER FUNCTION parley.one_per_user(table_name text, carry text[]) OWNER TO parley_owner;
+
+-- function plan_in_force(uuid)
+
+CREATE FUNCTION parley.plan_in_force(account uuid) RETURNS TABLE(plan text, status text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT CASE WHEN s.status = 'cancelled' THEN 'free' ELSE s.plan_type END, s.status
+    FROM plan_subscriptions AS s
+    WHERE s.user_id = account
+    ORDER BY
+        s.status = 'cancelled',
+        array_position('{free,pro,enterprise}', s.plan_type) DESC,
+        array_position('{past_due,trialing,active}', s.status) DESC
+    LIMIT 1;
+END
+$$;
+
+ALTER FUNCTION parley.plan_in_force(account uuid) OWNER TO parley_owner;
+
+-- function plan_set(uuid, text, text)
+
+CREATE FUNCTION parley.plan_set(account uuid, plan text, status text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE users AS u
+    SET plan_type = coalesce(plan_set.plan, p.plan, 'free'),
+        plan_status = CASE WHEN plan_set.plan IS NULL THEN coalesce(p.status, 'active') ELSE plan_set.status END,
+        is_plan_set = plan_set.plan IS NOT NULL
+    FROM (SELECT) AS always
+    LEFT JOIN plan_in_force(account) AS p ON true
+    WHERE u.user_id = account;
+END
+$$;
+
+ALTER FUNCTION parley.plan_set(account uuid, plan text, status text) OWNER TO parley_owner;
+
+-- function plan_subscription_state(text, text, timestamp with time zone, uuid, text, text, text, timestamp with time zone, timestamp with time zone, timestamp with time zone)
+
+CREATE FUNCTION parley.plan_subscription_state(said_by text, event text, event_at timestamp with time zone, account uuid, subscription text, plan text, new_status text, period_start timestamp with time zone, period_end timestamp with time zone, ends_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    caller jsonb;
+    known plan_subscriptions;
+    outcome text := 'written';
+BEGIN
+    IF NOT is_background_work() THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM feeds WHERE user_id = account FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'unknown';
+    END IF;
+    DELETE FROM webhook_events
+    WHERE (provider, event_id) IN (
+        SELECT old.provider, old.event_id
+        FROM webhook_events AS old
+        WHERE old.seen_at < clock_timestamp() - interval '30 days'
+        ORDER BY old.seen_at
+        LIMIT 100
+        FOR UPDATE SKIP LOCKED);
+    INSERT INTO webhook_events (provider, event_id) VALUES (said_by, event) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN 'repeated';
+    END IF;
+    caller := act_for(account);
+    SELECT * INTO known
+    FROM plan_subscriptions AS s
+    WHERE s.user_id = account AND s.provider = said_by AND s.external_id = subscription;
+    IF NOT FOUND THEN
+        INSERT INTO plan_subscriptions (
+            user_id, provider, external_id, plan_type, status, current_period_start, current_period_end, cancel_at, stated_at)
+        VALUES (account, said_by, subscription, plan, new_status, period_start, period_end, ends_at, event_at);
+    ELSIF known.stated_at > event_at THEN
+        outcome := 'outdated';
+    ELSE
+        UPDATE plan_subscriptions
+        SET plan_type = plan, status = new_status, current_period_start = period_start, current_period_end = period_end,
+            cancel_at = ends_at, stated_at = event_at
+        WHERE user_id = account AND id = known.id;
+    END IF;
+    PERFORM stamp_again(caller);
+    RETURN outcome;
+END
+$$;
+
+ALTER FUNCTION parley.plan_subscription_state(said_by text, event text, event_at timestamp with time zone, account uuid, subscription text, plan text, new_status text, period_start timestamp with time zone, period_end timestamp with time zone, ends_at timestamp with time zone) OWNER TO parley_owner;
+
+-- function plan_subscriptions_apply()
+
+CREATE FUNCTION parley.plan_subscriptions_apply() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE users AS u
+    SET plan_type = p.plan, plan_status = p.status
+    FROM plan_in_force(NEW.user_id) AS p
+    WHERE u.user_id = NEW.user_id AND NOT u.is_plan_set AND (u.plan_type, u.plan_status) <> (p.plan, p.status);
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.plan_subscriptions_apply() OWNER TO parley_owner;
 
 -- function purge_begin(text, uuid)
 
@@ -5791,6 +5934,41 @@ ALTER TABLE parley.migrations OWNER TO parley_owner;
 
 COMMENT ON TABLE parley.migrations IS 'The migrations that this database has been through.';
 
+-- table plan_subscriptions
+
+CREATE TABLE parley.plan_subscriptions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider text NOT NULL,
+    external_id text NOT NULL,
+    plan_type text NOT NULL,
+    status text NOT NULL,
+    current_period_start timestamp with time zone NOT NULL,
+    current_period_end timestamp with time zone NOT NULL,
+    cancel_at timestamp with time zone,
+    stated_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT plan_subscriptions_current_period_end_order CHECK ((current_period_end > current_period_start)),
+    CONSTRAINT plan_subscriptions_external_id_length CHECK (((char_length(external_id) >= 1) AND (char_length(external_id) <= 255))),
+    CONSTRAINT plan_subscriptions_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT plan_subscriptions_provider_known CHECK ((provider = 'polar'::text)),
+    CONSTRAINT plan_subscriptions_status_known CHECK ((status = ANY (ARRAY['active'::text, 'trialing'::text, 'past_due'::text, 'cancelled'::text])))
+);
+
+ALTER TABLE ONLY parley.plan_subscriptions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.plan_subscriptions OWNER TO parley_owner;
+
+-- comment COLUMN plan_subscriptions.external_id
+
+COMMENT ON COLUMN parley.plan_subscriptions.external_id IS 'The provider''s id of the subscription.';
+
+-- comment COLUMN plan_subscriptions.stated_at
+
+COMMENT ON COLUMN parley.plan_subscriptions.stated_at IS 'The time of the event that said so. Earlier events that arrive later are ignored.';
+
 -- table purges
 
 CREATE TABLE parley.purges (
@@ -6132,6 +6310,7 @@ CREATE TABLE parley.users (
     locale text DEFAULT 'en'::text NOT NULL,
     email_verified_at timestamp with time zone,
     purge_at timestamp with time zone,
+    is_plan_set boolean DEFAULT false NOT NULL,
     CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
     CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
@@ -6139,7 +6318,7 @@ CREATE TABLE parley.users (
     CONSTRAINT users_full_name_length CHECK ((char_length(full_name) <= 255)),
     CONSTRAINT users_id_self CHECK ((id = user_id)),
     CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
-    CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'past_due'::text, 'cancelled'::text]))),
+    CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'trialing'::text, 'past_due'::text, 'cancelled'::text]))),
     CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
     CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) OR (deleted_at IS NOT NULL))),
     CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
@@ -6156,6 +6335,10 @@ COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to rec
 -- comment COLUMN users.purge_at
 
 COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it. Null if it was deleted in another way.';
+
+-- comment COLUMN users.is_plan_set
+
+COMMENT ON COLUMN parley.users.is_plan_set IS 'Whether an operator has set the plan, which then does not follow the subscriptions.';
 
 -- comment CONSTRAINT users_avatar_url_shape ON users
 
@@ -6184,6 +6367,19 @@ COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 4
 -- comment CONSTRAINT users_username_shape ON users
 
 COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
+
+-- table webhook_events
+
+CREATE TABLE parley.webhook_events (
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_events_event_id_length CHECK (((char_length(event_id) >= 1) AND (char_length(event_id) <= 255)))
+);
+
+ALTER TABLE ONLY parley.webhook_events FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.webhook_events OWNER TO parley_owner;
 
 -- table pgqueuer
 
@@ -6685,6 +6881,16 @@ COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'The numb
 ALTER TABLE ONLY parley.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
 
+-- constraint plan_subscriptions plan_subscriptions_external_id_key
+
+ALTER TABLE ONLY parley.plan_subscriptions
+    ADD CONSTRAINT plan_subscriptions_external_id_key UNIQUE (user_id, provider, external_id);
+
+-- constraint plan_subscriptions plan_subscriptions_pkey
+
+ALTER TABLE ONLY parley.plan_subscriptions
+    ADD CONSTRAINT plan_subscriptions_pkey PRIMARY KEY (user_id, id);
+
 -- constraint purges purges_pkey
 
 ALTER TABLE ONLY parley.purges
@@ -6749,6 +6955,11 @@ ALTER TABLE ONLY parley.users
 
 ALTER TABLE ONLY parley.users
     ADD CONSTRAINT users_user_id_key UNIQUE (user_id);
+
+-- constraint webhook_events webhook_events_pkey
+
+ALTER TABLE ONLY parley.webhook_events
+    ADD CONSTRAINT webhook_events_pkey PRIMARY KEY (provider, event_id);
 
 -- constraint pgqueuer_log pgqueuer_log_pkey
 
@@ -6891,6 +7102,10 @@ CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_
 
 CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index plan_subscriptions_by_creation
+
+CREATE INDEX plan_subscriptions_by_creation ON parley.plan_subscriptions USING btree (user_id, created_at, id);
+
 -- index revocations_by_time
 
 CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
@@ -6967,6 +7182,10 @@ CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, me
 
 CREATE INDEX users_by_purge ON parley.users USING btree (purge_at) WHERE (purge_at IS NOT NULL);
 
+-- index webhook_events_by_time
+
+CREATE INDEX webhook_events_by_time ON parley.webhook_events USING btree (seen_at);
+
 -- index pgqueuer_ep_ea_idx
 
 CREATE INDEX pgqueuer_ep_ea_idx ON parley_work.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::parley_work.pgqueuer_status);
@@ -7018,6 +7237,10 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON parley_work.pgqueuer USING btr
 -- index pgqueuer_updated_id_id1_idx
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::parley_work.pgqueuer_status);
+
+-- trigger plan_subscriptions apply
+
+CREATE TRIGGER apply AFTER INSERT OR UPDATE ON parley.plan_subscriptions FOR EACH ROW EXECUTE FUNCTION parley.plan_subscriptions_apply();
 
 -- trigger conversations change
 
@@ -7082,6 +7305,10 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.message_rea
 -- trigger messages feed_lock
 
 CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger plan_subscriptions feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.plan_subscriptions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger sessions feed_lock
 
@@ -7311,6 +7538,10 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_react
 
 CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.feed_messages();
 
+-- trigger plan_subscriptions zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.plan_subscriptions FOR EACH ROW EXECUTE FUNCTION parley.feed_plan_subscriptions();
+
 -- trigger sessions zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.sessions FOR EACH ROW EXECUTE FUNCTION parley.feed_sessions();
@@ -7483,6 +7714,11 @@ ALTER TABLE ONLY parley.messages
 -- comment CONSTRAINT messages_parent_id_exists ON messages
 
 COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is no such message in this conversation.';
+
+-- fk constraint plan_subscriptions plan_subscriptions_user_id_fkey
+
+ALTER TABLE ONLY parley.plan_subscriptions
+    ADD CONSTRAINT plan_subscriptions_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint sessions sessions_user_id_fkey
 
@@ -7662,6 +7898,10 @@ CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 CREATE POLICY keeping ON parley.leases TO parley_owner USING (true);
 
+-- policy webhook_events keeping
+
+CREATE POLICY keeping ON parley.webhook_events TO parley_owner USING (true);
+
 -- row security leases
 
 ALTER TABLE parley.leases ENABLE ROW LEVEL SECURITY;
@@ -7689,6 +7929,10 @@ ALTER TABLE parley.message_reactions ENABLE ROW LEVEL SECURITY;
 -- row security messages
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
+
+-- row security plan_subscriptions
+
+ALTER TABLE parley.plan_subscriptions ENABLE ROW LEVEL SECURITY;
 
 -- row security purges
 
@@ -7770,6 +8014,10 @@ CREATE POLICY tenant ON parley.message_reactions USING ((user_id = ( SELECT parl
 
 CREATE POLICY tenant ON parley.messages USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy plan_subscriptions tenant
+
+CREATE POLICY tenant ON parley.plan_subscriptions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy purges tenant
 
 CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -7833,6 +8081,10 @@ ALTER TABLE parley.user_settings ENABLE ROW LEVEL SECURITY;
 -- row security users
 
 ALTER TABLE parley.users ENABLE ROW LEVEL SECURITY;
+
+-- row security webhook_events
+
+ALTER TABLE parley.webhook_events ENABLE ROW LEVEL SECURITY;
 
 -- policy pgqueuer keeping
 
@@ -8171,6 +8423,10 @@ REVOKE ALL ON FUNCTION parley.feed_messages() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
 
+-- acl FUNCTION feed_plan_subscriptions()
+
+REVOKE ALL ON FUNCTION parley.feed_plan_subscriptions() FROM PUBLIC;
+
 -- acl FUNCTION feed_prune(keep interval, most integer)
 
 REVOKE ALL ON FUNCTION parley.feed_prune(keep interval, most integer) FROM PUBLIC;
@@ -8417,6 +8673,23 @@ GRANT ALL ON FUNCTION parley.object_list_mistake(list jsonb, most integer, membe
 -- acl FUNCTION one_per_user(table_name text, carry text[])
 
 REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM PUBLIC;
+
+-- acl FUNCTION plan_in_force(account uuid)
+
+REVOKE ALL ON FUNCTION parley.plan_in_force(account uuid) FROM PUBLIC;
+
+-- acl FUNCTION plan_set(account uuid, plan text, status text)
+
+REVOKE ALL ON FUNCTION parley.plan_set(account uuid, plan text, status text) FROM PUBLIC;
+
+-- acl FUNCTION plan_subscription_state(said_by text, event text, event_at timestamp with time zone, account uuid, subscription text, plan text, new_status text, period_start timestamp with time zone, period_end timestamp with time zone, ends_at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.plan_subscription_state(said_by text, event text, event_at timestamp with time zone, account uuid, subscription text, plan text, new_status text, period_start timestamp with time zone, period_end timestamp with time zone, ends_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.plan_subscription_state(said_by text, event text, event_at timestamp with time zone, account uuid, subscription text, plan text, new_status text, period_start timestamp with time zone, period_end timestamp with time zone, ends_at timestamp with time zone) TO parley_runtime;
+
+-- acl FUNCTION plan_subscriptions_apply()
+
+REVOKE ALL ON FUNCTION parley.plan_subscriptions_apply() FROM PUBLIC;
 
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 
@@ -8931,6 +9204,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.message_reactions TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.migrations TO parley_runtime;
 
+-- acl TABLE plan_subscriptions
+
+GRANT SELECT ON TABLE parley.plan_subscriptions TO parley_runtime;
+
 -- acl TABLE revocations
 
 GRANT SELECT ON TABLE parley.revocations TO parley_runtime;
@@ -9009,7 +9286,79 @@ GRANT SELECT,UPDATE ON TABLE parley.user_settings TO parley_runtime;
 
 -- acl TABLE users
 
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.users TO parley_runtime;
+GRANT SELECT ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.email
+
+GRANT INSERT(email),UPDATE(email) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.username
+
+GRANT INSERT(username),UPDATE(username) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.full_name
+
+GRANT INSERT(full_name),UPDATE(full_name) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.avatar_url
+
+GRANT INSERT(avatar_url),UPDATE(avatar_url) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.default_provider
+
+GRANT INSERT(default_provider),UPDATE(default_provider) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.uses_own_api_key
+
+GRANT INSERT(uses_own_api_key),UPDATE(uses_own_api_key) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.last_login_at
+
+GRANT INSERT(last_login_at),UPDATE(last_login_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.default_model
+
+GRANT INSERT(default_model),UPDATE(default_model) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.time_zone
+
+GRANT INSERT(time_zone),UPDATE(time_zone) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.locale
+
+GRANT INSERT(locale),UPDATE(locale) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.email_verified_at
+
+GRANT INSERT(email_verified_at),UPDATE(email_verified_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.purge_at
+
+GRANT INSERT(purge_at),UPDATE(purge_at) ON TABLE parley.users TO parley_runtime;
 
 -- acl TABLE pgqueuer
 

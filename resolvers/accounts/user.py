@@ -45,10 +45,12 @@ class PlanStatus(enum.Enum):
 
     ACTIVE = "active"
     """The plan is active."""
+    TRIALING = "trialing"
+    """The plan is active, and free of charge for a trial."""
     PAST_DUE = "past_due"
     """A payment is late."""
     CANCELLED = "cancelled"
-    """The plan has ended."""
+    """The plan has ended, and the free plan applies."""
 
 
 @entity("users", one_per_user=True)
@@ -103,6 +105,8 @@ class User(Node):
     """The work in the background that the user asked for, newest first."""
     tags = page("Tag", by="user_id")
     """The user's tags."""
+    plan_subscriptions = page("PlanSubscription", by="user_id")
+    """The user's subscriptions to plans, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from tests.kit import polar
+from tests.kit.samples import Known
+from tests.kit.serving import Client
+
 
 def usernames() -> tuple[str, str]:
     """Two user names that nobody has."""
@@ -23,3 +27,15 @@ VALUES = {
     "User.usesOwnApiKey": (False, False),
     "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
 }
+
+
+async def subscriptions(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Have Polar tell of a subscription that has ended, and of one that is active."""
+    for subscription, status in ((f"{word} 1", "canceled"), (word, "active")):
+        said = polar.event(client.user_id, subscription=subscription, status=status)
+        assert await polar.send(client.http, client.url, said) == (202, "written")
+    made = await client.data("{ viewer { planSubscriptions { nodes { id } } } }")
+    return {"ACTIVE": made["viewer"]["planSubscriptions"]["nodes"][0]["id"]}
+
+
+ROWS = {"PlanSubscription": subscriptions}

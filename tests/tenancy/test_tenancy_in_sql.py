@@ -24,7 +24,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases"),
+    *("message_growths", "message_pieces", "leases", "plan_subscriptions"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -62,6 +62,7 @@ FUNCTIONS = {
     "named_model": "reads reference data, which is the same for all users",
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
+    "plan_subscription_state": "does nothing on a connection for requests",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
     "sessions_expire": "does nothing on a connection for requests",

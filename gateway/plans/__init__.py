@@ -1,0 +1,1 @@
+"""Plans of users: what a payment provider says about subscriptions, and the operator's commands."""
