@@ -154,9 +154,9 @@ $$;
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
--- function add_bulk_insert(text, text[], text)
+-- function add_bulk_insert(text, text[], text, text)
 
-CREATE FUNCTION parley.add_bulk_insert(table_name text, carry text[] DEFAULT '{}'::text[], sums text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION parley.add_bulk_insert(table_name text, carry text[] DEFAULT '{}'::text[], sums text DEFAULT NULL::text, fills text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
 DECLARE
@@ -207,7 +207,7 @@ BEGIN
                 INSERT INTO %2$I AS t (user_id, %3$s, created_at, %7$sversion)
                 SELECT
                     tenant(), %4$s, at + (ordinality - 1) * interval '1 microsecond', %8$sfirst_version + ordinality
-                FROM jsonb_populate_recordset(NULL::%2$I, proposed) WITH ORDINALITY AS r
+                FROM %10$s WITH ORDINALITY AS r
                 ORDER BY ordinality
                 RETURNING t
             )
@@ -222,15 +222,18 @@ BEGIN
         table_name || '_insert_all', table_name, names, proposed, table_name, carried('m', carry),
         CASE WHEN has_updated_at THEN 'updated_at, ' END, CASE WHEN has_updated_at THEN 'at, ' END,
         CASE WHEN sums IS NOT NULL THEN
-            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
+            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END,
+        CASE WHEN fills IS NULL THEN format('jsonb_populate_recordset(NULL::%I, proposed)', table_name)
+            ELSE format('unnest(%I(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::%I, proposed) AS p), at))',
+                format('%s_%s_all', table_name, fills), table_name) END);
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
-        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L);', table_name, carry, sums));
+        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L, fills => %L);', table_name, carry, sums, fills));
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
 END
 $_$;
 
-ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) OWNER TO parley_owner;
+ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text, fills text) OWNER TO parley_owner;
 
 -- function add_expiry(text, text)
 
@@ -813,6 +816,22 @@ ALTER FUNCTION parley.context_optimizations_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.context_optimizations_links() IS 'Made by SELECT keep_links(''context_optimizations'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
+-- function context_window_of(text, text)
+
+CREATE FUNCTION parley.context_window_of(provider text, model text) RETURNS integer
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT m.context_window
+        FROM llm_models AS m
+        WHERE m.provider = context_window_of.provider AND m.model_id = context_window_of.model),
+        8192);
+END
+$$;
+
+ALTER FUNCTION parley.context_window_of(provider text, model text) OWNER TO parley_owner;
+
 -- function conversation_tags_links()
 
 CREATE FUNCTION parley.conversation_tags_links() RETURNS trigger
@@ -1036,11 +1055,28 @@ BEGIN
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
+    IF NEW.context_window IS NULL THEN
+        NEW.context_window := context_window_of(NEW.provider, NEW.model);
+    END IF;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.conversations_enter() OWNER TO parley_owner;
+
+-- function conversations_fit_window()
+
+CREATE FUNCTION parley.conversations_fit_window() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.context_window := coalesce(NEW.context_window, context_window_of(NEW.provider, NEW.model));
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_fit_window() OWNER TO parley_owner;
 
 -- function conversations_leave()
 
@@ -1068,12 +1104,12 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
     AS $$
         BEGIN
             IF (true
+                AND (new.context_window > 0)
                 AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
                 AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))) IS NOT FALSE THEN
                 IF true
                     AND NEW.auto_approval_settings = '{}'::jsonb
                     AND NEW.client_session IS NULL
-                    AND NEW.context_window = 8192
                     AND NEW.folder IS NULL
                     AND NEW.max_messages IS NULL
                     AND NEW.max_tokens IS NULL
@@ -1086,7 +1122,6 @@ CREATE FUNCTION parley.conversations_rules() RETURNS trigger
                 IF (true
                     AND ((jsonb_typeof(new.auto_approval_settings) = 'object'::text) AND (pg_column_size(new.auto_approval_settings) <= 65536))
                     AND (char_length(new.client_session) <= 255)
-                    AND (new.context_window > 0)
                     AND ((char_length(new.folder) >= 1) AND (char_length(new.folder) <= 255))
                     AND (new.max_messages > 0)
                     AND (new.max_tokens > 0)
@@ -3514,34 +3549,82 @@ CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with 
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
+    price llm_model_prices := model_price_at(provider, model, at);
+BEGIN
+    IF price.id IS NOT NULL THEN
+        RETURN QUERY SELECT price.llm_model_id, price.valid_from, p.* FROM price_for_input(price, input_tokens) AS p;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+
+-- table llm_model_prices
+
+CREATE TABLE parley.llm_model_prices (
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    llm_model_id uuid NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    input_usd_per_million numeric NOT NULL,
+    output_usd_per_million numeric NOT NULL,
+    cache_read_usd_per_million numeric,
+    cache_write_usd_per_million numeric,
+    tier_list jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT llm_model_prices_cache_read_usd_per_million_range CHECK (((cache_read_usd_per_million >= (0)::numeric) AND (cache_read_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_cache_write_usd_per_million_range CHECK (((cache_write_usd_per_million >= (0)::numeric) AND (cache_write_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
+    CONSTRAINT llm_model_prices_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric)))
+);
+
+ALTER TABLE parley.llm_model_prices OWNER TO parley_owner;
+
+-- comment TABLE llm_model_prices
+
+COMMENT ON TABLE parley.llm_model_prices IS 'Reference data: the same for all users.';
+
+-- comment COLUMN llm_model_prices.tier_list
+
+COMMENT ON COLUMN parley.llm_model_prices.tier_list IS 'Other prices for calls with more input: objects with above (tokens), input, output, cacheRead and cacheWrite.';
+
+-- comment CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_input_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_input_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- comment CONSTRAINT llm_model_prices_output_usd_per_million_range ON llm_model_prices
+
+COMMENT ON CONSTRAINT llm_model_prices_output_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
+
+-- function model_price_at(text, text, timestamp with time zone)
+
+CREATE FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) RETURNS parley.llm_model_prices
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
     model_id uuid := natural_id(provider, model);
+    price llm_model_prices;
 BEGIN
     FOR attempt IN 1..2 LOOP
-        RETURN QUERY
-        SELECT p.llm_model_id, p.valid_from,
-            coalesce(t.input, p.input_usd_per_million),
-            coalesce(t.output, p.output_usd_per_million),
-            coalesce(t."cacheRead", p.cache_read_usd_per_million),
-            coalesce(t."cacheWrite", p.cache_write_usd_per_million)
+        SELECT p.* INTO price
         FROM llm_model_prices AS p
-        LEFT JOIN LATERAL (
-            SELECT tier.*
-            FROM jsonb_to_recordset(p.tier_list)
-                AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
-            WHERE tier.above < model_price.input_tokens
-            ORDER BY tier.above DESC
-            LIMIT 1
-        ) AS t ON true
-        WHERE p.llm_model_id = model_id AND p.valid_from <= model_price.at
+        WHERE p.llm_model_id = model_id AND p.valid_from <= model_price_at.at
         ORDER BY p.valid_from DESC
         LIMIT 1;
         EXIT WHEN FOUND;
         model_id := named_model(provider, model);
     END LOOP;
+    RETURN price;
 END
 $$;
 
-ALTER FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) OWNER TO parley_owner;
+ALTER FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) OWNER TO parley_owner;
 
 -- function model_prices_apply()
 
@@ -3774,6 +3857,32 @@ END
 $$;
 
 ALTER FUNCTION parley.plan_subscriptions_apply() OWNER TO parley_owner;
+
+-- function price_for_input(parley.llm_model_prices, bigint)
+
+CREATE FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) RETURNS TABLE(input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT
+        coalesce(t.input, price.input_usd_per_million),
+        coalesce(t.output, price.output_usd_per_million),
+        coalesce(t."cacheRead", price.cache_read_usd_per_million),
+        coalesce(t."cacheWrite", price.cache_write_usd_per_million)
+    FROM (VALUES (1)) AS one
+    LEFT JOIN LATERAL (
+        SELECT tier.*
+        FROM jsonb_to_recordset(price.tier_list)
+            AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
+        WHERE tier.above < price_for_input.input_tokens
+        ORDER BY tier.above DESC
+        LIMIT 1
+    ) AS t ON true;
+END
+$$;
+
+ALTER FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) OWNER TO parley_owner;
 
 -- function purge_begin(text, uuid)
 
@@ -4856,6 +4965,99 @@ $$;
 
 ALTER FUNCTION parley.trash_tables() OWNER TO parley_owner;
 
+-- function usage_logs_enter()
+
+CREATE FUNCTION parley.usage_logs_enter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    today date := (NEW.created_at AT TIME ZONE 'UTC')::date;
+    quarter timestamptz := date_bin('15 minutes', NEW.created_at, 'epoch');
+    key_id uuid := coalesce(NEW.api_key_id, '00000000-0000-0000-0000-000000000000');
+    first_of_conversation integer := (NEW.conversation_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM usage_logs AS l
+        WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
+            AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
+            AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
+BEGIN
+    IF NEW.cost_usd IS NULL THEN
+        NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
+    END IF;
+    IF NEW.api_key_id IS NOT NULL THEN
+        NEW.used_own_api_key := true;
+    END IF;
+    UPDATE usage_days
+    SET requests = requests + 1,
+        conversations = conversations + first_of_conversation,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND day = today;
+    IF NOT FOUND THEN
+        INSERT INTO usage_days (
+            user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+            cache_write_input_tokens, reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
+            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE usage_day_parts
+    SET requests = requests + 1,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND day = today AND provider = NEW.provider AND model = NEW.model
+        AND automation = coalesce(NEW.automation, '') AND purpose = coalesce(NEW.purpose, '')
+        AND api_key_id = key_id AND used_own_api_key = NEW.used_own_api_key;
+    IF NOT FOUND THEN
+        -- The rules for the lengths of these texts are checked later, and an index entry must not be too long before.
+        INSERT INTO usage_day_parts (
+            user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+            output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, today, left(NEW.provider, 50), left(NEW.model, 100), coalesce(left(NEW.automation, 100), ''),
+            coalesce(left(NEW.purpose, 100), ''), key_id, NEW.used_own_api_key, 1, NEW.input_tokens, NEW.output_tokens,
+            NEW.cached_input_tokens, NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE usage_quarter_hours
+    SET requests = requests + 1,
+        input_tokens = input_tokens + NEW.input_tokens,
+        output_tokens = output_tokens + NEW.output_tokens,
+        cached_input_tokens = cached_input_tokens + NEW.cached_input_tokens,
+        cache_write_input_tokens = cache_write_input_tokens + NEW.cache_write_input_tokens,
+        reasoning_tokens = reasoning_tokens + NEW.reasoning_tokens,
+        cost_usd = cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND begins_at = quarter;
+    IF NOT FOUND THEN
+        INSERT INTO usage_quarter_hours (
+            user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+            reasoning_tokens, cost_usd)
+        VALUES (
+            NEW.user_id, quarter, 1, NEW.input_tokens, NEW.output_tokens, NEW.cached_input_tokens,
+            NEW.cache_write_input_tokens, NEW.reasoning_tokens, NEW.cost_usd);
+    END IF;
+    UPDATE conversations
+    SET usage_requests = usage_requests + 1,
+        usage_input_tokens = usage_input_tokens + NEW.input_tokens,
+        usage_output_tokens = usage_output_tokens + NEW.output_tokens,
+        usage_cached_input_tokens = usage_cached_input_tokens + NEW.cached_input_tokens,
+        usage_cache_write_input_tokens = usage_cache_write_input_tokens + NEW.cache_write_input_tokens,
+        usage_reasoning_tokens = usage_reasoning_tokens + NEW.reasoning_tokens,
+        usage_cost_usd = usage_cost_usd + NEW.cost_usd
+    WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_enter() OWNER TO parley_owner;
+
 -- table usage_logs
 
 CREATE TABLE parley.usage_logs (
@@ -4868,7 +5070,7 @@ CREATE TABLE parley.usage_logs (
     input_tokens integer DEFAULT 0 NOT NULL,
     output_tokens integer DEFAULT 0 NOT NULL,
     total_tokens integer GENERATED ALWAYS AS ((input_tokens + output_tokens)) STORED NOT NULL,
-    cost_usd numeric DEFAULT 0 NOT NULL,
+    cost_usd numeric NOT NULL,
     used_own_api_key boolean DEFAULT false NOT NULL,
     api_key_id uuid,
     automation text,
@@ -4877,14 +5079,14 @@ CREATE TABLE parley.usage_logs (
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
     request_hash bigint,
-    CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
-    CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
-    CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))),
-    CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))),
-    CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100)))
+    cached_input_tokens integer DEFAULT 0 NOT NULL,
+    cache_write_input_tokens integer DEFAULT 0 NOT NULL,
+    reasoning_tokens integer DEFAULT 0 NOT NULL,
+    cost_source text DEFAULT 'stated'::text NOT NULL,
+    input_usd_per_million numeric,
+    output_usd_per_million numeric,
+    cache_read_usd_per_million numeric,
+    cache_write_usd_per_million numeric
 );
 
 ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
@@ -4895,37 +5097,109 @@ ALTER TABLE parley.usage_logs OWNER TO parley_owner;
 
 COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
--- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+-- comment COLUMN usage_logs.input_usd_per_million
 
-COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
+COMMENT ON COLUMN parley.usage_logs.input_usd_per_million IS 'This price and the next three are those by which the cost was worked out; null if it was not.';
 
--- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
+-- function usage_logs_enter_all(parley.usage_logs[])
 
-COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
+CREATE FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    of_day record;
+BEGIN
+    -- One day, unless midnight is between the microseconds of the entries.
+    FOR of_day IN
+        SELECT
+            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+            sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+            sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd,
+            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
+                SELECT FROM usage_logs AS l
+                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
+                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
+            ) AS conversations
+        FROM unnest(made) AS m
+        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
+        GROUP BY day
+        ORDER BY day
+    LOOP
+        UPDATE usage_days AS d
+        SET requests = d.requests + of_day.requests,
+            conversations = d.conversations + of_day.conversations,
+            input_tokens = d.input_tokens + of_day.input_tokens,
+            output_tokens = d.output_tokens + of_day.output_tokens,
+            cached_input_tokens = d.cached_input_tokens + of_day.cached_input_tokens,
+            cache_write_input_tokens = d.cache_write_input_tokens + of_day.cache_write_input_tokens,
+            reasoning_tokens = d.reasoning_tokens + of_day.reasoning_tokens,
+            cost_usd = d.cost_usd + of_day.cost_usd
+        WHERE d.user_id = tenant() AND d.day = of_day.day;
+        IF NOT FOUND THEN
+            INSERT INTO usage_days (
+                user_id, day, requests, conversations, input_tokens, output_tokens, cached_input_tokens,
+                cache_write_input_tokens, reasoning_tokens, cost_usd)
+            VALUES (
+                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
+                of_day.cached_input_tokens, of_day.cache_write_input_tokens, of_day.reasoning_tokens, of_day.cost_usd);
+        END IF;
+    END LOOP;
+    -- Neither of the next two tables has a feed, so a conflict takes no version.
+    INSERT INTO usage_day_parts AS p (
+        user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+        output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), (created_at AT TIME ZONE 'UTC')::date, provider, model, coalesce(automation, ''), coalesce(purpose, ''),
+        coalesce(api_key_id, '00000000-0000-0000-0000-000000000000'), used_own_api_key, count(*), sum(input_tokens),
+        sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2, 3, 4, 5, 6, 7, 8
+    ON CONFLICT ON CONSTRAINT usage_day_parts_key DO UPDATE
+    SET requests = p.requests + excluded.requests,
+        input_tokens = p.input_tokens + excluded.input_tokens,
+        output_tokens = p.output_tokens + excluded.output_tokens,
+        cached_input_tokens = p.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = p.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = p.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = p.cost_usd + excluded.cost_usd;
+    INSERT INTO usage_quarter_hours AS q (
+        user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+        reasoning_tokens, cost_usd)
+    SELECT
+        tenant(), date_bin('15 minutes', created_at, 'epoch'), count(*), sum(input_tokens), sum(output_tokens),
+        sum(cached_input_tokens), sum(cache_write_input_tokens), sum(reasoning_tokens), sum(cost_usd)
+    FROM unnest(made)
+    GROUP BY 2
+    ON CONFLICT (user_id, begins_at) DO UPDATE
+    SET requests = q.requests + excluded.requests,
+        input_tokens = q.input_tokens + excluded.input_tokens,
+        output_tokens = q.output_tokens + excluded.output_tokens,
+        cached_input_tokens = q.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = q.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = q.reasoning_tokens + excluded.reasoning_tokens,
+        cost_usd = q.cost_usd + excluded.cost_usd;
+    UPDATE conversations AS c
+    SET usage_requests = c.usage_requests + s.requests,
+        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
+        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
+        usage_cached_input_tokens = c.usage_cached_input_tokens + s.cached_input_tokens,
+        usage_cache_write_input_tokens = c.usage_cache_write_input_tokens + s.cache_write_input_tokens,
+        usage_reasoning_tokens = c.usage_reasoning_tokens + s.reasoning_tokens,
+        usage_cost_usd = c.usage_cost_usd + s.cost_usd
+    FROM (
+        SELECT
+            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
+            sum(output_tokens) AS output_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+            sum(cache_write_input_tokens) AS cache_write_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+            sum(cost_usd) AS cost_usd
+        FROM unnest(made)
+        GROUP BY conversation_id
+    ) AS s
+    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
+END
+$$;
 
--- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
-
--- comment CONSTRAINT usage_logs_model_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_logs_provider_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
-
-COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
+ALTER FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) OWNER TO parley_owner;
 
 -- function usage_logs_insert_all(jsonb)
 
@@ -4945,10 +5219,10 @@ CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parle
                 PERFORM feed_missing(tenant());
             END IF;
             WITH new AS (
-                INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, created_at, updated_at, version)
+                INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_source, input_usd_per_million, output_usd_per_million, cache_read_usd_per_million, cache_write_usd_per_million, created_at, updated_at, version)
                 SELECT
-                    tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), coalesce(r.cost_usd, 0), coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
-                FROM jsonb_populate_recordset(NULL::usage_logs, proposed) WITH ORDINALITY AS r
+                    tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), r.cost_usd, coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, coalesce(r.cached_input_tokens, 0), coalesce(r.cache_write_input_tokens, 0), coalesce(r.reasoning_tokens, 0), coalesce(r.cost_source, 'stated'::text), r.input_usd_per_million, r.output_usd_per_million, r.cache_read_usd_per_million, r.cache_write_usd_per_million, at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
+                FROM unnest(usage_logs_price_all(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::usage_logs, proposed) AS p), at)) WITH ORDINALITY AS r
                 ORDER BY ordinality
                 RETURNING t
             )
@@ -4956,7 +5230,7 @@ CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parle
             INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
             SELECT m.user_id, m.version, 'usage_logs', m.id, 'insert', jsonb_build_object('conversation_id', m.conversation_id), at
             FROM unnest(made) AS m;
-            PERFORM usage_logs_sum_all(made);
+            PERFORM usage_logs_enter_all(made);
             RETURN QUERY SELECT * FROM unnest(made);
         END
         $$;
@@ -4965,7 +5239,7 @@ ALTER FUNCTION parley.usage_logs_insert_all(proposed jsonb) OWNER TO parley_owne
 
 -- comment FUNCTION usage_logs_insert_all(proposed jsonb)
 
-COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT add_bulk_insert(''usage_logs'', ''{conversation_id}'', sums => ''sum'');';
+COMMENT ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) IS 'Made by SELECT add_bulk_insert(''usage_logs'', ''{conversation_id}'', sums => ''enter'', fills => ''price'');';
 
 -- function usage_logs_links()
 
@@ -5012,97 +5286,152 @@ ALTER FUNCTION parley.usage_logs_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.usage_logs_links() IS 'Made by SELECT keep_links(''usage_logs'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
+-- function usage_logs_price_all(parley.usage_logs[], timestamp with time zone)
+
+CREATE FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) RETURNS parley.usage_logs[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    of_model record;
+    price llm_model_prices;
+    n bigint;
+BEGIN
+    FOR of_model IN
+        SELECT provider, model, array_agg(ordinality) AS positions
+        FROM unnest(proposed) WITH ORDINALITY
+        WHERE cost_usd IS NULL
+        GROUP BY provider, model
+    LOOP
+        price := model_price_at(of_model.provider, of_model.model, at);
+        FOREACH n IN ARRAY of_model.positions LOOP
+            proposed[n] := usage_logs_priced(proposed[n], price);
+        END LOOP;
+    END LOOP;
+    FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
+        proposed[n].used_own_api_key := true;
+    END LOOP;
+    RETURN proposed;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) OWNER TO parley_owner;
+
+-- function usage_logs_priced(parley.usage_logs, parley.llm_model_prices)
+
+CREATE FUNCTION parley.usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices) RETURNS parley.usage_logs
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    cached numeric := coalesce(entry.cached_input_tokens, 0);
+    written numeric := coalesce(entry.cache_write_input_tokens, 0);
+    charged record;
+BEGIN
+    IF price.id IS NULL THEN
+        entry.cost_usd := 0;
+        entry.cost_source := 'unknown';
+        RETURN entry;
+    END IF;
+    SELECT * INTO charged FROM price_for_input(price, coalesce(entry.input_tokens, 0));
+    entry.input_usd_per_million := charged.input_usd_per_million;
+    entry.output_usd_per_million := charged.output_usd_per_million;
+    entry.cache_read_usd_per_million := charged.cache_read_usd_per_million;
+    entry.cache_write_usd_per_million := charged.cache_write_usd_per_million;
+    -- Rules are checked after this. An entry that breaks one is refused for that, and not for the cost that follows from it.
+    entry.cost_usd := greatest(0, ceil(
+        (coalesce(entry.input_tokens, 0) - cached - written) * charged.input_usd_per_million
+        + cached * coalesce(charged.cache_read_usd_per_million, charged.input_usd_per_million)
+        + written * coalesce(charged.cache_write_usd_per_million, charged.input_usd_per_million)
+        + coalesce(entry.output_tokens, 0) * charged.output_usd_per_million)) * 0.000001;
+    entry.cost_source := 'catalogue';
+    RETURN entry;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices) OWNER TO parley_owner;
+
+-- function usage_logs_rules()
+
+CREATE FUNCTION parley.usage_logs_rules() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (true
+                AND ((new.cost_usd >= (0)::numeric) AND (new.cost_usd <= (1000000)::numeric))
+                AND ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100))
+                AND ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50))) IS NOT FALSE THEN
+                IF true
+                    AND NEW.automation IS NULL
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.input_tokens = 0
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.cache_write_input_tokens = 0
+                    AND NEW.cached_input_tokens = 0
+                    AND NEW.input_tokens = 0
+                    AND NEW.cached_input_tokens = 0
+                    AND NEW.cost_source = 'stated'::text
+                    AND NEW.input_tokens = 0
+                    AND NEW.conversation_id IS NULL
+                    AND NEW.message_id IS NULL
+                    AND NEW.output_tokens = 0
+                    AND NEW.purpose IS NULL
+                    AND NEW.output_tokens = 0
+                    AND NEW.reasoning_tokens = 0
+                    AND NEW.reasoning_tokens = 0 THEN
+                    RETURN NEW;
+                END IF;
+                IF (true
+                    AND ((char_length(new.automation) >= 1) AND (char_length(new.automation) <= 100))
+                    AND (new.cache_write_input_tokens <= GREATEST(new.input_tokens, 0))
+                    AND (new.cache_write_input_tokens >= 0)
+                    AND (new.cached_input_tokens <= GREATEST((GREATEST(new.input_tokens, 0) - GREATEST(new.cache_write_input_tokens, 0)), 0))
+                    AND (new.cached_input_tokens >= 0)
+                    AND (new.cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text]))
+                    AND ((new.input_tokens >= 0) AND (new.input_tokens <= 1000000000))
+                    AND ((new.message_id IS NULL) OR (new.conversation_id IS NOT NULL))
+                    AND ((new.output_tokens >= 0) AND (new.output_tokens <= 1000000000))
+                    AND ((char_length(new.purpose) >= 1) AND (char_length(new.purpose) <= 100))
+                    AND (new.reasoning_tokens <= GREATEST(new.output_tokens, 0))
+                    AND (new.reasoning_tokens >= 0)) IS NOT FALSE THEN
+                    RETURN NEW;
+                END IF;
+            END IF;
+            RAISE check_violation USING TABLE = 'usage_logs', MESSAGE = 'a value is not allowed', CONSTRAINT = CASE
+            WHEN NOT ((char_length(new.automation) >= 1) AND (char_length(new.automation) <= 100)) THEN 'usage_logs_automation_length'
+            WHEN NOT (new.cache_write_input_tokens <= GREATEST(new.input_tokens, 0)) THEN 'usage_logs_cache_write_input_tokens_part'
+            WHEN NOT (new.cache_write_input_tokens >= 0) THEN 'usage_logs_cache_write_input_tokens_range'
+            WHEN NOT (new.cached_input_tokens <= GREATEST((GREATEST(new.input_tokens, 0) - GREATEST(new.cache_write_input_tokens, 0)), 0)) THEN 'usage_logs_cached_input_tokens_part'
+            WHEN NOT (new.cached_input_tokens >= 0) THEN 'usage_logs_cached_input_tokens_range'
+            WHEN NOT (new.cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text])) THEN 'usage_logs_cost_source_known'
+            WHEN NOT ((new.cost_usd >= (0)::numeric) AND (new.cost_usd <= (1000000)::numeric)) THEN 'usage_logs_cost_usd_range'
+            WHEN NOT ((new.input_tokens >= 0) AND (new.input_tokens <= 1000000000)) THEN 'usage_logs_input_tokens_range'
+            WHEN NOT ((new.message_id IS NULL) OR (new.conversation_id IS NOT NULL)) THEN 'usage_logs_message_id_conversation'
+            WHEN NOT ((char_length(new.model) >= 1) AND (char_length(new.model) <= 100)) THEN 'usage_logs_model_length'
+            WHEN NOT ((new.output_tokens >= 0) AND (new.output_tokens <= 1000000000)) THEN 'usage_logs_output_tokens_range'
+            WHEN NOT ((char_length(new.provider) >= 1) AND (char_length(new.provider) <= 50)) THEN 'usage_logs_provider_length'
+            WHEN NOT ((char_length(new.purpose) >= 1) AND (char_length(new.purpose) <= 100)) THEN 'usage_logs_purpose_length'
+            WHEN NOT (new.reasoning_tokens <= GREATEST(new.output_tokens, 0)) THEN 'usage_logs_reasoning_tokens_part'
+            WHEN NOT (new.reasoning_tokens >= 0) THEN 'usage_logs_reasoning_tokens_range'
+            END;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_logs_rules() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_logs_rules()
+
+COMMENT ON FUNCTION parley.usage_logs_rules() IS 'Made by SELECT rules_at_once(''usage_logs'', spare_others => ''f'');';
+
 -- function usage_logs_sum()
 
 CREATE FUNCTION parley.usage_logs_sum() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
+    LANGUAGE plpgsql
     AS $$
-DECLARE
-    today date := (NEW.created_at AT TIME ZONE 'UTC')::date;
-    first_of_conversation integer := (NEW.conversation_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM usage_logs AS l
-        WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
-            AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
-            AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
 BEGIN
-    UPDATE usage_days
-    SET requests = requests + 1,
-        conversations = conversations + first_of_conversation,
-        input_tokens = input_tokens + NEW.input_tokens,
-        output_tokens = output_tokens + NEW.output_tokens,
-        cost_usd = cost_usd + NEW.cost_usd
-    WHERE user_id = NEW.user_id AND day = today;
-    IF NOT FOUND THEN
-        INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
-        VALUES (NEW.user_id, today, 1, first_of_conversation, NEW.input_tokens, NEW.output_tokens, NEW.cost_usd);
-    END IF;
-    UPDATE conversations
-    SET usage_requests = usage_requests + 1,
-        usage_input_tokens = usage_input_tokens + NEW.input_tokens,
-        usage_output_tokens = usage_output_tokens + NEW.output_tokens,
-        usage_cost_usd = usage_cost_usd + NEW.cost_usd
-    WHERE user_id = NEW.user_id AND id = NEW.conversation_id;
     RETURN NEW;
 END
 $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
-
--- function usage_logs_sum_all(parley.usage_logs[])
-
-CREATE FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    of_day record;
-BEGIN
-    -- One day, unless midnight is between the microseconds of the entries.
-    FOR of_day IN
-        SELECT
-            day, count(*) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-            sum(cost_usd) AS cost_usd,
-            count(DISTINCT m.conversation_id) FILTER (WHERE NOT EXISTS (
-                SELECT FROM usage_logs AS l
-                WHERE l.user_id = m.user_id AND l.conversation_id = m.conversation_id
-                    AND l.created_at >= day::timestamp AT TIME ZONE 'UTC' AND l.created_at < made[1].created_at)
-            ) AS conversations
-        FROM unnest(made) AS m
-        CROSS JOIN LATERAL (SELECT (m.created_at AT TIME ZONE 'UTC')::date) AS d (day)
-        GROUP BY day
-        ORDER BY day
-    LOOP
-        UPDATE usage_days AS d
-        SET requests = d.requests + of_day.requests,
-            conversations = d.conversations + of_day.conversations,
-            input_tokens = d.input_tokens + of_day.input_tokens,
-            output_tokens = d.output_tokens + of_day.output_tokens,
-            cost_usd = d.cost_usd + of_day.cost_usd
-        WHERE d.user_id = tenant() AND d.day = of_day.day;
-        IF NOT FOUND THEN
-            INSERT INTO usage_days (user_id, day, requests, conversations, input_tokens, output_tokens, cost_usd)
-            VALUES (
-                tenant(), of_day.day, of_day.requests, of_day.conversations, of_day.input_tokens, of_day.output_tokens,
-                of_day.cost_usd);
-        END IF;
-    END LOOP;
-    UPDATE conversations AS c
-    SET usage_requests = c.usage_requests + s.requests,
-        usage_input_tokens = c.usage_input_tokens + s.input_tokens,
-        usage_output_tokens = c.usage_output_tokens + s.output_tokens,
-        usage_cost_usd = c.usage_cost_usd + s.cost_usd
-    FROM (
-        SELECT
-            conversation_id, count(*) AS requests, sum(input_tokens) AS input_tokens,
-            sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
-        FROM unnest(made)
-        GROUP BY conversation_id
-    ) AS s
-    WHERE c.user_id = tenant() AND c.id = s.conversation_id;
-END
-$$;
-
-ALTER FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) OWNER TO parley_owner;
 
 -- function users_check_own_api_key()
 
@@ -5405,7 +5734,7 @@ CREATE TABLE parley.conversations (
     system_prompt text,
     temperature double precision DEFAULT 0.7 NOT NULL,
     max_tokens integer,
-    context_window integer DEFAULT 8192 NOT NULL,
+    context_window integer NOT NULL,
     is_pinned boolean DEFAULT false NOT NULL,
     is_archived boolean DEFAULT false NOT NULL,
     is_auto_archived boolean DEFAULT false NOT NULL,
@@ -5435,7 +5764,10 @@ CREATE TABLE parley.conversations (
     positive_feedback integer DEFAULT 0 NOT NULL,
     negative_feedback integer DEFAULT 0 NOT NULL,
     neutral_feedback integer DEFAULT 0 NOT NULL,
-    kept_at timestamp with time zone
+    kept_at timestamp with time zone,
+    usage_cached_input_tokens bigint DEFAULT 0 NOT NULL,
+    usage_cache_write_input_tokens bigint DEFAULT 0 NOT NULL,
+    usage_reasoning_tokens bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='85');
 
@@ -5653,49 +5985,6 @@ COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue withou
 -- comment COLUMN leases.until
 
 COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
-
--- table llm_model_prices
-
-CREATE TABLE parley.llm_model_prices (
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    llm_model_id uuid NOT NULL,
-    valid_from timestamp with time zone NOT NULL,
-    input_usd_per_million numeric NOT NULL,
-    output_usd_per_million numeric NOT NULL,
-    cache_read_usd_per_million numeric,
-    cache_write_usd_per_million numeric,
-    tier_list jsonb DEFAULT '[]'::jsonb NOT NULL,
-    CONSTRAINT llm_model_prices_cache_read_usd_per_million_range CHECK (((cache_read_usd_per_million >= (0)::numeric) AND (cache_read_usd_per_million <= (1000000)::numeric))),
-    CONSTRAINT llm_model_prices_cache_write_usd_per_million_range CHECK (((cache_write_usd_per_million >= (0)::numeric) AND (cache_write_usd_per_million <= (1000000)::numeric))),
-    CONSTRAINT llm_model_prices_input_usd_per_million_range CHECK (((input_usd_per_million >= (0)::numeric) AND (input_usd_per_million <= (1000000)::numeric))),
-    CONSTRAINT llm_model_prices_output_usd_per_million_range CHECK (((output_usd_per_million >= (0)::numeric) AND (output_usd_per_million <= (1000000)::numeric)))
-);
-
-ALTER TABLE parley.llm_model_prices OWNER TO parley_owner;
-
--- comment TABLE llm_model_prices
-
-COMMENT ON TABLE parley.llm_model_prices IS 'Reference data: the same for all users.';
-
--- comment COLUMN llm_model_prices.tier_list
-
-COMMENT ON COLUMN parley.llm_model_prices.tier_list IS 'Other prices for calls with more input: objects with above (tokens), input, output, cacheRead and cacheWrite.';
-
--- comment CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON llm_model_prices
-
-COMMENT ON CONSTRAINT llm_model_prices_cache_read_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
-
--- comment CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON llm_model_prices
-
-COMMENT ON CONSTRAINT llm_model_prices_cache_write_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
-
--- comment CONSTRAINT llm_model_prices_input_usd_per_million_range ON llm_model_prices
-
-COMMENT ON CONSTRAINT llm_model_prices_input_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
-
--- comment CONSTRAINT llm_model_prices_output_usd_per_million_range ON llm_model_prices
-
-COMMENT ON CONSTRAINT llm_model_prices_output_usd_per_million_range ON parley.llm_model_prices IS 'The price must be between 0 and 1000000.';
 
 -- table llm_models
 
@@ -6179,6 +6468,36 @@ ALTER TABLE parley.tool_transitions OWNER TO parley_owner;
 
 COMMENT ON CONSTRAINT tool_transitions_reason_length ON parley.tool_transitions IS 'A reason has at most 2000 characters.';
 
+-- table usage_day_parts
+
+CREATE TABLE parley.usage_day_parts (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    day date NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    automation text NOT NULL,
+    purpose text NOT NULL,
+    api_key_id uuid NOT NULL,
+    used_own_api_key boolean NOT NULL,
+    requests integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    cache_write_input_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    cost_usd numeric NOT NULL
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY parley.usage_day_parts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_day_parts OWNER TO parley_owner;
+
+-- comment TABLE usage_day_parts
+
+COMMENT ON TABLE parley.usage_day_parts IS 'The sums of usage_logs per day and kind of call. An empty text and the nil UUID stand for null.';
+
 -- table usage_days
 
 CREATE TABLE parley.usage_days (
@@ -6193,7 +6512,10 @@ CREATE TABLE parley.usage_days (
     cost_usd numeric NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    version bigint NOT NULL
+    version bigint NOT NULL,
+    cached_input_tokens bigint DEFAULT 0 NOT NULL,
+    cache_write_input_tokens bigint DEFAULT 0 NOT NULL,
+    reasoning_tokens bigint DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY parley.usage_days FORCE ROW LEVEL SECURITY;
@@ -6203,6 +6525,29 @@ ALTER TABLE parley.usage_days OWNER TO parley_owner;
 -- comment COLUMN usage_days.day
 
 COMMENT ON COLUMN parley.usage_days.day IS 'The calendar day, in UTC.';
+
+-- table usage_quarter_hours
+
+CREATE TABLE parley.usage_quarter_hours (
+    user_id uuid NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    requests integer NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cached_input_tokens bigint NOT NULL,
+    cache_write_input_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    cost_usd numeric NOT NULL
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY parley.usage_quarter_hours FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_quarter_hours OWNER TO parley_owner;
+
+-- comment TABLE usage_quarter_hours
+
+COMMENT ON TABLE parley.usage_quarter_hours IS 'The sums of usage_logs per quarter of an hour in UTC.';
 
 -- table user_settings
 
@@ -6921,6 +7266,16 @@ ALTER TABLE ONLY parley.tool_executions
 ALTER TABLE ONLY parley.tool_transitions
     ADD CONSTRAINT tool_transitions_pkey PRIMARY KEY (user_id, id);
 
+-- constraint usage_day_parts usage_day_parts_key
+
+ALTER TABLE ONLY parley.usage_day_parts
+    ADD CONSTRAINT usage_day_parts_key UNIQUE (user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key);
+
+-- constraint usage_day_parts usage_day_parts_pkey
+
+ALTER TABLE ONLY parley.usage_day_parts
+    ADD CONSTRAINT usage_day_parts_pkey PRIMARY KEY (user_id, id);
+
 -- constraint usage_days usage_days_day_key
 
 ALTER TABLE ONLY parley.usage_days
@@ -6931,10 +7286,146 @@ ALTER TABLE ONLY parley.usage_days
 ALTER TABLE ONLY parley.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, id);
 
+-- check constraint usage_logs usage_logs_automation_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_automation_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_automation_length ON parley.usage_logs IS 'An automation name has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_cache_write_input_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cache_write_input_tokens_part CHECK ((cache_write_input_tokens <= GREATEST(input_tokens, 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cache_write_input_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_part ON parley.usage_logs IS 'Input tokens include those written to the cache, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_cache_write_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cache_write_input_tokens_range CHECK ((cache_write_input_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cache_write_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cache_write_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+
+-- check constraint usage_logs usage_logs_cached_input_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cached_input_tokens_part CHECK ((cached_input_tokens <= GREATEST((GREATEST(input_tokens, 0) - GREATEST(cache_write_input_tokens, 0)), 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cached_input_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_part ON parley.usage_logs IS 'Input tokens include those read from the cache and those written to it, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_cached_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cached_input_tokens_range CHECK ((cached_input_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cached_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cached_input_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+
+-- check constraint usage_logs usage_logs_cost_source_known
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cost_source_known CHECK ((cost_source = ANY (ARRAY['stated'::text, 'catalogue'::text, 'unknown'::text]))) NOT ENFORCED;
+
+-- check constraint usage_logs usage_logs_cost_usd_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_cost_usd_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_cost_usd_range ON parley.usage_logs IS 'The cost must be between 0 and 1000000.';
+
+-- check constraint usage_logs usage_logs_input_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_input_tokens_range CHECK (((input_tokens >= 0) AND (input_tokens <= 1000000000))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_input_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_input_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- check constraint usage_logs usage_logs_message_id_conversation
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_message_id_conversation CHECK (((message_id IS NULL) OR (conversation_id IS NOT NULL))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_message_id_conversation ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_message_id_conversation ON parley.usage_logs IS 'A message requires its conversation.';
+
+-- check constraint usage_logs usage_logs_model_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_model_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_model_length ON parley.usage_logs IS 'A model name has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_output_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_output_tokens_range CHECK (((output_tokens >= 0) AND (output_tokens <= 1000000000))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_output_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_output_tokens_range ON parley.usage_logs IS 'The number of tokens must be between 0 and 1000000000.';
+
 -- constraint usage_logs usage_logs_pkey
 
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_pkey PRIMARY KEY (user_id, id);
+
+-- check constraint usage_logs usage_logs_provider_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_provider_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_provider_length ON parley.usage_logs IS 'A provider name has 1 to 50 characters.';
+
+-- check constraint usage_logs usage_logs_purpose_length
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 100))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_purpose_length ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_purpose_length ON parley.usage_logs IS 'A purpose has 1 to 100 characters.';
+
+-- check constraint usage_logs usage_logs_reasoning_tokens_part
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_reasoning_tokens_part CHECK ((reasoning_tokens <= GREATEST(output_tokens, 0))) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_reasoning_tokens_part ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_part ON parley.usage_logs IS 'Output tokens include reasoning tokens, so there cannot be more of these.';
+
+-- check constraint usage_logs usage_logs_reasoning_tokens_range
+
+ALTER TABLE parley.usage_logs
+    ADD CONSTRAINT usage_logs_reasoning_tokens_range CHECK ((reasoning_tokens >= 0)) NOT ENFORCED;
+
+-- comment CONSTRAINT usage_logs_reasoning_tokens_range ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_range ON parley.usage_logs IS 'The number of tokens cannot be negative.';
+
+-- constraint usage_quarter_hours usage_quarter_hours_pkey
+
+ALTER TABLE ONLY parley.usage_quarter_hours
+    ADD CONSTRAINT usage_quarter_hours_pkey PRIMARY KEY (user_id, begins_at);
 
 -- constraint user_settings user_settings_pkey
 
@@ -7270,6 +7761,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.conversations FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_enter();
 
+-- trigger usage_logs enter
+
+CREATE TRIGGER enter BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_enter();
+
 -- trigger jobs exports
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
@@ -7349,6 +7844,10 @@ CREATE TRIGGER fill BEFORE INSERT ON parley.message_feedback FOR EACH ROW EXECUT
 -- trigger message_reactions fill
 
 CREATE TRIGGER fill BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_fill();
+
+-- trigger conversations fit_window
+
+CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_fit_window();
 
 -- trigger messages gather
 
@@ -7486,10 +7985,6 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
 
--- trigger usage_logs sum
-
-CREATE TRIGGER sum BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_sum();
-
 -- trigger conversation_tags touch_delete
 
 CREATE TRIGGER touch_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_touch();
@@ -7589,6 +8084,10 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE OF auto_approval_settings, clien
 -- trigger messages zz_rules
 
 CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_rules();
+
+-- trigger usage_logs zz_rules
+
+CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.usage_logs_rules();
 
 -- trigger pgqueuer tg_pgqueuer_changed
 
@@ -7898,6 +8397,14 @@ CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 CREATE POLICY keeping ON parley.leases TO parley_owner USING (true);
 
+-- policy usage_day_parts keeping
+
+CREATE POLICY keeping ON parley.usage_day_parts TO parley_owner USING (true);
+
+-- policy usage_quarter_hours keeping
+
+CREATE POLICY keeping ON parley.usage_quarter_hours TO parley_owner USING (true);
+
 -- policy webhook_events keeping
 
 CREATE POLICY keeping ON parley.webhook_events TO parley_owner USING (true);
@@ -8038,6 +8545,10 @@ CREATE POLICY tenant ON parley.tool_executions USING ((user_id = ( SELECT parley
 
 CREATE POLICY tenant ON parley.tool_transitions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy usage_day_parts tenant
+
+CREATE POLICY tenant ON parley.usage_day_parts TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy usage_days tenant
 
 CREATE POLICY tenant ON parley.usage_days USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -8045,6 +8556,10 @@ CREATE POLICY tenant ON parley.usage_days USING ((user_id = ( SELECT parley.tena
 -- policy usage_logs tenant
 
 CREATE POLICY tenant ON parley.usage_logs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy usage_quarter_hours tenant
+
+CREATE POLICY tenant ON parley.usage_quarter_hours TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy user_settings tenant
 
@@ -8066,6 +8581,10 @@ ALTER TABLE parley.tool_executions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.tool_transitions ENABLE ROW LEVEL SECURITY;
 
+-- row security usage_day_parts
+
+ALTER TABLE parley.usage_day_parts ENABLE ROW LEVEL SECURITY;
+
 -- row security usage_days
 
 ALTER TABLE parley.usage_days ENABLE ROW LEVEL SECURITY;
@@ -8073,6 +8592,10 @@ ALTER TABLE parley.usage_days ENABLE ROW LEVEL SECURITY;
 -- row security usage_logs
 
 ALTER TABLE parley.usage_logs ENABLE ROW LEVEL SECURITY;
+
+-- row security usage_quarter_hours
+
+ALTER TABLE parley.usage_quarter_hours ENABLE ROW LEVEL SECURITY;
 
 -- row security user_settings
 
@@ -8170,9 +8693,9 @@ GRANT ALL ON FUNCTION parley.actor_agent_token() TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
--- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text)
+-- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text, fills text)
 
-REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text, fills text) FROM PUBLIC;
 
 -- acl FUNCTION add_expiry(table_name text, moment text)
 
@@ -8341,6 +8864,10 @@ REVOKE ALL ON FUNCTION parley.context_optimization_messages_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.context_optimizations_links() FROM PUBLIC;
 
+-- acl FUNCTION context_window_of(provider text, model text)
+
+REVOKE ALL ON FUNCTION parley.context_window_of(provider text, model text) FROM PUBLIC;
+
 -- acl FUNCTION conversation_tags_links()
 
 REVOKE ALL ON FUNCTION parley.conversation_tags_links() FROM PUBLIC;
@@ -8360,6 +8887,10 @@ REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
 -- acl FUNCTION conversations_enter()
 
 REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
+
+-- acl FUNCTION conversations_fit_window()
+
+REVOKE ALL ON FUNCTION parley.conversations_fit_window() FROM PUBLIC;
 
 -- acl FUNCTION conversations_leave()
 
@@ -8650,6 +9181,15 @@ REVOKE ALL ON FUNCTION parley.messages_rules() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint) TO parley_runtime;
 
+-- acl TABLE llm_model_prices
+
+GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
+
+-- acl FUNCTION model_price_at(provider text, model text, at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) TO parley_runtime;
+
 -- acl FUNCTION model_prices_apply()
 
 REVOKE ALL ON FUNCTION parley.model_prices_apply() FROM PUBLIC;
@@ -8690,6 +9230,11 @@ GRANT ALL ON FUNCTION parley.plan_subscription_state(said_by text, event text, e
 -- acl FUNCTION plan_subscriptions_apply()
 
 REVOKE ALL ON FUNCTION parley.plan_subscriptions_apply() FROM PUBLIC;
+
+-- acl FUNCTION price_for_input(price parley.llm_model_prices, input_tokens bigint)
+
+REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) TO parley_runtime;
 
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 
@@ -8865,6 +9410,10 @@ GRANT ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with t
 
 REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
 
+-- acl FUNCTION usage_logs_enter()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_enter() FROM PUBLIC;
+
 -- acl TABLE usage_logs
 
 GRANT SELECT ON TABLE parley.usage_logs TO parley_runtime;
@@ -8937,6 +9486,22 @@ GRANT INSERT(updated_at) ON TABLE parley.usage_logs TO parley_runtime;
 
 GRANT INSERT(request_hash) ON TABLE parley.usage_logs TO parley_runtime;
 
+-- acl COLUMN usage_logs.cached_input_tokens
+
+GRANT INSERT(cached_input_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.cache_write_input_tokens
+
+GRANT INSERT(cache_write_input_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl COLUMN usage_logs.reasoning_tokens
+
+GRANT INSERT(reasoning_tokens) ON TABLE parley.usage_logs TO parley_runtime;
+
+-- acl FUNCTION usage_logs_enter_all(made parley.usage_logs[])
+
+REVOKE ALL ON FUNCTION parley.usage_logs_enter_all(made parley.usage_logs[]) FROM PUBLIC;
+
 -- acl FUNCTION usage_logs_insert_all(proposed jsonb)
 
 REVOKE ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) FROM PUBLIC;
@@ -8946,13 +9511,21 @@ GRANT ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) TO parley_run
 
 REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 
+-- acl FUNCTION usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) FROM PUBLIC;
+
+-- acl FUNCTION usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices)
+
+REVOKE ALL ON FUNCTION parley.usage_logs_priced(entry parley.usage_logs, price parley.llm_model_prices) FROM PUBLIC;
+
+-- acl FUNCTION usage_logs_rules()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_rules() FROM PUBLIC;
+
 -- acl FUNCTION usage_logs_sum()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
-
--- acl FUNCTION usage_logs_sum_all(made parley.usage_logs[])
-
-REVOKE ALL ON FUNCTION parley.usage_logs_sum_all(made parley.usage_logs[]) FROM PUBLIC;
 
 -- acl FUNCTION users_check_own_api_key()
 
@@ -9176,10 +9749,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.leases TO parley_runtime;
 
--- acl TABLE llm_model_prices
-
-GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
-
 -- acl TABLE llm_models
 
 GRANT SELECT ON TABLE parley.llm_models TO parley_runtime;
@@ -9276,9 +9845,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
 
 GRANT SELECT ON TABLE parley.tool_transitions TO parley_runtime;
 
+-- acl TABLE usage_day_parts
+
+GRANT SELECT ON TABLE parley.usage_day_parts TO parley_runtime;
+
 -- acl TABLE usage_days
 
 GRANT SELECT ON TABLE parley.usage_days TO parley_runtime;
+
+-- acl TABLE usage_quarter_hours
+
+GRANT SELECT ON TABLE parley.usage_quarter_hours TO parley_runtime;
 
 -- acl TABLE user_settings
 

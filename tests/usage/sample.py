@@ -1,4 +1,4 @@
-"""A query that recounts the daily usage from the usage log."""
+"""Queries that recount the sums of the usage log: those of days, of kinds of calls per day, and of quarters of an hour."""
 
 from __future__ import annotations
 
@@ -9,14 +9,76 @@ FULL JOIN (
     SELECT
         user_id, (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests,
         count(DISTINCT conversation_id) AS conversations, count(*) FILTER (WHERE conversation_id IS NULL) AS without,
-        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
+        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+        sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd
     FROM usage_logs
     GROUP BY 1, 2
 ) AS u ON u.user_id = d.user_id AND u.day = d.day
-WHERE (d.requests, d.input_tokens, d.output_tokens, d.cost_usd)
-    IS DISTINCT FROM (u.requests, u.input_tokens, u.output_tokens, u.cost_usd)
+WHERE (d.requests, d.input_tokens, d.output_tokens, d.cached_input_tokens, d.cache_write_input_tokens,
+        d.reasoning_tokens, d.cost_usd)
+    IS DISTINCT FROM (u.requests, u.input_tokens, u.output_tokens, u.cached_input_tokens, u.cache_write_input_tokens,
+        u.reasoning_tokens, u.cost_usd)
     -- A conversation that was removed for good still counts, and the log no longer names it.
     OR d.conversations NOT BETWEEN u.conversations AND u.conversations + u.without
 """
 
-SUMS = [DAYS]
+# Without the key: the log no longer names one that was removed for good, and the sums still do.
+PARTS = """
+SELECT coalesce(p.day, u.day) AS id, to_jsonb(p) AS kept, to_jsonb(u) AS counted
+FROM (
+    SELECT
+        user_id, day, provider, model, automation, purpose, used_own_api_key, sum(requests) AS requests,
+        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+        sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd
+    FROM usage_day_parts
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+) AS p
+FULL JOIN (
+    SELECT
+        user_id, (created_at AT TIME ZONE 'UTC')::date AS day, provider, model, coalesce(automation, '') AS automation,
+        coalesce(purpose, '') AS purpose, used_own_api_key, count(*) AS requests, sum(input_tokens) AS input_tokens,
+        sum(output_tokens) AS output_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+        sum(cache_write_input_tokens) AS cache_write_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+        sum(cost_usd) AS cost_usd
+    FROM usage_logs
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+) AS u USING (user_id, day, provider, model, automation, purpose, used_own_api_key)
+WHERE to_jsonb(p) IS DISTINCT FROM to_jsonb(u)
+"""
+
+KEYS = """
+SELECT coalesce(p.api_key_id, u.api_key_id) AS id, to_jsonb(p) AS kept, to_jsonb(u) AS counted
+FROM (
+    SELECT user_id, day, api_key_id, sum(requests) AS requests, sum(cost_usd) AS cost_usd
+    FROM usage_day_parts
+    GROUP BY 1, 2, 3
+) AS p
+JOIN (
+    SELECT
+        user_id, (created_at AT TIME ZONE 'UTC')::date AS day, api_key_id, count(*) AS requests,
+        sum(cost_usd) AS cost_usd
+    FROM usage_logs
+    WHERE api_key_id IS NOT NULL
+    GROUP BY 1, 2, 3
+) AS u USING (user_id, day, api_key_id)
+WHERE (p.requests, p.cost_usd) <> (u.requests, u.cost_usd)
+"""
+
+QUARTERS = """
+SELECT coalesce(q.begins_at, u.begins_at) AS id, to_jsonb(q) AS kept, to_jsonb(u) AS counted
+FROM usage_quarter_hours AS q
+FULL JOIN (
+    SELECT
+        user_id, to_timestamp(floor(extract(epoch FROM created_at) / 900) * 900) AS begins_at, count(*) AS requests,
+        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+        sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_input_tokens) AS cache_write_input_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens, sum(cost_usd) AS cost_usd
+    FROM usage_logs
+    GROUP BY 1, 2
+) AS u USING (user_id, begins_at)
+WHERE to_jsonb(q) IS DISTINCT FROM to_jsonb(u)
+"""
+
+SUMS = [DAYS, PARTS, KEYS, QUARTERS]

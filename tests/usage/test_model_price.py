@@ -90,11 +90,10 @@ async def test_no_price_is_no_row(runtime: asyncpg.Connection, provider: str, na
 async def test_it_is_found_by_the_index(superuser: asyncpg.Connection) -> None:
     async with superuser.transaction():
         await superuser.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        source = await superuser.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'model_price'")
+        source = await superuser.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'model_price_at'")
         text = source[source.index("SELECT") : source.index(";", source.index("SELECT"))]
-        text = text.replace("= model_id", f"= '{natural_id('openai', 'gpt')}'")
-        for name, value in (("at", "now()"), ("input_tokens", "0")):
-            text = text.replace(f"model_price.{name}", value)
+        text = text.replace("= model_id", f"= '{natural_id('openai', 'gpt')}'").replace("INTO price", "")
+        text = text.replace("model_price_at.at", "now()")
         plan = "\n".join(row[0] for row in await superuser.fetch(f"EXPLAIN {text}"))
     assert "Index Scan Backward using llm_model_prices_valid_from_key" in plan, plan
 

@@ -1,5 +1,5 @@
 -- Trigger: makes a new conversation the most recently active one, appends it to the feed, and gives it the user's defaults for
--- what it does not name.
+-- what it does not name. The context window is by default that of the model.
 --
 -- Its first statement takes the feed's lock, so an INSERT needs no feed_lock.
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -29,6 +29,9 @@ BEGIN
         NEW.provider := coalesce(NEW.provider, preferred.default_provider, 'openai');
         NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
+    END IF;
+    IF NEW.context_window IS NULL THEN
+        NEW.context_window := context_window_of(NEW.provider, NEW.model);
     END IF;
     RETURN NEW;
 END

@@ -4,11 +4,15 @@
 --
 -- A row that leaves a column out, or sets it to null, gets its default. The rows are returned in the same order, and
 -- created at successive microseconds. `carry` is that of tenant_table(). `sums` names a trigger that adds a single new row to
--- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array.
+-- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array. With `fills`,
+-- the function `<table>_<fills>_all` fills in columns of the rows before they are inserted: it gets them as they were sent, as
+-- an array, and the time, and returns the array.
 --
 -- Call it after tenant_table(), and again after adding a column. The runtime role may no longer insert a version itself.
-CREATE OR REPLACE FUNCTION add_bulk_insert(table_name text, carry text[] DEFAULT '{}', sums text DEFAULT NULL)
-RETURNS void LANGUAGE plpgsql
+DROP FUNCTION IF EXISTS add_bulk_insert(text, text[], text);
+CREATE OR REPLACE FUNCTION add_bulk_insert(
+    table_name text, carry text[] DEFAULT '{}', sums text DEFAULT NULL, fills text DEFAULT NULL
+) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
     names text;
@@ -58,7 +62,7 @@ BEGIN
                 INSERT INTO %2$I AS t (user_id, %3$s, created_at, %7$sversion)
                 SELECT
                     tenant(), %4$s, at + (ordinality - 1) * interval '1 microsecond', %8$sfirst_version + ordinality
-                FROM jsonb_populate_recordset(NULL::%2$I, proposed) WITH ORDINALITY AS r
+                FROM %10$s WITH ORDINALITY AS r
                 ORDER BY ordinality
                 RETURNING t
             )
@@ -73,10 +77,13 @@ BEGIN
         table_name || '_insert_all', table_name, names, proposed, table_name, carried('m', carry),
         CASE WHEN has_updated_at THEN 'updated_at, ' END, CASE WHEN has_updated_at THEN 'at, ' END,
         CASE WHEN sums IS NOT NULL THEN
-            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END);
+            E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END,
+        CASE WHEN fills IS NULL THEN format('jsonb_populate_recordset(NULL::%I, proposed)', table_name)
+            ELSE format('unnest(%I(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::%I, proposed) AS p), at))',
+                format('%s_%s_all', table_name, fills), table_name) END);
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
-        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L);', table_name, carry, sums));
+        format('Made by SELECT add_bulk_insert(%L, %L, sums => %L, fills => %L);', table_name, carry, sums, fills));
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', table_name || '_insert_all');
 END
 $$;

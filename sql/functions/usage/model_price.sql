@@ -12,30 +12,11 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    model_id uuid := natural_id(provider, model);
+    price llm_model_prices := model_price_at(provider, model, at);
 BEGIN
-    FOR attempt IN 1..2 LOOP
-        RETURN QUERY
-        SELECT p.llm_model_id, p.valid_from,
-            coalesce(t.input, p.input_usd_per_million),
-            coalesce(t.output, p.output_usd_per_million),
-            coalesce(t."cacheRead", p.cache_read_usd_per_million),
-            coalesce(t."cacheWrite", p.cache_write_usd_per_million)
-        FROM llm_model_prices AS p
-        LEFT JOIN LATERAL (
-            SELECT tier.*
-            FROM jsonb_to_recordset(p.tier_list)
-                AS tier (above bigint, input numeric, output numeric, "cacheRead" numeric, "cacheWrite" numeric)
-            WHERE tier.above < model_price.input_tokens
-            ORDER BY tier.above DESC
-            LIMIT 1
-        ) AS t ON true
-        WHERE p.llm_model_id = model_id AND p.valid_from <= model_price.at
-        ORDER BY p.valid_from DESC
-        LIMIT 1;
-        EXIT WHEN FOUND;
-        model_id := named_model(provider, model);
-    END LOOP;
+    IF price.id IS NOT NULL THEN
+        RETURN QUERY SELECT price.llm_model_id, price.valid_from, p.* FROM price_for_input(price, input_tokens) AS p;
+    END IF;
 END
 $$;
 GRANT EXECUTE ON FUNCTION model_price TO parley_runtime;

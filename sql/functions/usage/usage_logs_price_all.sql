@@ -1,0 +1,27 @@
+-- Works out the cost of proposed log entries that state none, before they are inserted, as usage_logs_enter() does for one. The
+-- price of each model is looked up once.
+CREATE OR REPLACE FUNCTION usage_logs_price_all(proposed usage_logs[], at timestamptz) RETURNS usage_logs[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    of_model record;
+    price llm_model_prices;
+    n bigint;
+BEGIN
+    FOR of_model IN
+        SELECT provider, model, array_agg(ordinality) AS positions
+        FROM unnest(proposed) WITH ORDINALITY
+        WHERE cost_usd IS NULL
+        GROUP BY provider, model
+    LOOP
+        price := model_price_at(of_model.provider, of_model.model, at);
+        FOREACH n IN ARRAY of_model.positions LOOP
+            proposed[n] := usage_logs_priced(proposed[n], price);
+        END LOOP;
+    END LOOP;
+    FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
+        proposed[n].used_own_api_key := true;
+    END LOOP;
+    RETURN proposed;
+END
+$$;
