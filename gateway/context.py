@@ -22,7 +22,7 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
-from gateway.data.batches import Batch, ByKey
+from gateway.data.batches import Batch, ByKey, ByQuery
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
@@ -127,6 +127,18 @@ class Context:
             loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
         # Whoever is cancelled while they wait must not cancel what others wait for as well.
         return await asyncio.shield(loader.load(key))
+
+    async def of_level(self, query: Query, id: UUID) -> Any:
+        """The row of a hand-written query with this id, or None. All objects of a level share one statement.
+
+        The query selects by `:user_id` and `:ids`, and returns `id`. It is run again for each level, since a mutation
+        may have changed what it returns.
+        """
+        batch = ByQuery(query)
+        loader = self._loaders.get(batch)
+        if loader is None:
+            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch), cache=False)
+        return await asyncio.shield(loader.load(id))
 
     async def _run(self, batch: Batch, keys: Sequence[UUID]) -> list[Any]:
         found = await batch.load(self.tenant, keys)

@@ -2024,6 +2024,80 @@ ALTER FUNCTION parley.feed_usage_logs() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_usage_logs() IS 'Made by SELECT feed_function(''usage_logs'', ''{conversation_id}'');';
 
+-- function feed_usage_quotas()
+
+CREATE FUNCTION parley.feed_usage_quotas() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'usage_quotas', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'usage_quotas', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_usage_quotas() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_usage_quotas()
+
+COMMENT ON FUNCTION parley.feed_usage_quotas() IS 'Made by SELECT feed_function(''usage_quotas'', ''{}'');';
+
+-- function feed_usage_reservations()
+
+CREATE FUNCTION parley.feed_usage_reservations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'usage_reservations', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'usage_reservations', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_usage_reservations() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_usage_reservations()
+
+COMMENT ON FUNCTION parley.feed_usage_reservations() IS 'Made by SELECT feed_function(''usage_reservations'', ''{}'');';
+
 -- function feed_user_settings()
 
 CREATE FUNCTION parley.feed_user_settings() RETURNS trigger
@@ -4965,6 +5039,52 @@ $$;
 
 ALTER FUNCTION parley.trash_tables() OWNER TO parley_owner;
 
+-- function usage_check(uuid, timestamp with time zone, text, text, text, boolean, bigint, numeric)
+
+CREATE FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) RETURNS TABLE(quota_id uuid, unit text, period text, "limit" numeric, needed numeric, remaining numeric, resets_at timestamp with time zone, is_refused boolean)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT q.id, q.unit, q.period, q."limit", n.needed, n.remaining, nullif(s.ends_at, 'infinity'),
+        q.mode = 'hard' AND coalesce(n.needed > n.remaining, true) AS refuses
+    FROM usage_quotas AS q
+    CROSS JOIN LATERAL usage_quota_state(q, at) AS s
+    CROSS JOIN LATERAL (
+        SELECT usage_in_unit(q.unit, 1, tokens, usage_check.cost_usd) AS needed,
+            greatest(q."limit" - s.used - s.reserved, 0) AS remaining
+    ) AS n
+    WHERE q.user_id = account AND q.deleted_at IS NULL
+        AND usage_quota_counts(q, usage_check.provider, usage_check.model, usage_check.automation,
+            usage_check.used_own_api_key)
+    ORDER BY refuses DESC, n.remaining / nullif(n.needed, 0), q.created_at, q.id;
+END
+$$;
+
+ALTER FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) OWNER TO parley_owner;
+
+-- function usage_estimate(text, text, timestamp with time zone, bigint, bigint)
+
+CREATE FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) RETURNS numeric
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (
+        SELECT ceil(input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million) * 0.000001
+        FROM model_price(provider, model, at, input_tokens) AS p);
+END
+$$;
+
+ALTER FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) OWNER TO parley_owner;
+
+-- function usage_in_unit(text, bigint, bigint, numeric)
+
+CREATE FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE unit WHEN 'requests' THEN requests WHEN 'tokens' THEN tokens WHEN 'usd' THEN cost_usd ELSE 0 END $$;
+
+ALTER FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) OWNER TO parley_owner;
+
 -- function usage_logs_enter()
 
 CREATE FUNCTION parley.usage_logs_enter() RETURNS trigger
@@ -4986,6 +5106,9 @@ BEGIN
     END IF;
     IF NEW.api_key_id IS NOT NULL THEN
         NEW.used_own_api_key := true;
+    END IF;
+    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
+        NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];
     END IF;
     UPDATE usage_days
     SET requests = requests + 1,
@@ -5086,7 +5209,8 @@ CREATE TABLE parley.usage_logs (
     input_usd_per_million numeric,
     output_usd_per_million numeric,
     cache_read_usd_per_million numeric,
-    cache_write_usd_per_million numeric
+    cache_write_usd_per_million numeric,
+    is_over_quota boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE ONLY parley.usage_logs FORCE ROW LEVEL SECURITY;
@@ -5100,6 +5224,10 @@ COMMENT ON COLUMN parley.usage_logs.request_hash IS 'Hash of the values in the r
 -- comment COLUMN usage_logs.input_usd_per_million
 
 COMMENT ON COLUMN parley.usage_logs.input_usd_per_million IS 'This price and the next three are those by which the cost was worked out; null if it was not.';
+
+-- comment COLUMN usage_logs.is_over_quota
+
+COMMENT ON COLUMN parley.usage_logs.is_over_quota IS 'Whether it went beyond what a hard quota left.';
 
 -- function usage_logs_enter_all(parley.usage_logs[])
 
@@ -5219,9 +5347,9 @@ CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parle
                 PERFORM feed_missing(tenant());
             END IF;
             WITH new AS (
-                INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_source, input_usd_per_million, output_usd_per_million, cache_read_usd_per_million, cache_write_usd_per_million, created_at, updated_at, version)
+                INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_source, input_usd_per_million, output_usd_per_million, cache_read_usd_per_million, cache_write_usd_per_million, is_over_quota, created_at, updated_at, version)
                 SELECT
-                    tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), r.cost_usd, coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, coalesce(r.cached_input_tokens, 0), coalesce(r.cache_write_input_tokens, 0), coalesce(r.reasoning_tokens, 0), coalesce(r.cost_source, 'stated'::text), r.input_usd_per_million, r.output_usd_per_million, r.cache_read_usd_per_million, r.cache_write_usd_per_million, at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
+                    tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), r.cost_usd, coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, coalesce(r.cached_input_tokens, 0), coalesce(r.cache_write_input_tokens, 0), coalesce(r.reasoning_tokens, 0), coalesce(r.cost_source, 'stated'::text), r.input_usd_per_million, r.output_usd_per_million, r.cache_read_usd_per_million, r.cache_write_usd_per_million, coalesce(r.is_over_quota, false), at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
                 FROM unnest(usage_logs_price_all(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::usage_logs, proposed) AS p), at)) WITH ORDINALITY AS r
                 ORDER BY ordinality
                 RETURNING t
@@ -5286,10 +5414,61 @@ ALTER FUNCTION parley.usage_logs_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.usage_logs_links() IS 'Made by SELECT keep_links(''usage_logs'', within => ''{}'', marked => ''t'', on_insert => ''t'');';
 
+-- function usage_logs_meter(uuid, parley.usage_logs[], timestamp with time zone)
+
+CREATE FUNCTION parley.usage_logs_meter(account uuid, entries parley.usage_logs[], at timestamp with time zone) RETURNS parley.usage_logs[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    settling uuid[] := ARRAY(SELECT e.id FROM unnest(entries) AS e WHERE e.id IS NOT NULL);
+    found record;
+    total numeric;
+    n integer;
+    warns boolean;
+    exceeds boolean;
+BEGIN
+    FOR found IN
+        SELECT q AS quota, s.*
+        FROM usage_quotas AS q
+        CROSS JOIN LATERAL usage_quota_state(q, at, settling) AS s
+        WHERE q.user_id = account AND q.deleted_at IS NULL
+    LOOP
+        total := found.used;
+        FOR n IN 1..cardinality(entries) LOOP
+            -- In a list, columns that were not sent are still null.
+            CONTINUE WHEN usage_quota_counts(
+                found.quota, entries[n].provider, entries[n].model, entries[n].automation,
+                coalesce(entries[n].used_own_api_key, false) OR entries[n].api_key_id IS NOT NULL) IS NOT TRUE;
+            total := total + usage_in_unit(
+                (found.quota).unit, 1,
+                coalesce(entries[n].input_tokens, 0)::bigint + coalesce(entries[n].output_tokens, 0),
+                entries[n].cost_usd);
+            IF (found.quota).mode = 'hard' AND total + found.reserved > (found.quota)."limit" THEN
+                entries[n].is_over_quota := true;
+            END IF;
+        END LOOP;
+        -- Once in each period.
+        warns := total >= (found.quota)."limit" * 0.8
+            AND ((found.quota).warned_at >= found.begins_at) IS NOT TRUE;
+        exceeds := total > (found.quota)."limit"
+            AND ((found.quota).exceeded_at >= found.begins_at) IS NOT TRUE;
+        IF total > found.used AND (warns OR exceeds) THEN
+            UPDATE usage_quotas
+            SET warned_at = CASE WHEN warns THEN at ELSE warned_at END,
+                exceeded_at = CASE WHEN exceeds THEN at ELSE exceeded_at END
+            WHERE user_id = account AND id = (found.quota).id;
+        END IF;
+    END LOOP;
+    RETURN entries;
+END
+$$;
+
+ALTER FUNCTION parley.usage_logs_meter(account uuid, entries parley.usage_logs[], at timestamp with time zone) OWNER TO parley_owner;
+
 -- function usage_logs_price_all(parley.usage_logs[], timestamp with time zone)
 
 CREATE FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) RETURNS parley.usage_logs[]
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     AS $$
 DECLARE
     of_model record;
@@ -5310,6 +5489,9 @@ BEGIN
     FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
         proposed[n].used_own_api_key := true;
     END LOOP;
+    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = tenant() AND q.deleted_at IS NULL) THEN
+        proposed := usage_logs_meter(tenant(), proposed, at);
+    END IF;
     RETURN proposed;
 END
 $$;
@@ -5432,6 +5614,379 @@ END
 $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
+
+-- table usage_quotas
+
+CREATE TABLE parley.usage_quotas (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    unit text NOT NULL,
+    period text NOT NULL,
+    provider text,
+    model text,
+    automation text,
+    "limit" numeric NOT NULL,
+    mode text DEFAULT 'hard'::text NOT NULL,
+    counts_own_key boolean DEFAULT false NOT NULL,
+    set_by text DEFAULT 'user'::text NOT NULL,
+    warned_at timestamp with time zone,
+    exceeded_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT usage_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_quotas_limit_range CHECK (("limit" > (0)::numeric)),
+    CONSTRAINT usage_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
+    CONSTRAINT usage_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
+    CONSTRAINT usage_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
+    CONSTRAINT usage_quotas_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_quotas_set_by_known CHECK ((set_by = ANY (ARRAY['user'::text, 'system'::text]))),
+    CONSTRAINT usage_quotas_unit_bytes CHECK (((unit <> 'bytes'::text) OR ((provider IS NULL) AND (model IS NULL) AND (automation IS NULL)))),
+    CONSTRAINT usage_quotas_unit_known CHECK ((unit = ANY (ARRAY['tokens'::text, 'usd'::text, 'requests'::text, 'bytes'::text])))
+);
+
+ALTER TABLE ONLY parley.usage_quotas FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_quotas OWNER TO parley_owner;
+
+-- comment COLUMN usage_quotas.provider
+
+COMMENT ON COLUMN parley.usage_quotas.provider IS 'Counts usage of this provider only. Null counts all, as for model and automation.';
+
+-- comment COLUMN usage_quotas.set_by
+
+COMMENT ON COLUMN parley.usage_quotas.set_by IS 'system: it belongs to the plan, and the user cannot change it.';
+
+-- comment COLUMN usage_quotas.request_hash
+
+COMMENT ON COLUMN parley.usage_quotas.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT usage_quotas_automation_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_automation_length ON parley.usage_quotas IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_quotas_limit_range ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_limit_range ON parley.usage_quotas IS 'A limit must be greater than 0.';
+
+-- comment CONSTRAINT usage_quotas_limit_whole ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_limit_whole ON parley.usage_quotas IS 'A limit of tokens, requests or bytes is a whole number.';
+
+-- comment CONSTRAINT usage_quotas_model_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_model_length ON parley.usage_quotas IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_quotas_provider_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_provider_length ON parley.usage_quotas IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT usage_quotas_unit_bytes ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_unit_bytes ON parley.usage_quotas IS 'Bytes belong to no provider, model or automation.';
+
+-- function usage_quota_counts(parley.usage_quotas, text, text, text, boolean)
+
+CREATE FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT quota.unit <> 'bytes' AND (quota.provider IS NULL OR quota.provider = usage_quota_counts.provider)
+        AND (quota.model IS NULL OR quota.model = usage_quota_counts.model)
+        AND (quota.automation IS NULL OR quota.automation = coalesce(usage_quota_counts.automation, ''))
+        AND (quota.counts_own_key OR NOT used_own_api_key)
+$$;
+
+ALTER FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) OWNER TO parley_owner;
+
+-- function usage_quota_period(text, timestamp with time zone)
+
+CREATE FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) RETURNS TABLE(begins_at timestamp with time zone, ends_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF period = 'total' THEN
+        RETURN QUERY SELECT '-infinity'::timestamptz, 'infinity'::timestamptz;
+    ELSE
+        begins_at := date_trunc(period, at, 'UTC');
+        ends_at := (begins_at AT TIME ZONE 'UTC' + ('1 ' || period)::interval) AT TIME ZONE 'UTC';
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) OWNER TO parley_owner;
+
+-- function usage_quota_state(parley.usage_quotas, timestamp with time zone, uuid[])
+
+CREATE FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[] DEFAULT '{}'::uuid[]) RETURNS TABLE(used numeric, reserved numeric, begins_at timestamp with time zone, ends_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    SELECT p.begins_at, p.ends_at INTO begins_at, ends_at FROM usage_quota_period(quota.period, at) AS p;
+    IF quota.unit = 'bytes' THEN
+        used := 0;
+    ELSIF quota.period = 'hour' THEN
+        SELECT coalesce(usage_in_unit(quota.unit, count(*), sum(l.total_tokens), sum(l.cost_usd)), 0) INTO used
+        FROM usage_logs AS l
+        WHERE l.user_id = quota.user_id AND l.created_at >= usage_quota_state.begins_at
+            AND l.created_at < usage_quota_state.ends_at
+            AND usage_quota_counts(quota, l.provider, l.model, l.automation, l.used_own_api_key);
+    ELSE
+        SELECT coalesce(usage_in_unit(
+            quota.unit, sum(p.requests), sum(p.input_tokens + p.output_tokens)::bigint, sum(p.cost_usd)), 0) INTO used
+        FROM usage_day_parts AS p
+        WHERE p.user_id = quota.user_id AND p.day >= (usage_quota_state.begins_at AT TIME ZONE 'UTC')::date
+            AND p.day < (usage_quota_state.ends_at AT TIME ZONE 'UTC')::date
+            AND usage_quota_counts(quota, p.provider, p.model, p.automation, p.used_own_api_key);
+    END IF;
+    SELECT coalesce(usage_in_unit(
+        quota.unit, count(*), sum(r.estimated_input_tokens::bigint + r.estimated_output_tokens)::bigint,
+        sum(coalesce(r.estimated_cost_usd, 0))), 0) INTO reserved
+    FROM usage_reservations AS r
+    WHERE r.user_id = quota.user_id AND r.status = 'held' AND r.expires_at > at AND r.id <> ALL (settling)
+        AND usage_quota_counts(quota, r.provider, r.model, r.automation, r.used_own_api_key)
+        -- It is settled.
+        AND NOT EXISTS (SELECT FROM usage_logs AS l WHERE l.user_id = r.user_id AND l.id = r.id);
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) OWNER TO parley_owner;
+
+-- function usage_quotas_guard()
+
+CREATE FUNCTION parley.usage_quotas_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    most CONSTANT integer := 100;
+    -- The serving role acts for users, whatever its connection says of the actor.
+    by_user boolean := NOT pg_has_role(current_user, 'parley_owner', 'USAGE');
+BEGIN
+    IF by_user AND (TG_OP <> 'INSERT' AND OLD.set_by = 'system' OR TG_OP <> 'DELETE' AND NEW.set_by = 'system') THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_id_plan', TABLE = 'usage_quotas',
+            MESSAGE = 'this quota belongs to your plan, so you can neither change nor delete it';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    IF by_user AND NEW.deleted_at IS NULL AND (TG_OP = 'INSERT' OR OLD.deleted_at IS NOT NULL)
+        AND (SELECT count(*) FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) >= most
+    THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_number', TABLE = 'usage_quotas',
+            MESSAGE = format('you can have at most %s quotas: delete one first', most);
+    END IF;
+    IF TG_OP = 'UPDATE'
+        AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)
+            IS DISTINCT FROM
+            (NEW.unit, NEW.period, NEW.provider, NEW.model, NEW.automation, NEW."limit", NEW.counts_own_key)
+    THEN
+        NEW.warned_at := NULL;
+        NEW.exceeded_at := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.usage_quotas_guard() OWNER TO parley_owner;
+
+-- table usage_reservations
+
+CREATE TABLE parley.usage_reservations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    automation text,
+    used_own_api_key boolean DEFAULT false NOT NULL,
+    estimated_input_tokens integer DEFAULT 0 NOT NULL,
+    estimated_output_tokens integer DEFAULT 0 NOT NULL,
+    estimated_cost_usd numeric,
+    status text DEFAULT 'held'::text NOT NULL,
+    expires_at timestamp with time zone DEFAULT (clock_timestamp() + '00:15:00'::interval) NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT usage_reservations_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_reservations_estimated_cost_usd_range CHECK (((estimated_cost_usd >= (0)::numeric) AND (estimated_cost_usd <= (1000000)::numeric))),
+    CONSTRAINT usage_reservations_estimated_input_tokens_range CHECK (((estimated_input_tokens >= 0) AND (estimated_input_tokens <= 1000000000))),
+    CONSTRAINT usage_reservations_estimated_output_tokens_range CHECK (((estimated_output_tokens >= 0) AND (estimated_output_tokens <= 1000000000))),
+    CONSTRAINT usage_reservations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_reservations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_reservations_status_known CHECK ((status = ANY (ARRAY['held'::text, 'released'::text])))
+);
+
+ALTER TABLE ONLY parley.usage_reservations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_reservations OWNER TO parley_owner;
+
+-- comment COLUMN usage_reservations.estimated_cost_usd
+
+COMMENT ON COLUMN parley.usage_reservations.estimated_cost_usd IS 'Null if the price of the model is not known.';
+
+-- comment COLUMN usage_reservations.status
+
+COMMENT ON COLUMN parley.usage_reservations.status IS 'What was done with it. What came of it is told by usage_reservation_status().';
+
+-- comment COLUMN usage_reservations.request_hash
+
+COMMENT ON COLUMN parley.usage_reservations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT usage_reservations_automation_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_automation_length ON parley.usage_reservations IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_reservations_estimated_cost_usd_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_cost_usd_range ON parley.usage_reservations IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT usage_reservations_estimated_input_tokens_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_input_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_reservations_estimated_output_tokens_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_output_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_reservations_model_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_model_length ON parley.usage_reservations IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_reservations_provider_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_provider_length ON parley.usage_reservations IS 'A provider name has 1 to 50 characters.';
+
+-- function usage_reservation_status(parley.usage_reservations)
+
+CREATE FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM usage_logs AS l WHERE l.user_id = reservation.user_id AND l.id = reservation.id
+        ) THEN 'settled'
+        WHEN reservation.status = 'released' THEN 'released'
+        WHEN reservation.expires_at <= clock_timestamp() THEN 'expired'
+        ELSE 'held'
+    END
+$$;
+
+ALTER FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) OWNER TO parley_owner;
+
+-- function usage_reservations_enter()
+
+CREATE FUNCTION parley.usage_reservations_enter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    fault record;
+BEGIN
+    NEW.expires_at := at + interval '15 minutes';
+    IF NEW.estimated_cost_usd IS NULL THEN
+        NEW.estimated_cost_usd := usage_estimate(
+            NEW.provider, NEW.model, at, NEW.estimated_input_tokens, NEW.estimated_output_tokens);
+    END IF;
+    -- The same request again is not refused by what it reserved before: its id is taken, which is found after this.
+    IF EXISTS (SELECT FROM usage_reservations AS r WHERE r.user_id = NEW.user_id AND r.id = NEW.id) THEN
+        RETURN NEW;
+    END IF;
+    IF EXISTS (SELECT FROM usage_logs AS l WHERE l.user_id = NEW.user_id AND l.id = NEW.id) THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_reservations_id_recorded', TABLE = 'usage_reservations',
+            MESSAGE = 'usage with this id is recorded already';
+    END IF;
+    SELECT * INTO fault
+    FROM usage_check(
+        NEW.user_id, at, NEW.provider, NEW.model, NEW.automation, NEW.used_own_api_key,
+        NEW.estimated_input_tokens::bigint + NEW.estimated_output_tokens, NEW.estimated_cost_usd) AS c
+    WHERE c.is_refused
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NEW;
+    END IF;
+    IF fault.needed IS NULL THEN
+        RAISE invalid_parameter_value USING
+            CONSTRAINT = 'usage_reservations_estimated_cost_usd_needed', TABLE = 'usage_reservations',
+            MESSAGE = 'the price of this model is not known, and a quota limits the cost: state an estimate';
+    END IF;
+    RAISE check_violation USING CONSTRAINT = 'usage_reservations_quota', TABLE = 'usage_reservations',
+        MESSAGE = format(
+            'the quota %s of %s %s %s has %s left, and the call needs %s%s', fault.quota_id, trim_scale(fault."limit"),
+            CASE WHEN fault.unit = 'usd' THEN 'US dollars' ELSE fault.unit END,
+            CASE WHEN fault.period = 'total' THEN 'in total' ELSE 'per ' || fault.period END,
+            trim_scale(fault.remaining), trim_scale(fault.needed),
+            coalesce(to_char(fault.resets_at AT TIME ZONE 'UTC', '": it resets at" YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''));
+END
+$$;
+
+ALTER FUNCTION parley.usage_reservations_enter() OWNER TO parley_owner;
+
+-- function usage_reservations_expire(interval, integer)
+
+CREATE FUNCTION parley.usage_reservations_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM usage_reservations AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (expires_at) < too_old
+            ORDER BY (expires_at)
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM usage_reservations AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM usage_reservations AS t
+                WHERE t.user_id = expired_user_id AND (expires_at) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_reservations_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION usage_reservations_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.usage_reservations_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''usage_reservations'', ''expires_at'');';
+
+-- function usage_reservations_move()
+
+CREATE FUNCTION parley.usage_reservations_move() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status <> OLD.status AND (
+        NEW.status <> 'released'
+        OR EXISTS (SELECT FROM usage_logs AS l WHERE l.user_id = NEW.user_id AND l.id = NEW.id))
+    THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_reservations_id_settled', TABLE = 'usage_reservations',
+            MESSAGE = 'the usage of this reservation is recorded already';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.usage_reservations_move() OWNER TO parley_owner;
 
 -- function users_check_own_api_key()
 
@@ -7427,6 +7982,16 @@ COMMENT ON CONSTRAINT usage_logs_reasoning_tokens_range ON parley.usage_logs IS 
 ALTER TABLE ONLY parley.usage_quarter_hours
     ADD CONSTRAINT usage_quarter_hours_pkey PRIMARY KEY (user_id, begins_at);
 
+-- constraint usage_quotas usage_quotas_pkey
+
+ALTER TABLE ONLY parley.usage_quotas
+    ADD CONSTRAINT usage_quotas_pkey PRIMARY KEY (user_id, id);
+
+-- constraint usage_reservations usage_reservations_pkey
+
+ALTER TABLE ONLY parley.usage_reservations
+    ADD CONSTRAINT usage_reservations_pkey PRIMARY KEY (user_id, id);
+
 -- constraint user_settings user_settings_pkey
 
 ALTER TABLE ONLY parley.user_settings
@@ -7669,6 +8234,26 @@ CREATE INDEX usage_logs_by_creation ON parley.usage_logs USING btree (user_id, c
 
 CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, message_id, created_at, id) WHERE (message_id IS NOT NULL);
 
+-- index usage_quotas_by_creation
+
+CREATE INDEX usage_quotas_by_creation ON parley.usage_quotas USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index usage_quotas_trash
+
+CREATE INDEX usage_quotas_trash ON parley.usage_quotas USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index usage_reservations_by_creation
+
+CREATE INDEX usage_reservations_by_creation ON parley.usage_reservations USING btree (user_id, created_at, id);
+
+-- index usage_reservations_by_expiry
+
+CREATE INDEX usage_reservations_by_expiry ON parley.usage_reservations USING btree (expires_at);
+
+-- index usage_reservations_held
+
+CREATE INDEX usage_reservations_held ON parley.usage_reservations USING btree (user_id, expires_at) WHERE (status = 'held'::text);
+
 -- index users_by_purge
 
 CREATE INDEX users_by_purge ON parley.users USING btree (purge_at) WHERE (purge_at IS NOT NULL);
@@ -7765,6 +8350,10 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.messages FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER enter BEFORE INSERT ON parley.usage_logs FOR EACH ROW WHEN ((new.version IS NULL)) EXECUTE FUNCTION parley.usage_logs_enter();
 
+-- trigger usage_reservations enter
+
+CREATE TRIGGER enter BEFORE INSERT ON parley.usage_reservations FOR EACH ROW EXECUTE FUNCTION parley.usage_reservations_enter();
+
 -- trigger jobs exports
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
@@ -7829,6 +8418,14 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days 
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_logs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger usage_quotas feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger usage_reservations feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_reservations FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger user_settings feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.user_settings FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -7856,6 +8453,10 @@ CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.
 -- trigger messages guard
 
 CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status <> new.status) AND (old.status <> 'streaming'::text))) EXECUTE FUNCTION parley.messages_guard();
+
+-- trigger usage_quotas guard
+
+CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FOR EACH ROW EXECUTE FUNCTION parley.usage_quotas_guard();
 
 -- trigger tool_executions lease
 
@@ -7917,6 +8518,10 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_move();
 
+-- trigger usage_reservations move
+
+CREATE TRIGGER move BEFORE UPDATE OF status ON parley.usage_reservations FOR EACH ROW EXECUTE FUNCTION parley.usage_reservations_move();
+
 -- trigger users open_feed
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
@@ -7948,6 +8553,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tags FOR EACH ROW WH
 -- trigger tool_executions purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
+-- trigger usage_quotas purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.usage_quotas FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger messages recount
 
@@ -8060,6 +8669,14 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_days FO
 -- trigger usage_logs zz_feed
 
 CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.usage_logs FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_logs();
+
+-- trigger usage_quotas zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_quotas();
+
+-- trigger usage_reservations zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_reservations FOR EACH ROW EXECUTE FUNCTION parley.feed_usage_reservations();
 
 -- trigger user_settings zz_feed
 
@@ -8280,6 +8897,16 @@ COMMENT ON CONSTRAINT usage_logs_message_id_exists ON parley.usage_logs IS 'Ther
 ALTER TABLE ONLY parley.usage_logs
     ADD CONSTRAINT usage_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint usage_quotas usage_quotas_user_id_fkey
+
+ALTER TABLE ONLY parley.usage_quotas
+    ADD CONSTRAINT usage_quotas_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint usage_reservations usage_reservations_user_id_fkey
+
+ALTER TABLE ONLY parley.usage_reservations
+    ADD CONSTRAINT usage_reservations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint user_settings user_settings_user_id_fkey
 
 ALTER TABLE ONLY parley.user_settings
@@ -8329,6 +8956,10 @@ CREATE POLICY expiring ON parley.jobs FOR SELECT TO parley_owner USING (parley.i
 
 CREATE POLICY expiring ON parley.sessions FOR SELECT TO parley_owner USING (parley.is_background_work());
 
+-- policy usage_reservations expiring
+
+CREATE POLICY expiring ON parley.usage_reservations FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- row security export_parts
 
 ALTER TABLE parley.export_parts ENABLE ROW LEVEL SECURITY;
@@ -8376,6 +9007,10 @@ CREATE POLICY finding ON parley.tags FOR SELECT TO parley_owner USING (((deleted
 -- policy tool_executions finding
 
 CREATE POLICY finding ON parley.tool_executions FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy usage_quotas finding
+
+CREATE POLICY finding ON parley.usage_quotas FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy user_settings finding
 
@@ -8444,6 +9079,14 @@ ALTER TABLE parley.plan_subscriptions ENABLE ROW LEVEL SECURITY;
 -- row security purges
 
 ALTER TABLE parley.purges ENABLE ROW LEVEL SECURITY;
+
+-- policy usage_quotas reading
+
+CREATE POLICY reading ON parley.usage_quotas FOR SELECT TO parley_owner USING (true);
+
+-- policy usage_reservations reading
+
+CREATE POLICY reading ON parley.usage_reservations FOR SELECT TO parley_owner USING (true);
 
 -- policy user_settings reading
 
@@ -8561,6 +9204,14 @@ CREATE POLICY tenant ON parley.usage_logs USING ((user_id = ( SELECT parley.tena
 
 CREATE POLICY tenant ON parley.usage_quarter_hours TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy usage_quotas tenant
+
+CREATE POLICY tenant ON parley.usage_quotas USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy usage_reservations tenant
+
+CREATE POLICY tenant ON parley.usage_reservations USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy user_settings tenant
 
 CREATE POLICY tenant ON parley.user_settings USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -8596,6 +9247,14 @@ ALTER TABLE parley.usage_logs ENABLE ROW LEVEL SECURITY;
 -- row security usage_quarter_hours
 
 ALTER TABLE parley.usage_quarter_hours ENABLE ROW LEVEL SECURITY;
+
+-- row security usage_quotas
+
+ALTER TABLE parley.usage_quotas ENABLE ROW LEVEL SECURITY;
+
+-- row security usage_reservations
+
+ALTER TABLE parley.usage_reservations ENABLE ROW LEVEL SECURITY;
 
 -- row security user_settings
 
@@ -8995,6 +9654,14 @@ REVOKE ALL ON FUNCTION parley.feed_usage_days() FROM PUBLIC;
 -- acl FUNCTION feed_usage_logs()
 
 REVOKE ALL ON FUNCTION parley.feed_usage_logs() FROM PUBLIC;
+
+-- acl FUNCTION feed_usage_quotas()
+
+REVOKE ALL ON FUNCTION parley.feed_usage_quotas() FROM PUBLIC;
+
+-- acl FUNCTION feed_usage_reservations()
+
+REVOKE ALL ON FUNCTION parley.feed_usage_reservations() FROM PUBLIC;
 
 -- acl FUNCTION feed_user_settings()
 
@@ -9410,6 +10077,21 @@ GRANT ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with t
 
 REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
 
+-- acl FUNCTION usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric)
+
+REVOKE ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) TO parley_runtime;
+
+-- acl FUNCTION usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint)
+
+REVOKE ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) TO parley_runtime;
+
+-- acl FUNCTION usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric)
+
+REVOKE ALL ON FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) TO parley_runtime;
+
 -- acl FUNCTION usage_logs_enter()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_enter() FROM PUBLIC;
@@ -9511,6 +10193,10 @@ GRANT ALL ON FUNCTION parley.usage_logs_insert_all(proposed jsonb) TO parley_run
 
 REVOKE ALL ON FUNCTION parley.usage_logs_links() FROM PUBLIC;
 
+-- acl FUNCTION usage_logs_meter(account uuid, entries parley.usage_logs[], at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.usage_logs_meter(account uuid, entries parley.usage_logs[], at timestamp with time zone) FROM PUBLIC;
+
 -- acl FUNCTION usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone)
 
 REVOKE ALL ON FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at timestamp with time zone) FROM PUBLIC;
@@ -9526,6 +10212,167 @@ REVOKE ALL ON FUNCTION parley.usage_logs_rules() FROM PUBLIC;
 -- acl FUNCTION usage_logs_sum()
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
+
+-- acl TABLE usage_quotas
+
+GRANT SELECT ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.unit
+
+GRANT INSERT(unit),UPDATE(unit) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.period
+
+GRANT INSERT(period),UPDATE(period) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.provider
+
+GRANT INSERT(provider),UPDATE(provider) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.model
+
+GRANT INSERT(model),UPDATE(model) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.automation
+
+GRANT INSERT(automation),UPDATE(automation) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas."limit"
+
+GRANT INSERT("limit"),UPDATE("limit") ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.mode
+
+GRANT INSERT(mode),UPDATE(mode) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.counts_own_key
+
+GRANT INSERT(counts_own_key),UPDATE(counts_own_key) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl FUNCTION usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean)
+
+REVOKE ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) TO parley_runtime;
+
+-- acl FUNCTION usage_quota_period(period text, at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) TO parley_runtime;
+
+-- acl FUNCTION usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[])
+
+REVOKE ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) TO parley_runtime;
+
+-- acl FUNCTION usage_quotas_guard()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_guard() FROM PUBLIC;
+
+-- acl TABLE usage_reservations
+
+GRANT SELECT ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.user_id
+
+GRANT INSERT(user_id) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.id
+
+GRANT INSERT(id) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.provider
+
+GRANT INSERT(provider) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.model
+
+GRANT INSERT(model) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.automation
+
+GRANT INSERT(automation) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.used_own_api_key
+
+GRANT INSERT(used_own_api_key) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.estimated_input_tokens
+
+GRANT INSERT(estimated_input_tokens) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.estimated_output_tokens
+
+GRANT INSERT(estimated_output_tokens) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.estimated_cost_usd
+
+GRANT INSERT(estimated_cost_usd) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.status
+
+GRANT UPDATE(status) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.created_at
+
+GRANT INSERT(created_at) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.updated_at
+
+GRANT INSERT(updated_at) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.version
+
+GRANT INSERT(version) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl COLUMN usage_reservations.request_hash
+
+GRANT INSERT(request_hash) ON TABLE parley.usage_reservations TO parley_runtime;
+
+-- acl FUNCTION usage_reservation_status(reservation parley.usage_reservations)
+
+REVOKE ALL ON FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) TO parley_runtime;
+
+-- acl FUNCTION usage_reservations_enter()
+
+REVOKE ALL ON FUNCTION parley.usage_reservations_enter() FROM PUBLIC;
+
+-- acl FUNCTION usage_reservations_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.usage_reservations_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_reservations_expire(after interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION usage_reservations_move()
+
+REVOKE ALL ON FUNCTION parley.usage_reservations_move() FROM PUBLIC;
 
 -- acl FUNCTION users_check_own_api_key()
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from gateway.data import statements
 from gateway.data.clauses.condition import Combined, Test
 from gateway.data.clauses.order import Nulls, Order
+from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.statements import Columns, Source
 from gateway.data.tenancy import Tenant
@@ -46,6 +47,20 @@ class ByKey:
         is_one = one and self.column == "id"
         rows = await tenant.fetch(text, keys[0] if one else keys, record=self.record, is_one=is_one)
         return {keys[0]: rows[0]} if one and rows else {row[self.column]: row for row in rows}
+
+    def missing(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ByQuery:
+    """The row of a hand-written query with the key as its `id`. The query takes the keys as `:ids`."""
+
+    query: Query
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Any]:
+        _, *arguments = self.query.arguments(None, {"ids": list(dict.fromkeys(keys))})
+        return {row["id"]: row for row in await tenant.fetch(self.query.text, *arguments)}
 
     def missing(self) -> None:
         return None

@@ -99,6 +99,10 @@ class User(Node):
     """The user's model calls, newest first."""
     usage_days = page("UsageDay", by="user_id")
     """The totals of the user's model calls per day, latest day first."""
+    usage_quotas = page("UsageQuota", by="user_id")
+    """The quotas of the plan and the user's own budgets, oldest first."""
+    usage_reservations = page("UsageReservation", by="user_id")
+    """The estimates that were held against the quotas in the last day, newest first."""
     message_feedback = page("MessageFeedback", by="user_id")
     """The user's feedback on messages of the assistant, newest first."""
     jobs = page("Job", by="user_id")
