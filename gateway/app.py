@@ -42,7 +42,7 @@ from gateway.feed.signals import Signals
 from gateway.http import graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
-from gateway.http.polar import PolarWebhook
+from gateway.http.polar.webhook import PolarWebhook
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
 from gateway.http.server import OVER_HTTP, AppRunner, Ready, make_app, make_runner

@@ -2281,6 +2281,144 @@ $_$;
 
 ALTER FUNCTION parley.is_emoji(value text) OWNER TO parley_owner;
 
+-- table plan_quotas
+
+CREATE TABLE parley.plan_quotas (
+    plan_type text NOT NULL,
+    unit text NOT NULL,
+    period text NOT NULL,
+    provider text,
+    model text,
+    automation text,
+    counts_own_key boolean DEFAULT false NOT NULL,
+    "limit" numeric NOT NULL,
+    mode text DEFAULT 'hard'::text NOT NULL,
+    CONSTRAINT plan_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT plan_quotas_limit_range CHECK (("limit" > (0)::numeric)),
+    CONSTRAINT plan_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
+    CONSTRAINT plan_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
+    CONSTRAINT plan_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT plan_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
+    CONSTRAINT plan_quotas_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT plan_quotas_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT plan_quotas_unit_bytes CHECK (((unit <> 'bytes'::text) OR ((provider IS NULL) AND (model IS NULL) AND (automation IS NULL)))),
+    CONSTRAINT plan_quotas_unit_known CHECK ((unit = ANY (ARRAY['tokens'::text, 'usd'::text, 'requests'::text, 'bytes'::text])))
+);
+
+ALTER TABLE ONLY parley.plan_quotas FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.plan_quotas OWNER TO parley_owner;
+
+-- comment CONSTRAINT plan_quotas_automation_length ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_automation_length ON parley.plan_quotas IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT plan_quotas_limit_range ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_limit_range ON parley.plan_quotas IS 'A limit must be greater than 0.';
+
+-- comment CONSTRAINT plan_quotas_limit_whole ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_limit_whole ON parley.plan_quotas IS 'A limit of tokens, requests or bytes is a whole number.';
+
+-- comment CONSTRAINT plan_quotas_model_length ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_model_length ON parley.plan_quotas IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT plan_quotas_provider_length ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_provider_length ON parley.plan_quotas IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT plan_quotas_unit_bytes ON plan_quotas
+
+COMMENT ON CONSTRAINT plan_quotas_unit_bytes ON parley.plan_quotas IS 'Bytes belong to no provider, model or automation.';
+
+-- table usage_quotas
+
+CREATE TABLE parley.usage_quotas (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    unit text NOT NULL,
+    period text NOT NULL,
+    provider text,
+    model text,
+    automation text,
+    "limit" numeric NOT NULL,
+    mode text DEFAULT 'hard'::text NOT NULL,
+    counts_own_key boolean DEFAULT false NOT NULL,
+    set_by text DEFAULT 'user'::text NOT NULL,
+    warned_at timestamp with time zone,
+    exceeded_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT usage_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_quotas_limit_range CHECK (("limit" > (0)::numeric)),
+    CONSTRAINT usage_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
+    CONSTRAINT usage_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
+    CONSTRAINT usage_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
+    CONSTRAINT usage_quotas_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_quotas_set_by_known CHECK ((set_by = ANY (ARRAY['user'::text, 'system'::text]))),
+    CONSTRAINT usage_quotas_unit_bytes CHECK (((unit <> 'bytes'::text) OR ((provider IS NULL) AND (model IS NULL) AND (automation IS NULL)))),
+    CONSTRAINT usage_quotas_unit_known CHECK ((unit = ANY (ARRAY['tokens'::text, 'usd'::text, 'requests'::text, 'bytes'::text])))
+);
+
+ALTER TABLE ONLY parley.usage_quotas FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_quotas OWNER TO parley_owner;
+
+-- comment COLUMN usage_quotas.provider
+
+COMMENT ON COLUMN parley.usage_quotas.provider IS 'Counts usage of this provider only. Null counts all, as for model and automation.';
+
+-- comment COLUMN usage_quotas.set_by
+
+COMMENT ON COLUMN parley.usage_quotas.set_by IS 'system: it belongs to the plan, and the user cannot change it.';
+
+-- comment COLUMN usage_quotas.request_hash
+
+COMMENT ON COLUMN parley.usage_quotas.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT usage_quotas_automation_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_automation_length ON parley.usage_quotas IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_quotas_limit_range ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_limit_range ON parley.usage_quotas IS 'A limit must be greater than 0.';
+
+-- comment CONSTRAINT usage_quotas_limit_whole ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_limit_whole ON parley.usage_quotas IS 'A limit of tokens, requests or bytes is a whole number.';
+
+-- comment CONSTRAINT usage_quotas_model_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_model_length ON parley.usage_quotas IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_quotas_provider_length ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_provider_length ON parley.usage_quotas IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT usage_quotas_unit_bytes ON usage_quotas
+
+COMMENT ON CONSTRAINT usage_quotas_unit_bytes ON parley.usage_quotas IS 'Bytes belong to no provider, model or automation.';
+
+-- function is_same_quota(parley.usage_quotas, parley.plan_quotas)
+
+CREATE FUNCTION parley.is_same_quota(quota parley.usage_quotas, of_plan parley.plan_quotas) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT (quota.unit, quota.period, quota.counts_own_key) = (of_plan.unit, of_plan.period, of_plan.counts_own_key)
+        AND quota.provider IS NOT DISTINCT FROM of_plan.provider
+        AND quota.model IS NOT DISTINCT FROM of_plan.model
+        AND quota.automation IS NOT DISTINCT FROM of_plan.automation
+$$;
+
+ALTER FUNCTION parley.is_same_quota(quota parley.usage_quotas, of_plan parley.plan_quotas) OWNER TO parley_owner;
+
 -- function job_move_is_legal(text, text)
 
 CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETURNS boolean
@@ -3843,6 +3981,56 @@ END
 $$;
 
 ALTER FUNCTION parley.plan_in_force(account uuid) OWNER TO parley_owner;
+
+-- function plan_quotas_apply(uuid, text)
+
+CREATE FUNCTION parley.plan_quotas_apply(account uuid, plan text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM usage_quotas AS q
+    WHERE q.user_id = account AND q.set_by = 'system' AND NOT EXISTS (
+        SELECT FROM plan_quotas AS p WHERE p.plan_type = plan AND is_same_quota(q, p));
+    UPDATE usage_quotas AS q
+    SET "limit" = p."limit", mode = p.mode
+    FROM plan_quotas AS p
+    WHERE q.user_id = account AND q.set_by = 'system' AND p.plan_type = plan AND is_same_quota(q, p)
+        AND (q."limit", q.mode) <> (p."limit", p.mode);
+    INSERT INTO usage_quotas (user_id, unit, period, provider, model, automation, counts_own_key, "limit", mode, set_by)
+    SELECT account, p.unit, p.period, p.provider, p.model, p.automation, p.counts_own_key, p."limit", p.mode, 'system'
+    FROM plan_quotas AS p
+    WHERE p.plan_type = plan AND NOT EXISTS (
+        SELECT FROM usage_quotas AS q WHERE q.user_id = account AND q.set_by = 'system' AND is_same_quota(q, p));
+END
+$$;
+
+ALTER FUNCTION parley.plan_quotas_apply(account uuid, plan text) OWNER TO parley_owner;
+
+-- function plan_quotas_apply_to_users(text[], uuid, integer)
+
+CREATE FUNCTION parley.plan_quotas_apply_to_users(plans text[], after_id uuid, most integer) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    account record;
+    last_id uuid;
+BEGIN
+    FOR account IN
+        SELECT u.user_id FROM users AS u WHERE u.user_id > after_id ORDER BY u.user_id LIMIT most
+    LOOP
+        last_id := account.user_id;
+        PERFORM act_for(account.user_id);
+        PERFORM FROM feeds WHERE user_id = account.user_id FOR UPDATE;
+        -- The plan may have changed before the feed was locked.
+        PERFORM plan_quotas_apply(u.user_id, u.plan_type)
+        FROM users AS u
+        WHERE u.user_id = account.user_id AND u.plan_type = ANY (plans);
+    END LOOP;
+    RETURN last_id;
+END
+$$;
+
+ALTER FUNCTION parley.plan_quotas_apply_to_users(plans text[], after_id uuid, most integer) OWNER TO parley_owner;
 
 -- function plan_set(uuid, text, text)
 
@@ -5615,79 +5803,6 @@ $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
 
--- table usage_quotas
-
-CREATE TABLE parley.usage_quotas (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    unit text NOT NULL,
-    period text NOT NULL,
-    provider text,
-    model text,
-    automation text,
-    "limit" numeric NOT NULL,
-    mode text DEFAULT 'hard'::text NOT NULL,
-    counts_own_key boolean DEFAULT false NOT NULL,
-    set_by text DEFAULT 'user'::text NOT NULL,
-    warned_at timestamp with time zone,
-    exceeded_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    request_hash bigint,
-    CONSTRAINT usage_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
-    CONSTRAINT usage_quotas_limit_range CHECK (("limit" > (0)::numeric)),
-    CONSTRAINT usage_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
-    CONSTRAINT usage_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
-    CONSTRAINT usage_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT usage_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
-    CONSTRAINT usage_quotas_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT usage_quotas_set_by_known CHECK ((set_by = ANY (ARRAY['user'::text, 'system'::text]))),
-    CONSTRAINT usage_quotas_unit_bytes CHECK (((unit <> 'bytes'::text) OR ((provider IS NULL) AND (model IS NULL) AND (automation IS NULL)))),
-    CONSTRAINT usage_quotas_unit_known CHECK ((unit = ANY (ARRAY['tokens'::text, 'usd'::text, 'requests'::text, 'bytes'::text])))
-);
-
-ALTER TABLE ONLY parley.usage_quotas FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.usage_quotas OWNER TO parley_owner;
-
--- comment COLUMN usage_quotas.provider
-
-COMMENT ON COLUMN parley.usage_quotas.provider IS 'Counts usage of this provider only. Null counts all, as for model and automation.';
-
--- comment COLUMN usage_quotas.set_by
-
-COMMENT ON COLUMN parley.usage_quotas.set_by IS 'system: it belongs to the plan, and the user cannot change it.';
-
--- comment COLUMN usage_quotas.request_hash
-
-COMMENT ON COLUMN parley.usage_quotas.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
-
--- comment CONSTRAINT usage_quotas_automation_length ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_automation_length ON parley.usage_quotas IS 'An automation name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_quotas_limit_range ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_limit_range ON parley.usage_quotas IS 'A limit must be greater than 0.';
-
--- comment CONSTRAINT usage_quotas_limit_whole ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_limit_whole ON parley.usage_quotas IS 'A limit of tokens, requests or bytes is a whole number.';
-
--- comment CONSTRAINT usage_quotas_model_length ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_model_length ON parley.usage_quotas IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_quotas_provider_length ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_provider_length ON parley.usage_quotas IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT usage_quotas_unit_bytes ON usage_quotas
-
-COMMENT ON CONSTRAINT usage_quotas_unit_bytes ON parley.usage_quotas IS 'Bytes belong to no provider, model or automation.';
-
 -- function usage_quota_counts(parley.usage_quotas, text, text, text, boolean)
 
 CREATE FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) RETURNS boolean
@@ -6037,6 +6152,22 @@ END
 $_$;
 
 ALTER FUNCTION parley.users_complete() OWNER TO parley_owner;
+
+-- function users_give_quotas()
+
+CREATE FUNCTION parley.users_give_quotas() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.plan_type <> OLD.plan_type THEN
+        PERFORM plan_quotas_apply(NEW.user_id, NEW.plan_type);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.users_give_quotas() OWNER TO parley_owner;
 
 -- function users_open_feed()
 
@@ -8158,6 +8289,14 @@ CREATE INDEX messages_by_parent ON parley.messages USING btree (user_id, parent_
 
 CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index plan_quotas_unit_unique
+
+CREATE UNIQUE INDEX plan_quotas_unit_unique ON parley.plan_quotas USING btree (plan_type, unit, period, COALESCE(provider, ''::text), COALESCE(model, ''::text), COALESCE(automation, ''::text), counts_own_key);
+
+-- comment INDEX plan_quotas_unit_unique
+
+COMMENT ON INDEX parley.plan_quotas_unit_unique IS 'The plan has a quota of the same unit, period and calls already.';
+
 -- index plan_subscriptions_by_creation
 
 CREATE INDEX plan_subscriptions_by_creation ON parley.plan_subscriptions USING btree (user_id, created_at, id);
@@ -8449,6 +8588,10 @@ CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON parley.conversation
 -- trigger messages gather
 
 CREATE TRIGGER gather BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.status = 'streaming'::text) AND ((new.status <> 'streaming'::text) OR (new.deleted_at IS NOT NULL) OR (new.content <> old.content)))) EXECUTE FUNCTION parley.messages_gather();
+
+-- trigger users give_quotas
+
+CREATE TRIGGER give_quotas AFTER INSERT OR UPDATE OF plan_type ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_give_quotas();
 
 -- trigger messages guard
 
@@ -9032,6 +9175,10 @@ CREATE POLICY keeping ON parley.feed_ages TO parley_owner USING (true);
 
 CREATE POLICY keeping ON parley.leases TO parley_owner USING (true);
 
+-- policy plan_quotas keeping
+
+CREATE POLICY keeping ON parley.plan_quotas TO parley_owner USING (true);
+
 -- policy usage_day_parts keeping
 
 CREATE POLICY keeping ON parley.usage_day_parts TO parley_owner USING (true);
@@ -9071,6 +9218,10 @@ ALTER TABLE parley.message_reactions ENABLE ROW LEVEL SECURITY;
 -- row security messages
 
 ALTER TABLE parley.messages ENABLE ROW LEVEL SECURITY;
+
+-- row security plan_quotas
+
+ALTER TABLE parley.plan_quotas ENABLE ROW LEVEL SECURITY;
 
 -- row security plan_subscriptions
 
@@ -9697,6 +9848,74 @@ REVOKE ALL ON FUNCTION parley.is_deletable(table_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.is_emoji(value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.is_emoji(value text) TO parley_runtime;
 
+-- acl TABLE usage_quotas
+
+GRANT SELECT ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.unit
+
+GRANT INSERT(unit),UPDATE(unit) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.period
+
+GRANT INSERT(period),UPDATE(period) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.provider
+
+GRANT INSERT(provider),UPDATE(provider) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.model
+
+GRANT INSERT(model),UPDATE(model) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.automation
+
+GRANT INSERT(automation),UPDATE(automation) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas."limit"
+
+GRANT INSERT("limit"),UPDATE("limit") ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.mode
+
+GRANT INSERT(mode),UPDATE(mode) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.counts_own_key
+
+GRANT INSERT(counts_own_key),UPDATE(counts_own_key) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl COLUMN usage_quotas.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.usage_quotas TO parley_runtime;
+
+-- acl FUNCTION is_same_quota(quota parley.usage_quotas, of_plan parley.plan_quotas)
+
+REVOKE ALL ON FUNCTION parley.is_same_quota(quota parley.usage_quotas, of_plan parley.plan_quotas) FROM PUBLIC;
+
 -- acl FUNCTION job_move_is_legal(from_status text, to_status text)
 
 REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
@@ -9884,6 +10103,14 @@ REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM P
 -- acl FUNCTION plan_in_force(account uuid)
 
 REVOKE ALL ON FUNCTION parley.plan_in_force(account uuid) FROM PUBLIC;
+
+-- acl FUNCTION plan_quotas_apply(account uuid, plan text)
+
+REVOKE ALL ON FUNCTION parley.plan_quotas_apply(account uuid, plan text) FROM PUBLIC;
+
+-- acl FUNCTION plan_quotas_apply_to_users(plans text[], after_id uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.plan_quotas_apply_to_users(plans text[], after_id uuid, most integer) FROM PUBLIC;
 
 -- acl FUNCTION plan_set(account uuid, plan text, status text)
 
@@ -10213,70 +10440,6 @@ REVOKE ALL ON FUNCTION parley.usage_logs_rules() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
 
--- acl TABLE usage_quotas
-
-GRANT SELECT ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.user_id
-
-GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.id
-
-GRANT INSERT(id),UPDATE(id) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.unit
-
-GRANT INSERT(unit),UPDATE(unit) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.period
-
-GRANT INSERT(period),UPDATE(period) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.provider
-
-GRANT INSERT(provider),UPDATE(provider) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.model
-
-GRANT INSERT(model),UPDATE(model) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.automation
-
-GRANT INSERT(automation),UPDATE(automation) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas."limit"
-
-GRANT INSERT("limit"),UPDATE("limit") ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.mode
-
-GRANT INSERT(mode),UPDATE(mode) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.counts_own_key
-
-GRANT INSERT(counts_own_key),UPDATE(counts_own_key) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.created_at
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.updated_at
-
-GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.deleted_at
-
-GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.version
-
-GRANT INSERT(version),UPDATE(version) ON TABLE parley.usage_quotas TO parley_runtime;
-
--- acl COLUMN usage_quotas.request_hash
-
-GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.usage_quotas TO parley_runtime;
-
 -- acl FUNCTION usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean)
 
 REVOKE ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) FROM PUBLIC;
@@ -10385,6 +10548,10 @@ REVOKE ALL ON FUNCTION parley.users_check_time_zone() FROM PUBLIC;
 -- acl FUNCTION users_complete()
 
 REVOKE ALL ON FUNCTION parley.users_complete() FROM PUBLIC;
+
+-- acl FUNCTION users_give_quotas()
+
+REVOKE ALL ON FUNCTION parley.users_give_quotas() FROM PUBLIC;
 
 -- acl FUNCTION users_open_feed()
 

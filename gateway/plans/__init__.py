@@ -1,1 +1,1 @@
-"""Plans of users: what a payment provider says about subscriptions, and the operator's commands."""
+"""Commands of operators about plans: the plan of a user, and the quotas of a plan."""

@@ -48,3 +48,36 @@ CREATE INDEX webhook_events_by_time ON webhook_events (seen_at);
 ALTER TABLE webhook_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE webhook_events FORCE ROW LEVEL SECURITY;
 CREATE POLICY keeping ON webhook_events TO parley_owner USING (true);
+
+-- The quotas that the users of a plan have. `parley plan quotas` writes them; the serving role cannot read them.
+CREATE TABLE plan_quotas (
+    plan_type text NOT NULL CONSTRAINT plan_quotas_plan_type_known CHECK (plan_type IN ('free', 'pro', 'enterprise')),
+    unit text NOT NULL CONSTRAINT plan_quotas_unit_known CHECK (unit IN ('tokens', 'usd', 'requests', 'bytes')),
+    period text NOT NULL CONSTRAINT plan_quotas_period_known CHECK (period IN ('hour', 'day', 'month', 'total')),
+    provider text,
+    model text,
+    automation text,
+    counts_own_key boolean NOT NULL DEFAULT false,
+    "limit" numeric NOT NULL,
+    mode text NOT NULL DEFAULT 'hard' CONSTRAINT plan_quotas_mode_known CHECK (mode IN ('soft', 'hard'))
+);
+-- As in usage_quotas, so that each can be given to a user.
+SELECT add_rule('plan_quotas', name, condition, reason)
+FROM (VALUES
+    ('provider_length', 'char_length(provider) BETWEEN 1 AND 50', 'A provider name has 1 to 50 characters.'),
+    ('model_length', 'char_length(model) BETWEEN 1 AND 100', 'A model name has 1 to 100 characters.'),
+    ('automation_length', 'char_length(automation) BETWEEN 1 AND 100', 'An automation name has 1 to 100 characters.'),
+    ('limit_range', '"limit" > 0', 'A limit must be greater than 0.'),
+    ('limit_whole', $$unit = 'usd' OR "limit" = trunc("limit")$$,
+        'A limit of tokens, requests or bytes is a whole number.'),
+    ('unit_bytes', $$unit <> 'bytes' OR (provider IS NULL AND model IS NULL AND automation IS NULL)$$,
+        'Bytes belong to no provider, model or automation.')
+) AS r (name, condition, reason);
+CREATE UNIQUE INDEX plan_quotas_unit_unique ON plan_quotas (
+    plan_type, unit, period, coalesce(provider, ''), coalesce(model, ''), coalesce(automation, ''), counts_own_key);
+COMMENT ON INDEX plan_quotas_unit_unique IS 'The plan has a quota of the same unit, period and calls already.';
+ALTER TABLE plan_quotas ENABLE ROW LEVEL SECURITY;
+ALTER TABLE plan_quotas FORCE ROW LEVEL SECURITY;
+CREATE POLICY keeping ON plan_quotas TO parley_owner USING (true);
+CREATE TRIGGER give_quotas AFTER INSERT OR UPDATE OF plan_type ON users
+    FOR EACH ROW EXECUTE FUNCTION users_give_quotas();

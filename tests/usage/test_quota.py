@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -45,8 +44,9 @@ async def states(user: Client) -> list[dict[str, Any]]:
     return nodes
 
 
-async def amounts(user: Client) -> list[tuple[Decimal, Decimal, Decimal]]:
-    return [tuple(Decimal(each[name]) for name in ("used", "reserved", "remaining")) for each in await states(user)]  # type: ignore[misc]
+async def amounts(user: Client) -> list[tuple[int, ...]]:
+    """What is used, reserved and left of each quota. All are whole numbers."""
+    return [tuple(int(each[name]) for name in ("used", "reserved", "remaining")) for each in await states(user)]
 
 
 async def reserve(user: Client, **values: Any) -> dict[str, Any]:

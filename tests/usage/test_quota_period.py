@@ -89,7 +89,12 @@ def counts(quota: Quota, call: Call) -> bool:
 def amount(quota: Quota, call: Call) -> Decimal:
     if not counts(quota, call):
         return Decimal(0)
-    by_unit = {"tokens": call.input_tokens + call.output_tokens, "usd": call.cost, "requests": 1, "bytes": 0}
+    by_unit: dict[str, Decimal | int] = {
+        "tokens": call.input_tokens + call.output_tokens,
+        "usd": call.cost,
+        "requests": 1,
+        "bytes": 0,
+    }
     return Decimal(by_unit[quota.unit])
 
 
@@ -120,7 +125,7 @@ async def test_a_period_is_one_of_the_calendar_in_utc(
 ) -> None:
     for zone in ("UTC", "Europe/Berlin", "Asia/Kathmandu"):
         await superuser.execute(f"SET timezone = '{zone}'")
-        assert tuple(await superuser.fetchrow(PERIOD, period, at(now))) == (at(begin), at(end))
+        assert tuple(*await superuser.fetch(PERIOD, period, at(now))) == (at(begin), at(end))
     await superuser.execute("RESET timezone")
 
 
@@ -141,9 +146,9 @@ async def test_a_quota_begins_anew_with_its_period(
         id = await superuser.fetchval(QUOTA, "tokens", period, None, None, None, Decimal(10), "hard", False)
         assert [await superuser.fetchval(LOG, *call, at(last)) for _ in range(2)] == [False, True]
         assert [await superuser.fetchval(LOG, *call, at(next_one)) for _ in range(2)] == [False, True]
-        noted = await superuser.fetchrow("SELECT warned_at, exceeded_at FROM usage_quotas WHERE id = $1", id)
+        (noted,) = await superuser.fetch("SELECT warned_at, exceeded_at FROM usage_quotas WHERE id = $1", id)
         assert tuple(noted) == (at(next_one), at(next_one))
-        assert [(await superuser.fetchrow(STATE, id, at(now)))["used"] for now in (last, next_one)] == [20, 20]
+        assert [await superuser.fetchval(STATE, id, at(now)) for now in (last, next_one)] == [20, 20]
 
 
 async def test_a_reservation_counts_until_the_moment_it_expires(user: Client, superuser: asyncpg.Connection) -> None:
@@ -153,7 +158,7 @@ async def test_a_reservation_counts_until_the_moment_it_expires(user: Client, su
         end = at("2026-03-01T12:15:00")
         await superuser.execute(RESERVATION, "openai", "large", None, False, 1, 1, Decimal(1), end, "held")
         moments = [end - datetime.timedelta(microseconds=1), end, end + datetime.timedelta(microseconds=1)]
-        assert [(await superuser.fetchrow(STATE, id, moment))["reserved"] for moment in moments] == [1, 0, 0]
+        assert [await superuser.fetchval(STATE, id, moment, column=1) for moment in moments] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -211,5 +216,5 @@ async def test_random_quotas_agree_with_plain_python(user: Client, superuser: as
             assert await superuser.fetchval(LOG, *vars(call).values(), now) is over
             calls.append((now, call))
         for id, quota in quotas.items():
-            used, reserved, *_ = await superuser.fetchrow(STATE, id, now)
+            ((used, reserved, *_),) = await superuser.fetch(STATE, id, now)
             assert (used, reserved) == expected(quota, now), quota

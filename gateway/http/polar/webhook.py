@@ -23,7 +23,7 @@ from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import Overloaded, Unavailable
-from gateway.plans.polar import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
+from gateway.http.polar.event import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
 
 PATH = "/hooks/polar"
 
