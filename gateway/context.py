@@ -22,7 +22,7 @@ from gateway.auth.client import Client
 from gateway.auth.download import Download
 from gateway.auth.identity import Identity
 from gateway.data import statements
-from gateway.data.batches import Batch, ByKey, ByQuery
+from gateway.data.batches import Batch, ByKey, QueryRows
 from gateway.data.driver.stamp import Stamp
 from gateway.data.entity import Entity, entity_of
 from gateway.data.pipeline import Pipelines
@@ -124,21 +124,11 @@ class Context:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""
         loader = self._loaders.get(batch)
         if loader is None:
-            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
+            # What a query works out may be something else after the next mutation of the same operation.
+            kept = type(batch) is not QueryRows
+            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch), cache=kept)
         # Whoever is cancelled while they wait must not cancel what others wait for as well.
         return await asyncio.shield(loader.load(key))
-
-    async def of_level(self, query: Query, id: UUID) -> Any:
-        """The row of a hand-written query with this id, or None. All objects of a level share one statement.
-
-        The query selects by `:user_id` and `:ids`, and returns `id`. It is run again for each level, since a mutation
-        may have changed what it returns.
-        """
-        batch = ByQuery(query)
-        loader = self._loaders.get(batch)
-        if loader is None:
-            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch), cache=False)
-        return await asyncio.shield(loader.load(id))
 
     async def _run(self, batch: Batch, keys: Sequence[UUID]) -> list[Any]:
         found = await batch.load(self.tenant, keys)
@@ -169,7 +159,15 @@ class Context:
 
     async def rows(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query. It must be read-only or safe to repeat, and select by `:user_id`."""
-        return await self.tenant.fetch(query.text, *self._arguments(query, values))
+        return await self.tenant.fetch(query.text, *query.after_caller(values))
+
+    async def rows_of(self, row: Any, query: Query, **values: Any) -> Sequence[dict[str, Any]]:
+        """The rows of a hand-written query for the object of a row. All objects of a level share one statement.
+
+        The query selects by `:user_id` and `:ids`, and returns with each row whose it is, as `of_id`.
+        """
+        rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), row.id)
+        return rows
 
     async def select(self, info: Info, cls: type[T], query: Query, **values: Any) -> list[T]:
         """The objects that a hand-written query returns with `:columns`, with the columns that the selection needs.
@@ -178,14 +176,7 @@ class Context:
         """
         entity = entity_of(cls)
         text = query.returning(self.columns(info, entity))
-        return await self.tenant.fetch(text, *self._arguments(query, values), record=entity.record)
-
-    def _arguments(self, query: Query, values: dict[str, Any]) -> Sequence[Any]:
-        """The arguments of a query after the caller's id, by which it must select."""
-        if query.parameters[:1] != ("user_id",):
-            raise TypeError(f"{query.name} does not select by :user_id")
-        _, *arguments = query.arguments(self.user_id, values)
-        return arguments
+        return await self.tenant.fetch(text, *query.after_caller(values), record=entity.record)
 
     async def anonymous(self, query: Query, **values: Any) -> list[Any]:
         """All rows of a hand-written query that needs no caller."""

@@ -3758,7 +3758,8 @@ COMMENT ON FUNCTION parley.messages_rules() IS 'Made by SELECT rules_at_once(''m
 -- function model_price(text, text, timestamp with time zone, bigint)
 
 CREATE FUNCTION parley.model_price(provider text, model text, at timestamp with time zone, input_tokens bigint DEFAULT 0) RETURNS TABLE(llm_model_id uuid, valid_from timestamp with time zone, input_usd_per_million numeric, output_usd_per_million numeric, cache_read_usd_per_million numeric, cache_write_usd_per_million numeric)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     price llm_model_prices := model_price_at(provider, model, at);
@@ -8361,6 +8362,14 @@ CREATE INDEX tool_executions_trash ON parley.tool_executions USING btree (user_i
 
 CREATE INDEX tool_transitions_by_execution ON parley.tool_transitions USING btree (user_id, tool_execution_id, created_at, id);
 
+-- index usage_logs_by_api_key
+
+CREATE INDEX usage_logs_by_api_key ON parley.usage_logs USING btree (user_id, api_key_id, created_at, id) WHERE (api_key_id IS NOT NULL);
+
+-- index usage_logs_by_automation
+
+CREATE INDEX usage_logs_by_automation ON parley.usage_logs USING btree (user_id, automation, created_at, id) WHERE (automation IS NOT NULL);
+
 -- index usage_logs_by_conversation
 
 CREATE INDEX usage_logs_by_conversation ON parley.usage_logs USING btree (user_id, conversation_id, created_at, id);
@@ -10074,7 +10083,6 @@ GRANT SELECT ON TABLE parley.llm_model_prices TO parley_runtime;
 -- acl FUNCTION model_price_at(provider text, model text, at timestamp with time zone)
 
 REVOKE ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.model_price_at(provider text, model text, at timestamp with time zone) TO parley_runtime;
 
 -- acl FUNCTION model_prices_apply()
 
@@ -10128,7 +10136,6 @@ REVOKE ALL ON FUNCTION parley.plan_subscriptions_apply() FROM PUBLIC;
 -- acl FUNCTION price_for_input(price parley.llm_model_prices, input_tokens bigint)
 
 REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) TO parley_runtime;
 
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 

@@ -53,20 +53,6 @@ class ByKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ByQuery:
-    """The row of a hand-written query with the key as its `id`. The query takes the keys as `:ids`."""
-
-    query: Query
-
-    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Any]:
-        _, *arguments = self.query.arguments(None, {"ids": list(dict.fromkeys(keys))})
-        return {row["id"]: row for row in await tenant.fetch(self.query.text, *arguments)}
-
-    def missing(self) -> None:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
 class Children:
     """All rows that reference the key, in order."""
 
@@ -181,6 +167,26 @@ class Beyond:
 
     def missing(self) -> bool:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """The rows that a hand-written query returns for each id of `:ids`, which it repeats in the column `of_id`."""
+
+    query: Query
+    values: tuple[tuple[str, Any], ...]
+    """Its other parameters, by name."""
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[dict[str, Any]]]:
+        arguments = self.query.after_caller({"ids": list(keys), **dict(self.values)})
+        found: dict[UUID, list[dict[str, Any]]] = {}
+        for row in await tenant.fetch(self.query.text, *arguments):
+            values = dict(row)
+            found.setdefault(values.pop("of_id"), []).append(values)
+        return found
+
+    def missing(self) -> Sequence[dict[str, Any]]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,6 +38,12 @@ class Query:
             raise TypeError(f"{self.name} takes {self.parameters}, not {tuple(values)}")
         return [bound[name] for name in self.parameters]
 
+    def after_caller(self, values: dict[str, Any]) -> list[Any]:
+        """The values after the caller's id. Raises `TypeError` if the query does not select by it, which is a bug."""
+        if self.parameters[:1] != ("user_id",):
+            raise TypeError(f"{self.name} does not select by :user_id")
+        return self.arguments(None, values)[1:]
+
 
 def parse(name: str, text: str) -> Query:
     """Replace `:name` by positional parameters. The tenant, if used, is `$1`."""

@@ -24,7 +24,7 @@ from gateway import (
     standard,
     trash_list,
 )
-from resolvers.usage.totals import UsageTotals, UserStats
+from resolvers.usage.totals import LocalUsageDay, UsageDimension, UsageGroup, UsageTotals, UserStats
 
 
 @enum_type
@@ -138,6 +138,40 @@ class User(Node):
         """The totals of the user's model calls, over all days or a range of days."""
         (totals,) = await info.context.rows(sql.usage.daily.totals, day_from=day_from, before=before)
         return UsageTotals(**totals)
+
+    @computed(exported=False)
+    async def usage_by(
+        self,
+        info: Info,
+        dimension: Annotated[UsageDimension, strawberry.argument(description="What to group the calls by.")],
+        day_from: Annotated[
+            datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
+        ] = None,
+        before: Annotated[
+            datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")
+        ] = None,
+    ) -> list[UsageGroup]:
+        """The totals of the user's model calls by provider, model, automation and so on, over all days or a range of
+        days. Most expensive first, at most 200 groups.
+        """
+        query = sql.usage.groups.of_user
+        rows = await info.context.rows(query, dimension=dimension.value, day_from=day_from, before=before)
+        return [UsageGroup(**row) for row in rows]
+
+    @computed()
+    async def local_usage_days(
+        self,
+        info: Info,
+        day_from: Annotated[
+            datetime.date | None, strawberry.argument(name="from", description="The first day to include.")
+        ] = None,
+        before: Annotated[datetime.date | None, strawberry.argument(description="The first day to exclude.")] = None,
+    ) -> list[LocalUsageDay]:
+        """The totals of the user's model calls per day in `timeZone`, latest day first, at most 400 days. After a
+        change of `timeZone`, they are those of the new one. `usageDays` has days in UTC.
+        """
+        rows = await info.context.rows(sql.usage.daily.local, day_from=day_from, before=before)
+        return [LocalUsageDay(**row) for row in rows]
 
     @computed("created_at")
     async def stats(self, info: Info) -> UserStats:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import datetime
 import enum
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
-from gateway import JSON, BigInt, Node, Through, computed, entity, enum_type, input_type, maybe, page, standard
-from resolvers.usage.totals import UsageTotals
+from gateway import (
+    JSON,
+    BigInt,
+    Info,
+    Node,
+    Through,
+    computed,
+    entity,
+    enum_type,
+    input_type,
+    maybe,
+    page,
+    sql,
+    standard,
+)
+from resolvers.usage.totals import UsageDimension, UsageGroup, UsageTotals
 
 
 @enum_type
@@ -104,6 +119,9 @@ class Conversation(Node):
     usage_requests: strawberry.Private[int]
     usage_input_tokens: strawberry.Private[int]
     usage_output_tokens: strawberry.Private[int]
+    usage_cached_input_tokens: strawberry.Private[int]
+    usage_cache_write_input_tokens: strawberry.Private[int]
+    usage_reasoning_tokens: strawberry.Private[int]
     usage_cost_usd: strawberry.Private[Decimal]
 
     last_message = maybe("Message", key="last_message_id")
@@ -126,16 +144,39 @@ class Conversation(Node):
         """The average `processingMs` of its messages, in milliseconds; null if none has one."""
         return round(self.response_ms / self.response_count) if self.response_count else None
 
-    @computed("usage_requests", "usage_input_tokens", "usage_output_tokens", "usage_cost_usd")
+    @computed(
+        "usage_requests",
+        "usage_input_tokens",
+        "usage_output_tokens",
+        "usage_cached_input_tokens",
+        "usage_cache_write_input_tokens",
+        "usage_reasoning_tokens",
+        "usage_cost_usd",
+    )
     def usage(self) -> UsageTotals:
         """The totals of the model calls for this conversation."""
         return UsageTotals(
             requests=self.usage_requests,
             input_tokens=BigInt(self.usage_input_tokens),
             output_tokens=BigInt(self.usage_output_tokens),
+            cached_input_tokens=BigInt(self.usage_cached_input_tokens),
+            cache_write_input_tokens=BigInt(self.usage_cache_write_input_tokens),
+            reasoning_tokens=BigInt(self.usage_reasoning_tokens),
             total_tokens=BigInt(self.usage_input_tokens + self.usage_output_tokens),
             cost_usd=self.usage_cost_usd,
         )
+
+    @computed("id", exported=False)
+    async def usage_by(
+        self,
+        info: Info,
+        dimension: Annotated[UsageDimension, strawberry.argument(description="What to group the calls by.")],
+    ) -> list[UsageGroup]:
+        """The totals of the model calls for this conversation by provider, model, automation and so on. Most expensive
+        first, at most 200 groups.
+        """
+        query = sql.usage.groups.of_conversations
+        return [UsageGroup(**row) for row in await info.context.rows_of(self, query, dimension=dimension.value)]
 
 
 class ConversationInput:
@@ -154,7 +195,8 @@ class ConversationInput:
     max_tokens: int | None = None
     """The maximum number of tokens in an answer; null for no limit."""
     context_window: int | None = None
-    """The size of the context window of the model, in tokens."""
+    """The size of the context window of the model, in tokens. Defaults to that of the model, or 8192 if the model is
+    not known."""
     is_pinned: bool | None = None
     """Whether the user has pinned the conversation."""
     is_archived: bool | None = None

@@ -32,6 +32,12 @@ class UsageDay(Node):
     """The number of tokens sent to models."""
     output_tokens: BigInt
     """The number of tokens that models generated."""
+    cached_input_tokens: BigInt
+    """How many of the input tokens were read from providers' caches."""
+    cache_write_input_tokens: BigInt
+    """How many of the input tokens were written to providers' caches."""
+    reasoning_tokens: BigInt
+    """How many of the output tokens were reasoning."""
     total_tokens: BigInt
     """The sum of input and output tokens."""
     cost_usd: Decimal

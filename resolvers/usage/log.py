@@ -6,11 +6,24 @@ The database updates the totals per day and per conversation in the transaction 
 from __future__ import annotations
 
 import datetime
+import enum
 from decimal import Decimal
 
 import strawberry
 
-from gateway import Info, Node, create, entity, in_bulk, input_type, maybe, mutation, values_of
+from gateway import Info, Node, create, entity, enum_type, in_bulk, input_type, maybe, mutation, values_of
+
+
+@enum_type
+class CostSource(enum.Enum):
+    """Where the cost of a model call comes from."""
+
+    STATED = "stated"
+    """Stated by whoever recorded the call."""
+    CATALOGUE = "catalogue"
+    """The tokens times the prices of the model at the time of the call, rounded up to 0.000001 US dollars."""
+    UNKNOWN = "unknown"
+    """Nobody stated it, and the model or its price was not known. The cost counts as 0."""
 
 
 @input_type
@@ -21,6 +34,14 @@ class UsageLogFilter:
     """Of one of these model providers."""
     model: list[str] | None = None
     """Of one of these models."""
+    automation: list[str | None] | None = None
+    """Made by one of these automations. A null in the list stands for none."""
+    purpose: list[str | None] | None = None
+    """With one of these purposes. A null in the list stands for none."""
+    used_own_api_key: bool | None = None
+    """Whether the call used an API key of the user's."""
+    api_key_id: list[strawberry.ID | None] | None = None
+    """Made with one of these API keys of the user's. A null in the list stands for none."""
     created_from: datetime.datetime | None = None
     """Logged at or after this time."""
     created_before: datetime.datetime | None = None
@@ -39,10 +60,27 @@ class UsageLog(Node):
     """The number of tokens sent to the model."""
     output_tokens: int
     """The number of tokens that the model generated."""
+    cached_input_tokens: int
+    """How many of the input tokens were read from the provider's cache."""
+    cache_write_input_tokens: int
+    """How many of the input tokens were written to the provider's cache."""
+    reasoning_tokens: int
+    """How many of the output tokens were reasoning, which the answer does not show."""
     total_tokens: int
     """The sum of input and output tokens."""
     cost_usd: Decimal
     """The cost in US dollars."""
+    cost_source: CostSource
+    """Where the cost comes from."""
+    input_usd_per_million: Decimal | None
+    """The price of a million input tokens in US dollars by which the cost was worked out. It stays the same when the
+    price of the model changes. Null unless `costSource` is `CATALOGUE`."""
+    output_usd_per_million: Decimal | None
+    """The same for output tokens."""
+    cache_read_usd_per_million: Decimal | None
+    """The same for input tokens that were read from the provider's cache. If null, they cost as much as others."""
+    cache_write_usd_per_million: Decimal | None
+    """The same for input tokens that were written to the provider's cache. If null, they cost as much as others."""
     used_own_api_key: bool
     """Whether the call used the user's own API key."""
     api_key_id: strawberry.ID | None
@@ -80,8 +118,15 @@ class RecordUsageInput:
     """The number of tokens sent to the model."""
     output_tokens: int | None = strawberry.UNSET
     """The number of tokens that the model generated."""
+    cached_input_tokens: int | None = strawberry.UNSET
+    """How many of the input tokens were read from the provider's cache."""
+    cache_write_input_tokens: int | None = strawberry.UNSET
+    """How many of the input tokens were written to the provider's cache."""
+    reasoning_tokens: int | None = strawberry.UNSET
+    """How many of the output tokens were reasoning."""
     cost_usd: Decimal | None = strawberry.UNSET
-    """The cost in US dollars, as the caller knows it. Defaults to 0."""
+    """The cost in US dollars, as the caller knows it. If omitted, it is worked out from the tokens and the present
+    prices of the model; if these are not known, it is 0. See `UsageLog.costSource`."""
     used_own_api_key: bool | None = strawberry.UNSET
     """Whether the call used the user's own API key."""
     automation: str | None = strawberry.UNSET

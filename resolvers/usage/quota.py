@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import enum
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -101,26 +102,27 @@ class UsageQuota(Node):
     @computed("id")
     async def used(self, info: Info) -> Decimal:
         """What the usage log has in the present period, in `unit`."""
-        return (await _state(info, self.id))["used"]  # type: ignore[no-any-return]
+        return (await _state(info, self))["used"]  # type: ignore[no-any-return]
 
     @computed("id")
     async def reserved(self, info: Info) -> Decimal:
         """What reservations hold at present, in `unit`."""
-        return (await _state(info, self.id))["reserved"]  # type: ignore[no-any-return]
+        return (await _state(info, self))["reserved"]  # type: ignore[no-any-return]
 
     @computed("id")
     async def remaining(self, info: Info) -> Decimal:
         """What is left in the present period: the limit without what is used and reserved, and at least 0."""
-        return (await _state(info, self.id))["remaining"]  # type: ignore[no-any-return]
+        return (await _state(info, self))["remaining"]  # type: ignore[no-any-return]
 
     @computed("id")
     async def resets_at(self, info: Info) -> datetime.datetime | None:
         """When the next period begins; null if the period is `TOTAL`."""
-        return (await _state(info, self.id))["resets_at"]  # type: ignore[no-any-return]
+        return (await _state(info, self))["resets_at"]  # type: ignore[no-any-return]
 
 
-async def _state(info: Info, id: Any) -> Any:
-    return await info.context.of_level(sql.usage.quota.states, id)
+async def _state(info: Info, quota: UsageQuota) -> Mapping[str, Any]:
+    (state,) = await info.context.rows_of(quota, sql.usage.quota.states)
+    return state
 
 
 class UsageQuotaInput:

@@ -6,9 +6,10 @@ The only module that other domains may import: both show totals of the same type
 from __future__ import annotations
 
 import datetime
+import enum
 from decimal import Decimal
 
-from gateway import BigInt, object_type
+from gateway import BigInt, enum_type, object_type
 
 
 @object_type
@@ -21,10 +22,53 @@ class UsageTotals:
     """The number of tokens sent to models."""
     output_tokens: BigInt
     """The number of tokens that models generated."""
+    cached_input_tokens: BigInt
+    """How many of the input tokens were read from providers' caches."""
+    cache_write_input_tokens: BigInt
+    """How many of the input tokens were written to providers' caches."""
+    reasoning_tokens: BigInt
+    """How many of the output tokens were reasoning."""
     total_tokens: BigInt
     """The sum of input and output tokens."""
     cost_usd: Decimal
     """The total cost in US dollars."""
+
+
+@object_type
+class LocalUsageDay(UsageTotals):
+    """The totals of the model calls of one day in the user's time zone."""
+
+    day: datetime.date
+    """The calendar day, from midnight to midnight in `User.timeZone`. Around a change of the clocks, it has 23 or 25
+    hours."""
+
+
+@enum_type
+class UsageDimension(enum.Enum):
+    """What model calls are grouped by. It decides what the `key` of a group is."""
+
+    PROVIDER = "provider"
+    """By the model provider, such as `openai`."""
+    MODEL = "model"
+    """By the model, such as `gpt-4o-mini`, whichever provider offers it."""
+    AUTOMATION = "automation"
+    """By the automation that made the call; null for calls that people made."""
+    PURPOSE = "purpose"
+    """By the purpose of the call; null if it is unknown."""
+    API_KEY = "api_key"
+    """By the id of the user's API key; null if there was none or it is unknown."""
+    OWN_KEY = "own_key"
+    """By whether the call used an API key of the user's: `true` or `false`."""
+    DAY = "day"
+    """By the calendar day in UTC, such as `2026-03-29`."""
+
+
+@object_type
+class UsageGroup(UsageTotals):
+    """The totals of the model calls that have something in common."""
+
+    key: str | None
+    """What they have in common, as `UsageDimension` says."""
 
 
 @object_type

@@ -37,6 +37,9 @@ FROM (VALUES
 GRANT INSERT (cached_input_tokens, cache_write_input_tokens, reasoning_tokens) ON usage_logs TO parley_runtime;
 -- There are so many rules that one trigger for all of them makes a new entry a tenth cheaper.
 SELECT rules_at_once('usage_logs');
+-- For filters. Each costs only the entries that have such a value.
+CREATE INDEX usage_logs_by_automation ON usage_logs (user_id, automation, created_at, id) WHERE automation IS NOT NULL;
+CREATE INDEX usage_logs_by_api_key ON usage_logs (user_id, api_key_id, created_at, id) WHERE api_key_id IS NOT NULL;
 
 DROP TRIGGER sum ON usage_logs;
 SELECT add_bulk_insert('usage_logs', carry => '{conversation_id}', sums => 'enter', fills => 'price');
@@ -127,4 +130,4 @@ CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON conversations
 SELECT rules_at_once('conversations', spare_others => true);
 
 -- When provider_keys exists:
--- SELECT add_link('usage_logs', 'api_key_id', 'provider_keys');
+-- SELECT add_link('usage_logs', 'api_key_id', 'provider_keys', order_by => NULL);

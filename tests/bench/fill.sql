@@ -61,11 +61,12 @@ INSERT INTO user_settings (user_id, created_at, updated_at, version)
 SELECT user_id, created_at, updated_at, 1 FROM users;
 
 INSERT INTO conversations (
-    user_id, id, title, provider, model, system_prompt, is_pinned, is_archived, folder, last_seq, message_count, last_message_id,
-    last_message_at, active_at, active_since, message_tokens, response_count, response_ms, usage_requests, usage_input_tokens,
+    user_id, id, title, provider, model, context_window, system_prompt, is_pinned, is_archived, folder, last_seq,
+    message_count, last_message_id, last_message_at, active_at, active_since, message_tokens, response_count, response_ms, usage_requests, usage_input_tokens,
     usage_output_tokens, usage_cost_usd, created_at, updated_at, deleted_at, version)
 SELECT
-    t.user_id, t.id, 'Talk ' || t.c || ' of user ' || t.u, 'openai', 'gpt-4o-mini', repeat('You are a helpful assistant. ', 20), t.c % 17 = 0,
+    t.user_id, t.id, 'Talk ' || t.c || ' of user ' || t.u, 'openai', 'gpt-4o-mini', 8192,
+    repeat('You are a helpful assistant. ', 20), t.c % 17 = 0,
     t.c % 9 = 0, CASE WHEN t.c % 3 = 0 THEN 'Work' END, s.turns, s.turns, l.id, l.at, l.at, l.at, s.tokens, s.turns / 2,
     s.milliseconds, s.turns / 2, s.input, s.output, s.cost, t.begins, l.at,
     CASE WHEN t.c % 19 = 0 THEN l.at END, t.version + 1
@@ -105,6 +106,21 @@ SELECT t.user_id, (t.begins AT TIME ZONE 'UTC')::date, c.usage_requests, 1, c.us
     c.usage_cost_usd, t.begins, c.active_at, t.last + t.c
 FROM (SELECT *, max(version + size) OVER (PARTITION BY user_id) AS last FROM talk) AS t
 JOIN conversations AS c ON c.user_id = t.user_id AND c.id = t.id;
+
+INSERT INTO usage_day_parts (
+    user_id, day, provider, model, automation, purpose, api_key_id, used_own_api_key, requests, input_tokens,
+    output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_usd)
+SELECT user_id, day, 'openai', 'gpt-4o-mini', '', '', '00000000-0000-0000-0000-000000000000', false, requests,
+    input_tokens, output_tokens, 0, 0, 0, cost_usd
+FROM usage_days;
+
+INSERT INTO usage_quarter_hours (
+    user_id, begins_at, requests, input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens,
+    reasoning_tokens, cost_usd)
+SELECT user_id, date_bin('15 minutes', created_at, 'epoch'), count(*), sum(input_tokens), sum(output_tokens), 0, 0, 0,
+    sum(cost_usd)
+FROM usage_logs
+GROUP BY 1, 2;
 
 CREATE TEMPORARY TABLE tool AS
 SELECT

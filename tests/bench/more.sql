@@ -42,10 +42,10 @@ FROM (
 ) AS t;
 
 INSERT INTO conversations (
-    user_id, id, title, provider, model, system_prompt, last_seq, message_count, last_message_id, last_message_at, active_at,
-    active_since, created_at, updated_at, version)
+    user_id, id, title, provider, model, context_window, system_prompt, last_seq, message_count, last_message_id,
+    last_message_at, active_at, active_since, created_at, updated_at, version)
 SELECT
-    user_id, id, title, 'openai', 'gpt-4o-mini', repeat('You are a helpful assistant. ', 20), size, size, last_message_id,
+    user_id, id, title, 'openai', 'gpt-4o-mini', 8192, repeat('You are a helpful assistant. ', 20), size, size, last_message_id,
     begins + size * interval '20 seconds', begins + size * interval '20 seconds', begins + size * interval '20 seconds',
     begins, begins, 1
 FROM talk;

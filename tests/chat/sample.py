@@ -105,7 +105,8 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS requests, coalesce(sum(input_tokens), 0) AS input, coalesce(sum(output_tokens), 0) AS output,
-        coalesce(sum(cost_usd), 0) AS cost
+        coalesce(sum(cached_input_tokens), 0) AS cached, coalesce(sum(cache_write_input_tokens), 0) AS cache_write,
+        coalesce(sum(reasoning_tokens), 0) AS reasoning, coalesce(sum(cost_usd), 0) AS cost
     FROM usage_logs AS u
     WHERE u.user_id = c.user_id AND u.conversation_id = c.id
 ) AS u
@@ -123,13 +124,16 @@ CROSS JOIN LATERAL (
             'last_seq', c.last_seq, 'rows', c.last_seq, 'message_count', c.message_count, 'tokens', c.message_tokens,
             'last_message_id', c.last_message_id, 'last_message_at', c.last_message_at, 'responses', c.response_count,
             'milliseconds', c.response_ms, 'requests', c.usage_requests, 'input', c.usage_input_tokens,
-            'output', c.usage_output_tokens, 'cost', c.usage_cost_usd) AS kept,
+            'output', c.usage_output_tokens, 'cached', c.usage_cached_input_tokens,
+            'cache_write', c.usage_cache_write_input_tokens, 'reasoning', c.usage_reasoning_tokens,
+            'cost', c.usage_cost_usd) AS kept,
         jsonb_build_object(
             'last_seq', CASE WHEN removed.some THEN c.last_seq ELSE coalesce(m.last_seq, 0) END,
             'rows', CASE WHEN removed.some THEN c.last_seq ELSE m.rows END,
             'message_count', m.message_count, 'tokens', m.tokens, 'last_message_id', l.id,
             'last_message_at', l.created_at, 'responses', m.responses, 'milliseconds', m.milliseconds,
-            'requests', u.requests, 'input', u.input, 'output', u.output, 'cost', u.cost) AS counted
+            'requests', u.requests, 'input', u.input, 'output', u.output, 'cached', u.cached,
+            'cache_write', u.cache_write, 'reasoning', u.reasoning, 'cost', u.cost) AS counted
 ) AS both_ways
 WHERE kept <> counted
 """

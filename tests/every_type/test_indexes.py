@@ -25,6 +25,9 @@ OTHERS = {
     ("jobs", ("updated_at",)): "finding unfinished jobs of all users",
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",
+    ("plan_quotas", ("plan_type", "unit", "period")): "two quotas of a plan that count the same",
+    ("usage_reservations", ("expires_at",)): "finding reservations of all users that expired long ago",
+    ("usage_reservations", ("user_id", "expires_at")): "the living reservations of a user",
     ("users", ("purge_at",)): "finding deleted accounts whose time is over",
     ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",
 }

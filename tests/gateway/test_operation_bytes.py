@@ -31,8 +31,10 @@ WIDE = 100
 """Conversations, and messages in each."""
 
 FILL = """
-    INSERT INTO conversations (user_id, id, title, provider, model, version, last_message_at, active_since)
-    SELECT $1::uuid, uuid7(), 'wide', 'openai', 'gpt-4o-mini', n, now(), now() FROM generate_series(1, $2::int) AS n
+    INSERT INTO conversations
+        (user_id, id, title, provider, model, context_window, version, last_message_at, active_since)
+    SELECT $1::uuid, uuid7(), 'wide', 'openai', 'gpt-4o-mini', 8192, n, now(), now()
+    FROM generate_series(1, $2::int) AS n
 """
 FILL_MESSAGES = """
     INSERT INTO messages (user_id, conversation_id, id, seq, role, content, version)

@@ -4,6 +4,7 @@ A sample may define any of these:
 
 - `VALUES`: valid values for input fields, by field name or `Type.field`. If a rule of the field refuses ordinary texts
   or numbers, use a tuple of two values, or a function that returns one if no two users may have the same.
+- `NEEDS`: the other input fields that must be set beside a field, by `Type.field`.
 - `KINDS`: the types that ids in inputs refer to, by field name.
 - `ROWS`: functions that create rows, by type name. Each returns the ids by state, the default state first.
 - `NEW`: functions that create one more row in a given state, by type name.
@@ -73,6 +74,12 @@ def values_of(kind: str, name: str) -> tuple[Any, ...]:
     found = declared.get(f"{kind}.{name}", declared.get(name, ()))
     found = found() if callable(found) else found
     return found if isinstance(found, tuple) else (found,)
+
+
+def needs_of(kind: str, name: str) -> tuple[str, ...]:
+    """The other input fields of a type that must be set beside an input field."""
+    found: tuple[str, ...] = _merged("NEEDS").get(f"{kind}.{name}", ())
+    return found
 
 
 def kinds() -> Mapping[str, str]:

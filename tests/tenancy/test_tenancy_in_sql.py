@@ -24,7 +24,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases", "plan_subscriptions"),
+    *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours", "plan_subscriptions"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -71,6 +71,14 @@ FUNCTIONS = {
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
+    "usage_check": "reads with the caller's privileges and policies",
+    "usage_estimate": "reads reference data, which is the same for all users",
+    "usage_in_unit": "reads nothing but its arguments",
+    "usage_quota_counts": "reads nothing but its arguments",
+    "usage_quota_period": "reads nothing but its arguments",
+    "usage_quota_state": "reads with the caller's privileges and policies",
+    "usage_reservation_status": "reads with the caller's privileges and policies",
+    "usage_reservations_expire": "does nothing on a connection for requests",
     "users_to_purge": "does nothing on a connection for requests",
     "users_with_retention": "finds nothing on a connection for requests",
     "uuid7": "generates an id",

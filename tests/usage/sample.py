@@ -1,6 +1,21 @@
-"""Queries that recount the sums of the usage log: those of days, of kinds of calls per day, and of quarters of an hour."""
+"""Valid numbers of tokens, and queries that recount the sums of the usage log: of days, kinds of calls and quarters."""
 
 from __future__ import annotations
+
+VALUES = {
+    "UsageLog.inputTokens": (10, 20),
+    "UsageLog.cachedInputTokens": (1, 2),
+    "UsageLog.cacheWriteInputTokens": (3, 4),
+    "UsageLog.outputTokens": (10, 20),
+    "UsageLog.reasoningTokens": (1, 2),
+}
+
+NEEDS = {
+    "UsageLog.messageId": ("conversationId",),
+    "UsageLog.cachedInputTokens": ("inputTokens",),
+    "UsageLog.cacheWriteInputTokens": ("inputTokens",),
+    "UsageLog.reasoningTokens": ("outputTokens",),
+}
 
 DAYS = """
 SELECT coalesce(d.day, u.day) AS id, to_jsonb(d) AS kept, to_jsonb(u) AS counted

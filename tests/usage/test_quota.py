@@ -215,6 +215,14 @@ async def test_the_state_of_all_quotas_takes_one_statement(user: Client) -> None
     assert [each is None for each in resets] == [False, False, False, True] * 2
 
 
+async def test_each_mutation_of_an_operation_shows_what_is_left_after_it(user: Client) -> None:
+    id = await quota(user, 10, "REQUESTS")
+    note = f'updateUsageQuota(input: {{ id: "{id}", mode: HARD }}) {{ usageQuota {{ remaining }} }}'
+    call = 'reserveUsage(input: { provider: "openai", model: "any" }) { usageReservation { id } }'
+    made = await user.data(f"mutation {{ a: {note} b: {call} c: {note} d: {call} e: {note} }}")
+    assert [made[name]["usageQuota"]["remaining"] for name in "ace"] == ["10", "9", "8"]
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION model_price(provider text, model text, at timestamptz
 RETURNS TABLE (
     llm_model_id uuid, valid_from timestamptz, input_usd_per_million numeric, output_usd_per_million numeric,
     cache_read_usd_per_million numeric, cache_write_usd_per_million numeric
-) LANGUAGE plpgsql STABLE
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
     price llm_model_prices := model_price_at(provider, model, at);

@@ -19,4 +19,3 @@ BEGIN
     RETURN price;
 END
 $$;
-GRANT EXECUTE ON FUNCTION model_price_at TO parley_runtime;

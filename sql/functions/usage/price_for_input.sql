@@ -24,4 +24,3 @@ BEGIN
     ) AS t ON true;
 END
 $$;
-GRANT EXECUTE ON FUNCTION price_for_input TO parley_runtime;

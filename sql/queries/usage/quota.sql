@@ -1,6 +1,6 @@
 -- name: states
 -- How much of quotas is used, reserved and left, and when they reset.
-SELECT q.id, s.used, s.reserved, greatest(q."limit" - s.used - s.reserved, 0) AS remaining,
+SELECT q.id AS of_id, s.used, s.reserved, greatest(q."limit" - s.used - s.reserved, 0) AS remaining,
     nullif(s.ends_at, 'infinity') AS resets_at
 FROM usage_quotas AS q
 CROSS JOIN LATERAL usage_quota_state(q, clock_timestamp()) AS s

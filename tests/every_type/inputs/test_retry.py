@@ -15,7 +15,7 @@ import pytest_asyncio
 from graphql import get_named_type
 
 from gateway.schema.build import graphql_schema
-from tests.kit import generated
+from tests.kit import generated, samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -111,8 +111,8 @@ async def test_a_field_that_is_left_out_the_second_time_makes_it_another_request
     made = await sent(estate, mutation, values)
     for name in optional(mutation):
         less = {key: value for key, value in values.items() if key != name}
-        if mutation.name == "recordUsage" and name == "conversationId":
-            continue  # refused for another reason: a message cannot be set without its conversation
+        if any(name in samples.needs_of(mutation.kind, other) for other in less):
+            continue  # refused for another reason
         await check_taken(estate, superuser, mutation, made, less)
 
 
@@ -122,6 +122,7 @@ async def test_a_field_that_comes_in_addition_makes_it_another_request(
 ) -> None:
     values = full(estate, mutation)
     needed = {"id", "conversationId", "messageId"}
+    needed |= {needed for name in values for needed in samples.needs_of(mutation.kind, name)}
     least = {name: value for name, value in values.items() if name in needed or name not in optional(mutation)}
     made = await sent(estate, mutation, least)
     for name in values.keys() - least.keys():

@@ -25,7 +25,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.schema.build import graphql_schema
-from tests.kit import generated
+from tests.kit import generated, samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, fields_of, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
@@ -101,7 +101,8 @@ class Subject:
     async def made(self, values: dict[str, Any]) -> str:
         """Run a create with these values and what else it needs, and return the object's id."""
         choose = own(self.estate, self.mutation.name)
-        least = self.mutation.least(choose) | values
+        beside = samples.needs_of(self.mutation.kind, self.name) if self.name in values else ()
+        least = self.mutation.least(choose, {name: self.mutation.values(choose)[name] for name in beside} | values)
         links = {
             key: choose(kind) for key, kind in self.mutation.ids.items() if key.endswith("Id") and key != self.name
         }

@@ -1,0 +1,150 @@
+"""Usage by provider, model, automation and so on equals what plain Python adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.kit.recount import differences
+from tests.kit.serving import Client
+from tests.usage.entries import TOTALS, exact, summed
+
+GROUP = f"key {TOTALS}"
+BY = (
+    "query($by: UsageDimension!, $from: Date, $before: Date)"
+    f" {{ viewer {{ usageBy(dimension: $by, from: $from, before: $before) {{ {GROUP} }} }} }}"
+)
+OF_CONVERSATIONS = (
+    "query($by: UsageDimension!)"
+    f" {{ viewer {{ conversations {{ nodes {{ id usageBy(dimension: $by) {{ {GROUP} }} }} }} }} }}"
+)
+ENTRY = (
+    "id createdAt provider model automation purpose usedOwnApiKey apiKeyId inputTokens outputTokens cachedInputTokens"
+    " cacheWriteInputTokens reasoningTokens costUsd conversation { id }"
+)
+
+Key = Callable[[Mapping[str, Any]], str | None]
+
+KEYS: dict[str, Key] = {
+    "PROVIDER": lambda entry: entry["provider"],
+    "MODEL": lambda entry: entry["model"],
+    "AUTOMATION": lambda entry: entry["automation"],
+    "PURPOSE": lambda entry: entry["purpose"],
+    "API_KEY": lambda entry: entry["apiKeyId"],
+    "OWN_KEY": lambda entry: str(entry["usedOwnApiKey"]).lower(),
+    "DAY": lambda entry: entry["createdAt"][:10],
+}
+
+
+def made_up(chance: random.Random, conversations: list[str]) -> dict[str, Any]:
+    """The input of a random entry."""
+    input, output = chance.randrange(1000), chance.randrange(1000)
+    values: dict[str, Any] = {
+        "provider": chance.choice(["openai", "anthropic"]),
+        "model": chance.choice(["a", "b", "B", "é"]),
+        "automation": chance.choice([None, "nightly", "hourly"]),
+        "purpose": chance.choice([None, "chat", "titles"]),
+        "usedOwnApiKey": chance.random() < 0.5,
+        "inputTokens": input,
+        "outputTokens": output,
+        "cachedInputTokens": chance.randrange(input + 1) // 2,
+        "cacheWriteInputTokens": chance.randrange(input + 1) // 2,
+        "reasoningTokens": chance.randrange(output + 1),
+        "conversationId": chance.choice([None, *conversations]),
+    }
+    return values | ({"costUsd": f"0.{chance.randrange(10**6):06}"} if chance.random() < 0.8 else {})
+
+
+async def work(user: Client, chance: random.Random, conversations: list[str]) -> list[dict[str, Any]]:
+    """Record entries, one by one and many at a time."""
+    entries: list[dict[str, Any]] = []
+    for _ in range(12):
+        if chance.random() < 0.6:
+            entries.append(await user.make("recordUsage", "usageLog", ENTRY, **made_up(chance, conversations)))
+        else:
+            items = [made_up(chance, conversations) for _ in range(chance.randrange(1, 12))]
+            made: Any = await user.make("recordUsages", "usageLogs", ENTRY, items=items)
+            entries.extend(made)
+    return entries
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_groups_equal_a_sum_after_random_work_of_four_writers(
+    user: Client, superuser: asyncpg.Connection, seed: int
+) -> None:
+    conversations = [(await user.make("createConversation", "conversation"))["id"] for _ in range(3)]
+    writers = [work(user, random.Random(seed * 10 + n), conversations) for n in range(4)]  # noqa: S311
+    entries = [entry for made in await asyncio.gather(*writers) for entry in made]
+    assert len(entries) > 100
+    await user.make("deleteConversation", "conversation", id=conversations[0])
+    assert await differences(superuser) == []
+    for by, key in KEYS.items():
+        found = (await user.data(BY, by=by))["viewer"]["usageBy"]
+        assert exact(found) == summed(entries, key), by
+        listed = (await user.data(OF_CONVERSATIONS, by=by))["viewer"]["conversations"]["nodes"]
+        assert {node["id"] for node in listed} == set(conversations[1:])
+        for node in listed:
+            own = [entry for entry in entries if entry["conversation"] and entry["conversation"]["id"] == node["id"]]
+            assert exact(node["usageBy"]) == summed(own, key), by
+
+
+async def test_groups_are_narrowed_to_days(user: Client) -> None:
+    made = await user.make("recordUsage", "usageLog", ENTRY, provider="openai", model="a", costUsd="1")
+    day = made["createdAt"][:10]
+    assert [group["key"] for group in (await user.data(BY, by="DAY", **{"from": day}))["viewer"]["usageBy"]] == [day]
+    assert (await user.data(BY, by="DAY", before=day))["viewer"]["usageBy"] == []
+    assert (await user.data(BY, by="MODEL", **{"from": "2999-01-01"}))["viewer"]["usageBy"] == []
+
+
+async def test_the_most_expensive_groups_are_returned(user: Client) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    items = [
+        {"provider": "openai", "model": f"m{n:03}", "costUsd": str(n), "conversationId": conversation}
+        for n in range(205)
+    ]
+    for some in (items[:100], items[100:200], items[200:]):
+        await user.make("recordUsages", "usageLogs", items=some)
+    expected = [f"m{n:03}" for n in range(204, 4, -1)]
+    assert [group["key"] for group in (await user.data(BY, by="MODEL"))["viewer"]["usageBy"]] == expected
+    (node,) = (await user.data(OF_CONVERSATIONS, by="MODEL"))["viewer"]["conversations"]["nodes"]
+    assert [group["key"] for group in node["usageBy"]] == expected
+
+
+async def test_groups_of_many_conversations_take_one_statement(user: Client) -> None:
+    for _ in range(5):
+        conversation = (await user.make("createConversation", "conversation"))["id"]
+        await user.make("recordUsage", "usageLog", provider="openai", model="a", conversationId=conversation)
+    user.statements.texts.clear()
+    await user.data(OF_CONVERSATIONS, by="MODEL")
+    assert sum("FROM usage_logs" in text for text in user.statements.texts) == 1
+
+
+async def test_a_stranger_sees_no_groups(user: Client, stranger: Client) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    await user.make("recordUsage", "usageLog", provider="openai", model="a", conversationId=conversation)
+    assert (await stranger.data(BY, by="MODEL"))["viewer"]["usageBy"] == []
+    operation = "query($id: ID!) { conversation(id: $id) { usageBy(dimension: MODEL) { key } } }"
+    assert await stranger.data(operation, id=conversation) == {"conversation": None}
+    assert (await user.data(operation, id=conversation))["conversation"]["usageBy"] == [{"key": "a"}]
+
+
+async def test_usage_outlives_its_conversation(user: Client, superuser: asyncpg.Connection) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    given = {"provider": "openai", "model": "a", "costUsd": "2", "cachedInputTokens": 1, "inputTokens": 3}
+    await user.make("recordUsage", "usageLog", conversationId=conversation, **given)
+    before = (await user.data(BY, by="MODEL"))["viewer"]["usageBy"]
+    await user.make("deleteConversation", "conversation", id=conversation)
+    await user.mutate("purge", id=conversation)
+    assert await user.data("query($id: ID!) { node(id: $id) { id } }", id=conversation) == {"node": None}
+    assert (await user.data(BY, by="MODEL"))["viewer"]["usageBy"] == before
+    assert await differences(superuser) == []
+
+
+async def test_an_unknown_dimension_is_refused(user: Client) -> None:
+    answer = await user.run("{ viewer { usageBy(dimension: COLOUR) { key } } }")
+    assert "COLOUR" in answer["errors"][0]["message"]
