@@ -24,6 +24,7 @@ from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, LOOK_UPS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
+from gateway.auth.webhook import key_of
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
@@ -43,6 +44,7 @@ from gateway.feed.signals import Signals
 from gateway.http import graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
+from gateway.http.polar.webhook import PolarWebhook
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
 from gateway.http.server import OVER_HTTP, AppRunner, Ready, make_app, make_runner
@@ -150,7 +152,7 @@ async def running(
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
         admission = Admission(_options(settings))
-        runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool))
+        runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool), work_pool)
         lags = Histogram()
         if settings.metrics_port is not None:
             await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
@@ -234,6 +236,7 @@ def _runner(
     sockets: SocketRegistry,
     admission: Admission,
     ready: Ready,
+    work_pool: Pool,
 ) -> AppRunner:
     options = _options(settings)
     app = make_app(
@@ -248,6 +251,7 @@ def _runner(
         routes=[
             *_pages(settings, options),
             *Downloads(resources.pool, resources.authenticator.keys.refresh_key).routes(),
+            *_webhooks(settings, work_pool, resources.hub),
         ],
     )
     return make_runner(app, options)
@@ -358,6 +362,11 @@ def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
         return []
     account = graphiql.Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
     return graphiql.routes(options.path, account)
+
+
+def _webhooks(settings: Settings, pool: Pool, hub: Hub) -> list[web.RouteDef]:
+    keys = [key_of(secret.get_secret_value()) for secret in settings.polar_webhook_secret]
+    return PolarWebhook(pool, keys, settings.polar_products, hub.committed).routes() if keys else []
 
 
 @contextlib.asynccontextmanager

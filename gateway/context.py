@@ -128,7 +128,9 @@ class Context:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""
         loader = self._loaders.get(batch)
         if loader is None:
-            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
+            # What a query works out may be something else after the next mutation of the same operation.
+            kept = type(batch) is not QueryRows
+            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch), cache=kept)
         # Whoever is cancelled while they wait must not cancel what others wait for as well.
         return await asyncio.shield(loader.load(key))
 

@@ -45,10 +45,12 @@ class PlanStatus(enum.Enum):
 
     ACTIVE = "active"
     """The plan is active."""
+    TRIALING = "trialing"
+    """The plan is active, and free of charge for a trial."""
     PAST_DUE = "past_due"
     """A payment is late."""
     CANCELLED = "cancelled"
-    """The plan has ended."""
+    """The plan has ended, and the free plan applies."""
 
 
 @entity("users", one_per_user=True)
@@ -104,6 +106,10 @@ class User(Node):
     """The user's model calls, newest first."""
     usage_days = page("UsageDay", by="user_id")
     """The totals of the user's model calls per day, latest day first."""
+    usage_quotas = page("UsageQuota", by="user_id")
+    """The quotas of the plan and the user's own budgets, oldest first."""
+    usage_reservations = page("UsageReservation", by="user_id")
+    """The estimates that were held against the quotas in the last day, newest first."""
     message_feedback = page("MessageFeedback", by="user_id")
     """The user's feedback on messages of the assistant, newest first."""
     jobs = page("Job", by="user_id")
@@ -114,6 +120,8 @@ class User(Node):
     """The user's configurations of model providers, by provider."""
     provider_keys = page("ProviderKey", by="user_id")
     """The user's API keys of model providers, newest first."""
+    plan_subscriptions = page("PlanSubscription", by="user_id")
+    """The user's subscriptions to plans, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
     audit_entries = page("AuditEntry", by="user_id")

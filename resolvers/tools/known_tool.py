@@ -6,8 +6,6 @@ import datetime
 import enum
 from decimal import Decimal
 
-import strawberry
-
 from gateway import (
     JSON,
     BigInt,

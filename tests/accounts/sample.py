@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 from uuid import uuid4
 
+from tests.kit import polar
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 
@@ -46,8 +47,6 @@ async def keys(client: Client, known: Known, word: str) -> dict[str, str]:
     return {"ACTIVE": made["id"]}
 
 
-ROWS = {"ProviderConfig": configs, "ProviderKey": keys}
-
 VALUES: dict[str, Any] = {
     "email": "generated@example.org",
     "username": "generated",
@@ -83,4 +82,18 @@ async def audit_entries(client: Client, known: Known, word: str) -> dict[str, st
     return {"": entry["id"]}
 
 
-ROWS = {"AuditEntry": audit_entries}
+async def subscriptions(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Have Polar tell of a subscription that has ended, and of one that is active."""
+    for subscription, status in ((f"{word} 1", "canceled"), (word, "active")):
+        said = polar.event(client.user_id, subscription=subscription, status=status)
+        assert await polar.send(client.http, client.url, said) == (202, "written")
+    made = await client.data("{ viewer { planSubscriptions { nodes { id } } } }")
+    return {"ACTIVE": made["viewer"]["planSubscriptions"]["nodes"][0]["id"]}
+
+
+ROWS = {
+    "ProviderConfig": configs,
+    "ProviderKey": keys,
+    "AuditEntry": audit_entries,
+    "PlanSubscription": subscriptions,
+}

@@ -25,7 +25,7 @@ from tests.kit.runtime import attempt, stamp, untouched
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
     *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
-    *("data_keys", "sealed_secrets", "key_encryption_keys", "audit_entries"),
+    *("data_keys", "sealed_secrets", "key_encryption_keys", "audit_entries", "plan_subscriptions"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
@@ -88,6 +88,7 @@ FUNCTIONS = {
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
     "provider_key_used": "writes for the stamped user only",
+    "plan_subscription_state": "does nothing on a connection for requests",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
     "scope_list_mistake": "reads nothing but its argument",
@@ -101,6 +102,14 @@ FUNCTIONS = {
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
+    "usage_check": "reads with the caller's privileges and policies",
+    "usage_estimate": "reads reference data, which is the same for all users",
+    "usage_in_unit": "reads nothing but its arguments",
+    "usage_quota_counts": "reads nothing but its arguments",
+    "usage_quota_period": "reads nothing but its arguments",
+    "usage_quota_state": "reads with the caller's privileges and policies",
+    "usage_reservation_status": "reads with the caller's privileges and policies",
+    "usage_reservations_expire": "does nothing on a connection for requests",
     "users_to_purge": "does nothing on a connection for requests",
     "users_with_retention": "finds nothing on a connection for requests",
     "uuid7": "generates an id",

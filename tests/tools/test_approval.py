@@ -53,9 +53,7 @@ async def explain(user: Client, tool: str = "bash", **values: Any) -> dict[str, 
 
 
 async def known(user: Client, tool: str = "bash", selection: str = "id") -> dict[str, Any]:
-    operation = (
-        f"query($name: [String!]) {{ viewer {{ knownTools(filter: {{ toolName: $name }}) {{ nodes {{ {selection} }} }} }} }}"
-    )
+    operation = f"query($name: [String!]) {{ viewer {{ knownTools(filter: {{ toolName: $name }}) {{ nodes {{ {selection} }} }} }} }}"
     (found,) = (await user.data(operation, name=[tool]))["viewer"]["knownTools"]["nodes"]
     return found  # type: ignore[no-any-return]
 
@@ -108,7 +106,7 @@ async def test_subscribers_are_told_of_both_transitions(user: Client) -> None:
     await rule(user, conversationId=where)
     async with user.socket() as socket:
         events = await socket.subscribe(
-            "subscription($id: ID) { toolExecutionChanged(conversationId: $id, after: \"1.0\")"
+            'subscription($id: ID) { toolExecutionChanged(conversationId: $id, after: "1.0")'
             " { fromStatus toStatus toolExecution { status approvalReason } } }",
             id=where,
         )
