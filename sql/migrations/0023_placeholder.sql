@@ -1,2 +1,0 @@
--- Another migration takes this number.
-SELECT 1;
