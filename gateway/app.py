@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, LOOK_UPS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
+from gateway.auth.webhook import key_of
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
@@ -43,6 +45,7 @@ from gateway.http import chat, graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
 from gateway.http.pages import Demo
+from gateway.http.polar.webhook import PolarWebhook
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry
 from gateway.http.server import OVER_HTTP, AppRunner, Ready, make_app, make_runner
@@ -50,9 +53,14 @@ from gateway.http.shared_port import cannot_listen, reachable, site
 from gateway.live.live import Live
 from gateway.monitoring.metrics import Instruments, MeasuredEngine
 from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
+from gateway.outgoing.address import Reach
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.vault.vault import Vault
+from gateway.vault.wrapping import KeysFile
+from gateway.work.afterwards import Afterwards
 from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of
@@ -132,21 +140,27 @@ async def running(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
         presence = await stack.enter_async_context(Presence(signals))
+        vault = Vault(KeysFile(settings.signing_keys))
+        outgoing = Outgoing(Reach(map(ipaddress.ip_network, settings.allowed_networks)))
+        stack.push_async_callback(outgoing.close)
+        afterwards = Afterwards(feed_pool, hub.committed)
+        await stack.enter_async_context(afterwards.running())
+        rules, queue = await _rules(pool), Queue(work_pool)
         resources = Resources(
-            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool)
+            pool, pipelines, hub, signals, presence, rules, authenticator, queue, vault, outgoing, afterwards
         )
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
         live = Live(engine, replace(resources, pool=live_pool, pipelines=live_pipelines))
         admission = Admission(_options(settings))
-        runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool))
+        runner = _runner(settings, engine, resources, live, sockets, admission, _readiness(feed_pool), work_pool)
         lags = Histogram()
         if settings.metrics_port is not None:
             await stack.enter_async_context(_supervised(lambda: measure_lag(lags)))
         counts = WorkCounts()
         if settings.work:
             api = Api(replace(resources, pool=work_pool, pipelines=None), lambda: schema)
-            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api)
+            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api, vault)
             await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
@@ -172,9 +186,11 @@ async def working_alone(
         # Queries need neither the feed, nor the rules for writes, nor keys.
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
-        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
+        vault = Vault(KeysFile(settings.signing_keys))
+        queue = Queue(pool)
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, queue, vault, nothing, nothing)
         api = Api(resources, graphql_schema)
-        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
+        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api, vault)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         yield counts
 
@@ -221,6 +237,7 @@ def _runner(
     sockets: SocketRegistry,
     admission: Admission,
     ready: Ready,
+    work_pool: Pool,
 ) -> AppRunner:
     options = _options(settings)
     app = make_app(
@@ -235,6 +252,7 @@ def _runner(
         routes=[
             *_pages(settings, options),
             *Downloads(resources.pool, resources.authenticator.keys.refresh_key).routes(),
+            *_webhooks(settings, work_pool, resources.hub),
         ],
     )
     return make_runner(app, options)
@@ -345,6 +363,11 @@ def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
         return []
     account = Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
     return [*graphiql.routes(options.path, account), *chat.routes(options.path, account)]
+
+
+def _webhooks(settings: Settings, pool: Pool, hub: Hub) -> list[web.RouteDef]:
+    keys = [key_of(secret.get_secret_value()) for secret in settings.polar_webhook_secret]
+    return PolarWebhook(pool, keys, settings.polar_products, hub.committed).routes() if keys else []
 
 
 @contextlib.asynccontextmanager

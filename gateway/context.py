@@ -41,10 +41,13 @@ from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
 from gateway.feed.topic import Topic
 from gateway.live.feed import Feed
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
+from gateway.vault.vault import Vault
+from gateway.work.afterwards import Afterwards
 from gateway.work.queue import Asked, Queue
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +70,9 @@ class Resources:
     rules: Rules
     authenticator: Authenticator
     queue: Queue
+    vault: Vault
+    outgoing: Outgoing
+    afterwards: Afterwards
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
         """A context for the caller. Whoever opens it releases it, so that its connection is given back.
@@ -88,8 +94,11 @@ class Context:
         self.authenticator = shared.authenticator
         self.rules = shared.rules
         self.presence = shared.presence
+        self.vault = shared.vault
+        self.outgoing = shared.outgoing
         self._hub = shared.hub
         self._queue = shared.queue
+        self._afterwards = shared.afterwards
         self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
@@ -119,7 +128,9 @@ class Context:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""
         loader = self._loaders.get(batch)
         if loader is None:
-            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch))
+            # What a query works out may be something else after the next mutation of the same operation.
+            kept = type(batch) is not QueryRows
+            loader = self._loaders[batch] = DataLoader(functools.partial(self._run, batch), cache=kept)
         # Whoever is cancelled while they wait must not cancel what others wait for as well.
         return await asyncio.shield(loader.load(key))
 
@@ -234,6 +245,13 @@ class Context:
             await self._queue.add(job, Asked(self.user_id, id))
         except (Overloaded, Unavailable):
             _log.warning("work.not_enqueued", job=job, id=str(id))
+
+    def afterwards(self, query: Query, user_id: UUID | None, **values: Any) -> None:
+        """Have a query without a tenant run once the response is on its way, so that the response does not wait for it.
+
+        It may write rows of this user. It is lost if the process dies first.
+        """
+        self._afterwards.run(query, user_id, **values)
 
     def download_path(self, job_id: UUID, finished_at: datetime.datetime) -> str | None:
         """The signed path of an export of the caller; None if it has expired, or if the caller is not a person."""

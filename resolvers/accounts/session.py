@@ -209,6 +209,7 @@ async def begin_with_password(info: Info, input: SignInInput, *, restoring: bool
         user_id, stored = await _find_login(info, account)
         matches = await attempt.verify(stored, input.password)
         if user_id is None or stored is None or not matches:
+            _record_failure(info, user_id, account)
             raise Invalid(_WRONG)
         rehashed = await attempt.rehash(stored, input.password)
     return await _begin(info, user_id, input, rehashed=rehashed, restoring=restoring)
@@ -230,7 +231,16 @@ async def user_with(info: Info, purpose: Purpose, account: str, password: str) -
     if user_id is None:
         return None
     with info.context.authenticator.attempt(purpose, account, info.context.client.address) as attempt:
-        return user_id if await attempt.verify(stored, password) else None
+        if await attempt.verify(stored, password):
+            return user_id
+        _record_failure(info, user_id, account)
+        return None
+
+
+def _record_failure(info: Info, user_id: UUID | None, account: str) -> None:
+    """Have the audit of the account, if there is one, tell of a wrong password. It takes as long if there is none."""
+    address = info.context.client.address
+    info.context.afterwards(sql.accounts.audit.sign_in_failed, user_id, name=account, address=address)
 
 
 async def _find_login(info: Info, account: str) -> tuple[UUID | None, str | None]:

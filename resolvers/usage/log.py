@@ -89,6 +89,8 @@ class UsageLog(Node):
     """The automation that made the call; null if a person did."""
     purpose: str | None
     """The purpose of the call, such as `classification`; null if unknown."""
+    is_over_quota: bool
+    """Whether it went beyond what a hard quota left, because it was not reserved or cost more than that."""
     conversation_id: strawberry.Private[strawberry.ID | None]
     message_id: strawberry.Private[strawberry.ID | None]
 

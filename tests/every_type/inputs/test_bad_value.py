@@ -41,6 +41,9 @@ NOT_REACHED = {
     "agent_tokens_scopes_confirmations": "needs two scopes; see tests/accounts/test_agent_token.py",
     "agent_tokens_scopes_tools": "needs two scopes; see tests/accounts/test_agent_token.py",
     "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
+    "provider_configs_settings_secret": "needs certain names; see tests/accounts/test_provider_config.py",
+    "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/test_provider_config.py",
+    "provider_configs_is_default_active": "needs another field; see tests/accounts/test_provider_config.py",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""

@@ -55,8 +55,9 @@ UPDATED = [
 NOT_FREE = {
     ("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py",
     ("updateConversation", "contextWindow"): "null resets it to the model's: see tests/chat/test_context_window.py",
+    ("updateProviderKey", "keyName"): "its default is the name of one key: see tests/accounts/test_provider_key.py",
 }
-"""Fields of updates whose values depend on the object's state."""
+"""Fields of updates whose values depend on the object's state, or on other objects."""
 
 NEEDED = "A value is needed here: it cannot be null."
 
