@@ -24,14 +24,14 @@ PIECE_SECONDS = 0.05
 TOOL_SECONDS = 1.5
 SCOPES = ["read", "messages:write", "tools:propose", "tools:execute", "usage:write"]
 TOOLS = (
-    ("list_changes", {"since": "v1.0.0"}, {"changes": 17, "breaking": 0}, "0.001"),
-    ("publish_release", {"version": "1.1.0", "channel": "stable"}, {"published": "1.1.0"}, "0.25"),
+    ("list_changes", "READ_ONLY", {"since": "v1.0.0"}, {"changes": 17, "breaking": 0}, "0.001"),
+    ("publish_release", "HIGH", {"version": "1.1.0", "channel": "stable"}, {"published": "1.1.0"}, "0.25"),
 )
-"""For each tool that it proposes: the name, the arguments, the result of running it, and the cost in US dollars."""
+"""For each tool that it proposes: the name, the risk, the arguments, the result of running it, and the cost in USD."""
 
 DECISIONS = """subscription ($conversationId: ID!, $after: Cursor) {
   toolExecutionChanged(conversationId: $conversationId, after: $after) {
-    cursor toStatus toolExecution { id toolName transitions { reason } }
+    cursor toStatus toolExecution { id transitions { reason } }
   }
 }"""
 MESSAGES = """subscription ($conversationId: ID!, $after: Cursor) {
@@ -113,41 +113,35 @@ class Agent:
             f"You asked: “{self.request[:200]}” I will look at what has changed since the last release. "
             "If nothing speaks against it, I would like to publish version 1.1.0."
         )
-        proposed = {}
-        for name, arguments, result, cost in TOOLS:
-            values = {"id": str(uuid4()), "messageId": message, "toolName": name, "parameters": arguments}
-            # TO SWITCH ON once the schema has it: values["estimatedCostUsd"] = cost
-            made = await self.api.change("proposeToolExecution", "toolExecution { id }", **values)
-            proposed[made["toolExecution"]["id"]] = (name, result, cost)
-            self.tell(f"Waiting for your approval of {name}: open {self.page}")
-        outcomes = await self.carry_out(proposed)
+        outcomes = await self.use_tools(message)
         await self.write(" ".join(outcomes))
         self.tell("Answered.")
 
-    async def carry_out(self, proposed: dict[str, tuple[str, Any, str]]) -> list[str]:
-        """Run each tool once it is approved. Returns a sentence about each."""
-        waiting, outcomes = set(proposed), []
+    async def use_tools(self, message: str) -> list[str]:
+        """Propose each tool, and run it once it is approved. Returns a sentence about each."""
+        waiting: dict[str, tuple[str, Any, str]] = {}
+        outcomes = []
         try:
+            for name, risk, arguments, result, cost in TOOLS:
+                await self.api.change("suggestToolRisk", "knownTool { id }", toolName=name, risk=risk)
+                values = {"messageId": message, "toolName": name, "parameters": arguments, "estimatedCostUsd": cost}
+                waiting[id := str(uuid4())] = (name, result, cost)
+                made = await self.api.change("proposeToolExecution", "toolExecution { status }", id=id, **values)
+                if made["toolExecution"]["status"] == "PENDING":
+                    self.tell(f"Waiting for your approval of {name}: open {self.page}")
             async with self.events(DECISIONS) as events:
-                async for event in events:
-                    execution = event["toolExecution"]
-                    id, name = execution["id"], execution["toolName"]
+                while waiting:
+                    event = await anext(events)
+                    id, moves = event["toolExecution"]["id"], event["toolExecution"]["transitions"]
                     if id in waiting and event["toStatus"] in ("APPROVED", "CANCELLED"):
-                        waiting.remove(id)
-                        if event["toStatus"] == "APPROVED":
-                            outcomes.append(await self.run_tool(id, *proposed[id]))
-                        else:
-                            reason = execution["transitions"][-1]["reason"]
-                            self.tell(f"{name} was refused{f': {reason}' if reason else ''}")
-                            outcomes.append(f"I have not run {name}{f', because “{reason}”' if reason else ''}.")
-                    if not waiting:
-                        return outcomes
+                        use = self.run_tool if event["toStatus"] == "APPROVED" else self.leave_tool
+                        outcomes.append(await use(id, *waiting.pop(id), moves[-1]["reason"]))
         finally:
             for id in waiting:
                 await self.api.change("cancelToolExecution", "toolExecution { id }", id=id, reason="The agent stopped.")
         return outcomes
 
-    async def run_tool(self, id: str, name: str, result: Any, cost: str) -> str:
+    async def run_tool(self, id: str, name: str, result: Any, cost: str, _reason: str | None) -> str:
         """Run an approved tool: a real agent would call it between start and completion."""
         self.tell(f"{name} was approved. Running it.")
         await self.api.change("startToolExecution", "toolExecution { id }", id=id)
@@ -155,11 +149,20 @@ class Agent:
         await self.api.change("completeToolExecution", "toolExecution { id }", id=id, result=result, costUsd=cost)
         return f"{name} is done: {', '.join(f'{value} {key}' for key, value in result.items())}."
 
+    async def leave_tool(self, _id: str, name: str, _result: Any, _cost: str, reason: str | None) -> str:
+        """Do without a tool that was refused."""
+        self.tell(f"{name} was refused{f': {reason}' if reason else ''}")
+        return f"I have not run {name}{f', because “{reason}”' if reason else ''}."
+
     async def write(self, text: str) -> str:
-        """Write a message piece by piece, record what it cost, and return its id."""
-        id = str(uuid4())
+        """Write a message piece by piece within the person's budget, and return its id."""
+        id, pieces, offset = str(uuid4()), text.split(" "), 0
+        call = {"id": str(uuid4()), "provider": PROVIDER, "model": MODEL}
+        tokens_in, tokens_out, cost = 400 + len(self.request), len(pieces), "0.002"
+        # Refused if a quota leaves too little. `recordUsage` with the same id settles it.
+        estimate = {"estimatedInputTokens": tokens_in, "estimatedOutputTokens": tokens_out, "estimatedCostUsd": cost}
+        await self.api.change("reserveUsage", "usageReservation { id }", **call, **estimate)
         await self.api.change("startMessage", "message { id }", id=id, conversationId=self.conversation, model=MODEL)
-        pieces, offset = text.split(" "), 0
         try:
             for number, piece in enumerate(pieces):
                 piece += " " if number < len(pieces) - 1 else ""
@@ -169,11 +172,10 @@ class Agent:
         except BaseException:
             await self.api.change("cancelMessage", "message { id }", id=id)
             raise
-        tokens = {"inputTokens": 400 + len(self.request), "outputTokens": len(pieces)}
-        await self.api.change("finishMessage", "message { id }", id=id, tokenCount=len(pieces), finishReason="stop")
-        call = {"id": str(uuid4()), "provider": PROVIDER, "model": MODEL, "costUsd": "0.002", **tokens}
+        await self.api.change("finishMessage", "message { id }", id=id, tokenCount=tokens_out, finishReason="stop")
+        spent = {"inputTokens": tokens_in, "outputTokens": tokens_out, "costUsd": cost}
         place = {"conversationId": self.conversation, "messageId": id}
-        await self.api.change("recordUsage", "usageLog { id }", **place, **call)
+        await self.api.change("recordUsage", "usageLog { id }", **call, **spent, **place)
         return id
 
     def events(self, subscription: str) -> aclosing[AsyncGenerator[dict[str, Any], None]]:

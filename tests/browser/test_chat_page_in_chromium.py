@@ -40,6 +40,23 @@ async def test_cost_of_the_conversation_is_live(page: Page, serving: Serving, ag
     await page.until(f"{cost}.includes('This conversation: $0.0123, 1,234 tokens')")
 
 
+async def test_what_remains_of_a_quota_is_live(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "Within a budget")
+    await visit(page, serving.url, conversation)
+    quota = {"unit": "USD", "period": "TOTAL", "mode": "HARD", "limit": "2", "model": "of-the-quota"}
+    made = await agent.make("createUsageQuota", "usageQuota", **quota)
+    budget = "document.querySelector('#budget').innerText"
+    await page.until(f"{budget}.includes('$2.00 of $2.00 left (total, hard)')")
+    call = {"provider": "openai", "model": "of-the-quota"}
+    held = await agent.make("reserveUsage", "usageReservation", estimatedCostUsd="0.75", **call)
+    await page.until(f"{budget}.includes('$1.25 of $2.00 left')")
+    await agent.make("recordUsage", "usageLog", id=held["id"], costUsd="0.5", **call)
+    await page.until(f"{budget}.includes('$1.50 of $2.00 left')")
+    assert await page.evaluate("document.querySelector('#budget meter').value") == 0.5
+    await agent.make("deleteUsageQuota", "usageQuota", id=made["id"])
+    await page.until(f"!{budget}.includes('left')")
+
+
 async def test_presence_of_another_device(page: Page, serving: Serving, agent: Client) -> None:
     conversation = await new_conversation(agent, "Together")
     account = {"email": "demo@parley.example", "password": "correct horse battery", "deviceName": "Laptop"}

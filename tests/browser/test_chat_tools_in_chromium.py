@@ -1,6 +1,7 @@
 """Tool calls on the chat page, in a real browser: a person decides on a card while an agent waits."""
 
 from tests.browser.chat_page import (
+    TOOLS,
     card,
     cut,
     decide,
@@ -80,3 +81,34 @@ async def test_decision_that_another_device_made_first_is_said(page: Page, servi
         await page.until(f"{status('publish')} === 'refused'")
         await page.until(f"{card('publish')}.querySelector('.problem').textContent.length > 10")
     assert (await agent.data(f'{{ toolExecution(id: "{id}") {{ status }} }}'))["toolExecution"]["status"] == "CANCELLED"
+
+
+async def test_card_shows_risk_estimate_and_what_a_rule_decided(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "By rule")
+    await visit(page, serving.url, conversation)
+    await agent.make("suggestToolRisk", "knownTool", toolName="list_files", risk="READ_ONLY")
+    await propose(agent, conversation, "list_files")
+    await decide(page, "list_files", "Approve")  # from now on, the tool is not new
+    await page.until(f"{card('list_files')}.innerText.includes('Approved by a person')")
+    text = await page.evaluate(f"{card('list_files')}.innerText")
+    assert "Risk: high (the agent suggests read only)" in text
+    rule = {"conversationId": conversation, "toolName": "list_files", "effect": "ALLOW", "note": "Listing is harmless."}
+    await agent.mutate("createAutoApprovalRule", **rule)
+    proposal = {"conversationId": conversation, "toolName": "list_files", "estimatedCostUsd": "0.5"}
+    await agent.mutate("proposeToolExecution", **proposal)
+    await page.until(f"{TOOLS}.length === 2 && {TOOLS}[1].querySelector('.status').textContent === 'approved'")
+    text = await page.evaluate(f"{TOOLS}[1].innerText")
+    assert "Estimated cost: $0.5" in text
+    assert "Approved by a rule" in text
+    assert "Rule: list_files Listing is harmless." in text
+    assert await page.evaluate(f"{TOOLS}[1].querySelector('.decision').hidden")
+
+
+async def test_card_shows_what_a_rule_denied(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "Denied")
+    rule = {"conversationId": conversation, "toolName": "rm*", "effect": "DENY"}
+    await agent.mutate("createAutoApprovalRule", **rule)
+    await visit(page, serving.url, conversation)
+    await propose(agent, conversation, "rm_all")
+    await page.until(f"{status('rm_all')} === 'cancelled'")
+    assert "Denied by a rule" in await page.evaluate(f"{card('rm_all')}.innerText")

@@ -136,7 +136,8 @@ async def test_history_outlives_the_window_without_passwords_or_headers(page: Pa
 
 async def test_signed_out_every_example_says_to_sign_in_first(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
-    for operation in "Inbox", "Thread", "Send", "ApproveTool", "WatchLive", "AgentToken", "UsageByModel":
+    tabs = ("Inbox", "Thread", "Send", "ApproveTool", "WatchLive", "AgentToken", "ApproveByRule", "ExplainApproval")
+    for operation in (*tabs, "UsageByModel"):
         await choose_tab(page, operation)
         await page.evaluate("document.querySelector('#problem').textContent = ''")
         await run(page)

@@ -1,7 +1,7 @@
 /* The cost of a conversation, what was spent today, and what remains of each quota. */
 
 import { element } from "../pages/element.js";
-import { BUDGET, BUDGET_CHANGED, BUDGET_TYPES } from "./documents.js";
+import { BUDGET, BUDGET_CHANGED } from "./documents.js";
 
 const GATHER_MS = 300;
 
@@ -16,8 +16,7 @@ export class Budget {
     this.#client = client;
     this.#id = id;
     const changed = () => (this.#due ??= setTimeout(() => this.#load().catch(failed), GATHER_MS));
-    const subscription = [BUDGET_CHANGED, { types: BUDGET_TYPES }, changed];
-    client.live(() => this.#load(), [subscription], failed, this.#closing.signal);
+    client.live(() => this.#load(), [[BUDGET_CHANGED, {}, changed]], failed, this.#closing.signal);
   }
 
   stop() {
@@ -35,16 +34,16 @@ export class Budget {
     this.#place.replaceChildren(
       element("span", {}, `This conversation: ${dollars(costUsd)}, ${Number(totalTokens).toLocaleString()} tokens`),
       element("span", {}, `Today: ${dollars(viewer.usage.costUsd)}`),
-      ...(viewer.usageQuotas?.nodes ?? []).map(quota),
+      ...viewer.usageQuotas.nodes.map(quota),
     );
     return viewer.feedCursor;
   }
 }
 
-function quota({ unit, period, limit, used, remaining, mode, resetsAt }) {
+function quota({ unit, period, limit, used, reserved, remaining, mode, resetsAt }) {
   const show = unit === "USD" ? dollars : (amount) => `${Number(amount).toLocaleString()} ${unit.toLowerCase()}`;
   const text = `${show(remaining)} of ${show(limit)} left (${period.toLowerCase()}, ${mode.toLowerCase()})`;
-  const meter = element("meter", { max: Number(limit), value: Number(used), high: 0.8 * limit, "aria-label": text });
+  const meter = element("meter", { max: Number(limit), value: Number(used) + Number(reserved), high: 0.8 * limit, "aria-label": text });
   const title = resetsAt ? `Resets ${new Date(resetsAt).toLocaleString()}` : "";
   return element("span", { className: "quota", title }, meter, text);
 }

@@ -1,18 +1,13 @@
 /* The operations of the page: what each part of it asks for. */
 
-/* TO SWITCH ON once the schema has these fields; the page already shows them. */
-const APPROVAL = ""; // "estimatedCostUsd approvalReason approvalRule { toolName note } knownTool { risk }"
-const QUOTAS = ""; // "usageQuotas(first: 5) { nodes { id unit period limit used remaining mode resetsAt } }"
-export const BUDGET_TYPES = ["UsageLog"]; // and "UsageQuota"
-
 const ITEM = `fragment Item on Conversation {
   id version title activeAt isPinned deletedAt messageCount
   waiting: toolExecutions(filter: { status: [PENDING] }) { totalCount }
 }`;
 const MESSAGE = `fragment Text on Message { id version seq role content status createdAt deletedAt finishReason }`;
 const TOOL = `fragment Tool on ToolExecution {
-  id version toolName parameters status result errorMessage costUsd createdAt deletedAt ${APPROVAL}
-  message { id }
+  id version toolName parameters status result errorMessage estimatedCostUsd costUsd createdAt deletedAt
+  approvalReason approvalRule { toolName note } knownTool { risk suggestedRisk }
   transitions { to at actor reason }
 }`;
 const USER_ERRORS = "userErrors { field message }";
@@ -66,11 +61,15 @@ export const REFUSE_TOOL = `mutation ($input: CancelToolExecutionInput!) {
 
 /* Cost and budget */
 export const BUDGET = `query Budget($id: ID!, $today: Date) {
-  viewer { feedCursor usage(from: $today) { costUsd } ${QUOTAS} }
+  viewer {
+    feedCursor
+    usage(from: $today) { costUsd }
+    usageQuotas(first: 5) { nodes { unit period limit used reserved remaining mode resetsAt } }
+  }
   conversation(id: $id) { usage { totalTokens costUsd } }
 }`;
-export const BUDGET_CHANGED = `subscription ($types: [String!], $after: Cursor) {
-  changes(types: $types, after: $after) { cursor entity }
+export const BUDGET_CHANGED = `subscription ($after: Cursor) {
+  changes(types: ["UsageLog", "UsageQuota", "UsageReservation"], after: $after) { cursor }
 }`;
 
 /* Presence */

@@ -18,6 +18,7 @@ const REASONS = {
   RULE: "Approved by a rule",
   DENIED_BY_RULE: "Denied by a rule",
 };
+const RISKS = { READ_ONLY: "read only", LOW: "low", HIGH: "high" };
 const ACTORS = { USER: "You", AGENT: "The agent", SYSTEM: "Parley" };
 
 export class ToolCard {
@@ -76,10 +77,11 @@ export class ToolCard {
   }
 }
 
-/* What is known about a call. Risk, rule and estimate are shown where the gateway provides them. */
+/* What is known about a call. Its risk is what a person has set; what an agent suggests has no effect. */
 function* facts({ parameters, knownTool, estimatedCostUsd, approvalReason, approvalRule, costUsd, result, ...tool }) {
-  const { risk } = knownTool ?? {};
-  if (risk) yield line("risk", `Risk: ${risk.toLowerCase().replace("_", " ")}`);
+  const { risk, suggestedRisk: suggested } = knownTool;
+  const suggestion = suggested && suggested !== risk ? ` (the agent suggests ${RISKS[suggested]})` : "";
+  yield line("risk", `Risk: ${RISKS[risk]}${suggestion}`);
   yield block("Arguments", parameters);
   const said = tool.transitions.findLast(({ reason }) => reason);
   if (estimatedCostUsd) yield line("faint", `Estimated cost: $${estimatedCostUsd}`);

@@ -150,6 +150,48 @@ async def test_decision_during_a_cut_is_not_missed(serving: Serving, person: Cli
     assert result["usage"]["requests"] == 2
 
 
+async def test_agent_has_a_token_of_its_own_and_revokes_it(serving: Serving, person: Client) -> None:
+    query = "{ viewer { agentTokens { nodes { name scopes revokedAt } } } }"
+    async with agent_at(serving.url) as agent:
+        id = await agent.begun()
+        await agent.until("approval of publish_release")
+        newest = (await person.data(query))["viewer"]["agentTokens"]["nodes"][0]
+        assert (newest["name"], newest["revokedAt"]) == ("Demo agent", None)
+        assert not {"tools:approve"} & set(newest["scopes"])
+        tools = (await conversation(person, id))["toolExecutions"]["nodes"]
+        assert {tool["transitions"][0]["actor"] for tool in tools} == {"AGENT"}
+    assert all(each["revokedAt"] for each in (await person.data(query))["viewer"]["agentTokens"]["nodes"])
+
+
+async def test_agent_runs_what_a_rule_approves_without_asking(serving: Serving, person: Client) -> None:
+    rules = [
+        await person.make("createAutoApprovalRule", "autoApprovalRule", toolName=tool, effect="ALLOW")
+        for tool in ("list_changes", "publish_release")
+    ]
+    try:
+        async with agent_at(serving.url, once=True) as agent, asyncio.timeout(PATIENCE_SECONDS):
+            id = await agent.begun()
+            await agent.task
+    finally:
+        for rule in rules:
+            await person.make("deleteAutoApprovalRule", "autoApprovalRule", id=rule["id"])
+    tools = (await conversation(person, id))["toolExecutions"]["nodes"]
+    assert [each["to"] for tool in tools for each in tool["transitions"]] == [
+        *("PENDING", "APPROVED", "EXECUTING", "COMPLETED") * 2
+    ]
+    assert {tool["transitions"][1]["actor"] for tool in tools} == {"SYSTEM"}
+
+
+async def test_agent_keeps_within_the_budget(serving: Serving, person: Client) -> None:
+    quota = {"unit": "USD", "period": "DAY", "mode": "HARD", "limit": "0.001"}
+    made = await person.make("createUsageQuota", "usageQuota", **quota)
+    try:
+        with pytest.raises(Refusal, match=r"The demo agent cannot go on: .*quota"):
+            await work(serving.url, print, once=True, piece_seconds=0)
+    finally:
+        await person.make("deleteUsageQuota", "usageQuota", id=made["id"])
+
+
 async def test_without_a_gateway_it_says_so() -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Refusal, match=f"No gateway answers at {nowhere}"):

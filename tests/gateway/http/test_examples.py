@@ -114,6 +114,26 @@ async def test_agent_token_lets_an_agent_in(serving: Serving, demo_user: Client)
     assert (await agent.data("{ viewer { email } }"))["viewer"]["email"] == demo.EMAIL
 
 
+async def test_approve_by_rule_approves_at_once_and_says_by_which_rule(demo_user: Client) -> None:
+    answer = await show(demo_user, "Approve by rule")
+    assert [answer[field]["userErrors"] for field in answer] == [[], []]
+    execution = answer["proposeToolExecution"]["toolExecution"]
+    assert (execution["status"], execution["approvalReason"]) == ("APPROVED", "RULE")
+    assert execution["approvalRule"] == {"note": "Tests may always run.", "timesUsed": 1}
+    proposed, approved = execution["transitions"]
+    assert (proposed["to"], proposed["actor"]) == ("PENDING", "USER")
+    assert (approved["to"], approved["actor"]) == ("APPROVED", "SYSTEM")
+    assert "run_tests" in approved["reason"]
+
+
+async def test_explain_approval_says_why_a_person_would_be_asked(demo_user: Client) -> None:
+    explained = (await show(demo_user, "Explain approval"))["explainApproval"]
+    assert explained["outcome"] == "PENDING"
+    assert explained["explanation"]
+    assert explained["risk"] == "HIGH"
+    assert explained["rule"] is None
+
+
 async def test_usage_by_model_lists_the_most_expensive_first(demo_user: Client) -> None:
     viewer = (await show(demo_user, "Usage by model"))["viewer"]
     models, costs = zip(*((each["key"], Decimal(each["costUsd"])) for each in viewer["usageBy"]), strict=True)
@@ -124,5 +144,6 @@ async def test_usage_by_model_lists_the_most_expensive_first(demo_user: Client) 
 
 def test_each_example_has_a_test() -> None:
     assert set(EXAMPLES) == {
-        *("Sign in", "Inbox", "Thread", "Send", "Approve a tool", "Watch live", "Agent token", "Usage by model")
+        *("Sign in", "Inbox", "Thread", "Send", "Approve a tool", "Watch live", "Agent token"),
+        *("Approve by rule", "Explain approval", "Usage by model"),
     }
