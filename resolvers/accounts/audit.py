@@ -91,6 +91,8 @@ class AuditEntry(Node):
 
     session = maybe("Session", key="session_id")
     """The session in which it was done; null if there was none, or if it was removed since."""
+    agent_token = maybe("AgentToken", key="agent_token_id")
+    """The token of the agent that did it; null if none did."""
     subject = any_of(entity="entity", key="entity_id")
     """The object that the entry is about; null if it was permanently removed."""
 

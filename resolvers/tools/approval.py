@@ -24,6 +24,7 @@ from gateway import (
     input_type,
     maybe,
     object_type,
+    page,
     query,
     sql,
     standard,
@@ -60,6 +61,9 @@ class AutoApprovalSettings(Node):
     """The most that the automatic approvals of any 60 minutes may cost together, in US dollars."""
     require_approval_for_new_tools: bool
     """Whether a person must have approved a call of the same tool before."""
+
+    rules = page("AutoApprovalRule", key="user_id", by="user_id")
+    """The user's rules, oldest first."""
 
     @computed()
     async def spent_last_hour_usd(self, info: Info) -> Decimal:

@@ -104,5 +104,5 @@ CREATE TRIGGER leave_flag AFTER UPDATE OF is_active, deleted_at ON provider_keys
     WHEN (OLD.is_active AND OLD.deleted_at IS NULL AND (NEW.deleted_at IS NOT NULL OR NOT NEW.is_active))
     EXECUTE FUNCTION provider_keys_leave_flag();
 
--- The key that paid for a call of a model.
-SELECT add_link('usage_logs', 'api_key_id', 'provider_keys', 'There is no such provider key.');
+-- The key that paid for a call of a model. usage_logs_by_api_key is made with the other indexes for filters.
+SELECT add_link('usage_logs', 'api_key_id', 'provider_keys', order_by => NULL);

@@ -47,3 +47,15 @@ SELECT add_audit('user_settings', 'settings_changed', '{update}',
         'archive_after_months,delete_after_months,max_messages_per_conversation}');
 SELECT add_audit('jobs', 'exported', '{insert}', condition => $$NEW.kind = 'export'$$);
 SELECT add_audit('purges', 'purged', '{insert}');
+SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{name,scopes,expires_at}');
+SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}', shown => '{}');
+SELECT add_audit('provider_keys', 'key_created', '{insert}', shown => '{provider,last_four,expires_at}');
+SELECT add_audit('provider_keys', 'key_used', '{update}', of => '{last_used_at}', shown => '{}', each => 'day');
+SELECT add_audit('provider_keys', 'key_deleted', '{update}', of => '{deleted_at}', shown => '{}');
+SELECT add_audit('auto_approval_settings', 'settings_changed', '{update}',
+    of => '{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,'
+        'require_approval_for_new_tools}');
+SELECT add_audit('conversations', 'settings_changed', '{update}', of => '{auto_approval_settings}');
+SELECT add_audit('auto_approval_rules', 'approval_rule_changed', '{insert,update}',
+    of => '{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}',
+    shown => '{tool_name,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}');

@@ -44,13 +44,19 @@ def queried(target: str, query: Query, *, by: str = "") -> Any:
 
 
 def page(
-    target: str, *, by: str = "", order: str | type[enum.Enum] | None = None, through: Through | None = None
+    target: str,
+    *,
+    key: str = "id",
+    by: str = "",
+    order: str | type[enum.Enum] | None = None,
+    through: Through | None = None,
 ) -> Any:
     """The targets that point here with `by`, or through a join table, as a connection.
 
     The target's `entity` declares the order and the filter. `order` replaces that order by another of the same form.
+    With `key="user_id", by="user_id"`, it lists all that the user has.
     """
-    return Link("page", target, by=by, order=order, through=through)
+    return Link("page", target, key=key, by=by, order=order, through=through)
 
 
 def root_page(cls: type, *, name: str = "", order: str | type[enum.Enum] | None = None, description: str = "") -> None:
