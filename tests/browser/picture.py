@@ -27,6 +27,7 @@ REASON = "It only reads."
 async def at_work(page: Page, serving: Serving) -> bytes:
     """The page while the agent waits for the second of two approvals."""
     said: asyncio.Queue[str] = asyncio.Queue()
+    await _set_budget(serving)
     async with asyncio.TaskGroup() as tasks:
         working = tasks.create_task(agent.work(serving.url, said.put_nowait, once=True, piece_seconds=0))
         conversation = (await said.get()).partition("#")[2]
@@ -35,11 +36,20 @@ async def at_work(page: Page, serving: Serving) -> bytes:
         await decide(page, "list_changes", "Approve", REASON)
         await page.until(f"{status('list_changes')} === 'completed'")
         await page.until(f"{status('publish_release')} === 'waits for approval'")
-        await page.until("document.querySelector('#budget').textContent.includes('$0.002')")
+        await page.until(
+            "document.querySelector('#budget').textContent.includes('$0.002') && document.querySelector('meter')"
+        )
         await page.evaluate("document.querySelector('#log').scrollTop = 0")
         picture = await page.screenshot(WIDTH, HEIGHT)
         working.cancel()
     return picture
+
+
+async def _set_budget(serving: Serving) -> None:
+    person = serving.anonymous()
+    account = {"email": demo.EMAIL, "password": demo.PASSWORD}
+    person.token = (await person.mutate("signIn", "accessToken", **account))["accessToken"]
+    await person.make("createUsageQuota", "usageQuota", unit="USD", period="MONTH", mode="HARD", limit="20")
 
 
 async def main() -> None:

@@ -124,6 +124,18 @@ async def test_after_a_cut_nothing_is_lost_or_doubled(
         assert await page.evaluate("document.querySelectorAll('#log .tool').length") == 1
 
 
+async def test_connection_that_only_looks_alive_is_replaced(page: Page, serving: Serving, agent: Client) -> None:
+    """As after a change of network, of which neither side hears."""
+    hasten = "const later = setTimeout; window.setTimeout = (act, wait) => later(act, wait < 4000 ? wait : wait / 20)"
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source=hasten)
+    conversation = await new_conversation(agent, "Looks alive")
+    await visit(page, serving.url, conversation)
+    await page.evaluate("sockets.at(-1).onmessage = () => {}")
+    await agent.make("addMessage", "message", conversationId=conversation, role="ASSISTANT", content="Into the void?")
+    await shows(page, "Into the void?")
+    assert await page.evaluate("sockets.length") > 1
+
+
 async def test_message_that_is_sent_during_a_cut_arrives_once(page: Page, serving: Serving, agent: Client) -> None:
     conversation = await new_conversation(agent, "Sent into a cut")
     async with line_to(serving.url) as line:

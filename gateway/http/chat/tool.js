@@ -81,7 +81,7 @@ export class ToolCard {
 function* facts({ parameters, knownTool, estimatedCostUsd, approvalReason, approvalRule, costUsd, result, ...tool }) {
   const { risk, suggestedRisk: suggested } = knownTool;
   const suggestion = suggested && suggested !== risk ? ` (the agent suggests ${RISKS[suggested]})` : "";
-  yield line("risk", `Risk: ${RISKS[risk]}${suggestion}`);
+  yield line(risk === "HIGH" ? "risk" : "faint", `Risk: ${RISKS[risk]}${suggestion}`);
   yield block("Arguments", parameters);
   const said = tool.transitions.findLast(({ reason }) => reason);
   if (estimatedCostUsd) yield line("faint", `Estimated cost: $${estimatedCostUsd}`);
