@@ -597,6 +597,47 @@ $$;
 
 ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
 
+-- function agent_tokens_expire(interval, integer)
+
+CREATE FUNCTION parley.agent_tokens_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM agent_tokens AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (least(revoked_at, expires_at)) < too_old
+            ORDER BY (least(revoked_at, expires_at))
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM agent_tokens AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM agent_tokens AS t
+                WHERE t.user_id = expired_user_id AND (least(revoked_at, expires_at)) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.agent_tokens_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'');';
+
 -- function agent_tokens_limit()
 
 CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
@@ -7006,6 +7047,10 @@ ALTER TABLE ONLY parley_work.pgqueuer_statistics
 
 CREATE INDEX agent_tokens_by_creation ON parley.agent_tokens USING btree (user_id, created_at, id);
 
+-- index agent_tokens_by_expiry
+
+CREATE INDEX agent_tokens_by_expiry ON parley.agent_tokens USING btree (LEAST(revoked_at, expires_at));
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -7850,6 +7895,10 @@ ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- policy agent_tokens expiring
+
+CREATE POLICY expiring ON parley.agent_tokens FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy jobs expiring
 
 CREATE POLICY expiring ON parley.jobs FOR SELECT TO parley_owner USING (parley.is_background_work());
@@ -8246,6 +8295,11 @@ REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns tex
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) TO parley_runtime;
 
 -- acl FUNCTION agent_tokens_limit()
 

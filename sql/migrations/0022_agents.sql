@@ -34,6 +34,7 @@ CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON agent_tokens
     FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL) EXECUTE FUNCTION agent_tokens_stay_revoked();
 CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON agent_tokens
     FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION sessions_revoke();
+SELECT add_expiry('agent_tokens', 'least(revoked_at, expires_at)');
 -- Processes of the previous version read the column by this name.
 COMMENT ON COLUMN revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
 

@@ -39,6 +39,7 @@ FUNCTIONS = {
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
+    "agent_tokens_expire": "does nothing on a connection for requests",
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
