@@ -7413,7 +7413,7 @@ CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.s
 
 -- trigger conversations guard_approval
 
-CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((parley.actor() = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
 
 -- trigger tool_executions lease
 
