@@ -40,6 +40,7 @@ FUNCTIONS = {
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
+    "agent_tokens_expire": "does nothing on a connection for requests",
     "agent_tokens_record_use": "records the use of the stamped user's tokens only",
     "audit_entries_expire": "does nothing on a connection for requests",
     "audit_kept": "returns a constant",
