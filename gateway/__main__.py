@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, get_args
 
 import structlog
 
-from gateway.config import Settings
+from gateway.config import Plan, Settings
 from gateway.environment import read_settings, unknown_variables, wanted_log_format
 from gateway.event_loop import run
 from gateway.refusal import Refusal
@@ -90,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="Import language models and their prices, or list them.")
     _models_commands(models.add_subparsers(title="commands", metavar="{import,list}", required=True))
+    plans = commands.add_parser("plan", help="Set or show the plan of a user, and set the quotas of plans.")
+    _plan_commands(plans.add_subparsers(title="commands", metavar="{set,show,quotas}", required=True))
     one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
     one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
     one.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -125,6 +127,24 @@ def _models_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
     one.add_argument("--context-window", type=_count, metavar="N", help="only with at least so many tokens")
     one.add_argument("--price-below", type=_amount, metavar="USD", help="only if a million input tokens cost less")
     one.add_argument("--order", choices=("quality", "latency", "price", "name"), default="quality")
+
+
+def _plan_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    one = _command(commands, "set", plan_set, "Set the plan of a user, whatever the subscriptions say from then on.")
+    one.add_argument("user", metavar="EMAIL", help="the user's e-mail address or user name")
+    one.add_argument(
+        "plan",
+        choices=(*get_args(Plan), "subscription"),
+        metavar="PLAN",
+        help=f"{', '.join(get_args(Plan))}, or subscription: the plan that the subscriptions give",
+    )
+    one.add_argument(
+        "--status", choices=("active", "trialing", "past_due", "cancelled"), default="active", help="default: active"
+    )
+    one = _command(commands, "show", plan_show, "Show the plan of a user, the subscriptions and the plan's quotas.")
+    one.add_argument("user", metavar="EMAIL", help="the user's e-mail address or user name")
+    one = _command(commands, "quotas", plan_quotas, "Set the quotas of plans, also those of their present users.")
+    one.add_argument("file", type=Path, metavar="FILE", help="JSON: a list of quotas for each plan")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -238,6 +258,30 @@ def models_list(settings: Settings, options: argparse.Namespace) -> int:
 
     wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
     run(list_models(settings, wanted))
+    return 0
+
+
+def plan_set(settings: Settings, options: argparse.Namespace) -> int:
+    """Set the plan of a user."""
+    from gateway.plans.command import set_plan
+
+    run(set_plan(settings, options.user, options.plan, options.status))
+    return 0
+
+
+def plan_show(settings: Settings, options: argparse.Namespace) -> int:
+    """Show the plan of a user."""
+    from gateway.plans.command import show_plan
+
+    run(show_plan(settings, options.user))
+    return 0
+
+
+def plan_quotas(settings: Settings, options: argparse.Namespace) -> int:
+    """Set the quotas of plans."""
+    from gateway.plans.command import set_quotas
+
+    run(set_quotas(settings, options.file))
     return 0
 
 

@@ -6,11 +6,12 @@ deploy/README.md, which `make schema` writes.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
+from gateway.setting_form import is_a_broker, is_a_webhook_secret
 
 PREFIX = "PARLEY_"
 
@@ -28,7 +30,7 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
 
 HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
-NATS_SERVER = re.compile(r"(nats|tls)://[^/?#\s]+/?")
+Plan = Literal["free", "pro", "enterprise"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -132,6 +134,12 @@ class Settings(BaseSettings):
         default=(),
         description="Additional request headers that pages of trusted origins may send, separated by commas. Headers "
         "of tracing and of Apollo's clients are always allowed.",
+        json_schema_extra={"shown": "none"},
+    )
+    allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that are not public and that Parley may connect to for users who configure a provider "
+        "there, separated by commas: `127.0.0.0/8, 10.20.0.0/16`. If empty, only public addresses.",
         json_schema_extra={"shown": "none"},
     )
     trusted_proxies: int = Field(
@@ -241,6 +249,18 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds after which the jobs of a process that has died are taken over by another.",
     )
+    polar_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secret of the webhook at Polar, which sends events about subscriptions to `POST /hooks/polar`. "
+        "While you change it, the old and the new one, separated by a comma. If unset, there is no such address.",
+        json_schema_extra={"shown": "none"},
+    )
+    polar_products: Annotated[Mapping[str, Plan], NoDecode] = Field(
+        default={},
+        description="The plan of each product at Polar, separated by commas: `<product id>=pro,<product "
+        "id>=enterprise`. Events about other products are ignored.",
+        json_schema_extra={"shown": "none"},
+    )
     drain_seconds: float = Field(
         default=0,
         ge=0,
@@ -312,7 +332,7 @@ class Settings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _names_a_broker(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not _is_a_broker(url.get_secret_value()):
+        if url is not None and not is_a_broker(url.get_secret_value()):
             raise ValueError("should be process:, postgres:, or like nats://user:password@host:4222")
         return url
 
@@ -330,7 +350,10 @@ class Settings(BaseSettings):
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("trusted_origins", "allowed_headers", "metrics_names", mode="before")
+    @field_validator(
+        *("trusted_origins", "allowed_headers", "allowed_networks", "metrics_names", "polar_webhook_secret"),
+        mode="before",
+    )
     @classmethod
     def _between_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -343,6 +366,14 @@ class Settings(BaseSettings):
         # Browsers send origins in lower case.
         return tuple(origin.lower() for origin in origins)
 
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(network)) for network in networks)
+        except ValueError:
+            raise ValueError("should list networks like 127.0.0.0/8, fd00::/8, without bits of a host") from None
+
     @field_validator("allowed_headers")
     @classmethod
     def _are_header_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -350,19 +381,24 @@ class Settings(BaseSettings):
             raise ValueError("should list names of headers, like X-Tenant, X-Trace")
         return names
 
+    @field_validator("polar_webhook_secret")
+    @classmethod
+    def _are_keys(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(is_a_webhook_secret(secret.get_secret_value()) for secret in secrets):
+            raise ValueError("should have at least 16 characters or, after whsec_, be base64 of at least 16 bytes")
+        return secrets
+
+    @field_validator("polar_products", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        if not all(name and plan for name, _, plan in pairs):
+            raise ValueError("should list products with their plans, like 123=pro,456=enterprise")
+        return {name.strip(): plan.strip().lower() for name, _, plan in pairs}
+
     @field_validator("log_level", "log_format", "executor", mode="before")
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
-
-
-def _is_a_broker(text: str) -> bool:
-    return text in ("process:", "postgres:") or all(map(_is_a_nats_server, text.split(",")))
-
-
-def _is_a_nats_server(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        return bool(NATS_SERVER.fullmatch(text)) and bool(url.hostname) and url.port != 0
-    except ValueError:
-        return False

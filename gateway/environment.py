@@ -92,6 +92,6 @@ def _problem(error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     linked = name.endswith("port") and str(error["input"]).startswith("tcp://")
-    value = "the value" if "url" in name else repr(error["input"])
+    value = "the value" if "url" in name or "secret" in name else repr(error["input"])
     meaning = Settings.model_fields[name].description
     return f"{variable(name)}: {value} {reason}. ({meaning})" + (SERVICE_LINK_HINT if linked else "")

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.data.clauses.condition import Test, all_of
+from gateway.data.clauses.name import quoted
 from gateway.data.clauses.order import Nulls, Order, beyond_position, sorting
+from gateway.data.queries import Query
 
 
 class Shown(NamedTuple):
@@ -101,6 +103,13 @@ def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> s
     return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE {_visible(table)} AND t.{column} = {keys}"
 
 
+def queried(query: Query, columns: Columns) -> str:
+    """A hand-written query that returns columns for the keys of `$2`."""
+    if query.parameters != ("user_id", "keys"):
+        raise TypeError(f"{query.name} must take :user_id and :keys, in this order")
+    return query.text.replace(":columns", ", ".join(_selected(column, {}, "t.") for column in columns))
+
+
 @functools.lru_cache(maxsize=4096)
 def children(source: Source, order: Order, columns: Columns, *, one: bool = False) -> str:
     """Select all children of each parent, in order. `link_ordinal` is the 1-based index of the parent's key in `$2`."""
@@ -170,7 +179,7 @@ def insert(table: str, names: tuple[str, ...], columns: Columns) -> str:
     """
     values = ", ".join(f"${2 + n}" for n in range(len(names)))
     return (
-        f"INSERT INTO {table} ({', '.join(('user_id', *names))})\n"
+        f"INSERT INTO {table} ({', '.join(('user_id', *map(quoted, names)))})\n"
         f"VALUES ({', '.join(filter(None, ('$1', values)))})\n"
         f"RETURNING {', '.join(_selected(column, {}, '') for column in columns)}"
     )
@@ -224,7 +233,10 @@ def update(
     The columns in `reset` get their defaults. `$2` is the value of the column `by`.
     """
     values = ", ".join(
-        [*(f"{name} = ${3 + n}" for n, name in enumerate(names)), *(f"{name} = DEFAULT" for name in reset)]
+        [
+            *(f"{quoted(name)} = ${3 + n}" for n, name in enumerate(names)),
+            *(f"{quoted(name)} = DEFAULT" for name in reset),
+        ]
     )
     return (
         f"UPDATE {table}\nSET {values}\nWHERE user_id = $1 AND {by} = $2{guard and f' AND {guard}'}\n"
@@ -345,8 +357,8 @@ def _list(table: str, columns: Columns, alias: str = "") -> str:
 
 def _selected(column: str | Shown, derived: Mapping[str, str], prefix: str) -> str:
     if isinstance(column, Shown):
-        return column.select.format(prefix + derived.get(column.column, column.column))
-    return f"{prefix}{derived[column]} AS {column}" if column in derived else prefix + column
+        return column.select.format(prefix + derived.get(column.column, quoted(column.column)))
+    return f"{prefix}{derived[column]} AS {column}" if column in derived else prefix + quoted(column)
 
 
 def _visible(table: str) -> str:

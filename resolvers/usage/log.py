@@ -89,9 +89,13 @@ class UsageLog(Node):
     """The automation that made the call; null if a person did."""
     purpose: str | None
     """The purpose of the call, such as `classification`; null if unknown."""
+    is_over_quota: bool
+    """Whether it went beyond what a hard quota left, because it was not reserved or cost more than that."""
     conversation_id: strawberry.Private[strawberry.ID | None]
     message_id: strawberry.Private[strawberry.ID | None]
 
+    api_key = maybe("ProviderKey", key="api_key_id")
+    """The user's API key that paid for the call; null if none did or it is unknown."""
     conversation = maybe("Conversation", key="conversation_id")
     """The conversation that the call was made for."""
     message = maybe("Message", key="message_id")

@@ -20,6 +20,9 @@ BEGIN
     IF NEW.api_key_id IS NOT NULL THEN
         NEW.used_own_api_key := true;
     END IF;
+    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
+        NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];
+    END IF;
     UPDATE usage_days
     SET requests = requests + 1,
         conversations = conversations + first_of_conversation,

@@ -1,7 +1,7 @@
 -- Works out the cost of proposed log entries that state none, before they are inserted, as usage_logs_enter() does for one. The
 -- price of each model is looked up once.
 CREATE OR REPLACE FUNCTION usage_logs_price_all(proposed usage_logs[], at timestamptz) RETURNS usage_logs[]
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 AS $$
 DECLARE
     of_model record;
@@ -22,6 +22,9 @@ BEGIN
     FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
         proposed[n].used_own_api_key := true;
     END LOOP;
+    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = tenant() AND q.deleted_at IS NULL) THEN
+        proposed := usage_logs_meter(tenant(), proposed, at);
+    END IF;
     RETURN proposed;
 END
 $$;

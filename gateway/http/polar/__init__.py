@@ -1,0 +1,1 @@
+"""The webhook of Polar, which tells of subscriptions to plans."""

@@ -1,0 +1,125 @@
+"""The webhook of Polar: keeps users' subscriptions, and with them their plans.
+
+Nothing is read from a request before its signature is verified, and no user is stamped on a connection: the function in
+the database that records the event finds the user by itself. Polar repeats an event until it is answered with a 2xx, so
+what will never have an effect is answered with 202 as well, and logged without its content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+import structlog
+from aiohttp import web
+
+from gateway.auth import webhook
+from gateway.data.driver.failure import translated_errors
+from gateway.data.pool import Pool
+from gateway.data.queries import sql
+from gateway.errors import Overloaded, Unavailable
+from gateway.http.polar.event import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
+
+PATH = "/hooks/polar"
+
+MOST_BYTES = 256 * 1024
+"""Of a body. Polar's events have some kilobytes."""
+MOST_AT_ONCE = 20
+"""Requests that are read at the same time, in each process."""
+READING_SECONDS = 10.0
+RETRY_SECONDS = 5
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class PolarWebhook:
+    """Answers Polar's requests."""
+
+    pool: Pool
+    """Of connections for background work."""
+    keys: Sequence[bytes] = field(repr=False)
+    """Of the signatures. While secrets are changed, there are several."""
+    plans: Mapping[str, str]
+    """The plans by the ids of their products at Polar."""
+    committed: Callable[[UUID], None]
+    """Called with the user whose subscription has changed."""
+    _running: int = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        """The route of the webhook."""
+        return [web.post(PATH, self.handle)]
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Record an event."""
+        if (request.content_length or 0) > MOST_BYTES:
+            return _answer(413, "too large")
+        if self._running >= MOST_AT_ONCE:
+            return _later()
+        self._running += 1
+        try:
+            async with asyncio.timeout(READING_SECONDS):
+                body = await _body(request)
+        except TimeoutError:
+            return _answer(408, "too slow")
+        finally:
+            self._running -= 1
+        if body is None:
+            return _answer(413, "too large")
+        if not webhook.is_authentic(request.headers, body, self.keys, time.time()):
+            _log.warning("polar.refused", reason="the signature is missing, wrong or too old")
+            return _answer(401, "not signed")
+        return await self._record(request.headers[webhook.ID], body)
+
+    async def _record(self, event_id: str, body: bytes) -> web.Response:
+        try:
+            state = read_event(orjson.loads(body), self.plans)
+        except Ignored as ignored:
+            _log.info("polar.ignored", event_id=event_id, reason=str(ignored))
+            return _answer(202, "ignored")
+        except (Malformed, orjson.JSONDecodeError) as malformed:
+            where = str(malformed) if isinstance(malformed, Malformed) else "it is not JSON"
+            _log.warning("polar.malformed", event_id=event_id, field=where)
+            return _answer(400, "malformed")
+        try:
+            outcome = await self._write(event_id, state)
+        except (Overloaded, Unavailable):
+            return _later()
+        if outcome == "written":
+            self.committed(state.account)
+        else:
+            _log.info("polar.no_effect", event_id=event_id, reason=outcome)
+        return _answer(202, outcome)
+
+    async def _write(self, event_id: str, state: SubscriptionState) -> str:
+        query = sql.plans.subscription.record
+        values = {"provider": PROVIDER, "event_id": event_id, **dataclasses.asdict(state)}
+        async with self.pool.connection() as connection:
+            with translated_errors(connection):
+                (row,) = await connection.fetch(query.text, *query.arguments(None, values))
+        return str(row["outcome"])
+
+
+async def _body(request: web.Request) -> bytes | None:
+    """The whole body; None if it is too large."""
+    read = bytearray()
+    async for piece in request.content.iter_any():
+        read += piece
+        if len(read) > MOST_BYTES:
+            return None
+    return bytes(read)
+
+
+def _answer(status: int, outcome: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response({"outcome": outcome}, status=status, headers={**_HEADERS, **(headers or {})})
+
+
+def _later() -> web.Response:
+    return _answer(503, "try again", {"Retry-After": str(RETRY_SECONDS)})

@@ -1,0 +1,33 @@
+-- Trigger: keeps users from changing the quotas of their plan, and from having more than 100 quotas. A quota that counts
+-- something else than before has neither warned nor been exceeded.
+CREATE OR REPLACE FUNCTION usage_quotas_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+AS $$
+DECLARE
+    most CONSTANT integer := 100;
+    -- The serving role acts for users, whatever its connection says of the actor.
+    by_user boolean := NOT pg_has_role(current_user, 'parley_owner', 'USAGE');
+BEGIN
+    IF by_user AND (TG_OP <> 'INSERT' AND OLD.set_by = 'system' OR TG_OP <> 'DELETE' AND NEW.set_by = 'system') THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_id_plan', TABLE = 'usage_quotas',
+            MESSAGE = 'this quota belongs to your plan, so you can neither change nor delete it';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    IF by_user AND NEW.deleted_at IS NULL AND (TG_OP = 'INSERT' OR OLD.deleted_at IS NOT NULL)
+        AND (SELECT count(*) FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) >= most
+    THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_number', TABLE = 'usage_quotas',
+            MESSAGE = format('you can have at most %s quotas: delete one first', most);
+    END IF;
+    IF TG_OP = 'UPDATE'
+        AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)
+            IS DISTINCT FROM
+            (NEW.unit, NEW.period, NEW.provider, NEW.model, NEW.automation, NEW."limit", NEW.counts_own_key)
+    THEN
+        NEW.warned_at := NULL;
+        NEW.exceeded_at := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
