@@ -378,7 +378,8 @@ async def test_a_new_conversation_writes_to_the_feed_once(writer: Writer) -> Non
 OLDER = """
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT 'openai', 'gpt-4o-mini', NEW.active_at INTO NEW.provider, NEW.model, NEW.active_since;
+    SELECT 'openai', 'gpt-4o-mini', NEW.active_at, 8192
+    INTO NEW.provider, NEW.model, NEW.active_since, NEW.context_window;
     RETURN NEW;
 END $$
 """
