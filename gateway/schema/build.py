@@ -74,6 +74,9 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     for cls in filter(_is_unfinished, events):
         _finish_links(cls, event.event_of(cls).links, entities)
         object_type(cls)
+    for cls in filter(_is_unfinished, [item for item in declared if "__links__" in getattr(item, "__dict__", ())]):
+        _finish_links(cls, cls.__links__, entities)
+        object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries())
     functions.extend(change_fields({name: entity_of(cls) for name, cls in entities.items() if issubclass(cls, Node)}))
