@@ -47,6 +47,12 @@ def object_type(cls: type[T]) -> type[T]:
     return strawberry.type(cls, description=describe.summary(cls))
 
 
+def links_of(cls: type) -> dict[str, Link]:
+    """The links of an object type that is neither an entity nor an event; empty if it has none."""
+    links: dict[str, Link] = vars(cls).get("__links__", {})
+    return links
+
+
 def _describe_fields(cls: type) -> None:
     for name, text in describe.attributes(cls).items():
         default: Any = vars(cls).get(name, strawberry.UNSET)
