@@ -90,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="Import language models and their prices, or list them.")
     _models_commands(models.add_subparsers(title="commands", metavar="{import,list}", required=True))
+
+    keys = commands.add_parser("keys", help="List, rotate or drop the keys that seal the secrets of users.")
+    _keys_commands(keys.add_subparsers(title="commands", metavar="{list,rotate,drop}", required=True))
+
     one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
     one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
     one.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -125,6 +129,22 @@ def _models_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
     one.add_argument("--context-window", type=_count, metavar="N", help="only with at least so many tokens")
     one.add_argument("--price-below", type=_amount, metavar="USD", help="only if a million input tokens cost less")
     one.add_argument("--order", choices=("quality", "latency", "price", "name"), default="quality")
+
+
+def _keys_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    _command(
+        commands, "list", keys_list, "List the key-encryption keys, their ages, and how many data keys each wraps."
+    )
+
+    meaning = "Add a key-encryption key, and wrap the data keys of all users with it, while gateways serve."
+    one = _command(commands, "rotate", keys_rotate, meaning)
+    end = one.add_mutually_exclusive_group()
+    end.add_argument("--resume", action="store_true", help="add no key, and wrap what a rotation before has left")
+    end.add_argument("--signing", action="store_true", help="add a signing key instead; then restart all gateways")
+
+    meaning = "Remove a key-encryption key from the keys file. One that still wraps a data key is refused."
+    one = _command(commands, "drop", keys_drop, meaning)
+    one.add_argument("id", metavar="ID", help="the id of the key, as parley keys list shows it")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -238,6 +258,33 @@ def models_list(settings: Settings, options: argparse.Namespace) -> int:
 
     wanted = Wanted(**{name: value for name, value in vars(options).items() if name in Wanted.__slots__ and value})
     run(list_models(settings, wanted))
+    return 0
+
+
+def keys_list(settings: Settings, options: argparse.Namespace) -> int:
+    """List the key-encryption keys."""
+    from gateway.vault.command import list_keys
+
+    run(list_keys(settings))
+    return 0
+
+
+def keys_rotate(settings: Settings, options: argparse.Namespace) -> int:
+    """Add a key-encryption key and wrap all data keys with it, or add a signing key."""
+    from gateway.vault.command import rotate_keys, rotate_signing
+
+    if options.signing:
+        rotate_signing(settings.signing_keys)
+    else:
+        run(rotate_keys(settings, resume=options.resume))
+    return 0
+
+
+def keys_drop(settings: Settings, options: argparse.Namespace) -> int:
+    """Remove a key-encryption key."""
+    from gateway.vault.command import drop_key
+
+    run(drop_key(settings, options.id))
     return 0
 
 
