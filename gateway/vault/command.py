@@ -19,7 +19,7 @@ HEADINGS = ("key-encryption key", "created", "wraps", "")
 
 
 async def list_keys(settings: Settings) -> None:
-    """Print the key-encryption keys of the file and of the database, newest first, and how many data keys each wraps."""
+    """Print the key-encryption keys of the file and of the database, newest first, and what each wraps."""
     encrypting = load(settings.signing_keys).encrypting
     async with reached_database(settings) as database, keys_of_all(database) as connection:
         known = {row["id"]: row for row in await ask(connection, sql.vault.rotation.count_by_key)}

@@ -44,7 +44,8 @@ async def rewrap_all(
 ) -> int:
     """Wrap all data keys with the newest key in the file, and return how many were wrapped anew.
 
-    `advance` is told how many each batch had. Raises `CannotRotate` if some of them cannot be opened, after all others are done.
+    `advance` is told how many each batch had. Raises `CannotRotate` if some of them cannot be opened, after all others
+    are done.
     """
     wrapper, newest = KeysFile(path), load(path).encrypting[0].id
     await ask(connection, sql.vault.rotation.register, id=newest)
@@ -72,7 +73,7 @@ async def rewrap_all(
                 (result,) = await ask(
                     connection,
                     sql.vault.rotation.rewrap,
-                    user_ids=users,
+                    owners=users,
                     old_wrapped=old,
                     newest=newest,
                     new_wrapped=new,

@@ -4,7 +4,7 @@ SELECT user_id, key_id, wrapped FROM data_keys_to_rewrap(:newest, :after_id, :mo
 
 -- name: rewrap
 -- Stores data keys wrapped anew, and returns how many nobody else has changed meanwhile.
-SELECT data_keys_rewrap(:user_ids, :old_wrapped, :newest, :new_wrapped) AS changed;
+SELECT data_keys_rewrap(:owners, :old_wrapped, :newest, :new_wrapped) AS changed;
 
 -- name: register
 -- Notes that a key-encryption key is in use.
