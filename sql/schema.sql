@@ -3994,6 +3994,22 @@ ALTER FUNCTION parley.provider_configs_is_default_taken() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELECT add_only_one(''provider_configs'', ''is_default'', ''There is already a default configuration.'', NULL);';
 
+-- function provider_key_in_use(uuid)
+
+CREATE FUNCTION parley.provider_key_in_use(config_id uuid) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT k.id
+    FROM provider_keys AS k
+    WHERE k.user_id = tenant() AND k.provider_config_id = config_id AND k.deleted_at IS NULL AND k.is_active
+        AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+    ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
+    LIMIT 1
+$$;
+
+ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
+
 -- function provider_key_used(uuid)
 
 CREATE FUNCTION parley.provider_key_used(used_id uuid) RETURNS void
@@ -9410,6 +9426,11 @@ REVOKE ALL ON FUNCTION parley.one_per_user(table_name text, carry text[]) FROM P
 -- acl FUNCTION provider_configs_is_default_taken()
 
 REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_key_in_use(config_id uuid)
+
+REVOKE ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) TO parley_runtime;
 
 -- acl FUNCTION provider_key_used(used_id uuid)
 

@@ -39,7 +39,10 @@ _PUBLIC6 = ipaddress.IPv6Network("2000::/3")
 _NEVER6 = tuple(
     map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
 )
-"""What of the public range of IPv6 is set aside, among it the tunnels 6to4 and Teredo, which lead anywhere. Whatever lies outside the range is not public either."""
+"""What of the public range of IPv6 is set aside, also for the tunnels 6to4 and Teredo, which lead anywhere.
+
+Whatever lies outside the range is not public either.
+"""
 
 
 class Reach:

@@ -144,14 +144,18 @@ async def _made(estate: Estate, name: str) -> dict[str, Any]:
 ELSEWHERE = {
     *("signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"),
     *("deleteAccount", "restoreAccount", "restore", "purge", "emptyTrash"),
+    *("createProviderKey", "testProviderKey"),
 }
-"""Mutations whose statements are counted in the tests of sessions, growing messages, presence and the trash."""
+"""Mutations whose statements are counted elsewhere: sessions, growing messages, presence, the trash, provider keys."""
 
 OTHERS = {
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
     "removeMessageFeedback": ["SELECT"] * 2,
     "removeReaction": ["SELECT"] * 3,
     "renewToolExecution": ["SELECT"],
+    # The rules of a base URL come before the check of its address.
+    "updateProviderConfig": ["SELECT", "UPDATE"],
+    "replaceProviderKey": ["SELECT", "UPDATE"],
 }
 """The statements of mutations that are not a single INSERT or UPDATE, or the call that inserts a list."""
 
