@@ -168,7 +168,7 @@ class Scatter:
         raise AssertionError(f"no copy of a row of {table} is valid with other values in {varied}")
 
     async def _distinct(self, column: asyncpg.Record, table: str, model: Any, attempt: int) -> str:
-        """A value that no row has: the id of a new parent, or a text. If words are refused, it is an emoji or a name."""
+        """A value that no row has: the id of a new parent, or a text: words, an emoji or a name, as rules allow."""
         self._unique += 1
         if column["type"] != "uuid":
             texts = (f"{WORDS[0]} {self._unique}", chr(0x1F000 + self._unique % 1000), f"{WORDS[0]}-{self._unique}")
