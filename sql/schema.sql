@@ -2108,12 +2108,19 @@ BEGIN
     VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
     NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
-        SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
+        SELECT
+            coalesce(c.provider, u.default_provider) AS provider, c.provider AS configured, c.default_model AS its_model,
+            u.default_model, s.max_messages_per_conversation
+        INTO preferred
         FROM users AS u
         JOIN user_settings AS s ON s.user_id = u.user_id
+        LEFT JOIN provider_configs AS c ON c.user_id = u.user_id AND c.is_default AND c.deleted_at IS NULL
         WHERE u.user_id = NEW.user_id;
-        NEW.provider := coalesce(NEW.provider, preferred.default_provider, 'openai');
-        NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
+        NEW.provider := coalesce(NEW.provider, preferred.provider, 'openai');
+        -- The model of the configuration is of its provider alone.
+        NEW.model := coalesce(
+            NEW.model, CASE WHEN NEW.provider = preferred.configured THEN preferred.its_model END,
+            preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
     IF NEW.context_window IS NULL THEN
@@ -2317,6 +2324,44 @@ CREATE FUNCTION parley.data_key_of() RETURNS TABLE(key_id text, wrapped bytea)
     AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
 
 ALTER FUNCTION parley.data_key_of() OWNER TO parley_owner;
+
+-- function data_keys_rewrap(uuid[], bytea[], text, bytea[])
+
+CREATE FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    changed integer;
+BEGIN
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = newest AND e.dropped_at IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the key-encryption key % was dropped', newest;
+    END IF;
+    UPDATE data_keys AS k SET key_id = newest, wrapped = g.new_text, wrapped_at = clock_timestamp()
+    FROM unnest(user_ids, old_wrapped, new_wrapped) AS g (user_id, old_text, new_text)
+    WHERE k.user_id = g.user_id AND k.wrapped = g.old_text;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+
+ALTER FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) OWNER TO parley_owner;
+
+-- function data_keys_to_rewrap(text, uuid, integer)
+
+CREATE FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) RETURNS TABLE(user_id uuid, key_id text, wrapped bytea)
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT k.user_id, k.key_id, k.wrapped
+    FROM data_keys AS k
+    WHERE k.key_id <> newest AND k.user_id > after_id
+    ORDER BY k.user_id
+    LIMIT most
+$$;
+
+ALTER FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) OWNER TO parley_owner;
 
 -- function delete_for_good(text)
 
@@ -4303,6 +4348,28 @@ $_$;
 
 ALTER FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) OWNER TO parley_owner;
 
+-- function key_encryption_key_drop(text)
+
+CREATE FUNCTION parley.key_encryption_key_drop(old_id text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    wraps bigint;
+BEGIN
+    INSERT INTO key_encryption_keys (id) VALUES (old_id) ON CONFLICT DO NOTHING;
+    -- Waits for those that wrap with it at this moment, and keeps others from beginning.
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = old_id FOR UPDATE;
+    SELECT count(*) INTO wraps FROM data_keys AS k WHERE k.key_id = old_id;
+    IF wraps = 0 THEN
+        UPDATE key_encryption_keys AS e SET dropped_at = coalesce(e.dropped_at, clock_timestamp()) WHERE e.id = old_id;
+    END IF;
+    RETURN wraps;
+END
+$$;
+
+ALTER FUNCTION parley.key_encryption_key_drop(old_id text) OWNER TO parley_owner;
+
 -- function lease_length()
 
 CREATE FUNCTION parley.lease_length() RETURNS interval
@@ -5824,6 +5891,22 @@ ALTER FUNCTION parley.provider_configs_is_default_taken() OWNER TO parley_owner;
 -- comment FUNCTION provider_configs_is_default_taken()
 
 COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELECT add_only_one(''provider_configs'', ''is_default'', ''There is already a default configuration.'', NULL);';
+
+-- function provider_key_in_use(uuid)
+
+CREATE FUNCTION parley.provider_key_in_use(config_id uuid) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT k.id
+    FROM provider_keys AS k
+    WHERE k.user_id = tenant() AND k.provider_config_id = config_id AND k.deleted_at IS NULL AND k.is_active
+        AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+    ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
+    LIMIT 1
+$$;
+
+ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
 
 -- function provider_key_used(uuid)
 
@@ -13314,6 +13397,14 @@ GRANT ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) T
 REVOKE ALL ON FUNCTION parley.data_key_of() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.data_key_of() TO parley_runtime;
 
+-- acl FUNCTION data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[])
+
+REVOKE ALL ON FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) FROM PUBLIC;
+
+-- acl FUNCTION data_keys_to_rewrap(newest text, after_id uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) FROM PUBLIC;
+
 -- acl FUNCTION delete_for_good(table_name text)
 
 REVOKE ALL ON FUNCTION parley.delete_for_good(table_name text) FROM PUBLIC;
@@ -13601,6 +13692,10 @@ REVOKE ALL ON FUNCTION parley.join_table(table_name text, first_key text, first_
 
 REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) FROM PUBLIC;
 
+-- acl FUNCTION key_encryption_key_drop(old_id text)
+
+REVOKE ALL ON FUNCTION parley.key_encryption_key_drop(old_id text) FROM PUBLIC;
+
 -- acl FUNCTION lease_length()
 
 REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
@@ -13794,6 +13889,11 @@ REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, inp
 -- acl FUNCTION provider_configs_is_default_taken()
 
 REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_key_in_use(config_id uuid)
+
+REVOKE ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) TO parley_runtime;
 
 -- acl FUNCTION provider_key_used(used_id uuid)
 

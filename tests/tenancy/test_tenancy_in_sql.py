@@ -88,6 +88,7 @@ FUNCTIONS = {
     "named_model": "reads reference data, which is the same for all users",
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
+    "provider_key_in_use": "reads with the caller's privileges and policies",
     "provider_key_used": "writes for the stamped user only",
     "plan_subscription_state": "does nothing on a connection for requests",
     "purge_begin": "names rows of the stamped user's trash only",
