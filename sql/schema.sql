@@ -633,13 +633,17 @@ ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parle
 -- function approval_decide(uuid, uuid, text, jsonb, numeric)
 
 CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     own record;
     rule record;
     limit_usd numeric;
 BEGIN
+    IF owner_id IS DISTINCT FROM tenant() THEN
+        RETURN;
+    END IF;
     SELECT
         coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
         coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,
@@ -735,15 +739,15 @@ BEGIN
         value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
         value := approval_visible(normalize(value, NFKC));
     END IF;
-    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes and hyphens.
+    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
     value := translate(
         lower(value),
         E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
         '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
         '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
         '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
-        '\u2011\u2013\u2014\u2212',
-        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----');
+        '\u2011\u2013\u2014\u2212\u3002',
+        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
     FOR n IN 1 .. 2 LOOP
         FOREACH code IN ARRAY ARRAY(
             SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x)[0-9a-f]{2})', 'g') AS m) LOOP
@@ -963,7 +967,7 @@ BEGIN
                     WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
                     WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
                     ELSE '[^\s''"]*' END
-                ELSE regexp_replace(token, '([][.^$+?(){}|\\])', '\\\1', 'g') END;
+                ELSE regexp_replace(token, '([].^$+?(){}|\\[])', '\\\1', 'g') END;
         END LOOP;
     END LOOP;
     RETURN '^' || regex || '$';
@@ -1024,7 +1028,7 @@ BEGIN
                 t.effect, t.ignore_case, t.pointers, t.paths, t.likes, t.regexes, t.host, arguments)
         ORDER BY
             t.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], t.effect),
-            coalesce(t.max_cost_usd < cost, false), t.id
+            t.effect = 'allow' AND coalesce(t.max_cost_usd < cost, false), t.id
         LIMIT 1
     ) AS f;
 END
@@ -1103,7 +1107,7 @@ ALTER FUNCTION parley.approval_visible(value text) OWNER TO parley_owner;
 -- function auto_approval_rules_compile()
 
 CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
@@ -1680,14 +1684,14 @@ BEGIN
     NEW.approval_overrides := '{}';
     FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
         IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
-            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('%s must be true or false', name) END;
+            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('the setting %s is true or false', name) END;
         ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
             value := CASE
                 WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
                     THEN to_jsonb((value #>> '{}')::numeric)
                 ELSE value END;
             mistake := CASE WHEN jsonb_typeof(value) <> 'number' OR value::numeric NOT BETWEEN 0 AND 1000000
-                THEN format('%s must be an amount of US dollars from 0 to 1000000', name) END;
+                THEN format('the setting %s is an amount of US dollars from 0 to 1000000', name) END;
         ELSE
             mistake := format(
                 'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
@@ -9304,12 +9308,10 @@ REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[])
 -- acl FUNCTION approval_argument(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_argument(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_arguments_mistake(arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
 
@@ -9319,62 +9321,50 @@ GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, t
 -- acl FUNCTION approval_exact(value jsonb, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_fold(value text, slashes boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_path(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_path(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_plain(value text, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_like(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_mentions(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_path(path text)
 
 REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_path(path text) TO parley_runtime;
 
 -- acl FUNCTION approval_readings(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_readings(value text) TO parley_runtime;
 
 -- acl FUNCTION approval_regex(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_regex(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_spent(owner_id uuid)
 
@@ -9384,12 +9374,10 @@ GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
 -- acl FUNCTION approval_texts(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_texts(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_visible(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_visible(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_visible(value text) TO parley_runtime;
 
 -- acl FUNCTION auto_approval_rules_compile()
 

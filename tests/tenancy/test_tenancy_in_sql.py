@@ -38,20 +38,7 @@ FUNCTIONS = {
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
-    **dict.fromkeys(
-        ("approval_argument", "approval_arguments_mistake", "approval_exact", "approval_fold", "approval_hosts_are"),
-        "reads nothing but its arguments",
-    ),
-    **dict.fromkeys(
-        ("approval_is_path", "approval_is_plain", "approval_like", "approval_mentions", "approval_path"),
-        "reads nothing but its arguments",
-    ),
-    **dict.fromkeys(
-        ("approval_readings", "approval_regex", "approval_rule_matches", "approval_texts", "approval_visible"),
-        "reads nothing but its arguments",
-    ),
-    "approval_decide": "reads with the caller's privileges and policies",
-    "approval_rule_for": "reads with the caller's privileges and policies",
+    "approval_decide": "decides for the stamped user only, and writes nothing",
     "approval_spent": "reads with the caller's privileges and policies",
     "content_so_far": "reads with the caller's privileges and policies",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
@@ -271,6 +258,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         "integer": lambda: "0",
         "interval": lambda: "0",
         "bigint": lambda: "0",
+        "numeric": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",
         "messages": lambda: growing,
