@@ -900,13 +900,17 @@ ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parle
 -- function approval_decide(uuid, uuid, text, jsonb, numeric)
 
 CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     own record;
     rule record;
     limit_usd numeric;
 BEGIN
+    IF owner_id IS DISTINCT FROM tenant() THEN
+        RETURN;
+    END IF;
     SELECT
         coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
         coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,
@@ -1518,7 +1522,7 @@ COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 
 -- function auto_approval_rules_compile()
 
 CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
@@ -13095,12 +13099,10 @@ REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
 -- acl FUNCTION approval_argument(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_argument(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_arguments_mistake(arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
 
@@ -13110,62 +13112,50 @@ GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, t
 -- acl FUNCTION approval_exact(value jsonb, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_fold(value text, slashes boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_path(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_path(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_plain(value text, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_like(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_mentions(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_path(path text)
 
 REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_path(path text) TO parley_runtime;
 
 -- acl FUNCTION approval_readings(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_readings(value text) TO parley_runtime;
 
 -- acl FUNCTION approval_regex(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_regex(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_spent(owner_id uuid)
 
@@ -13175,12 +13165,10 @@ GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
 -- acl FUNCTION approval_texts(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_texts(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_visible(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_visible(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_visible(value text) TO parley_runtime;
 
 -- acl FUNCTION audit_differs(columns text[], each text)
 
