@@ -80,7 +80,14 @@ def parser() -> argparse.ArgumentParser:
     end.add_argument("--check", action="store_true", help=f"fail if {SDL_FILE} (with --sql, {SQL_FILE}) is out of date")
     end.add_argument("--write", action="store_true", help=f"write {SDL_FILE} (with --sql, {SQL_FILE})")
 
-    _command(commands, "demo", demo, "Fill the database with demo data.")
+    one = _command(commands, "demo", demo, "Fill the database with demo data, or let a demo agent work.")
+    one.add_argument("does", nargs="?", choices=("data", "agent"), default="data", help="default: data")
+    one.add_argument(
+        "--url",
+        metavar="URL",
+        help="agent: the address of the gateway; default: http://127.0.0.1 with the port of the settings",
+    )
+    one.add_argument("--once", action="store_true", help="agent: end after the first answer")
 
     one = _command(commands, "backup", backup, "Write the database, its roles and the signing keys to one file.")
     one.add_argument("file", type=Path, metavar="FILE", help="the file to write; an existing one is replaced")
@@ -234,7 +241,15 @@ def schema(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def demo(settings: Settings, options: argparse.Namespace) -> int:
-    """Fill the database with demo data."""
+    """Fill the database with demo data, or let a demo agent work until Ctrl-C."""
+    if options.does == "agent":
+        from gateway.demo.agent import work as work_as_agent
+
+        # Not localhost: a browser shares its session only with the address that `parley serve` prints.
+        run(work_as_agent(options.url or f"http://127.0.0.1:{settings.port}", tell, once=options.once))
+        return 0
+    if options.url or options.once:
+        raise _WrongUse("--url and --once belong to the agent: parley demo agent")
     from gateway import demo as loader
     from gateway.data.server.opening import open_database
 

@@ -801,6 +801,47 @@ ALTER FUNCTION parley.agent_tokens_audit_token_revoked() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.agent_tokens_audit_token_revoked() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => NULL, each => NULL);';
 
+-- function agent_tokens_expire(interval, integer)
+
+CREATE FUNCTION parley.agent_tokens_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM agent_tokens AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (least(revoked_at, expires_at)) < too_old
+            ORDER BY (least(revoked_at, expires_at))
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM agent_tokens AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM agent_tokens AS t
+                WHERE t.user_id = expired_user_id AND (least(revoked_at, expires_at)) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.agent_tokens_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'');';
+
 -- function agent_tokens_limit()
 
 CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
@@ -11135,6 +11176,10 @@ ALTER TABLE ONLY parley_work.pgqueuer_statistics
 
 CREATE INDEX agent_tokens_by_creation ON parley.agent_tokens USING btree (user_id, created_at, id);
 
+-- index agent_tokens_by_expiry
+
+CREATE INDEX agent_tokens_by_expiry ON parley.agent_tokens USING btree (LEAST(revoked_at, expires_at));
+
 -- index audit_entries_by_action
 
 CREATE INDEX audit_entries_by_action ON parley.audit_entries USING btree (user_id, action, created_at, id);
@@ -11805,7 +11850,7 @@ CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FO
 
 -- trigger conversations guard_approval
 
-CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((parley.actor() = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
 
 -- trigger provider_keys keep_sealed_key
 
@@ -12514,6 +12559,10 @@ ALTER TABLE parley.data_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- policy agent_tokens expiring
+
+CREATE POLICY expiring ON parley.agent_tokens FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy audit_entries expiring
 
 CREATE POLICY expiring ON parley.audit_entries FOR SELECT TO parley_owner USING (parley.is_background_work());
@@ -13082,6 +13131,11 @@ REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_created() FROM PUBLIC;
 -- acl FUNCTION agent_tokens_audit_token_revoked()
 
 REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_revoked() FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) TO parley_runtime;
 
 -- acl FUNCTION agent_tokens_limit()
 

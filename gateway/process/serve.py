@@ -92,7 +92,7 @@ async def _metrics(settings: Settings, collect: Collect) -> AsyncIterator[str | 
 def _announce(settings: Settings, url: str, metrics: str | None) -> None:
     tell(f"\nParley serves GraphQL at {url}/graphql")
     if settings.graphiql:
-        tell(f"Open {url} in a browser for GraphiQL.")
+        tell(f"Open {url}/chat in a browser for the chat page, or {url} for GraphiQL.")
     if settings.offers_demo:
         # Only in a terminal: logs are kept, and others read them.
         password = "" if writes_json() else f", password: {demo.PASSWORD}"
