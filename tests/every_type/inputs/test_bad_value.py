@@ -39,6 +39,8 @@ ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_piece
 
 NOT_REACHED = {
     "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
+    "usage_quotas_limit_whole": "needs a fraction; see tests/usage/test_quota.py",
+    "usage_quotas_unit_bytes": "needs another field; see tests/usage/test_quota.py",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""
