@@ -17,6 +17,8 @@ from gateway.export.parts import write_export
 from gateway.export.selection import exported_names
 from gateway.feed.presence import Present
 from gateway.feed.topic import Topic
+from gateway.outgoing.outgoing import Unanswered
+from gateway.outgoing.url import NotAllowed
 from gateway.schema.fields.bulk import in_bulk
 from gateway.schema.fields.event import event
 from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
@@ -26,15 +28,18 @@ from gateway.schema.fields.node import any_of
 from gateway.schema.fields.root import lookup, mutation, payload, query, subscription
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.trash import tables_in_trash, trash_list, type_in_trash
-from gateway.schema.fields.versioned import require_version, set_deleted
+from gateway.schema.fields.versioned import change, expected_version, require_version, set_deleted
 from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
 from gateway.schema.types.argument import After, ById, only_of
-from gateway.schema.types.link import many, maybe, one, page, root_page
+from gateway.schema.types.link import many, maybe, one, page, queried, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
+from gateway.vault.provider_keys import open_key, open_key_by_id, place_of
+from gateway.vault.sealing import CannotOpen
+from gateway.vault.secret import Secret
 from gateway.work.declaration import job
 from gateway.work.work import Cancelled, Work
 
@@ -47,31 +52,37 @@ __all__ = [
     "BigInt",
     "ById",
     "Cancelled",
+    "CannotOpen",
     "Conflict",
     "Context",
     "Cursor",
     "Info",
     "Invalid",
     "Node",
+    "NotAllowed",
     "NotFound",
     "Overloaded",
     "Present",
     "Purpose",
+    "Secret",
     "SessionTokens",
     "Statements",
     "Through",
     "Topic",
+    "Unanswered",
     "Unauthenticated",
     "Unavailable",
     "UniqueViolationError",
     "Work",
     "any_of",
+    "change",
     "check_password",
     "computed",
     "create",
     "entity",
     "enum_type",
     "event",
+    "expected_version",
     "exported_names",
     "id_of",
     "in_bulk",
@@ -87,9 +98,13 @@ __all__ = [
     "object_type",
     "one",
     "only_of",
+    "open_key",
+    "open_key_by_id",
     "page",
     "payload",
+    "place_of",
     "put",
+    "queried",
     "query",
     "reference",
     "require_version",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,10 @@ from graphql import GraphQLSchema
 from gateway import demo
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.keyring import load_or_create
+from gateway.auth.opaque.agent_token import AgentTokens
 from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
-from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
+from gateway.auth.throttle import ACCOUNT, ADDRESS, LOOK_UPS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
 from gateway.auth.webhook import key_of
 from gateway.broker.choice import broker_for
@@ -50,9 +52,14 @@ from gateway.http.shared_port import cannot_listen, reachable, site
 from gateway.live.live import Live
 from gateway.monitoring.metrics import Instruments, MeasuredEngine
 from gateway.monitoring.tracing import TracedEngine, Tracing, tracing
+from gateway.outgoing.address import Reach
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.agreement import refuse_disagreement
 from gateway.schema.build import domain_modules, graphql_schema
 from gateway.telemetry.histogram import Histogram
+from gateway.vault.vault import Vault
+from gateway.vault.wrapping import KeysFile
+from gateway.work.afterwards import Afterwards
 from gateway.work.api import Api
 from gateway.work.counts import WorkCounts
 from gateway.work.declaration import JobDeclaration, jobs_of
@@ -118,8 +125,11 @@ async def running(
         feed_pool = await pool_of(_FEED_CONNECTIONS, 10)
         work_pool = await pool_of(_work_connections(settings), 10, **_of_work(settings))
         sockets = SocketRegistry()
-        authenticator = _authenticator(settings, sockets)
+        authenticator = _authenticator(settings, sockets, pool)
         stack.callback(authenticator.passwords.close)
+        agents = authenticator.agents
+        stack.push_async_callback(agents.close)
+        await stack.enter_async_context(_supervised(lambda: agents.keep_recording(sockets.identities)))
         await stack.enter_async_context(_supervised(lambda: authenticator.revocations.keep_reading(feed_pool)))
         broker = broker_for(settings, database.runtime_url)
         signals = Signals(broker, authenticator.keys.refresh_key)
@@ -129,8 +139,14 @@ async def running(
             _supervised(lambda: keep_ending_abandoned_work(feed_pool, settings.lease_seconds, hub.committed))
         )
         presence = await stack.enter_async_context(Presence(signals))
+        vault = Vault(KeysFile(settings.signing_keys))
+        outgoing = Outgoing(Reach(map(ipaddress.ip_network, settings.allowed_networks)))
+        stack.push_async_callback(outgoing.close)
+        afterwards = Afterwards(feed_pool, hub.committed)
+        await stack.enter_async_context(afterwards.running())
+        rules, queue = await _rules(pool), Queue(work_pool)
         resources = Resources(
-            pool, pipelines, hub, signals, presence, await _rules(pool), authenticator, Queue(work_pool)
+            pool, pipelines, hub, signals, presence, rules, authenticator, queue, vault, outgoing, afterwards
         )
         engine = _engine(settings, schema, traces)
         live_pipelines = Pipelines.of(live_pool) if settings.pipelining else None
@@ -143,7 +159,7 @@ async def running(
         counts = WorkCounts()
         if settings.work:
             api = Api(replace(resources, pool=work_pool, pipelines=None), lambda: schema)
-            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api)
+            shared = WorkResources(work_pool, settings, hub.committed, asyncio.Event(), api, vault)
             await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         url = await stack.enter_async_context(_listening(settings, runner, listeners))
         refused = runner.app[OVER_HTTP].refused
@@ -169,9 +185,11 @@ async def working_alone(
         # Queries need neither the feed, nor the rules for writes, nor keys.
         nothing: Any = None
         hub = Hub(pool, broker, poll_seconds=settings.feed_poll_seconds)
-        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, Queue(pool))
+        vault = Vault(KeysFile(settings.signing_keys))
+        queue = Queue(pool)
+        resources = Resources(pool, None, hub, nothing, nothing, nothing, nothing, queue, vault, nothing, nothing)
         api = Api(resources, graphql_schema)
-        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api)
+        shared = WorkResources(pool, settings, broker.publish, asyncio.Event(), api, vault)
         await stack.enter_async_context(working(database.runtime_url, shared, jobs, counts))
         yield counts
 
@@ -280,15 +298,16 @@ def url_of(host: str, port: int, *_: object) -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
-def _authenticator(settings: Settings, sockets: SocketRegistry) -> Authenticator:
+def _authenticator(settings: Settings, sockets: SocketRegistry, pool: Pool) -> Authenticator:
     keys = load_or_create(settings.signing_keys)
     tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
-    token_life = datetime.timedelta(seconds=settings.access_token_seconds)
+    revocations = Revocations(datetime.timedelta(seconds=settings.access_token_seconds), sockets.revoke)
     return Authenticator(
         keys,
         tokens,
+        AgentTokens(keys.refresh_key, pool, revocations, Throttle(LOOK_UPS.shared_by(settings.workers))),
         PasswordHasher(),
-        Revocations(token_life, sockets.close_session),
+        revocations,
         refresh_life=datetime.timedelta(days=settings.refresh_token_days),
         session_life=datetime.timedelta(days=settings.session_days),
         by_account=Throttle(ACCOUNT.shared_by(settings.workers)),

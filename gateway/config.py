@@ -6,8 +6,8 @@ deploy/README.md, which `make schema` writes.
 
 from __future__ import annotations
 
+import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,16 +18,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
-from gateway.setting_form import is_a_broker, is_a_webhook_secret
+from gateway.setting_form import HEADER_NAME, ORIGIN, is_a_broker, is_a_webhook_secret
 
 PREFIX = "PARLEY_"
 
 ROOTS_DIRECTORY = Path("/var/lib/parley")
 """Default data directory for root, because other accounts cannot enter root's home."""
-
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
-
-HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 Plan = Literal["free", "pro", "enterprise"]
 
@@ -133,6 +129,12 @@ class Settings(BaseSettings):
         default=(),
         description="Additional request headers that pages of trusted origins may send, separated by commas. Headers "
         "of tracing and of Apollo's clients are always allowed.",
+        json_schema_extra={"shown": "none"},
+    )
+    allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that are not public and that Parley may connect to for users who configure a provider "
+        "there, separated by commas: `127.0.0.0/8, 10.20.0.0/16`. If empty, only public addresses.",
         json_schema_extra={"shown": "none"},
     )
     trusted_proxies: int = Field(
@@ -343,7 +345,10 @@ class Settings(BaseSettings):
     def _is_absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
-    @field_validator("trusted_origins", "allowed_headers", "metrics_names", "polar_webhook_secret", mode="before")
+    @field_validator(
+        *("trusted_origins", "allowed_headers", "allowed_networks", "metrics_names", "polar_webhook_secret"),
+        mode="before",
+    )
     @classmethod
     def _between_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -355,6 +360,14 @@ class Settings(BaseSettings):
             raise ValueError("should list origins like https://app.example.com, without a path")
         # Browsers send origins in lower case.
         return tuple(origin.lower() for origin in origins)
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(network)) for network in networks)
+        except ValueError:
+            raise ValueError("should list networks like 127.0.0.0/8, fd00::/8, without bits of a host") from None
 
     @field_validator("allowed_headers")
     @classmethod

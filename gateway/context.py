@@ -31,7 +31,7 @@ from gateway.data.queries import Query
 from gateway.data.rules import ProposedRow, Rules
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
-from gateway.errors import Forbidden, Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
+from gateway.errors import Invalid, NotFound, Overloaded, Unauthenticated, Unavailable
 from gateway.execution.operation import Operation
 from gateway.execution.run.info import FieldInfo
 from gateway.export.archive import KEPT
@@ -41,10 +41,13 @@ from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
 from gateway.feed.topic import Topic
 from gateway.live.feed import Feed
+from gateway.outgoing.outgoing import Outgoing
 from gateway.schema.objects.entity import id_of
 from gateway.schema.objects.selection import asks_for, columns
 from gateway.schema.strawberry_private import core_info
 from gateway.schema.types.scalars import Cursor
+from gateway.vault.vault import Vault
+from gateway.work.afterwards import Afterwards
 from gateway.work.queue import Asked, Queue
 
 _log = structlog.get_logger(__name__)
@@ -67,9 +70,17 @@ class Resources:
     rules: Rules
     authenticator: Authenticator
     queue: Queue
+    vault: Vault
+    outgoing: Outgoing
+    afterwards: Afterwards
 
     def open(self, identity: Identity | None, operation: Operation, client: Client) -> Context:
-        """A context for the caller. Whoever opens it releases it, so that its connection is given back."""
+        """A context for the caller. Whoever opens it releases it, so that its connection is given back.
+
+        Raises `Forbidden` if the caller is an agent whose token lacks a scope that the operation requires.
+        """
+        if identity is not None and identity.actor != "user":
+            operation.document.access.check(identity.scopes)
         snapshot = SNAPSHOT_FIELD in operation.document.field_names and operation.kind == "query"
         return Context(self, identity, client, snapshot=snapshot)
 
@@ -83,8 +94,11 @@ class Context:
         self.authenticator = shared.authenticator
         self.rules = shared.rules
         self.presence = shared.presence
+        self.vault = shared.vault
+        self.outgoing = shared.outgoing
         self._hub = shared.hub
         self._queue = shared.queue
+        self._afterwards = shared.afterwards
         self._signals = shared.signals
         stamp = None if identity is None else identity.stamp
         self.tenant = Tenant(
@@ -100,25 +114,15 @@ class Context:
         return self.tenant.stamp.user_id
 
     @property
-    def session_id(self) -> UUID:
-        """The caller's signed-in device. Raises `Unauthenticated` when there is none."""
+    def credential_id(self) -> UUID:
+        """The caller's session or, for an agent, its token. Raises `Unauthenticated` when there is none."""
         if self.identity is None:
             raise Unauthenticated("An access token is required: sign in first.")
-        return self.identity.session_id
+        return self.identity.credential_id
 
     def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
         """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))
-
-    @property
-    def is_agent(self) -> bool:
-        """Whether the caller is an agent that acts for the user."""
-        return self.identity is not None and self.identity.actor != "user"
-
-    def require_person(self, what: str) -> None:
-        """Raise `Forbidden` if the caller is an agent that acts for the user."""
-        if self.is_agent:
-            raise Forbidden(f"An agent cannot {what}.")
 
     async def load(self, batch: Batch, key: UUID) -> Any:
         """The result of a batch for a key. Keys that are requested at the same time share one statement."""
@@ -241,6 +245,13 @@ class Context:
             await self._queue.add(job, Asked(self.user_id, id))
         except (Overloaded, Unavailable):
             _log.warning("work.not_enqueued", job=job, id=str(id))
+
+    def afterwards(self, query: Query, user_id: UUID | None, **values: Any) -> None:
+        """Have a query without a tenant run once the response is on its way, so that the response does not wait for it.
+
+        It may write rows of this user. It is lost if the process dies first.
+        """
+        self._afterwards.run(query, user_id, **values)
 
     def download_path(self, job_id: UUID, finished_at: datetime.datetime) -> str | None:
         """The signed path of an export of the caller; None if it has expired, or if the caller is not a person."""

@@ -26,6 +26,26 @@ CREATE TYPE parley_work.pgqueuer_status AS ENUM (
 
 ALTER TYPE parley_work.pgqueuer_status OWNER TO parley_owner;
 
+-- function about_approval(jsonb)
+
+CREATE FUNCTION parley.about_approval(metadata jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(jsonb_object_agg(key, value), '{}')
+    FROM jsonb_each(CASE jsonb_typeof(metadata) WHEN 'object' THEN metadata END)
+    WHERE starts_with(lower(key), 'approval')
+$$;
+
+ALTER FUNCTION parley.about_approval(metadata jsonb) OWNER TO parley_owner;
+
+-- function account_is_due(uuid)
+
+CREATE FUNCTION parley.account_is_due(account uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$ SELECT EXISTS (SELECT FROM users AS u WHERE u.user_id = account AND u.purge_at <= clock_timestamp()) $$;
+
+ALTER FUNCTION parley.account_is_due(account uuid) OWNER TO parley_owner;
+
 -- function account_purge(integer)
 
 CREATE FUNCTION parley.account_purge(most integer) RETURNS TABLE(purged_user_id uuid, removed integer, is_done boolean)
@@ -153,6 +173,62 @@ CREATE FUNCTION parley.actor_session() RETURNS uuid
 $$;
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
+
+-- function add_audit(text, text, text[], text[], text[], text, text)
+
+CREATE FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[] DEFAULT '{}'::text[], shown text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, each text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := format('%s_audit_%s', table_name, action);
+    told text[] := coalesce(shown, "of");
+    kind text;
+BEGIN
+    PERFORM refuse_audit(name, table_name, kinds, "of", told, each);
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), %2$L, %3$s, %4$s);
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, action, audit_subject(table_name), coalesce(
+            (SELECT string_agg(
+                format(
+                    $change$
+                CASE WHEN OLD.%1$I IS DISTINCT FROM NEW.%1$I
+                    THEN jsonb_build_object(%1$L, jsonb_build_array(OLD.%1$I, NEW.%1$I)) ELSE '{}' END$change$, c),
+                ' ||' ORDER BY position)
+            FROM unnest(told) WITH ORDINALITY AS t (c, position)),
+            '''{}'''));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format(
+            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L);',
+            table_name, action, kinds, "of", shown, condition, each));
+    FOREACH kind IN ARRAY '{insert,update,delete}'::text[] LOOP
+        IF kind = ANY (kinds) THEN
+            EXECUTE format(
+                'CREATE OR REPLACE TRIGGER %I AFTER %s ON %I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION %I()',
+                format('audit_%s_%s', action, kind),
+                CASE WHEN kind = 'update' THEN 'UPDATE OF ' || quoted_names("of") ELSE kind END,
+                table_name,
+                concat_ws(
+                    ' AND ', '(' || coalesce(condition, 'true') || ')',
+                    CASE WHEN kind = 'update' THEN audit_differs("of", each) END),
+                name);
+        ELSE
+            EXECUTE format('DROP TRIGGER IF EXISTS %I ON %I', format('audit_%s_%s', action, kind), table_name);
+        END IF;
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) OWNER TO parley_owner;
 
 -- function add_bulk_insert(text, text[], text, text)
 
@@ -380,6 +456,45 @@ $$;
 
 ALTER FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) OWNER TO parley_owner;
 
+-- function add_only_one(text, text, text, text)
+
+CREATE FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    index_name text := format('%s_%s_unique', table_name, flag);
+    function_name text := format('%s_%s_taken', table_name, flag);
+BEGIN
+    EXECUTE format(
+        'CREATE UNIQUE INDEX IF NOT EXISTS %I ON %I (%s) WHERE %I AND deleted_at IS NULL',
+        index_name, table_name, concat_ws(', ', 'user_id', quote_ident(within)), flag);
+    EXECUTE format('COMMENT ON INDEX %I IS %L', index_name, reason);
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            UPDATE %2$I AS t SET %3$I = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.%3$I AND t.deleted_at IS NULL%4$s;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        function_name, table_name, flag, CASE WHEN within IS NOT NULL THEN format(' AND t.%1$I = NEW.%1$I', within) END);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', function_name,
+        format('Made by SELECT add_only_one(%L, %L, %L, %L);', table_name, flag, reason, within));
+    -- Triggers fire in the order of their names: after `links` and before the feed's.
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OF %I ON %I FOR EACH ROW '
+        'WHEN (NEW.%I AND NEW.deleted_at IS NULL) EXECUTE FUNCTION %I()',
+        'take_' || flag, flag, table_name, flag, function_name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text) OWNER TO parley_owner;
+
 -- function add_rank(text, text, text[])
 
 CREATE FUNCTION parley.add_rank(table_name text, column_name text, members text[]) RETURNS void
@@ -478,6 +593,62 @@ END
 $$;
 
 ALTER FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) OWNER TO parley_owner;
+
+-- function add_secret(text, text)
+
+CREATE FUNCTION parley.add_secret(table_name text, column_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    purpose text := format('%s.%s', table_name, column_name);
+    generation text := column_name || '_generation';
+    function_name text := format('%s_%s_keep', table_name, column_name);
+BEGIN
+    EXECUTE format(
+        'ALTER TABLE %I ADD COLUMN IF NOT EXISTS %I bytea, ADD COLUMN IF NOT EXISTS %I integer NOT NULL DEFAULT 0',
+        table_name, column_name, generation);
+    EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', table_name, column_name, 'Always null: sealed_secrets has it.');
+    EXECUTE format(
+        'COMMENT ON COLUMN %I.%I IS %L', table_name, generation, 'How often the secret was written, which is sealed with it.');
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_WHEN = 'AFTER' THEN
+                DELETE FROM sealed_secrets AS s
+                WHERE s.user_id = OLD.user_id AND s.row_id = OLD.id AND s.purpose = %2$L;
+                RETURN NULL;
+            END IF;
+            NEW.%3$I := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.%3$I + 1 END;
+            INSERT INTO sealed_secrets AS s (user_id, row_id, purpose, sealed)
+            VALUES (NEW.user_id, NEW.id, %2$L, NEW.%4$I)
+            ON CONFLICT ON CONSTRAINT sealed_secrets_pkey DO UPDATE SET sealed = EXCLUDED.sealed;
+            NEW.%4$I := NULL;
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        function_name, purpose, generation, column_name);
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', function_name,
+        format('Made by SELECT add_secret(%L, %L);', table_name, column_name));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OF %I ON %I FOR EACH ROW '
+        'WHEN (NEW.%I IS NOT NULL) EXECUTE FUNCTION %I()',
+        'keep_' || column_name, column_name, table_name, column_name, function_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I AFTER UPDATE OF deleted_at ON %I FOR EACH ROW '
+        'WHEN (NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION %I()',
+        'destroy_' || column_name, table_name, function_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        'remove_' || column_name, table_name, function_name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_secret(table_name text, column_name text) OWNER TO parley_owner;
 
 -- function add_touch(text, text[], text[])
 
@@ -587,6 +758,876 @@ END
 $$;
 
 ALTER FUNCTION parley.add_usual_columns(table_name text, without text[]) OWNER TO parley_owner;
+
+-- function agent_tokens_audit_token_created()
+
+CREATE FUNCTION parley.agent_tokens_audit_token_created() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'token_created', 'agent_tokens', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.name IS DISTINCT FROM NEW.name
+                    THEN jsonb_build_object('name', jsonb_build_array(OLD.name, NEW.name)) ELSE '{}' END ||
+                CASE WHEN OLD.scopes IS DISTINCT FROM NEW.scopes
+                    THEN jsonb_build_object('scopes', jsonb_build_array(OLD.scopes, NEW.scopes)) ELSE '{}' END ||
+                CASE WHEN OLD.expires_at IS DISTINCT FROM NEW.expires_at
+                    THEN jsonb_build_object('expires_at', jsonb_build_array(OLD.expires_at, NEW.expires_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.agent_tokens_audit_token_created() OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_audit_token_created()
+
+COMMENT ON FUNCTION parley.agent_tokens_audit_token_created() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_created'', ''{insert}'', of => ''{}'', shown => ''{name,scopes,expires_at}'', condition => NULL, each => NULL);';
+
+-- function agent_tokens_audit_token_revoked()
+
+CREATE FUNCTION parley.agent_tokens_audit_token_revoked() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'token_revoked', 'agent_tokens', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.agent_tokens_audit_token_revoked() OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_audit_token_revoked()
+
+COMMENT ON FUNCTION parley.agent_tokens_audit_token_revoked() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => NULL, each => NULL);';
+
+-- function agent_tokens_limit()
+
+CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    most CONSTANT integer := 100;
+    living integer;
+BEGIN
+    SELECT count(*) INTO living
+    FROM agent_tokens AS t
+    WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
+    IF living >= most THEN
+        RAISE check_violation USING CONSTRAINT = 'agent_tokens_limit', TABLE = 'agent_tokens',
+            MESSAGE = format('%s tokens of agents are in force, which is the most: revoke one first', most);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.agent_tokens_limit() OWNER TO parley_owner;
+
+-- function agent_tokens_record_use(uuid[])
+
+CREATE FUNCTION parley.agent_tokens_record_use(ids uuid[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    UPDATE agent_tokens AS t
+    SET last_used_at = clock_timestamp()
+    WHERE t.user_id = tenant() AND t.id = ANY (ids)
+        AND (t.last_used_at IS NULL OR t.last_used_at < clock_timestamp() - interval '50 seconds')
+$$;
+
+ALTER FUNCTION parley.agent_tokens_record_use(ids uuid[]) OWNER TO parley_owner;
+
+-- function agent_tokens_stay_revoked()
+
+CREATE FUNCTION parley.agent_tokens_stay_revoked() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.revoked_at := OLD.revoked_at;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.agent_tokens_stay_revoked() OWNER TO parley_owner;
+
+-- function approval_argument(jsonb)
+
+CREATE FUNCTION parley.approval_argument(value jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
+
+ALTER FUNCTION parley.approval_argument(value jsonb) OWNER TO parley_owner;
+
+-- function approval_arguments_mistake(jsonb)
+
+CREATE FUNCTION parley.approval_arguments_mistake(arguments jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    pointer text;
+    pattern jsonb;
+    text_of text;
+BEGIN
+    IF jsonb_typeof(arguments) <> 'object' THEN
+        RETURN 'arguments are an object: a JSON pointer for each argument, with its pattern';
+    ELSIF (SELECT count(*) FROM jsonb_object_keys(arguments)) > 20 THEN
+        RETURN 'a rule names at most 20 arguments';
+    END IF;
+    FOR pointer, pattern IN SELECT * FROM jsonb_each(arguments) LOOP
+        IF pointer !~ '^(/([^~/]|~[01])*)*$' OR char_length(pointer) > 200 THEN
+            RETURN format('%s is no JSON pointer, such as "/path", of at most 200 characters', to_json(left(pointer, 100)));
+        ELSIF jsonb_typeof(pattern) <> 'string' THEN
+            RETURN format('the pattern of %s is not a text', to_json(pointer));
+        END IF;
+        text_of := pattern #>> '{}';
+        IF char_length(text_of) NOT BETWEEN 1 AND 1000 THEN
+            RETURN format('the pattern of %s has 1 to 1000 characters', to_json(pointer));
+        ELSIF approval_is_path(text_of) AND text_of ~ '(^|/)\.\.(/|$)' THEN
+            RETURN format('the pattern of %s must not contain ..', to_json(pointer));
+        ELSIF text_of ~ '://[^/]*\*' AND text_of !~ '://\*\.[^/*]+(/|$)' THEN
+            RETURN format('in the pattern of %s, a wildcard in the host must stand alone before a dot, as in *.example.org',
+                to_json(pointer));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$_$;
+
+ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_decide(uuid, uuid, text, jsonb, numeric)
+
+CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    own record;
+    rule record;
+    limit_usd numeric;
+BEGIN
+    SELECT
+        coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
+        coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,
+        coalesce((c.approval_overrides ->> 'maxCostPerToolUsd')::numeric, s.max_cost_per_tool_usd) AS per_tool,
+        coalesce((c.approval_overrides ->> 'maxCostPerHourUsd')::numeric, s.max_cost_per_hour_usd) AS per_hour,
+        coalesce((c.approval_overrides ->> 'requireApprovalForNewTools')::boolean, s.require_approval_for_new_tools)
+            AS asks_for_new,
+        k.id, k.risk, k.first_approved_at
+    INTO own
+    FROM auto_approval_settings AS s
+    LEFT JOIN conversations AS c ON c.user_id = s.user_id AND c.id = conversation
+    LEFT JOIN known_tools AS k ON k.user_id = s.user_id AND k.tool_name = tool
+    WHERE s.user_id = owner_id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    tool_id := own.id;
+    tool_risk := coalesce(own.risk, 'high');
+    is_new := own.first_approved_at IS NULL;
+    max_cost_per_tool_usd := own.per_tool;
+    max_cost_per_hour_usd := own.per_hour;
+    cost_usd := coalesce(estimate, own.per_tool);
+    spent_usd := approval_spent(owner_id);
+    SELECT * INTO rule FROM approval_rule_for(owner_id, conversation, tool, arguments, cost_usd);
+    rule_id := rule.rule_id;
+    limit_usd := least(own.per_tool, CASE WHEN rule.rule_effect = 'allow' THEN rule.rule_max_cost_usd END);
+    outcome := 'pending';
+    CASE
+        WHEN rule.rule_effect = 'deny' THEN
+            outcome := 'cancelled';
+            reason := 'denied_by_rule';
+            failed_check := 'deny_rule';
+            explanation := format('Rule %s denies it.', rule.rule_label);
+        WHEN rule.rule_effect = 'ask' THEN
+            failed_check := 'ask_rule';
+            explanation := format('Rule %s asks.', rule.rule_label);
+        WHEN is_new AND own.asks_for_new THEN
+            failed_check := 'new_tool';
+            explanation := 'No person has approved this tool yet.';
+        WHEN cost_usd > limit_usd THEN
+            failed_check := 'cost_per_tool';
+            explanation := format(
+                'It may cost %s USD, and at most %s USD are approved for one execution.',
+                trim_scale(cost_usd), trim_scale(limit_usd));
+        WHEN spent_usd + cost_usd > own.per_hour THEN
+            failed_check := 'cost_per_hour';
+            explanation := format(
+                'It may cost %s USD. %s USD of the last hour''s executions and at most %s USD are approved in an hour.',
+                trim_scale(cost_usd), trim_scale(spent_usd), trim_scale(own.per_hour));
+        WHEN rule.rule_effect = 'allow' THEN
+            outcome := 'approved';
+            reason := 'rule';
+            explanation := format('Rule %s allows it.', rule.rule_label);
+        WHEN tool_risk = 'read_only' AND (own.read_only OR own.low_risk) THEN
+            outcome := 'approved';
+            reason := 'read_only';
+            explanation := 'The settings approve tools that only read.';
+        WHEN tool_risk = 'low' AND own.low_risk THEN
+            outcome := 'approved';
+            reason := 'low_risk';
+            explanation := 'The settings approve tools of low risk.';
+        ELSE
+            failed_check := 'risk';
+            explanation := 'No rule allows it, and the settings do not approve tools of its risk.';
+    END CASE;
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) OWNER TO parley_owner;
+
+-- function approval_exact(jsonb, boolean)
+
+CREATE FUNCTION parley.approval_exact(value jsonb, is_path boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN approval_is_plain(a, is_path) THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
+    FROM approval_argument(value) AS a
+$$;
+
+ALTER FUNCTION parley.approval_exact(value jsonb, is_path boolean) OWNER TO parley_owner;
+
+-- function approval_fold(text, boolean)
+
+CREATE FUNCTION parley.approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    before text;
+    code text;
+BEGIN
+    IF value !~ '^[\u0020-\u007e]*$' THEN
+        value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
+        value := approval_visible(normalize(value, NFKC));
+    END IF;
+    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
+    value := translate(
+        lower(value),
+        E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
+        '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
+        '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
+        '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
+        '\u2011\u2013\u2014\u2212\u3002',
+        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
+    FOR n IN 1 .. 2 LOOP
+        FOREACH code IN ARRAY ARRAY(
+            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x)[0-9a-f]{2})', 'g') AS m) LOOP
+            value := replace(value, code, coalesce(
+                nullif(lower(chr(greatest(('x' || right(code, 2))::bit(8)::integer, 1))), E'\x01'), ' '));
+        END LOOP;
+    END LOOP;
+    IF strpos(value, '$') > 0 THEN
+        value := regexp_replace(value, '\$(\{ifs[^}]*\}|ifs\M)', ' ', 'g');
+        value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
+        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}]*\}', '', 'g');
+    END IF;
+    IF strpos(value, '\') > 0 THEN
+        value := regexp_replace(value, '\\\n', '', 'g');
+        value := replace(value, '\', CASE WHEN slashes THEN '/' ELSE '' END);
+    END IF;
+    value := translate(value, '''"', '');
+    IF strpos(value, '/') > 0 THEN
+        value := regexp_replace(value, '\mfile:/+', '/', 'g');
+        LOOP
+            before := value;
+            value := regexp_replace(value, '/(\.?/)+', '/', 'g');
+            value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
+            value := regexp_replace(value, '/proc/(self|thread-self|[0-9]+)/(root|cwd)(?=/|\s|$)', '/', 'g');
+            value := regexp_replace(
+                value, '(^|[/\s=:])(?:[^/\s.][^/\s]*|\.[^/\s.][^/\s]*|\.\.[^/\s]+)/\.\.(?=[/\s]|$)', '\1.', 'g');
+            -- Above the root, or above a directory that is not known: it may lead to the root.
+            value := regexp_replace(value, '(^|[\s=:])/?(\.\./)+', '\1/', 'g');
+            EXIT WHEN value = before;
+        END LOOP;
+        value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
+    END IF;
+    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+END
+$_$;
+
+ALTER FUNCTION parley.approval_fold(value text, slashes boolean) OWNER TO parley_owner;
+
+-- function approval_hosts_are(jsonb, text)
+
+CREATE FUNCTION parley.approval_hosts_are(arguments jsonb, host text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    value text;
+    named text;
+    are boolean := false;
+BEGIN
+    host := lower(host);
+    FOR value IN SELECT * FROM approval_texts(arguments) LOOP
+        CONTINUE WHEN normalize(approval_visible(value), NFKC) !~*
+            ':\s*[/\\]|^\s*[/\\]{2}|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:|^\s*www\.';
+        named := substring(
+            value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~!*()+,=:@/-]*)?'
+            '(?:\?(?:[A-Za-z0-9._~!*()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$');
+        are := CASE
+            WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
+            ELSE named = host END;
+        IF are IS NOT TRUE THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN are;
+END
+$_$;
+
+ALTER FUNCTION parley.approval_hosts_are(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_is_path(text)
+
+CREATE FUNCTION parley.approval_is_path(pattern text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT strpos(pattern, '/') > 0 AND strpos(pattern, '://') = 0 AND pattern !~ '\s' $$;
+
+ALTER FUNCTION parley.approval_is_path(pattern text) OWNER TO parley_owner;
+
+-- function approval_is_plain(text, boolean)
+
+CREATE FUNCTION parley.approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE
+        WHEN value ~ '^[\u0020-\u007e]*$' THEN true
+        ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
+            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
+    END
+    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_]+%|(^|[\s=])\(|(^|[\s=:,(''"])~'
+    AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
+    AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
+$_$;
+
+ALTER FUNCTION parley.approval_is_plain(value text, is_path boolean) OWNER TO parley_owner;
+
+-- function approval_like(text)
+
+CREATE FUNCTION parley.approval_like(pattern text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT regexp_replace(
+        regexp_replace(regexp_replace(pattern, '(^|/)\*\*/', '\1**', 'g'), '([\\%_])', '\\\1', 'g'), '\*+', '%', 'g')
+$$;
+
+ALTER FUNCTION parley.approval_like(pattern text) OWNER TO parley_owner;
+
+-- function approval_mentions(jsonb, text)
+
+CREATE FUNCTION parley.approval_mentions(arguments jsonb, host text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+    SELECT EXISTS (
+        SELECT FROM approval_texts(arguments) AS value
+        WHERE approval_fold(value) ~ (
+            '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
+$_$;
+
+ALTER FUNCTION parley.approval_mentions(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_path(text)
+
+CREATE FUNCTION parley.approval_path(path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    part text;
+    parts text[] := '{}';
+BEGIN
+    IF path LIKE '//%' THEN
+        RETURN NULL;
+    END IF;
+    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
+        IF part IN ('', '.') THEN
+            CONTINUE;
+        ELSIF part = '..' THEN
+            IF parts = '{}' THEN
+                RETURN NULL;
+            END IF;
+            parts := parts[:cardinality(parts) - 1];
+        ELSIF part ~ '[. ]$' THEN
+            RETURN NULL;
+        ELSE
+            parts := parts || part;
+        END IF;
+    END LOOP;
+    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts, '/');
+    IF path ~ '^/(proc|dev/(fd|tcp|udp|stdin|stdout|stderr))(/|$)' THEN
+        RETURN NULL;
+    END IF;
+    RETURN coalesce(nullif(path, ''), '.');
+END
+$_$;
+
+ALTER FUNCTION parley.approval_path(path text) OWNER TO parley_owner;
+
+-- function approval_readings(text)
+
+CREATE FUNCTION parley.approval_readings(value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    whole text := approval_fold(value);
+    texts text := replace(whole, E'\n', ' ');
+    pieces text;
+BEGIN
+    IF strpos(value, '\') > 0 THEN
+        whole := whole || E'\n' || approval_fold(value, slashes => true);
+    END IF;
+    IF strpos(whole, '{') > 0 THEN
+        whole := whole || E'\n' || translate(whole, '{},', E'\n\n ');
+    END IF;
+    pieces := regexp_replace(translate(whole, ';&|(){}<>`$', repeat(E'\n', 11)), ' ?\n ?', E'\n', 'g');
+    texts := concat_ws(E'\n', texts, whole, pieces);
+    FOR n IN 1 .. 4 LOOP
+        pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        texts := texts || E'\n' || pieces;
+        EXIT WHEN strpos(pieces, ' ') = 0;
+        pieces := regexp_replace(
+            pieces,
+            '^(?:(?:sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|then|do|else|!|[a-z]*sh)'
+            '(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ', '', 'ng');
+    END LOOP;
+    RETURN E'\n' || texts || E'\n';
+END
+$_$;
+
+ALTER FUNCTION parley.approval_readings(value text) OWNER TO parley_owner;
+
+-- function approval_regex(text)
+
+CREATE FUNCTION parley.approval_regex(pattern text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    is_path boolean := approval_is_path(pattern);
+    word text;
+    token text;
+    regex text := '';
+    rest text := pattern;
+BEGIN
+    IF strpos(pattern, '*') = 0 OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
+        RETURN NULL;
+    END IF;
+    FOR word IN SELECT m[1] FROM regexp_matches(pattern, CASE WHEN is_path THEN '(.+)' ELSE '(\s+|\S+)' END, 'g') AS m LOOP
+        rest := substr(rest, length(word) + 1);
+        FOR token IN SELECT m[1] FROM regexp_matches(
+            word, CASE WHEN is_path THEN '(^\*\*/|/\*\*/|/\*\*$|\*\*+|\*|/|[^*/]+)' ELSE '(\*\*+|\*|[^*]+)' END, 'g') AS m
+        LOOP
+            regex := regex || CASE
+                WHEN token = '**/' THEN '(?:.*/)?'
+                WHEN token = '/**/' THEN '/(?:.*/)?'
+                WHEN token = '/**' THEN '/.+'
+                WHEN token LIKE '%*%' THEN CASE
+                    WHEN is_path THEN CASE WHEN token = '*' THEN '[^/]*' ELSE '.*' END
+                    WHEN strpos(word, '://') > 0 THEN CASE
+                        WHEN regex !~ '://[^/]*/' THEN '[A-Za-z0-9.-]*'
+                        WHEN token = '*' THEN '[^/\s''"?#]*'
+                        ELSE '[^\s''"]*' END
+                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
+                    WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
+                    ELSE '[^\s''"]*' END
+                ELSE regexp_replace(token, '([].^$+?(){}|\\[])', '\\\1', 'g') END;
+        END LOOP;
+    END LOOP;
+    RETURN '^' || regex || '$';
+END
+$_$;
+
+ALTER FUNCTION parley.approval_regex(pattern text) OWNER TO parley_owner;
+
+-- function approval_rule_for(uuid, uuid, text, jsonb, numeric)
+
+CREATE FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) RETURNS TABLE(rule_id uuid, rule_effect text, rule_max_cost_usd numeric, rule_label text)
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    folded_tool text := approval_fold(tool);
+    tool_is_plain boolean := approval_is_plain(tool);
+BEGIN
+    RETURN QUERY
+    WITH of_tool AS MATERIALIZED (
+        SELECT
+            r.id, r.effect, r.conversation_id, r.max_cost_usd, r.tool_name, r.arguments AS patterns, r.ignore_case,
+            r.pointers, r.paths, r.likes, r.regexes, r.host, r.pointers[1] AS pointer, r.paths[1] AS is_path
+        FROM auto_approval_rules AS r
+        WHERE r.user_id = owner_id
+            AND r.deleted_at IS NULL
+            AND r.tool_key IN (folded_tool, '*')
+            AND CASE WHEN r.effect = 'allow' THEN tool_is_plain AND tool LIKE r.tool_like
+                ELSE folded_tool LIKE r.tool_like END
+            AND (r.conversation_id IS NULL OR r.conversation_id = conversation)
+            AND (r.expires_at IS NULL OR r.expires_at > at)
+    ),
+    argument AS MATERIALIZED (
+        SELECT
+            p.pointer, p.is_path, p.is_allowed,
+            CASE WHEN p.is_allowed THEN approval_exact(v.value, p.is_path)
+                ELSE approval_readings(approval_argument(v.value)) END AS value
+        FROM (
+            SELECT DISTINCT t.pointer, t.is_path AND t.effect = 'allow', t.effect = 'allow'
+            FROM of_tool AS t
+            WHERE t.pointer IS NOT NULL
+        ) AS p (pointer, is_path, is_allowed)
+        CROSS JOIN LATERAL (SELECT arguments #> p.pointer::text[]) AS v (value)
+    )
+    SELECT
+        f.id, f.effect, f.max_cost_usd,
+        format('''%s''', left(concat_ws(' ', f.tool_name, nullif((
+            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.patterns) AS p), ''), f.host), 200))
+            || CASE WHEN f.conversation_id IS NULL THEN ' of the user' ELSE ' of this conversation' END
+    FROM (
+        SELECT t.*
+        FROM of_tool AS t
+        LEFT JOIN argument AS a
+            ON a.pointer = t.pointer AND a.is_allowed = (t.effect = 'allow') AND a.is_path = (t.is_path AND a.is_allowed)
+        WHERE (t.pointer IS NULL
+                OR CASE WHEN t.ignore_case AND a.is_allowed THEN lower(a.value) ELSE a.value END LIKE t.likes[1])
+            AND approval_rule_matches(
+                t.effect, t.ignore_case, t.pointers, t.paths, t.likes, t.regexes, t.host, arguments)
+        ORDER BY
+            t.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], t.effect),
+            t.effect = 'allow' AND coalesce(t.max_cost_usd < cost, false), t.id
+        LIMIT 1
+    ) AS f;
+END
+$$;
+
+ALTER FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) OWNER TO parley_owner;
+
+-- function approval_rule_matches(text, boolean, text[], boolean[], text[], text[], text, jsonb)
+
+CREATE FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
+    AS $$
+DECLARE
+    value text;
+BEGIN
+    FOR n IN 1 .. cardinality(pointers) LOOP
+        IF effect = 'allow' THEN
+            value := approval_exact(arguments #> pointers[n]::text[], paths[n]);
+            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
+        ELSE
+            value := approval_readings(approval_argument(arguments #> pointers[n]::text[]));
+        END IF;
+        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN CASE
+        WHEN host IS NULL THEN true
+        WHEN effect = 'allow' THEN approval_hosts_are(arguments, host)
+        ELSE approval_mentions(arguments, host) END;
+END
+$$;
+
+ALTER FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_spent(uuid)
+
+CREATE FUNCTION parley.approval_spent(owner_id uuid) RETURNS numeric
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(sum(CASE WHEN t.completed_at IS NULL THEN t.reserved_usd
+            ELSE coalesce(t.cost_usd, t.reserved_usd) END), 0)
+        FROM tool_executions AS t
+        WHERE t.user_id = owner_id
+            AND t.reserved_usd IS NOT NULL
+            AND t.approved_at > clock_timestamp() - interval '60 minutes');
+END
+$$;
+
+ALTER FUNCTION parley.approval_spent(owner_id uuid) OWNER TO parley_owner;
+
+-- function approval_texts(jsonb)
+
+CREATE FUNCTION parley.approval_texts(value jsonb) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$ SELECT t #>> '{}' FROM jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') AS t $_$;
+
+ALTER FUNCTION parley.approval_texts(value jsonb) OWNER TO parley_owner;
+
+-- function approval_visible(text)
+
+CREATE FUNCTION parley.approval_visible(value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT regexp_replace(
+        value,
+        '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800'
+        '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+        '', 'g')
+$$;
+
+ALTER FUNCTION parley.approval_visible(value text) OWNER TO parley_owner;
+
+-- function audit_differs(text[], text)
+
+CREATE FUNCTION parley.audit_differs(columns text[], each text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+    SELECT '(' || string_agg(
+        CASE WHEN each IS NULL THEN format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c) ELSE
+            format(
+                'date_trunc(%2$L, OLD.%1$I AT TIME ZONE ''UTC'') IS DISTINCT FROM '
+                'date_trunc(%2$L, NEW.%1$I AT TIME ZONE ''UTC'')', c, each) END,
+        ' OR ') || ')'
+    FROM unnest(columns) AS c
+$_$;
+
+ALTER FUNCTION parley.audit_differs(columns text[], each text) OWNER TO parley_owner;
+
+-- function audit_entries_expire(interval, integer)
+
+CREATE FUNCTION parley.audit_entries_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM audit_entries AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (created_at) < too_old
+            ORDER BY (created_at)
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM audit_entries AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM audit_entries AS t
+                WHERE t.user_id = expired_user_id AND (created_at) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.audit_entries_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION audit_entries_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.audit_entries_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''audit_entries'', ''created_at'');';
+
+-- function audit_entries_stay()
+
+CREATE FUNCTION parley.audit_entries_stay() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.created_at < clock_timestamp() - audit_kept() OR account_is_due(OLD.user_id) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE insufficient_privilege USING MESSAGE = 'entries of the audit cannot be changed or removed';
+END
+$$;
+
+ALTER FUNCTION parley.audit_entries_stay() OWNER TO parley_owner;
+
+-- function audit_kept()
+
+CREATE FUNCTION parley.audit_kept() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT interval '2 years' $$;
+
+ALTER FUNCTION parley.audit_kept() OWNER TO parley_owner;
+
+-- function audit_subject(text)
+
+CREATE FUNCTION parley.audit_subject(table_name text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN '{entity,entity_id}' <@ columns THEN
+            'coalesce(NEW.entity, OLD.entity), coalesce(NEW.entity_id, OLD.entity_id)'
+        WHEN '{id}' <@ columns THEN format('%L, coalesce(NEW.id, OLD.id)', table_name)
+        ELSE '''users'', coalesce(NEW.user_id, OLD.user_id)' END
+    FROM (
+        SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = table_name::regclass AND NOT attisdropped
+    ) AS t (columns)
+$$;
+
+ALTER FUNCTION parley.audit_subject(table_name text) OWNER TO parley_owner;
+
+-- function audit_write(uuid, text, text, uuid, jsonb, inet)
+
+CREATE FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet DEFAULT NULL::inet) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT account_is_due(owner_id) THEN
+        INSERT INTO audit_entries (user_id, action, entity, entity_id, changes, ip_address)
+        VALUES (owner_id, action, entity, entity_id, changes, coalesce(address, (
+            SELECT s.ip_address FROM sessions AS s WHERE s.user_id = owner_id AND s.id = actor_session())));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet) OWNER TO parley_owner;
+
+-- function auto_approval_rules_audit_approval_rule_changed()
+
+CREATE FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'approval_rule_changed', 'auto_approval_rules', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.tool_name IS DISTINCT FROM NEW.tool_name
+                    THEN jsonb_build_object('tool_name', jsonb_build_array(OLD.tool_name, NEW.tool_name)) ELSE '{}' END ||
+                CASE WHEN OLD.host IS DISTINCT FROM NEW.host
+                    THEN jsonb_build_object('host', jsonb_build_array(OLD.host, NEW.host)) ELSE '{}' END ||
+                CASE WHEN OLD.effect IS DISTINCT FROM NEW.effect
+                    THEN jsonb_build_object('effect', jsonb_build_array(OLD.effect, NEW.effect)) ELSE '{}' END ||
+                CASE WHEN OLD.max_cost_usd IS DISTINCT FROM NEW.max_cost_usd
+                    THEN jsonb_build_object('max_cost_usd', jsonb_build_array(OLD.max_cost_usd, NEW.max_cost_usd)) ELSE '{}' END ||
+                CASE WHEN OLD.conversation_id IS DISTINCT FROM NEW.conversation_id
+                    THEN jsonb_build_object('conversation_id', jsonb_build_array(OLD.conversation_id, NEW.conversation_id)) ELSE '{}' END ||
+                CASE WHEN OLD.expires_at IS DISTINCT FROM NEW.expires_at
+                    THEN jsonb_build_object('expires_at', jsonb_build_array(OLD.expires_at, NEW.expires_at)) ELSE '{}' END ||
+                CASE WHEN OLD.deleted_at IS DISTINCT FROM NEW.deleted_at
+                    THEN jsonb_build_object('deleted_at', jsonb_build_array(OLD.deleted_at, NEW.deleted_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION auto_approval_rules_audit_approval_rule_changed()
+
+COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 'Made by SELECT add_audit(''auto_approval_rules'', ''approval_rule_changed'', ''{insert,update}'', of => ''{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', shown => ''{tool_name,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', condition => NULL, each => NULL);';
+
+-- function auto_approval_rules_compile()
+
+CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    allows boolean := NEW.effect = 'allow';
+    mistake text := approval_arguments_mistake(NEW.arguments);
+    pointer text;
+    pattern text;
+BEGIN
+    IF mistake IS NOT NULL THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
+            TABLE = 'auto_approval_rules', MESSAGE = mistake;
+    END IF;
+    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE approval_fold(NEW.tool_name) END;
+    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE approval_fold(NEW.tool_name) END);
+    NEW.pointers := '{}';
+    NEW.paths := '{}';
+    NEW.likes := '{}';
+    NEW.regexes := '{}';
+    FOR pointer, pattern IN SELECT * FROM jsonb_each_text(NEW.arguments) LOOP
+        NEW.pointers := NEW.pointers || (
+            SELECT coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
+            FROM unnest((string_to_array(pointer, '/'))[2:]) WITH ORDINALITY AS p (part, position));
+        NEW.paths := NEW.paths || approval_is_path(pattern);
+        IF allows THEN
+            pattern := CASE WHEN approval_is_path(pattern) THEN coalesce(approval_path(pattern), pattern) ELSE pattern END;
+            pattern := CASE WHEN NEW.ignore_case THEN lower(pattern) ELSE pattern END;
+            NEW.likes := NEW.likes || approval_like(pattern);
+            NEW.regexes := NEW.regexes || approval_regex(pattern);
+        ELSE
+            NEW.likes := NEW.likes || (E'%\n' || approval_like(approval_fold(pattern)) || E'\n%');
+            NEW.regexes := NEW.regexes || NULL::text;
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.auto_approval_rules_compile() OWNER TO parley_owner;
+
+-- function auto_approval_rules_links()
+
+CREATE FUNCTION parley.auto_approval_rules_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'auto_approval_rules_conversation_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'auto_approval_rules',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                IF NEW.conversation_id IS NOT NULL AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
+                    PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'auto_approval_rules_conversation_id_exists', TABLE = 'auto_approval_rules',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF NEW.conversation_id IS NOT NULL AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'auto_approval_rules_id_within', TABLE = 'auto_approval_rules', MESSAGE = 'this auto approval rule cannot be changed while its conversation is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.auto_approval_rules_links() OWNER TO parley_owner;
+
+-- comment FUNCTION auto_approval_rules_links()
+
+COMMENT ON FUNCTION parley.auto_approval_rules_links() IS 'Made by SELECT keep_links(''auto_approval_rules'', within => ''{conversation_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function auto_approval_settings_audit_settings_changed()
+
+CREATE FUNCTION parley.auto_approval_settings_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'auto_approval_settings', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.read_only_operations IS DISTINCT FROM NEW.read_only_operations
+                    THEN jsonb_build_object('read_only_operations', jsonb_build_array(OLD.read_only_operations, NEW.read_only_operations)) ELSE '{}' END ||
+                CASE WHEN OLD.low_risk_operations IS DISTINCT FROM NEW.low_risk_operations
+                    THEN jsonb_build_object('low_risk_operations', jsonb_build_array(OLD.low_risk_operations, NEW.low_risk_operations)) ELSE '{}' END ||
+                CASE WHEN OLD.max_cost_per_tool_usd IS DISTINCT FROM NEW.max_cost_per_tool_usd
+                    THEN jsonb_build_object('max_cost_per_tool_usd', jsonb_build_array(OLD.max_cost_per_tool_usd, NEW.max_cost_per_tool_usd)) ELSE '{}' END ||
+                CASE WHEN OLD.max_cost_per_hour_usd IS DISTINCT FROM NEW.max_cost_per_hour_usd
+                    THEN jsonb_build_object('max_cost_per_hour_usd', jsonb_build_array(OLD.max_cost_per_hour_usd, NEW.max_cost_per_hour_usd)) ELSE '{}' END ||
+                CASE WHEN OLD.require_approval_for_new_tools IS DISTINCT FROM NEW.require_approval_for_new_tools
+                    THEN jsonb_build_object('require_approval_for_new_tools', jsonb_build_array(OLD.require_approval_for_new_tools, NEW.require_approval_for_new_tools)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.auto_approval_settings_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION auto_approval_settings_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.auto_approval_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''auto_approval_settings'', ''settings_changed'', ''{update}'', of => ''{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,require_approval_for_new_tools}'', shown => NULL, condition => NULL, each => NULL);';
 
 -- function carried(text, text[])
 
@@ -993,6 +2034,26 @@ ALTER FUNCTION parley.conversation_tags_touch() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.conversation_tags_touch() IS 'Made by SELECT add_touch(''conversation_tags'', ''{conversation_id}'', ''{insert,delete}'');';
 
+-- function conversations_audit_settings_changed()
+
+CREATE FUNCTION parley.conversations_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'conversations', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.auto_approval_settings IS DISTINCT FROM NEW.auto_approval_settings
+                    THEN jsonb_build_object('auto_approval_settings', jsonb_build_array(OLD.auto_approval_settings, NEW.auto_approval_settings)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.conversations_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION conversations_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.conversations_audit_settings_changed() IS 'Made by SELECT add_audit(''conversations'', ''settings_changed'', ''{update}'', of => ''{auto_approval_settings}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function conversations_change()
 
 CREATE FUNCTION parley.conversations_change() RETURNS trigger
@@ -1078,6 +2139,34 @@ $$;
 
 ALTER FUNCTION parley.conversations_fit_window() OWNER TO parley_owner;
 
+-- function conversations_guard_approval()
+
+CREATE FUNCTION parley.conversations_guard_approval() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    settings jsonb := '{}';
+    metadata jsonb := '{}';
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        settings := OLD.auto_approval_settings;
+        metadata := OLD.metadata;
+    END IF;
+    IF NEW.auto_approval_settings IS DISTINCT FROM settings THEN
+        RAISE invalid_parameter_value USING
+            CONSTRAINT = 'conversations_auto_approval_settings_person', TABLE = 'conversations',
+            MESSAGE = 'only a person can change what is approved automatically';
+    ELSIF about_approval(NEW.metadata) IS DISTINCT FROM about_approval(metadata) THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_metadata_person', TABLE = 'conversations',
+            MESSAGE = 'only a person can change metadata whose name begins with approval';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.conversations_guard_approval() OWNER TO parley_owner;
+
 -- function conversations_leave()
 
 CREATE FUNCTION parley.conversations_leave() RETURNS trigger
@@ -1096,6 +2185,49 @@ END
 $$;
 
 ALTER FUNCTION parley.conversations_leave() OWNER TO parley_owner;
+
+-- function conversations_override()
+
+CREATE FUNCTION parley.conversations_override() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    name text;
+    value jsonb;
+    mistake text;
+BEGIN
+    -- A rule refuses it.
+    IF jsonb_typeof(NEW.auto_approval_settings) <> 'object' THEN
+        RETURN NEW;
+    END IF;
+    NEW.approval_overrides := '{}';
+    FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
+        IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
+            mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('the setting %s is true or false', name) END;
+        ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
+            value := CASE
+                WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
+                    THEN to_jsonb((value #>> '{}')::numeric)
+                ELSE value END;
+            mistake := CASE WHEN jsonb_typeof(value) <> 'number' OR value::numeric NOT BETWEEN 0 AND 1000000
+                THEN format('the setting %s is an amount of US dollars from 0 to 1000000', name) END;
+        ELSE
+            mistake := format(
+                'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
+                'maxCostPerHourUsd and requireApprovalForNewTools', to_json(left(name, 100)));
+        END IF;
+        IF mistake IS NOT NULL THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_auto_approval_settings_known',
+                TABLE = 'conversations', MESSAGE = mistake;
+        END IF;
+        NEW.approval_overrides := NEW.approval_overrides || jsonb_build_object(name, value);
+    END LOOP;
+    RETURN NEW;
+END
+$_$;
+
+ALTER FUNCTION parley.conversations_override() OWNER TO parley_owner;
 
 -- function conversations_rules()
 
@@ -1155,6 +2287,54 @@ ALTER FUNCTION parley.conversations_rules() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.conversations_rules() IS 'Made by SELECT rules_at_once(''conversations'', spare_others => ''t'');';
 
+-- function data_key_keep(text, bytea)
+
+CREATE FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) RETURNS TABLE(key_id text, wrapped bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF tenant() IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO key_encryption_keys (id) VALUES (wrapped_by) ON CONFLICT DO NOTHING;
+    -- Waits for a command that drops the key, and makes it wait for this transaction.
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = wrapped_by AND e.dropped_at IS NULL FOR SHARE;
+    IF FOUND THEN
+        INSERT INTO data_keys (user_id, key_id, wrapped) VALUES (tenant(), wrapped_by, new_wrapped) ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN QUERY SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant();
+END
+$$;
+
+ALTER FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) OWNER TO parley_owner;
+
+-- function data_key_of()
+
+CREATE FUNCTION parley.data_key_of() RETURNS TABLE(key_id text, wrapped bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
+
+ALTER FUNCTION parley.data_key_of() OWNER TO parley_owner;
+
+-- function delete_for_good(text)
+
+CREATE FUNCTION parley.delete_for_good(table_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('DROP TRIGGER IF EXISTS purged ON %I', table_name);
+    EXECUTE format('DROP INDEX IF EXISTS %I', table_name || '_trash');
+    EXECUTE format('DROP POLICY IF EXISTS finding ON %I', table_name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER deleted_for_good BEFORE UPDATE OF deleted_at ON %I FOR EACH ROW '
+        'WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION refuse_restored()', table_name);
+END
+$$;
+
+ALTER FUNCTION parley.delete_for_good(table_name text) OWNER TO parley_owner;
+
 -- function end_abandoned_work()
 
 CREATE FUNCTION parley.end_abandoned_work() RETURNS TABLE(ended_user_id uuid, ended_kind text, ended_id uuid)
@@ -1165,6 +2345,8 @@ DECLARE
     caller jsonb;
     at timestamptz := clock_timestamp();
     lease leases;
+    most_attempts CONSTANT integer := 3;
+    named text;
     reason text;
 BEGIN
     SELECT f.user_id INTO ended_user_id
@@ -1198,12 +2380,22 @@ BEGIN
             IF ended_kind = 'messages' THEN
                 UPDATE messages AS m SET status = 'failed', finish_reason = 'lease_expired'
                 WHERE m.user_id = ended_user_id AND m.id = ended_id AND m.status = 'streaming';
+            ELSIF ended_kind = 'tool_approvals' THEN
+                UPDATE tool_executions AS t SET status = 'cancelled', status_reason = 'Nobody approved it in time.'
+                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'pending';
             ELSE
+                SELECT t.worker INTO named FROM tool_executions AS t WHERE t.user_id = ended_user_id AND t.id = ended_id;
                 reason := format(
-                    'The worker did not renew this execution within %s seconds.',
-                    trim_scale(extract(epoch FROM lease.length)));
-                UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
-                WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                    'The worker%s did not renew this execution within %s seconds%s.', ' ' || named,
+                    trim_scale(extract(epoch FROM lease.length)),
+                    CASE WHEN named IS NOT NULL THEN format(' (attempt %s of %s)', lease.attempt, most_attempts) END);
+                IF named IS NOT NULL AND lease.attempt < most_attempts THEN
+                    UPDATE tool_executions AS t SET status = 'approved', status_reason = reason
+                    WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                ELSE
+                    UPDATE tool_executions AS t SET status = 'failed', error_message = reason, status_reason = reason
+                    WHERE t.user_id = ended_user_id AND t.id = ended_id AND t.status = 'executing';
+                END IF;
             END IF;
             RETURN NEXT;
         EXCEPTION WHEN integrity_constraint_violation THEN
@@ -1256,6 +2448,152 @@ END
 $$;
 
 ALTER FUNCTION parley.exports_expire(keep interval, most integer) OWNER TO parley_owner;
+
+-- function feed_agent_tokens()
+
+CREATE FUNCTION parley.feed_agent_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'agent_tokens', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'agent_tokens', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_agent_tokens() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_agent_tokens()
+
+COMMENT ON FUNCTION parley.feed_agent_tokens() IS 'Made by SELECT feed_function(''agent_tokens'', ''{}'');';
+
+-- function feed_audit_entries()
+
+CREATE FUNCTION parley.feed_audit_entries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'audit_entries', OLD.id, 'purge', jsonb_build_object('action', OLD.action), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'audit_entries', NEW.id, lower(TG_OP), jsonb_build_object('action', NEW.action), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_audit_entries() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_audit_entries()
+
+COMMENT ON FUNCTION parley.feed_audit_entries() IS 'Made by SELECT feed_function(''audit_entries'', ''{action}'');';
+
+-- function feed_auto_approval_rules()
+
+CREATE FUNCTION parley.feed_auto_approval_rules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'auto_approval_rules', OLD.id, 'purge', jsonb_build_object('conversation_id', OLD.conversation_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'auto_approval_rules', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('conversation_id', NEW.conversation_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.conversation_id IS DISTINCT FROM NEW.conversation_id)
+                    THEN jsonb_build_object('conversation_id', OLD.conversation_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_auto_approval_rules() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_auto_approval_rules()
+
+COMMENT ON FUNCTION parley.feed_auto_approval_rules() IS 'Made by SELECT feed_function(''auto_approval_rules'', ''{conversation_id}'');';
+
+-- function feed_auto_approval_settings()
+
+CREATE FUNCTION parley.feed_auto_approval_settings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'auto_approval_settings', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'auto_approval_settings', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_auto_approval_settings() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_auto_approval_settings()
+
+COMMENT ON FUNCTION parley.feed_auto_approval_settings() IS 'Made by SELECT feed_function(''auto_approval_settings'', ''{}'');';
 
 -- function feed_context_optimization_messages()
 
@@ -1516,6 +2854,41 @@ ALTER FUNCTION parley.feed_jobs() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.feed_jobs() IS 'Made by SELECT feed_function(''jobs'', ''{kind,status}'');';
 
+-- function feed_known_tools()
+
+CREATE FUNCTION parley.feed_known_tools() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'known_tools', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'known_tools', NEW.id, lower(TG_OP), jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_known_tools() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_known_tools()
+
+COMMENT ON FUNCTION parley.feed_known_tools() IS 'Made by SELECT feed_function(''known_tools'', ''{}'');';
+
 -- function feed_lock()
 
 CREATE FUNCTION parley.feed_lock() RETURNS trigger
@@ -1699,6 +3072,86 @@ ALTER FUNCTION parley.feed_plan_subscriptions() OWNER TO parley_owner;
 -- comment FUNCTION feed_plan_subscriptions()
 
 COMMENT ON FUNCTION parley.feed_plan_subscriptions() IS 'Made by SELECT feed_function(''plan_subscriptions'', ''{}'');';
+
+-- function feed_provider_configs()
+
+CREATE FUNCTION parley.feed_provider_configs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'provider_configs', OLD.id, 'purge', jsonb_build_object(), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+            VALUES (NEW.user_id, next_version, 'provider_configs', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object(), at);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_provider_configs() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_provider_configs()
+
+COMMENT ON FUNCTION parley.feed_provider_configs() IS 'Made by SELECT feed_function(''provider_configs'', ''{}'');';
+
+-- function feed_provider_keys()
+
+CREATE FUNCTION parley.feed_provider_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            at timestamptz := clock_timestamp();
+            next_version bigint;
+        BEGIN
+            UPDATE feeds SET version = version + 1
+            WHERE user_id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            RETURNING version INTO next_version;
+            IF next_version IS NULL THEN
+                PERFORM feed_missing(CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END);
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO changes (user_id, version, entity, entity_id, op, data, at)
+                VALUES (OLD.user_id, next_version, 'provider_keys', OLD.id, 'purge', jsonb_build_object('provider_config_id', OLD.provider_config_id), at);
+                RETURN OLD;
+            END IF;
+            INSERT INTO changes (user_id, version, entity, entity_id, op, data, at, old_data)
+            VALUES (NEW.user_id, next_version, 'provider_keys', NEW.id, CASE
+                    WHEN TG_OP = 'INSERT' THEN 'insert'
+                    WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update'
+                    WHEN NEW.deleted_at IS NULL THEN 'restore'
+                    ELSE 'delete' END, jsonb_build_object('provider_config_id', NEW.provider_config_id), at,
+                CASE WHEN TG_OP = 'UPDATE' AND (OLD.provider_config_id IS DISTINCT FROM NEW.provider_config_id)
+                    THEN jsonb_build_object('provider_config_id', OLD.provider_config_id) END);
+            NEW.version := next_version;
+            NEW.updated_at := at;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.feed_provider_keys() OWNER TO parley_owner;
+
+-- comment FUNCTION feed_provider_keys()
+
+COMMENT ON FUNCTION parley.feed_provider_keys() IS 'Made by SELECT feed_function(''provider_keys'', ''{provider_config_id}'');';
 
 -- function feed_prune(interval, integer)
 
@@ -2237,6 +3690,44 @@ $$;
 
 ALTER FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) OWNER TO parley_owner;
 
+-- function has_provider_key(uuid)
+
+CREATE FUNCTION parley.has_provider_key(whose uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM provider_keys AS k
+        WHERE k.user_id = whose AND k.is_active AND k.deleted_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))
+$$;
+
+ALTER FUNCTION parley.has_provider_key(whose uuid) OWNER TO parley_owner;
+
+-- function has_secret(jsonb)
+
+CREATE FUNCTION parley.has_secret(value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    WITH RECURSIVE inside (name, value) AS (
+        SELECT NULL::text, has_secret.value
+        UNION ALL
+        SELECT below.name, below.value
+        FROM inside AS i
+        CROSS JOIN LATERAL (
+            SELECT o.key, o.value
+            FROM jsonb_each(CASE jsonb_typeof(i.value) WHEN 'object' THEN i.value ELSE '{}' END) AS o
+            UNION ALL
+            SELECT NULL, a.value
+            FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
+        ) AS below (name, value)
+    )
+    SELECT coalesce(bool_or(looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    FROM inside AS i
+$$;
+
+ALTER FUNCTION parley.has_secret(value jsonb) OWNER TO parley_owner;
+
 -- function has_trash(text)
 
 CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
@@ -2407,6 +3898,24 @@ CREATE FUNCTION parley.job_move_is_legal(from_status text, to_status text) RETUR
 $$;
 
 ALTER FUNCTION parley.job_move_is_legal(from_status text, to_status text) OWNER TO parley_owner;
+
+-- function jobs_audit_exported()
+
+CREATE FUNCTION parley.jobs_audit_exported() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'exported', 'jobs', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.jobs_audit_exported() OWNER TO parley_owner;
+
+-- comment FUNCTION jobs_audit_exported()
+
+COMMENT ON FUNCTION parley.jobs_audit_exported() IS 'Made by SELECT add_audit(''jobs'', ''exported'', ''{insert}'', of => ''{}'', shown => NULL, condition => ''NEW.kind = ''''export'''''', each => NULL);';
 
 -- function jobs_expire(interval, integer)
 
@@ -2780,20 +4289,131 @@ $$;
 
 ALTER FUNCTION parley.lease_length() OWNER TO parley_owner;
 
--- function lease_renew(uuid, uuid)
+-- table tool_executions
 
-CREATE FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'parley', 'pg_temp'
+CREATE TABLE parley.tool_executions (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    conversation_id uuid NOT NULL,
+    message_id uuid,
+    tool_name text NOT NULL,
+    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
+    result jsonb,
+    status text DEFAULT 'pending'::text NOT NULL,
+    status_reason text,
+    approval_requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    approved_at timestamp with time zone,
+    executed_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    execution_time_ms bigint,
+    cost_usd numeric,
+    error_message text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    estimated_cost_usd numeric,
+    expires_at timestamp with time zone,
+    known_tool_id uuid NOT NULL,
+    approval_reason text,
+    approval_rule_id uuid,
+    reserved_usd numeric,
+    worker text,
+    attempt integer DEFAULT 0 NOT NULL,
+    lease_seconds integer,
+    lease_until timestamp with time zone,
+    CONSTRAINT tool_executions_approval_reason_known CHECK ((approval_reason = ANY (ARRAY['person'::text, 'read_only'::text, 'low_risk'::text, 'rule'::text, 'denied_by_rule'::text]))),
+    CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
+    CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
+    CONSTRAINT tool_executions_estimated_cost_usd_range CHECK (((estimated_cost_usd >= (0)::numeric) AND (estimated_cost_usd <= (1000000)::numeric))),
+    CONSTRAINT tool_executions_lease_seconds_range CHECK (((lease_seconds >= 5) AND (lease_seconds <= 3600))),
+    CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
+    CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
+    CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100))),
+    CONSTRAINT tool_executions_worker_length CHECK (((char_length(worker) >= 1) AND (char_length(worker) <= 100)))
+);
+
+ALTER TABLE ONLY parley.tool_executions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.tool_executions OWNER TO parley_owner;
+
+-- comment COLUMN tool_executions.status_reason
+
+COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
+
+-- comment COLUMN tool_executions.request_hash
+
+COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN tool_executions.approval_rule_id
+
+COMMENT ON COLUMN parley.tool_executions.approval_rule_id IS 'Has no foreign key, because what a rule decided stays when the rule is removed for good.';
+
+-- comment COLUMN tool_executions.reserved_usd
+
+COMMENT ON COLUMN parley.tool_executions.reserved_usd IS 'What an execution that was approved automatically counts in the hour''s sum until its cost is known; null for others.';
+
+-- comment COLUMN tool_executions.worker
+
+COMMENT ON COLUMN parley.tool_executions.worker IS 'What runs it, or ran it to its end; null if it was not named or does not run.';
+
+-- comment COLUMN tool_executions.attempt
+
+COMMENT ON COLUMN parley.tool_executions.attempt IS 'How often it was started.';
+
+-- comment COLUMN tool_executions.lease_seconds
+
+COMMENT ON COLUMN parley.tool_executions.lease_seconds IS 'The length of its lease; null for that of the server.';
+
+-- comment COLUMN tool_executions.lease_until
+
+COMMENT ON COLUMN parley.tool_executions.lease_until IS 'The end of its lease as it was at the start: see leased_until().';
+
+-- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
+
+-- comment CONSTRAINT tool_executions_estimated_cost_usd_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_estimated_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT tool_executions_lease_seconds_range ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_lease_seconds_range ON parley.tool_executions IS 'A lease lasts 5 to 3600 seconds.';
+
+-- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
+
+-- comment CONSTRAINT tool_executions_result_size ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
+
+-- comment CONSTRAINT tool_executions_tool_name_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_tool_name_length ON parley.tool_executions IS 'A tool name has 1 to 100 characters.';
+
+-- comment CONSTRAINT tool_executions_worker_length ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_worker_length ON parley.tool_executions IS 'The name of a worker has 1 to 100 characters.';
+
+-- function leased_until(parley.tool_executions)
+
+CREATE FUNCTION parley.leased_until(execution parley.tool_executions) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-BEGIN
-    UPDATE leases SET until = clock_timestamp() + length
-    WHERE user_id = owner_id AND user_id = tenant() AND work_id = working_id AND kind = 'tool_executions';
-    RETURN FOUND;
-END
+    SELECT CASE WHEN execution.status = 'executing' THEN (
+        SELECT l.until FROM leases AS l
+        WHERE l.user_id = execution.user_id AND l.work_id = execution.id AND l.kind = 'tool_executions') END
 $$;
 
-ALTER FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) OWNER TO parley_owner;
+ALTER FUNCTION parley.leased_until(execution parley.tool_executions) OWNER TO parley_owner;
 
 -- function leave_inserts(text, text)
 
@@ -2871,11 +4491,50 @@ ALTER FUNCTION parley.login_find(name text) OWNER TO parley_owner;
 -- function login_rehash(text)
 
 CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
-    AS $$ UPDATE logins SET password_hash = new_hash WHERE user_id = tenant() $$;
+    AS $$
+BEGIN
+    PERFORM set_config('app.rehashing', 'on', true);
+    UPDATE logins SET password_hash = new_hash WHERE user_id = tenant();
+    PERFORM set_config('app.rehashing', '', true);
+END
+$$;
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
+
+-- function logins_audit_password_changed()
+
+CREATE FUNCTION parley.logins_audit_password_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'password_changed', 'users', coalesce(NEW.user_id, OLD.user_id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.logins_audit_password_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION logins_audit_password_changed()
+
+COMMENT ON FUNCTION parley.logins_audit_password_changed() IS 'Made by SELECT add_audit(''logins'', ''password_changed'', ''{update}'', of => ''{password_hash}'', shown => ''{}'', condition => ''coalesce(current_setting(''''app.rehashing'''', true), '''''''') <> ''''on'''''', each => NULL);';
+
+-- function looks_secret(text)
+
+CREATE FUNCTION parley.looks_secret(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT coalesce(
+        words ~ ('(^|[^a-z])((api|access|auth|client|private|secret|signing|subscription)?[^a-z]*'
+            '(keys?|secrets?|token|password|passwords|passwd|pwd|passphrase|authorization|credentials?|cookies?)|'
+            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens)([^a-z]|$)'),
+        false)
+    FROM (SELECT lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'))) AS n (words)
+$_$;
+
+ALTER FUNCTION parley.looks_secret(name text) OWNER TO parley_owner;
 
 -- function mark_deleted()
 
@@ -4123,6 +5782,226 @@ $$;
 
 ALTER FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) OWNER TO parley_owner;
 
+-- function provider_configs_is_default_taken()
+
+CREATE FUNCTION parley.provider_configs_is_default_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            UPDATE provider_configs AS t SET is_default = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.is_default AND t.deleted_at IS NULL;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_configs_is_default_taken() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_configs_is_default_taken()
+
+COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELECT add_only_one(''provider_configs'', ''is_default'', ''There is already a default configuration.'', NULL);';
+
+-- function provider_key_used(uuid)
+
+CREATE FUNCTION parley.provider_key_used(used_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    UPDATE provider_keys SET last_used_at = clock_timestamp()
+    WHERE user_id = tenant() AND id = used_id
+        AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+$$;
+
+ALTER FUNCTION parley.provider_key_used(used_id uuid) OWNER TO parley_owner;
+
+-- function provider_keys_audit_key_created()
+
+CREATE FUNCTION parley.provider_keys_audit_key_created() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'key_created', 'provider_keys', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.provider IS DISTINCT FROM NEW.provider
+                    THEN jsonb_build_object('provider', jsonb_build_array(OLD.provider, NEW.provider)) ELSE '{}' END ||
+                CASE WHEN OLD.last_four IS DISTINCT FROM NEW.last_four
+                    THEN jsonb_build_object('last_four', jsonb_build_array(OLD.last_four, NEW.last_four)) ELSE '{}' END ||
+                CASE WHEN OLD.expires_at IS DISTINCT FROM NEW.expires_at
+                    THEN jsonb_build_object('expires_at', jsonb_build_array(OLD.expires_at, NEW.expires_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_audit_key_created() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_audit_key_created()
+
+COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert}'', of => ''{}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL);';
+
+-- function provider_keys_audit_key_deleted()
+
+CREATE FUNCTION parley.provider_keys_audit_key_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'key_deleted', 'provider_keys', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_audit_key_deleted() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_audit_key_deleted()
+
+COMMENT ON FUNCTION parley.provider_keys_audit_key_deleted() IS 'Made by SELECT add_audit(''provider_keys'', ''key_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{}'', condition => NULL, each => NULL);';
+
+-- function provider_keys_audit_key_used()
+
+CREATE FUNCTION parley.provider_keys_audit_key_used() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'key_used', 'provider_keys', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_audit_key_used() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_audit_key_used()
+
+COMMENT ON FUNCTION parley.provider_keys_audit_key_used() IS 'Made by SELECT add_audit(''provider_keys'', ''key_used'', ''{update}'', of => ''{last_used_at}'', shown => ''{}'', condition => NULL, each => ''day'');';
+
+-- function provider_keys_fill()
+
+CREATE FUNCTION parley.provider_keys_fill() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            IF (NEW.provider IS NULL) THEN
+                SELECT coalesce(NEW.provider, p.provider) INTO NEW.provider FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id;
+                IF NOT FOUND THEN
+                    RAISE foreign_key_violation USING CONSTRAINT = 'provider_keys_provider_config_id_exists', TABLE = 'provider_keys',
+                        MESSAGE = 'the linked row does not exist';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_fill() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_fill()
+
+COMMENT ON FUNCTION parley.provider_keys_fill() IS 'Made by SELECT fill_from(''provider_keys'', ''provider_config_id'', ''{provider}'');';
+
+-- function provider_keys_is_default_taken()
+
+CREATE FUNCTION parley.provider_keys_is_default_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            UPDATE provider_keys AS t SET is_default = false
+            WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.is_default AND t.deleted_at IS NULL AND t.provider_config_id = NEW.provider_config_id;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_is_default_taken() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_is_default_taken()
+
+COMMENT ON FUNCTION parley.provider_keys_is_default_taken() IS 'Made by SELECT add_only_one(''provider_keys'', ''is_default'', ''The configuration already has a default key.'', ''provider_config_id'');';
+
+-- function provider_keys_leave_flag()
+
+CREATE FUNCTION parley.provider_keys_leave_flag() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT has_provider_key(NEW.user_id) THEN
+        UPDATE users SET uses_own_api_key = false WHERE user_id = NEW.user_id AND uses_own_api_key;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.provider_keys_leave_flag() OWNER TO parley_owner;
+
+-- function provider_keys_links()
+
+CREATE FUNCTION parley.provider_keys_links() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        DECLARE
+            broken text;
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                broken := CASE
+                    WHEN true AND NOT EXISTS (SELECT FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL) THEN 'provider_keys_provider_config_id_exists'
+                END;
+                IF broken IS NULL THEN
+                    RETURN NEW;
+                END IF;
+                RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'provider_keys',
+                    MESSAGE = 'the linked row does not exist or is deleted';
+            END IF;
+            IF (NEW.user_id, NEW.provider_config_id) IS DISTINCT FROM (OLD.user_id, OLD.provider_config_id) THEN
+                IF true AND NEW.provider_config_id IS NOT NULL AND (NEW.user_id, NEW.provider_config_id) IS DISTINCT FROM (OLD.user_id, OLD.provider_config_id) THEN
+                    PERFORM FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'provider_keys_provider_config_id_exists', TABLE = 'provider_keys',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
+            END IF;
+            IF true AND OLD.deleted_at IS NOT NULL AND current_user <> 'parley_owner' THEN
+                PERFORM FROM parley.provider_configs AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.provider_config_id AND p.deleted_at IS NULL;
+                IF NOT FOUND THEN
+                    RAISE check_violation USING CONSTRAINT = 'provider_keys_id_within', TABLE = 'provider_keys', MESSAGE = 'this provider key cannot be changed while its provider config is deleted';
+                END IF;
+            END IF;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_links() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_links()
+
+COMMENT ON FUNCTION parley.provider_keys_links() IS 'Made by SELECT keep_links(''provider_keys'', within => ''{provider_config_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function provider_keys_sealed_key_keep()
+
+CREATE FUNCTION parley.provider_keys_sealed_key_keep() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_WHEN = 'AFTER' THEN
+                DELETE FROM sealed_secrets AS s
+                WHERE s.user_id = OLD.user_id AND s.row_id = OLD.id AND s.purpose = 'provider_keys.sealed_key';
+                RETURN NULL;
+            END IF;
+            NEW.sealed_key_generation := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.sealed_key_generation + 1 END;
+            INSERT INTO sealed_secrets AS s (user_id, row_id, purpose, sealed)
+            VALUES (NEW.user_id, NEW.id, 'provider_keys.sealed_key', NEW.sealed_key)
+            ON CONFLICT ON CONSTRAINT sealed_secrets_pkey DO UPDATE SET sealed = EXCLUDED.sealed;
+            NEW.sealed_key := NULL;
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_sealed_key_keep() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_sealed_key_keep()
+
+COMMENT ON FUNCTION parley.provider_keys_sealed_key_keep() IS 'Made by SELECT add_secret(''provider_keys'', ''sealed_key'');';
+
 -- function purge_begin(text, uuid)
 
 CREATE FUNCTION parley.purge_begin(table_name text, row_id uuid) RETURNS boolean
@@ -4217,6 +6096,24 @@ $_$;
 
 ALTER FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) OWNER TO parley_owner;
 
+-- function purges_audit_purged()
+
+CREATE FUNCTION parley.purges_audit_purged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'purged', coalesce(NEW.entity, OLD.entity), coalesce(NEW.entity_id, OLD.entity_id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.purges_audit_purged() OWNER TO parley_owner;
+
+-- comment FUNCTION purges_audit_purged()
+
+COMMENT ON FUNCTION parley.purges_audit_purged() IS 'Made by SELECT add_audit(''purges'', ''purged'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function quiet_table(text, text, text[], text)
 
 CREATE FUNCTION parley.quiet_table(table_name text, told_by text DEFAULT NULL::text, without text[] DEFAULT '{}'::text[], privileges text DEFAULT 'SELECT, INSERT, UPDATE'::text) RETURNS void
@@ -4263,6 +6160,14 @@ $$;
 
 ALTER FUNCTION parley.quiet_version() OWNER TO parley_owner;
 
+-- function quoted_names(text[])
+
+CREATE FUNCTION parley.quoted_names(names text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT string_agg(quote_ident(name), ', ' ORDER BY position) FROM unnest(names) WITH ORDINALITY AS n (name, position) $$;
+
+ALTER FUNCTION parley.quoted_names(names text[]) OWNER TO parley_owner;
+
 -- function raise_epoch()
 
 CREATE FUNCTION parley.raise_epoch() RETURNS integer
@@ -4295,6 +6200,36 @@ $$;
 
 ALTER FUNCTION parley.reference_table(table_name text) OWNER TO parley_owner;
 
+-- function refuse_audit(text, text, text[], text[], text[], text)
+
+CREATE FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    wrong text;
+BEGIN
+    IF length(name) > 63 THEN
+        RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps', name;
+    ELSIF kinds = '{}' OR NOT kinds <@ '{insert,update,delete}' THEN
+        RAISE EXCEPTION 'the audit of % tells of insert, update or delete, not of %', table_name, kinds;
+    ELSIF 'update' = ANY (kinds) AND watched = '{}' THEN
+        RAISE EXCEPTION 'the audit of % would tell of every update: name the columns, of => {…}', table_name;
+    ELSIF each IS NOT NULL AND (kinds <> '{update}' OR cardinality(watched) <> 1) THEN
+        RAISE EXCEPTION 'the audit of % once each % needs one column, which an update sets to a time', table_name, each;
+    END IF;
+    SELECT attname INTO wrong
+    FROM pg_attribute
+    WHERE attrelid = table_name::regclass AND attname = ANY (told)
+        AND (atttypid = 'bytea'::regtype OR attname ~ '(^|_)(password|secret|sealed|hash)(_|$)')
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the audit of % would show the secret %: leave it out of `shown`', table_name, wrong;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) OWNER TO parley_owner;
+
 -- function refuse_purged()
 
 CREATE FUNCTION parley.refuse_purged() RETURNS trigger
@@ -4314,6 +6249,23 @@ END
 $$;
 
 ALTER FUNCTION parley.refuse_purged() OWNER TO parley_owner;
+
+-- function refuse_restored()
+
+CREATE FUNCTION parley.refuse_restored() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        RETURN NULL;
+    END IF;
+    RAISE check_violation USING CONSTRAINT = TG_TABLE_NAME || '_id_deleted', TABLE = TG_TABLE_NAME,
+        MESSAGE = format('a deleted %s cannot be restored', singular(TG_TABLE_NAME));
+END
+$$;
+
+ALTER FUNCTION parley.refuse_restored() OWNER TO parley_owner;
 
 -- function refuse_rollup(text, text, text, text, text, text, text)
 
@@ -4733,6 +6685,45 @@ $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
 
+-- function scope_list_mistake(jsonb, integer)
+
+CREATE FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+DECLARE
+    known CONSTANT jsonb := '["read", "messages:write", "tools:propose", "tools:execute", "tools:approve", "usage:write",
+        "files:write", "knowledge:write", "personal:write", "confirmations:propose", "confirmations:decide", "sync:run"]';
+    named jsonb := '[]';
+BEGIN
+    IF jsonb_typeof(scopes) <> 'array' THEN
+        RETURN '{}';
+    ELSIF jsonb_array_length(scopes) NOT BETWEEN 1 AND most THEN
+        RETURN '{}';
+    END IF;
+    FOR n IN 0 .. jsonb_array_length(scopes) - 1 LOOP
+        IF jsonb_typeof(scopes -> n) <> 'string' OR NOT known ? (scopes ->> n) OR named ? (scopes ->> n) THEN
+            RETURN ARRAY[n::text];
+        END IF;
+        named := named || (scopes -> n);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) OWNER TO parley_owner;
+
+-- function secret_of(uuid, text)
+
+CREATE FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) RETURNS bytea
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT s.sealed FROM sealed_secrets AS s
+    WHERE s.user_id = tenant() AND s.row_id = owner_id AND s.purpose = secret_purpose
+$$;
+
+ALTER FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) OWNER TO parley_owner;
+
 -- function secure_rows(text)
 
 CREATE FUNCTION parley.secure_rows(table_name text) RETURNS void
@@ -4746,6 +6737,62 @@ END
 $$;
 
 ALTER FUNCTION parley.secure_rows(table_name text) OWNER TO parley_owner;
+
+-- function sessions_audit_session_revoked()
+
+CREATE FUNCTION parley.sessions_audit_session_revoked() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'session_revoked', 'sessions', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.revoked_reason IS DISTINCT FROM NEW.revoked_reason
+                    THEN jsonb_build_object('revoked_reason', jsonb_build_array(OLD.revoked_reason, NEW.revoked_reason)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_session_revoked() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_session_revoked()
+
+COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''(NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()) IS NOT TRUE'', each => NULL);';
+
+-- function sessions_audit_signed_in()
+
+CREATE FUNCTION parley.sessions_audit_signed_in() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'signed_in', 'sessions', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_signed_in() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_signed_in()
+
+COMMENT ON FUNCTION parley.sessions_audit_signed_in() IS 'Made by SELECT add_audit(''sessions'', ''signed_in'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+
+-- function sessions_audit_signed_out()
+
+CREATE FUNCTION parley.sessions_audit_signed_out() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'signed_out', 'sessions', coalesce(NEW.id, OLD.id), '{}');
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.sessions_audit_signed_out() OWNER TO parley_owner;
+
+-- comment FUNCTION sessions_audit_signed_out()
+
+COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()'', each => NULL);';
 
 -- function sessions_expire(interval, integer)
 
@@ -4802,6 +6849,37 @@ END
 $$;
 
 ALTER FUNCTION parley.sessions_revoke() OWNER TO parley_owner;
+
+-- function sign_in_failed(text, inet)
+
+CREATE FUNCTION parley.sign_in_failed(name text, address inet) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    most CONSTANT integer := 10;
+    account uuid := (SELECT f.user_id FROM login_find(name) AS f);
+    caller jsonb;
+BEGIN
+    IF account IS NULL THEN
+        RETURN;
+    END IF;
+    caller := act_for(account);
+    -- Attempts at the same time are counted one after the other.
+    PERFORM FROM feeds AS f WHERE f.user_id = account FOR UPDATE;
+    IF NOT EXISTS (
+        SELECT FROM audit_entries AS a
+        WHERE a.user_id = account AND a.action = 'sign_in_failed' AND a.created_at > clock_timestamp() - interval '1 hour'
+        OFFSET most - 1
+    ) THEN
+        PERFORM audit_write(account, 'sign_in_failed', 'users', account, '{}', address);
+    END IF;
+    PERFORM stamp_again(caller);
+END
+$$;
+
+ALTER FUNCTION parley.sign_in_failed(name text, address inet) OWNER TO parley_owner;
 
 -- function singular(text)
 
@@ -4960,6 +7038,78 @@ $$;
 
 ALTER FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) OWNER TO parley_owner;
 
+-- function tool_execution_renew(uuid, integer)
+
+CREATE FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) RETURNS SETOF parley.tool_executions
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    execution tool_executions;
+BEGIN
+    SELECT t.* INTO execution FROM tool_executions AS t WHERE t.user_id = tenant() AND t.id = working_id;
+    IF execution.attempt = coalesce(named_attempt, CASE WHEN execution.worker IS NULL THEN execution.attempt END) THEN
+        -- If the attempt ends at this moment, its lease is gone; a new one has another beginning.
+        UPDATE leases AS l SET until = clock_timestamp() + l.length
+        WHERE l.user_id = tenant() AND l.work_id = working_id AND l.kind = 'tool_executions'
+            AND l.attempt = execution.attempt
+        RETURNING l.until INTO execution.lease_until;
+        IF FOUND THEN
+            RETURN NEXT execution;
+        END IF;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) OWNER TO parley_owner;
+
+-- function tool_executions_attempt()
+
+CREATE FUNCTION parley.tool_executions_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.attempt := 0;
+        NEW.worker := NULL;
+        NEW.lease_seconds := NULL;
+        NEW.lease_until := NULL;
+    ELSIF NEW.status = 'executing' AND OLD.status <> 'executing' THEN
+        NEW.attempt := OLD.attempt + 1;
+        NEW.lease_until := NEW.executed_at + coalesce(make_interval(secs => NEW.lease_seconds), lease_length());
+    ELSE
+        NEW.attempt := OLD.attempt;
+        NEW.worker := CASE WHEN NEW.status <> 'approved' THEN OLD.worker END;
+        NEW.lease_seconds := OLD.lease_seconds;
+        NEW.lease_until := CASE WHEN NEW.status = 'executing' THEN OLD.lease_until END;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_attempt() OWNER TO parley_owner;
+
+-- function tool_executions_await()
+
+CREATE FUNCTION parley.tool_executions_await() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'pending' THEN
+        INSERT INTO leases (user_id, work_id, kind, length, until)
+        VALUES (NEW.user_id, NEW.id, 'tool_approvals', lease_length(), NEW.expires_at);
+    ELSE
+        DELETE FROM leases AS l
+        WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_approvals';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_await() OWNER TO parley_owner;
+
 -- function tool_executions_delete()
 
 CREATE FUNCTION parley.tool_executions_delete() RETURNS trigger
@@ -4986,8 +7136,9 @@ CREATE FUNCTION parley.tool_executions_lease() RETURNS trigger
     AS $$
 BEGIN
     IF NEW.status = 'executing' THEN
-        INSERT INTO leases (user_id, work_id, kind, length, until)
-        VALUES (NEW.user_id, NEW.id, 'tool_executions', lease_length(), clock_timestamp() + lease_length());
+        INSERT INTO leases (user_id, work_id, kind, length, until, attempt)
+        VALUES (
+            NEW.user_id, NEW.id, 'tool_executions', NEW.lease_until - NEW.executed_at, NEW.lease_until, NEW.attempt);
     ELSIF OLD.status = 'executing' THEN
         DELETE FROM leases AS l
         WHERE l.user_id = NEW.user_id AND l.work_id = NEW.id AND l.kind = 'tool_executions';
@@ -5090,15 +7241,26 @@ BEGIN
     NEW.completed_at := OLD.completed_at;
     NEW.execution_time_ms := OLD.execution_time_ms;
     IF NEW.status <> OLD.status THEN
-        IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
+        IF NOT tool_move_is_legal(OLD.status, NEW.status) AND NOT tool_is_given_back(OLD, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
+        END IF;
+        IF NEW.status = 'approved' AND actor() = 'agent' AND EXISTS (
+            SELECT FROM tool_transitions AS t
+            WHERE t.user_id = NEW.user_id AND t.tool_execution_id = NEW.id AND t.from_status IS NULL
+                AND t.agent_token_id = actor_agent_token()
+        ) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_id_approver', TABLE = 'tool_executions',
+                MESSAGE = 'an agent cannot approve what it has proposed itself';
         END IF;
         -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
             at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
+        IF OLD.status = 'approved' AND OLD.attempt > 0 THEN
+            at := greatest(at, interval '1 microsecond' + tool_given_back_at(OLD));
+        END IF;
         CASE NEW.status
-            WHEN 'approved' THEN NEW.approved_at := at;
+            WHEN 'approved' THEN NEW.approved_at := coalesce(OLD.approved_at, at);
             WHEN 'executing' THEN NEW.executed_at := at;
             ELSE
                 NEW.completed_at := at;
@@ -5119,6 +7281,200 @@ END
 $$;
 
 ALTER FUNCTION parley.tool_executions_move() OWNER TO parley_owner;
+
+-- function tool_executions_rollup_known_tool()
+
+CREATE FUNCTION parley.tool_executions_rollup_known_tool() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            deltas refcursor;
+            delta record;
+        BEGIN
+            -- A parent that is deleted or restored together with these rows keeps its roll-ups.
+            IF current_setting('app.marking', true) = 'tool_executions.known_tool_id' THEN
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, coalesce((status = 'cancelled')::integer, 0) AS cancelled, coalesce((status = 'completed')::integer, 0) AS completed, coalesce((status = 'failed')::integer, 0) AS failed, coalesce(1, 0) AS proposed, coalesce(cost_usd, 0) AS total_cost_usd, coalesce(execution_time_ms, 0) AS total_ms
+                        FROM new_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSIF TG_OP = 'DELETE' THEN
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, -coalesce((status = 'cancelled')::integer, 0) AS cancelled, -coalesce((status = 'completed')::integer, 0) AS completed, -coalesce((status = 'failed')::integer, 0) AS failed, -coalesce(1, 0) AS proposed, -coalesce(cost_usd, 0) AS total_cost_usd, -coalesce(execution_time_ms, 0) AS total_ms
+                        FROM old_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            ELSE
+                OPEN deltas FOR
+                SELECT d.*
+                FROM (
+                    SELECT r.user_id, r.parent_id, sum(r.cancelled) AS cancelled, sum(r.completed) AS completed, sum(r.failed) AS failed, sum(r.proposed) AS proposed, sum(r.total_cost_usd) AS total_cost_usd, sum(r.total_ms) AS total_ms
+                    FROM (
+                        SELECT t.user_id, t.known_tool_id AS parent_id, coalesce((status = 'cancelled')::integer, 0) AS cancelled, coalesce((status = 'completed')::integer, 0) AS completed, coalesce((status = 'failed')::integer, 0) AS failed, coalesce(1, 0) AS proposed, coalesce(cost_usd, 0) AS total_cost_usd, coalesce(execution_time_ms, 0) AS total_ms
+                        FROM new_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                        UNION ALL
+                        SELECT t.user_id, t.known_tool_id AS parent_id, -coalesce((status = 'cancelled')::integer, 0) AS cancelled, -coalesce((status = 'completed')::integer, 0) AS completed, -coalesce((status = 'failed')::integer, 0) AS failed, -coalesce(1, 0) AS proposed, -coalesce(cost_usd, 0) AS total_cost_usd, -coalesce(execution_time_ms, 0) AS total_ms
+                        FROM old_rows AS t
+                        WHERE t.known_tool_id IS NOT NULL AND t.deleted_at IS NULL
+                    ) AS r
+                    GROUP BY r.user_id, r.parent_id
+                    HAVING sum(r.cancelled) <> 0 OR sum(r.completed) <> 0 OR sum(r.failed) <> 0 OR sum(r.proposed) <> 0 OR sum(r.total_cost_usd) <> 0 OR sum(r.total_ms) <> 0
+                ) AS d
+                ORDER BY d.parent_id;
+            END IF;
+            LOOP
+                FETCH deltas INTO delta;
+                EXIT WHEN NOT FOUND;
+                UPDATE known_tools AS p
+                SET cancelled = p.cancelled + delta.cancelled,
+                    completed = p.completed + delta.completed,
+                    failed = p.failed + delta.failed,
+                    proposed = p.proposed + delta.proposed,
+                    total_cost_usd = p.total_cost_usd + delta.total_cost_usd,
+                    total_ms = p.total_ms + delta.total_ms
+                WHERE p.user_id = delta.user_id AND p.id = delta.parent_id
+                    AND (delta.cancelled <> 0 OR delta.completed <> 0 OR delta.failed <> 0 OR delta.proposed <> 0 OR delta.total_cost_usd <> 0 OR delta.total_ms <> 0);
+                IF NOT FOUND AND delta.user_id IS DISTINCT FROM tenant() THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = format('to change tool_executions of user %s, set app.user_id to this user', delta.user_id);
+                END IF;
+            END LOOP;
+            CLOSE deltas;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.tool_executions_rollup_known_tool() OWNER TO parley_owner;
+
+-- comment FUNCTION tool_executions_rollup_known_tool()
+
+COMMENT ON FUNCTION parley.tool_executions_rollup_known_tool() IS 'Made by SELECT rollup_function(''tool_executions'', ''known_tool_id'', ''known_tools'', ''{"failed": {"sum": "(status = ''''failed'''')::integer"}, "proposed": {"sum": "1"}, "total_ms": {"sum": "execution_time_ms"}, "cancelled": {"sum": "(status = ''''cancelled'''')::integer"}, "completed": {"sum": "(status = ''''completed'''')::integer"}, "total_cost_usd": {"sum": "cost_usd"}}'');';
+
+-- function tool_executions_settle()
+
+CREATE FUNCTION parley.tool_executions_settle() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    decided record;
+    caller jsonb;
+    at timestamptz;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.estimated_cost_usd, NEW.expires_at, NEW.known_tool_id)
+            IS DISTINCT FROM (OLD.estimated_cost_usd, OLD.expires_at, OLD.known_tool_id) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_proposal_fixed', TABLE = 'tool_executions',
+                MESSAGE = 'a proposed execution cannot be changed';
+        END IF;
+        NEW.approval_rule_id := OLD.approval_rule_id;
+        NEW.approval_reason := OLD.approval_reason;
+        NEW.reserved_usd := OLD.reserved_usd;
+        IF OLD.status = 'pending' AND NEW.status = 'approved' AND NEW.expires_at <= NEW.approved_at THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_status_expired', TABLE = 'tool_executions',
+                MESSAGE = 'this execution has expired';
+        END IF;
+        IF OLD.status = 'pending' AND NEW.status <> 'pending' AND actor() = 'user'
+            AND OLD.deleted_at IS NOT DISTINCT FROM NEW.deleted_at THEN
+            NEW.approval_reason := 'person';
+            IF NEW.status = 'approved' THEN
+                UPDATE known_tools AS k SET first_approved_at = NEW.approved_at
+                WHERE k.user_id = NEW.user_id AND k.id = NEW.known_tool_id AND k.first_approved_at IS NULL;
+            END IF;
+        END IF;
+        RETURN NEW;
+    END IF;
+    NEW.approval_rule_id := NULL;
+    NEW.approval_reason := NULL;
+    NEW.reserved_usd := NULL;
+    NEW.known_tool_id := NULL;
+    -- Row-level security refuses this row. Nothing may be written for its user before.
+    IF NEW.user_id IS DISTINCT FROM tenant() THEN
+        RETURN NEW;
+    END IF;
+    SELECT * INTO decided
+    FROM approval_decide(NEW.user_id, NEW.conversation_id, NEW.tool_name, NEW.parameters, NEW.estimated_cost_usd);
+    NEW.known_tool_id := decided.tool_id;
+    IF NEW.known_tool_id IS NULL THEN
+        INSERT INTO known_tools (user_id, tool_name) VALUES (NEW.user_id, NEW.tool_name) RETURNING id INTO NEW.known_tool_id;
+    END IF;
+    at := greatest(clock_timestamp(), NEW.approval_requested_at + interval '1 microsecond');
+    IF NEW.expires_at <= at THEN
+        decided.outcome := 'cancelled';
+        decided.reason := NULL;
+        decided.rule_id := NULL;
+        decided.explanation := 'It had expired when it was proposed.';
+    END IF;
+    IF decided.rule_id IS NOT NULL AND (decided.outcome <> 'pending' OR decided.failed_check = 'ask_rule') THEN
+        UPDATE auto_approval_rules AS r SET times_used = r.times_used + 1, last_used_at = at
+        WHERE r.user_id = NEW.user_id AND r.id = decided.rule_id;
+    END IF;
+    IF decided.outcome IN ('approved', 'cancelled') THEN
+        NEW.status := decided.outcome;
+        NEW.approval_reason := decided.reason;
+        NEW.approval_rule_id := decided.rule_id;
+        IF NEW.status = 'approved' THEN
+            NEW.approved_at := at;
+            NEW.reserved_usd := decided.cost_usd;
+        ELSE
+            NEW.completed_at := at;
+        END IF;
+        caller := act_for(NEW.user_id);
+        INSERT INTO tool_transitions (
+            user_id, tool_execution_id, conversation_id, from_status, to_status, reason, approval_rule_id, created_at)
+        VALUES (
+            NEW.user_id, NEW.id, NEW.conversation_id, 'pending', NEW.status, decided.explanation, NEW.approval_rule_id, at);
+        PERFORM stamp_again(caller);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.tool_executions_settle() OWNER TO parley_owner;
+
+-- function tool_given_back_at(parley.tool_executions)
+
+CREATE FUNCTION parley.tool_given_back_at(execution parley.tool_executions) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT max(t.created_at) FROM tool_transitions AS t
+    WHERE t.user_id = execution.user_id AND t.tool_execution_id = execution.id
+$$;
+
+ALTER FUNCTION parley.tool_given_back_at(execution parley.tool_executions) OWNER TO parley_owner;
+
+-- function tool_is_given_back(parley.tool_executions, text)
+
+CREATE FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT (execution.status, to_status) = ('executing', 'approved') AND execution.worker IS NOT NULL AND actor() = 'system'
+        AND NOT EXISTS (
+            SELECT FROM leases AS l
+            WHERE l.user_id = execution.user_id AND l.work_id = execution.id AND l.kind = 'tool_executions')
+$$;
+
+ALTER FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) OWNER TO parley_owner;
 
 -- function tool_move_is_legal(text, text)
 
@@ -5199,6 +7555,7 @@ CREATE FUNCTION parley.trash_tables() RETURNS TABLE(name text)
     JOIN pg_class AS c ON c.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
         AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'feed_lock')
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'deleted_for_good')
     ORDER BY relname
 $$;
 
@@ -5544,6 +7901,7 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
         BEGIN
             IF TG_OP = 'INSERT' THEN
                 broken := CASE
+                    WHEN NEW.api_key_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.provider_keys AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.api_key_id AND p.deleted_at IS NULL) THEN 'usage_logs_api_key_id_exists'
                     WHEN NEW.conversation_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL) THEN 'usage_logs_conversation_id_exists'
                     WHEN NEW.conversation_id IS NOT NULL AND NEW.message_id IS NOT NULL AND NOT EXISTS (SELECT FROM parley.messages AS p WHERE p.user_id = NEW.user_id AND p.conversation_id = NEW.conversation_id AND p.id = NEW.message_id AND p.deleted_at IS NULL) THEN 'usage_logs_message_id_exists'
                 END;
@@ -5553,7 +7911,14 @@ CREATE FUNCTION parley.usage_logs_links() RETURNS trigger
                 RAISE foreign_key_violation USING CONSTRAINT = broken, TABLE = 'usage_logs',
                     MESSAGE = 'the linked row does not exist or is deleted';
             END IF;
-            IF (NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+            IF (NEW.user_id, NEW.api_key_id, NEW.user_id, NEW.conversation_id, NEW.user_id, NEW.conversation_id, NEW.message_id) IS DISTINCT FROM (OLD.user_id, OLD.api_key_id, OLD.user_id, OLD.conversation_id, OLD.user_id, OLD.conversation_id, OLD.message_id) THEN
+                IF NEW.api_key_id IS NOT NULL AND NEW.api_key_id IS NOT NULL AND (NEW.user_id, NEW.api_key_id) IS DISTINCT FROM (OLD.user_id, OLD.api_key_id) THEN
+                    PERFORM FROM parley.provider_keys AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.api_key_id AND p.deleted_at IS NULL;
+                    IF NOT FOUND THEN
+                        RAISE foreign_key_violation USING CONSTRAINT = 'usage_logs_api_key_id_exists', TABLE = 'usage_logs',
+                            MESSAGE = 'the linked row does not exist or is deleted';
+                    END IF;
+                END IF;
                 IF NEW.conversation_id IS NOT NULL AND NEW.conversation_id IS NOT NULL AND (NEW.user_id, NEW.conversation_id) IS DISTINCT FROM (OLD.user_id, OLD.conversation_id) THEN
                     PERFORM FROM parley.conversations AS p WHERE p.user_id = NEW.user_id AND p.id = NEW.conversation_id AND p.deleted_at IS NULL;
                     IF NOT FOUND THEN
@@ -6086,6 +8451,80 @@ $$;
 
 ALTER FUNCTION parley.usage_reservations_move() OWNER TO parley_owner;
 
+-- function user_settings_audit_settings_changed()
+
+CREATE FUNCTION parley.user_settings_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'user_settings', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.share_usage_data IS DISTINCT FROM NEW.share_usage_data
+                    THEN jsonb_build_object('share_usage_data', jsonb_build_array(OLD.share_usage_data, NEW.share_usage_data)) ELSE '{}' END ||
+                CASE WHEN OLD.enable_analytics IS DISTINCT FROM NEW.enable_analytics
+                    THEN jsonb_build_object('enable_analytics', jsonb_build_array(OLD.enable_analytics, NEW.enable_analytics)) ELSE '{}' END ||
+                CASE WHEN OLD.auto_sync IS DISTINCT FROM NEW.auto_sync
+                    THEN jsonb_build_object('auto_sync', jsonb_build_array(OLD.auto_sync, NEW.auto_sync)) ELSE '{}' END ||
+                CASE WHEN OLD.sync_frequency_minutes IS DISTINCT FROM NEW.sync_frequency_minutes
+                    THEN jsonb_build_object('sync_frequency_minutes', jsonb_build_array(OLD.sync_frequency_minutes, NEW.sync_frequency_minutes)) ELSE '{}' END ||
+                CASE WHEN OLD.enable_notifications IS DISTINCT FROM NEW.enable_notifications
+                    THEN jsonb_build_object('enable_notifications', jsonb_build_array(OLD.enable_notifications, NEW.enable_notifications)) ELSE '{}' END ||
+                CASE WHEN OLD.archive_after_months IS DISTINCT FROM NEW.archive_after_months
+                    THEN jsonb_build_object('archive_after_months', jsonb_build_array(OLD.archive_after_months, NEW.archive_after_months)) ELSE '{}' END ||
+                CASE WHEN OLD.delete_after_months IS DISTINCT FROM NEW.delete_after_months
+                    THEN jsonb_build_object('delete_after_months', jsonb_build_array(OLD.delete_after_months, NEW.delete_after_months)) ELSE '{}' END ||
+                CASE WHEN OLD.max_messages_per_conversation IS DISTINCT FROM NEW.max_messages_per_conversation
+                    THEN jsonb_build_object('max_messages_per_conversation', jsonb_build_array(OLD.max_messages_per_conversation, NEW.max_messages_per_conversation)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.user_settings_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION user_settings_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.user_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''user_settings'', ''settings_changed'', ''{update}'', of => ''{share_usage_data,enable_analytics,auto_sync,sync_frequency_minutes,enable_notifications,archive_after_months,delete_after_months,max_messages_per_conversation}'', shown => NULL, condition => NULL, each => NULL);';
+
+-- function users_audit_account_deleted()
+
+CREATE FUNCTION parley.users_audit_account_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'account_deleted', 'users', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.purge_at IS DISTINCT FROM NEW.purge_at
+                    THEN jsonb_build_object('purge_at', jsonb_build_array(OLD.purge_at, NEW.purge_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.users_audit_account_deleted() OWNER TO parley_owner;
+
+-- comment FUNCTION users_audit_account_deleted()
+
+COMMENT ON FUNCTION parley.users_audit_account_deleted() IS 'Made by SELECT add_audit(''users'', ''account_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{purge_at}'', condition => ''NEW.deleted_at IS NOT NULL'', each => NULL);';
+
+-- function users_audit_email_changed()
+
+CREATE FUNCTION parley.users_audit_email_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'email_changed', 'users', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.email IS DISTINCT FROM NEW.email
+                    THEN jsonb_build_object('email', jsonb_build_array(OLD.email, NEW.email)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.users_audit_email_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION users_audit_email_changed()
+
+COMMENT ON FUNCTION parley.users_audit_email_changed() IS 'Made by SELECT add_audit(''users'', ''email_changed'', ''{update}'', of => ''{email}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function users_check_own_api_key()
 
 CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
@@ -6093,8 +8532,13 @@ CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
-        MESSAGE = 'add a provider key first';
+    IF TG_OP = 'INSERT' OR NOT OLD.uses_own_api_key THEN
+        IF NOT has_provider_key(NEW.user_id) THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
+                MESSAGE = 'add a provider key first';
+        END IF;
+    END IF;
+    RETURN NEW;
 END
 $$;
 
@@ -6286,6 +8730,206 @@ $$;
 
 ALTER FUNCTION parley_work.fn_pgqueuer_changed() OWNER TO parley_owner;
 
+-- table agent_tokens
+
+CREATE TABLE parley.agent_tokens (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    name text NOT NULL,
+    scopes jsonb NOT NULL,
+    hash bytea NOT NULL,
+    last_four text NOT NULL,
+    last_used_at timestamp with time zone,
+    expires_at timestamp with time zone DEFAULT (clock_timestamp() + '90 days'::interval) NOT NULL,
+    revoked_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT agent_tokens_expires_at_range CHECK ((((expires_at - created_at) >= '00:00:00'::interval) AND ((expires_at - created_at) <= '366 days'::interval))),
+    CONSTRAINT agent_tokens_last_four_length CHECK ((char_length(last_four) = 4)),
+    CONSTRAINT agent_tokens_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
+    CONSTRAINT agent_tokens_scopes_confirmations CHECK ((NOT (scopes @> '["confirmations:propose", "confirmations:decide"]'::jsonb))),
+    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.scope_list_mistake(scopes, 12) IS NULL)),
+    CONSTRAINT agent_tokens_scopes_tools CHECK ((NOT (scopes @> '["tools:execute", "tools:approve"]'::jsonb)))
+);
+
+ALTER TABLE ONLY parley.agent_tokens FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.agent_tokens OWNER TO parley_owner;
+
+-- comment COLUMN agent_tokens.hash
+
+COMMENT ON COLUMN parley.agent_tokens.hash IS 'SHA-256 of the secret in the token, which is stored nowhere.';
+
+-- comment COLUMN agent_tokens.request_hash
+
+COMMENT ON COLUMN parley.agent_tokens.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT agent_tokens_expires_at_range ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_expires_at_range ON parley.agent_tokens IS 'A token expires in the future, within 366 days.';
+
+-- comment CONSTRAINT agent_tokens_name_length ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_name_length ON parley.agent_tokens IS 'A name has 1 to 100 characters.';
+
+-- comment CONSTRAINT agent_tokens_scopes_confirmations ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_confirmations ON parley.agent_tokens IS 'A token cannot have both confirmations:propose and confirmations:decide.';
+
+-- comment CONSTRAINT agent_tokens_scopes_list ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.';
+
+-- comment CONSTRAINT agent_tokens_scopes_tools ON agent_tokens
+
+COMMENT ON CONSTRAINT agent_tokens_scopes_tools ON parley.agent_tokens IS 'A token cannot have both tools:execute and tools:approve.';
+
+-- table audit_entries
+
+CREATE TABLE parley.audit_entries (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    action text NOT NULL,
+    actor text DEFAULT parley.actor() NOT NULL,
+    session_id uuid DEFAULT parley.actor_session(),
+    agent_token_id uuid DEFAULT parley.actor_agent_token(),
+    entity text NOT NULL,
+    entity_id uuid NOT NULL,
+    changes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    ip_address inet,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT audit_entries_action_known CHECK ((action = ANY (ARRAY['signed_in'::text, 'sign_in_failed'::text, 'signed_out'::text, 'session_revoked'::text, 'password_changed'::text, 'email_changed'::text, 'key_created'::text, 'key_used'::text, 'key_deleted'::text, 'token_created'::text, 'token_revoked'::text, 'settings_changed'::text, 'approval_rule_changed'::text, 'rag_configuration_changed'::text, 'oauth_linked'::text, 'oauth_unlinked'::text, 'exported'::text, 'purged'::text, 'account_deleted'::text]))),
+    CONSTRAINT audit_entries_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text])))
+);
+
+ALTER TABLE ONLY parley.audit_entries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.audit_entries OWNER TO parley_owner;
+
+-- comment COLUMN audit_entries.entity
+
+COMMENT ON COLUMN parley.audit_entries.entity IS 'The table of the row that it is about.';
+
+-- comment COLUMN audit_entries.changes
+
+COMMENT ON COLUMN parley.audit_entries.changes IS 'The old and the new value by column: {"share_usage_data": [false, true]}.';
+
+-- table auto_approval_rules
+
+CREATE TABLE parley.auto_approval_rules (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    tool_name text NOT NULL,
+    arguments jsonb DEFAULT '{}'::jsonb NOT NULL,
+    ignore_case boolean DEFAULT false NOT NULL,
+    host text,
+    effect text NOT NULL,
+    max_cost_usd numeric,
+    conversation_id uuid,
+    expires_at timestamp with time zone,
+    note text,
+    times_used integer DEFAULT 0 NOT NULL,
+    last_used_at timestamp with time zone,
+    tool_key text NOT NULL,
+    tool_like text NOT NULL,
+    pointers text[] NOT NULL,
+    paths boolean[] NOT NULL,
+    likes text[] NOT NULL,
+    regexes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT auto_approval_rules_arguments_size CHECK ((pg_column_size(arguments) <= 65536)),
+    CONSTRAINT auto_approval_rules_effect_known CHECK ((effect = ANY (ARRAY['allow'::text, 'ask'::text, 'deny'::text]))),
+    CONSTRAINT auto_approval_rules_host_shape CHECK (((host ~ '^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$'::text) AND (char_length(host) <= 253))),
+    CONSTRAINT auto_approval_rules_max_cost_usd_range CHECK (((max_cost_usd >= (0)::numeric) AND (max_cost_usd <= (1000000)::numeric))),
+    CONSTRAINT auto_approval_rules_note_length CHECK ((char_length(note) <= 4000)),
+    CONSTRAINT auto_approval_rules_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+
+ALTER TABLE ONLY parley.auto_approval_rules FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.auto_approval_rules OWNER TO parley_owner;
+
+-- comment COLUMN auto_approval_rules.tool_key
+
+COMMENT ON COLUMN parley.auto_approval_rules.tool_key IS 'The name of the tool as DENY rules compare it, or * if it has a wildcard: by it a proposal finds its rules.';
+
+-- comment COLUMN auto_approval_rules.pointers
+
+COMMENT ON COLUMN parley.auto_approval_rules.pointers IS 'For each argument, the path to it, an array of texts as a text. The next columns have its pattern, in the same order.';
+
+-- comment COLUMN auto_approval_rules.paths
+
+COMMENT ON COLUMN parley.auto_approval_rules.paths IS 'Whether the pattern is one of paths.';
+
+-- comment COLUMN auto_approval_rules.likes
+
+COMMENT ON COLUMN parley.auto_approval_rules.likes IS 'The pattern as LIKE reads it. It matches whatever the pattern does.';
+
+-- comment COLUMN auto_approval_rules.regexes
+
+COMMENT ON COLUMN parley.auto_approval_rules.regexes IS 'The regular expression of the pattern; null if LIKE is exact.';
+
+-- comment COLUMN auto_approval_rules.request_hash
+
+COMMENT ON COLUMN parley.auto_approval_rules.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT auto_approval_rules_arguments_size ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_arguments_size ON parley.auto_approval_rules IS 'Arguments have at most 64 KiB.';
+
+-- comment CONSTRAINT auto_approval_rules_host_shape ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_host_shape ON parley.auto_approval_rules IS 'A host is a name such as example.org, or *.example.org for those below it, without scheme, port and path.';
+
+-- comment CONSTRAINT auto_approval_rules_max_cost_usd_range ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_max_cost_usd_range ON parley.auto_approval_rules IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT auto_approval_rules_note_length ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_note_length ON parley.auto_approval_rules IS 'A note has at most 4000 characters.';
+
+-- comment CONSTRAINT auto_approval_rules_tool_name_length ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_tool_name_length ON parley.auto_approval_rules IS 'A tool name has 1 to 100 characters.';
+
+-- table auto_approval_settings
+
+CREATE TABLE parley.auto_approval_settings (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    read_only_operations boolean DEFAULT false NOT NULL,
+    low_risk_operations boolean DEFAULT false NOT NULL,
+    max_cost_per_tool_usd numeric DEFAULT 1.00 NOT NULL,
+    max_cost_per_hour_usd numeric DEFAULT 10.00 NOT NULL,
+    require_approval_for_new_tools boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range CHECK (((max_cost_per_hour_usd >= (0)::numeric) AND (max_cost_per_hour_usd <= (1000000)::numeric))),
+    CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range CHECK (((max_cost_per_tool_usd >= (0)::numeric) AND (max_cost_per_tool_usd <= (1000000)::numeric)))
+);
+
+ALTER TABLE ONLY parley.auto_approval_settings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.auto_approval_settings OWNER TO parley_owner;
+
+-- comment CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range ON auto_approval_settings
+
+COMMENT ON CONSTRAINT auto_approval_settings_max_cost_per_hour_usd_range ON parley.auto_approval_settings IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range ON auto_approval_settings
+
+COMMENT ON CONSTRAINT auto_approval_settings_max_cost_per_tool_usd_range ON parley.auto_approval_settings IS 'The cost must be between 0 and 1000000.';
+
 -- table changes
 
 CREATE TABLE parley.changes (
@@ -6434,6 +9078,7 @@ CREATE TABLE parley.conversations (
     negative_feedback integer DEFAULT 0 NOT NULL,
     neutral_feedback integer DEFAULT 0 NOT NULL,
     kept_at timestamp with time zone,
+    approval_overrides jsonb,
     usage_cached_input_tokens bigint DEFAULT 0 NOT NULL,
     usage_cache_write_input_tokens bigint DEFAULT 0 NOT NULL,
     usage_reasoning_tokens bigint DEFAULT 0 NOT NULL
@@ -6463,6 +9108,28 @@ COMMENT ON COLUMN parley.conversations.request_hash IS 'Hash of the values in th
 -- comment COLUMN conversations.kept_at
 
 COMMENT ON COLUMN parley.conversations.kept_at IS 'When the user last took it out of the archive or the trash. It is not put there automatically until it has been inactive since then, too.';
+
+-- comment COLUMN conversations.approval_overrides
+
+COMMENT ON COLUMN parley.conversations.approval_overrides IS 'The automatic approval of the conversation as it is applied. A trigger writes it with auto_approval_settings.';
+
+-- table data_keys
+
+CREATE TABLE parley.data_keys (
+    user_id uuid NOT NULL,
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    wrapped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY parley.data_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.data_keys OWNER TO parley_owner;
+
+-- comment TABLE data_keys
+
+COMMENT ON TABLE parley.data_keys IS 'The key that seals the secrets of a user, wrapped. Without its row, they cannot be opened.';
 
 -- table export_parts
 
@@ -6623,6 +9290,63 @@ COMMENT ON COLUMN parley.jobs.total IS 'All items; null while their number is un
 
 COMMENT ON COLUMN parley.jobs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
 
+-- table key_encryption_keys
+
+CREATE TABLE parley.key_encryption_keys (
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    dropped_at timestamp with time zone
+);
+
+ALTER TABLE parley.key_encryption_keys OWNER TO parley_owner;
+
+-- comment COLUMN key_encryption_keys.dropped_at
+
+COMMENT ON COLUMN parley.key_encryption_keys.dropped_at IS 'Set before the key leaves the keys file. Nothing is wrapped with it since.';
+
+-- table known_tools
+
+CREATE TABLE parley.known_tools (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    tool_name text NOT NULL,
+    risk text DEFAULT 'high'::text NOT NULL,
+    suggested_risk text,
+    description text,
+    parameters_schema jsonb,
+    first_approved_at timestamp with time zone,
+    proposed integer DEFAULT 0 NOT NULL,
+    completed integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    cancelled integer DEFAULT 0 NOT NULL,
+    total_cost_usd numeric DEFAULT 0 NOT NULL,
+    total_ms bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT known_tools_description_length CHECK ((char_length(description) <= 4000)),
+    CONSTRAINT known_tools_parameters_schema_size CHECK (((jsonb_typeof(parameters_schema) = 'object'::text) AND (pg_column_size(parameters_schema) <= 65536))),
+    CONSTRAINT known_tools_risk_known CHECK ((risk = ANY (ARRAY['read_only'::text, 'low'::text, 'high'::text]))),
+    CONSTRAINT known_tools_suggested_risk_known CHECK ((suggested_risk = ANY (ARRAY['read_only'::text, 'low'::text, 'high'::text]))),
+    CONSTRAINT known_tools_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+
+ALTER TABLE ONLY parley.known_tools FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.known_tools OWNER TO parley_owner;
+
+-- comment CONSTRAINT known_tools_description_length ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_description_length ON parley.known_tools IS 'A description has at most 4000 characters.';
+
+-- comment CONSTRAINT known_tools_parameters_schema_size ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_parameters_schema_size ON parley.known_tools IS 'A schema of parameters is an object of at most 64 KiB.';
+
+-- comment CONSTRAINT known_tools_tool_name_length ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_tool_name_length ON parley.known_tools IS 'A tool name has 1 to 100 characters.';
+
 -- table leases
 
 CREATE TABLE parley.leases (
@@ -6631,7 +9355,8 @@ CREATE TABLE parley.leases (
     kind text NOT NULL,
     length interval NOT NULL,
     until timestamp with time zone NOT NULL,
-    CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text])))
+    attempt integer DEFAULT 0 NOT NULL,
+    CONSTRAINT leases_kind_known CHECK ((kind = ANY (ARRAY['messages'::text, 'tool_executions'::text, 'tool_approvals'::text])))
 )
 WITH (fillfactor='50');
 
@@ -6645,7 +9370,7 @@ COMMENT ON TABLE parley.leases IS 'One row per work in progress, deleted when th
 
 -- comment COLUMN leases.kind
 
-COMMENT ON COLUMN parley.leases.kind IS 'The table that contains the work.';
+COMMENT ON COLUMN parley.leases.kind IS 'The table that contains the work; `tool_approvals` for a tool execution that is pending.';
 
 -- comment COLUMN leases.length
 
@@ -6654,6 +9379,10 @@ COMMENT ON COLUMN parley.leases.length IS 'How long the work may continue withou
 -- comment COLUMN leases.until
 
 COMMENT ON COLUMN parley.leases.until IS 'When the work counts as abandoned unless the lease is renewed.';
+
+-- comment COLUMN leases.attempt
+
+COMMENT ON COLUMN parley.leases.attempt IS 'The attempt of the tool execution that holds it; 0 for a message.';
 
 -- table llm_models
 
@@ -6927,6 +9656,120 @@ COMMENT ON COLUMN parley.plan_subscriptions.external_id IS 'The provider''s id o
 
 COMMENT ON COLUMN parley.plan_subscriptions.stated_at IS 'The time of the event that said so. Earlier events that arrive later are ignored.';
 
+-- table provider_configs
+
+CREATE TABLE parley.provider_configs (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider text NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    base_url text,
+    default_model text,
+    is_active boolean DEFAULT true NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT provider_configs_base_url_length CHECK ((char_length(base_url) <= 2048)),
+    CONSTRAINT provider_configs_base_url_scheme CHECK (((base_url !~* '^http:'::text) OR (base_url ~* '^http://(localhost|127(\.[0-9]+){3}|\[::1\])([:/]|$)'::text))),
+    CONSTRAINT provider_configs_base_url_shape CHECK (((char_length(base_url) > 2048) OR ((base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$'::text) AND (base_url !~ '[?#\\]'::text)))),
+    CONSTRAINT provider_configs_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
+    CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
+    CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
+    CONSTRAINT provider_configs_settings_object CHECK (((jsonb_typeof(settings) = 'object'::text) AND (pg_column_size(settings) <= 65536))),
+    CONSTRAINT provider_configs_settings_secret CHECK ((NOT parley.has_secret(settings)))
+);
+
+ALTER TABLE ONLY parley.provider_configs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.provider_configs OWNER TO parley_owner;
+
+-- comment COLUMN provider_configs.request_hash
+
+COMMENT ON COLUMN parley.provider_configs.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT provider_configs_base_url_length ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_length ON parley.provider_configs IS 'A URL has at most 2048 characters.';
+
+-- comment CONSTRAINT provider_configs_base_url_scheme ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_scheme ON parley.provider_configs IS 'A base URL begins with https://. Only an address of the same machine may begin with http://.';
+
+-- comment CONSTRAINT provider_configs_base_url_shape ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_base_url_shape ON parley.provider_configs IS 'A base URL is an absolute https URL without credentials, query and fragment, such as https://api.example.com/v1.';
+
+-- comment CONSTRAINT provider_configs_default_model_length ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_default_model_length ON parley.provider_configs IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT provider_configs_is_default_active ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_is_default_active ON parley.provider_configs IS 'Only an active configuration can be the default.';
+
+-- comment CONSTRAINT provider_configs_provider_shape ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_provider_shape ON parley.provider_configs IS 'A provider has 1 to 50 lower-case letters, digits, hyphens or underscores.';
+
+-- comment CONSTRAINT provider_configs_settings_object ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_settings_object ON parley.provider_configs IS 'Settings are a JSON object of at most 64 KiB.';
+
+-- comment CONSTRAINT provider_configs_settings_secret ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_settings_secret ON parley.provider_configs IS 'Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey.';
+
+-- table provider_keys
+
+CREATE TABLE parley.provider_keys (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider_config_id uuid NOT NULL,
+    provider text NOT NULL,
+    key_name text DEFAULT 'My API Key'::text NOT NULL,
+    last_four text DEFAULT ''::text NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    last_used_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    request_hash bigint,
+    sealed_key bytea,
+    sealed_key_generation integer DEFAULT 0 NOT NULL,
+    CONSTRAINT provider_keys_key_name_length CHECK (((char_length(key_name) >= 1) AND (char_length(key_name) <= 100))),
+    CONSTRAINT provider_keys_last_four_length CHECK ((char_length(last_four) = ANY (ARRAY[0, 4])))
+);
+
+ALTER TABLE ONLY parley.provider_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.provider_keys OWNER TO parley_owner;
+
+-- comment COLUMN provider_keys.provider
+
+COMMENT ON COLUMN parley.provider_keys.provider IS 'The provider of the configuration. It is part of what seals the key.';
+
+-- comment COLUMN provider_keys.request_hash
+
+COMMENT ON COLUMN parley.provider_keys.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment COLUMN provider_keys.sealed_key
+
+COMMENT ON COLUMN parley.provider_keys.sealed_key IS 'Always null: sealed_secrets has it.';
+
+-- comment COLUMN provider_keys.sealed_key_generation
+
+COMMENT ON COLUMN parley.provider_keys.sealed_key_generation IS 'How often the secret was written, which is sealed with it.';
+
+-- comment CONSTRAINT provider_keys_key_name_length ON provider_keys
+
+COMMENT ON CONSTRAINT provider_keys_key_name_length ON parley.provider_keys IS 'A key name has 1 to 100 characters.';
+
 -- table purges
 
 CREATE TABLE parley.purges (
@@ -6952,6 +9795,27 @@ CREATE TABLE parley.revocations (
 );
 
 ALTER TABLE parley.revocations OWNER TO parley_owner;
+
+-- comment COLUMN revocations.session_id
+
+COMMENT ON COLUMN parley.revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
+
+-- table sealed_secrets
+
+CREATE TABLE parley.sealed_secrets (
+    user_id uuid NOT NULL,
+    row_id uuid NOT NULL,
+    purpose text NOT NULL,
+    sealed bytea NOT NULL
+);
+
+ALTER TABLE ONLY parley.sealed_secrets FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.sealed_secrets OWNER TO parley_owner;
+
+-- comment COLUMN sealed_secrets.purpose
+
+COMMENT ON COLUMN parley.sealed_secrets.purpose IS 'The table and the column through which it was written: see add_secret().';
 
 -- table sessions
 
@@ -7046,70 +9910,6 @@ COMMENT ON CONSTRAINT tags_description_length ON parley.tags IS 'A description h
 
 COMMENT ON CONSTRAINT tags_name_length ON parley.tags IS 'A name has 1 to 500 characters.';
 
--- table tool_executions
-
-CREATE TABLE parley.tool_executions (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    conversation_id uuid NOT NULL,
-    message_id uuid,
-    tool_name text NOT NULL,
-    parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
-    result jsonb,
-    status text DEFAULT 'pending'::text NOT NULL,
-    status_reason text,
-    approval_requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    approved_at timestamp with time zone,
-    executed_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    execution_time_ms bigint,
-    cost_usd numeric,
-    error_message text,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    request_hash bigint,
-    CONSTRAINT tool_executions_cost_usd_range CHECK (((cost_usd >= (0)::numeric) AND (cost_usd <= (1000000)::numeric))),
-    CONSTRAINT tool_executions_error_message_length CHECK ((char_length(error_message) <= 20000)),
-    CONSTRAINT tool_executions_parameters_size CHECK ((pg_column_size(parameters) <= 262144)),
-    CONSTRAINT tool_executions_result_size CHECK ((pg_column_size(result) <= 1048576)),
-    CONSTRAINT tool_executions_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'executing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT tool_executions_tool_name_length CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
-);
-
-ALTER TABLE ONLY parley.tool_executions FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.tool_executions OWNER TO parley_owner;
-
--- comment COLUMN tool_executions.status_reason
-
-COMMENT ON COLUMN parley.tool_executions.status_reason IS 'The reason for a change of status, written with it. A trigger moves it to the history, so it always reads null.';
-
--- comment COLUMN tool_executions.request_hash
-
-COMMENT ON COLUMN parley.tool_executions.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
-
--- comment CONSTRAINT tool_executions_cost_usd_range ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_cost_usd_range ON parley.tool_executions IS 'The cost must be between 0 and 1000000.';
-
--- comment CONSTRAINT tool_executions_error_message_length ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_error_message_length ON parley.tool_executions IS 'An error message has at most 20000 characters.';
-
--- comment CONSTRAINT tool_executions_parameters_size ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_parameters_size ON parley.tool_executions IS 'Parameters have at most 256 KiB.';
-
--- comment CONSTRAINT tool_executions_result_size ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_result_size ON parley.tool_executions IS 'A result has at most 1 MiB.';
-
--- comment CONSTRAINT tool_executions_tool_name_length ON tool_executions
-
-COMMENT ON CONSTRAINT tool_executions_tool_name_length ON parley.tool_executions IS 'A tool name has 1 to 100 characters.';
-
 -- table tool_transitions
 
 CREATE TABLE parley.tool_transitions (
@@ -7125,6 +9925,8 @@ CREATE TABLE parley.tool_transitions (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint NOT NULL,
+    agent_token_id uuid DEFAULT parley.actor_agent_token(),
+    approval_rule_id uuid,
     CONSTRAINT tool_transitions_actor_known CHECK ((actor = ANY (ARRAY['user'::text, 'agent'::text, 'system'::text]))),
     CONSTRAINT tool_transitions_reason_length CHECK ((char_length(reason) <= 2000))
 );
@@ -7132,6 +9934,10 @@ CREATE TABLE parley.tool_transitions (
 ALTER TABLE ONLY parley.tool_transitions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.tool_transitions OWNER TO parley_owner;
+
+-- comment COLUMN tool_transitions.approval_rule_id
+
+COMMENT ON COLUMN parley.tool_transitions.approval_rule_id IS 'Has no foreign key: see tool_executions.';
 
 -- comment CONSTRAINT tool_transitions_reason_length ON tool_transitions
 
@@ -7537,6 +10343,31 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules ALTER COLUMN id SET DEFAULT next
 
 ALTER TABLE ONLY parley_work.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('parley_work.pgqueuer_statistics_id_seq'::regclass);
 
+-- constraint agent_tokens agent_tokens_pkey
+
+ALTER TABLE ONLY parley.agent_tokens
+    ADD CONSTRAINT agent_tokens_pkey PRIMARY KEY (user_id, id);
+
+-- constraint audit_entries audit_entries_pkey
+
+ALTER TABLE ONLY parley.audit_entries
+    ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (user_id, id);
+
+-- constraint auto_approval_rules auto_approval_rules_pkey
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_pkey PRIMARY KEY (user_id, id);
+
+-- constraint auto_approval_settings auto_approval_settings_pkey
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_pkey PRIMARY KEY (user_id, id);
+
+-- constraint auto_approval_settings auto_approval_settings_user_id_key
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_user_id_key UNIQUE (user_id);
+
 -- constraint changes changes_pkey
 
 ALTER TABLE ONLY parley.changes
@@ -7680,6 +10511,11 @@ ALTER TABLE parley.conversations
 
 COMMENT ON CONSTRAINT conversations_title_length ON parley.conversations IS 'A title has at most 500 characters.';
 
+-- constraint data_keys data_keys_pkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_pkey PRIMARY KEY (user_id);
+
 -- constraint export_parts export_parts_pkey
 
 ALTER TABLE ONLY parley.export_parts
@@ -7704,6 +10540,25 @@ ALTER TABLE ONLY parley.functions
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint key_encryption_keys key_encryption_keys_pkey
+
+ALTER TABLE ONLY parley.key_encryption_keys
+    ADD CONSTRAINT key_encryption_keys_pkey PRIMARY KEY (id);
+
+-- constraint known_tools known_tools_pkey
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_pkey PRIMARY KEY (user_id, id);
+
+-- constraint known_tools known_tools_tool_name_key
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_tool_name_key UNIQUE (user_id, tool_name);
+
+-- comment CONSTRAINT known_tools_tool_name_key ON known_tools
+
+COMMENT ON CONSTRAINT known_tools_tool_name_key ON parley.known_tools IS 'This tool is already known.';
 
 -- constraint leases leases_pkey
 
@@ -7905,6 +10760,16 @@ ALTER TABLE ONLY parley.plan_subscriptions
 ALTER TABLE ONLY parley.plan_subscriptions
     ADD CONSTRAINT plan_subscriptions_pkey PRIMARY KEY (user_id, id);
 
+-- constraint provider_configs provider_configs_pkey
+
+ALTER TABLE ONLY parley.provider_configs
+    ADD CONSTRAINT provider_configs_pkey PRIMARY KEY (user_id, id);
+
+-- constraint provider_keys provider_keys_pkey
+
+ALTER TABLE ONLY parley.provider_keys
+    ADD CONSTRAINT provider_keys_pkey PRIMARY KEY (user_id, id);
+
 -- constraint purges purges_pkey
 
 ALTER TABLE ONLY parley.purges
@@ -7914,6 +10779,11 @@ ALTER TABLE ONLY parley.purges
 
 ALTER TABLE ONLY parley.revocations
     ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
+
+-- constraint sealed_secrets sealed_secrets_pkey
+
+ALTER TABLE ONLY parley.sealed_secrets
+    ADD CONSTRAINT sealed_secrets_pkey PRIMARY KEY (user_id, row_id, purpose);
 
 -- constraint sessions sessions_pkey
 
@@ -8156,6 +11026,42 @@ ALTER TABLE ONLY parley_work.pgqueuer_schedules
 ALTER TABLE ONLY parley_work.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
+-- index agent_tokens_by_creation
+
+CREATE INDEX agent_tokens_by_creation ON parley.agent_tokens USING btree (user_id, created_at, id);
+
+-- index audit_entries_by_action
+
+CREATE INDEX audit_entries_by_action ON parley.audit_entries USING btree (user_id, action, created_at, id);
+
+-- index audit_entries_by_creation
+
+CREATE INDEX audit_entries_by_creation ON parley.audit_entries USING btree (user_id, created_at, id);
+
+-- index audit_entries_by_entity
+
+CREATE INDEX audit_entries_by_entity ON parley.audit_entries USING btree (user_id, entity_id, created_at, id);
+
+-- index audit_entries_by_expiry
+
+CREATE INDEX audit_entries_by_expiry ON parley.audit_entries USING btree (created_at);
+
+-- index auto_approval_rules_by_conversation
+
+CREATE INDEX auto_approval_rules_by_conversation ON parley.auto_approval_rules USING btree (user_id, conversation_id, created_at, id);
+
+-- index auto_approval_rules_by_creation
+
+CREATE INDEX auto_approval_rules_by_creation ON parley.auto_approval_rules USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index auto_approval_rules_by_tool
+
+CREATE INDEX auto_approval_rules_by_tool ON parley.auto_approval_rules USING btree (user_id, tool_key) WHERE (deleted_at IS NULL);
+
+-- index auto_approval_rules_trash
+
+CREATE INDEX auto_approval_rules_trash ON parley.auto_approval_rules USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
 -- index context_optimization_messages_by_message
 
 CREATE INDEX context_optimization_messages_by_message ON parley.context_optimization_messages USING btree (user_id, message_id, context_optimization_id);
@@ -8200,6 +11106,10 @@ CREATE INDEX conversations_latest_pinned ON parley.conversations USING btree (us
 
 CREATE INDEX conversations_trash ON parley.conversations USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
 
+-- index data_keys_by_key
+
+CREATE INDEX data_keys_by_key ON parley.data_keys USING btree (key_id, user_id);
+
 -- index export_parts_first
 
 CREATE INDEX export_parts_first ON parley.export_parts USING btree (job_id) WHERE ("position" = 0);
@@ -8219,6 +11129,14 @@ CREATE INDEX jobs_by_expiry ON parley.jobs USING btree (finished_at);
 -- index jobs_unfinished
 
 CREATE INDEX jobs_unfinished ON parley.jobs USING btree (updated_at) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+
+-- index known_tools_by_creation
+
+CREATE INDEX known_tools_by_creation ON parley.known_tools USING btree (user_id, created_at, id);
+
+-- index known_tools_most_used
+
+CREATE INDEX known_tools_most_used ON parley.known_tools USING btree (user_id, proposed DESC, tool_name);
 
 -- index leases_by_end
 
@@ -8284,6 +11202,58 @@ COMMENT ON INDEX parley.plan_quotas_unit_unique IS 'The plan has a quota of the 
 
 CREATE INDEX plan_subscriptions_by_creation ON parley.plan_subscriptions USING btree (user_id, created_at, id);
 
+-- index provider_configs_by_provider
+
+CREATE INDEX provider_configs_by_provider ON parley.provider_configs USING btree (user_id, provider, id) WHERE (deleted_at IS NULL);
+
+-- index provider_configs_is_default_unique
+
+CREATE UNIQUE INDEX provider_configs_is_default_unique ON parley.provider_configs USING btree (user_id) WHERE (is_default AND (deleted_at IS NULL));
+
+-- comment INDEX provider_configs_is_default_unique
+
+COMMENT ON INDEX parley.provider_configs_is_default_unique IS 'There is already a default configuration.';
+
+-- index provider_configs_provider_unique
+
+CREATE UNIQUE INDEX provider_configs_provider_unique ON parley.provider_configs USING btree (user_id, provider) WHERE (deleted_at IS NULL);
+
+-- comment INDEX provider_configs_provider_unique
+
+COMMENT ON INDEX parley.provider_configs_provider_unique IS 'There is already a configuration for this provider.';
+
+-- index provider_configs_trash
+
+CREATE INDEX provider_configs_trash ON parley.provider_configs USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
+
+-- index provider_keys_by_creation
+
+CREATE INDEX provider_keys_by_creation ON parley.provider_keys USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index provider_keys_by_provider_config
+
+CREATE INDEX provider_keys_by_provider_config ON parley.provider_keys USING btree (user_id, provider_config_id, created_at, id);
+
+-- index provider_keys_in_use
+
+CREATE INDEX provider_keys_in_use ON parley.provider_keys USING btree (user_id, provider_config_id, is_default, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index provider_keys_is_default_unique
+
+CREATE UNIQUE INDEX provider_keys_is_default_unique ON parley.provider_keys USING btree (user_id, provider_config_id) WHERE (is_default AND (deleted_at IS NULL));
+
+-- comment INDEX provider_keys_is_default_unique
+
+COMMENT ON INDEX parley.provider_keys_is_default_unique IS 'The configuration already has a default key.';
+
+-- index provider_keys_key_name_unique
+
+CREATE UNIQUE INDEX provider_keys_key_name_unique ON parley.provider_keys USING btree (user_id, provider, key_name) WHERE (deleted_at IS NULL);
+
+-- comment INDEX provider_keys_key_name_unique
+
+COMMENT ON INDEX parley.provider_keys_key_name_unique IS 'There is already a key of this provider with this name.';
+
 -- index revocations_by_time
 
 CREATE INDEX revocations_by_time ON parley.revocations USING btree (at);
@@ -8328,6 +11298,10 @@ CREATE INDEX tool_executions_by_conversation ON parley.tool_executions USING btr
 
 CREATE INDEX tool_executions_by_creation ON parley.tool_executions USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
 
+-- index tool_executions_by_known_tool
+
+CREATE INDEX tool_executions_by_known_tool ON parley.tool_executions USING btree (user_id, known_tool_id, created_at, id);
+
 -- index tool_executions_by_message
 
 CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (user_id, message_id, created_at, id);
@@ -8335,6 +11309,10 @@ CREATE INDEX tool_executions_by_message ON parley.tool_executions USING btree (u
 -- index tool_executions_by_status
 
 CREATE INDEX tool_executions_by_status ON parley.tool_executions USING btree (user_id, status, created_at, id) WHERE (deleted_at IS NULL);
+
+-- index tool_executions_spending
+
+CREATE INDEX tool_executions_spending ON parley.tool_executions USING btree (user_id, approved_at) WHERE (reserved_usd IS NOT NULL);
 
 -- index tool_executions_trash
 
@@ -8448,6 +11426,90 @@ CREATE INDEX pgqueuer_updated_id_id1_idx ON parley_work.pgqueuer USING btree (up
 
 CREATE TRIGGER apply AFTER INSERT OR UPDATE ON parley.plan_subscriptions FOR EACH ROW EXECUTE FUNCTION parley.plan_subscriptions_apply();
 
+-- trigger conversations approvals
+
+CREATE TRIGGER approvals BEFORE INSERT OR UPDATE OF auto_approval_settings ON parley.conversations FOR EACH ROW WHEN (((new.auto_approval_settings <> '{}'::jsonb) OR (new.approval_overrides IS NOT NULL))) EXECUTE FUNCTION parley.conversations_override();
+
+-- trigger users audit_account_deleted_update
+
+CREATE TRIGGER audit_account_deleted_update AFTER UPDATE OF deleted_at ON parley.users FOR EACH ROW WHEN (((new.deleted_at IS NOT NULL) AND (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION parley.users_audit_account_deleted();
+
+-- trigger auto_approval_rules audit_approval_rule_changed_insert
+
+CREATE TRIGGER audit_approval_rule_changed_insert AFTER INSERT ON parley.auto_approval_rules FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.auto_approval_rules_audit_approval_rule_changed();
+
+-- trigger auto_approval_rules audit_approval_rule_changed_update
+
+CREATE TRIGGER audit_approval_rule_changed_update AFTER UPDATE OF tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, deleted_at ON parley.auto_approval_rules FOR EACH ROW WHEN ((true AND ((old.tool_name IS DISTINCT FROM new.tool_name) OR (old.arguments IS DISTINCT FROM new.arguments) OR (old.ignore_case IS DISTINCT FROM new.ignore_case) OR (old.host IS DISTINCT FROM new.host) OR (old.effect IS DISTINCT FROM new.effect) OR (old.max_cost_usd IS DISTINCT FROM new.max_cost_usd) OR (old.conversation_id IS DISTINCT FROM new.conversation_id) OR (old.expires_at IS DISTINCT FROM new.expires_at) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)))) EXECUTE FUNCTION parley.auto_approval_rules_audit_approval_rule_changed();
+
+-- trigger users audit_email_changed_update
+
+CREATE TRIGGER audit_email_changed_update AFTER UPDATE OF email ON parley.users FOR EACH ROW WHEN ((true AND (old.email IS DISTINCT FROM new.email))) EXECUTE FUNCTION parley.users_audit_email_changed();
+
+-- trigger jobs audit_exported_insert
+
+CREATE TRIGGER audit_exported_insert AFTER INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_audit_exported();
+
+-- trigger provider_keys audit_key_created_insert
+
+CREATE TRIGGER audit_key_created_insert AFTER INSERT ON parley.provider_keys FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.provider_keys_audit_key_created();
+
+-- trigger provider_keys audit_key_deleted_update
+
+CREATE TRIGGER audit_key_deleted_update AFTER UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((true AND (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION parley.provider_keys_audit_key_deleted();
+
+-- trigger provider_keys audit_key_used_update
+
+CREATE TRIGGER audit_key_used_update AFTER UPDATE OF last_used_at ON parley.provider_keys FOR EACH ROW WHEN ((true AND (date_trunc('day'::text, (old.last_used_at AT TIME ZONE 'UTC'::text)) IS DISTINCT FROM date_trunc('day'::text, (new.last_used_at AT TIME ZONE 'UTC'::text))))) EXECUTE FUNCTION parley.provider_keys_audit_key_used();
+
+-- trigger logins audit_password_changed_update
+
+CREATE TRIGGER audit_password_changed_update AFTER UPDATE OF password_hash ON parley.logins FOR EACH ROW WHEN (((COALESCE(current_setting('app.rehashing'::text, true), ''::text) <> 'on'::text) AND (old.password_hash IS DISTINCT FROM new.password_hash))) EXECUTE FUNCTION parley.logins_audit_password_changed();
+
+-- trigger purges audit_purged_insert
+
+CREATE TRIGGER audit_purged_insert AFTER INSERT ON parley.purges FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.purges_audit_purged();
+
+-- trigger sessions audit_session_revoked_update
+
+CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((((new.revoked_reason = 'signed_out'::text) AND (new.id = parley.actor_session())) IS NOT TRUE) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_session_revoked();
+
+-- trigger auto_approval_settings audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF read_only_operations, low_risk_operations, max_cost_per_tool_usd, max_cost_per_hour_usd, require_approval_for_new_tools ON parley.auto_approval_settings FOR EACH ROW WHEN ((true AND ((old.read_only_operations IS DISTINCT FROM new.read_only_operations) OR (old.low_risk_operations IS DISTINCT FROM new.low_risk_operations) OR (old.max_cost_per_tool_usd IS DISTINCT FROM new.max_cost_per_tool_usd) OR (old.max_cost_per_hour_usd IS DISTINCT FROM new.max_cost_per_hour_usd) OR (old.require_approval_for_new_tools IS DISTINCT FROM new.require_approval_for_new_tools)))) EXECUTE FUNCTION parley.auto_approval_settings_audit_settings_changed();
+
+-- trigger conversations audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((true AND (old.auto_approval_settings IS DISTINCT FROM new.auto_approval_settings))) EXECUTE FUNCTION parley.conversations_audit_settings_changed();
+
+-- trigger user_settings audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF share_usage_data, enable_analytics, auto_sync, sync_frequency_minutes, enable_notifications, archive_after_months, delete_after_months, max_messages_per_conversation ON parley.user_settings FOR EACH ROW WHEN ((true AND ((old.share_usage_data IS DISTINCT FROM new.share_usage_data) OR (old.enable_analytics IS DISTINCT FROM new.enable_analytics) OR (old.auto_sync IS DISTINCT FROM new.auto_sync) OR (old.sync_frequency_minutes IS DISTINCT FROM new.sync_frequency_minutes) OR (old.enable_notifications IS DISTINCT FROM new.enable_notifications) OR (old.archive_after_months IS DISTINCT FROM new.archive_after_months) OR (old.delete_after_months IS DISTINCT FROM new.delete_after_months) OR (old.max_messages_per_conversation IS DISTINCT FROM new.max_messages_per_conversation)))) EXECUTE FUNCTION parley.user_settings_audit_settings_changed();
+
+-- trigger sessions audit_signed_in_insert
+
+CREATE TRIGGER audit_signed_in_insert AFTER INSERT ON parley.sessions FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.sessions_audit_signed_in();
+
+-- trigger sessions audit_signed_out_update
+
+CREATE TRIGGER audit_signed_out_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((new.revoked_reason = 'signed_out'::text) AND (new.id = parley.actor_session()) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_signed_out();
+
+-- trigger agent_tokens audit_token_created_insert
+
+CREATE TRIGGER audit_token_created_insert AFTER INSERT ON parley.agent_tokens FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.agent_tokens_audit_token_created();
+
+-- trigger agent_tokens audit_token_revoked_update
+
+CREATE TRIGGER audit_token_revoked_update AFTER UPDATE OF revoked_at ON parley.agent_tokens FOR EACH ROW WHEN ((true AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.agent_tokens_audit_token_revoked();
+
+-- trigger tool_executions await
+
+CREATE TRIGGER await AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND (old.status = 'pending'::text) AND (new.status <> 'pending'::text))) EXECUTE FUNCTION parley.tool_executions_await();
+
+-- trigger tool_executions await_new
+
+CREATE TRIGGER await_new AFTER INSERT ON parley.tool_executions FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND (new.status = 'pending'::text))) EXECUTE FUNCTION parley.tool_executions_await();
+
 -- trigger conversations change
 
 CREATE TRIGGER change BEFORE UPDATE OF is_archived, deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_change();
@@ -8460,13 +11522,25 @@ CREATE TRIGGER check_own_api_key BEFORE INSERT OR UPDATE OF uses_own_api_key ON 
 
 CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON parley.users FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION parley.users_check_time_zone();
 
+-- trigger auto_approval_rules compile
+
+CREATE TRIGGER compile BEFORE INSERT OR UPDATE OF tool_name, arguments, ignore_case, effect ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.auto_approval_rules_compile();
+
 -- trigger users complete
 
-CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_complete('user_settings');
+CREATE TRIGGER complete AFTER INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_complete('auto_approval_settings', 'user_settings');
 
 -- trigger tool_executions delete
 
 CREATE TRIGGER delete BEFORE UPDATE OF deleted_at ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_delete();
+
+-- trigger provider_keys deleted_for_good
+
+CREATE TRIGGER deleted_for_good BEFORE UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_restored();
+
+-- trigger provider_keys destroy_sealed_key
+
+CREATE TRIGGER destroy_sealed_key AFTER UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((new.deleted_at IS NOT NULL)) EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
 
 -- trigger conversations enter
 
@@ -8488,6 +11562,22 @@ CREATE TRIGGER enter BEFORE INSERT ON parley.usage_reservations FOR EACH ROW EXE
 
 CREATE TRIGGER exports BEFORE INSERT ON parley.jobs FOR EACH ROW WHEN ((new.kind = 'export'::text)) EXECUTE FUNCTION parley.jobs_limit_exports();
 
+-- trigger agent_tokens feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, name, scopes, hash, last_four, expires_at, revoked_at, created_at, updated_at, version, request_hash ON parley.agent_tokens FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger audit_entries feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger auto_approval_rules feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger auto_approval_settings feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.auto_approval_settings FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger context_optimization_messages feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.context_optimization_messages FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -8508,6 +11598,10 @@ CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE OF user_id, id, title, provider
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
+-- trigger known_tools feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.known_tools FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
 -- trigger message_feedback feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.message_feedback FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
@@ -8523,6 +11617,14 @@ CREATE TRIGGER feed_lock BEFORE DELETE OR UPDATE ON parley.messages FOR EACH STA
 -- trigger plan_subscriptions feed_lock
 
 CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.plan_subscriptions FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger provider_configs feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.provider_configs FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+
+-- trigger provider_keys feed_lock
+
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, provider_config_id, provider, key_name, last_four, is_active, is_default, expires_at, created_at, updated_at, deleted_at, version, request_hash, sealed_key, sealed_key_generation ON parley.provider_keys FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger sessions feed_lock
 
@@ -8572,6 +11674,10 @@ CREATE TRIGGER fill BEFORE INSERT ON parley.message_feedback FOR EACH ROW EXECUT
 
 CREATE TRIGGER fill BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_fill();
 
+-- trigger provider_keys fill
+
+CREATE TRIGGER fill BEFORE INSERT ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_fill();
+
 -- trigger conversations fit_window
 
 CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_fit_window();
@@ -8592,6 +11698,14 @@ CREATE TRIGGER guard BEFORE UPDATE ON parley.messages FOR EACH ROW WHEN (((old.s
 
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FOR EACH ROW EXECUTE FUNCTION parley.usage_quotas_guard();
 
+-- trigger conversations guard_approval
+
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((parley.actor() = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
+
+-- trigger provider_keys keep_sealed_key
+
+CREATE TRIGGER keep_sealed_key BEFORE INSERT OR UPDATE OF sealed_key ON parley.provider_keys FOR EACH ROW WHEN ((new.sealed_key IS NOT NULL)) EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
+
 -- trigger tool_executions lease
 
 CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION parley.tool_executions_lease();
@@ -8600,9 +11714,21 @@ CREATE TRIGGER lease AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((
 
 CREATE TRIGGER leave AFTER DELETE ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_leave();
 
+-- trigger provider_keys leave_flag
+
+CREATE TRIGGER leave_flag AFTER UPDATE OF is_active, deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((old.is_active AND (old.deleted_at IS NULL) AND ((new.deleted_at IS NOT NULL) OR (NOT new.is_active)))) EXECUTE FUNCTION parley.provider_keys_leave_flag();
+
 -- trigger conversations leave_key
 
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
+
+-- trigger agent_tokens limit
+
+CREATE TRIGGER "limit" BEFORE INSERT ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.agent_tokens_limit();
+
+-- trigger auto_approval_rules links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.auto_approval_rules_links();
 
 -- trigger context_optimization_messages links
 
@@ -8628,6 +11754,10 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.message_reactions FOR EAC
 
 CREATE TRIGGER links BEFORE UPDATE ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.messages_links();
 
+-- trigger provider_keys links
+
+CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_links();
+
 -- trigger tool_executions links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_links();
@@ -8638,11 +11768,15 @@ CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH ROW E
 
 -- trigger conversations mark
 
-CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('auto_approval_rules.conversation_id', 'conversation_tags.conversation_id', 'message_feedback.conversation_id', 'message_reactions.conversation_id', 'tool_executions.conversation_id');
 
 -- trigger messages mark
 
 CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('message_feedback.message_id', 'message_reactions.message_id', 'tool_executions.message_id');
+
+-- trigger provider_configs mark
+
+CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.provider_configs FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('provider_keys.provider_config_id');
 
 -- trigger jobs move
 
@@ -8656,9 +11790,17 @@ CREATE TRIGGER move BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH R
 
 CREATE TRIGGER move BEFORE UPDATE OF status ON parley.usage_reservations FOR EACH ROW EXECUTE FUNCTION parley.usage_reservations_move();
 
+-- trigger tool_executions move_attempt
+
+CREATE TRIGGER move_attempt BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_attempt();
+
 -- trigger users open_feed
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
+
+-- trigger auto_approval_rules purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.auto_approval_rules FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
 -- trigger conversation_tags purged
 
@@ -8680,6 +11822,10 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.message_reactions FO
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.messages FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
 
+-- trigger provider_configs purged
+
+CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.provider_configs FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
+
 -- trigger tags purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.tags FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
@@ -8696,9 +11842,17 @@ CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.usage_quotas FOR EAC
 
 CREATE TRIGGER recount AFTER UPDATE ON parley.messages FOR EACH ROW WHEN ((((old.deleted_at IS NULL) <> (new.deleted_at IS NULL)) OR (old.token_count IS DISTINCT FROM new.token_count) OR (old.processing_ms IS DISTINCT FROM new.processing_ms))) EXECUTE FUNCTION parley.messages_recount();
 
+-- trigger provider_keys remove_sealed_key
+
+CREATE TRIGGER remove_sealed_key AFTER DELETE ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.provider_keys_sealed_key_keep();
+
 -- trigger users rename_login
 
 CREATE TRIGGER rename_login AFTER UPDATE OF username ON parley.users FOR EACH ROW WHEN ((old.username IS DISTINCT FROM new.username)) EXECUTE FUNCTION parley.users_rename_login();
+
+-- trigger agent_tokens revoke
+
+CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON parley.agent_tokens FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION parley.sessions_revoke();
 
 -- trigger sessions revoke
 
@@ -8716,6 +11870,18 @@ CREATE TRIGGER rollup_conversation_insert AFTER INSERT ON parley.message_feedbac
 
 CREATE TRIGGER rollup_conversation_update AFTER UPDATE ON parley.message_feedback REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.message_feedback_rollup_conversation();
 
+-- trigger tool_executions rollup_known_tool_delete
+
+CREATE TRIGGER rollup_known_tool_delete AFTER DELETE ON parley.tool_executions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
+-- trigger tool_executions rollup_known_tool_insert
+
+CREATE TRIGGER rollup_known_tool_insert AFTER INSERT ON parley.tool_executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
+-- trigger tool_executions rollup_known_tool_update
+
+CREATE TRIGGER rollup_known_tool_update AFTER UPDATE ON parley.tool_executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.tool_executions_rollup_known_tool();
+
 -- trigger conversation_tags rollup_tag_delete
 
 CREATE TRIGGER rollup_tag_delete AFTER DELETE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
@@ -8727,6 +11893,30 @@ CREATE TRIGGER rollup_tag_insert AFTER INSERT ON parley.conversation_tags REFERE
 -- trigger conversation_tags rollup_tag_update
 
 CREATE TRIGGER rollup_tag_update AFTER UPDATE ON parley.conversation_tags REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION parley.conversation_tags_rollup_tag();
+
+-- trigger tool_executions settle
+
+CREATE TRIGGER settle BEFORE INSERT OR UPDATE ON parley.tool_executions FOR EACH ROW EXECUTE FUNCTION parley.tool_executions_settle();
+
+-- trigger audit_entries stay
+
+CREATE TRIGGER stay BEFORE DELETE OR UPDATE ON parley.audit_entries FOR EACH ROW EXECUTE FUNCTION parley.audit_entries_stay();
+
+-- trigger audit_entries stay_all
+
+CREATE TRIGGER stay_all BEFORE TRUNCATE ON parley.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION parley.audit_entries_stay();
+
+-- trigger agent_tokens stay_revoked
+
+CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON parley.agent_tokens FOR EACH ROW WHEN ((old.revoked_at IS NOT NULL)) EXECUTE FUNCTION parley.agent_tokens_stay_revoked();
+
+-- trigger provider_configs take_is_default
+
+CREATE TRIGGER take_is_default BEFORE INSERT OR UPDATE OF is_default ON parley.provider_configs FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.provider_configs_is_default_taken();
+
+-- trigger provider_keys take_is_default
+
+CREATE TRIGGER take_is_default BEFORE INSERT OR UPDATE OF is_default ON parley.provider_keys FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.provider_keys_is_default_taken();
 
 -- trigger conversation_tags touch_delete
 
@@ -8743,6 +11933,22 @@ CREATE TRIGGER write BEFORE INSERT OR UPDATE OF type, comment, reasons, message_
 -- trigger message_reactions write
 
 CREATE TRIGGER write BEFORE INSERT ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_write();
+
+-- trigger agent_tokens zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, name, scopes, hash, last_four, expires_at, revoked_at, created_at, updated_at, version, request_hash ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.feed_agent_tokens();
+
+-- trigger audit_entries zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries FOR EACH ROW EXECUTE FUNCTION parley.feed_audit_entries();
+
+-- trigger auto_approval_rules zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
+
+-- trigger auto_approval_settings zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.auto_approval_settings FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_settings();
 
 -- trigger context_optimization_messages zz_feed
 
@@ -8764,6 +11970,10 @@ CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE OF user_id, id, title, provider, 
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.jobs FOR EACH ROW EXECUTE FUNCTION parley.feed_jobs();
 
+-- trigger known_tools zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.known_tools FOR EACH ROW EXECUTE FUNCTION parley.feed_known_tools();
+
 -- trigger message_feedback zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.message_feedback FOR EACH ROW EXECUTE FUNCTION parley.feed_message_feedback();
@@ -8779,6 +11989,14 @@ CREATE TRIGGER zz_feed BEFORE DELETE OR UPDATE ON parley.messages FOR EACH ROW E
 -- trigger plan_subscriptions zz_feed
 
 CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.plan_subscriptions FOR EACH ROW EXECUTE FUNCTION parley.feed_plan_subscriptions();
+
+-- trigger provider_configs zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.provider_configs FOR EACH ROW EXECUTE FUNCTION parley.feed_provider_configs();
+
+-- trigger provider_keys zz_feed
+
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, provider_config_id, provider, key_name, last_four, is_active, is_default, expires_at, created_at, updated_at, deleted_at, version, request_hash, sealed_key, sealed_key_generation ON parley.provider_keys FOR EACH ROW EXECUTE FUNCTION parley.feed_provider_keys();
 
 -- trigger sessions zz_feed
 
@@ -8844,6 +12062,35 @@ CREATE TRIGGER zz_rules BEFORE INSERT OR UPDATE ON parley.usage_logs FOR EACH RO
 
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON parley_work.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION parley_work.fn_pgqueuer_changed();
 
+-- fk constraint agent_tokens agent_tokens_user_id_fkey
+
+ALTER TABLE ONLY parley.agent_tokens
+    ADD CONSTRAINT agent_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint audit_entries audit_entries_user_id_fkey
+
+ALTER TABLE ONLY parley.audit_entries
+    ADD CONSTRAINT audit_entries_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint auto_approval_rules auto_approval_rules_conversation_id_exists
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_conversation_id_exists FOREIGN KEY (user_id, conversation_id) REFERENCES parley.conversations(user_id, id);
+
+-- comment CONSTRAINT auto_approval_rules_conversation_id_exists ON auto_approval_rules
+
+COMMENT ON CONSTRAINT auto_approval_rules_conversation_id_exists ON parley.auto_approval_rules IS 'There is no such conversation.';
+
+-- fk constraint auto_approval_rules auto_approval_rules_user_id_fkey
+
+ALTER TABLE ONLY parley.auto_approval_rules
+    ADD CONSTRAINT auto_approval_rules_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint auto_approval_settings auto_approval_settings_user_id_fkey
+
+ALTER TABLE ONLY parley.auto_approval_settings
+    ADD CONSTRAINT auto_approval_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint context_optimization_messages context_optimization_messages_message_id_exists
 
 ALTER TABLE ONLY parley.context_optimization_messages
@@ -8886,6 +12133,16 @@ COMMENT ON CONSTRAINT conversation_tags_tag_id_exists ON parley.conversation_tag
 ALTER TABLE ONLY parley.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint data_keys data_keys_key_id_fkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_key_id_fkey FOREIGN KEY (key_id) REFERENCES parley.key_encryption_keys(id);
+
+-- fk constraint data_keys data_keys_user_id_fkey
+
+ALTER TABLE ONLY parley.data_keys
+    ADD CONSTRAINT data_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint export_parts export_parts_job_id_exists
 
 ALTER TABLE ONLY parley.export_parts
@@ -8895,6 +12152,11 @@ ALTER TABLE ONLY parley.export_parts
 
 ALTER TABLE ONLY parley.jobs
     ADD CONSTRAINT jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint known_tools known_tools_user_id_fkey
+
+ALTER TABLE ONLY parley.known_tools
+    ADD CONSTRAINT known_tools_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
 -- fk constraint llm_model_prices llm_model_prices_llm_model_id_exists
 
@@ -8970,6 +12232,25 @@ COMMENT ON CONSTRAINT messages_parent_id_exists ON parley.messages IS 'There is 
 ALTER TABLE ONLY parley.plan_subscriptions
     ADD CONSTRAINT plan_subscriptions_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- fk constraint provider_configs provider_configs_user_id_fkey
+
+ALTER TABLE ONLY parley.provider_configs
+    ADD CONSTRAINT provider_configs_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint provider_keys provider_keys_provider_config_id_exists
+
+ALTER TABLE ONLY parley.provider_keys
+    ADD CONSTRAINT provider_keys_provider_config_id_exists FOREIGN KEY (user_id, provider_config_id) REFERENCES parley.provider_configs(user_id, id);
+
+-- comment CONSTRAINT provider_keys_provider_config_id_exists ON provider_keys
+
+COMMENT ON CONSTRAINT provider_keys_provider_config_id_exists ON parley.provider_keys IS 'There is no such provider configuration.';
+
+-- fk constraint sealed_secrets sealed_secrets_user_id_fkey
+
+ALTER TABLE ONLY parley.sealed_secrets
+    ADD CONSTRAINT sealed_secrets_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
 -- fk constraint sessions sessions_user_id_fkey
 
 ALTER TABLE ONLY parley.sessions
@@ -8989,6 +12270,15 @@ ALTER TABLE ONLY parley.tool_executions
 
 COMMENT ON CONSTRAINT tool_executions_conversation_id_exists ON parley.tool_executions IS 'There is no such conversation.';
 
+-- fk constraint tool_executions tool_executions_known_tool_id_exists
+
+ALTER TABLE ONLY parley.tool_executions
+    ADD CONSTRAINT tool_executions_known_tool_id_exists FOREIGN KEY (user_id, known_tool_id) REFERENCES parley.known_tools(user_id, id);
+
+-- comment CONSTRAINT tool_executions_known_tool_id_exists ON tool_executions
+
+COMMENT ON CONSTRAINT tool_executions_known_tool_id_exists ON parley.tool_executions IS 'There is no such known tool.';
+
 -- fk constraint tool_executions tool_executions_message_id_exists
 
 ALTER TABLE ONLY parley.tool_executions
@@ -9007,6 +12297,15 @@ ALTER TABLE ONLY parley.tool_transitions
 
 ALTER TABLE ONLY parley.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
+
+-- fk constraint usage_logs usage_logs_api_key_id_exists
+
+ALTER TABLE ONLY parley.usage_logs
+    ADD CONSTRAINT usage_logs_api_key_id_exists FOREIGN KEY (user_id, api_key_id) REFERENCES parley.provider_keys(user_id, id);
+
+-- comment CONSTRAINT usage_logs_api_key_id_exists ON usage_logs
+
+COMMENT ON CONSTRAINT usage_logs_api_key_id_exists ON parley.usage_logs IS 'There is no such provider key.';
 
 -- fk constraint usage_logs usage_logs_conversation_id_exists
 
@@ -9046,6 +12345,14 @@ ALTER TABLE ONLY parley.usage_reservations
 ALTER TABLE ONLY parley.user_settings
     ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES parley.users(user_id);
 
+-- row security agent_tokens
+
+ALTER TABLE parley.agent_tokens ENABLE ROW LEVEL SECURITY;
+
+-- policy audit_entries appending
+
+CREATE POLICY appending ON parley.audit_entries FOR INSERT TO parley_owner WITH CHECK (true);
+
 -- policy changes appending
 
 CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
@@ -9054,9 +12361,25 @@ CREATE POLICY appending ON parley.changes TO parley_owner USING (true);
 
 CREATE POLICY appending ON parley.feeds TO parley_owner USING (true);
 
+-- row security audit_entries
+
+ALTER TABLE parley.audit_entries ENABLE ROW LEVEL SECURITY;
+
+-- row security auto_approval_rules
+
+ALTER TABLE parley.auto_approval_rules ENABLE ROW LEVEL SECURITY;
+
+-- row security auto_approval_settings
+
+ALTER TABLE parley.auto_approval_settings ENABLE ROW LEVEL SECURITY;
+
 -- row security changes
 
 ALTER TABLE parley.changes ENABLE ROW LEVEL SECURITY;
+
+-- policy auto_approval_settings completing
+
+CREATE POLICY completing ON parley.auto_approval_settings FOR INSERT TO parley_owner WITH CHECK (true);
 
 -- policy user_settings completing
 
@@ -9078,9 +12401,17 @@ ALTER TABLE parley.conversation_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.conversations ENABLE ROW LEVEL SECURITY;
 
+-- row security data_keys
+
+ALTER TABLE parley.data_keys ENABLE ROW LEVEL SECURITY;
+
 -- policy logins directory
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
+
+-- policy audit_entries expiring
+
+CREATE POLICY expiring ON parley.audit_entries FOR SELECT TO parley_owner USING (parley.is_background_work());
 
 -- policy jobs expiring
 
@@ -9106,6 +12437,10 @@ ALTER TABLE parley.feed_ages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.feeds ENABLE ROW LEVEL SECURITY;
 
+-- policy auto_approval_rules finding
+
+CREATE POLICY finding ON parley.auto_approval_rules FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
 -- policy conversation_tags finding
 
 CREATE POLICY finding ON parley.conversation_tags FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
@@ -9129,6 +12464,10 @@ CREATE POLICY finding ON parley.message_reactions FOR SELECT TO parley_owner USI
 -- policy messages finding
 
 CREATE POLICY finding ON parley.messages FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
+
+-- policy provider_configs finding
+
+CREATE POLICY finding ON parley.provider_configs FOR SELECT TO parley_owner USING (((deleted_at IS NOT NULL) AND parley.is_background_work()));
 
 -- policy purges finding
 
@@ -9182,6 +12521,10 @@ CREATE POLICY keeping ON parley.usage_quarter_hours TO parley_owner USING (true)
 
 CREATE POLICY keeping ON parley.webhook_events TO parley_owner USING (true);
 
+-- row security known_tools
+
+ALTER TABLE parley.known_tools ENABLE ROW LEVEL SECURITY;
+
 -- row security leases
 
 ALTER TABLE parley.leases ENABLE ROW LEVEL SECURITY;
@@ -9218,9 +12561,21 @@ ALTER TABLE parley.plan_quotas ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.plan_subscriptions ENABLE ROW LEVEL SECURITY;
 
+-- row security provider_configs
+
+ALTER TABLE parley.provider_configs ENABLE ROW LEVEL SECURITY;
+
+-- row security provider_keys
+
+ALTER TABLE parley.provider_keys ENABLE ROW LEVEL SECURITY;
+
 -- row security purges
 
 ALTER TABLE parley.purges ENABLE ROW LEVEL SECURITY;
+
+-- policy auto_approval_settings reading
+
+CREATE POLICY reading ON parley.auto_approval_settings FOR SELECT TO parley_owner USING (true);
 
 -- policy usage_quotas reading
 
@@ -9238,6 +12593,14 @@ CREATE POLICY reading ON parley.user_settings FOR SELECT TO parley_owner USING (
 
 CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
 
+-- policy data_keys rotating
+
+CREATE POLICY rotating ON parley.data_keys TO parley_owner USING (parley.is_background_work());
+
+-- row security sealed_secrets
+
+ALTER TABLE parley.sealed_secrets ENABLE ROW LEVEL SECURITY;
+
 -- row security sessions
 
 ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
@@ -9245,6 +12608,22 @@ ALTER TABLE parley.sessions ENABLE ROW LEVEL SECURITY;
 -- row security tags
 
 ALTER TABLE parley.tags ENABLE ROW LEVEL SECURITY;
+
+-- policy agent_tokens tenant
+
+CREATE POLICY tenant ON parley.agent_tokens USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy audit_entries tenant
+
+CREATE POLICY tenant ON parley.audit_entries USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy auto_approval_rules tenant
+
+CREATE POLICY tenant ON parley.auto_approval_rules USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy auto_approval_settings tenant
+
+CREATE POLICY tenant ON parley.auto_approval_settings USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy changes tenant
 
@@ -9266,6 +12645,10 @@ CREATE POLICY tenant ON parley.conversation_tags USING ((user_id = ( SELECT parl
 
 CREATE POLICY tenant ON parley.conversations TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy data_keys tenant
+
+CREATE POLICY tenant ON parley.data_keys USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy export_parts tenant
 
 CREATE POLICY tenant ON parley.export_parts TO parley_runtime USING ((user_id = ( SELECT parley.tenant() AS tenant)));
@@ -9281,6 +12664,10 @@ CREATE POLICY tenant ON parley.feeds FOR SELECT USING ((user_id = ANY (( SELECT 
 -- policy jobs tenant
 
 CREATE POLICY tenant ON parley.jobs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy known_tools tenant
+
+CREATE POLICY tenant ON parley.known_tools USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy leases tenant
 
@@ -9310,9 +12697,21 @@ CREATE POLICY tenant ON parley.messages USING ((user_id = ( SELECT parley.tenant
 
 CREATE POLICY tenant ON parley.plan_subscriptions USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
+-- policy provider_configs tenant
+
+CREATE POLICY tenant ON parley.provider_configs USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy provider_keys tenant
+
+CREATE POLICY tenant ON parley.provider_keys USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
 -- policy purges tenant
 
 CREATE POLICY tenant ON parley.purges USING ((user_id = ( SELECT parley.tenant() AS tenant)));
+
+-- policy sealed_secrets tenant
+
+CREATE POLICY tenant ON parley.sealed_secrets USING ((user_id = ( SELECT parley.tenant() AS tenant)));
 
 -- policy sessions tenant
 
@@ -9466,6 +12865,15 @@ GRANT USAGE ON SCHEMA parley TO parley_runtime;
 
 GRANT USAGE ON SCHEMA parley_work TO parley_runtime;
 
+-- acl FUNCTION about_approval(metadata jsonb)
+
+REVOKE ALL ON FUNCTION parley.about_approval(metadata jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.about_approval(metadata jsonb) TO parley_runtime;
+
+-- acl FUNCTION account_is_due(account uuid)
+
+REVOKE ALL ON FUNCTION parley.account_is_due(account uuid) FROM PUBLIC;
+
 -- acl FUNCTION account_purge(most integer)
 
 REVOKE ALL ON FUNCTION parley.account_purge(most integer) FROM PUBLIC;
@@ -9494,6 +12902,10 @@ GRANT ALL ON FUNCTION parley.actor_agent_token() TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
+-- acl FUNCTION add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text)
+
+REVOKE ALL ON FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) FROM PUBLIC;
+
 -- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text, fills text)
 
 REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text, fills text) FROM PUBLIC;
@@ -9518,6 +12930,10 @@ REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, r
 
 REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) FROM PUBLIC;
 
+-- acl FUNCTION add_only_one(table_name text, flag text, reason text, within text)
+
+REVOKE ALL ON FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text) FROM PUBLIC;
+
 -- acl FUNCTION add_rank(table_name text, column_name text, members text[])
 
 REVOKE ALL ON FUNCTION parley.add_rank(table_name text, column_name text, members text[]) FROM PUBLIC;
@@ -9534,6 +12950,10 @@ REVOKE ALL ON FUNCTION parley.add_rollup(parent text, column_name text, of text,
 
 REVOKE ALL ON FUNCTION parley.add_rule(table_name text, name text, condition text, reason text) FROM PUBLIC;
 
+-- acl FUNCTION add_secret(table_name text, column_name text)
+
+REVOKE ALL ON FUNCTION parley.add_secret(table_name text, column_name text) FROM PUBLIC;
+
 -- acl FUNCTION add_touch(table_name text, keys text[], kinds text[])
 
 REVOKE ALL ON FUNCTION parley.add_touch(table_name text, keys text[], kinds text[]) FROM PUBLIC;
@@ -9549,6 +12969,159 @@ REVOKE ALL ON FUNCTION parley.add_unique(table_name text, name text, columns tex
 -- acl FUNCTION add_usual_columns(table_name text, without text[])
 
 REVOKE ALL ON FUNCTION parley.add_usual_columns(table_name text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_audit_token_created()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_created() FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_audit_token_revoked()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_revoked() FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_limit()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_limit() FROM PUBLIC;
+
+-- acl FUNCTION agent_tokens_record_use(ids uuid[])
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) TO parley_runtime;
+
+-- acl FUNCTION agent_tokens_stay_revoked()
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
+
+-- acl FUNCTION approval_argument(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_argument(value jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_arguments_mistake(arguments jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
+
+REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) TO parley_runtime;
+
+-- acl FUNCTION approval_exact(value jsonb, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_fold(value text, slashes boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) TO parley_runtime;
+
+-- acl FUNCTION approval_is_path(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_is_path(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_is_plain(value text, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) TO parley_runtime;
+
+-- acl FUNCTION approval_like(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_like(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_mentions(arguments jsonb, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) TO parley_runtime;
+
+-- acl FUNCTION approval_path(path text)
+
+REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_path(path text) TO parley_runtime;
+
+-- acl FUNCTION approval_readings(value text)
+
+REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_readings(value text) TO parley_runtime;
+
+-- acl FUNCTION approval_regex(pattern text)
+
+REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_regex(pattern text) TO parley_runtime;
+
+-- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
+
+REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) TO parley_runtime;
+
+-- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_spent(owner_id uuid)
+
+REVOKE ALL ON FUNCTION parley.approval_spent(owner_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
+
+-- acl FUNCTION approval_texts(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_texts(value jsonb) TO parley_runtime;
+
+-- acl FUNCTION approval_visible(value text)
+
+REVOKE ALL ON FUNCTION parley.approval_visible(value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_visible(value text) TO parley_runtime;
+
+-- acl FUNCTION audit_differs(columns text[], each text)
+
+REVOKE ALL ON FUNCTION parley.audit_differs(columns text[], each text) FROM PUBLIC;
+
+-- acl FUNCTION audit_entries_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.audit_entries_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.audit_entries_expire(after interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION audit_entries_stay()
+
+REVOKE ALL ON FUNCTION parley.audit_entries_stay() FROM PUBLIC;
+
+-- acl FUNCTION audit_kept()
+
+REVOKE ALL ON FUNCTION parley.audit_kept() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.audit_kept() TO parley_runtime;
+
+-- acl FUNCTION audit_subject(table_name text)
+
+REVOKE ALL ON FUNCTION parley.audit_subject(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet)
+
+REVOKE ALL ON FUNCTION parley.audit_write(owner_id uuid, action text, entity text, entity_id uuid, changes jsonb, address inet) FROM PUBLIC;
+
+-- acl FUNCTION auto_approval_rules_audit_approval_rule_changed()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() FROM PUBLIC;
+
+-- acl FUNCTION auto_approval_rules_compile()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_rules_compile() FROM PUBLIC;
+
+-- acl FUNCTION auto_approval_rules_links()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_rules_links() FROM PUBLIC;
+
+-- acl FUNCTION auto_approval_settings_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.auto_approval_settings_audit_settings_changed() FROM PUBLIC;
 
 -- acl FUNCTION carried(subject text, names text[])
 
@@ -9681,6 +13254,10 @@ REVOKE ALL ON FUNCTION parley.conversation_tags_rollup_tag() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.conversation_tags_touch() FROM PUBLIC;
 
+-- acl FUNCTION conversations_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.conversations_audit_settings_changed() FROM PUBLIC;
+
 -- acl FUNCTION conversations_change()
 
 REVOKE ALL ON FUNCTION parley.conversations_change() FROM PUBLIC;
@@ -9693,13 +13270,35 @@ REVOKE ALL ON FUNCTION parley.conversations_enter() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.conversations_fit_window() FROM PUBLIC;
 
+-- acl FUNCTION conversations_guard_approval()
+
+REVOKE ALL ON FUNCTION parley.conversations_guard_approval() FROM PUBLIC;
+
 -- acl FUNCTION conversations_leave()
 
 REVOKE ALL ON FUNCTION parley.conversations_leave() FROM PUBLIC;
 
+-- acl FUNCTION conversations_override()
+
+REVOKE ALL ON FUNCTION parley.conversations_override() FROM PUBLIC;
+
 -- acl FUNCTION conversations_rules()
 
 REVOKE ALL ON FUNCTION parley.conversations_rules() FROM PUBLIC;
+
+-- acl FUNCTION data_key_keep(wrapped_by text, new_wrapped bytea)
+
+REVOKE ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) TO parley_runtime;
+
+-- acl FUNCTION data_key_of()
+
+REVOKE ALL ON FUNCTION parley.data_key_of() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.data_key_of() TO parley_runtime;
+
+-- acl FUNCTION delete_for_good(table_name text)
+
+REVOKE ALL ON FUNCTION parley.delete_for_good(table_name text) FROM PUBLIC;
 
 -- acl FUNCTION end_abandoned_work()
 
@@ -9710,6 +13309,22 @@ GRANT ALL ON FUNCTION parley.end_abandoned_work() TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.exports_expire(keep interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.exports_expire(keep interval, most integer) TO parley_runtime;
+
+-- acl FUNCTION feed_agent_tokens()
+
+REVOKE ALL ON FUNCTION parley.feed_agent_tokens() FROM PUBLIC;
+
+-- acl FUNCTION feed_audit_entries()
+
+REVOKE ALL ON FUNCTION parley.feed_audit_entries() FROM PUBLIC;
+
+-- acl FUNCTION feed_auto_approval_rules()
+
+REVOKE ALL ON FUNCTION parley.feed_auto_approval_rules() FROM PUBLIC;
+
+-- acl FUNCTION feed_auto_approval_settings()
+
+REVOKE ALL ON FUNCTION parley.feed_auto_approval_settings() FROM PUBLIC;
 
 -- acl FUNCTION feed_context_optimization_messages()
 
@@ -9735,6 +13350,10 @@ REVOKE ALL ON FUNCTION parley.feed_function(table_name text, carry text[]) FROM 
 
 REVOKE ALL ON FUNCTION parley.feed_jobs() FROM PUBLIC;
 
+-- acl FUNCTION feed_known_tools()
+
+REVOKE ALL ON FUNCTION parley.feed_known_tools() FROM PUBLIC;
+
 -- acl FUNCTION feed_lock()
 
 REVOKE ALL ON FUNCTION parley.feed_lock() FROM PUBLIC;
@@ -9758,6 +13377,14 @@ REVOKE ALL ON FUNCTION parley.feed_missing(owner_id uuid) FROM PUBLIC;
 -- acl FUNCTION feed_plan_subscriptions()
 
 REVOKE ALL ON FUNCTION parley.feed_plan_subscriptions() FROM PUBLIC;
+
+-- acl FUNCTION feed_provider_configs()
+
+REVOKE ALL ON FUNCTION parley.feed_provider_configs() FROM PUBLIC;
+
+-- acl FUNCTION feed_provider_keys()
+
+REVOKE ALL ON FUNCTION parley.feed_provider_keys() FROM PUBLIC;
 
 -- acl FUNCTION feed_prune(keep interval, most integer)
 
@@ -9820,6 +13447,16 @@ REVOKE ALL ON FUNCTION parley.fill_from(table_name text, key text, columns text[
 -- acl FUNCTION grant_columns(table_name text, privilege text, without text[])
 
 REVOKE ALL ON FUNCTION parley.grant_columns(table_name text, privilege text, without text[]) FROM PUBLIC;
+
+-- acl FUNCTION has_provider_key(whose uuid)
+
+REVOKE ALL ON FUNCTION parley.has_provider_key(whose uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.has_provider_key(whose uuid) TO parley_runtime;
+
+-- acl FUNCTION has_secret(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.has_secret(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.has_secret(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION has_trash(table_name text)
 
@@ -9912,6 +13549,10 @@ REVOKE ALL ON FUNCTION parley.is_same_quota(quota parley.usage_quotas, of_plan p
 REVOKE ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.job_move_is_legal(from_status text, to_status text) TO parley_runtime;
 
+-- acl FUNCTION jobs_audit_exported()
+
+REVOKE ALL ON FUNCTION parley.jobs_audit_exported() FROM PUBLIC;
+
 -- acl FUNCTION jobs_expire(after interval, most integer)
 
 REVOKE ALL ON FUNCTION parley.jobs_expire(after interval, most integer) FROM PUBLIC;
@@ -9946,10 +13587,14 @@ REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked 
 
 REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
 
--- acl FUNCTION lease_renew(owner_id uuid, working_id uuid)
+-- acl TABLE tool_executions
 
-REVOKE ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.lease_renew(owner_id uuid, working_id uuid) TO parley_runtime;
+GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
+
+-- acl FUNCTION leased_until(execution parley.tool_executions)
+
+REVOKE ALL ON FUNCTION parley.leased_until(execution parley.tool_executions) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.leased_until(execution parley.tool_executions) TO parley_runtime;
 
 -- acl FUNCTION leave_inserts(table_name text, trigger_name text)
 
@@ -9973,6 +13618,15 @@ GRANT ALL ON FUNCTION parley.login_find(name text) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.login_rehash(new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.login_rehash(new_hash text) TO parley_runtime;
+
+-- acl FUNCTION logins_audit_password_changed()
+
+REVOKE ALL ON FUNCTION parley.logins_audit_password_changed() FROM PUBLIC;
+
+-- acl FUNCTION looks_secret(name text)
+
+REVOKE ALL ON FUNCTION parley.looks_secret(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.looks_secret(name text) TO parley_runtime;
 
 -- acl FUNCTION mark_deleted()
 
@@ -10119,6 +13773,47 @@ REVOKE ALL ON FUNCTION parley.plan_subscriptions_apply() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) FROM PUBLIC;
 
+-- acl FUNCTION provider_configs_is_default_taken()
+
+REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_key_used(used_id uuid)
+
+REVOKE ALL ON FUNCTION parley.provider_key_used(used_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_used(used_id uuid) TO parley_runtime;
+
+-- acl FUNCTION provider_keys_audit_key_created()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_audit_key_created() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_audit_key_deleted()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_audit_key_deleted() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_audit_key_used()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_audit_key_used() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_fill()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_fill() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_is_default_taken()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_leave_flag()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_leave_flag() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_links()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_links() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_sealed_key_keep()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_sealed_key_keep() FROM PUBLIC;
+
 -- acl FUNCTION purge_begin(table_name text, row_id uuid)
 
 REVOKE ALL ON FUNCTION parley.purge_begin(table_name text, row_id uuid) FROM PUBLIC;
@@ -10133,6 +13828,10 @@ GRANT ALL ON FUNCTION parley.purge_next(most integer) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.purge_rows(table_name text, ids uuid[], most integer) FROM PUBLIC;
 
+-- acl FUNCTION purges_audit_purged()
+
+REVOKE ALL ON FUNCTION parley.purges_audit_purged() FROM PUBLIC;
+
 -- acl FUNCTION quiet_table(table_name text, told_by text, without text[], privileges text)
 
 REVOKE ALL ON FUNCTION parley.quiet_table(table_name text, told_by text, without text[], privileges text) FROM PUBLIC;
@@ -10140,6 +13839,10 @@ REVOKE ALL ON FUNCTION parley.quiet_table(table_name text, told_by text, without
 -- acl FUNCTION quiet_version()
 
 REVOKE ALL ON FUNCTION parley.quiet_version() FROM PUBLIC;
+
+-- acl FUNCTION quoted_names(names text[])
+
+REVOKE ALL ON FUNCTION parley.quoted_names(names text[]) FROM PUBLIC;
 
 -- acl FUNCTION raise_epoch()
 
@@ -10149,9 +13852,17 @@ REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text)
+
+REVOKE ALL ON FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
+
 -- acl FUNCTION refuse_purged()
 
 REVOKE ALL ON FUNCTION parley.refuse_purged() FROM PUBLIC;
+
+-- acl FUNCTION refuse_restored()
+
+REVOKE ALL ON FUNCTION parley.refuse_restored() FROM PUBLIC;
 
 -- acl FUNCTION refuse_rollup(parent text, column_name text, child text, key text, sum text, last text, in_order text)
 
@@ -10208,9 +13919,31 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
 
+-- acl FUNCTION scope_list_mistake(scopes jsonb, most integer)
+
+REVOKE ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) TO parley_runtime;
+
+-- acl FUNCTION secret_of(owner_id uuid, secret_purpose text)
+
+REVOKE ALL ON FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) TO parley_runtime;
+
 -- acl FUNCTION secure_rows(table_name text)
 
 REVOKE ALL ON FUNCTION parley.secure_rows(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION sessions_audit_session_revoked()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_session_revoked() FROM PUBLIC;
+
+-- acl FUNCTION sessions_audit_signed_in()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_signed_in() FROM PUBLIC;
+
+-- acl FUNCTION sessions_audit_signed_out()
+
+REVOKE ALL ON FUNCTION parley.sessions_audit_signed_out() FROM PUBLIC;
 
 -- acl FUNCTION sessions_expire(after interval, most integer)
 
@@ -10220,6 +13953,11 @@ GRANT ALL ON FUNCTION parley.sessions_expire(after interval, most integer) TO pa
 -- acl FUNCTION sessions_revoke()
 
 REVOKE ALL ON FUNCTION parley.sessions_revoke() FROM PUBLIC;
+
+-- acl FUNCTION sign_in_failed(name text, address inet)
+
+REVOKE ALL ON FUNCTION parley.sign_in_failed(name text, address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.sign_in_failed(name text, address inet) TO parley_runtime;
 
 -- acl FUNCTION singular(table_name text)
 
@@ -10259,6 +13997,19 @@ REVOKE ALL ON FUNCTION parley.tenant_table(table_name text, carry text[], withou
 REVOKE ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.text_list_mistake(list jsonb, most integer, length integer) TO parley_runtime;
 
+-- acl FUNCTION tool_execution_renew(working_id uuid, named_attempt integer)
+
+REVOKE ALL ON FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.tool_execution_renew(working_id uuid, named_attempt integer) TO parley_runtime;
+
+-- acl FUNCTION tool_executions_attempt()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_attempt() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_await()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_await() FROM PUBLIC;
+
 -- acl FUNCTION tool_executions_delete()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_delete() FROM PUBLIC;
@@ -10274,6 +14025,22 @@ REVOKE ALL ON FUNCTION parley.tool_executions_links() FROM PUBLIC;
 -- acl FUNCTION tool_executions_move()
 
 REVOKE ALL ON FUNCTION parley.tool_executions_move() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_rollup_known_tool()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_rollup_known_tool() FROM PUBLIC;
+
+-- acl FUNCTION tool_executions_settle()
+
+REVOKE ALL ON FUNCTION parley.tool_executions_settle() FROM PUBLIC;
+
+-- acl FUNCTION tool_given_back_at(execution parley.tool_executions)
+
+REVOKE ALL ON FUNCTION parley.tool_given_back_at(execution parley.tool_executions) FROM PUBLIC;
+
+-- acl FUNCTION tool_is_given_back(execution parley.tool_executions, to_status text)
+
+REVOKE ALL ON FUNCTION parley.tool_is_given_back(execution parley.tool_executions, to_status text) FROM PUBLIC;
 
 -- acl FUNCTION tool_move_is_legal(from_status text, to_status text)
 
@@ -10526,6 +14293,18 @@ GRANT ALL ON FUNCTION parley.usage_reservations_expire(after interval, most inte
 
 REVOKE ALL ON FUNCTION parley.usage_reservations_move() FROM PUBLIC;
 
+-- acl FUNCTION user_settings_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.user_settings_audit_settings_changed() FROM PUBLIC;
+
+-- acl FUNCTION users_audit_account_deleted()
+
+REVOKE ALL ON FUNCTION parley.users_audit_account_deleted() FROM PUBLIC;
+
+-- acl FUNCTION users_audit_email_changed()
+
+REVOKE ALL ON FUNCTION parley.users_audit_email_changed() FROM PUBLIC;
+
 -- acl FUNCTION users_check_own_api_key()
 
 REVOKE ALL ON FUNCTION parley.users_check_own_api_key() FROM PUBLIC;
@@ -10567,6 +14346,90 @@ REVOKE ALL ON FUNCTION parley.within_of(table_name text) FROM PUBLIC;
 -- acl FUNCTION fn_pgqueuer_changed()
 
 REVOKE ALL ON FUNCTION parley_work.fn_pgqueuer_changed() FROM PUBLIC;
+
+-- acl TABLE agent_tokens
+
+GRANT SELECT,INSERT ON TABLE parley.agent_tokens TO parley_runtime;
+
+-- acl COLUMN agent_tokens.revoked_at
+
+GRANT UPDATE(revoked_at) ON TABLE parley.agent_tokens TO parley_runtime;
+
+-- acl TABLE audit_entries
+
+GRANT SELECT ON TABLE parley.audit_entries TO parley_runtime;
+
+-- acl TABLE auto_approval_rules
+
+GRANT SELECT ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.tool_name
+
+GRANT INSERT(tool_name),UPDATE(tool_name) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.arguments
+
+GRANT INSERT(arguments),UPDATE(arguments) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.ignore_case
+
+GRANT INSERT(ignore_case),UPDATE(ignore_case) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.host
+
+GRANT INSERT(host),UPDATE(host) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.effect
+
+GRANT INSERT(effect),UPDATE(effect) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.max_cost_usd
+
+GRANT INSERT(max_cost_usd),UPDATE(max_cost_usd) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.conversation_id
+
+GRANT INSERT(conversation_id),UPDATE(conversation_id) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.expires_at
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.note
+
+GRANT INSERT(note),UPDATE(note) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl COLUMN auto_approval_rules.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.auto_approval_rules TO parley_runtime;
+
+-- acl TABLE auto_approval_settings
+
+GRANT SELECT,UPDATE ON TABLE parley.auto_approval_settings TO parley_runtime;
 
 -- acl TABLE changes
 
@@ -10748,6 +14611,50 @@ GRANT SELECT ON TABLE parley.functions TO parley_runtime;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE parley.jobs TO parley_runtime;
 
+-- acl TABLE known_tools
+
+GRANT SELECT ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.tool_name
+
+GRANT INSERT(tool_name) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.risk
+
+GRANT INSERT(risk),UPDATE(risk) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.suggested_risk
+
+GRANT INSERT(suggested_risk),UPDATE(suggested_risk) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.description
+
+GRANT INSERT(description),UPDATE(description) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.parameters_schema
+
+GRANT INSERT(parameters_schema),UPDATE(parameters_schema) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.known_tools TO parley_runtime;
+
+-- acl COLUMN known_tools.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.known_tools TO parley_runtime;
+
 -- acl TABLE leases
 
 GRANT SELECT ON TABLE parley.leases TO parley_runtime;
@@ -10779,6 +14686,118 @@ GRANT SELECT ON TABLE parley.migrations TO parley_runtime;
 -- acl TABLE plan_subscriptions
 
 GRANT SELECT ON TABLE parley.plan_subscriptions TO parley_runtime;
+
+-- acl TABLE provider_configs
+
+GRANT SELECT,INSERT ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.user_id
+
+GRANT UPDATE(user_id) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.id
+
+GRANT UPDATE(id) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.settings
+
+GRANT UPDATE(settings) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.base_url
+
+GRANT UPDATE(base_url) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.default_model
+
+GRANT UPDATE(default_model) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.is_active
+
+GRANT UPDATE(is_active) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.is_default
+
+GRANT UPDATE(is_default) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.created_at
+
+GRANT UPDATE(created_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.updated_at
+
+GRANT UPDATE(updated_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.deleted_at
+
+GRANT UPDATE(deleted_at) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.version
+
+GRANT UPDATE(version) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl COLUMN provider_configs.request_hash
+
+GRANT UPDATE(request_hash) ON TABLE parley.provider_configs TO parley_runtime;
+
+-- acl TABLE provider_keys
+
+GRANT SELECT ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.provider_config_id
+
+GRANT INSERT(provider_config_id) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.key_name
+
+GRANT INSERT(key_name),UPDATE(key_name) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.last_four
+
+GRANT INSERT(last_four),UPDATE(last_four) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.is_active
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.is_default
+
+GRANT INSERT(is_default),UPDATE(is_default) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.expires_at
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.request_hash
+
+GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.provider_keys TO parley_runtime;
+
+-- acl COLUMN provider_keys.sealed_key
+
+GRANT INSERT(sealed_key),UPDATE(sealed_key) ON TABLE parley.provider_keys TO parley_runtime;
 
 -- acl TABLE revocations
 
@@ -10839,10 +14858,6 @@ GRANT INSERT(version),UPDATE(version) ON TABLE parley.tags TO parley_runtime;
 -- acl COLUMN tags.request_hash
 
 GRANT INSERT(request_hash),UPDATE(request_hash) ON TABLE parley.tags TO parley_runtime;
-
--- acl TABLE tool_executions
-
-GRANT SELECT,INSERT,UPDATE ON TABLE parley.tool_executions TO parley_runtime;
 
 -- acl TABLE tool_transitions
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from gateway.auth import refresh
 from gateway.auth.identity import Identity
 from gateway.auth.keyring import KeyRing
 from gateway.auth.network import network_of
+from gateway.auth.opaque.agent_token import AGENT, PREFIX, AgentTokens
+from gateway.auth.opaque.opaque_token import OpaqueToken, PresentedToken
+from gateway.auth.opaque.refresh import REFRESH, succeed
 from gateway.auth.password import PasswordHasher, Purpose, Requester
-from gateway.auth.refresh import ParsedRefresh, RefreshToken
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, SIGN_UPS, Throttle
 from gateway.auth.token import IssuedToken, TokenAuthority
-from gateway.errors import Overloaded
+from gateway.errors import Overloaded, Unauthenticated
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class SessionTokens:
     """The tokens of a session: an access token, and the refresh token for the next one."""
 
     access: IssuedToken
-    refresh: RefreshToken
+    refresh: OpaqueToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Authenticator:
 
     keys: KeyRing
     tokens: TokenAuthority
+    agents: AgentTokens
     passwords: PasswordHasher
     revocations: Revocations
     refresh_life: datetime.timedelta
@@ -72,21 +74,32 @@ class Authenticator:
     def issue(self, user_id: UUID, session_id: UUID) -> SessionTokens:
         """Issue the first tokens of a session."""
         access = self.tokens.issue(user_id, session_id)
-        return SessionTokens(access, refresh.mint(user_id, session_id, self.keys.refresh_key))
+        return SessionTokens(access, REFRESH.mint(user_id, session_id, self.keys.refresh_key))
 
-    def exchange(self, refresh_token: str) -> tuple[ParsedRefresh, SessionTokens]:
+    def exchange(self, refresh_token: str) -> tuple[PresentedToken, SessionTokens]:
         """Parse a refresh token, and create the tokens that replace it. The session decides whether they are issued.
 
         Raises `Unauthenticated` for a text that no gateway of this deployment issued.
         """
-        presented = refresh.parse(refresh_token, self.keys.refresh_key)
-        successor = refresh.succeed(refresh_token, self.keys.refresh_key)
-        return presented, SessionTokens(self.tokens.issue(presented.user_id, presented.session_id), successor)
+        presented = REFRESH.parse(refresh_token, self.keys.refresh_key)
+        successor = succeed(refresh_token, self.keys.refresh_key)
+        return presented, SessionTokens(self.tokens.issue(presented.user_id, presented.id), successor)
+
+    def issue_to_agent(self, user_id: UUID, id: UUID) -> OpaqueToken:
+        """Issue the token of an agent, to be stored in the row with this id."""
+        return AGENT.mint(user_id, id, self.keys.refresh_key)
 
     def verify(self, token: str) -> Identity:
-        """The identity that a token proves. Raises `Unauthenticated`, also if its session has been ended."""
+        """The identity that a token proves.
+
+        Raises `Unauthenticated`, also if its session has been ended or the agent's token revoked, and `NotLookedUp` for
+        the token of an agent that must be looked up first.
+        """
+        if token[:4] == PREFIX:
+            return self.agents.verify(token)
         identity = self.tokens.verify(token)
-        self.revocations.check(identity.session_id)
+        if self.revocations.has(identity.credential_id):
+            raise Unauthenticated("This session has ended: sign in again.")
         return identity
 
     @contextmanager

@@ -1,14 +1,13 @@
 """The claims of an access token: encodes an `Identity` as JSON, and decodes it.
 
-The claims are those of RFC 7519 (`iss aud sub jti iat exp`), RFC 8693 (`scope`, separated by spaces, and `act`, an
-object whose `sub` is the acting party) and OpenID Connect (`sid`). All are required. `client_id`, which RFC 9068 adds
+The claims are those of RFC 7519 (`iss aud sub jti iat exp`), RFC 8693 (`scope` and `act`, which are the same in every
+token: agents have tokens of their own) and OpenID Connect (`sid`). All are required. `client_id`, which RFC 9068 adds
 for `at+jwt`, is left out: only this gateway reads its tokens, and it has sessions rather than OAuth clients.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,27 +15,22 @@ from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
-from gateway.auth.identity import Actor, Identity
+from gateway.auth.identity import Identity
 
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-"""`scope-token` of RFC 6749, section 3.3: printable ASCII except space, quote and backslash."""
+_OF_A_PERSON: Mapping[str, Any] = {"scope": "", "act": {"sub": "user"}}
 
 
 def encode_claims(identity: Identity, *, issuer: str, audience: str, issued_at: int) -> bytes:
-    """Encode the payload of a token for `identity`. `issued_at` is in seconds since 1970.
-
-    Raises `ValueError` for a scope that RFC 6749 does not allow.
-    """
+    """Encode the payload of a token for `identity`. `issued_at` is in seconds since 1970."""
     claims = {
         "iss": issuer,
         "aud": audience,
         "sub": str(identity.user_id),
-        "sid": str(identity.session_id),
+        "sid": str(identity.credential_id),
         "jti": identity.token_id,
         "iat": issued_at,
         "exp": int(identity.expires_at.timestamp()),
-        "scope": " ".join(sorted(map(_checked_scope, identity.scopes))),
-        "act": {"sub": identity.actor},
+        **_OF_A_PERSON,
     }
     return json.dumps(claims, separators=(",", ":")).encode()
 
@@ -50,11 +44,13 @@ def decode_claims(payload: bytes, *, issuer: str, audience: str) -> tuple[Identi
     claims = _parse(payload)
     if _text(claims, "iss") != issuer or _text(claims, "aud") != audience:
         raise ValueError("The token is from another issuer or for another audience.")
+    if any(_claim(claims, name) != value for name, value in _OF_A_PERSON.items()):
+        raise ValueError("The token is not that of a person.")
     identity = Identity(
         user_id=_uuid(claims, "sub"),
-        session_id=_uuid(claims, "sid"),
-        actor=_actor(claims),
-        scopes=frozenset(map(_checked_scope, _text(claims, "scope").split())),
+        credential_id=_uuid(claims, "sid"),
+        actor="user",
+        scopes=frozenset(),
         expires_at=_date(_seconds(claims, "exp")),
         token_id=_text(claims, "jti"),
     )
@@ -113,18 +109,3 @@ def _uuid(claims: Mapping[str, Any], name: str) -> UUID:
     if str(value) != text:
         raise ValueError(f"The claim {name!r} is not a UUID in its usual form.")
     return value
-
-
-def _actor(claims: Mapping[str, Any]) -> Actor:
-    match _claim(claims, "act"):
-        case {"sub": "user", **rest} if not rest:
-            return "user"
-        case {"sub": "agent", **rest} if not rest:
-            return "agent"
-    raise ValueError("The claim 'act' names an unknown actor.")
-
-
-def _checked_scope(scope: str) -> str:
-    if _SCOPE.fullmatch(scope) is None:
-        raise ValueError(f"{scope!r} cannot be a scope.")
-    return scope

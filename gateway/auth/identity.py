@@ -1,4 +1,4 @@
-"""The caller, as described by a verified access token."""
+"""The caller, as described by a verified token."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ Actor = Literal["user", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, their signed-in session, and what the session's token allows.
+    """A user, the credential by which they or an agent of theirs signed in, and what it allows.
 
     The token was valid when it was read. Later revocations are checked elsewhere.
     """
 
     user_id: UUID
-    session_id: UUID
+    credential_id: UUID
+    """The id of the credential: of the signed-in session or, for an agent, of its token."""
     actor: Actor
     """Who holds the token: the user, or an agent that acts for the user."""
     scopes: frozenset[str]
+    """What an agent's token allows. Empty for a person, whose session allows everything."""
     expires_at: datetime
-    """When the token expires: timezone-aware, in UTC, on a whole second."""
+    """When the token expires: timezone-aware, in UTC."""
     token_id: str
     stamp: Stamp = field(init=False, repr=False, compare=False)
     """The stamp for database connections. Operations with the same token share it, so that it compares by identity."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stamp", Stamp(self.user_id, self.session_id, self.actor))
+        object.__setattr__(self, "stamp", Stamp(self.user_id, self.credential_id, self.actor))

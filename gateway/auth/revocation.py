@@ -1,7 +1,7 @@
-"""Revoked sessions: those that ended before their access tokens expired.
+"""Revoked credentials: sessions that ended before their access tokens expired, and revoked tokens of agents.
 
-Each process keeps their ids in memory and reads new ones every two seconds. So a token of an ended session is refused
-everywhere within that time (at once in the process that ended it), and no request queries the database for this.
+Each process keeps their ids in memory and reads new ones every two seconds. So a revoked token is refused everywhere
+within that time (at once in the process that revoked it), and no request queries the database for this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
-from gateway.errors import ParleyError, Unauthenticated
+from gateway.errors import ParleyError
 
 _log = structlog.get_logger(__name__)
 
@@ -26,26 +26,26 @@ _OVERLAP = datetime.timedelta(minutes=1)
 
 
 class Revocations:
-    """The ids of ended sessions, kept until their access tokens have expired."""
+    """The ids of revoked credentials, kept until access tokens have expired, and longer than agents' tokens are
+    remembered."""
 
     def __init__(self, token_life: datetime.timedelta, on_revoked: Callable[[UUID], object]) -> None:
         self._token_life = token_life
         self._on_revoked = on_revoked
         self._ended: dict[UUID, datetime.datetime] = {}
 
-    def add(self, session_id: UUID) -> None:
-        """Refuse the tokens of a session from now on, and close its sockets."""
-        if session_id not in self._ended:
-            self._ended[session_id] = datetime.datetime.now(datetime.UTC)
-            self._on_revoked(session_id)
+    def add(self, credential_id: UUID) -> None:
+        """Refuse a credential from now on, and close its sockets."""
+        if credential_id not in self._ended:
+            self._ended[credential_id] = datetime.datetime.now(datetime.UTC)
+            self._on_revoked(credential_id)
 
-    def check(self, session_id: UUID) -> None:
-        """Raise `Unauthenticated` if the session has been ended."""
-        if session_id in self._ended:
-            raise Unauthenticated("This session has ended: sign in again.")
+    def has(self, credential_id: UUID) -> bool:
+        """Whether the credential has been revoked."""
+        return credential_id in self._ended
 
     async def keep_reading(self, pool: Pool) -> None:
-        """Read the sessions that other processes end. Runs until it is cancelled."""
+        """Read what other processes revoke. Runs until it is cancelled."""
         within = self._token_life + _OVERLAP
         while True:
             try:
@@ -60,9 +60,9 @@ class Revocations:
     async def _read(self, pool: Pool, within: datetime.timedelta) -> None:
         async with pool.connection() as connection:
             for row in await connection.fetch(sql.accounts.session.revoked.text, within):
-                self.add(row["session_id"])
+                self.add(row["credential_id"])
 
     def _forget(self) -> None:
         oldest = datetime.datetime.now(datetime.UTC) - self._token_life - 2 * _OVERLAP
-        for session_id in [id for id, at in self._ended.items() if at < oldest]:
-            del self._ended[session_id]
+        for credential_id in [id for id, at in self._ended.items() if at < oldest]:
+            del self._ended[credential_id]

@@ -48,6 +48,10 @@ ADDRESS = Allowance(free_attempts=50, success_clears=False)
 SIGN_UPS = Allowance(free_attempts=20, success_clears=False, window_seconds=60 * 60)
 """Sign-ups from one address. Each counts, whether it succeeds or not."""
 
+LOOK_UPS = Allowance(free_attempts=200, success_clears=False)
+"""Look-ups of agents' tokens from one address. Only those of genuine tokens that are refused count, and of each process
+once a minute. So this bounds the work of the database, and not guesses."""
+
 
 class Throttle:
     """A sliding window of attempts per key. Beyond `capacity` keys, the least recently used is evicted.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from joserfc.jws import JWSRegistry, deserialize_compact, serialize_compact
 from joserfc.util import json_b64encode
 
 from gateway.auth.claims import decode_claims, encode_claims
-from gateway.auth.identity import Actor, Identity
+from gateway.auth.identity import Identity
 from gateway.auth.keyring import ALGORITHM, KeyRing
 from gateway.errors import Unauthenticated
 
@@ -74,27 +74,14 @@ class TokenAuthority:
         self._clock = clock
         self._verified: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
-    def issue(
-        self,
-        user_id: UUID,
-        session_id: UUID,
-        *,
-        actor: Actor = "user",
-        scopes: Iterable[str] = (),
-        now: float | None = None,
-    ) -> IssuedToken:
-        """Issue a token that is valid from `now` (in seconds since 1970; by default, the clock's time).
-
-        Raises `ValueError` for a scope that RFC 6749 does not allow, or for too many scopes to fit in a token.
-        """
+    def issue(self, user_id: UUID, session_id: UUID, *, now: float | None = None) -> IssuedToken:
+        """Issue a token that is valid from `now` (in seconds since 1970; by default, the clock's time)."""
         issued_at = int(self._clock() if now is None else now)
         expires_at = datetime.fromtimestamp(issued_at + self._lifetime_seconds, UTC)
         token_id = secrets.token_urlsafe(16)
-        identity = Identity(user_id, session_id, actor, frozenset(scopes), expires_at, token_id)
+        identity = Identity(user_id, session_id, "user", frozenset(), expires_at, token_id)
         payload = encode_claims(identity, issuer=self._issuer, audience=self._audience, issued_at=issued_at)
         token = serialize_compact(_header(self._signing_key), payload, self._signing_key, registry=_REGISTRY)
-        if len(token) > LONGEST_TOKEN:
-            raise ValueError("The scopes make the token longer than a token may be.")
         return IssuedToken(token, token_id, expires_at)
 
     def verify(self, token: str) -> Identity:

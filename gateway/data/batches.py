@@ -72,6 +72,23 @@ class Children:
 
 
 @dataclass(frozen=True, slots=True)
+class Queried:
+    """The rows that a hand-written query returns for the key or, if `column` is set, the one whose column equals it."""
+
+    query: Query
+    columns: Columns
+    record: type[Row]
+    column: str = ""
+
+    async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, Any]:
+        rows = await tenant.fetch(statements.queried(self.query, self.columns), keys, record=self.record)
+        return {row[self.column]: row for row in rows} if self.column else _by_parent(rows, keys)
+
+    def missing(self) -> Sequence[Row] | None:
+        return None if self.column else ()
+
+
+@dataclass(frozen=True, slots=True)
 class PageRequest:
     """A page of a list: `size` rows in this order, after `position` if set. `sort` is the order as declared."""
 

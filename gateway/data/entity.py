@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.data.clauses.order import Order
+from gateway.data.queries import Query
 from gateway.data.rows import Row, json_text
 from gateway.data.statements import Through
 
@@ -28,6 +29,8 @@ class Link:
     by: str = "id"
     order: str | type[enum.Enum] | None = None
     through: Through | None = None
+    query: Query | None = None
+    """The hand-written query that finds the targets, instead of `by`, for a list or for the one that counts."""
     description: str = ""
     """What the API says about it, if it is a field of Query."""
 
@@ -64,6 +67,8 @@ class Entity:
     """Columns whose values are unique within each list."""
     nullable: frozenset[str] = frozenset()
     """Columns declared as `… | None`, and the keys of `maybe` links."""
+    restorable: bool = True
+    """Whether deleted rows can be restored. Otherwise they are not in the trash."""
     one_per_user: bool = False
     """Whether each user has exactly one row, which is found without its id."""
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -93,7 +98,7 @@ class Entity:
     @property
     def in_trash(self) -> bool:
         """Whether deleted rows are in the trash. Users are not: an account is deleted in another way."""
-        return self.deletable and self.table != "users"
+        return self.deletable and self.restorable and self.table != "users"
 
     def lists_and_links(self) -> Iterator[tuple[str, Link]]:
         """The links, and the lists of Query, each with its coordinate in the schema."""

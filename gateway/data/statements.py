@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from gateway.data.clauses.condition import Test, all_of
 from gateway.data.clauses.name import quoted
 from gateway.data.clauses.order import Nulls, Order, beyond_position, sorting
+from gateway.data.queries import Query
 
 
 class Shown(NamedTuple):
@@ -100,6 +101,13 @@ def by_key(table: str, column: str, columns: Columns, *, one: bool = False) -> s
     """Select rows by a column's values."""
     keys = "$2" if one else "ANY($2::uuid[])"
     return f"SELECT {_list(table, columns, 't')}\nFROM {table} AS t\nWHERE {_visible(table)} AND t.{column} = {keys}"
+
+
+def queried(query: Query, columns: Columns) -> str:
+    """A hand-written query that returns columns for the keys of `$2`."""
+    if query.parameters != ("user_id", "keys"):
+        raise TypeError(f"{query.name} must take :user_id and :keys, in this order")
+    return query.text.replace(":columns", ", ".join(_selected(column, {}, "t.") for column in columns))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -22,6 +22,7 @@ from gateway.execution.complete import Answer, Large, complete
 from gateway.execution.introspection import Introspection, asks_only_schema
 from gateway.execution.operation import Document, Operation
 from gateway.execution.planner import Plans
+from gateway.execution.prepare.access import plan_access
 from gateway.execution.prepare.cache import DocumentCache
 from gateway.execution.prepare.coerce import compile_coercion
 from gateway.execution.prepare.cost import plan_cost
@@ -106,6 +107,7 @@ class Engine:
             factors,
             not repeats and fits_if_small(*factors, self.budgets.limit),
             asks_only_schema(definition, fragments),
+            plan_access(self.schema, definition, fragments),
         )
 
     async def run(self, operation: Operation, context: object) -> Answer:

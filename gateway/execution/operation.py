@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from graphql import VariableValues
 
 from gateway.execution.planner import Plans
+from gateway.execution.prepare.access import Access
 from gateway.execution.prepare.cost import Cost
 from gateway.execution.prepare.document import ParsedOperation
 from gateway.execution.prepare.request import NOTHING, Kind
@@ -32,6 +33,8 @@ class Document(ParsedOperation):
     """Whether its response need not be measured if its budget stayed small."""
     asks_only_schema: bool
     """Whether it selects only introspection, whose answer is the same for everyone."""
+    access: Access
+    """The scopes that an agent's token needs for it."""
     breadth_first: tuple[str, str] = field(init=False)
     """The key under which `Engine.ways` counts it when it runs breadth-first."""
 

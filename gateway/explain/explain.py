@@ -90,7 +90,10 @@ async def _run(schema: GraphQLSchema, operation: Operation, asked: Asked) -> Exe
     connection: Any = sample.SampleConnection(_entities(schema), likely, asked.record)
     signals, nothing = Signals(ProcessBroker(), key=b""), cast("Any", None)
     queue = cast("Any", _Queue())
-    shared = Resources(connection, None, cast("Any", _Hub()), signals, Presence(signals), nothing, nothing, queue)
+    shared = Resources(
+        *(connection, None, cast("Any", _Hub()), signals, Presence(signals)),
+        *(nothing, nothing, queue, nothing, nothing, nothing),
+    )
     identity = Identity(sample.KEY, sample.KEY, "user", frozenset(), sample.TIME, "token")
     snapshot = operation.kind == "query" and SNAPSHOT_FIELD in operation.field_names
     context = Context(shared, identity, Client(None, None), snapshot=snapshot)

@@ -30,10 +30,11 @@ class CloseCode(IntEnum):
     # Stock clients reconnect after this code, and call `connectionParams` for a new token first.
     FORBIDDEN = (
         4403,
-        "the token is invalid or has expired, or its session has ended",
+        "the token is invalid, has expired or was revoked, or its session has ended",
         "get a new token, reconnect and resume",
     )
     NO_ROOM = 4503, "the user has too many open sockets", "close some, reconnect after a few seconds and resume"
+    UNAVAILABLE = 4504, "the token could not be looked up at the moment", "reconnect after a few seconds and resume"
     INIT_TIMEOUT = 4408, "no `connection_init` arrived in time", "reconnect and send it immediately"
     INTERNAL = 1011, "internal error; the reason has a reference to the server's log", "reconnect and resume"
     BROKEN_FRAME = 1002, "a frame violated the websocket protocol", "fix the client"

@@ -13,7 +13,7 @@ from gateway.execution.operation import Document, Operation
 from gateway.live.feed import Feed
 
 OF_THE_SESSION = frozenset({"isCurrent"})
-"""Fields that depend on the session, and not only on the user and the token's scopes."""
+"""Fields that depend on the session, and not only on the user, on who acts and on the token's scopes."""
 
 
 def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hashable:
@@ -27,7 +27,7 @@ def key_of(operation: Operation, feed: Feed, identity: Identity | None) -> Hasha
         feed.tables,
         feed.user_id,
         identity and (identity.actor, identity.scopes),
-        identity and identity.session_id if OF_THE_SESSION & operation.field_names else None,
+        identity and identity.credential_id if OF_THE_SESSION & operation.field_names else None,
     )
 
 

@@ -153,6 +153,8 @@ def _link_problems(where: str, link: Link, table: Table, target: Entity, tables:
         return
     if held is not None:
         yield from _key_problems(where, link, held)
+    if link.query is not None:
+        return
     if link.shape in ("one", "maybe"):
         yield from _single_problems(where, link, target, to)
         return

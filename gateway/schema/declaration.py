@@ -188,7 +188,7 @@ def _link_problems(where: str, entity: Entity, link: Link, target: Entity | None
             f"{where} is declared as never null, but {link.key} may be. Write "
             f'`maybe("{link.target}", key="{link.key}")`.'
         )
-    if (link.by == "") is (link.through is None) and not link.lists_all:
+    if (link.by == "") is (link.through is None) and not link.lists_all and link.query is None:
         yield f"{where} needs either `by`, a column of {link.target}, or `through`, a join table, but not both."
     if target is None:
         yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another one."

@@ -18,6 +18,7 @@ from gateway.data.pool import Pool
 from gateway.data.queries import Query, sql
 from gateway.data.tenancy import Tenant
 from gateway.data.writing import Statements
+from gateway.vault.vault import Vault
 from gateway.work.api import Api
 
 LONGEST_REST_SECONDS = 0.25
@@ -43,6 +44,8 @@ class Resources:
     stopping: asyncio.Event
     api: Api | None = None
     """For jobs that read what a user would read."""
+    vault: Vault | None = None
+    """For jobs that use the keys of users."""
 
 
 class Work:
@@ -107,6 +110,13 @@ class Work:
         if self._shared.api is None:
             raise RuntimeError("This process has no API for its jobs.")
         return self._shared.api
+
+    @property
+    def vault(self) -> Vault:
+        """What opens the secrets of users. Raises `RuntimeError` in a process that has none."""
+        if self._shared.vault is None:
+            raise RuntimeError("This process has no vault for its jobs.")
+        return self._shared.vault
 
     async def query(self, text: str, **variables: Any) -> dict[str, Any]:
         """The data of a query of the API, as the user who asked for the job would read it, apart from their session.

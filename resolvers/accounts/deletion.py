@@ -31,24 +31,24 @@ class RestoreAccountInput(SignInInput):
 
 @mutation(scope="person")
 async def delete_account(info: Info, input: DeleteAccountInput) -> User:
-    """Delete the caller's account. All its sessions end.
+    """Delete the caller's account. All its sessions end, and its agents' tokens are revoked for good.
 
     At `purgeAt`, everything of the account is removed permanently, usage included. Until then, `restoreAccount` takes
-    it back. Only a person can do this: agents' tokens are refused.
+    it back.
     """
-    info.context.require_person("delete the account")
     days = MOST_DAYS if input.grace_days is None else input.grace_days
     if not 0 <= days <= MOST_DAYS:
         raise Invalid(f"The number of days must be between 0 and {MOST_DAYS}.", field="grace_days")
     await _require_password(info, input.password)
     async with info.context.transaction() as db:
         ended = await db.rows(sql.accounts.session.revoke_all, reason="account_deleted")
+        revoked = await db.rows(sql.accounts.agent_token.revoke_all)
         grace = datetime.timedelta(days=days)
         user = await db.maybe(User, sql.accounts.user.delete, grace=grace) or await db.get(User, info.context.user_id)
     if user is None:
         raise NotFound("The account has been removed.")
-    for session in ended:
-        info.context.authenticator.revocations.add(session["id"])
+    for credential in [*ended, *revoked]:
+        info.context.authenticator.revocations.add(credential["id"])
     return user
 
 

@@ -37,9 +37,8 @@ async def export_account(info: Info, input: ExportAccountInput) -> Job:
 
     It has a file of JSON Lines for each type, with deleted objects, in the shapes of this API, and `manifest.json`. If
     an export of the same types is not finished yet, that one is returned, so this may be sent again. An account can be
-    exported three times in 24 hours. Only a person can do this: agents' tokens are refused.
+    exported three times in 24 hours.
     """
-    info.context.require_person("export the account")
     parameters: Any = {} if input.types is None else {"types": exported_names(info, input.types)}
     try:
         return await begin(info, JobKind.EXPORT, parameters)

@@ -70,7 +70,7 @@ class Session(Node):
     @computed("id", exported=False)
     def is_current(self, info: Info) -> bool:
         """Whether this is the session of the request."""
-        return info.context.identity is not None and info.context.identity.session_id == self.id
+        return info.context.identity is not None and info.context.identity.credential_id == self.id
 
 
 @payload
@@ -169,28 +169,28 @@ async def refresh_session(info: Info, input: RefreshSessionInput) -> SignedIn:
         presented, tokens = authenticator.exchange(input.refresh_token)
     except Unauthenticated as error:
         raise Invalid(error.message, field="refresh_token") from None
-    with info.context.signing_in(presented.user_id, presented.session_id):
+    with info.context.signing_in(presented.user_id, presented.id):
         async with info.context.autocommit() as db:
             user = await db.get(User, presented.user_id)
             if user is None or user.deleted_at is not None:
                 raise Invalid(_ENDED, field="refresh_token")
             rotated = await db.row(
                 sql.accounts.session.rotate,
-                id=presented.session_id,
+                id=presented.id,
                 presented=presented.hash,
                 successor=tokens.refresh.hash,
                 token_id=tokens.access.token_id,
                 life=authenticator.refresh_life,
             )
             if rotated is None:
-                await _answer_again_or_end(info, db, presented.session_id, presented.hash)
+                await _answer_again_or_end(info, db, presented.id, presented.hash)
     return _signed_in(user, tokens)
 
 
 @mutation(scope="person")
 async def sign_out(info: Info, input: SignOutInput) -> Session:
     """End a session. Its tokens stop working and its websockets are closed."""
-    own = info.context.session_id
+    own = info.context.credential_id
     id = own if input.session_id is None else id_of(input.session_id, "session_id")
     async with info.context.autocommit() as db:
         ended = await db.maybe(Session, sql.accounts.session.revoke, id=id, reason="signed_out")
@@ -209,6 +209,7 @@ async def begin_with_password(info: Info, input: SignInInput, *, restoring: bool
         user_id, stored = await _find_login(info, account)
         matches = await attempt.verify(stored, input.password)
         if user_id is None or stored is None or not matches:
+            _record_failure(info, user_id, account)
             raise Invalid(_WRONG)
         rehashed = await attempt.rehash(stored, input.password)
     return await _begin(info, user_id, input, rehashed=rehashed, restoring=restoring)
@@ -230,7 +231,16 @@ async def user_with(info: Info, purpose: Purpose, account: str, password: str) -
     if user_id is None:
         return None
     with info.context.authenticator.attempt(purpose, account, info.context.client.address) as attempt:
-        return user_id if await attempt.verify(stored, password) else None
+        if await attempt.verify(stored, password):
+            return user_id
+        _record_failure(info, user_id, account)
+        return None
+
+
+def _record_failure(info: Info, user_id: UUID | None, account: str) -> None:
+    """Have the audit of the account, if there is one, tell of a wrong password. It takes as long if there is none."""
+    address = info.context.client.address
+    info.context.afterwards(sql.accounts.audit.sign_in_failed, user_id, name=account, address=address)
 
 
 async def _find_login(info: Info, account: str) -> tuple[UUID | None, str | None]:

@@ -80,7 +80,8 @@ class User(Node):
     email_verified_at: datetime.datetime | None
     """When the user proved to receive mail at `email`; null until then."""
     uses_own_api_key: bool
-    """Whether model calls use the user's own API keys."""
+    """Whether model calls use the user's own API keys. It becomes false when the last active key is deleted or
+    deactivated."""
     last_login_at: datetime.datetime | None
     """When the user last signed in."""
     deleted_at: datetime.datetime | None
@@ -91,6 +92,12 @@ class User(Node):
 
     settings = one("UserSettings", by="user_id")
     """The user's settings."""
+    auto_approval_settings = one("AutoApprovalSettings", by="user_id")
+    """Which of the user's tool executions are approved without a person."""
+    auto_approval_rules = page("AutoApprovalRule", by="user_id")
+    """The user's rules that approve or refuse tool executions, oldest first."""
+    known_tools = page("KnownTool", by="user_id")
+    """The tools that agents have proposed to call, most often proposed first."""
     conversations = page("Conversation", by="user_id")
     """The user's conversations."""
     tool_executions = page("ToolExecution", by="user_id", order="-created_at")
@@ -109,10 +116,19 @@ class User(Node):
     """The work in the background that the user asked for, newest first."""
     tags = page("Tag", by="user_id")
     """The user's tags."""
+    provider_configs = page("ProviderConfig", by="user_id")
+    """The user's configurations of model providers, by provider."""
+    provider_keys = page("ProviderKey", by="user_id")
+    """The user's API keys of model providers, newest first."""
     plan_subscriptions = page("PlanSubscription", by="user_id")
     """The user's subscriptions to plans, newest first."""
     sessions = page("Session", by="user_id")
     """The devices that are or were signed in, most recently used first."""
+    audit_entries = page("AuditEntry", by="user_id")
+    """What concerned the security of the account in the last two years, newest first."""
+
+    agent_tokens = page("AgentToken", by="user_id")
+    """The tokens by which agents act for the user, newest first."""
 
     trash = trash_list()
 
@@ -199,7 +215,8 @@ class UserInput:
     locale: str | None = None
     """The language and region, a BCP 47 tag such as `en` or `pt-BR`. Defaults to `en`."""
     uses_own_api_key: bool | None = None
-    """Whether model calls use the user's own API keys. Requires a key. Defaults to false."""
+    """Whether model calls use the user's own API keys. Requires a provider key that is active and has not
+    expired. Defaults to false."""
 
 
 standard(User, input=UserInput, scope="person")

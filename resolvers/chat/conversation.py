@@ -96,7 +96,9 @@ class Conversation(Node):
     metadata: JSON
     """Data that clients store with the conversation, an object."""
     auto_approval_settings: JSON
-    """The client's rules for tools that run without approval, an object. Parley does not apply them."""
+    """Settings of automatic approval that stand in place of the user's in this conversation: an object with any of
+    `readOnlyOperations`, `lowRiskOperations`, `maxCostPerToolUsd`, `maxCostPerHourUsd` and
+    `requireApprovalForNewTools`."""
     message_count: int
     """The number of messages, without deleted ones."""
     last_message_at: datetime.datetime | None
@@ -130,6 +132,8 @@ class Conversation(Node):
     """The messages, oldest first."""
     tool_executions = page("ToolExecution", by="conversation_id")
     """The tool executions in this conversation, oldest first."""
+    auto_approval_rules = page("AutoApprovalRule", by="conversation_id")
+    """The rules for tool executions of this conversation alone, oldest first."""
     context_optimizations = page("ContextOptimization", by="conversation_id")
     """The optimizations of the context, oldest first."""
     usage_logs = page("UsageLog", by="conversation_id")
@@ -212,7 +216,9 @@ class ConversationInput:
     metadata: JSON | None = None
     """Data to store with the conversation, an object of up to 64 KiB."""
     auto_approval_settings: JSON | None = None
-    """Rules for tools that run without approval, an object of up to 64 KiB. Parley does not apply them."""
+    """Settings of automatic approval that stand in place of the user's in this conversation: an object with any of
+    `readOnlyOperations`, `lowRiskOperations` and `requireApprovalForNewTools`, which are true or false, and
+    `maxCostPerToolUsd` and `maxCostPerHourUsd`, which are amounts from 0 to 1,000,000 US dollars."""
 
 
 standard(Conversation, input=ConversationInput, scope="messages:write")

@@ -88,9 +88,8 @@ class SetMessageFeedbackInput:
 async def set_message_feedback(info: Info, input: SetMessageFeedbackInput) -> MessageFeedback:
     """Give feedback on a message of the assistant, or replace all of the earlier feedback.
 
-    Only a person can give feedback: agents' tokens are refused. Sent again with the same values, nothing changes.
+    Sent again with the same values, nothing changes.
     """
-    info.context.require_person("give feedback")
     values = {"type": input.type, "comment": input.comment or None, "reasons": input.reasons or []}
     key = {"message_id": id_of(input.message_id, "message_id")}
     async with info.context.autocommit() as db:
@@ -107,11 +106,7 @@ class RemoveMessageFeedbackInput:
 
 @mutation(scope="person")
 async def remove_message_feedback(info: Info, input: RemoveMessageFeedbackInput) -> Message:
-    """Remove the feedback of a message permanently. If it has none, nothing changes.
-
-    Only a person can remove feedback: agents' tokens are refused.
-    """
-    info.context.require_person("remove feedback")
+    """Remove the feedback of a message permanently. If it has none, nothing changes."""
     async with info.context.autocommit() as db:
         message = await living_message(db, input.message_id)
         await db.remove_all(MessageFeedback, message_id=[message.id])

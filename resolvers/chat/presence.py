@@ -65,16 +65,16 @@ class SignalledPresence:
 async def signal_presence(info: Info, input: SignalPresenceInput) -> SignalledPresence:
     """Signal what the caller's device is doing with a conversation to subscribers of `presence`. It is not stored."""
     context, id = info.context, id_of(input.conversation_id, "conversation_id")
-    known = context.presence.known(context.user_id, id, context.session_id)
+    known = context.presence.known(context.user_id, id, context.credential_id)
     name = known.name if known else await _device_name(context, id)
     life = _LIVES[input.state]
-    context.presence.announce(context.user_id, id, context.session_id, name, input.state.value, life)
+    context.presence.announce(context.user_id, id, context.credential_id, name, input.state.value, life)
     return SignalledPresence(state=input.state, seconds=life)
 
 
 async def _device_name(context: Context, id: UUID) -> str | None:
-    """The name of the caller's device. Raises `NotFound` if there is no such conversation."""
-    found = await context.rows(sql.chat.presence.device, id=id, session_id=context.session_id)
+    """The name of the caller's device, or of an agent's token. Raises `NotFound` if there is no such conversation."""
+    found = await context.rows(sql.chat.presence.device, id=id, credential_id=context.credential_id)
     if not found:
         raise NotFound("There is no such conversation.", field="conversation_id")
     name: str | None = found[0]["device_name"]
@@ -86,9 +86,9 @@ class PresentDevice:
     """A device of the user that shows a conversation."""
 
     session_id: strawberry.ID
-    """The id of the session of the device."""
+    """The id of the session of the device or, for an agent, of its token."""
     device_name: str | None
-    """The name of the device; null if it has none."""
+    """The name of the device or of the agent's token; null if it has none."""
     state: PresenceState
     """What the device is doing."""
     since: datetime.datetime

@@ -64,6 +64,22 @@ class ToolStatus(enum.Enum):
     """Refused or cancelled."""
 
 
+@enum_type
+class ApprovalReason(enum.Enum):
+    """Why a tool execution was approved or refused."""
+
+    PERSON = "person"
+    """A person decided."""
+    READ_ONLY = "read_only"
+    """The settings approve tools that only read."""
+    LOW_RISK = "low_risk"
+    """The settings approve tools of low risk."""
+    RULE = "rule"
+    """A rule allows it."""
+    DENIED_BY_RULE = "denied_by_rule"
+    """A rule denies it."""
+
+
 @input_type
 class ToolExecutionFilter:
     """Conditions for a list of tool executions. Each item meets all that are set."""
@@ -72,13 +88,21 @@ class ToolExecutionFilter:
     """With one of these statuses."""
     tool_name: list[str] | None = None
     """Of one of these tools."""
+    known_tool_id: list[strawberry.ID] | None = None
+    """Of one of these tools, by their ids."""
+    approval_reason: list[ApprovalReason | None] | None = None
+    """Approved or refused for one of these reasons. A null in the list stands for none."""
+    approval_rule_id: list[strawberry.ID | None] | None = None
+    """Approved or refused by one of these rules. A null in the list stands for none."""
+    expires_before: datetime.datetime | None = None
+    """Expiring before this time."""
     created_from: datetime.datetime | None = None
     """Proposed at or after this time."""
     created_before: datetime.datetime | None = None
     """Proposed before this time."""
 
 
-@entity("tool_executions", filter=ToolExecutionFilter)
+@entity("tool_executions", filter=ToolExecutionFilter, derived={"lease_until": "leased_until"})
 class ToolExecution(Node):
     """One call of a tool by an agent, with its approval, timing, cost and outcome."""
 
@@ -95,15 +119,28 @@ class ToolExecution(Node):
     approved_at: datetime.datetime | None
     """When it was approved; null if it was not."""
     executed_at: datetime.datetime | None
-    """When it started to run; null if it has not started."""
+    """When it last started to run; null if it has not started."""
     completed_at: datetime.datetime | None
     """When it ended, in whatever way; null before."""
     execution_time_ms: BigInt | None
     """The time from start to end in milliseconds; null if it has not started or not ended."""
     cost_usd: Decimal | None
     """The cost in US dollars."""
+    estimated_cost_usd: Decimal | None
+    """The cost that was expected when it was proposed, in US dollars; null if none was stated."""
+    expires_at: datetime.datetime | None
+    """When it is cancelled if it still awaits approval; null for never."""
+    approval_reason: ApprovalReason | None
+    """Why it was approved or refused. Null while it awaits approval, and if an agent decided or nobody in time."""
     error_message: str | None
     """The error message of a failed execution; null otherwise."""
+    worker: str | None
+    """The name of the worker that runs it, or ran it to its end; null if it has not started, was given back, or was
+    started without a name."""
+    attempt: int
+    """How often it was started; 0 before the first start. A named worker reports with the number of its attempt."""
+    lease_until: datetime.datetime | None
+    """When its lease ends unless it is renewed; null if it is not running."""
     deleted_at: datetime.datetime | None
     """When it was deleted; null if it is not deleted."""
     conversation_id: strawberry.Private[strawberry.ID]
@@ -113,6 +150,10 @@ class ToolExecution(Node):
     """The conversation that contains the execution."""
     message = maybe("Message", key="message_id")
     """The message that requested the execution; null if there is none."""
+    known_tool = one("KnownTool", key="known_tool_id")
+    """What is known of the tool."""
+    approval_rule = maybe("AutoApprovalRule", key="approval_rule_id")
+    """The rule that approved or refused it; null if none did, or if the rule was permanently removed."""
     transitions = many("ToolTransition", by="tool_execution_id")
     """The changes of status, oldest first."""
 
@@ -130,6 +171,10 @@ class ToolTransition(Node):
     """The tool execution that changed."""
     session = maybe("Session", key="session_id")
     """The session in which the change was made; null if there was none."""
+    agent_token = maybe("AgentToken", key="agent_token_id")
+    """The token of the agent that made the change; null if none did."""
+    approval_rule = maybe("AutoApprovalRule", key="approval_rule_id")
+    """The rule that made the change; null if none did, or if the rule was permanently removed."""
     from_status: strawberry.Private[ToolStatus | None]
     to_status: strawberry.Private[ToolStatus]
 
@@ -169,11 +214,19 @@ class ProposeToolExecutionInput:
     """The conversation that contains the execution. Defaults to the conversation of the message."""
     parameters: JSON | None = strawberry.UNSET
     """The arguments of the call, as the tool defines them."""
+    estimated_cost_usd: Decimal | None = strawberry.UNSET
+    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically for
+    one execution is assumed."""
+    expires_at: datetime.datetime | None = strawberry.UNSET
+    """When to cancel it if it still awaits approval. Defaults to never."""
 
 
 @mutation(scope="tools:propose")
 async def propose_tool_execution(info: Info, input: ProposeToolExecutionInput) -> ToolExecution:
-    """Request approval to run a tool. Sent again with the same id and values, it returns the same execution."""
+    """Request approval to run a tool. The user's rules and settings may approve or refuse it at once.
+
+    Sent again with the same id and values, it returns the same execution.
+    """
     values = values_of(input)
     async with info.context.autocommit() as db:
         if "conversation_id" in values:
@@ -205,11 +258,27 @@ class ApproveToolExecutionInput(ToolMove):
 
 @input_type
 class StartToolExecutionInput(ToolMove):
-    """The approved execution to start."""
+    """The approved execution to start, and who runs it for how long."""
+
+    worker: str | None = None
+    """A name of the worker, up to 100 characters. If its lease expires, another worker can start the execution again,
+    up to three times in all. Without a name, the execution then fails."""
+    lease_seconds: int | None = None
+    """For how many seconds the execution may run without a renewal, from 5 to 3,600. Defaults to a setting of the
+    server, usually 120."""
 
 
 @input_type
-class CompleteToolExecutionInput(ToolMove):
+class AttemptMove(ToolMove):
+    """The input of a move that ends an attempt."""
+
+    attempt: int | None = None
+    """The `attempt` that the start returned. If another one runs by now, nothing changes. Required to complete or fail
+    what a named worker runs; otherwise defaults to the current one."""
+
+
+@input_type
+class CompleteToolExecutionInput(AttemptMove):
     """The result of a successful execution."""
 
     result: JSON | None = None
@@ -219,7 +288,7 @@ class CompleteToolExecutionInput(ToolMove):
 
 
 @input_type
-class FailToolExecutionInput(ToolMove):
+class FailToolExecutionInput(AttemptMove):
     """The error of a failed execution."""
 
     error_message: str
@@ -231,14 +300,16 @@ class FailToolExecutionInput(ToolMove):
 
 
 @input_type
-class CancelToolExecutionInput(ToolMove):
+class CancelToolExecutionInput(AttemptMove):
     """The execution to refuse or cancel."""
 
 
 @mutation(scope="tools:approve")
 async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -> ToolExecution:
-    """Approve a pending execution. Only a person can approve: agents' tokens are refused. The first decision stands."""
-    info.context.require_person("approve tool executions")
+    """Approve a pending execution that has not expired. The first decision stands.
+
+    If a person approves, the tool is not new from then on. An agent cannot approve what it has proposed itself.
+    """
     return await _move(info, input, ToolStatus.APPROVED)
 
 
@@ -246,7 +317,9 @@ async def approve_tool_execution(info: Info, input: ApproveToolExecutionInput) -
 async def start_tool_execution(info: Info, input: StartToolExecutionInput) -> ToolExecution:
     """Start an approved execution. If two agents start it at the same time, one of them gets a conflict.
 
-    Finish it within two minutes, or renew its lease with `renewToolExecution`.
+    Finish it before `leaseUntil`, or renew its lease with `renewToolExecution`. If a lease expires, the execution is
+    given back if its worker has a name: it is `APPROVED` again, and whoever starts it next begins another `attempt`.
+    After three attempts, or without a name, it fails.
     """
     return await _move(info, input, ToolStatus.EXECUTING)
 
@@ -269,30 +342,6 @@ async def cancel_tool_execution(info: Info, input: CancelToolExecutionInput) -> 
     return await _move(info, input, ToolStatus.CANCELLED)
 
 
-@input_type
-class RenewToolExecutionInput:
-    """The running execution whose lease to renew."""
-
-    id: strawberry.ID
-    """The id of the execution, a UUID."""
-
-
-@mutation(scope="tools:execute")
-async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
-    """Renew the lease of a running execution. No field of the execution changes. Renew it every 30 seconds.
-
-    The lease lasts two minutes (a setting of the server). If it expires, the execution ends as `FAILED`, and later
-    reports about it are refused with a conflict.
-    """
-    id = id_of(input.id)
-    async with info.context.autocommit() as db:
-        running = await db.maybe(ToolExecution, sql.tools.execution.renew, id=id)
-        if running is not None:
-            return running
-        current = await db.get(ToolExecution, id)
-    raise await _refused(info.context, id, current, "renewed")
-
-
 async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecution:
     """Make one move of the state machine. Raises a `Conflict` that names the last move."""
     id = id_of(input.id)
@@ -306,6 +355,9 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
             result=getattr(input, "result", None),
             cost_usd=getattr(input, "cost_usd", None),
             error_message=getattr(input, "error_message", None),
+            worker=getattr(input, "worker", None),
+            lease_seconds=getattr(input, "lease_seconds", None),
+            attempt=getattr(input, "attempt", None),
             expected=input.expected_version,
         )
         if moved is not None:
@@ -313,7 +365,9 @@ async def _move(info: Info, input: ToolMove, status: ToolStatus) -> ToolExecutio
         current = await db.get(ToolExecution, id)
     if current is not None:
         require_version(ToolExecution, current, input.expected_version)
-    raise await _refused(info.context, id, current, _DONE.get(status.value, status.value))
+    is_report = status in (ToolStatus.COMPLETED, ToolStatus.FAILED)
+    require_attempt(current, getattr(input, "attempt", None), is_needed=is_report)
+    raise await refused(info.context, id, current, _DONE.get(status.value, status.value))
 
 
 _DONE = {"pending": "proposed", "executing": "started"}
@@ -322,11 +376,32 @@ _NOT_YET = {"proposed": "approved", "approved": "started"}
 """The next move that an execution needs, by its last one."""
 
 
-async def _refused(context: Context, id: UUID, current: ToolExecution | None, asked: str) -> NotFound | Conflict:
+def require_attempt(current: ToolExecution | None, attempt: int | None, *, is_needed: bool) -> None:
+    """Raise `Conflict` if another attempt than this one runs, and `Invalid` if none is named and one is needed."""
+    if current is None or current.status is not ToolStatus.EXECUTING:
+        return
+    runs = f"attempt {current.attempt}{_of(current)} runs since {current.executed_at:%Y-%m-%dT%H:%M:%SZ}"
+    if attempt is None:
+        if is_needed and current.worker is not None:
+            raise Invalid(f"Name the attempt, because a worker with a name was started: {runs}.", field="attempt")
+    elif attempt != current.attempt:
+        state = "has ended" if 0 < attempt < current.attempt else "has not begun"
+        raise Conflict(f"Attempt {attempt} {state}: {runs}.", field="attempt", current=current)
+
+
+def _of(execution: ToolExecution) -> str:
+    return "" if execution.worker is None else f" of {execution.worker}"
+
+
+async def refused(context: Context, id: UUID, current: ToolExecution | None, asked: str) -> NotFound | Conflict:
     """The error for a move that an execution does not allow."""
     if current is None:
         return NotFound("There is no such tool execution.", field="id")
     (last,) = await context.rows(sql.tools.execution.last_move, id=id)
+    if current.attempt and current.status is ToolStatus.APPROVED and asked in ("completed", "failed", "renewed"):
+        return Conflict(f"Attempt {current.attempt} has ended: {last['reason']}", field="id", current=current)
+    if current.status is ToolStatus.PENDING and asked == "approved":
+        return Conflict("This execution cannot be approved: it has expired.", field="id", current=current)
     return Conflict(f"This execution cannot be {asked}: {_as_it_is(last, asked)}.", field="id", current=current)
 
 

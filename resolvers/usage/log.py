@@ -94,6 +94,8 @@ class UsageLog(Node):
     conversation_id: strawberry.Private[strawberry.ID | None]
     message_id: strawberry.Private[strawberry.ID | None]
 
+    api_key = maybe("ProviderKey", key="api_key_id")
+    """The user's API key that paid for the call; null if none did or it is unknown."""
     conversation = maybe("Conversation", key="conversation_id")
     """The conversation that the call was made for."""
     message = maybe("Message", key="message_id")

@@ -129,5 +129,3 @@ CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON conversations
     FOR EACH ROW EXECUTE FUNCTION conversations_fit_window();
 SELECT rules_at_once('conversations', spare_others => true);
 
--- When provider_keys exists:
--- SELECT add_link('usage_logs', 'api_key_id', 'provider_keys', order_by => NULL);

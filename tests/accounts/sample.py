@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import Any
 from uuid import uuid4
 
-from tests.kit import polar
+from tests.accounts import polar
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 
@@ -14,7 +16,38 @@ def usernames() -> tuple[str, str]:
     return f"one.{uuid4().hex}", f"other.{uuid4().hex}"
 
 
-VALUES = {
+def expiries() -> tuple[str, str]:
+    """Two times at which a new token may expire."""
+    now = datetime.datetime.now(datetime.UTC)
+    return (now + datetime.timedelta(days=1)).isoformat(), (now + datetime.timedelta(days=2)).isoformat()
+
+
+def providers() -> tuple[str, str]:
+    """Two providers that nobody has configured."""
+    return f"one-{uuid4().hex}", f"other-{uuid4().hex}"
+
+
+def names() -> tuple[str, str]:
+    """Two names that no key has."""
+    return f"One {uuid4().hex}", f"Other {uuid4().hex}"
+
+
+async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Create a configuration of a provider."""
+    values = {"provider": word, "settings": {"note": word}, "defaultModel": word, "isDefault": True}
+    values["baseUrl"] = "https://api.example.com/v1"
+    made = await client.make("createProviderConfig", "providerConfig", "id", **values)
+    return {"ACTIVE": made["id"]}
+
+
+async def keys(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Create a key of a provider."""
+    values = {"providerConfigId": known["ProviderConfig"], "keyName": word, "apiKey": "sk-generated-0123456789"}
+    made = await client.make("createProviderKey", "providerKey", "id", **values)
+    return {"ACTIVE": made["id"]}
+
+
+VALUES: dict[str, Any] = {
     "email": "generated@example.org",
     "username": "generated",
     "password": "another long password",
@@ -23,10 +56,30 @@ VALUES = {
     "User.avatarUrl": ("https://example.org/a.png", "http://example.org/b.png"),
     "User.timeZone": ("Europe/Berlin", "Asia/Tokyo"),
     "User.locale": ("de", "pt-BR"),
-    # Keys cannot be stored yet, so it cannot become true.
+    # A new user has no key, so it cannot become true.
     "User.usesOwnApiKey": (False, False),
+    "AgentToken.expiresAt": expiries,
+    "AgentToken.scopes": (["read", "tools:propose"], ["tools:approve"]),
+    "ProviderConfig.provider": providers,
+    "ProviderConfig.baseUrl": ("https://api.example.com/v1", "https://example.org:8443"),
+    # The default one must be active.
+    "ProviderConfig.isActive": (True, True),
+    # A key takes its configuration or its provider, and not both.
+    "ProviderKey.provider": lambda: (None, None),
+    "ProviderKey.keyName": names,
+    "ProviderKey.apiKey": ("sk-generated-0123456789", "sk-another-0123456789"),
     "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
 }
+
+
+async def audit_entries(client: Client, known: Known, word: str) -> dict[str, str]:
+    """An entry of the audit, which the database writes. A text that a person wrote must not be in it."""
+    for shared in (True, False):
+        await client.make("updateUserSettings", "userSettings", shareUsageData=shared)
+    newest = await client.data("{ viewer { auditEntries(first: 1) { nodes { id action } } } }")
+    (entry,) = newest["viewer"]["auditEntries"]["nodes"]
+    assert entry["action"] == "SETTINGS_CHANGED"
+    return {"": entry["id"]}
 
 
 async def subscriptions(client: Client, known: Known, word: str) -> dict[str, str]:
@@ -38,4 +91,9 @@ async def subscriptions(client: Client, known: Known, word: str) -> dict[str, st
     return {"ACTIVE": made["viewer"]["planSubscriptions"]["nodes"][0]["id"]}
 
 
-ROWS = {"PlanSubscription": subscriptions}
+ROWS = {
+    "ProviderConfig": configs,
+    "ProviderKey": keys,
+    "AuditEntry": audit_entries,
+    "PlanSubscription": subscriptions,
+}

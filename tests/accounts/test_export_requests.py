@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from tests.kit.serving import Client, Serving
+from tests.kit.serving import Client
 
 ENDED = """
     UPDATE jobs SET status = $2, finished_at = clock_timestamp() WHERE user_id = $1 AND status IN ('queued', 'running')
@@ -83,15 +83,12 @@ async def test_a_cancelled_export_makes_room_for_another(user: Client) -> None:
     assert (await user.make("exportAccount", "job"))["id"] != first["id"]
 
 
-async def test_an_agent_neither_exports_nor_downloads(
-    serving: Serving, user: Client, superuser: asyncpg.Connection
-) -> None:
-    authenticator = serving.gateway.resources.authenticator
-    identity = authenticator.verify(user.token or "")
-    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+async def test_an_agent_neither_exports_nor_downloads(user: Client, superuser: asyncpg.Connection) -> None:
+    agent = await user.agent("read")
     answer = await agent.run("mutation { exportAccount(input: {}) { job { id } } }")
-    assert [error["message"] for error in answer["errors"]] == ["An agent cannot export the account."]
+    assert [error["message"] for error in answer["errors"]] == [
+        "Only a person can use Mutation.exportAccount. Agents' tokens are refused."
+    ]
     job = await user.make("exportAccount", "job")
     await end(superuser, user)
     read = "query($id: ID!) { job(id: $id) { status downloadUrl } }"

@@ -8,7 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.accounts.test_settings import agent_of
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import unchanged
 from tests.kit.serving import PASSWORD, Client, Serving, first
@@ -133,8 +132,9 @@ async def test_a_stale_version_changes_nothing(user: Client) -> None:
     assert (payload["user"], payload["userErrors"][0]["code"]) == ({"fullName": "First"}, "CONFLICT")
 
 
-async def test_an_agent_cannot_change_the_account(serving: Serving, user: Client) -> None:
-    answer = await agent_of(serving, user).run('mutation { updateUser(input: {fullName: "Agent"}) { user { id } } }')
+async def test_an_agent_cannot_change_the_account(user: Client) -> None:
+    agent = await user.agent("read", "messages:write")
+    answer = await agent.run('mutation { updateUser(input: {fullName: "Agent"}) { user { id } } }')
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
 
 

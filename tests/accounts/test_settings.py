@@ -42,15 +42,6 @@ async def update(client: Client, selection: str = SETTINGS, /, **values: Any) ->
     return await client.make("updateUserSettings", "userSettings", selection, **values)
 
 
-def agent_of(serving: Serving, user: Client) -> Client:
-    """An agent that acts for the user."""
-    authenticator = serving.gateway.resources.authenticator
-    identity = authenticator.verify(user.token or "")
-    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
-    return agent
-
-
 async def test_a_new_user_has_settings(serving: Serving, user: Client) -> None:
     made = await read(user, f"id version createdAt {SETTINGS}")
     assert {name: made[name] for name in NEW} == NEW
@@ -166,18 +157,14 @@ async def test_odd_shortcuts_are_refused(user: Client, shortcuts: Any) -> None:
     assert await read(user, "keyboardShortcuts") == {"keyboardShortcuts": {}}
 
 
-async def test_an_agent_reads_settings_and_cannot_change_them(
-    serving: Serving, user: Client, superuser: asyncpg.Connection
-) -> None:
-    agent = agent_of(serving, user)
+async def test_an_agent_reads_settings_and_cannot_change_them(user: Client, superuser: asyncpg.Connection) -> None:
+    agent = await user.agent("read")
     assert await read(agent) == NEW
     async with unchanged(superuser, user.user_id):
-        for mutation, input, words in (
-            ("updateUserSettings", "{theme: LIGHT}", "update user settings"),
-            ("updateUser", '{fullName: "Agent"}', "update user"),
-        ):
+        for mutation, input in (("updateUserSettings", "{theme: LIGHT}"), ("updateUser", '{fullName: "Agent"}')):
             answer = await agent.run(f"mutation {{ {mutation}(input: {input}) {{ userErrors {{ message }} }} }}")
-            assert only_refusal(answer) == Refusal("FORBIDDEN", None, f"An agent cannot {words}.")
+            message = f"Only a person can use Mutation.{mutation}. Agents' tokens are refused."
+            assert only_refusal(answer) == Refusal("FORBIDDEN", None, message)
 
 
 async def test_each_change_reaches_a_subscriber(user: Client) -> None:

@@ -59,6 +59,8 @@ FROM users, generate_series(1, 3) AS n;
 
 INSERT INTO user_settings (user_id, created_at, updated_at, version)
 SELECT user_id, created_at, updated_at, 1 FROM users;
+INSERT INTO auto_approval_settings (user_id, created_at, updated_at, version)
+SELECT user_id, created_at, updated_at, 1 FROM users;
 
 INSERT INTO conversations (
     user_id, id, title, provider, model, context_window, system_prompt, is_pinned, is_archived, folder, last_seq,
@@ -130,18 +132,33 @@ SELECT
 FROM turn
 WHERE n % 4 = 0;
 
+INSERT INTO known_tools (user_id, tool_name, first_approved_at, created_at, updated_at, version)
+SELECT user_id, 'tool_' || n, created_at, created_at, created_at, 1 FROM users, generate_series(0, 4) AS n;
+
 INSERT INTO tool_executions (
-    user_id, id, conversation_id, message_id, tool_name, parameters, result, status, approval_requested_at, approved_at,
-    executed_at, completed_at, execution_time_ms, created_at, updated_at, version)
+    user_id, id, conversation_id, message_id, tool_name, known_tool_id, parameters, result, status, approval_reason,
+    approval_requested_at, approved_at, executed_at, completed_at, execution_time_ms, created_at, updated_at, version)
 SELECT
-    user_id, execution_id, conversation_id, id, 'tool_' || n % 5, jsonb_build_object('path', 'src/module_' || n),
+    t.user_id, execution_id, conversation_id, t.id, k.tool_name, k.id, jsonb_build_object('path', 'src/module_' || n),
     CASE WHEN NOT is_pending THEN jsonb_build_object('lines', n) END,
-    CASE WHEN is_pending THEN 'pending' ELSE outcome END, at,
+    CASE WHEN is_pending THEN 'pending' ELSE outcome END, CASE WHEN NOT is_pending THEN 'person' END, at,
     CASE WHEN NOT is_pending THEN at + interval '1 second' END,
     CASE WHEN NOT is_pending THEN at + interval '2 seconds' END,
     CASE WHEN NOT is_pending THEN at + interval '3 seconds' END,
-    CASE WHEN NOT is_pending THEN 1000 END, at, at, version + CASE WHEN is_pending THEN 3 ELSE 6 END
-FROM tool;
+    CASE WHEN NOT is_pending THEN 1000 END, at, at, t.version + CASE WHEN is_pending THEN 3 ELSE 6 END
+FROM tool AS t
+JOIN known_tools AS k ON k.user_id = t.user_id AND k.tool_name = 'tool_' || t.n % 5;
+
+UPDATE known_tools AS k
+SET proposed = t.proposed, completed = t.completed, failed = t.failed, total_ms = t.total_ms
+FROM (
+    SELECT
+        user_id, known_tool_id, count(*) AS proposed, count(*) FILTER (WHERE status = 'completed') AS completed,
+        count(*) FILTER (WHERE status = 'failed') AS failed, coalesce(sum(execution_time_ms), 0) AS total_ms
+    FROM tool_executions
+    GROUP BY user_id, known_tool_id
+) AS t
+WHERE k.user_id = t.user_id AND k.id = t.known_tool_id;
 
 INSERT INTO tool_transitions (
     user_id, tool_execution_id, conversation_id, from_status, to_status, actor, created_at, updated_at, version)

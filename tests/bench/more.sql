@@ -58,13 +58,20 @@ SELECT
 FROM talk
 CROSS JOIN LATERAL generate_series(1, size) AS n;
 
+INSERT INTO known_tools (user_id, tool_name, version)
+SELECT DISTINCT t.user_id, 'tool_' || n, 1
+FROM talk AS t
+CROSS JOIN generate_series(0, 4) AS n
+WHERE NOT EXISTS (SELECT FROM known_tools AS k WHERE k.user_id = t.user_id);
+
 INSERT INTO tool_executions (
-    user_id, conversation_id, message_id, tool_name, parameters, status, created_at, updated_at, version)
+    user_id, conversation_id, message_id, tool_name, known_tool_id, parameters, status, created_at, updated_at, version)
 SELECT
-    m.user_id, m.conversation_id, m.id, 'tool_' || m.seq % 5, jsonb_build_object('path', 'src/module_' || m.seq),
+    m.user_id, m.conversation_id, m.id, k.tool_name, k.id, jsonb_build_object('path', 'src/module_' || m.seq),
     'completed', m.created_at, m.created_at, 1
 FROM messages AS m
 JOIN talk AS t ON t.user_id = m.user_id AND t.id = m.conversation_id
+JOIN known_tools AS k ON k.user_id = m.user_id AND k.tool_name = 'tool_' || m.seq % 5
 WHERE m.seq % 4 = 0;
 
 INSERT INTO usage_logs (

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway import demo
-from gateway.auth import refresh
+from gateway.auth.opaque.refresh import REFRESH
 from tests.browser.chromium import Page
 from tests.browser.graphiql_page import (
     EDITOR,
@@ -195,7 +195,7 @@ async def test_headers_tab_wins_and_is_kept_nowhere(page: Page, serving: Serving
     await page.until("'graphiql:tabState' in sessionStorage")
     assert "s3cret" not in await page.evaluate(stored)
     # A duplicated window gets a copy of what sessionStorage holds.
-    assert refresh.PREFIX not in await page.evaluate("JSON.stringify({...sessionStorage}) + location.href")
+    assert REFRESH.prefix not in await page.evaluate("JSON.stringify({...sessionStorage}) + location.href")
 
 
 async def test_edited_tabs_and_the_session_outlive_a_reload(page: Page, serving: Serving) -> None:

@@ -20,7 +20,7 @@ async def conversations(client: Client, known: Known, word: str) -> dict[str, st
     texts: dict[str, Any] = dict.fromkeys(
         ("title", "provider", "model", "systemPrompt", "folder", "clientSession"), word
     )
-    json: Any = {"metadata": {"note": word}, "autoApprovalSettings": {"note": word}}
+    json: Any = {"metadata": {"note": word}, "autoApprovalSettings": {"lowRiskOperations": True}}
     return {"ACTIVE": (await client.make("createConversation", "conversation", **texts, **json))["id"]}
 
 

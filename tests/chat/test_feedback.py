@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.kit.rows import unchanged
-from tests.kit.serving import Client, Serving, first
+from tests.kit.serving import Client, first
 
 COUNTS = "conversation { positiveFeedback negativeFeedback neutralFeedback version }"
 FEEDBACK = "id version type comment reasons deletedAt"
@@ -139,12 +139,9 @@ async def test_only_the_assistant_gets_feedback(user: Client, role: str) -> None
     ]
 
 
-async def test_agents_react_but_give_no_feedback(serving: Serving, user: Client) -> None:
+async def test_agents_react_but_give_no_feedback(user: Client) -> None:
     _, (message,) = await answers(user)
-    authenticator = serving.gateway.resources.authenticator
-    identity = authenticator.verify(user.token or "")
-    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    agent = await user.agent("messages:write")
     for call in (
         "setMessageFeedback(input: {messageId: $id, type: POSITIVE})",
         "removeMessageFeedback(input: {messageId: $id})",

@@ -149,7 +149,7 @@ def links_to_many() -> dict[str, tuple[Entity, Link]]:
         f"{entity.name}.{name}": (entity, link)
         for _, entity in entities()
         for name, link in entity.links.items()
-        if link.shape in ("many", "page")
+        if link.shape in ("many", "page") and link.query is None
     }
 
 

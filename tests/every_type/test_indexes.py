@@ -18,6 +18,8 @@ from gateway.schema.declaration import orders
 from gateway.schema.objects import filter as filters
 
 OTHERS = {
+    ("audit_entries", ("created_at",)): "finding entries of all users that are too old",
+    ("auto_approval_rules", ("user_id", "tool_key")): "finding the rules that a proposal may match",
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
     ("export_parts", ("job_id",)): "finding the exports of all users that have parts",
     ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",
@@ -30,6 +32,7 @@ OTHERS = {
     ("usage_reservations", ("user_id", "expires_at")): "the living reservations of a user",
     ("webhook_events", ("seen_at",)): "removing events that are no longer needed",
     ("users", ("purge_at",)): "finding deleted accounts whose time is over",
+    ("tool_executions", ("user_id", "approved_at")): "summing what was approved automatically in the last hour",
     ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",
 }
 """Indexes that serve no list, with their purpose."""
@@ -75,7 +78,7 @@ def _lists(entities: Mapping[str, Entity]) -> Iterator[Listed]:
     for entity in entities.values():
         for _, link in entity.lists_and_links():
             target = entities[link.target]
-            if link.shape not in ("many", "page"):
+            if link.shape not in ("many", "page") or link.query is not None:
                 continue
             attributes = filters.attributes(target, target.filter) if target.filter else ()
             narrowed_by = frozenset(attribute.column for attribute in attributes)

@@ -48,6 +48,7 @@ FOR_EACH_FIELD = "test_bad_input or test_bad_move or test_tenancy"
 THE_GARDEN = f"plant or climate or gardensettings or ((flowerbed or gardener) and not ({FOR_EACH_FIELD}))"
 """The `-k` expression for the tests of the garden."""
 OF_THE_GARDEN = {
+    "test_audit": {"Plant", "plants"},
     "test_bad_input": {"Plant", "GardenSettings"},
     "test_bad_move": {"Plant", "GardenSettings"},
     "test_bad_value": {"Flowerbed", "Plant"},

@@ -60,6 +60,7 @@ SAMPLES: dict[str, Any] = {
     "date": datetime.date(2026, 1, 5),
     "timestamptz": datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC),
     "interval": datetime.timedelta(days=1),
+    "inet": "192.0.2.1",
 }
 """A value for a parameter of a hand-written query, by its type."""
 
@@ -188,6 +189,7 @@ async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
     (tool,) = await owner.fetch(of_turn, user_id, conversation)
     ids |= {"ToolExecution": tool["id"], "Message": tool["message_id"]}
     ids["Session"] = await owner.fetchval("SELECT id FROM sessions WHERE user_id = $1 LIMIT 1", user_id)
+    ids["KnownTool"] = await owner.fetchval("SELECT known_tool_id FROM tool_executions WHERE id = $1", tool["id"])
     ids["UsageDay"] = await owner.fetchval("SELECT id FROM usage_days WHERE user_id = $1 LIMIT 1", user_id)
     return {of: str(id) for of, id in ids.items()}
 

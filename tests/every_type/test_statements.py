@@ -143,11 +143,12 @@ async def _made(estate: Estate, name: str) -> dict[str, Any]:
 
 ELSEWHERE = {
     *("signUp", "signIn", "refreshSession", "signOut", "appendMessage", "signalPresence"),
-    *("deleteAccount", "restoreAccount", "restore", "purge", "emptyTrash"),
+    *("deleteAccount", "restoreAccount", "restore", "purge", "emptyTrash", "suggestToolRisk"),
 }
-"""Mutations whose statements are counted in the tests of sessions, growing messages, presence and the trash."""
+"""Mutations whose statements are counted in the tests of sessions, growing messages, presence, the trash and tools."""
 
 OTHERS = {
+    "createAgentToken": ["SELECT", "INSERT"],
     "recordContextOptimization": ["BEGIN;", "INSERT", "INSERT", "COMMIT;"],
     "removeMessageFeedback": ["SELECT"] * 2,
     "removeReaction": ["SELECT"] * 3,

@@ -80,7 +80,8 @@ async def write_own(client: Client, word: str) -> None:
                 values[name] = dict.fromkeys(declared[0] if declared else ["note"], word)
             elif of == "String" and not declared:
                 values[name] = word
-        await client.make(mutation.name, mutation.object, **values)
+        if values:
+            await client.make(mutation.name, mutation.object, **values)
 
 
 def _needs(kind: str) -> set[str]:

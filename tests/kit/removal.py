@@ -25,8 +25,8 @@ WHERE con.contype = 'f' AND con.connamespace = 'parley'::regnamespace
 ORDER BY child.relname, held.attname
 """
 
-FEED = {"changes", "feeds"}
-"""Tables that go on naming removed rows: their changes, and which conversation was the latest."""
+FEED = {"changes", "feeds", "audit_entries"}
+"""Tables that go on naming removed rows: their changes, which conversation was the latest, and the audit."""
 
 RowId = tuple[str, str]
 """The table and the id of a row."""

@@ -7,7 +7,7 @@ import itertools
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,11 +20,13 @@ from gateway.app import Gateway, running
 from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
 from gateway.data.server.opening import OpenDatabase
-from tests.kit import polar
 from tests.kit.database import Database
 
 PASSWORD = "a password for tests"
 PATIENCE_SECONDS = 20
+
+POLAR_SECRET = "polar_whs_of_the_tests"
+POLAR_PRODUCTS = {"product-pro": "pro", "product-enterprise": "enterprise"}
 
 _numbers = itertools.count(1)
 
@@ -50,6 +52,7 @@ class Client:
     token: str | None = None
     refresh_token: str | None = None
     user_id: str | None = None
+    agent_token_id: str | None = None
 
     async def run(self, operation: str, **variables: Any) -> dict[str, Any]:
         """Run an operation and return the whole response."""
@@ -86,6 +89,14 @@ class Client:
         assert payload["userErrors"] == []
         made: dict[str, Any] = payload[of]
         return made
+
+    async def agent(self, *scopes: str, **values: Any) -> Client:
+        """A client with a new token of an agent of this user, which has these scopes."""
+        of, given = "agentToken { id } token", {"name": "An agent", "scopes": scopes, **values}
+        payload = await self.mutate("createAgentToken", of, **given)
+        assert payload["userErrors"] == []
+        token_id = payload["agentToken"]["id"]
+        return replace(self, token=payload["token"], refresh_token=None, agent_token_id=token_id)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -162,7 +173,7 @@ def settings_for(directory: Path, **overrides: Any) -> Settings:
     """Settings of a gateway for tests."""
     defaults = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
     defaults["work"] = False
-    defaults |= {"polar_webhook_secret": polar.SECRET, "polar_products": polar.PRODUCTS}
+    defaults |= {"polar_webhook_secret": POLAR_SECRET, "polar_products": POLAR_PRODUCTS}
     # Most tests must not fail because a busy machine is slow to hand out a connection, or because all users sign up
     # from one address.
     return Settings(

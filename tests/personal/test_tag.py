@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from tests.kit.recount import differences
-from tests.kit.serving import Client, Serving, first
+from tests.kit.serving import Client, first
 
 TAGS = "tags { id name }"
 BOTH = f"node {{ id version ... on Conversation {{ title tags {{ totalCount }} }} }} {TAGS}"
@@ -186,12 +186,9 @@ async def test_subscribers_hear_of_both_ends(user: Client) -> None:
     assert nodes[tag] == {"id": tag, "version": payload["tags"][0]["version"], "uses": 1}
 
 
-async def test_agents_may_tag(serving: Serving, user: Client) -> None:
+async def test_agents_may_tag(user: Client) -> None:
     (tag,) = await made(user, "red")
     id = await conversation(user)
-    authenticator = serving.gateway.resources.authenticator
-    identity = authenticator.verify(user.token or "")
-    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
+    agent = await user.agent("personal:write")
     await agent.make("addTags", "node", id=id, tagIds=[tag])
     assert await names_of(user, id) == ["red"]

@@ -25,36 +25,61 @@ from tests.kit.runtime import attempt, stamp, untouched
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
-    *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours", "plan_subscriptions"),
+    *("message_growths", "message_pieces", "leases", "usage_day_parts", "usage_quarter_hours"),
+    *("data_keys", "sealed_secrets", "key_encryption_keys", "audit_entries", "plan_subscriptions"),
 )
 """Tables that the role may not write directly, even for the stamped user."""
 
-HIDDEN = ("logins", "purges")
+HIDDEN = ("logins", "purges", "data_keys", "sealed_secrets")
 """Tables that the role may not even read."""
 
 CALLERS = ("unset", "empty", "garbage", "stranger")
 
 FUNCTIONS = {
     "account_purge": "does nothing on a connection for requests",
+    "about_approval": "reads nothing but its argument",
     "actor": "returns whether a user, an agent or the system acts",
     "actor_agent_token": "returns the agent's token that the connection is stamped for",
     "actor_session": "returns the session that the connection is stamped for",
+    "agent_tokens_record_use": "records the use of the stamped user's tokens only",
+    "audit_entries_expire": "does nothing on a connection for requests",
+    "audit_kept": "returns a constant",
+    **dict.fromkeys(
+        ("approval_argument", "approval_arguments_mistake", "approval_exact", "approval_fold", "approval_hosts_are"),
+        "reads nothing but its arguments",
+    ),
+    **dict.fromkeys(
+        ("approval_is_path", "approval_is_plain", "approval_like", "approval_mentions", "approval_path"),
+        "reads nothing but its arguments",
+    ),
+    **dict.fromkeys(
+        ("approval_readings", "approval_regex", "approval_rule_matches", "approval_texts", "approval_visible"),
+        "reads nothing but its arguments",
+    ),
+    "approval_decide": "reads with the caller's privileges and policies",
+    "approval_rule_for": "reads with the caller's privileges and policies",
+    "approval_spent": "reads with the caller's privileges and policies",
     "content_so_far": "reads with the caller's privileges and policies",
+    "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
+    "data_key_of": "returns the wrapped data key of the stamped user",
     # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
     "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
     "exports_expire": "does nothing on a connection for requests",
     "feed_prune": "does nothing on a connection for requests",
     "feed_tenants": "returns the users whose feeds the connection has named",
+    "has_provider_key": "reads with the tenant's policies",
+    "has_secret": "reads nothing but its argument",
     "is_background_work": "returns whether the connection is one of background work",
     "is_emoji": "reads nothing but its argument",
     "job_move_is_legal": "reads nothing but its arguments",
     "jobs_expire": "does nothing on a connection for requests",
     "jobs_waiting": "finds nothing on a connection for requests",
-    "lease_renew": "writes for the stamped user only",
+    "leased_until": "reads with the caller's privileges and policies",
     "login_create": "creates the login of the stamped user, once",
     # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
     "login_find": "finds a login by its exact name",
     "login_rehash": "changes the password hash of the stamped user",
+    "looks_secret": "reads nothing but its argument",
     "message_append": "writes where the policy allows it for the stamped user",
     "message_grown": "reads with the caller's privileges and policies",
     "messages_insert_all": "inserts for the stamped user only",
@@ -63,12 +88,18 @@ FUNCTIONS = {
     "named_model": "reads reference data, which is the same for all users",
     "natural_id": "reads nothing but its arguments",
     "object_list_mistake": "reads nothing but its arguments",
+    "provider_key_used": "writes for the stamped user only",
     "plan_subscription_state": "does nothing on a connection for requests",
     "purge_begin": "names rows of the stamped user's trash only",
     "purge_next": "removes what the stamped user has asked to remove",
+    "scope_list_mistake": "reads nothing but its argument",
+    "secret_of": "returns sealed texts of the stamped user",
     "sessions_expire": "does nothing on a connection for requests",
+    # Nobody is signed in when a password is wrong. It returns nothing, and writes at most ten entries an hour.
+    "sign_in_failed": "writes into the audit of an account that somebody tried to sign in, which its user must learn",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
+    "tool_execution_renew": "writes for the stamped user only",
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
@@ -261,20 +292,27 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
 ) -> None:
     known: dict[str, Callable[[], Any]] = {
         "uuid": lambda: scene.victim.user_id,
+        "bytea": lambda: "\\x00",
         "uuid[]": lambda: "{" + ",".join(id for ids in scene.victim.ids.values() for id in ids) + "}",
         "text": lambda: scene.victim.email,
         "integer": lambda: "0",
         "interval": lambda: "0",
+        "inet": lambda: "192.0.2.1",
         "bigint": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",
         "messages": lambda: growing,
+        "tool_executions": lambda: running,
         "jsonb": lambda: orjson.dumps([{"user_id": scene.victim.user_id, "conversation_id": conversation}]).decode(),
     }
     conversation = scene.victim.ids["Conversation"][0]
     growing = await superuser.fetchval(
         "SELECT m::text FROM messages AS m WHERE user_id = $1 AND status = 'streaming' AND content = ''"
         " AND EXISTS (SELECT FROM message_growths AS g WHERE g.message_id = m.id)",
+        uuid.UUID(scene.victim.user_id),
+    )
+    running = await superuser.fetchval(
+        "SELECT t::text FROM tool_executions AS t WHERE user_id = $1 AND status = 'executing' LIMIT 1",
         uuid.UUID(scene.victim.user_id),
     )
     (password_hash,) = [row["password_hash"] for row in (await rows_of(superuser, scene.victim.user_id))["logins"]]

@@ -30,7 +30,12 @@ def entities() -> list[Entity]:
 def link_sources() -> list[tuple[Source, Order]]:
     """The sources of all links to several rows, each with an order that its table has."""
     by_name = {entity.name: entity for entity in entities()}
-    links = [link for entity in entities() for link in entity.links.values() if link.shape in ("many", "page")]
+    links = [
+        link
+        for entity in entities()
+        for link in entity.links.values()
+        if link.shape in ("many", "page") and link.query is None
+    ]
     targets = [(by_name[link.target], link) for link in links]
     return [
         (

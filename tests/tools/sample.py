@@ -1,4 +1,4 @@
-"""Sample rows for tool executions: one in each status."""
+"""Sample rows for tool executions, one in each status, and for tools; valid values for rules."""
 
 from __future__ import annotations
 
@@ -45,5 +45,20 @@ async def make_execution(client: Client, status: str, message: str, word: str = 
     return id
 
 
-ROWS = {"ToolExecution": executions}
+async def known_tools(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Suggest the risk of a tool."""
+    values: dict[str, Any] = {
+        "toolName": f"{word}.known"[-100:],
+        "description": word,
+        "parametersSchema": {"note": word},
+    }
+    await client.make("suggestToolRisk", "knownTool", **{**values, "toolName": f"{word}.other"[-100:]})
+    return {"KNOWN": (await client.make("suggestToolRisk", "knownTool", **values))["id"]}
+
+
+VALUES = {
+    "AutoApprovalRule.arguments": ({"/path": "src/**"}, {"/command": "git status*"}),
+    "AutoApprovalRule.host": ("example.org", "*.example.org"),
+}
+ROWS = {"ToolExecution": executions, "KnownTool": known_tools}
 NEW = {"ToolExecution": execution_in}

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
-from tests.kit.serving import Client, Serving, first
+from tests.kit.serving import Client, first
 from tests.tools.sample import MOVES as WAY
 
 LEGAL = {
@@ -29,7 +29,11 @@ LEGAL = {
 """From each status, the moves that can be made and where they lead."""
 
 MOVES = ("approve", "start", "complete", "fail", "cancel")
-HISTORY = "query($id: ID!) { toolExecution(id: $id) { status transitions { from to actor reason at session { id } } } }"
+HISTORY = """
+    query($id: ID!) {
+        toolExecution(id: $id) { status transitions { from to actor reason at session { id } agentToken { id } } }
+    }
+"""
 
 
 async def _conversation(user: Client) -> str:
@@ -38,7 +42,8 @@ async def _conversation(user: Client) -> str:
 
 
 async def _proposed(user: Client, **values: Any) -> str:
-    given = {"conversationId": await _conversation(user), "toolName": "run_tests", **values}
+    conversation = values.get("conversationId") or await _conversation(user)
+    given = {"toolName": "run_tests", **values, "conversationId": conversation}
     id: str = (await user.make("proposeToolExecution", "toolExecution", **given))["id"]
     return id
 
@@ -152,14 +157,11 @@ async def _shift_clock(superuser: asyncpg.Connection, id: str, by: datetime.time
         )
 
 
-async def test_the_history_keeps_who_when_why_and_from_where(serving: Serving, user: Client) -> None:
+async def test_the_history_keeps_who_when_why_and_from_where(user: Client) -> None:
     id = await _proposed(user)
     session = (await user.data("{ viewer { sessions { nodes { id isCurrent } } } }"))["viewer"]["sessions"]["nodes"]
     assert [each["isCurrent"] for each in session] == [True]
-    agent = serving.anonymous()
-    tokens = serving.gateway.resources.authenticator.tokens
-    assert user.user_id is not None
-    agent.token = tokens.issue(uuid.UUID(user.user_id), uuid.UUID(session[0]["id"]), actor="agent").token
+    agent = await user.agent("tools:execute")
     await _move(user, "approve", id, reason="Looks harmless.")
     await _move(agent, "start", id)
     await _move(agent, "fail", id, reason="Gave up.")
@@ -170,7 +172,9 @@ async def test_the_history_keeps_who_when_why_and_from_where(serving: Serving, u
         ("APPROVED", "EXECUTING", "AGENT", None),
         ("EXECUTING", "FAILED", "AGENT", "Gave up."),
     ]
-    assert {t["session"]["id"] for t in found} == {session[0]["id"]}
+    by_person, by_agent = {"id": session[0]["id"]}, {"id": agent.agent_token_id}
+    assert [t["session"] for t in found] == [by_person, by_person, None, None]
+    assert [t["agentToken"] for t in found] == [None, None, by_agent, by_agent]
     assert [t["at"] for t in found] == sorted({t["at"] for t in found})
 
 
@@ -241,7 +245,8 @@ async def test_a_proposal_sent_again_makes_nothing_new(user: Client) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_a_bad_proposal_is_refused_by_name(user: Client, values: dict[str, Any], code: str, field: str) -> None:
-    given = {"conversationId": await _conversation(user), "toolName": "run_tests", **values}
+    conversation = values.get("conversationId") or await _conversation(user)
+    given = {"toolName": "run_tests", **values, "conversationId": conversation}
     payload = await user.mutate("proposeToolExecution", "toolExecution { id }", **given)
     assert payload["toolExecution"] is None
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, [field])]
@@ -357,18 +362,19 @@ async def test_a_strangers_execution_is_not_there(user: Client, stranger: Client
     assert (await user.data(HISTORY, id=id))["toolExecution"]["status"] == "PENDING"
 
 
-async def test_an_agent_cannot_approve_what_it_proposed(serving: Serving, user: Client) -> None:
-    authenticator = serving.gateway.resources.authenticator
-    identity = authenticator.verify(user.token or "")
-    agent = Client(user.http, user.url, user.statements, user_id=user.user_id)
-    agent.token = authenticator.tokens.issue(identity.user_id, identity.session_id, actor="agent").token
-    id = await _proposed(agent)
-    answer = await agent.run(
-        "mutation($id: ID!) { approveToolExecution(input: { id: $id }) { toolExecution { status } } }", id=id
-    )
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
-    await _move(user, "approve", id)
-    await _move(agent, "start", id)
+async def test_an_agent_cannot_approve_what_it_proposed(user: Client) -> None:
+    agent, other = [await user.agent("tools:propose", "tools:approve") for _ in range(2)]
+    id = await _proposed(agent, conversationId=await _conversation(user))
+    payload = await _move(agent, "approve", id)
+    assert [(error["code"], error["field"], error["message"]) for error in payload["userErrors"]] == [
+        ("CONFLICT", ["id"], "An agent cannot approve what it has proposed itself.")
+    ]
+    assert (await _move(other, "approve", id))["userErrors"] == []
     found = await user.data(HISTORY, id=id)
-    moves = [(each["to"], each["actor"]) for each in found["toolExecution"]["transitions"]]
-    assert moves == [("PENDING", "AGENT"), ("APPROVED", "USER"), ("EXECUTING", "AGENT")]
+    moves = [(each["to"], each["agentToken"]) for each in found["toolExecution"]["transitions"]]
+    assert moves == [("PENDING", {"id": agent.agent_token_id}), ("APPROVED", {"id": other.agent_token_id})]
+
+
+async def test_an_agent_approves_what_a_person_proposed(user: Client) -> None:
+    agent = await user.agent("tools:approve")
+    assert (await _move(agent, "approve", await _proposed(user)))["userErrors"] == []

@@ -10,7 +10,8 @@ class Stamp(NamedTuple):
     """The caller, as seen by row-level security and by the history of decisions."""
 
     user_id: UUID
-    session_id: UUID | None
+    credential_id: UUID | None
+    """The session that acts or, for an agent, its token."""
     actor: str
 
 

@@ -69,7 +69,7 @@ NOTE_FUNCTION = """
 INSERT INTO parley.functions (name, checksum, parley) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, parley = excluded.parley, applied_at = now()
 """
-MAKERS = tuple(f"functions/{name}/" for name in ("joins", "removal", "rollups", "rules", "tables"))
+MAKERS = tuple(f"functions/{name}/" for name in ("audit", "joins", "removal", "rollups", "rules", "tables"))
 """The directories of functions that create triggers for tables."""
 MADE = """
 SELECT substring(obj_description(oid, 'pg_proc') FROM '^Made by (SELECT .*;)$') AS call

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from gateway.auth.client import Client
-from gateway.errors import BadRequest, ParleyError, Unauthenticated
+from gateway.auth.identity import Identity
+from gateway.auth.opaque.agent_token import NotLookedUp
+from gateway.errors import BadRequest, Overloaded, ParleyError, Unauthenticated, Unavailable
 from gateway.execution.complete import failed
 from gateway.execution.operation import Operation
 from gateway.execution.prepare.request import Kind, OperationRequest, RequestErrors
 from gateway.execution.prepare.text import are_exact, is_storable_json, may_hold_large_integers
-from gateway.http.answer import JSON, UNAUTHENTICATED_HEADERS, HttpError, Reply, negotiate, respond
+from gateway.http.answer import JSON, REFUSED_BY_CODE, HttpError, Reply, negotiate, respond
 from gateway.http.edge import Edge
 from gateway.http.options import Options
 from gateway.http.origin import ALLOWED_METHODS, preflight
 from gateway.http.plain.body import read_body
 from gateway.http.plain.head import PlainHead
-from gateway.http.request.bearer import Verify, identify
+from gateway.http.request.bearer import Verify, identify, identity_of
 from gateway.http.request.client import client_of
 from gateway.http.request.operation import operation_request, read_exact_json, read_json, read_object
 
@@ -53,9 +55,9 @@ class Endpoint:
         media_type = JSON
         try:
             media_type = negotiate(request.headers.get("Accept"))
-            identity = identify(request.headers.getall("Authorization", []), self.verify)
-            asked = await self.read(request)
             client = client_of(request.headers, request.remote, self.options)
+            identity = await self.identify(request, client)
+            asked = await self.read(request)
             operation = self.edge.engine.prepare(asked)
             if stream is not None and operation.kind == "subscription":
                 return await stream(request, operation)
@@ -67,7 +69,10 @@ class Endpoint:
     async def handle_plain(self, head: PlainHead, body: bytes, client: Client) -> Reply:
         """Answer a plain request. Raises only `NeedsStream`."""
         try:
-            identity = identify(head.authorizations, self.verify)
+            try:  # not by `identity_of`: a coroutine more would cost each request
+                identity = identify(head.authorizations, self.verify)
+            except NotLookedUp as unknown:
+                identity = await unknown.look_up(client.address)
             operation = self.edge.engine.prepare(read_request(body))
             if operation.document.kind == "subscription":
                 if head.takes_events:
@@ -80,6 +85,10 @@ class Endpoint:
             raise
         except Exception as error:  # noqa: BLE001 - the outer edge
             return respond(failed(error), JSON)
+
+    async def identify(self, request: web.Request, client: Client) -> Identity | None:
+        """The caller of a request. Raises `Unauthenticated`, `Overloaded` and `Unavailable`."""
+        return await identity_of(lambda: identify(request.headers.getall("Authorization", []), self.verify), client)
 
     def refuse(self, error: HttpError | ParleyError | RequestErrors, media_type: str) -> Reply:
         """Answer a request that cannot be read or run, and count it unless the engine has."""
@@ -106,8 +115,9 @@ def refuse(error: HttpError | ParleyError | RequestErrors, media_type: str) -> R
             return Reply(error.status, media_type, error.answer.bytes(), error.headers)
         case RequestErrors():
             return respond(failed(error), media_type)
-        case Unauthenticated():
-            return Reply(401, media_type, failed(error).bytes(), UNAUTHENTICATED_HEADERS)
+        case Unauthenticated() | Overloaded() | Unavailable():
+            status, headers = REFUSED_BY_CODE[error.code]
+            return Reply(status, media_type, failed(error).bytes(), headers)
     return Reply(400, media_type, failed(error).bytes())
 
 

@@ -7,22 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from gateway.auth.client import Client
 from gateway.auth.identity import Identity
+from gateway.auth.opaque.agent_token import NotLookedUp
 from gateway.errors import Unauthenticated
 
+T = TypeVar("T")
+
 Verify = Callable[[str], Identity]
-"""Returns the identity that an access token proves. Raises `Unauthenticated`."""
+"""Returns the identity that a token proves. Raises `Unauthenticated`, and `NotLookedUp` if that must be awaited."""
 
 
 def identify(authorizations: Sequence[str], verify: Verify) -> Identity | None:
-    """The caller of a request with these Authorization headers; None if there are none. Raises `Unauthenticated`."""
+    """The caller of a request with these Authorization headers; None if there are none. Raises what `verify` does."""
     if not authorizations:
         return None
     if len(authorizations) > 1:
         raise Unauthenticated("The request has more than one Authorization header.")
     return verify(_token_of(authorizations[0]))
+
+
+async def identity_of(identified: Callable[[], T], client: Client) -> T | Identity:
+    """What the function returns, or the identity that it could not tell without a look-up.
+
+    Raises `Unauthenticated` and, because of the look-up, `Overloaded` and `Unavailable`.
+    """
+    try:
+        return identified()
+    except NotLookedUp as unknown:
+        return await unknown.look_up(client.address)
 
 
 def bearer_token(authorization: object) -> str:

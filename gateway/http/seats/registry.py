@@ -1,4 +1,4 @@
-"""Open sockets and event streams, to close those of a revoked session, and all of them before a restart."""
+"""Open sockets and event streams, to close those of a revoked credential, and all of them before a restart."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
+from gateway.auth.identity import Identity
 from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.seats.stopping import closing_times
 
 _LOOK_SECONDS = 0.02
 
+SIGNED_OUT = SocketClosedError(CloseCode.FORBIDDEN, "signed out")
+REVOKED = SocketClosedError(CloseCode.FORBIDDEN, "token revoked")
 RESTARTING = SocketClosedError(CloseCode.RESTARTING, "restarting: reconnect and resume from the last cursor")
 
 
@@ -21,8 +24,8 @@ class Session(Protocol):
     """A socket or stream, as the registry sees it."""
 
     @property
-    def session_id(self) -> UUID | None:
-        """The signed-in session of the client, or None."""
+    def identity(self) -> Identity | None:
+        """Who is signed in, if anybody is."""
 
     @property
     def is_busy(self) -> bool:
@@ -58,12 +61,19 @@ class SocketRegistry:
             if not self._sessions:
                 self._empty.set()
 
-    def close_session(self, session_id: UUID, code: CloseCode = CloseCode.FORBIDDEN, reason: str = "signed out") -> int:
-        """Close the sockets of a signed-in session, and return their number."""
-        matching = [session for session in self._sessions if session.session_id == session_id]
-        for session in matching:
-            session.end(SocketClosedError(code, reason))
-        return len(matching)
+    def identities(self) -> list[Identity]:
+        """Who is signed in on the open sockets."""
+        return [session.identity for session in self._sessions if session.identity is not None]
+
+    def revoke(self, credential_id: UUID) -> int:
+        """Close the sockets of a revoked credential, and return their number."""
+        number = 0
+        for session in list(self._sessions):
+            identity = session.identity
+            if identity is not None and identity.credential_id == credential_id:
+                number += 1
+                session.end(SIGNED_OUT if identity.actor == "user" else REVOKED)
+        return number
 
     async def close_all(self, deadline: float, within_seconds: float) -> None:
         """Close all sockets, in random order and spread over time, and wait up to `within_seconds` for them to close.

@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from aiohttp import WSMsgType, web
 
 from gateway.auth.client import Client
 from gateway.auth.identity import Identity
-from gateway.errors import Unauthenticated
+from gateway.errors import Overloaded, Unauthenticated, Unavailable
 from gateway.http.clock import Clock
 from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.edge import Edge
@@ -26,7 +25,7 @@ from gateway.http.flow.framing import may_be_sent
 from gateway.http.flow.intake import Intake
 from gateway.http.flow.pace import Pace
 from gateway.http.options import Options
-from gateway.http.request.bearer import Verify, token_in
+from gateway.http.request.bearer import Verify, identity_of, token_in
 from gateway.http.seats.admission import NoRoom, Seat
 from gateway.http.socket import message as say
 from gateway.http.socket.message import Complete, Init, Message, Ping, Pong, Subscribe
@@ -47,6 +46,7 @@ class SocketSession:
 
     __slots__ = (
         "_acknowledged",
+        "_client",
         "_ending",
         "_init_timeout",
         "_intake",
@@ -74,6 +74,7 @@ class SocketSession:
         clock: Clock,
     ) -> None:
         self._socket = socket
+        self._client = client
         self._seat = seat
         self._verify = verify
         self._options = options
@@ -108,9 +109,9 @@ class SocketSession:
         self._intake.attach(self._refuse_intake)
 
     @property
-    def session_id(self) -> UUID | None:
-        """The signed-in session of the client, or None."""
-        return self._token.identity.session_id if self._token.identity else None
+    def identity(self) -> Identity | None:
+        """Who is signed in, if anybody is."""
+        return self._token.identity
 
     @property
     def is_busy(self) -> bool:
@@ -188,7 +189,7 @@ class SocketSession:
     async def _init(self, message: Init) -> None:
         if self._acknowledged:
             raise SocketClosedError(CloseCode.TOO_MANY_INITS, "Too many initialisation requests")
-        if (identity := self._identify(message.payload)) is not None:
+        if (identity := await self._identify(message.payload)) is not None:
             self._sign_in(identity)
         self._acknowledged = True
         if self._init_timeout is not None:
@@ -203,15 +204,17 @@ class SocketSession:
         self._intake.limit = 2 * self._options.max_body_bytes + MAX_AHEAD_BYTES
         self._token.begin(identity)
 
-    def _identify(self, payload: dict[str, Any]) -> Identity | None:
+    async def _identify(self, payload: dict[str, Any]) -> Identity | None:
         try:
             token = token_in(payload)
-            return None if token is None else self._verify(token)
+            return None if token is None else await identity_of(lambda: self._verify(token), self._client)
         except Unauthenticated as error:
             raise SocketClosedError(CloseCode.FORBIDDEN, error.message) from None
+        except (Overloaded, Unavailable) as error:
+            raise SocketClosedError(CloseCode.UNAVAILABLE, error.message) from None
 
     async def _ping(self, message: Ping) -> None:
-        if (identity := self._identify(message.payload)) is None:
+        if (identity := await self._identify(message.payload)) is None:
             return await self._outbox.send(say.pong(message.payload))
         self._require_acknowledgement()
         try:
@@ -228,7 +231,7 @@ class SocketSession:
         self.end(SocketClosedError(CloseCode.FORBIDDEN, "token expired: reconnect with a new one"))
 
     def _refuse_intake(self, refusal: SocketClosedError) -> None:
-        if refusal.code is CloseCode.TOO_LARGE and not self.session_id:
+        if refusal.code is CloseCode.TOO_LARGE and not self.identity:
             refusal = SocketClosedError(refusal.code, f"{refusal.reason}: send connection_init with a token first")
         self.end(refusal)
 

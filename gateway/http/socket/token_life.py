@@ -34,11 +34,14 @@ class TokenLife:
         self._alarm = self._clock.at(identity.expires_at - min(self._warning, left / 2), lambda: self._near(identity))
 
     def renew(self, identity: Identity) -> None:
-        """Replace the token with one of the same user and session. Raises `Unauthenticated` for any other."""
+        """Replace the token with one of the same user and session. Raises `Unauthenticated` for any other.
+
+        Nothing replaces the token of an agent, which is a credential of its own.
+        """
         before = self.identity
         if before is None:
             raise Unauthenticated("This socket was opened without a token: reconnect with one.")
-        if (identity.user_id, identity.session_id) != (before.user_id, before.session_id):
+        if (identity.user_id, identity.credential_id) != (before.user_id, before.credential_id):
             raise Unauthenticated("The new token belongs to another user or session: reconnect with it.")
         self.begin(identity)
 

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
-from uuid import UUID
 
 from aiohttp import HttpVersion11, web
 
+from gateway.auth.identity import Identity
 from gateway.execution.complete import Answer
 from gateway.fairness.shares import Held
 from gateway.http.answer import EVENT_STREAM
@@ -45,14 +45,14 @@ class EventStream:
         "_protocol",
         "_response",
         "ending",
+        "identity",
         "is_busy",
-        "session_id",
     )
 
     def __init__(
         self,
         request: web.Request,
-        session_id: UUID | None,
+        identity: Identity | None,
         hold: Callable[[], Held],
         *,
         heartbeat_seconds: float,
@@ -62,7 +62,8 @@ class EventStream:
 
         A comment is sent every `heartbeat_seconds`. A client that reads nothing for `drain_seconds` is disconnected.
         """
-        self.session_id = session_id
+        self.identity = identity
+        """Who is signed in, if anybody is."""
         self.is_busy = True
         """Whether shutdown should wait for it. False for subscriptions."""
         self.ending = Ending()

@@ -25,7 +25,6 @@ from gateway.http.clock import Clock
 from gateway.http.close import CloseCode, SocketClosedError
 from gateway.http.origin import NOT_ALLOWED, may_connect
 from gateway.http.plain.endpoint import Endpoint, refuse_what_http_cannot
-from gateway.http.request.bearer import identify
 from gateway.http.request.client import client_of
 from gateway.http.seats.admission import Admission, NoRoom, Seat
 from gateway.http.seats.registry import SocketRegistry
@@ -62,12 +61,12 @@ class EventStreamEndpoint:
         self, request: web.Request, operation: Operation | None, client: Client, seat: Seat
     ) -> web.StreamResponse:
         options = self.over_http.options
-        identity = identify(request.headers.getall("Authorization", []), self.over_http.verify)
+        identity = await self.over_http.identify(request, client)
         if identity is not None:
             seat.sign_in(identity.user_id)
         stream = EventStream(
             request,
-            identity.session_id if identity else None,
+            identity,
             lambda: self.over_http.edge.engine.unread.hold(seat.user_id or client.address),
             heartbeat_seconds=options.heartbeat_seconds,
             drain_seconds=options.send_timeout_seconds,

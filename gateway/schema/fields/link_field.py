@@ -9,7 +9,7 @@ from uuid import UUID
 
 import strawberry
 
-from gateway.data.batches import Batch, ByKey, Children, Page
+from gateway.data.batches import Batch, ByKey, Children, Page, Queried
 from gateway.data.entity import Entity, Link, entity_of
 from gateway.data.statements import Columns, Shown, Source
 from gateway.schema.fields.connection import LARGEST_PAGE, USUAL_PAGE, Connection, connection_type, page_request
@@ -88,6 +88,9 @@ class LinkTarget:
         Raises `BadRequest` if the arguments are invalid.
         """
         link, entity = self.link, self.entity
+        if link.query is not None:
+            columns = _with(wanted, link.by) if link.by else wanted
+            return Queried(link.query, columns, entity.record, link.by)
         if link.shape in ("one", "maybe"):
             return ByKey(entity.table, link.by, _with(wanted, link.by), entity.record)
         source = Source(entity.table, link.by, entity.deletable, link.through)

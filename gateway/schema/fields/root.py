@@ -25,7 +25,7 @@ from gateway.errors import Conflict, Invalid, NotFound, ParleyError, Refused
 from gateway.schema.objects import mistakes
 from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
-from gateway.schema.types.requires import requiring
+from gateway.schema.types.requires import requiring, with_who_may
 from gateway.schema.types.signature import INFO, parameters_of, signed
 from gateway.schema.types.typing import enum_type, object_type
 
@@ -174,8 +174,9 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
         "input": Annotated[hints["input"], strawberry.argument(description=description)],
         "return": payload_class,
     }
-    directives = requiring(scopes_of(function))
-    return strawberry.field(resolver=resolve, description=describe.summary(function), directives=directives)
+    scopes = scopes_of(function)
+    description = with_who_may(describe.summary(function), scopes)
+    return strawberry.field(resolver=resolve, description=description, directives=requiring(scopes))
 
 
 def _object_of(returns: Any) -> tuple[Any, str]:
@@ -225,5 +226,6 @@ def _subscription_field(function: Callable[..., Any]) -> Any:
         return await function(info, **arguments)
 
     signed(resolve, parameters_of(function), typing.get_type_hints(function)["return"])
-    directives = requiring(scopes_of(function))
-    return strawberry.subscription(resolver=resolve, description=describe.summary(function), directives=directives)
+    scopes = scopes_of(function)
+    description = with_who_may(describe.summary(function), scopes)
+    return strawberry.subscription(resolver=resolve, description=description, directives=requiring(scopes))

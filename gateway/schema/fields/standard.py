@@ -60,7 +60,7 @@ def standard(
     if entity_of(cls).one_per_user:
         makers = {"update": _update}
     elif entity_of(cls).deletable:
-        makers |= {"delete": _delete, "restore": _restore}
+        makers |= {"delete": _delete, "restore": _restore} if entity_of(cls).restorable else {"delete": _delete}
     wanted = {name: make for name, make in makers.items() if name not in without}
     if input is object and wanted.keys() & {"create", "update"}:
         raise WrongDeclaration(
@@ -144,7 +144,7 @@ def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
     entity = entity_of(cls)
     guard = {"deleted_at": None} if entity.deletable else {}
     whose = f"the caller's {describe.words(cls)}" if entity.one_per_user else _a(cls)
-    restored = " A deleted one must be restored first." if entity.deletable and not entity.one_per_user else ""
+    restored = " A deleted one must be restored first." if entity.in_trash and not entity.one_per_user else ""
     first: dict[str, tuple[Any, str]] = {} if entity.one_per_user else {"id": (strawberry.ID, _named(cls))}
 
     async def edit(info: Any, input: Any) -> Any:
@@ -167,7 +167,8 @@ def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
 
 
 def _delete(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
-    text = f"Delete {_a(cls)}. It can be restored. If it is already deleted, it is returned unchanged."
+    can = "can" if entity_of(cls).restorable else "cannot"
+    text = f"Delete {_a(cls)}. It {can} be restored. If it is already deleted, it is returned unchanged."
     return _mark_deleted(cls, "delete", text, scope)
 
 

@@ -62,6 +62,7 @@ def entity(
     unique: Collection[str] = (),
     derived: Mapping[str, str] | None = None,
     one_per_user: bool = False,
+    restorable: bool = True,
 ) -> Callable[[type[T]], type[T]]:
     """Declare a class as the type of a table's rows.
 
@@ -72,7 +73,7 @@ def entity(
     index then gives the order by itself. `filter` is an input type; see `gateway.schema.objects.filter`. It also gets
     `OR` and `NOT`. `derived` names, by column, the database function of the row that is read instead, where it returns
     more than the column holds. `one_per_user` is for a table whose migration calls
-    `one_per_user()`.
+    `one_per_user()`, and `restorable=False` for one whose migration calls `delete_for_good()`.
     """
     statements.derive(table, derived or {})
 
@@ -106,6 +107,7 @@ def entity(
             order,
             None if filter is None else combinable(filter),
             unique=frozenset(unique),
+            restorable=restorable,
             one_per_user=one_per_user,
             nullable=frozenset(
                 [name for name, hint in hints.items() if is_optional(hint)]

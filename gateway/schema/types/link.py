@@ -12,6 +12,7 @@ import enum
 from typing import Any
 
 from gateway.data.entity import Link, entity_of
+from gateway.data.queries import Query
 from gateway.data.statements import Through
 from gateway.schema.types import describe
 
@@ -31,14 +32,31 @@ def many(target: str, *, by: str, order: str = "created_at") -> Any:
     return Link("many", target, by=by, order=order)
 
 
+def queried(target: str, query: Query, *, by: str = "") -> Any:
+    """What a hand-written query returns for each id of this type, for a rule that no other link expresses.
+
+    The query takes `:user_id` and `:keys`, and selects `:columns` from the target as `t`. With `by`, a column of the
+    target that holds this type's id, it returns at most one row for each, and the field is null if there is none.
+    Otherwise the field is a list, which the query must limit. Its rows begin with `link_ordinal`, the position of the
+    key from 1, and are sorted by it first.
+    """
+    return Link("maybe" if by else "many", target, by=by, query=query)
+
+
 def page(
-    target: str, *, by: str = "", order: str | type[enum.Enum] | None = None, through: Through | None = None
+    target: str,
+    *,
+    key: str = "id",
+    by: str = "",
+    order: str | type[enum.Enum] | None = None,
+    through: Through | None = None,
 ) -> Any:
     """The targets that point here with `by`, or through a join table, as a connection.
 
     The target's `entity` declares the order and the filter. `order` replaces that order by another of the same form.
+    With `key="user_id", by="user_id"`, it lists all that the user has.
     """
-    return Link("page", target, by=by, order=order, through=through)
+    return Link("page", target, key=key, by=by, order=order, through=through)
 
 
 def root_page(cls: type, *, name: str = "", order: str | type[enum.Enum] | None = None, description: str = "") -> None:

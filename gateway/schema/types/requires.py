@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 import strawberry
 from strawberry.schema_directive import Location
+from strawberry.types.field import StrawberryField
 
-from gateway.auth.scope import Scope
+from gateway.auth.scope import PERSON, Scope
+
+ONLY_PERSONS = "Only a person can do this: agents' tokens are refused."
 
 
 @strawberry.schema_directive(
@@ -25,3 +28,13 @@ class Requires:
 def requiring(scopes: Iterable[Scope]) -> list[object]:
     """The directives of a field that requires one of these scopes."""
     return [Requires(scope=scope) for scope in scopes]
+
+
+def required_scopes(field: StrawberryField | None) -> tuple[str, ...]:
+    """The scopes of which a field requires one; empty if it requires none."""
+    return tuple(each.scope for each in (field.directives if field else ()) if isinstance(each, Requires))
+
+
+def with_who_may(description: str | None, scopes: tuple[Scope, ...]) -> str | None:
+    """The description of a field that requires one of these scopes, with a sentence if only a person may use it."""
+    return f"{description}\n\n{ONLY_PERSONS}" if scopes == (PERSON,) else description

@@ -1,5 +1,6 @@
--- Trigger: publishes the id of a session that ends early, so that every process refuses its access tokens. Also deletes
--- old rows, whose access tokens have all expired.
+-- Trigger: publishes the id of a credential that ends early, a session or the token of an agent, so that every process
+-- refuses it. Also deletes old rows: all access tokens of these sessions have expired, and what a process remembers of an
+-- agent's token it reads again every minute.
 CREATE OR REPLACE FUNCTION sessions_revoke() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 BEGIN

@@ -1,8 +1,13 @@
--- Trigger: refuses to use the user's own API keys while the user has none. Keys cannot be stored yet.
+-- Trigger: refuses to use the user's own API keys while the user has none that can be used.
 CREATE OR REPLACE FUNCTION users_check_own_api_key() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 BEGIN
-    RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
-        MESSAGE = 'add a provider key first';
+    IF TG_OP = 'INSERT' OR NOT OLD.uses_own_api_key THEN
+        IF NOT has_provider_key(NEW.user_id) THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
+                MESSAGE = 'add a provider key first';
+        END IF;
+    END IF;
+    RETURN NEW;
 END
 $$;

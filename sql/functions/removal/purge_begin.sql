@@ -32,5 +32,6 @@ AS $$
     JOIN pg_class AS c ON c.oid = attrelid
     WHERE relnamespace = 'parley'::regnamespace AND relkind = 'r' AND attname = 'deleted_at' AND relname <> 'users'
         AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'feed_lock')
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'deleted_for_good')
     ORDER BY relname
 $$;

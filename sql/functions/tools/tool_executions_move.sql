@@ -33,15 +33,26 @@ BEGIN
     NEW.completed_at := OLD.completed_at;
     NEW.execution_time_ms := OLD.execution_time_ms;
     IF NEW.status <> OLD.status THEN
-        IF NOT tool_move_is_legal(OLD.status, NEW.status) THEN
+        IF NOT tool_move_is_legal(OLD.status, NEW.status) AND NOT tool_is_given_back(OLD, NEW.status) THEN
             RAISE check_violation USING CONSTRAINT = 'tool_executions_status_move', TABLE = 'tool_executions',
                 MESSAGE = format('the status of an execution cannot change from %s to %s', OLD.status, NEW.status);
+        END IF;
+        IF NEW.status = 'approved' AND actor() = 'agent' AND EXISTS (
+            SELECT FROM tool_transitions AS t
+            WHERE t.user_id = NEW.user_id AND t.tool_execution_id = NEW.id AND t.from_status IS NULL
+                AND t.agent_token_id = actor_agent_token()
+        ) THEN
+            RAISE check_violation USING CONSTRAINT = 'tool_executions_id_approver', TABLE = 'tool_executions',
+                MESSAGE = 'an agent cannot approve what it has proposed itself';
         END IF;
         -- The history is ordered by time, so each move is later than the one before.
         at := greatest(
             at, interval '1 microsecond' + greatest(OLD.approval_requested_at, OLD.approved_at, OLD.executed_at));
+        IF OLD.status = 'approved' AND OLD.attempt > 0 THEN
+            at := greatest(at, interval '1 microsecond' + tool_given_back_at(OLD));
+        END IF;
         CASE NEW.status
-            WHEN 'approved' THEN NEW.approved_at := at;
+            WHEN 'approved' THEN NEW.approved_at := coalesce(OLD.approved_at, at);
             WHEN 'executing' THEN NEW.executed_at := at;
             ELSE
                 NEW.completed_at := at;

@@ -42,6 +42,7 @@ BEGIN
     END LOOP;
 END
 $$;
+SELECT add_audit('plants', 'settings_changed', '{insert,update}', of => '{kind,height_cm}');
 SELECT add_rollup('flowerbeds', 'plants_count', of => 'plants', by => 'flowerbed_id');
 SELECT add_rollup('flowerbeds', 'total_cm', of => 'plants', by => 'flowerbed_id', sum => 'coalesce(height_cm, 0)');
 

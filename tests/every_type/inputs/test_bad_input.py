@@ -56,6 +56,7 @@ MISFITS: dict[str, list[Any]] = {
     "Boolean": ["true", 1, [True]],
     "BigInt": [*ODD_DIGITS, "1.5", "28.0", "one", "", 1.5, 2.0**53, True, 2**63, 2**64, 1e30, "9" * 5000, [1, 2]],
     "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
+    "DateTime": ["tomorrow", "", "2026-01-31", "2026-13-01T00:00:00Z", 5, True, ["2026-01-31T12:00:00Z"]],
     "ID": [True, 1.5, {"id": 1}],
 }
 """Invalid values, by type. JSON has none: it accepts any value."""

@@ -38,9 +38,14 @@ ABOUT = {"tool_transitions": "ToolExecution", "sessions": "User", "message_piece
 """The type in the payload of mutations that write a table, where that is not the table's own type."""
 
 NOT_REACHED = {
+    "agent_tokens_scopes_confirmations": "needs two scopes; see tests/accounts/test_agent_token.py",
+    "agent_tokens_scopes_tools": "needs two scopes; see tests/accounts/test_agent_token.py",
     "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
-    "usage_quotas_limit_whole": "needs a fraction; see tests/usage/test_quota.py",
-    "usage_quotas_unit_bytes": "needs another field; see tests/usage/test_quota.py",
+    "usage_quotas_limit_whole": "needs a fraction; see tests/usage/quotas/test_quota.py",
+    "usage_quotas_unit_bytes": "needs another field; see tests/usage/quotas/test_quota.py",
+    "provider_configs_settings_secret": "needs certain names; see tests/accounts/test_provider_config.py",
+    "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/test_provider_config.py",
+    "provider_configs_is_default_active": "needs another field; see tests/accounts/test_provider_config.py",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""
@@ -112,6 +117,8 @@ def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
             return [-0.01, over]
         case "Decimal":
             return ["-0.000001", str(over)]
+        case "DateTime":
+            return ["2000-01-01T00:00:00Z", "9000-01-01T00:00:00Z"]
         case "JSON":
             return ["text", {"text": "x" * over}, ["x" * over]]
         case "ID":

@@ -65,7 +65,7 @@ def sample(name: str, of: Any) -> Any:
         "BigInt": "28",
         "Decimal": "0.50",
         "Cursor": "1.1",
-        "JSON": {"any key": [None, 2**63]},
+        "JSON": {"any name": [None, 2**63]},
         "DateTime": "2026-01-31t12:00:00+02:00",
         "Date": "2026-01-31",
     }

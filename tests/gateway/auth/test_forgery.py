@@ -45,7 +45,7 @@ CLAIMS: dict[str, Any] = {
     "jti": "token-1",
     "iat": NOW,
     "exp": NOW + 900,
-    "scope": "chat:read",
+    "scope": "",
     "act": {"sub": "user"},
 }
 
@@ -225,6 +225,7 @@ def _claims() -> Iterator[tuple[str, str]]:
         yield f"iat {start!r}", _signed(claims=_with(iat=start))
     for actor in (
         "user",
+        {"sub": "agent"},
         {"sub": "admin"},
         {"sub": "User"},
         {"sub": ["user"]},
@@ -235,7 +236,8 @@ def _claims() -> Iterator[tuple[str, str]]:
         "act with two subjects",
         _signed(claims=_json(CLAIMS).replace(b'{"sub":"user"}', b'{"sub":"agent","sub":"user"}')),
     )
-    yield "a scope with a quote", _signed(claims=_with(scope='a"b'))
+    for scope in ("read", " ", 'a"b'):
+        yield f"scope {scope!r}", _signed(claims=_with(scope=scope))
     for raw in (b"", b"null", b"[]", b"1", b"{", b"\xff", b"\xef\xbb\xbf" + _json(CLAIMS), b"[" * 2500):
         yield f"claims {raw[:10]!r}", _signed(claims=raw)
 

@@ -205,7 +205,7 @@ async def test_each_statement_has_the_stamp_of_its_caller(writers: Writers) -> N
         for hurries, patience in ((True, "100ms"), (False, "5s")):
             rows = await connection.fetch_each(seen, [(each, [n]) for n, each in enumerate(stamps)], hurries=hurries)
             assert [tuple(row) for row in rows] == [
-                (n, str(each.user_id), str(each.session_id or ""), each.actor, patience)
+                (n, str(each.user_id), str(each.credential_id or ""), each.actor, patience)
                 for n, each in enumerate(stamps)
             ]
             assert connection.stamped_for == stamps[-1]

@@ -67,7 +67,7 @@ OTHER_SESSION = UUID(int=12)
         pytest.param({"text": FIELDS, "size": 1}, {"text": FIELDS, "size": 2}, id="variables"),
         pytest.param({"text": FIELDS, "size": 1}, {"text": FIELDS, "size": None}, id="a variable that is null"),
         pytest.param({"text": WHO, "actor": "user"}, {"text": WHO, "actor": "agent"}, id="actors"),
-        pytest.param({"text": CURRENT}, {"text": CURRENT, "session_id": OTHER_SESSION}, id="sessions"),
+        pytest.param({"text": CURRENT}, {"text": CURRENT, "credential_id": OTHER_SESSION}, id="sessions"),
         pytest.param({"text": EVENT}, {"text": WHO}, id="documents"),
     ],
 )

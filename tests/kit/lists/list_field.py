@@ -77,7 +77,7 @@ def list_fields(entities: Mapping[str, Entity]) -> Iterator[ListField]:
     """The lists of these types of rows of these types."""
     for entity in entities.values():
         for name, link in entity.links.items():
-            if link.shape in ("many", "page") and link.target in entities:
+            if link.shape in ("many", "page") and link.target in entities and link.query is None:
                 yield ListField(entity, to_camel_case(name), link, entities[link.target])
         for name, link in entity.roots.items():
             yield ListField(None, to_camel_case(name), link, entity)

@@ -47,7 +47,7 @@ def caller() -> Stamp:
 async def check(connection: StampedConnection, stamp: Stamp) -> None:
     """The statement is sent as this caller."""
     (row,) = await connection.fetch(WHO, 1, stamp=stamp)
-    assert tuple(row)[:3] == (str(stamp.user_id), str(stamp.session_id), stamp.actor)
+    assert tuple(row)[:3] == (str(stamp.user_id), str(stamp.credential_id), stamp.actor)
     assert connection.stamped_for == stamp
     assert connection.is_clean()
 

@@ -302,7 +302,7 @@ class TestHostile:
             # It now waits, with the rest unread. That holds up nobody else, nor the end of its own session.
             other.send(message(type="ping"))
             assert await other.said() == {"type": "pong"}
-            served.sockets.close_session(PHONE)
+            served.sockets.revoke(PHONE)
             assert (await socket.closed())[0] == 4403
 
     async def test_what_is_no_http_is_not_quoted(self) -> None:

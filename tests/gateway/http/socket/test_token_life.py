@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from gateway.http.close import CloseCode
 from tests.gateway.http.clients.socket_client import SocketClient, connected
 from tests.gateway.toy import ALICE, BOB, LAPTOP, PHONE, ManualClock, Served, serving
 
@@ -165,7 +164,7 @@ async def test_revoked_session_loses_its_sockets_and_no_other(served: Served) ->
         await anonymous.init()
         await revoked.subscribe("subscription { silence }")
         await revoked.heard()
-        assert served.sockets.close_session(PHONE, CloseCode.FORBIDDEN, "signed out") == 1
+        assert served.sockets.revoke(PHONE) == 1
         assert await revoked.closed() == (4403, "signed out")
         await served.toy.listeners(0)
         for client in (kept, anonymous):

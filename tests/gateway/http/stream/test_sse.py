@@ -161,7 +161,7 @@ async def test_stream_of_a_revoked_session_ends_and_no_other(served: Served) -> 
     async with asking(served, SILENCE, ALICES) as revoked, asking(served, "subscription { callers }") as anonymous:
         await revoked.event()
         await served.toy.listeners(2)
-        assert served.sockets.close_session(PHONE) == 1
+        assert served.sockets.revoke(PHONE) == 1
         assert await revoked.comment() == "4403 signed out"
         served.toy.wake.set()
         assert (await anonymous.event())[2] == {"data": {"callers": None}}
@@ -174,7 +174,7 @@ async def test_session_that_is_revoked_while_the_body_comes_gets_no_stream(serve
         async with asyncio.timeout(5):
             while not len(served.sockets):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0)
-        served.sockets.close_session(PHONE)
+        served.sockets.revoke(PHONE)
         raw.send(body)
         assert b": 4403 signed out\n\n" in await raw.reader.readuntil(b"0\r\n\r\n")
     assert served.toy.opened == 0

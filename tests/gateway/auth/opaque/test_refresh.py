@@ -11,12 +11,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from gateway.auth.refresh import mint, parse, succeed
+from gateway.auth.opaque.refresh import REFRESH, succeed
 from gateway.errors import Unauthenticated
 
 KEY = bytes(range(32))
 BASE64URL = string.ascii_letters + string.digits + "-_"
 USER, SESSION = uuid4(), uuid4()
+mint, parse = REFRESH.mint, REFRESH.parse
 TOKEN = mint(USER, SESSION, KEY).text
 
 
@@ -41,7 +42,7 @@ def is_refused(text: str) -> bool:
 def test_what_is_minted_is_what_is_parsed(user_id: UUID, session_id: UUID) -> None:
     token = mint(user_id, session_id, KEY)
     parsed = parse(token.text, KEY)
-    assert (parsed.user_id, parsed.session_id, parsed.hash) == (user_id, session_id, token.hash)
+    assert (parsed.user_id, parsed.id, parsed.hash) == (user_id, session_id, token.hash)
 
 
 def test_the_text_is_short_safe_in_a_url_and_recognisable() -> None:
@@ -61,7 +62,7 @@ def test_no_two_tokens_are_alike() -> None:
 def test_the_successor_is_of_the_same_session_with_a_new_secret() -> None:
     successor = succeed(TOKEN, KEY)
     parsed = parse(successor.text, KEY)
-    assert (parsed.user_id, parsed.session_id, parsed.hash) == (USER, SESSION, successor.hash)
+    assert (parsed.user_id, parsed.id, parsed.hash) == (USER, SESSION, successor.hash)
     assert secret(successor.text) != secret(TOKEN)
 
 

@@ -1,0 +1,291 @@
+"""Provider keys: API keys of model providers, which the user gives to Parley and nobody reads back.
+
+A key is sealed before it is stored (`gateway.vault`). No field of the API returns it; workers use `open_key`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+import strawberry
+
+from gateway import (
+    BigInt,
+    CannotOpen,
+    Conflict,
+    Info,
+    Invalid,
+    Node,
+    NotAllowed,
+    NotFound,
+    Secret,
+    Statements,
+    Unanswered,
+    UniqueViolationError,
+    entity,
+    expected_version,
+    id_of,
+    input_type,
+    made_before,
+    mutation,
+    one,
+    open_key_by_id,
+    page,
+    payload,
+    place_of,
+    require_version,
+    sql,
+    standard,
+    values_of,
+    with_request_hash,
+)
+from resolvers.accounts.provider_address import headers, models_url
+from resolvers.accounts.provider_config import ProviderConfig
+
+_API_KEY = re.compile(r"[!-~]{1,1000}")
+_ATTEMPTS = 5
+
+
+@entity("provider_keys", order="-created_at", restorable=False)
+class ProviderKey(Node):
+    """An API key of a model provider. The key itself is stored sealed, and cannot be read back."""
+
+    provider: str
+    """The model provider, that of the configuration."""
+    key_name: str
+    """What the user calls the key. No two keys of a provider have the same name."""
+    last_four: str
+    """The last four characters of the key, to recognise it by; empty if it has fewer than 12."""
+    is_active: bool
+    """Whether calls may use the key."""
+    is_default: bool
+    """Whether calls use this key rather than a newer one. At most one key of a configuration is the default."""
+    last_used_at: datetime.datetime | None
+    """When the key was last used, to the minute; null if it was not. No subscription tells of it."""
+    expires_at: datetime.datetime | None
+    """When calls stop using the key; null for never."""
+    deleted_at: datetime.datetime | None
+    """When it was deleted, and the key itself destroyed; null if it is not deleted."""
+    sealed_key_generation: strawberry.Private[int]
+
+    config = one("ProviderConfig", key="provider_config_id")
+    """The configuration of the provider."""
+    usage_logs = page("UsageLog", by="api_key_id")
+    """The model calls that used the key, newest first."""
+
+
+class ProviderKeyInput:
+    """The fields of a provider key that a client may change."""
+
+    key_name: str | None = None
+    """What to call the key, 1 to 100 characters. Another key of the provider must not have the name. Defaults to
+    `My API Key`."""
+    is_active: bool | None = None
+    """Whether calls may use the key. Defaults to true."""
+    is_default: bool | None = None
+    """Whether calls use this key rather than a newer one. True takes it from the other. Defaults to false."""
+    expires_at: datetime.datetime | None = None
+    """When calls stop using the key. Null for never."""
+
+
+standard(ProviderKey, input=ProviderKeyInput, without=("create",), within="provider_configs", scope="person")
+
+
+@input_type
+class CreateProviderKeyInput:
+    """A new API key. Set its provider or its configuration."""
+
+    api_key: str
+    """The key, 1 to 1,000 visible ASCII characters. It is sealed, and never returned."""
+    id: strawberry.ID | None = strawberry.UNSET
+    """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
+    provider: str | None = strawberry.UNSET
+    """The model provider, such as `openai`. If it has no configuration yet, one is created."""
+    provider_config_id: strawberry.ID | None = strawberry.UNSET
+    """The configuration of the provider, instead of `provider`."""
+    key_name: str | None = strawberry.UNSET
+    """What to call the key, 1 to 100 characters. Another key of the provider must not have the name. Defaults to
+    `My API Key`."""
+    is_default: bool | None = strawberry.UNSET
+    """Whether calls use this key rather than a newer one. True takes it from the other. Defaults to false."""
+    expires_at: datetime.datetime | None = strawberry.UNSET
+    """When calls stop using the key. Null for never."""
+
+
+@mutation(scope="person")
+async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> ProviderKey:
+    """Store an API key. Sent again with the same id, values and key, it returns the same object."""
+    context, secret = info.context, _secret(input.api_key)
+    values = values_of(input, without=("api_key",))
+    provider, config_id = values.pop("provider", None), values.get("provider_config_id")
+    if (provider is None) is (config_id is None):
+        raise Invalid("Set either the provider or the configuration.", field="provider")
+    if provider is not None:
+        await context.refuse_invalid(ProviderConfig, {"provider": provider})
+    # Before the transaction, which must not take the lock of the data key after that of the feed.
+    async with context.autocommit() as db:
+        found = await _for_key(db, provider, config_id)
+        id = values.get("id", found["key_id"])
+        sealed = await context.vault.seal(db, secret, place_of(db.user_id, id, found["provider"], 1))
+        fingerprint = await context.vault.fingerprint(db, secret)
+    async with context.transaction() as db:
+        row = {
+            **with_request_hash(values, provider, fingerprint),
+            "id": id,
+            "provider_config_id": found["config_id"] or await _configured(db, found["provider"]),
+            "last_four": secret.last_four,
+            "sealed_key": sealed,
+        }
+        try:
+            async with db.savepoint():
+                return await db.insert(ProviderKey, row)
+        except UniqueViolationError as error:
+            return await made_before(db, ProviderKey, row, error)
+
+
+@input_type
+class ReplaceProviderKeyInput:
+    """The API key to store in the place of another, such as after a rotation."""
+
+    id: strawberry.ID
+    """The id of the provider key, a UUID."""
+    api_key: str
+    """The new key, 1 to 1,000 visible ASCII characters. The old one is destroyed."""
+    expected_version: BigInt | None = strawberry.UNSET
+    """The `version` that the object must have; otherwise nothing changes. Defaults to any version."""
+
+
+@mutation(scope="person")
+async def replace_provider_key(info: Info, input: ReplaceProviderKeyInput) -> ProviderKey:
+    """Replace the key itself. Its name, its expiry and its usage stay, and the old key is destroyed."""
+    id, secret, expected = id_of(input.id), _secret(input.api_key), expected_version(input)
+    async with info.context.autocommit() as db:
+        for _ in range(_ATTEMPTS):
+            current = await _existing(db, id)
+            require_version(ProviderKey, current, expected)
+            place = place_of(db.user_id, id, current.provider, current.sealed_key_generation + 1)
+            sealed = await info.context.vault.seal(db, secret, place)
+            # Another replacement may come in between. What it was sealed for would then be wrong.
+            guard = {"deleted_at": None, "sealed_key_generation": current.sealed_key_generation}
+            version = {} if expected is None else {"version": expected}
+            values = {"sealed_key": sealed, "last_four": secret.last_four}
+            replaced = await db.update(ProviderKey, id, values, guard={**guard, **version})
+            if replaced is not None:
+                return replaced
+    raise Conflict("This provider key is being replaced by other requests.", field="id", current=current)
+
+
+@input_type
+class TestProviderKeyInput:
+    """The provider key to try out."""
+
+    id: strawberry.ID
+    """The id of the provider key, a UUID."""
+
+
+@payload
+class TestedKey:
+    ok: bool
+    """Whether the provider accepted the key."""
+    status: int
+    """The HTTP status of the provider's answer; null if there was none."""
+    message: str
+    """The outcome in words, for the user. It contains nothing that the provider said."""
+    provider_key: ProviderKey
+    """The provider key in its current state."""
+
+
+@mutation(scope="person")
+async def test_provider_key(info: Info, input: TestProviderKeyInput) -> TestedKey:
+    """Ask the provider for its models with a key, to learn whether it accepts the key. Nothing is charged for it.
+
+    The request goes to `<baseUrl>/models`, or to the provider's own address if its configuration has no `baseUrl`. A
+    user may do so about 20 times in ten minutes.
+    """
+    context, id = info.context, id_of(input.id)
+    async with context.autocommit() as db:
+        key = await _existing(db, id)
+    ok, status, message = await _tried(info, id)
+    async with context.autocommit() as db:
+        current = await db.get(ProviderKey, id) or key
+    return TestedKey(ok=ok, status=status, message=message, provider_key=current)  # type: ignore[arg-type]
+
+
+async def _tried(info: Info, id: UUID) -> tuple[bool, int | None, str]:
+    """Whether a provider accepts a key, the status of its answer, and the outcome in words."""
+    try:
+        opened = await open_key_by_id(info.context, id)
+    except CannotOpen:
+        return False, None, "The stored key cannot be opened. Replace it."
+    if opened is None:
+        raise NotFound("There is no such provider key.", field="id")
+    url = models_url(opened.provider, opened.base_url)
+    if url is None:
+        return False, None, "Set the baseUrl of the provider's configuration: its address is not known."
+    try:
+        answer = await info.context.outgoing.get(
+            url, headers(opened.provider, opened.secret), caller=str(info.context.user_id)
+        )
+    except (NotAllowed, Unanswered) as error:
+        return False, None, str(error)
+    ok = 200 <= answer.status < 300
+    return ok, answer.status, _OUTCOMES.get(answer.status) or _outcome(answer.status)
+
+
+_OUTCOMES = {
+    401: "The provider refuses the key.",
+    403: "The provider refuses the key, or the key may not list models.",
+    404: "The provider has no list of models at this address.",
+    429: "The provider accepts no more requests at the moment.",
+}
+
+
+def _outcome(status: int) -> str:
+    match status // 100:
+        case 2:
+            return "The provider accepts the key."
+        case 3:
+            return "The address leads to another one, which is not followed."
+        case 5:
+            return "The provider has a fault at the moment."
+        case _:
+            return "The provider does not understand the request."
+
+
+def _secret(api_key: str) -> Secret:
+    """An API key as it was sent. No rule of the database can check it, because the database never has it."""
+    if not _API_KEY.fullmatch(api_key):
+        raise Invalid("An API key has 1 to 1000 visible ASCII characters, without spaces.", field="api_key")
+    return Secret(api_key)
+
+
+async def _for_key(db: Statements, provider: str | None, config_id: UUID | None) -> Mapping[str, Any]:
+    """The id, the provider and the configuration of a new key. The configuration is None if there is none yet."""
+    found = await db.row(sql.accounts.provider_config.for_key, provider=provider, config_id=config_id)
+    if found is None or found["provider"] is None:
+        raise NotFound("There is no such provider configuration.", field="provider_config_id")
+    return cast("Mapping[str, Any]", found)
+
+
+async def _configured(db: Statements, provider: str) -> UUID:
+    """The configuration of a provider, which is created unless another request was first."""
+    try:
+        async with db.savepoint():
+            made = await db.insert(ProviderConfig, {"provider": provider})
+            return cast("UUID", made.id)
+    except UniqueViolationError:
+        return cast("UUID", (await _for_key(db, provider, None))["config_id"])
+
+
+async def _existing(db: Statements, id: UUID) -> ProviderKey:
+    """The caller's key. Raises `NotFound`, or `Conflict` if it is deleted."""
+    key = await db.get(ProviderKey, id)
+    if key is None:
+        raise NotFound("There is no such provider key.", field="id")
+    if key.deleted_at is not None:
+        raise Conflict("This provider key is deleted.", field="id", current=key)
+    return key

@@ -1,0 +1,45 @@
+-- Whether the arguments of a call contain a URL, at any depth, and all URLs in them have this host: exactly, or, with *.
+-- before it, one below it. A text that may be read as a URL must be a plain one: http or https, the host in lower case and
+-- without user, port, IPv6 address, dot at its end and Punycode, no backslash, and nothing encoded before the query.
+CREATE OR REPLACE FUNCTION approval_hosts_are(arguments jsonb, host text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT
+PARALLEL SAFE
+AS $$
+DECLARE
+    value text;
+    named text;
+    are boolean := false;
+BEGIN
+    host := lower(host);
+    FOR value IN SELECT * FROM approval_texts(arguments) LOOP
+        CONTINUE WHEN normalize(approval_visible(value), NFKC) !~*
+            ':\s*[/\\]|^\s*[/\\]{2}|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:|^\s*www\.';
+        named := substring(
+            value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~!*()+,=:@/-]*)?'
+            '(?:\?(?:[A-Za-z0-9._~!*()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$');
+        are := CASE
+            WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
+            ELSE named = host END;
+        IF are IS NOT TRUE THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN are;
+END
+$$;
+GRANT EXECUTE ON FUNCTION approval_hosts_are TO parley_runtime;
+
+-- Whether a text among the arguments of a call, at any depth, mentions a host, one below it, or one that begins with it.
+CREATE OR REPLACE FUNCTION approval_mentions(arguments jsonb, host text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
+PARALLEL SAFE
+AS $$
+    SELECT EXISTS (
+        SELECT FROM approval_texts(arguments) AS value
+        WHERE approval_fold(value) ~ (
+            '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
+$$;
+GRANT EXECUTE ON FUNCTION approval_mentions TO parley_runtime;
+
+-- All texts in a JSON value, at any depth, without the names of members.
+CREATE OR REPLACE FUNCTION approval_texts(value jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT t #>> '{}' FROM jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') AS t $$;
+GRANT EXECUTE ON FUNCTION approval_texts TO parley_runtime;

@@ -1,0 +1,33 @@
+-- Whether an ALLOW rule may match a text at all. It may not if a shell, a file system or a person could take the text for
+-- something else than it seems:
+--
+-- * control characters, line separators, invisible characters, text directions, and texts that are not in normal form (NFKC);
+-- * characters that combine commands, redirect, substitute, expand or escape: ; & | < > ` $ \ and a parenthesis that begins
+--   a word;
+-- * percent-encoded characters, and variables between percent signs;
+-- * a word that begins with ~, and links that the system makes, such as /proc/self/root and /dev/fd;
+-- * unless it is a path, which approval_path() puts in normal form, a step to the directory above.
+CREATE OR REPLACE FUNCTION approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE
+        WHEN value ~ '^[\u0020-\u007e]*$' THEN true
+        ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
+            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
+    END
+    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_]+%|(^|[\s=])\(|(^|[\s=:,(''"])~'
+    AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
+    AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
+$$;
+GRANT EXECUTE ON FUNCTION approval_is_plain TO parley_runtime;
+
+-- A text without characters that nobody sees: formats, joiners, fillers, variation selectors, tags and text directions.
+CREATE OR REPLACE FUNCTION approval_visible(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT regexp_replace(
+        value,
+        '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800'
+        '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+        '', 'g')
+$$;
+GRANT EXECUTE ON FUNCTION approval_visible TO parley_runtime;

@@ -1,0 +1,46 @@
+-- Whether the arguments of a call match those of a rule, whose patterns auto_approval_rules_compile() has prepared. An
+-- argument that is missing, null, an object or a list matches no pattern; numbers and booleans are compared as JSON writes
+-- them.
+--
+-- ALLOW rules compare exactly, and only texts that are plain. DENY and ASK rules compare what a text may be read as, and
+-- their wildcards mean anything.
+CREATE OR REPLACE FUNCTION approval_rule_matches(
+    effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text,
+    arguments jsonb
+) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
+AS $$
+DECLARE
+    value text;
+BEGIN
+    FOR n IN 1 .. cardinality(pointers) LOOP
+        IF effect = 'allow' THEN
+            value := approval_exact(arguments #> pointers[n]::text[], paths[n]);
+            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
+        ELSE
+            value := approval_readings(approval_argument(arguments #> pointers[n]::text[]));
+        END IF;
+        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN CASE
+        WHEN host IS NULL THEN true
+        WHEN effect = 'allow' THEN approval_hosts_are(arguments, host)
+        ELSE approval_mentions(arguments, host) END;
+END
+$$;
+GRANT EXECUTE ON FUNCTION approval_rule_matches TO parley_runtime;
+
+-- An argument as a text: null if it is missing, null, an object or a list.
+CREATE OR REPLACE FUNCTION approval_argument(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
+GRANT EXECUTE ON FUNCTION approval_argument TO parley_runtime;
+
+-- An argument as ALLOW rules compare it; null if they may not match it. A path is in normal form.
+CREATE OR REPLACE FUNCTION approval_exact(value jsonb, is_path boolean) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN approval_is_plain(a, is_path) THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
+    FROM approval_argument(value) AS a
+$$;
+GRANT EXECUTE ON FUNCTION approval_exact TO parley_runtime;

@@ -1,0 +1,43 @@
+-- The tokens by which agents act for a user, and who proposed and approved what.
+
+CREATE TABLE agent_tokens (
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7(),
+    name text NOT NULL,
+    scopes jsonb NOT NULL,
+    hash bytea NOT NULL,
+    last_four text NOT NULL CONSTRAINT agent_tokens_last_four_length CHECK (char_length(last_four) = 4),
+    last_used_at timestamptz,
+    expires_at timestamptz NOT NULL DEFAULT clock_timestamp() + interval '90 days',
+    revoked_at timestamptz
+);
+COMMENT ON COLUMN agent_tokens.hash IS 'SHA-256 of the secret in the token, which is stored nowhere.';
+SELECT tenant_table('agent_tokens', without => '{deleted_at}', privileges => 'SELECT, INSERT');
+-- The feed does not tell of its use.
+SELECT feed_spares('agent_tokens', '{last_used_at}');
+GRANT UPDATE (revoked_at) ON agent_tokens TO parley_runtime;
+SELECT add_rule('agent_tokens', name, condition, reason)
+FROM (VALUES
+    ('name_length', 'char_length(name) BETWEEN 1 AND 100', 'A name has 1 to 100 characters.'),
+    ('scopes_list', 'scope_list_mistake(scopes, 12) IS NULL',
+        'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.'),
+    ('scopes_tools', $$NOT scopes @> '["tools:execute", "tools:approve"]'$$,
+        'A token cannot have both tools:execute and tools:approve.'),
+    ('scopes_confirmations', $$NOT scopes @> '["confirmations:propose", "confirmations:decide"]'$$,
+        'A token cannot have both confirmations:propose and confirmations:decide.'),
+    ('expires_at_range', $$expires_at - created_at BETWEEN '0' AND interval '366 days'$$,
+        'A token expires in the future, within 366 days.')
+) AS r (name, condition, reason);
+CREATE INDEX agent_tokens_by_creation ON agent_tokens (user_id, created_at, id);
+CREATE TRIGGER "limit" BEFORE INSERT ON agent_tokens FOR EACH ROW EXECUTE FUNCTION agent_tokens_limit();
+CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON agent_tokens
+    FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL) EXECUTE FUNCTION agent_tokens_stay_revoked();
+CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON agent_tokens
+    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION sessions_revoke();
+-- Processes of the previous version read the column by this name.
+COMMENT ON COLUMN revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
+
+ALTER TABLE tool_transitions ADD COLUMN agent_token_id uuid DEFAULT actor_agent_token();
+
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON conversations
+    FOR EACH ROW WHEN (actor() = 'agent') EXECUTE FUNCTION conversations_guard_approval();
