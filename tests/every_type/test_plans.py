@@ -162,8 +162,21 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
             await derived.join_all(client, ids)
             await derived.multiply(database, user_id, empty)
+            await _pay(database, user_id, ids["ProviderKey"])
             await _run(database, STORE)
             yield Filled(serving, client, planner, user_id, tables, ids)
+
+
+async def _pay(database: Database, user_id: uuid.UUID, key: str) -> None:
+    """Let a key have paid for calls of models."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        paid = "UPDATE usage_logs SET api_key_id = $2 WHERE user_id = $1"
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(paid, user_id, uuid.UUID(key))
+        await owner.execute("ANALYZE usage_logs")
+    finally:
+        await owner.close()
 
 
 async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
@@ -258,13 +271,13 @@ async def _run(database: Database, text: str) -> None:
 def _queries() -> list[Any]:
     """Each hand-written query on users' rows, by the path of its file and its name.
 
-    Left out are those on the job queue, which is short, and on reference tables.
+    Left out are those on the job queue, which is short, on reference tables, and those of operators' commands.
     """
     shared = re.compile(rf"FROM ({'|'.join(reference_tables())})\b")
     queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
-        if folder == ("work", "queue"):
+        if folder in (("work", "queue"), ("plans", "plan")):
             continue
         parts = re.split(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
         names = [name for name, text in zip(parts[::2], parts[1::2], strict=True) if not shared.search(text)]
