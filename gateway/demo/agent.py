@@ -57,7 +57,8 @@ async def work(url: str, tell: Tell, *, once: bool = False, piece_seconds: float
                     return
                 await agent.wait_for_message()
     except ApiError as error:
-        raise Refusal(f"The demo agent cannot go on: {error}") from error
+        hint = " Start one with parley serve, or name it with --url." if error.code == "UNREACHABLE" else ""
+        raise Refusal(f"The demo agent cannot go on: {error}{hint}") from error
 
 
 @asynccontextmanager
