@@ -80,7 +80,14 @@ def parser() -> argparse.ArgumentParser:
     end.add_argument("--check", action="store_true", help=f"fail if {SDL_FILE} (with --sql, {SQL_FILE}) is out of date")
     end.add_argument("--write", action="store_true", help=f"write {SDL_FILE} (with --sql, {SQL_FILE})")
 
-    _command(commands, "demo", demo, "Fill the database with demo data.")
+    one = _command(commands, "demo", demo, "Fill the database with demo data, or let a demo agent work.")
+    one.add_argument("does", nargs="?", choices=("data", "agent"), default="data", help="default: data")
+    one.add_argument(
+        "--url",
+        metavar="URL",
+        help="agent: the address of the gateway; default: http://127.0.0.1 with the port of the settings",
+    )
+    one.add_argument("--once", action="store_true", help="agent: end after the first answer")
 
     one = _command(commands, "backup", backup, "Write the database, its roles and the signing keys to one file.")
     one.add_argument("file", type=Path, metavar="FILE", help="the file to write; an existing one is replaced")
@@ -92,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
     _models_commands(models.add_subparsers(title="commands", metavar="{import,list}", required=True))
     plans = commands.add_parser("plan", help="Set or show the plan of a user, and set the quotas of plans.")
     _plan_commands(plans.add_subparsers(title="commands", metavar="{set,show,quotas}", required=True))
+    keys = commands.add_parser("keys", help="List, rotate or drop the keys that seal the secrets of users.")
+    _keys_commands(keys.add_subparsers(title="commands", metavar="{list,rotate,drop}", required=True))
     one = _command(commands, "doctor", doctor, "Examine the installation, and say what to do about each finding.")
     one.add_argument("--url", metavar="URL", help="the address that clients use, such as https://parley.example.org")
     one.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -145,6 +154,22 @@ def _plan_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
     one.add_argument("user", metavar="EMAIL", help="the user's e-mail address or user name")
     one = _command(commands, "quotas", plan_quotas, "Set the quotas of plans, also those of their present users.")
     one.add_argument("file", type=Path, metavar="FILE", help="JSON: a list of quotas for each plan")
+
+
+def _keys_commands(commands: argparse._SubParsersAction[_Parser]) -> None:
+    _command(
+        commands, "list", keys_list, "List the key-encryption keys, their ages, and how many data keys each wraps."
+    )
+
+    meaning = "Add a key-encryption key, and wrap the data keys of all users with it, while gateways serve."
+    one = _command(commands, "rotate", keys_rotate, meaning)
+    end = one.add_mutually_exclusive_group()
+    end.add_argument("--resume", action="store_true", help="add no key, and wrap what a rotation before has left")
+    end.add_argument("--signing", action="store_true", help="add a signing key instead; then restart all gateways")
+
+    meaning = "Remove a key-encryption key from the keys file. One that still wraps a data key is refused."
+    one = _command(commands, "drop", keys_drop, meaning)
+    one.add_argument("id", metavar="ID", help="the id of the key, as parley keys list shows it")
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
@@ -216,7 +241,15 @@ def schema(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def demo(settings: Settings, options: argparse.Namespace) -> int:
-    """Fill the database with demo data."""
+    """Fill the database with demo data, or let a demo agent work until Ctrl-C."""
+    if options.does == "agent":
+        from gateway.demo.agent import work as work_as_agent
+
+        # Not localhost: a browser shares its session only with the address that `parley serve` prints.
+        run(work_as_agent(options.url or f"http://127.0.0.1:{settings.port}", tell, once=options.once))
+        return 0
+    if options.url or options.once:
+        raise _WrongUse("--url and --once belong to the agent: parley demo agent")
     from gateway import demo as loader
     from gateway.data.server.opening import open_database
 
@@ -282,6 +315,33 @@ def plan_quotas(settings: Settings, options: argparse.Namespace) -> int:
     from gateway.plans.command import set_quotas
 
     run(set_quotas(settings, options.file))
+    return 0
+
+
+def keys_list(settings: Settings, options: argparse.Namespace) -> int:
+    """List the key-encryption keys."""
+    from gateway.vault.command import list_keys
+
+    run(list_keys(settings))
+    return 0
+
+
+def keys_rotate(settings: Settings, options: argparse.Namespace) -> int:
+    """Add a key-encryption key and wrap all data keys with it, or add a signing key."""
+    from gateway.vault.command import rotate_keys, rotate_signing
+
+    if options.signing:
+        rotate_signing(settings.signing_keys)
+    else:
+        run(rotate_keys(settings, resume=options.resume))
+    return 0
+
+
+def keys_drop(settings: Settings, options: argparse.Namespace) -> int:
+    """Remove a key-encryption key."""
+    from gateway.vault.command import drop_key
+
+    run(drop_key(settings, options.id))
     return 0
 
 
