@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,16 +18,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
-from gateway.setting_form import is_a_broker, is_a_webhook_secret
+from gateway.setting_form import HEADER_NAME, ORIGIN, is_a_broker, is_a_webhook_secret
 
 PREFIX = "PARLEY_"
 
 ROOTS_DIRECTORY = Path("/var/lib/parley")
 """Default data directory for root, because other accounts cannot enter root's home."""
-
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
-
-HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 Plan = Literal["free", "pro", "enterprise"]
 

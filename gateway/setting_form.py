@@ -6,6 +6,8 @@ import re
 from base64 import b64decode
 from urllib.parse import urlsplit
 
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
+HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 NATS_SERVER = re.compile(r"(nats|tls)://[^/?#\s]+/?")
 
 IN_BASE64 = "whsec_"

@@ -3876,7 +3876,7 @@ CREATE TABLE parley.plan_quotas (
     mode text DEFAULT 'hard'::text NOT NULL,
     CONSTRAINT plan_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
     CONSTRAINT plan_quotas_limit_range CHECK (("limit" > (0)::numeric)),
-    CONSTRAINT plan_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
+    CONSTRAINT plan_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" <= (0)::numeric) OR ("limit" = trunc("limit")))),
     CONSTRAINT plan_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
     CONSTRAINT plan_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
     CONSTRAINT plan_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
@@ -3889,30 +3889,6 @@ CREATE TABLE parley.plan_quotas (
 ALTER TABLE ONLY parley.plan_quotas FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE parley.plan_quotas OWNER TO parley_owner;
-
--- comment CONSTRAINT plan_quotas_automation_length ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_automation_length ON parley.plan_quotas IS 'An automation name has 1 to 100 characters.';
-
--- comment CONSTRAINT plan_quotas_limit_range ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_limit_range ON parley.plan_quotas IS 'A limit must be greater than 0.';
-
--- comment CONSTRAINT plan_quotas_limit_whole ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_limit_whole ON parley.plan_quotas IS 'A limit of tokens, requests or bytes is a whole number.';
-
--- comment CONSTRAINT plan_quotas_model_length ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_model_length ON parley.plan_quotas IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT plan_quotas_provider_length ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_provider_length ON parley.plan_quotas IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT plan_quotas_unit_bytes ON plan_quotas
-
-COMMENT ON CONSTRAINT plan_quotas_unit_bytes ON parley.plan_quotas IS 'Bytes belong to no provider, model or automation.';
 
 -- table usage_quotas
 
@@ -3937,7 +3913,7 @@ CREATE TABLE parley.usage_quotas (
     request_hash bigint,
     CONSTRAINT usage_quotas_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
     CONSTRAINT usage_quotas_limit_range CHECK (("limit" > (0)::numeric)),
-    CONSTRAINT usage_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" = trunc("limit")))),
+    CONSTRAINT usage_quotas_limit_whole CHECK (((unit = 'usd'::text) OR ("limit" <= (0)::numeric) OR ("limit" = trunc("limit")))),
     CONSTRAINT usage_quotas_mode_known CHECK ((mode = ANY (ARRAY['soft'::text, 'hard'::text]))),
     CONSTRAINT usage_quotas_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
     CONSTRAINT usage_quotas_period_known CHECK ((period = ANY (ARRAY['hour'::text, 'day'::text, 'month'::text, 'total'::text]))),
@@ -8510,6 +8486,12 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'usage_reservations_id_recorded', TABLE = 'usage_reservations',
             MESSAGE = 'usage with this id is recorded already';
     END IF;
+    -- Rules are checked after this. What breaks one is refused for that.
+    IF NEW.estimated_input_tokens NOT BETWEEN 0 AND 1000000000
+        OR NEW.estimated_output_tokens NOT BETWEEN 0 AND 1000000000
+    THEN
+        RETURN NEW;
+    END IF;
     SELECT * INTO fault
     FROM usage_check(
         NEW.user_id, at, NEW.provider, NEW.model, NEW.automation, NEW.used_own_api_key,
@@ -9786,7 +9768,7 @@ CREATE TABLE parley.plan_subscriptions (
     CONSTRAINT plan_subscriptions_current_period_end_order CHECK ((current_period_end > current_period_start)),
     CONSTRAINT plan_subscriptions_external_id_length CHECK (((char_length(external_id) >= 1) AND (char_length(external_id) <= 255))),
     CONSTRAINT plan_subscriptions_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
-    CONSTRAINT plan_subscriptions_provider_known CHECK ((provider = 'polar'::text)),
+    CONSTRAINT plan_subscriptions_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
     CONSTRAINT plan_subscriptions_status_known CHECK ((status = ANY (ARRAY['active'::text, 'trialing'::text, 'past_due'::text, 'cancelled'::text])))
 );
 

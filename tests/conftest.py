@@ -30,5 +30,5 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of the domains on both executors."""
     package = (metafunc.module.__package__ or "").removeprefix("tests.")
-    if package in DOMAINS and "serving" in metafunc.fixturenames:
+    if package.partition(".")[0] in DOMAINS and "serving" in metafunc.fixturenames:
         metafunc.parametrize("executor", ("breadth_first", "depth_first"), indirect=True, scope="module")

@@ -33,10 +33,10 @@ AS_OWNER = f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {SCHEMA}, pg_temp"
 ALONE = "LOCK TABLE plan_quotas IN ACCESS EXCLUSIVE MODE"
 REASON = """
 SELECT coalesce(
-    (SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = $1 AND connamespace = n.oid),
-    (SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE relname = $1 AND relnamespace = n.oid))
-FROM pg_namespace AS n WHERE n.nspname = $2
+    (SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = replace($1, 'plan_', 'usage_')),
+    (SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE relname = $1))
 """
+"""The wording of a rule, which is that of the same rule for the quotas of users, or of a unique index."""
 
 
 class NoSuchUser(Refusal):
@@ -118,7 +118,7 @@ async def _write(connection: asyncpg.Connection, quotas: Mapping[str, Sequence[P
                 await _rows(connection, sql.plans.plan.add_quota, **values)
     except asyncpg.IntegrityConstraintViolationError as error:
         name = str(error.constraint_name)
-        reason = await connection.fetchval(REASON, name, SCHEMA)
+        reason = await connection.fetchval(REASON, name)
         field = to_camel_case(name.removeprefix("plan_quotas_").rpartition("_")[0])
         problems.add(f"{place}, {field}", str(reason or error))
     problems.refuse()

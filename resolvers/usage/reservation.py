@@ -123,8 +123,8 @@ async def release_usage(info: Info, input: ReleaseUsageInput) -> UsageReservatio
     """Give back a reservation whose call is not made. If that is done already, it is returned unchanged."""
     id = id_of(input.id)
     async with info.context.autocommit() as db:
-        await db.row(sql.usage.reservation.release, id=id)
-        reservation = await db.get(UsageReservation, id)
+        released, held = {"status": ReservationStatus.RELEASED}, {"status": ReservationStatus.HELD}
+        reservation = await db.update(UsageReservation, id, released, guard=held) or await db.get(UsageReservation, id)
     if reservation is None:
         raise NotFound("There is no such usage reservation.", field="id")
     if reservation.status is ReservationStatus.SETTLED:

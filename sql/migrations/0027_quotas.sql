@@ -26,7 +26,7 @@ FROM (VALUES
     ('model_length', 'char_length(model) BETWEEN 1 AND 100', 'A model name has 1 to 100 characters.'),
     ('automation_length', 'char_length(automation) BETWEEN 1 AND 100', 'An automation name has 1 to 100 characters.'),
     ('limit_range', '"limit" > 0', 'A limit must be greater than 0.'),
-    ('limit_whole', $$unit = 'usd' OR "limit" = trunc("limit")$$,
+    ('limit_whole', $$unit = 'usd' OR "limit" <= 0 OR "limit" = trunc("limit")$$,
         'A limit of tokens, requests or bytes is a whole number.'),
     ('unit_bytes', $$unit <> 'bytes' OR (provider IS NULL AND model IS NULL AND automation IS NULL)$$,
         'Bytes belong to no provider, model or automation.')

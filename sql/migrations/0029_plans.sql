@@ -14,7 +14,8 @@ FROM unnest('{INSERT,UPDATE}'::text[]) AS p (privilege);
 CREATE TABLE plan_subscriptions (
     user_id uuid NOT NULL REFERENCES users (user_id),
     id uuid DEFAULT uuid7(),
-    provider text NOT NULL CONSTRAINT plan_subscriptions_provider_known CHECK (provider IN ('polar')),
+    provider text NOT NULL
+        CONSTRAINT plan_subscriptions_provider_length CHECK (char_length(provider) BETWEEN 1 AND 50),
     external_id text NOT NULL
         CONSTRAINT plan_subscriptions_external_id_length CHECK (char_length(external_id) BETWEEN 1 AND 255),
     plan_type text NOT NULL
@@ -52,27 +53,20 @@ CREATE POLICY keeping ON webhook_events TO parley_owner USING (true);
 -- The quotas that the users of a plan have. `parley plan quotas` writes them; the serving role cannot read them.
 CREATE TABLE plan_quotas (
     plan_type text NOT NULL CONSTRAINT plan_quotas_plan_type_known CHECK (plan_type IN ('free', 'pro', 'enterprise')),
-    unit text NOT NULL CONSTRAINT plan_quotas_unit_known CHECK (unit IN ('tokens', 'usd', 'requests', 'bytes')),
-    period text NOT NULL CONSTRAINT plan_quotas_period_known CHECK (period IN ('hour', 'day', 'month', 'total')),
+    unit text NOT NULL,
+    period text NOT NULL,
     provider text,
     model text,
     automation text,
     counts_own_key boolean NOT NULL DEFAULT false,
     "limit" numeric NOT NULL,
-    mode text NOT NULL DEFAULT 'hard' CONSTRAINT plan_quotas_mode_known CHECK (mode IN ('soft', 'hard'))
+    mode text NOT NULL DEFAULT 'hard'
 );
--- As in usage_quotas, so that each can be given to a user.
-SELECT add_rule('plan_quotas', name, condition, reason)
-FROM (VALUES
-    ('provider_length', 'char_length(provider) BETWEEN 1 AND 50', 'A provider name has 1 to 50 characters.'),
-    ('model_length', 'char_length(model) BETWEEN 1 AND 100', 'A model name has 1 to 100 characters.'),
-    ('automation_length', 'char_length(automation) BETWEEN 1 AND 100', 'An automation name has 1 to 100 characters.'),
-    ('limit_range', '"limit" > 0', 'A limit must be greater than 0.'),
-    ('limit_whole', $$unit = 'usd' OR "limit" = trunc("limit")$$,
-        'A limit of tokens, requests or bytes is a whole number.'),
-    ('unit_bytes', $$unit <> 'bytes' OR (provider IS NULL AND model IS NULL AND automation IS NULL)$$,
-        'Bytes belong to no provider, model or automation.')
-) AS r (name, condition, reason);
+-- The rules of usage_quotas, so that each can be given to a user. The command finds their wording there.
+SELECT add_rule('plan_quotas', substring(conname FROM 'usage_quotas_(.*)'), pg_get_expr(conbin, conrelid))
+FROM pg_constraint
+WHERE conrelid = 'usage_quotas'::regclass AND contype = 'c' AND conname <> 'usage_quotas_set_by_known'
+ORDER BY conname;
 CREATE UNIQUE INDEX plan_quotas_unit_unique ON plan_quotas (
     plan_type, unit, period, coalesce(provider, ''), coalesce(model, ''), coalesce(automation, ''), counts_own_key);
 COMMENT ON INDEX plan_quotas_unit_unique IS 'The plan has a quota of the same unit, period and calls already.';

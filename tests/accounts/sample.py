@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 from uuid import uuid4
 
-from tests.kit import polar
+from tests.accounts import polar
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 
@@ -85,7 +85,7 @@ async def audit_entries(client: Client, known: Known, word: str) -> dict[str, st
 async def subscriptions(client: Client, known: Known, word: str) -> dict[str, str]:
     """Have Polar tell of a subscription that has ended, and of one that is active."""
     for subscription, status in ((f"{word} 1", "canceled"), (word, "active")):
-        said = polar.event(client.user_id, subscription=subscription, status=status)
+        said = polar.event(client.user_id or known["User"], subscription=subscription, status=status)
         assert await polar.send(client.http, client.url, said) == (202, "written")
     made = await client.data("{ viewer { planSubscriptions { nodes { id } } } }")
     return {"ACTIVE": made["viewer"]["planSubscriptions"]["nodes"][0]["id"]}

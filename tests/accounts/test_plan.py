@@ -16,9 +16,9 @@ import orjson
 import pytest
 
 from gateway.auth import webhook
-from tests.kit import polar
+from tests.accounts import polar
 from tests.kit.database import Database
-from tests.kit.serving import Client, Serving, first, serving_on
+from tests.kit.serving import POLAR_SECRET, Client, Serving, first, serving_on
 
 PLAN = "{ viewer { planType planStatus } }"
 SUBSCRIPTIONS = """
@@ -178,7 +178,7 @@ async def test_an_event_counts_for_five_minutes(user: Client, seconds: int, stat
 
 async def test_one_of_several_signatures_is_enough(user: Client) -> None:
     body = orjson.dumps(polar.event(user.user_id))
-    sent = polar.headers(body, "another secret of the tests", polar.SECRET)
+    sent = polar.headers(body, "another secret of the tests", POLAR_SECRET)
     assert await polar.send(user.http, user.url, body, sent) == (202, "written")
 
 
@@ -241,9 +241,9 @@ async def test_without_a_secret_there_is_no_webhook(database: Database) -> None:
 async def test_the_secret_changes_without_a_break(database: Database) -> None:
     new = "whsec_bmV3IHNlY3JldCBvZiB0aGUgdGVzdHM="
     with tempfile.TemporaryDirectory() as directory:
-        async with serving_on(database, Path(directory), polar_webhook_secret=f"{polar.SECRET}, {new}") as both:
+        async with serving_on(database, Path(directory), polar_webhook_secret=f"{POLAR_SECRET}, {new}") as both:
             user = await both.signed_up()
-            for minute, secret in enumerate((polar.SECRET, new)):
+            for minute, secret in enumerate((POLAR_SECRET, new)):
                 body = orjson.dumps(polar.event(user.user_id, minute=minute))
                 sent = polar.headers(body, secret)
                 assert await polar.send(user.http, user.url, body, sent) == (202, "written")

@@ -30,6 +30,7 @@ OTHERS = {
     ("plan_quotas", ("plan_type", "unit", "period")): "two quotas of a plan that count the same",
     ("usage_reservations", ("expires_at",)): "finding reservations of all users that expired long ago",
     ("usage_reservations", ("user_id", "expires_at")): "the living reservations of a user",
+    ("webhook_events", ("seen_at",)): "removing events that are no longer needed",
     ("users", ("purge_at",)): "finding deleted accounts whose time is over",
     ("tool_executions", ("user_id", "approved_at")): "summing what was approved automatically in the last hour",
     ("sessions", ("LEAST(expires_at, ends_at)",)): "finding expired sessions of all users",

@@ -271,13 +271,13 @@ async def _run(database: Database, text: str) -> None:
 def _queries() -> list[Any]:
     """Each hand-written query on users' rows, by the path of its file and its name.
 
-    Left out are those on the job queue, which is short, and on reference tables.
+    Left out are those on the job queue, which is short, on reference tables, and those of operators' commands.
     """
     shared = re.compile(rf"FROM ({'|'.join(reference_tables())})\b")
     queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
-        if folder == ("work", "queue"):
+        if folder in (("work", "queue"), ("plans", "plan")):
             continue
         parts = re.split(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
         names = [name for name, text in zip(parts[::2], parts[1::2], strict=True) if not shared.search(text)]

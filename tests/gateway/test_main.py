@@ -163,7 +163,7 @@ def crash(settings, given):
     thread.join()
     raise RuntimeError("postgresql://app:hunter2@db/parley")
 
-command.explain = crash
+command.commands.explain = crash
 sys.exit(command.main(["explain"]))
 """
 

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from graphql import get_named_type
 
+from gateway.data.clauses.name import quoted
 from gateway.schema.build import graphql_schema
 from tests.kit import generated, samples
 from tests.kit.database import Database
@@ -161,7 +162,7 @@ async def multiply(database: Database, user_id: uuid.UUID, tables: Iterable[str]
         for table in tables:
             parent_ids = {row["held"]: _a_parent(row) for row in await owner.fetch(FOREIGN_KEYS, table)}
             parents = "".join(f", '{key}', {parent}" for key, parent in parent_ids.items())
-            names = [row["attname"] for row in await owner.fetch(COLUMNS, table)]
+            names = [quoted(row["attname"]) for row in await owner.fetch(COLUMNS, table)]
             one = f"(SELECT row FROM {table} AS row WHERE user_id = $1 LIMIT 1) AS one"  # noqa: S608
             await owner.execute(
                 f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(made).{name}' for name in names)}"  # noqa: S608

@@ -20,11 +20,13 @@ from gateway.app import Gateway, running
 from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
 from gateway.data.server.opening import OpenDatabase
-from tests.kit import polar
 from tests.kit.database import Database
 
 PASSWORD = "a password for tests"
 PATIENCE_SECONDS = 20
+
+POLAR_SECRET = "polar_whs_of_the_tests"
+POLAR_PRODUCTS = {"product-pro": "pro", "product-enterprise": "enterprise"}
 
 _numbers = itertools.count(1)
 
@@ -171,7 +173,7 @@ def settings_for(directory: Path, **overrides: Any) -> Settings:
     """Settings of a gateway for tests."""
     defaults = {"data_dir": directory, "port": 0, "demo": False, "log_level": "error", "broker_url": "postgres:"}
     defaults["work"] = False
-    defaults |= {"polar_webhook_secret": polar.SECRET, "polar_products": polar.PRODUCTS}
+    defaults |= {"polar_webhook_secret": POLAR_SECRET, "polar_products": POLAR_PRODUCTS}
     # Most tests must not fail because a busy machine is slow to hand out a connection, or because all users sign up
     # from one address.
     return Settings(

@@ -16,6 +16,7 @@ import asyncpg
 import orjson
 import pytest
 
+from gateway.data.clauses.name import quoted
 from gateway.data.setup.catalogue import read_catalogue
 from tests.kit.estate import Estate, Scene
 from tests.kit.generated import reference_tables
@@ -154,7 +155,7 @@ async def copy_of_a_row(superuser: asyncpg.Connection, table: str, user_id: str)
     )
     row = await superuser.fetchval(f"SELECT to_jsonb(t) FROM {table} AS t WHERE user_id = $1 LIMIT 1", user_id)
     fresh = {"id": str(uuid.uuid4())} if table != "users" else {}
-    return ", ".join(column["attname"] for column in columns), orjson.dumps(
+    return ", ".join(quoted(column["attname"]) for column in columns), orjson.dumps(
         orjson.loads(row or "{}") | {"user_id": user_id} | fresh
     ).decode()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 VALUES = {
+    # Whole numbers, and so much that no test is refused.
+    "UsageQuota.limit": ("100000000000", "200000000000"),
     "UsageLog.inputTokens": (10, 20),
     "UsageLog.cachedInputTokens": (1, 2),
     "UsageLog.cacheWriteInputTokens": (3, 4),

@@ -20,6 +20,12 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'usage_reservations_id_recorded', TABLE = 'usage_reservations',
             MESSAGE = 'usage with this id is recorded already';
     END IF;
+    -- Rules are checked after this. What breaks one is refused for that.
+    IF NEW.estimated_input_tokens NOT BETWEEN 0 AND 1000000000
+        OR NEW.estimated_output_tokens NOT BETWEEN 0 AND 1000000000
+    THEN
+        RETURN NEW;
+    END IF;
     SELECT * INTO fault
     FROM usage_check(
         NEW.user_id, at, NEW.provider, NEW.model, NEW.automation, NEW.used_own_api_key,

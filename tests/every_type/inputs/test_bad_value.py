@@ -41,6 +41,8 @@ NOT_REACHED = {
     "agent_tokens_scopes_confirmations": "needs two scopes; see tests/accounts/test_agent_token.py",
     "agent_tokens_scopes_tools": "needs two scopes; see tests/accounts/test_agent_token.py",
     "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
+    "usage_quotas_limit_whole": "needs a fraction; see tests/usage/quotas/test_quota.py",
+    "usage_quotas_unit_bytes": "needs another field; see tests/usage/quotas/test_quota.py",
     "provider_configs_settings_secret": "needs certain names; see tests/accounts/test_provider_config.py",
     "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/test_provider_config.py",
     "provider_configs_is_default_active": "needs another field; see tests/accounts/test_provider_config.py",

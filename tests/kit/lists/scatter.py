@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from gateway.data.clauses.name import quoted
 from gateway.data.entity import Entity, is_enum, order_columns
 from gateway.schema.objects import filter as filters
 from gateway.schema.types.scalars import JSON, BigInt
@@ -150,6 +151,7 @@ class Scatter:
             if empty and attempt < PATIENCE / 2:  # a rule may want one of them, so some are null by chance later
                 values |= dict.fromkeys(set(varied) & entity.nullable)
             changed = {k: v for k, v in values.items() if v is not _AS_IT_IS} | fixed | {"id": str(id)}
+            into, made = (", ".join(f"{of}{quoted(name)}" for name in names) for of in ("", "(r)."))
             changed |= {name: await self._distinct(column, table, model, attempt) for name, column in distinct.items()}
             if "deleted_at" in names:
                 changed["deleted_at"] = DELETED_AT if deleted else None
@@ -157,7 +159,7 @@ class Scatter:
                 async with self._superuser.transaction():
                     await self._superuser.execute("SET LOCAL session_replication_role = replica")
                     await self._superuser.execute(
-                        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(f'(r).{name}' for name in names)}"  # noqa: S608
+                        f"INSERT INTO {table} ({into}) SELECT {made}"  # noqa: S608
                         f" FROM (SELECT jsonb_populate_record(t, $2) AS r FROM {table} AS t WHERE id = $1) AS made",
                         model,
                         json.dumps(changed, default=str),

@@ -11,9 +11,7 @@ import aiohttp
 import orjson
 
 from gateway.auth import webhook
-
-SECRET = "polar_whs_of_the_tests"
-PRODUCTS = {"product-pro": "pro", "product-enterprise": "enterprise"}
+from tests.kit.serving import POLAR_SECRET
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -52,7 +50,9 @@ def event(
 def headers(body: bytes, *secrets: str, id: str | None = None, at: float | None = None) -> dict[str, str]:
     """The headers of a webhook, signed with each of the secrets."""
     id, timestamp = id or f"msg_{next(_numbers)}", str(int(time.time() if at is None else at))
-    signatures = [webhook.signature(webhook.key_of(secret), id, timestamp, body) for secret in secrets or (SECRET,)]
+    signatures = [
+        webhook.signature(webhook.key_of(secret), id, timestamp, body) for secret in secrets or (POLAR_SECRET,)
+    ]
     return {webhook.ID: id, webhook.TIMESTAMP: timestamp, webhook.SIGNATURE: " ".join(signatures)}
 
 
