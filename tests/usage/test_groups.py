@@ -92,6 +92,10 @@ async def test_groups_equal_a_sum_after_random_work_of_four_writers(
     assert len(entries) > 100
     await user.make("deleteConversation", "conversation", id=conversations[0])
     assert await differences(superuser) == []
+    (total,) = summed(entries, lambda _: None)
+    (viewer,) = (await user.data(f"{{ viewer {{ usage {{ {TOTALS} }} stats {{ totalTokens costUsd }} }} }}")).values()
+    assert exact([viewer["usage"]]) == [{name: figure for name, figure in total.items() if name != "key"}]
+    assert exact([viewer["stats"]]) == [{name: total[name] for name in ("totalTokens", "costUsd")}]
     for by, key in KEYS.items():
         found = (await user.data(BY, by=by))["viewer"]["usageBy"]
         assert exact(found) == summed(entries, key), by
