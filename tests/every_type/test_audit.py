@@ -62,9 +62,7 @@ async def audits(superuser: asyncpg.Connection) -> list[Audit]:
             if match[name] != "NULL"
         }
         always = match["condition"] == match["each"] == "NULL"
-        found.append(
-            Audit(match["table"], match["action"], **{"shown": sets["of"], **sets}, is_always=always)  # type: ignore[arg-type]
-        )
+        found.append(Audit(match["table"], match["action"], **{"shown": sets["of"], **sets}, is_always=always))
     assert found
     return found
 
