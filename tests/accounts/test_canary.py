@@ -20,10 +20,10 @@ from gateway.monitoring.exposition import exposed
 from gateway.process.core_files import forbid_core_files
 from gateway.schema.build import graphql_schema
 from gateway.vault.provider_keys import open_key
+from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.generated import selection
 from tests.kit.serving import serving_on, settings_for
-from tests.kit.vault import caller_for
 
 TABLES = """
 SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace

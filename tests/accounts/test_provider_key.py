@@ -14,11 +14,11 @@ from aiohttp import web
 
 from gateway.vault.provider_keys import open_key
 from gateway.vault.sealing import CannotOpen
+from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import unchanged
 from tests.kit.serving import Client, Serving, first, serving_on
-from tests.kit.vault import caller_for
 
 KEY = "provider keyName lastFour isActive isDefault lastUsedAt expiresAt deletedAt"
 SECRET = "sk-test-0123456789abcdef"
