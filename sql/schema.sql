@@ -2159,7 +2159,9 @@ BEGIN
         INTO preferred
         FROM users AS u
         JOIN user_settings AS s ON s.user_id = u.user_id
-        LEFT JOIN provider_configs AS c ON c.user_id = u.user_id AND c.is_default AND c.deleted_at IS NULL
+        LEFT JOIN provider_configs AS c
+            ON c.user_id = u.user_id AND c.is_default AND c.deleted_at IS NULL
+                AND (NEW.provider IS NULL OR NEW.model IS NULL)
         WHERE u.user_id = NEW.user_id;
         NEW.provider := coalesce(NEW.provider, preferred.provider, 'openai');
         -- The model of the configuration is of its provider alone.

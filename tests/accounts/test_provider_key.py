@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import datetime
 import uuid
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from gateway.vault.provider_keys import open_key
 from gateway.vault.sealing import CannotOpen
+from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import unchanged
-from tests.kit.serving import Client, Serving, first
-from tests.kit.vault import caller_for
+from tests.kit.serving import Client, Serving, first, serving_on
 
 KEY = "provider keyName lastFour isActive isDefault lastUsedAt expiresAt deletedAt"
 SECRET = "sk-test-0123456789abcdef"
@@ -300,3 +302,64 @@ async def test_each_change_reaches_a_subscriber_of_the_configuration(user: Clien
         got = [event["providerKeyChanged"] for event in await first(events, 3)]
     assert [event["op"] for event in got] == ["CREATED", "UPDATED", "DELETED"]
     assert {event["providerKey"]["id"] for event in got} == {id}
+
+
+async def test_a_key_is_tried_at_the_provider(serving: Serving, tmp_path: Path, database: Database) -> None:
+    """With headers of the provider, at the address of the configuration, and without a word of the answer."""
+    asked: list[web.Request] = []
+    status = 200
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request)
+        return web.Response(status=status, text="canary of the provider", headers={"Location": "/elsewhere"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/"
+    tried = "mutation($id: ID!) { testProviderKey(input: {id: $id}) { ok status message providerKey { lastUsedAt } } }"
+    async with serving_on(database, tmp_path, allowed_networks="127.0.0.0/8") as allowing:
+        user = await allowing.signed_up()
+        ids = {}
+        for provider in ("openai", "anthropic"):
+            config = await user.make("createProviderConfig", "providerConfig", "id", provider=provider, baseUrl=base)
+            ids[provider] = (await make(user, providerConfigId=config["id"]))["id"]
+
+        async def outcome(provider: str = "openai") -> tuple[Any, ...]:
+            data = (await user.data(tried, id=ids[provider]))["testProviderKey"]
+            assert data["providerKey"]["lastUsedAt"] is not None
+            assert "canary" not in str(data)
+            return data["ok"], data["status"], data["message"]
+
+        accepted = (True, 200, "The provider accepts the key.")
+        assert await outcome() == accepted
+        assert await outcome("anthropic") == accepted
+        assert [request.path for request in asked] == ["/v1/models"] * 2
+        assert asked[0].headers["Authorization"] == f"Bearer {SECRET}"
+        assert (asked[1].headers["x-api-key"], "Authorization" in asked[1].headers) == (SECRET, False)
+        for status, message in (
+            (401, "The provider refuses the key."),
+            (302, "The address leads to another one, which is not followed."),
+            (404, "The provider has no list of models at this address."),
+            (418, "The provider does not understand the request."),
+            (500, "The provider has a fault at the moment."),
+        ):
+            assert await outcome() == (False, status, message)
+        assert {request.path for request in asked} == {"/v1/models"}
+        await runner.cleanup()
+        assert await outcome() == (False, None, "It cannot be reached.")
+        unknown = (await make(user, provider="nobody-knows"))["id"]
+        data = (await user.data(tried, id=unknown))["testProviderKey"]
+        assert (data["ok"], data["status"], "Set the baseUrl" in data["message"]) == (False, None, True)
+        # What was allowed once is checked again when it is used.
+        async with serving_on(database, tmp_path) as refusing:
+            user.url = refusing.anonymous().url
+            ok, status_, message = await outcome()
+            assert (ok, status_, "not a public address" in message) == (False, None, True)
+        stranger = await allowing.signed_up()
+        refusal = refusals(
+            await stranger.run(tried.replace(" ok", " userErrors { code field message } ok"), id=unknown)
+        )
+        assert refusal == [Refusal("NOT_FOUND", "id", "There is no such provider key.")]

@@ -1,4 +1,4 @@
-"""The file of the signing keys."""
+"""The keys file: the signing keys, and what seals the secrets of users."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ import stat
 import time
 from pathlib import Path
 
-from gateway.auth.keyring import KeyFileError, keys_in
+from gateway.auth.keyring import KeyFileError, keys_in, load
 from gateway.data.setup.roles import SCHEMA
 from gateway.doctor.check import Findings, check
 from gateway.doctor.finding import NotChecked, error, note, warning
 from gateway.doctor.installation import Installation
-from gateway.doctor.units import duration
+from gateway.doctor.units import duration, number
 
 HAS_SESSIONS = "SELECT pg_relation_size(to_regclass($1)) > 0"
 
-LOSS = "Without it, all tokens become invalid: everyone must sign in again, and agents need new ones."
+WRAPPED_BY_OTHERS = f"""
+SELECT key_id, count(*) AS wraps FROM {SCHEMA}.data_keys WHERE key_id <> ALL ($1) GROUP BY key_id ORDER BY key_id
+"""  # noqa: S608 - constants
+
+EXPIRES_DAYS = 7
+
+EXPIRING = f"""
+SELECT count(*) FROM {SCHEMA}.provider_keys
+WHERE deleted_at IS NULL AND is_active AND expires_at BETWEEN now() AND now() + interval '{EXPIRES_DAYS} days'
+"""  # noqa: S608 - constants
+
+LOSS = (
+    "Without it, all tokens become invalid: everyone must sign in again, and agents need new ones. Stored provider keys "
+    "can no longer be opened."
+)
 
 
 @check("Signing keys")
@@ -58,6 +72,41 @@ async def signing_keys(installation: Installation) -> Findings:
             "If no rotation is running, remove it.",
             command=f"rm {shlex.quote(str(unfinished))}",
             subject=str(unfinished),
+        )
+
+
+@check("Keys of secrets")
+async def encryption_keys(installation: Installation) -> Findings:
+    """Whether the secrets of users can be stored and opened, and which of their keys stop working soon."""
+    path = installation.settings.signing_keys
+    if not _exists(path):
+        return
+    try:
+        known = [key.id for key in load(path).encrypting]
+    except KeyFileError:
+        return  # the check of the file says so
+    if not known:
+        yield error(
+            f"{path} has no key-encryption key, so users cannot store keys of providers.",
+            "Let Parley write to the file and start parley serve again, or:",
+            command="parley keys rotate",
+            subject=str(path),
+        )
+    connection = await installation.seeing_all_rows()
+    if await connection.fetchval("SELECT to_regclass($1)", f"{SCHEMA}.data_keys") is None:
+        raise NotChecked("This database has no data keys yet.")
+    for row in await connection.fetch(WRAPPED_BY_OTHERS, known):
+        yield error(
+            f"{number(row['wraps'], 'data key')} cannot be opened, because {path} has no key-encryption key "
+            f"{row['key_id']}. The secrets of these users are lost without it.",
+            "Find the key in an older copy of the file, or in a backup, and add it to the file.",
+            subject=row["key_id"],
+            facts={"data_keys": row["wraps"]},
+        )
+    if expiring := await connection.fetchval(EXPIRING):
+        yield note(
+            f"Users have {number(expiring, 'provider key')} that will expire within {EXPIRES_DAYS} days.",
+            facts={"provider_keys": expiring},
         )
 
 

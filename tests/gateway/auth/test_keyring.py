@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey
 
-from gateway.auth.keyring import KEPT_KEYS, KeyFileError, KeyRing, load_or_create, rotate
+from gateway.auth.keyring import (
+    KEPT_KEYS,
+    KeyFileError,
+    KeyRing,
+    add_encryption_key,
+    drop_encryption_key,
+    load,
+    load_or_create,
+    rotate,
+)
+from tests.gateway.auth.older_keys import keys_of_an_older_parley
 
 ROOT = Path(__file__).parents[3]
 PREPARE = """
@@ -277,3 +287,53 @@ def test_keys_do_not_show_in_a_log(path: Path) -> None:
     shown = repr(keys := load_or_create(path))
     assert repr(keys.refresh_key) not in shown
     assert str(keys.signing["d"]) not in shown
+
+
+def test_the_first_start_makes_a_key_for_secrets(path: Path) -> None:
+    (key,) = load_or_create(path).encrypting
+    assert len(key.key) == 32
+    assert repr(key.key) not in repr(key)
+    assert load_or_create(path).encrypting == (key,)
+
+
+def test_an_older_file_gets_one_and_keeps_its_other_keys(path: Path) -> None:
+    old = json.loads(keys_of_an_older_parley(path))["keys"]
+    assert load(path).encrypting == ()
+    (key,) = load_or_create(path).encrypting
+    assert [each for each in contents(path) if each["kid"] != key.id] == old
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_processes_that_start_at_once_on_an_older_file_agree_on_its_key(path: Path) -> None:
+    keys_of_an_older_parley(path)
+    said = started_at_once("print(load_or_create(path).encrypting[0].id)", path)
+    assert len(set(said)) == 1
+    assert [key.id for key in load(path).encrypting] == [said[0]]
+
+
+def test_an_older_file_that_is_being_changed_is_used_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys_of_an_older_parley(path)
+    monkeypatch.setattr("gateway.auth.keyring.PATIENCE_SECONDS", 0)
+    path.with_name(path.name + ".next").touch()
+    assert load_or_create(path).encrypting == ()
+
+
+def test_the_newest_key_for_secrets_comes_first_and_one_can_be_dropped(path: Path) -> None:
+    (old,) = load_or_create(path).encrypting
+    new, still = add_encryption_key(path).encrypting
+    assert still == old
+    assert (new.made_at or 0) >= (old.made_at or 0)
+    assert rotate(path).encrypting == (new, old)
+    assert drop_encryption_key(path, old.id).encrypting == (new,)
+    assert drop_encryption_key(path, old.id).encrypting == (new,)
+    assert drop_encryption_key(path, "refresh").refresh_key == load(path).refresh_key
+
+
+@pytest.mark.parametrize("change", [{"k": "A" * 40}, {"kid": ""}, {"kid": 5}, {"kid": "x" * 101}])
+def test_a_key_for_secrets_that_is_none_is_refused(path: Path, change: dict[str, Any]) -> None:
+    load_or_create(path)
+    keys = [{**key, **change} if key.get("use") == "enc" else key for key in contents(path)]
+    path.write_text(json.dumps({"keys": keys}))
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        load(path)
