@@ -206,8 +206,8 @@ class ProposeToolExecutionInput:
     parameters: JSON | None = strawberry.UNSET
     """The arguments of the call, as the tool defines them."""
     estimated_cost_usd: Decimal | None = strawberry.UNSET
-    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically for
-    one execution is assumed."""
+    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically
+    for one execution is assumed."""
     expires_at: datetime.datetime | None = strawberry.UNSET
     """When to cancel it if it still awaits approval. Defaults to never."""
 

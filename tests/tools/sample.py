@@ -47,7 +47,11 @@ async def make_execution(client: Client, status: str, message: str, word: str = 
 
 async def known_tools(client: Client, known: Known, word: str) -> dict[str, str]:
     """Suggest the risk of a tool."""
-    values: dict[str, Any] = {"toolName": f"{word}.known"[-100:], "description": word, "parametersSchema": {"note": word}}
+    values: dict[str, Any] = {
+        "toolName": f"{word}.known"[-100:],
+        "description": word,
+        "parametersSchema": {"note": word},
+    }
     await client.make("suggestToolRisk", "knownTool", **{**values, "toolName": f"{word}.other"[-100:]})
     return {"KNOWN": (await client.make("suggestToolRisk", "knownTool", **values))["id"]}
 
