@@ -28,7 +28,7 @@ from gateway import (
     sql,
     standard,
 )
-from resolvers.tools.execution import ApprovalReason
+from resolvers.tools.approval_reason import ApprovalReason
 from resolvers.tools.known_tool import ToolRisk
 
 MOST_USD = 1_000_000

@@ -44,6 +44,7 @@ from gateway import (
     subscription,
     values_of,
 )
+from resolvers.tools.approval_reason import ApprovalReason
 
 
 @enum_type
@@ -62,22 +63,6 @@ class ToolStatus(enum.Enum):
     """Ended with an error."""
     CANCELLED = "cancelled"
     """Refused or cancelled."""
-
-
-@enum_type
-class ApprovalReason(enum.Enum):
-    """Why a tool execution was approved or refused."""
-
-    PERSON = "person"
-    """A person decided."""
-    READ_ONLY = "read_only"
-    """The settings approve tools that only read."""
-    LOW_RISK = "low_risk"
-    """The settings approve tools of low risk."""
-    RULE = "rule"
-    """A rule allows it."""
-    DENIED_BY_RULE = "denied_by_rule"
-    """A rule denies it."""
 
 
 @input_type

@@ -1,7 +1,7 @@
 """Patterns of rules: no trick gets around them, and ordinary calls are approved. Tried by inserts of the serving role.
 
-The cases are in `cases/`: a rule and the calls that are tried against it, by the kind of trick. A call is the value of the
-rule's argument, or all parameters; those with `tool` also name their tool.
+The cases are in `cases/`: a rule and the calls that are tried against it, by the kind of trick. A call is the value of
+the rule's argument, or all parameters; those with `tool` also name their tool.
 """
 
 from __future__ import annotations
