@@ -1296,9 +1296,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH of_tool AS MATERIALIZED (
-        SELECT
-            r.id, r.effect, r.conversation_id, r.max_cost_usd, r.tool_name, r.arguments AS patterns, r.ignore_case,
-            r.pointers, r.paths, r.likes, r.regexes, r.host, r.pointers[1] AS pointer, r.paths[1] AS is_path
+        SELECT r.id, r.first_argument, r.first_like, r.ignore_case
         FROM auto_approval_rules AS r
         WHERE r.user_id = owner_id
             AND r.deleted_at IS NULL
@@ -1310,33 +1308,38 @@ BEGIN
     ),
     argument AS MATERIALIZED (
         SELECT
-            p.pointer, p.is_path, p.is_allowed,
-            CASE WHEN p.is_allowed THEN approval_exact(v.value, p.is_path)
-                ELSE approval_readings(approval_argument(v.value)) END AS value
-        FROM (
-            SELECT DISTINCT t.pointer, t.is_path AND t.effect = 'allow', t.effect = 'allow'
+            d.first_argument,
+            CASE left(d.first_argument, 1)
+                WHEN 'd' THEN approval_readings(approval_argument(v.value))
+                ELSE approval_exact(v.value, is_path => d.first_argument LIKE 'p%') END AS value
+        FROM (SELECT DISTINCT t.first_argument FROM of_tool AS t WHERE t.first_argument IS NOT NULL) AS d
+        CROSS JOIN LATERAL (SELECT arguments #> substr(d.first_argument, 2)::text[]) AS v (value)
+    ),
+    -- Materialized, or the planner would ask approval_rule_matches() about each rule of the tool.
+    likely AS MATERIALIZED (
+        SELECT r.*
+        FROM auto_approval_rules AS r
+        WHERE r.user_id = owner_id AND r.id = ANY (ARRAY(
+            SELECT t.id
             FROM of_tool AS t
-            WHERE t.pointer IS NOT NULL
-        ) AS p (pointer, is_path, is_allowed)
-        CROSS JOIN LATERAL (SELECT arguments #> p.pointer::text[]) AS v (value)
+            LEFT JOIN argument AS a ON a.first_argument = t.first_argument
+            WHERE t.first_argument IS NULL
+                OR a.value LIKE t.first_like
+                OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
         format('''%s''', left(concat_ws(' ', f.tool_name, nullif((
-            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.patterns) AS p), ''), f.host), 200))
+            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.arguments) AS p), ''), f.host), 200))
             || CASE WHEN f.conversation_id IS NULL THEN ' of the user' ELSE ' of this conversation' END
     FROM (
-        SELECT t.*
-        FROM of_tool AS t
-        LEFT JOIN argument AS a
-            ON a.pointer = t.pointer AND a.is_allowed = (t.effect = 'allow') AND a.is_path = (t.is_path AND a.is_allowed)
-        WHERE (t.pointer IS NULL
-                OR CASE WHEN t.ignore_case AND a.is_allowed THEN lower(a.value) ELSE a.value END LIKE t.likes[1])
-            AND approval_rule_matches(
-                t.effect, t.ignore_case, t.pointers, t.paths, t.likes, t.regexes, t.host, arguments)
+        SELECT l.*
+        FROM likely AS l
+        WHERE approval_rule_matches(
+            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments)
         ORDER BY
-            t.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], t.effect),
-            t.effect = 'allow' AND coalesce(t.max_cost_usd < cost, false), t.id
+            l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
+            l.effect = 'allow' AND coalesce(l.max_cost_usd < cost, false), l.id
         LIMIT 1
     ) AS f;
 END
@@ -1597,6 +1600,8 @@ BEGIN
             NEW.regexes := NEW.regexes || NULL::text;
         END IF;
     END LOOP;
+    NEW.first_argument := CASE WHEN NOT allows THEN 'd' WHEN NEW.paths[1] THEN 'p' ELSE 'a' END || NEW.pointers[1];
+    NEW.first_like := NEW.likes[1];
     RETURN NEW;
 END
 $$;
@@ -8970,6 +8975,8 @@ CREATE TABLE parley.auto_approval_rules (
     paths boolean[] NOT NULL,
     likes text[] NOT NULL,
     regexes text[] NOT NULL,
+    first_argument text,
+    first_like text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
@@ -9006,6 +9013,10 @@ COMMENT ON COLUMN parley.auto_approval_rules.likes IS 'The pattern as LIKE reads
 -- comment COLUMN auto_approval_rules.regexes
 
 COMMENT ON COLUMN parley.auto_approval_rules.regexes IS 'The regular expression of the pattern; null if LIKE is exact.';
+
+-- comment COLUMN auto_approval_rules.first_argument
+
+COMMENT ON COLUMN parley.auto_approval_rules.first_argument IS 'How the first argument is read (a: exactly, p: as a path, d: as DENY and ASK do), and the path to it; null if there is none.';
 
 -- comment COLUMN auto_approval_rules.request_hash
 
@@ -11706,7 +11717,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entri
 
 -- trigger auto_approval_rules feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, first_argument, first_like, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger auto_approval_settings feed_lock
 
@@ -12078,7 +12089,7 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries
 
 -- trigger auto_approval_rules zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, first_argument, first_like, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
 
 -- trigger auto_approval_settings zz_feed
 

@@ -29,7 +29,7 @@ from gateway import (
     sql,
     standard,
 )
-from resolvers.tools.execution import ApprovalReason
+from resolvers.tools.approval_reason import ApprovalReason
 from resolvers.tools.known_tool import ToolRisk
 
 MOST_USD = 1_000_000
@@ -119,7 +119,7 @@ class AutoApprovalRule(Node):
     ignore_case: bool
     """Whether the patterns of an `ALLOW` rule ignore case. Others always do."""
     host: str | None
-    """The host of all URLs among the arguments, or `*.example.org` for the hosts below it; null if it does not matter."""
+    """The host of all URLs among the arguments, or `*.example.org` for the hosts below it; null if any will do."""
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None
@@ -149,18 +149,20 @@ class AutoApprovalRuleInput:
     All must match. Defaults to `{}`, which matches all arguments.
 
     In a pattern for a path, such as `src/**`, `*` stands for anything within a part of the path and `**` for anything;
-    paths are put in normal form first. In other patterns, `*` at the end stands for anything, `*` elsewhere for anything
-    within a word, and `**` for anything. An argument that is missing, an object or a list matches no pattern.
+    paths are put in normal form first. In other patterns, `*` at the end stands for anything, `*` elsewhere for
+    anything within a word, and `**` for anything. In a word with a slash, both stay within the word, and `*` within
+    its part of the path. An argument that is missing, an object or a list matches no pattern.
 
     An `ALLOW` rule never matches a text in which a shell could find more than one plain command (`;`, `&`, `|`, `<`,
-    `>`, `$`, backticks, backslashes, line ends), or that contains invisible or encoded characters. `ASK` and `DENY` rules
-    also match a part of such a command, and ignore case, quotes, spaces and look-alikes; their wildcards stand for
-    anything."""
+    `>`, `$`, backticks, backslashes, line ends), or that contains invisible or encoded characters. `ASK` and `DENY`
+    rules also match a part of such a command, and ignore case, quotes, spaces and look-alikes; their wildcards stand
+    for anything."""
     ignore_case: bool | None = None
     """Whether the patterns of an `ALLOW` rule ignore case. Defaults to false."""
     host: str | None = None
     """The host that all URLs among the arguments must have, such as `example.org`, or `*.example.org` for the hosts
-    below it. An `ALLOW` rule then needs a URL, and matches only plain ones, without user, port and encoded characters."""
+    below it. An `ALLOW` rule then needs a URL, and matches only plain ones, without user, port and encoded
+    characters."""
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None = None

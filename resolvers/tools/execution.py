@@ -44,6 +44,7 @@ from gateway import (
     subscription,
     values_of,
 )
+from resolvers.tools.approval_reason import ApprovalReason
 
 
 @enum_type
@@ -62,22 +63,6 @@ class ToolStatus(enum.Enum):
     """Ended with an error."""
     CANCELLED = "cancelled"
     """Refused or cancelled."""
-
-
-@enum_type
-class ApprovalReason(enum.Enum):
-    """Why a tool execution was approved or refused."""
-
-    PERSON = "person"
-    """A person decided."""
-    READ_ONLY = "read_only"
-    """The settings approve tools that only read."""
-    LOW_RISK = "low_risk"
-    """The settings approve tools of low risk."""
-    RULE = "rule"
-    """A rule allows it."""
-    DENIED_BY_RULE = "denied_by_rule"
-    """A rule denies it."""
 
 
 @input_type
@@ -215,8 +200,8 @@ class ProposeToolExecutionInput:
     parameters: JSON | None = strawberry.UNSET
     """The arguments of the call, as the tool defines them."""
     estimated_cost_usd: Decimal | None = strawberry.UNSET
-    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically for
-    one execution is assumed."""
+    """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically
+    for one execution is assumed."""
     expires_at: datetime.datetime | None = strawberry.UNSET
     """When to cancel it if it still awaits approval. Defaults to never."""
 

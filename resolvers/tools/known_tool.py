@@ -108,7 +108,7 @@ class KnownTool(Node):
 
     @computed("completed", "failed")
     def success_rate(self) -> float | None:
-        """The share of calls that succeeded among those that succeeded or failed, from 0 to 1; null if there is none."""
+        """The share of those that succeeded among those that succeeded or failed, from 0 to 1; null without any."""
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-
 from typing import Any
 
 import pytest
@@ -54,7 +53,8 @@ async def explain(user: Client, tool: str = "bash", **values: Any) -> dict[str, 
 
 
 async def known(user: Client, tool: str = "bash", selection: str = "id") -> dict[str, Any]:
-    operation = f"query($name: [String!]) {{ viewer {{ knownTools(filter: {{ toolName: $name }}) {{ nodes {{ {selection} }} }} }} }}"
+    tools = f"knownTools(filter: {{ toolName: $name }}) {{ nodes {{ {selection} }} }}"
+    operation = f"query($name: [String!]) {{ viewer {{ {tools} }} }}"
     (found,) = (await user.data(operation, name=[tool]))["viewer"]["knownTools"]["nodes"]
     return found  # type: ignore[no-any-return]
 
@@ -220,7 +220,7 @@ async def test_what_would_happen_is_what_happens(user: Client) -> None:
     assert (await explain(user, conversation=where))["check"] == "COST_PER_HOUR"
     assert (await explain(user, cost="0.1"))["check"] == "RISK"
     allowed = await rule(user, conversationId=where, maxCostUsd="0.2", arguments={"/path": "/work/**"})
-    inside = {"parameters": {"path": "/work/x"}, "conversation": where}
+    inside: dict[str, Any] = {"parameters": {"path": "/work/x"}, "conversation": where}
     explained = await explain(user, cost="0.2", **inside)
     assert (explained["outcome"], explained["reason"], explained["check"]) == ("APPROVED", "RULE", None)
     assert explained["rule"] == {"id": allowed, "toolName": "bash"}

@@ -117,6 +117,8 @@ BEGIN
             NEW.regexes := NEW.regexes || NULL::text;
         END IF;
     END LOOP;
+    NEW.first_argument := CASE WHEN NOT allows THEN 'd' WHEN NEW.paths[1] THEN 'p' ELSE 'a' END || NEW.pointers[1];
+    NEW.first_like := NEW.likes[1];
     RETURN NEW;
 END
 $$;

@@ -63,7 +63,7 @@ class Situation:
         """Make the tools known, and spend."""
         await self.act_as("user")
         for tool in TOOLS[:-1]:
-            made = await self.connection.fetchrow(PROPOSE, self.conversations["here"], tool.name, "{}", None)
+            made = await self.propose(tool.name, "{}", None)
             if tool.approved_before:
                 await self.connection.execute(
                     "UPDATE tool_executions SET status = 'approved' WHERE id = $1", made["id"]
@@ -71,7 +71,7 @@ class Situation:
             await self.connection.execute("UPDATE known_tools SET risk = $2 WHERE tool_name = $1", tool.name, tool.risk)
         await self.set({**SETTINGS, "requireApprovalForNewTools": False, "maxCostPerToolUsd": 10}, {})
         await self.add([Rule("allow", "spender")])
-        made = await self.connection.fetchrow(PROPOSE, self.conversations["here"], "spender", "{}", spent)
+        made = await self.propose("spender", "{}", spent)
         assert made["status"] == "approved"
         await self.connection.execute("UPDATE auto_approval_rules SET deleted_at = now()")
 
@@ -86,6 +86,10 @@ class Situation:
             self.conversations["here"],
             json.dumps(overrides, default=str),
         )
+
+    async def propose(self, tool: str, parameters: str, estimate: Decimal | None) -> asyncpg.Record:
+        (made,) = await self.connection.fetch(PROPOSE, self.conversations["here"], tool, parameters, estimate)
+        return made
 
     async def add(self, rules: Sequence[Rule]) -> None:
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
@@ -107,7 +111,7 @@ class Situation:
         parameters = json.dumps({} if argument is None else {"x": argument})
         undone = self.connection.transaction()
         await undone.start()
-        made = await self.connection.fetchrow(PROPOSE, self.conversations["here"], tool.name, parameters, estimate)
+        made = await self.propose(tool.name, parameters, estimate)
         history = await self.connection.fetch(LAST, made["id"]) if made["status"] != "pending" else []
         await undone.rollback()
         if history:

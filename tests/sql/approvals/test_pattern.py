@@ -1,10 +1,15 @@
-"""Patterns of rules: no trick gets around them, and ordinary calls are approved. Tried by inserts of the serving role."""
+"""Patterns of rules: no trick gets around them, and ordinary calls are approved. Tried by inserts of the serving role.
+
+The cases are in `cases/`: a rule and the calls that are tried against it, by the kind of trick. A call is the value of
+the rule's argument, or all parameters; those with `tool` also name their tool.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
@@ -12,7 +17,28 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.serving import Client
-from tests.sql.approvals.tricks import ATTEMPTS, ESCAPES, HARMLESS, ORDINARY, Tried
+
+
+class Tried(NamedTuple):
+    """A rule, and the calls that are tried against it, by the kind of trick."""
+
+    rule: Mapping[str, Any]
+    calls: Mapping[str, Sequence[Any]]
+
+
+def _read(name: str) -> list[Tried]:
+    text = (Path(__file__).with_name("cases") / f"{name}.json").read_text(encoding="utf-8")
+    return [Tried(**each) for each in json.loads(text)]
+
+
+ATTEMPTS = _read("attempts")
+"""What no rule may approve."""
+ORDINARY = _read("ordinary")
+"""What the rules must approve, so that they are of use."""
+ESCAPES = _read("escapes")
+"""What DENY rules must refuse in whatever form it comes."""
+HARMLESS = _read("harmless")
+"""What DENY rules must leave alone."""
 
 RULE = """
 INSERT INTO auto_approval_rules (user_id, tool_name, arguments, host, ignore_case, effect)
