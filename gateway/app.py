@@ -40,9 +40,10 @@ from gateway.feed.hearing import hearing
 from gateway.feed.hub import Hub
 from gateway.feed.presence import Presence
 from gateway.feed.signals import Signals
-from gateway.http import graphiql
+from gateway.http import chat, graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
+from gateway.http.pages import Demo
 from gateway.http.polar.signature import key_of
 from gateway.http.polar.webhook import PolarWebhook
 from gateway.http.seats.admission import Admission
@@ -360,8 +361,8 @@ def _options(settings: Settings) -> Options:
 def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
     if not settings.graphiql:
         return []
-    account = graphiql.Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
-    return graphiql.routes(options.path, account)
+    account = Demo(demo.EMAIL, demo.PASSWORD) if settings.offers_demo else None
+    return [*graphiql.routes(options.path, account), *chat.routes(options.path, account)]
 
 
 def _webhooks(settings: Settings, pool: Pool, hub: Hub) -> list[web.RouteDef]:

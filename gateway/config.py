@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         description="Number of reverse proxies in front of Parley. Each must append the address of its caller to "
         "`X-Forwarded-For`.",
     )
-    graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers.")
+    graphiql: bool = Field(default=True, description="Serve GraphiQL and the chat page to browsers.")
     introspection: bool = Field(default=True, description="Answer introspection queries.")
     demo: bool | None = Field(
         default=None,

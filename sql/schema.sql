@@ -801,6 +801,47 @@ ALTER FUNCTION parley.agent_tokens_audit_token_revoked() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.agent_tokens_audit_token_revoked() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => NULL, each => NULL);';
 
+-- function agent_tokens_expire(interval, integer)
+
+CREATE FUNCTION parley.agent_tokens_expire(after interval, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        DECLARE
+            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            caller jsonb;
+        BEGIN
+            IF NOT is_background_work() THEN
+                RETURN;
+            END IF;
+            SELECT f.user_id INTO expired_user_id
+            FROM agent_tokens AS t
+            JOIN feeds AS f ON f.user_id = t.user_id
+            WHERE (least(revoked_at, expires_at)) < too_old
+            ORDER BY (least(revoked_at, expires_at))
+            LIMIT 1
+            FOR UPDATE OF f SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            caller := act_for(expired_user_id);
+            DELETE FROM agent_tokens AS r
+            WHERE r.user_id = expired_user_id AND r.id = ANY (ARRAY(
+                SELECT t.id FROM agent_tokens AS t
+                WHERE t.user_id = expired_user_id AND (least(revoked_at, expires_at)) < too_old
+                LIMIT most));
+            GET DIAGNOSTICS expired = ROW_COUNT;
+            PERFORM stamp_again(caller);
+            RETURN NEXT;
+        END
+        $$;
+
+ALTER FUNCTION parley.agent_tokens_expire(after interval, most integer) OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_expire(after interval, most integer)
+
+COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'');';
+
 -- function agent_tokens_limit()
 
 CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
@@ -900,13 +941,17 @@ ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parle
 -- function approval_decide(uuid, uuid, text, jsonb, numeric)
 
 CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
     own record;
     rule record;
     limit_usd numeric;
 BEGIN
+    IF owner_id IS DISTINCT FROM tenant() THEN
+        RETURN;
+    END IF;
     SELECT
         coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
         coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,
@@ -1518,7 +1563,7 @@ COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 
 -- function auto_approval_rules_compile()
 
 CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
@@ -2108,12 +2153,19 @@ BEGIN
     VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
     NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
-        SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
+        SELECT
+            coalesce(c.provider, u.default_provider) AS provider, c.provider AS configured, c.default_model AS its_model,
+            u.default_model, s.max_messages_per_conversation
+        INTO preferred
         FROM users AS u
         JOIN user_settings AS s ON s.user_id = u.user_id
+        LEFT JOIN provider_configs AS c ON c.user_id = u.user_id AND c.is_default AND c.deleted_at IS NULL
         WHERE u.user_id = NEW.user_id;
-        NEW.provider := coalesce(NEW.provider, preferred.default_provider, 'openai');
-        NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
+        NEW.provider := coalesce(NEW.provider, preferred.provider, 'openai');
+        -- The model of the configuration is of its provider alone.
+        NEW.model := coalesce(
+            NEW.model, CASE WHEN NEW.provider = preferred.configured THEN preferred.its_model END,
+            preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
     IF NEW.context_window IS NULL THEN
@@ -2317,6 +2369,44 @@ CREATE FUNCTION parley.data_key_of() RETURNS TABLE(key_id text, wrapped bytea)
     AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
 
 ALTER FUNCTION parley.data_key_of() OWNER TO parley_owner;
+
+-- function data_keys_rewrap(uuid[], bytea[], text, bytea[])
+
+CREATE FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    changed integer;
+BEGIN
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = newest AND e.dropped_at IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the key-encryption key % was dropped', newest;
+    END IF;
+    UPDATE data_keys AS k SET key_id = newest, wrapped = g.new_text, wrapped_at = clock_timestamp()
+    FROM unnest(user_ids, old_wrapped, new_wrapped) AS g (user_id, old_text, new_text)
+    WHERE k.user_id = g.user_id AND k.wrapped = g.old_text;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+
+ALTER FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) OWNER TO parley_owner;
+
+-- function data_keys_to_rewrap(text, uuid, integer)
+
+CREATE FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) RETURNS TABLE(user_id uuid, key_id text, wrapped bytea)
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT k.user_id, k.key_id, k.wrapped
+    FROM data_keys AS k
+    WHERE k.key_id <> newest AND k.user_id > after_id
+    ORDER BY k.user_id
+    LIMIT most
+$$;
+
+ALTER FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) OWNER TO parley_owner;
 
 -- function delete_for_good(text)
 
@@ -4279,6 +4369,28 @@ $_$;
 
 ALTER FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) OWNER TO parley_owner;
 
+-- function key_encryption_key_drop(text)
+
+CREATE FUNCTION parley.key_encryption_key_drop(old_id text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    wraps bigint;
+BEGIN
+    INSERT INTO key_encryption_keys (id) VALUES (old_id) ON CONFLICT DO NOTHING;
+    -- Waits for those that wrap with it at this moment, and keeps others from beginning.
+    PERFORM FROM key_encryption_keys AS e WHERE e.id = old_id FOR UPDATE;
+    SELECT count(*) INTO wraps FROM data_keys AS k WHERE k.key_id = old_id;
+    IF wraps = 0 THEN
+        UPDATE key_encryption_keys AS e SET dropped_at = coalesce(e.dropped_at, clock_timestamp()) WHERE e.id = old_id;
+    END IF;
+    RETURN wraps;
+END
+$$;
+
+ALTER FUNCTION parley.key_encryption_key_drop(old_id text) OWNER TO parley_owner;
+
 -- function lease_length()
 
 CREATE FUNCTION parley.lease_length() RETURNS interval
@@ -5800,6 +5912,22 @@ ALTER FUNCTION parley.provider_configs_is_default_taken() OWNER TO parley_owner;
 -- comment FUNCTION provider_configs_is_default_taken()
 
 COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELECT add_only_one(''provider_configs'', ''is_default'', ''There is already a default configuration.'', NULL);';
+
+-- function provider_key_in_use(uuid)
+
+CREATE FUNCTION parley.provider_key_in_use(config_id uuid) RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+    SELECT k.id
+    FROM provider_keys AS k
+    WHERE k.user_id = tenant() AND k.provider_config_id = config_id AND k.deleted_at IS NULL AND k.is_active
+        AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+    ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
+    LIMIT 1
+$$;
+
+ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
 
 -- function provider_key_used(uuid)
 
@@ -11030,6 +11158,10 @@ ALTER TABLE ONLY parley_work.pgqueuer_statistics
 
 CREATE INDEX agent_tokens_by_creation ON parley.agent_tokens USING btree (user_id, created_at, id);
 
+-- index agent_tokens_by_expiry
+
+CREATE INDEX agent_tokens_by_expiry ON parley.agent_tokens USING btree (LEAST(revoked_at, expires_at));
+
 -- index audit_entries_by_action
 
 CREATE INDEX audit_entries_by_action ON parley.audit_entries USING btree (user_id, action, created_at, id);
@@ -11700,7 +11832,7 @@ CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON parley.usage_quotas FO
 
 -- trigger conversations guard_approval
 
-CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((parley.actor() = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
+CREATE TRIGGER guard_approval BEFORE INSERT OR UPDATE OF metadata, auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.conversations_guard_approval();
 
 -- trigger provider_keys keep_sealed_key
 
@@ -12409,6 +12541,10 @@ ALTER TABLE parley.data_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY directory ON parley.logins TO parley_owner USING (true);
 
+-- policy agent_tokens expiring
+
+CREATE POLICY expiring ON parley.agent_tokens FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy audit_entries expiring
 
 CREATE POLICY expiring ON parley.audit_entries FOR SELECT TO parley_owner USING (parley.is_background_work());
@@ -12978,6 +13114,11 @@ REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_created() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_revoked() FROM PUBLIC;
 
+-- acl FUNCTION agent_tokens_expire(after interval, most integer)
+
+REVOKE ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) TO parley_runtime;
+
 -- acl FUNCTION agent_tokens_limit()
 
 REVOKE ALL ON FUNCTION parley.agent_tokens_limit() FROM PUBLIC;
@@ -12994,12 +13135,10 @@ REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
 -- acl FUNCTION approval_argument(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_argument(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_arguments_mistake(arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
 
@@ -13009,62 +13148,50 @@ GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, t
 -- acl FUNCTION approval_exact(value jsonb, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_fold(value text, slashes boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_path(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_path(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_is_plain(value text, is_path boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_like(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_mentions(arguments jsonb, host text)
 
 REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) TO parley_runtime;
 
 -- acl FUNCTION approval_path(path text)
 
 REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_path(path text) TO parley_runtime;
 
 -- acl FUNCTION approval_readings(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_readings(value text) TO parley_runtime;
 
 -- acl FUNCTION approval_regex(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_regex(pattern text) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) TO parley_runtime;
 
 -- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_spent(owner_id uuid)
 
@@ -13074,12 +13201,10 @@ GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
 -- acl FUNCTION approval_texts(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_texts(value jsonb) TO parley_runtime;
 
 -- acl FUNCTION approval_visible(value text)
 
 REVOKE ALL ON FUNCTION parley.approval_visible(value text) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_visible(value text) TO parley_runtime;
 
 -- acl FUNCTION audit_differs(columns text[], each text)
 
@@ -13295,6 +13420,14 @@ GRANT ALL ON FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) T
 
 REVOKE ALL ON FUNCTION parley.data_key_of() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.data_key_of() TO parley_runtime;
+
+-- acl FUNCTION data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[])
+
+REVOKE ALL ON FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) FROM PUBLIC;
+
+-- acl FUNCTION data_keys_to_rewrap(newest text, after_id uuid, most integer)
+
+REVOKE ALL ON FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) FROM PUBLIC;
 
 -- acl FUNCTION delete_for_good(table_name text)
 
@@ -13583,6 +13716,10 @@ REVOKE ALL ON FUNCTION parley.join_table(table_name text, first_key text, first_
 
 REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) FROM PUBLIC;
 
+-- acl FUNCTION key_encryption_key_drop(old_id text)
+
+REVOKE ALL ON FUNCTION parley.key_encryption_key_drop(old_id text) FROM PUBLIC;
+
 -- acl FUNCTION lease_length()
 
 REVOKE ALL ON FUNCTION parley.lease_length() FROM PUBLIC;
@@ -13776,6 +13913,11 @@ REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, inp
 -- acl FUNCTION provider_configs_is_default_taken()
 
 REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
+
+-- acl FUNCTION provider_key_in_use(config_id uuid)
+
+REVOKE ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) TO parley_runtime;
 
 -- acl FUNCTION provider_key_used(used_id uuid)
 

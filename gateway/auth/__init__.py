@@ -1,5 +1,5 @@
-"""Authentication: access tokens, refresh tokens, passwords, and the keys behind them.
+"""Authentication: access tokens, refresh tokens, agents' tokens and scopes, passwords, and the keys behind them.
 
-Nothing here reads settings or writes to the database: keys, clocks and limits are passed in, and what to store is
-returned.
+Nothing here reads settings: keys, clocks and limits are passed in. What to store is returned, but for the time at which
+an agent's token was last used.
 """

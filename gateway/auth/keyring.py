@@ -1,9 +1,9 @@
 """The gateway's keys, in one file that only its owner can read.
 
 The file is a JWK set (RFC 7517, section 5). The first Ed25519 key includes its private part and signs access tokens;
-all Ed25519 keys verify them. One symmetric key derives and seals refresh tokens, and seals signals. The others encrypt
-the data keys of users: the first one wraps, all of them unwrap. All gateways of one deployment share the file. It is
-written atomically: it gets its name only when it is complete.
+all Ed25519 keys verify them. One symmetric key derives and seals refresh tokens, and seals agents' tokens and signals.
+The others encrypt the data keys of users: the first one wraps, all of them unwrap. All gateways of one deployment share
+the file. It is written atomically: it gets its name only when it is complete.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Presence: which of a user's sessions watch a topic, and in which state. Carried by signals, and never stored.
+"""Presence: which of a user's sessions and agents watch a topic, and in which state. Sent by signals, and never stored.
 
 A session's announcement expires after some seconds, so the session repeats it while it is true; this repairs losses.
 Each process remembers the announcements of the users that it deals with until they expire. A new watcher asks all
@@ -37,11 +37,11 @@ _MOST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A session that watches a topic."""
+    """A session, or an agent's token, that watches a topic."""
 
-    session_id: UUID
+    credential_id: UUID
     name: str | None
-    """The name of the session's device."""
+    """The name of the session's device, or of the agent's token."""
     state: str
     since: datetime.datetime
     """When the session was first announced in this state."""
@@ -83,15 +83,17 @@ class Presence:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def known(self, user_id: UUID, topic: UUID, session_id: UUID) -> Present | None:
+    def known(self, user_id: UUID, topic: UUID, credential_id: UUID) -> Present | None:
         """The latest announcement of a session in a topic, if one is remembered."""
         user = self._users.get(user_id)
-        announcement = user and user.announcements.get((topic, session_id))
+        announcement = user and user.announcements.get((topic, credential_id))
         return announcement.present if announcement else None
 
-    def announce(self, user_id: UUID, topic: UUID, session_id: UUID, name: str | None, state: str, life: float) -> None:
+    def announce(
+        self, user_id: UUID, topic: UUID, credential_id: UUID, name: str | None, state: str, life: float
+    ) -> None:
         """Announce a session's state for `life` seconds or until its next announcement. If empty, it has left."""
-        present = Present(session_id, name and name[:_MOST_NAME], state, datetime.datetime.now(datetime.UTC))
+        present = Present(credential_id, name and name[:_MOST_NAME], state, datetime.datetime.now(datetime.UTC))
         with suppress(Overloaded):
             self._user(user_id)
         payload = _encoded([(topic, present, time.time(), life)])
@@ -141,7 +143,7 @@ class _UserPresence:
         present = (
             each.present for (where, _), each in self.announcements.items() if where == topic and each.present.state
         )
-        return sorted(present, key=lambda each: (each.since, each.session_id))
+        return sorted(present, key=lambda each: (each.since, each.credential_id))
 
     async def _listen(self, listening: Listening) -> None:
         async with aclosing(listening) as signals:
@@ -204,7 +206,7 @@ def _encoded(announced: Iterable[tuple[UUID, Present, float, float]]) -> bytes:
     """Encode announcements, each with its topic, origin and remaining life in seconds."""
     return orjson.dumps(
         [
-            (str(topic), str(present.session_id), present.name, present.state, present.since, origin, life)
+            (str(topic), str(present.credential_id), present.name, present.state, present.since, origin, life)
             for topic, present, origin, life in announced
         ]
     )

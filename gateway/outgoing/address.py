@@ -9,7 +9,7 @@ from collections.abc import Iterable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NEVER = tuple(
     map(
         ipaddress.ip_network,
@@ -37,9 +37,12 @@ _NEVER = tuple(
 """What the special-purpose registry of IPv4 (RFC 6890) and multicast take: not public."""
 _PUBLIC6 = ipaddress.IPv6Network("2000::/3")
 _NEVER6 = tuple(
-    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "2620:4f:8000::/48"))
+    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"))
 )
-"""What of the public range of IPv6 is set aside. Whatever lies outside the range is not public either."""
+"""What of the public range of IPv6 is set aside, also for the tunnels 6to4 and Teredo, which lead anywhere.
+
+Whatever lies outside the range is not public either.
+"""
 
 
 class Reach:
@@ -51,33 +54,30 @@ class Reach:
         self.is_extended = bool(self._allowed)
         """Whether it contains more than public addresses."""
 
-    def contains(self, address: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Whether an address, as the resolver or the system writes it, may be connected to."""
         try:
-            given = ipaddress.ip_address(address)
+            given = ipaddress.ip_address(text)
         except ValueError:
             return False
         if isinstance(given, ipaddress.IPv6Address) and given.scope_id is not None:
             return False
-        return all(self._allows(each) or _is_public(each) for each in _meant(given))
+        address = _meant(given)
+        return self._allows(address) or _is_public(address)
 
     def _allows(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self._allowed)
 
 
-def _meant(address: Address) -> list[Address]:
-    """The addresses that a packet to an address may arrive at: itself, or the IPv4 address that it contains."""
+def _meant(address: Address) -> Address:
+    """The address that a packet to an address arrives at: itself, or the IPv4 address that it contains."""
     if isinstance(address, ipaddress.IPv4Address):
-        return [address]
+        return address
     if address.ipv4_mapped is not None:
-        return [address.ipv4_mapped]
-    if address.sixtofour is not None:
-        return [address, address.sixtofour]
-    if address.teredo is not None:
-        return [address, *address.teredo]
-    if any(address in network for network in _NAT64):
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return [address]
+        return address.ipv4_mapped
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def _is_public(address: Address) -> bool:

@@ -29,9 +29,6 @@ MOST_CONNECTIONS_PER_HOST = 4
 PER_USER = Allowance(free_attempts=20, success_clears=False, window_seconds=10 * 60)
 """Requests of one user, each of which counts. A user must not scan the internet through Parley."""
 
-Resolver = Any
-"""An `AbstractResolver` of aiohttp."""
-
 
 class Unanswered(Exception):
     """There is no answer. The message is for the user, and reveals nothing of the network."""
@@ -49,8 +46,11 @@ class Answer:
 class Outgoing:
     """Sends requests to URLs that users choose."""
 
-    def __init__(self, reach: Reach, *, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, reach: Reach, *, resolver: AbstractResolver | None = None, timeout: aiohttp.ClientTimeout = TIMEOUT
+    ) -> None:
         """`resolver` finds the addresses of names, by default as the system does."""
+        self._timeout = timeout
         self.reach = reach
         self._resolver = resolver
         self._throttle = Throttle(PER_USER)
@@ -92,7 +92,7 @@ class Outgoing:
                 socket_factory=self._socket,
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
             )
         return self._session
 

@@ -33,6 +33,8 @@ def check(url: str, reach: Reach) -> None:
         raise NotAllowed("A URL must not contain credentials.")
     if "%" in host or not host.isascii():
         raise NotAllowed("Write the host in ASCII, without % and zone.")
+    if "[" in parts.netloc and not is_address(host):
+        raise NotAllowed("Only an address of IPv6 stands in brackets.")
     if host.endswith("."):
         raise NotAllowed("Write the host without a dot at its end.")
     is_local = _is_local(host, reach)

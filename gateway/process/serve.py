@@ -16,6 +16,7 @@ from gateway.event_loop import begin_to_serve, without_collection
 from gateway.http.free_port import require_free
 from gateway.monitoring.exposition import Collect, Readings, exposed
 from gateway.monitoring.tracing import require_tracing
+from gateway.process.core_files import forbid_core_files
 from gateway.process.stop import Stop, StoppedAtOnceError
 from gateway.process.workers import supervised
 from gateway.telemetry.log import writes_json
@@ -25,6 +26,7 @@ from gateway.telemetry.progress import tell, unless_quick
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StoppedAtOnceError` if stopped immediately."""
     stop = Stop()
+    forbid_core_files()
     # Before a database or keys are created in vain.
     await require_free(settings.host, settings.port)
     if settings.metrics_port is not None:
@@ -90,7 +92,7 @@ async def _metrics(settings: Settings, collect: Collect) -> AsyncIterator[str | 
 def _announce(settings: Settings, url: str, metrics: str | None) -> None:
     tell(f"\nParley serves GraphQL at {url}/graphql")
     if settings.graphiql:
-        tell(f"Open {url} in a browser for GraphiQL.")
+        tell(f"Open {url}/chat in a browser for the chat page, or {url} for GraphiQL.")
     if settings.offers_demo:
         # Only in a terminal: logs are kept, and others read them.
         password = "" if writes_json() else f", password: {demo.PASSWORD}"

@@ -12,6 +12,7 @@ from gateway.event_loop import begin_to_serve
 from gateway.http.free_port import require_free
 from gateway.monitoring.exposition import Readings, exposed
 from gateway.monitoring.metrics import samples_of_work
+from gateway.process.core_files import forbid_core_files
 from gateway.process.stop import Stop, StoppedAtOnceError
 from gateway.telemetry.progress import tell
 
@@ -19,6 +20,7 @@ from gateway.telemetry.progress import tell
 async def work(settings: Settings) -> None:
     """Run jobs until SIGTERM or SIGINT. Raises `StoppedAtOnceError` if stopped immediately."""
     stop = Stop()
+    forbid_core_files()
     settings = settings.model_copy(update={"work": True})
     if settings.metrics_port is not None:
         await require_free(settings.metrics_host, settings.metrics_port, setting="PARLEY_METRICS_PORT")

@@ -23,7 +23,7 @@ from gateway.schema.objects.entity import Node
 from gateway.schema.strawberry_private import core_of
 from gateway.schema.types import describe
 from gateway.schema.types.scalars import SCALARS
-from gateway.schema.types.typing import object_type
+from gateway.schema.types.typing import links_of, object_type
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 DESCRIPTION = """\
@@ -67,12 +67,16 @@ def build_schema(modules: Iterable[ModuleType] | None = None) -> strawberry.Sche
     declared = [item for module in modules or domain_modules() for item in _own(module)]
     entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
     events = [cls for cls in declared if hasattr(cls, "__event__")]
-    refuse_wrong(entities, events)
+    linking = [cls for cls in declared if isinstance(cls, type) and links_of(cls)]
+    refuse_wrong(entities, events, linking)
     for cls in filter(_is_unfinished, entities.values()):
         _finish_links(cls, entity_of(cls).links, entities)
         object_type(cls)
     for cls in filter(_is_unfinished, events):
         _finish_links(cls, event.event_of(cls).links, entities)
+        object_type(cls)
+    for cls in filter(_is_unfinished, linking):
+        _finish_links(cls, links_of(cls), entities)
         object_type(cls)
     functions = [item for item in declared if root.root_kind(item)]
     functions.extend(node_queries())

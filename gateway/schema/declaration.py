@@ -10,7 +10,7 @@ import datetime
 import decimal
 import enum
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,7 @@ from gateway.schema.types import json_list
 from gateway.schema.types.cursor import can_hold
 from gateway.schema.types.hint import is_optional, item_of, kind_of
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
+from gateway.schema.types.typing import links_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 _COMPARED = {int, BigInt, float, decimal.Decimal, datetime.datetime, datetime.date, str}
@@ -44,8 +45,11 @@ _IN_JSON = {str, int, BigInt, float, bool, JSON, UUID, Cursor}
 """Types that the feed stores as they are, or as text that is converted back."""
 
 
-def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
-    """Raise `WrongDeclaration` with all problems, and what to write instead."""
+def refuse_wrong(entities: Mapping[str, type], events: Iterable[type], linking: Iterable[type] = ()) -> None:
+    """Raise `WrongDeclaration` with all problems, and what to write instead.
+
+    `linking` are the object types that are neither entities nor events and have links.
+    """
     described = {name: entity_of(cls) for name, cls in entities.items()}
     problems = list(_shared_tables(described.values()))
     for name, cls in entities.items():
@@ -60,6 +64,8 @@ def refuse_wrong(entities: Mapping[str, type], events: Iterable[type]) -> None:
         problems += _any_link_problems(name, described[name].any_links, described[name].kinds)
     for event in events:
         problems += _event_problems(event)
+    for cls in linking:
+        problems += _linking_problems(cls, entities)
     _refuse(problems)
 
 
@@ -326,6 +332,19 @@ def _event_problems(cls: type) -> Iterator[str]:
             yield (
                 f"{cls.__name__}.{name} is {_name(kind)}, which the feed stores as text. "
                 "Link to the row, and read it there."
+            )
+
+
+def _linking_problems(cls: type, entities: Collection[str]) -> Iterator[str]:
+    hints = typing.get_type_hints(cls)
+    for name, link in links_of(cls).items():
+        where = f"{cls.__name__}.{name}"
+        if link.target not in entities:
+            yield f"{where} leads to {link.target}, which is not a type in `resolvers/`. Declare it, or name another."
+        if link.key not in hints or kind_of(hints[link.key]) is not UUID:
+            yield (
+                f"{where} follows {link.key}, which is no attribute that holds an id. Declare it as "
+                f"`{link.key}: strawberry.Private[strawberry.ID]`."
             )
 
 

@@ -61,7 +61,7 @@ class Vault:
         key = await self._wrapper.unwrap(Wrapped(row["key_id"], row["wrapped"]), db.user_id)
         self._keys[db.user_id] = self._clock() + KEPT_SECONDS, key
         self._keys.move_to_end(db.user_id)
-        while len(self._keys) > self._capacity or next(iter(self._keys.values()))[0] <= self._clock():
+        while self._keys and (len(self._keys) > self._capacity or next(iter(self._keys.values()))[0] <= self._clock()):
             self._keys.popitem(last=False)
         return key
 

@@ -189,9 +189,11 @@ class ConversationInput:
     title: str | None = None
     """The title that lists show, up to 500 characters."""
     provider: str | None = None
-    """The model provider, such as `openai`. Defaults to the user's `defaultProvider` when it is created."""
+    """The model provider, such as `openai`. Defaults, when it is created, to that of the default provider
+    configuration, else to the user's `defaultProvider`."""
     model: str | None = None
-    """The model that answers, such as `gpt-4o-mini`. Defaults to the user's `defaultModel` when it is created."""
+    """The model that answers, such as `gpt-4o-mini`. Defaults, when it is created, to the `defaultModel` of the
+    default provider configuration if that is of this provider, else to the user's `defaultModel`."""
     system_prompt: str | None = None
     """Instructions that the model receives before the messages."""
     temperature: float | None = None

@@ -97,7 +97,7 @@ class PresentDevice:
     @classmethod
     def of(cls, present: Present) -> PresentDevice:
         return cls(
-            session_id=strawberry.ID(str(present.session_id)),
+            session_id=strawberry.ID(str(present.credential_id)),
             device_name=present.name,
             state=PresenceState(present.state),
             since=present.since,

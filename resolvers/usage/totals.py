@@ -9,7 +9,9 @@ import datetime
 import enum
 from decimal import Decimal
 
-from gateway import BigInt, enum_type, object_type
+import strawberry
+
+from gateway import BigInt, enum_type, maybe, object_type
 
 
 @object_type
@@ -69,6 +71,10 @@ class UsageGroup(UsageTotals):
 
     key: str | None
     """What they have in common, as `UsageDimension` says."""
+    api_key_id: strawberry.Private[strawberry.ID | None]
+
+    api_key = maybe("ProviderKey", key="api_key_id")
+    """The API key that they used, if they are grouped by it; null if it was permanently removed."""
 
 
 @object_type

@@ -37,7 +37,7 @@ FROM (VALUES
 GRANT INSERT (cached_input_tokens, cache_write_input_tokens, reasoning_tokens) ON usage_logs TO parley_runtime;
 -- There are so many rules that one trigger for all of them makes a new entry a tenth cheaper.
 SELECT rules_at_once('usage_logs');
--- For filters. Each costs only the entries that have such a value.
+-- For filters and links. Each costs only the entries that have such a value.
 CREATE INDEX usage_logs_by_automation ON usage_logs (user_id, automation, created_at, id) WHERE automation IS NOT NULL;
 CREATE INDEX usage_logs_by_api_key ON usage_logs (user_id, api_key_id, created_at, id) WHERE api_key_id IS NOT NULL;
 
@@ -123,9 +123,16 @@ FROM usage_logs
 GROUP BY 1, 2;
 ALTER TABLE usage_logs FORCE ROW LEVEL SECURITY;
 
--- A conversation that names no context window gets that of its model.
+-- A conversation that names no context window gets that of its model. The older conversations_enter(), which stays until all
+-- migrations are applied, does not know of this yet.
 ALTER TABLE conversations ALTER COLUMN context_window DROP DEFAULT;
+DO $$
+BEGIN
+    EXECUTE replace(
+        pg_get_functiondef('conversations_enter()'::regprocedure), 'RETURN NEW;',
+        'NEW.context_window := coalesce(NEW.context_window, 8192); RETURN NEW;');
+END
+$$;
 CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON conversations
     FOR EACH ROW EXECUTE FUNCTION conversations_fit_window();
 SELECT rules_at_once('conversations', spare_others => true);
-

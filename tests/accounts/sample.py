@@ -34,7 +34,7 @@ def names() -> tuple[str, str]:
 
 async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a configuration of a provider."""
-    values = {"provider": word, "settings": {"note": word}, "defaultModel": word, "isDefault": True}
+    values = {"provider": word, "settings": {"note": word}, "defaultModel": word}
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
     return {"ACTIVE": made["id"]}
@@ -63,7 +63,7 @@ VALUES: dict[str, Any] = {
     "ProviderConfig.provider": providers,
     "ProviderConfig.baseUrl": ("https://api.example.com/v1", "https://example.org:8443"),
     # The default one must be active.
-    "ProviderConfig.isActive": (True, True),
+    "ProviderConfig.isDefault": (False, True),
     # A key takes its configuration or its provider, and not both.
     "ProviderKey.provider": lambda: (None, None),
     "ProviderKey.keyName": names,

@@ -295,6 +295,46 @@ async def test_sixteen_clients_with_one_token_look_it_up_once(serving: Serving, 
     assert found["viewer"]["conversations"]["totalCount"] == 16
 
 
+# --- scopes, as a client meets them; tests/tenancy/test_scopes.py tries all of them
+
+
+async def test_a_scope_to_write_reads_nothing_but_what_it_writes(user: Client) -> None:
+    agent = await user.agent("messages:write")
+    conversation = await user.make("createConversation", "conversation", title="Secret")
+    text = """
+        mutation($id: ID!) {
+            addMessage(input: {conversationId: $id, role: USER, content: "Hello"}) {
+                message { content %s } userErrors { message }
+            }
+        }
+    """
+    refused = {
+        "errors": [
+            {
+                "message": "Message.conversation, in the selection of Mutation.addMessage, requires the scope read. "
+                "This token has: messages:write.",
+                "extensions": {"code": "FORBIDDEN"},
+            }
+        ]
+    }
+    asked = {"query": text % "conversation { title }", "variables": conversation}
+    async with agent.http.post(f"{agent.url}/graphql", json=asked, headers=agent.headers) as response:
+        assert (response.status, await response.json()) == (403, refused)
+    written = await agent.data(text % "role status", **conversation)
+    assert written["addMessage"]["message"] == {"content": "Hello", "role": "USER", "status": "COMPLETE"}
+    count = await user.data("query($id: ID!) { conversation(id: $id) { messageCount } }", **conversation)
+    assert count == {"conversation": {"messageCount": 1}}
+
+
+async def test_a_stream_is_refused_like_a_socket(user: Client) -> None:
+    agent = await user.agent("messages:write")
+    headers = {**agent.headers, "Accept": "text/event-stream"}
+    async with agent.http.post(f"{agent.url}/graphql", json={"query": CHANGED}, headers=headers) as stream:
+        said = (await stream.content.read()).decode()
+    assert "Subscription.conversationChanged requires the scope read. This token has: messages:write." in said
+    assert said.endswith("event: complete\ndata: \n\n")
+
+
 # --- what else is told of it
 
 

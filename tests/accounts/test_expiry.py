@@ -1,12 +1,13 @@
-"""Sessions are removed a week after they expired; what was done in them stays."""
+"""Sessions are removed a week after they expired, and agents' tokens after a year; what was done with them stays."""
 
 from __future__ import annotations
 
 import uuid
 
 import asyncpg
+import pytest
 
-from resolvers.accounts.expiry import expire_sessions
+from resolvers.accounts.expiry import expire_agent_tokens, expire_sessions
 from tests.kit.database import Database
 from tests.kit.serving import PASSWORD, Client
 from tests.work.running import ran
@@ -15,6 +16,15 @@ AGE = """
 UPDATE sessions SET expires_at = clock_timestamp() - make_interval(days => $2)
 WHERE user_id = $1 AND id = $3
 """
+
+ENDED = {
+    "expires_at": "UPDATE agent_tokens SET created_at = now() - make_interval(days => $1 + 1),"
+    " expires_at = now() - make_interval(days => $1) WHERE id = $2",
+    "revoked_at": "UPDATE agent_tokens SET created_at = now() - make_interval(days => $1 + 1),"
+    " expires_at = now() - make_interval(days => $1 - 300), revoked_at = now() - make_interval(days => $1)"
+    " WHERE id = $2",
+}
+"""Lets a token have ended so many days ago, in one way or the other."""
 
 
 async def other_session(user: Client) -> str:
@@ -78,3 +88,26 @@ async def test_nothing_prevents_the_removal_of_a_session(superuser: asyncpg.Conn
     assert not await superuser.fetchval(
         "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = 'sessions'::regclass"
     )
+
+
+@pytest.mark.parametrize("column", ENDED)
+async def test_an_agents_token_is_shown_for_a_year_after_it_ended(
+    user: Client, database: Database, superuser: asyncpg.Connection, column: str
+) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    history = "query($id: ID!) { toolExecution(id: $id) { transitions { actor agentToken { id } } } }"
+    agents, shown = {days: await user.agent("tools:propose") for days in (365, 367)}, {}
+    for days, agent in agents.items():
+        values = {"conversationId": conversation, "toolName": "search"}
+        proposed = await agent.make("proposeToolExecution", "toolExecution", **values)
+        async with superuser.transaction():
+            await superuser.execute("SELECT set_config('app.user_id', $1, true)", user.user_id)
+            await superuser.execute(ENDED[column], days, agent.agent_token_id)
+        await ran(expire_agent_tokens, database)
+        (shown[days],) = (await user.data(history, **proposed))["toolExecution"]["transitions"]
+    assert shown == {
+        365: {"actor": "AGENT", "agentToken": {"id": agents[365].agent_token_id}},
+        367: {"actor": "AGENT", "agentToken": None},
+    }
+    found = await user.data("{ viewer { agentTokens { nodes { id } } } }")
+    assert found["viewer"]["agentTokens"]["nodes"] == [{"id": agents[365].agent_token_id}]

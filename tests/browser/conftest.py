@@ -8,7 +8,7 @@ import pytest
 
 from gateway import demo
 from gateway.data.server.opening import OpenDatabase
-from gateway.http import graphiql
+from gateway.http import pages
 from tests.browser.chromium import EXECUTABLE, Page, open_page
 from tests.browser.graphiql_page import WATCH_SOCKETS
 from tests.kit.database import Database
@@ -20,7 +20,7 @@ async def serving(database: Database) -> AsyncIterator[Serving]:
     """A gateway that offers the demo account."""
     if EXECUTABLE is None:
         pytest.skip("no Chromium on this machine")
-    if not (graphiql.FOLDER / "node_modules").is_dir():
+    if not (pages.FOLDER / pages.PACKAGES).is_dir():
         pytest.skip("GraphiQL's packages are not installed: make serve")
     await demo.fill(OpenDatabase(database.runtime_url, database.owner_url))
     with tempfile.TemporaryDirectory() as directory:

@@ -1,4 +1,4 @@
-"""Take the README's picture of GraphiQL: `python -m tests.browser.picture`.
+"""Take the README's picture of the chat page, on which the demo agent works: `python -m tests.browser.picture`.
 
 The page is served from an embedded database of its own, which is removed afterwards.
 """
@@ -12,51 +12,44 @@ from pathlib import Path
 from gateway import demo
 from gateway.config import Settings
 from gateway.data.server.opening import open_database
+from gateway.demo import agent
+from tests.browser.chat_page import decide, open_conversation, status, visit
 from tests.browser.chromium import Page, open_page
-from tests.browser.graphiql_page import (
-    EVENTS,
-    STATES,
-    choose_tab,
-    feed_cursor,
-    listed,
-    run,
-    send,
-    sign_in,
-    visit,
-    watch,
-)
 from tests.kit.database import Database, data_directory
-from tests.kit.serving import Client, Serving, serving_on
+from tests.kit.serving import Serving, serving_on
 
-PICTURE = Path(__file__).with_name("graphiql.png")
+PICTURE = Path(__file__).with_name("chat.png")
 LARGEST_BYTES = 200_000
-WIDTH, HEIGHT = 1280, 800
-CONTENTS = ("Which of the open questions block the release?", "None that we know of.")
-
-
-async def _signed_in(serving: Serving) -> Client:
-    client = serving.anonymous()
-    account = {"email": demo.EMAIL, "password": demo.PASSWORD}
-    client.token = (await client.mutate("signIn", "accessToken", **account))["accessToken"]
-    return client
+WIDTH, HEIGHT = 1280, 720
+REASON = "It only reads."
 
 
 async def at_work(page: Page, serving: Serving) -> bytes:
-    """GraphiQL with a subscription that has received messages, beside a query and its response."""
-    agent = await _signed_in(serving)
-    await page.screenshot(WIDTH, HEIGHT)
-    await visit(page, serving.url)
-    await sign_in(page)
-    await watch(page, await feed_cursor(agent))
-    await page.until(f"{STATES}.join() === 'listening'")
-    for content in CONTENTS:
-        await send(agent, content)
-        await listed(page, content)
-    await page.evaluate(f"{EVENTS}[0].querySelector('details').open = true")
-    await choose_tab(page, "Inbox")
-    await run(page)
-    await page.until("document.querySelector('.result-window').innerText.includes('totalCount')")
-    return await page.screenshot(WIDTH, HEIGHT)
+    """The page while the agent waits for the second of two approvals."""
+    said: asyncio.Queue[str] = asyncio.Queue()
+    await _set_budget(serving)
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(agent.work(serving.url, said.put_nowait, once=True, piece_seconds=0))
+        conversation = (await said.get()).partition("#")[2]
+        await visit(page, serving.url)
+        await open_conversation(page, conversation)
+        await decide(page, "list_changes", "Approve", REASON)
+        await page.until(f"{status('list_changes')} === 'completed'")
+        await page.until(f"{status('publish_release')} === 'waits for approval'")
+        await page.until(
+            "document.querySelector('#budget').textContent.includes('$0.002') && document.querySelector('meter')"
+        )
+        await page.evaluate("document.querySelector('#log').scrollTop = 0")
+        picture = await page.screenshot(WIDTH, HEIGHT)
+        working.cancel()
+    return picture
+
+
+async def _set_budget(serving: Serving) -> None:
+    person = serving.anonymous()
+    account = {"email": demo.EMAIL, "password": demo.PASSWORD}
+    person.token = (await person.mutate("signIn", "accessToken", **account))["accessToken"]
+    await person.make("createUsageQuota", "usageQuota", unit="USD", period="MONTH", mode="HARD", limit="20")
 
 
 async def main() -> None:

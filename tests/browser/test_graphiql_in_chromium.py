@@ -78,8 +78,8 @@ async def test_two_windows_never_use_one_refresh_token_twice(page: Page, serving
         # The gateway's tokens are so short that each request renews.
         ask = """Promise.all(Array.from({ length: 5 }, async () => {
           const { src } = document.querySelector('script[type=module]');
-          const { Session } = await import(src.replace('page.js', 'session.js'));
-          const session = new Session('/graphql');
+          const { Session } = await import(src.replace('graphiql/page.js', 'pages/session.js'));
+          const session = new Session('/graphql', {});
           await session.load();
           return (await session.headers()).Authorization;
         }))"""
@@ -136,7 +136,8 @@ async def test_history_outlives_the_window_without_passwords_or_headers(page: Pa
 
 async def test_signed_out_every_example_says_to_sign_in_first(page: Page, serving: Serving) -> None:
     await visit(page, serving.url)
-    for operation in "Inbox", "Thread", "Send", "ApproveTool", "WatchLive":
+    tabs = ("Inbox", "Thread", "Send", "ApproveTool", "WatchLive", "AgentToken", "ApproveByRule", "ExplainApproval")
+    for operation in (*tabs, "UsageByModel"):
         await choose_tab(page, operation)
         await page.evaluate("document.querySelector('#problem').textContent = ''")
         await run(page)

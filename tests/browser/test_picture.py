@@ -1,4 +1,4 @@
-"""The README's picture of GraphiQL can be taken again, and is small."""
+"""The README's picture of the chat page can be taken again, and is small."""
 
 from tests.browser.chromium import Page
 from tests.browser.picture import LARGEST_BYTES, PICTURE, at_work

@@ -152,3 +152,13 @@ async def test_a_device_at_another_gateway_learns_at_once_who_is_there(database:
             await until(back, {("first", "LOOKING"), ("desk", "TYPING")})
             await say(user, conversation, "AWAY")
             await until(lists, {("desk", "TYPING")})
+
+
+async def test_an_agent_is_present_under_the_name_of_its_token(serving: Serving, user: Client) -> None:
+    agent = await user.agent("messages:write", name="Reviewer")
+    conversation, phone = await conversation_of(user), await on(serving, user, "phone")
+    async with watching(user, conversation) as lists:
+        await say(phone, conversation, "LOOKING")
+        await say(agent, conversation, "TYPING")
+        devices = await until(lists, {("phone", "LOOKING"), ("Reviewer", "TYPING")})
+    assert agent.agent_token_id in {each["sessionId"] for each in devices}

@@ -162,8 +162,21 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
             await derived.join_all(client, ids)
             await derived.multiply(database, user_id, empty)
+            await _pay(database, user_id, ids["ProviderKey"])
             await _run(database, STORE)
             yield Filled(serving, client, planner, user_id, tables, ids)
+
+
+async def _pay(database: Database, user_id: uuid.UUID, key: str) -> None:
+    """Let a key have paid for calls of models."""
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
+    try:
+        paid = "UPDATE usage_logs SET api_key_id = $2 WHERE user_id = $1"
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(paid, user_id, uuid.UUID(key))
+        await owner.execute("ANALYZE usage_logs")
+    finally:
+        await owner.close()
 
 
 async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:

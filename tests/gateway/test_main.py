@@ -49,6 +49,12 @@ def test_number_of_workers_is_checked_like_a_setting() -> None:
     assert "PARLEY_WORKERS: 0 should be greater than or equal to 1" in result.stderr
 
 
+def test_options_of_the_demo_agent_need_the_agent() -> None:
+    result = parley("demo", "--once")
+    assert result.returncode == 2
+    assert "parley demo agent" in result.stderr
+
+
 def test_keys_that_others_may_read_are_refused_without_a_traceback(empty_database: Database, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     keys.write_text("{}")
@@ -157,7 +163,7 @@ def crash(settings, given):
     thread.join()
     raise RuntimeError("postgresql://app:hunter2@db/parley")
 
-command.explain = crash
+command.commands.explain = crash
 sys.exit(command.main(["explain"]))
 """
 

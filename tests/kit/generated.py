@@ -362,7 +362,16 @@ def field_selection(field: GraphQLField, *, depth: int, arguments: str = "") -> 
     if "totalCount" in fields_of(named):
         rows = selection(named.fields["nodes"].type, depth=depth)
         return f"({arguments or 'first: 5'}) {{ totalCount edges {{ cursor }} nodes {rows} }}"
+    arguments = arguments or ", ".join(_required_choices(field))
     return (f"({arguments}) " if arguments else " ") + selection(named, depth=depth)
+
+
+def _required_choices(field: GraphQLField) -> Iterator[str]:
+    """The required arguments of a field, each with the first value of its enumeration."""
+    for name, argument in field.args.items():
+        of = get_named_type(argument.type)
+        if is_required_argument(argument) and isinstance(of, GraphQLEnumType):
+            yield f"{name}: {next(iter(of.values))}"
 
 
 def _is_list(of: Any) -> bool:

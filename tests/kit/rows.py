@@ -46,14 +46,15 @@ async def user_tables(superuser: asyncpg.Connection) -> list[str]:
 
 
 async def rows_of(superuser: asyncpg.Connection, *user_ids: str | None) -> Rows:
-    """All rows of these users by table, and the revocations of their sessions."""
+    """All rows of these users by table, and the revocations of their sessions and agents' tokens."""
     parts = [
         f"SELECT '{table}' AS name, to_jsonb(t) AS line FROM {table} AS t WHERE t.user_id = ANY($1::uuid[])"  # noqa: S608
         for table in await user_tables(superuser)
     ]
     parts.append(
         "SELECT 'revocations', to_jsonb(r) FROM revocations AS r"
-        " JOIN sessions AS s ON s.id = r.session_id WHERE s.user_id = ANY($1::uuid[])"
+        " JOIN (SELECT user_id, id FROM sessions UNION ALL SELECT user_id, id FROM agent_tokens) AS c"
+        " ON c.id = r.session_id WHERE c.user_id = ANY($1::uuid[])"
     )
     found: Rows = {}
     text = " UNION ALL ".join(parts) + " ORDER BY 1, 2"

@@ -20,7 +20,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.http import graphiql
+from gateway.http import chat, graphiql, pages
 from tests.faults.servers.process import SERVES
 from tests.kit.database import Database
 from tests.kit.environment import without_settings
@@ -34,7 +34,7 @@ FOR_READERS_ALONE = {"README.md"}
 QUIET = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-index")
 
 needs_packages = pytest.mark.skipif(
-    not (graphiql.FOLDER / "node_modules").is_dir(),
+    not (pages.FOLDER / pages.PACKAGES).is_dir(),
     reason="GraphiQL's packages are not installed: make install",
 )
 
@@ -105,20 +105,18 @@ async def served(command: Path, directory: Path, database: Database) -> AsyncIte
 
 
 @needs_packages
-async def test_installed_wheel_serves_the_page_and_every_file_it_loads(
+async def test_installed_wheel_serves_the_pages_and_every_file_they_load(
     installed: Path, database: Database, tmp_path: Path
 ) -> None:
     async with served(installed / "parley", tmp_path, database) as url, aiohttp.ClientSession(url) as http:
-        async with http.get("/") as answer:
-            assert answer.status == 200
-            loaded = set(re.findall(r'(?:src|href)="([^"]*)"', await answer.text()))
-        folder = next(iter(loaded)).rpartition("/")[0]
-        assert loaded
-        for path in loaded | {f"{folder}/{name}" for name in graphiql.FILES}:
-            async with http.get(path) as answer:
-                assert (path, answer.status) == (path, 200)
-                source = graphiql.FOLDER / graphiql.FILES[path.rpartition("/")[2]]
-                assert await answer.read() == source.read_bytes()
+        for page in (graphiql.PAGE, chat.PAGE):
+            async with http.get(page.paths[0]) as answer:
+                assert answer.status == 200
+                (assets,) = set(re.findall(r'(?:src|href)="(/assets/\w+/)', await answer.text()))
+            for name, path in {**pages.FILES, **page.files}.items():
+                async with http.get(assets + name) as answer:
+                    assert (name, answer.status) == (name, 200)
+                    assert await answer.read() == (pages.FOLDER / path).read_bytes()
         async with http.get("/graphiql/config.json") as answer:
             assert len((await answer.json())["examples"]) == len(graphiql.examples())
 
@@ -137,7 +135,7 @@ async def test_installed_wheel_answers_operations(installed: Path, database: Dat
 def test_wheel_holds_of_the_npm_packages_what_the_page_loads_and_their_licences(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if "node_modules" in name}
-    expected = {f"gateway/http/graphiql/{path}" for path in graphiql.FILES.values() if "node_modules" in path}
+    expected = {f"gateway/http/{path}" for path in graphiql.PAGE.files.values() if "node_modules" in path}
     assert expected <= packed
     rest = {name.rpartition("/")[2] for name in packed - expected}
     assert rest <= {"LICENSE", "LICENSE.md", "package.json"}

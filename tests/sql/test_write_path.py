@@ -27,6 +27,8 @@ KEPT_BY_TRIGGERS = (
     *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "active_since"),
     "message_tokens",
     *("response_count", "response_ms", "updated_at", "version", "kept_at"),
+    # The sums that change with `usage_requests`, of which the feed tells.
+    *("usage_cached_input_tokens", "usage_cache_write_input_tokens", "usage_reasoning_tokens"),
 )
 """The columns of a conversation that only triggers write."""
 
@@ -376,7 +378,8 @@ async def test_a_new_conversation_writes_to_the_feed_once(writer: Writer) -> Non
 OLDER = """
 CREATE OR REPLACE FUNCTION conversations_enter() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT 'openai', 'gpt-4o-mini', NEW.active_at INTO NEW.provider, NEW.model, NEW.active_since;
+    SELECT 'openai', 'gpt-4o-mini', NEW.active_at, 8192
+    INTO NEW.provider, NEW.model, NEW.active_since, NEW.context_window;
     RETURN NEW;
 END $$
 """

@@ -19,9 +19,11 @@ MOVES = {
 
 BEGINS = {
     "startToolExecution": "APPROVED",
-    **dict.fromkeys(("renewToolExecution", "completeToolExecution", "failToolExecution"), "EXECUTING"),
-    **dict.fromkeys(("approveToolExecution", "cancelToolExecution"), "PENDING"),
+    "approveToolExecution": "PENDING",
+    **dict.fromkeys((f"{verb}ToolExecution" for verb in ("renew", "complete", "fail", "cancel")), "EXECUTING"),
 }
+
+VALUES = {"attempt": 1, "leaseSeconds": (60, 90)}
 
 
 async def executions(client: Client, known: Known, word: str) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import uuid
+
 from typing import Any
 
 import pytest
 
+from tests.kit.rows import NO_ROW
 from tests.kit.serving import Client, Serving, first
 
 DECIDED = "id status approvalReason approvalRule { id } approvedAt completedAt estimatedCostUsd"
@@ -185,7 +186,7 @@ async def test_a_wrong_setting_of_a_conversation_is_refused_by_name(
         ({"host": "exämple.org"}, "host", "example.org"),
         ({"toolName": ""}, "toolName", "1 to 100"),
         ({"maxCostUsd": "-0.01"}, "maxCostUsd", "between"),
-        ({"conversationId": str(uuid.uuid4())}, "conversationId", "no such conversation"),
+        ({"conversationId": NO_ROW}, "conversationId", "no such conversation"),
     ],
     ids=lambda value: str(value)[:40],
 )

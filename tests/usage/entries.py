@@ -45,8 +45,8 @@ def summed(
         group["costUsd"] += Decimal(entry["costUsd"])
         for name in COUNTS:
             group[name] += entry[name]
-    for name, group in groups.items():
-        group |= {"key": name, "totalTokens": group["inputTokens"] + group["outputTokens"]}
+    for shared, group in groups.items():
+        group |= {"key": shared, "totalTokens": group["inputTokens"] + group["outputTokens"]}
     return sorted(groups.values(), key=lambda each: (-each["costUsd"], each["key"] is None, each["key"]))
 
 

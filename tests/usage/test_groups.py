@@ -41,7 +41,7 @@ KEYS: dict[str, Key] = {
 }
 
 
-def made_up(chance: random.Random, conversations: list[str]) -> dict[str, Any]:
+def made_up(chance: random.Random, conversations: list[str], keys: list[str]) -> dict[str, Any]:
     """The input of a random entry."""
     input, output = chance.randrange(1000), chance.randrange(1000)
     values: dict[str, Any] = {
@@ -56,21 +56,29 @@ def made_up(chance: random.Random, conversations: list[str]) -> dict[str, Any]:
         "cacheWriteInputTokens": chance.randrange(input + 1) // 2,
         "reasoningTokens": chance.randrange(output + 1),
         "conversationId": chance.choice([None, *conversations]),
+        "apiKeyId": chance.choice([None, None, *keys]),
     }
     return values | ({"costUsd": f"0.{chance.randrange(10**6):06}"} if chance.random() < 0.8 else {})
 
 
-async def work(user: Client, chance: random.Random, conversations: list[str]) -> list[dict[str, Any]]:
+async def work(user: Client, chance: random.Random, conversations: list[str], keys: list[str]) -> list[dict[str, Any]]:
     """Record entries, one by one and many at a time."""
     entries: list[dict[str, Any]] = []
     for _ in range(12):
         if chance.random() < 0.6:
-            entries.append(await user.make("recordUsage", "usageLog", ENTRY, **made_up(chance, conversations)))
+            entries.append(await user.make("recordUsage", "usageLog", ENTRY, **made_up(chance, conversations, keys)))
         else:
-            items = [made_up(chance, conversations) for _ in range(chance.randrange(1, 12))]
+            items = [made_up(chance, conversations, keys) for _ in range(chance.randrange(1, 12))]
             made: Any = await user.make("recordUsages", "usageLogs", ENTRY, items=items)
             entries.extend(made)
     return entries
+
+
+async def provider_key(user: Client, name: str) -> str:
+    """Store an API key and return its id."""
+    values = {"provider": "openai", "keyName": name, "apiKey": "sk-0123456789abcdef"}
+    id: str = (await user.make("createProviderKey", "providerKey", **values))["id"]
+    return id
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -78,7 +86,8 @@ async def test_groups_equal_a_sum_after_random_work_of_four_writers(
     user: Client, superuser: asyncpg.Connection, seed: int
 ) -> None:
     conversations = [(await user.make("createConversation", "conversation"))["id"] for _ in range(3)]
-    writers = [work(user, random.Random(seed * 10 + n), conversations) for n in range(4)]  # noqa: S311
+    keys = [await provider_key(user, f"key {n}") for n in range(2)]
+    writers = [work(user, random.Random(seed * 10 + n), conversations, keys) for n in range(4)]  # noqa: S311
     entries = [entry for made in await asyncio.gather(*writers) for entry in made]
     assert len(entries) > 100
     await user.make("deleteConversation", "conversation", id=conversations[0])
@@ -135,7 +144,13 @@ async def test_a_stranger_sees_no_groups(user: Client, stranger: Client) -> None
 
 async def test_usage_outlives_its_conversation(user: Client, superuser: asyncpg.Connection) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
-    given = {"provider": "openai", "model": "a", "costUsd": "2", "cachedInputTokens": 1, "inputTokens": 3}
+    given: dict[str, Any] = {
+        "provider": "openai",
+        "model": "a",
+        "costUsd": "2",
+        "cachedInputTokens": 1,
+        "inputTokens": 3,
+    }
     await user.make("recordUsage", "usageLog", conversationId=conversation, **given)
     before = (await user.data(BY, by="MODEL"))["viewer"]["usageBy"]
     await user.make("deleteConversation", "conversation", id=conversation)
@@ -143,6 +158,40 @@ async def test_usage_outlives_its_conversation(user: Client, superuser: asyncpg.
     assert await user.data("query($id: ID!) { node(id: $id) { id } }", id=conversation) == {"node": None}
     assert (await user.data(BY, by="MODEL"))["viewer"]["usageBy"] == before
     assert await differences(superuser) == []
+
+
+BY_KEY = "usageBy(dimension: API_KEY) { key requests apiKey { id keyName } }"
+
+
+async def test_groups_of_keys_show_the_keys(user: Client, superuser: asyncpg.Connection) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    key = await provider_key(user, "Mine")
+    given = {"provider": "openai", "model": "a", "conversationId": conversation}
+    made = await user.make("recordUsage", "usageLog", "usedOwnApiKey", apiKeyId=key, costUsd="1", **given)
+    assert made["usedOwnApiKey"]
+    items = [{**given, "apiKeyId": key}, {**given, "usedOwnApiKey": False}]
+    bulk: Any = await user.make("recordUsages", "usageLogs", "usedOwnApiKey", items=items)
+    assert [entry["usedOwnApiKey"] for entry in bulk] == [True, False]
+    operation = f"{{ viewer {{ {BY_KEY} conversations {{ nodes {{ {BY_KEY} }} }} }} }}"
+
+    async def groups() -> list[dict[str, Any]]:
+        viewer = (await user.data(operation))["viewer"]
+        assert viewer["conversations"]["nodes"] == [{"usageBy": viewer["usageBy"]}]
+        shown: list[dict[str, Any]] = viewer["usageBy"]
+        return shown
+
+    shown = {"key": key, "requests": 2, "apiKey": {"id": key, "keyName": "Mine"}}
+    nobody = {"key": None, "requests": 1, "apiKey": None}
+    assert await groups() == [shown, nobody]
+    await user.make("deleteProviderKey", "providerKey", id=key)
+    assert await groups() == [shown, nobody]
+    assert await differences(superuser) == []
+
+
+async def test_the_key_of_a_stranger_is_refused(user: Client, stranger: Client) -> None:
+    theirs = await provider_key(stranger, "Theirs")
+    payload = await user.mutate("recordUsage", "usageLog { id }", provider="openai", model="a", apiKeyId=theirs)
+    assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("NOT_FOUND", ["apiKeyId"])]
 
 
 async def test_an_unknown_dimension_is_refused(user: Client) -> None:

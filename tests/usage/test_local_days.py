@@ -60,8 +60,8 @@ async def test_local_days_equal_a_recount(
     local = [moment.astimezone(ZoneInfo(zone)).date().isoformat() for moment in moments]
     requests = Counter(local)
     tokens: Counter[str] = Counter()
-    for n, day in enumerate(local, start=1):
-        tokens[day] += n
+    for n, date in enumerate(local, start=1):
+        tokens[date] += n
     found = await days(user)
     assert [day["day"] for day in found] == sorted(requests, reverse=True)
     assert {day["day"]: day["requests"] for day in found} == requests

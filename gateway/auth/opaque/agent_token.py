@@ -118,13 +118,18 @@ class AgentTokens:
         task = self._running.get(text)
         if task is None:
             task = self._running[text] = asyncio.create_task(self._looked_up(text, presented, address))
-            task.add_done_callback(lambda _: self._running.pop(text))
+            task.add_done_callback(partial(self._ended, text))
         # A client that gives up must not end what others wait for.
         identity = await asyncio.shield(task)
         # It may have been revoked since, and nothing that is opened now would be closed for it.
         if self._revocations.has(identity.credential_id):
             raise Unauthenticated(REVOKED)
         return identity
+
+    def _ended(self, text: str, task: asyncio.Task[Identity]) -> None:
+        del self._running[text]
+        if not task.cancelled():
+            task.exception()  # all that waited for it may have given up
 
     async def _looked_up(self, text: str, presented: PresentedToken, address: str | None) -> Identity:
         network, was_known = network_of(address), text in self._known

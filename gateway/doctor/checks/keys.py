@@ -16,7 +16,7 @@ from gateway.doctor.units import duration
 
 HAS_SESSIONS = "SELECT pg_relation_size(to_regclass($1)) > 0"
 
-LOSS = "Without it, all access and refresh tokens become invalid, and everyone must sign in again."
+LOSS = "Without it, all tokens become invalid: everyone must sign in again, and agents need new ones."
 
 
 @check("Signing keys")

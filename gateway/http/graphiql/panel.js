@@ -1,23 +1,23 @@
 /* The panel below GraphiQL: an entry per subscription, with its state and its events, newest first. */
 
+import { element } from "../pages/element.js";
+
 const MOST_EVENTS = 200;
 const panel = document.querySelector("#live");
 
 export class Entry {
-  #element = element("article", "run");
-  #state = element("span", "state");
-  #count = element("span", "count");
+  #element = element("article", { className: "run" });
+  #state = element("span", { className: "state", role: "status" });
+  #count = element("span", { className: "count" });
   #list = element("ol");
-  #button = element("button", "quiet");
+  #button = element("button", { className: "quiet" }, "Stop");
   #events = 0;
   #hasEnded = false;
 
   constructor(name, stop, close) {
     const head = element("header");
-    this.#state.setAttribute("role", "status");
-    this.#button.textContent = "Stop";
     this.#button.addEventListener("click", () => (this.#hasEnded ? close() : stop()));
-    head.append(element("strong", "", name), this.#state, this.#count, this.#button);
+    head.append(element("strong", {}, name), this.#state, this.#count, this.#button);
     this.#element.append(head, this.#list);
     this.#tell();
     panel.prepend(this.#element);
@@ -58,17 +58,9 @@ export class Entry {
 }
 
 function item(result, at) {
-  const time = element("time", "", at.toTimeString().slice(0, 8) + `.${String(at.getMilliseconds()).padStart(3, "0")}`);
-  time.dateTime = at.toISOString();
-  const summary = element("summary");
-  summary.append(time, element("code", "", JSON.stringify(result.errors ?? result.data)));
-  const details = element("details");
-  details.append(summary, element("pre", "", JSON.stringify(result, null, 2)));
-  const listed = element("li");
-  listed.append(details);
-  return listed;
-}
-
-function element(name, className = "", text = "") {
-  return Object.assign(document.createElement(name), { className, textContent: text });
+  const clock = at.toTimeString().slice(0, 8) + `.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  const time = element("time", { dateTime: at.toISOString() }, clock);
+  const summary = element("summary", {}, time, element("code", {}, JSON.stringify(result.errors ?? result.data)));
+  const details = element("details", {}, summary, element("pre", {}, JSON.stringify(result, null, 2)));
+  return element("li", {}, details);
 }

@@ -10,6 +10,7 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
+from gateway.data.entity import Link
 from gateway.schema.types import describe
 
 T = TypeVar("T")
@@ -35,9 +36,21 @@ def input_type(cls: type[T]) -> type[T]:
 
 @dataclass_transform(kw_only_default=True)
 def object_type(cls: type[T]) -> type[T]:
-    """Declare an object type of the API. Use `entity` for a table's rows, and `event` for events."""
+    """Declare an object type of the API. Use `entity` for a table's rows, and `event` for events.
+
+    Its links (`one`, `maybe`) become fields when all types are known. Their `key` is an attribute that holds an id.
+    """
+    if links := {name: item for name, item in vars(cls).items() if isinstance(item, Link)}:
+        cls.__links__ = links  # type: ignore[attr-defined]
+        return cls
     _describe_fields(cls)
     return strawberry.type(cls, description=describe.summary(cls))
+
+
+def links_of(cls: type) -> dict[str, Link]:
+    """The links of an object type that is neither an entity nor an event; empty if it has none."""
+    links: dict[str, Link] = vars(cls).get("__links__", {})
+    return links
 
 
 def _describe_fields(cls: type) -> None:

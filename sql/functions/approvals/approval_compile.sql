@@ -4,7 +4,6 @@ AS $$
     SELECT regexp_replace(
         regexp_replace(regexp_replace(pattern, '(^|/)\*\*/', '\1**', 'g'), '([\\%_])', '\\\1', 'g'), '\*+', '%', 'g')
 $$;
-GRANT EXECUTE ON FUNCTION approval_like TO parley_runtime;
 
 -- The regular expression of a pattern of an ALLOW rule. Null if approval_like() is exact already: it has no wildcard, or only
 -- one at the end that matches anything. A wildcard means
@@ -49,7 +48,6 @@ BEGIN
     RETURN '^' || regex || '$';
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_regex TO parley_runtime;
 
 -- What is wrong with the arguments of a rule; null if nothing is.
 CREATE OR REPLACE FUNCTION approval_arguments_mistake(arguments jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -83,10 +81,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_arguments_mistake TO parley_runtime;
 
 -- Trigger: checks the patterns of a rule, and stores them as they are compared: see approval_rule_matches().
-CREATE OR REPLACE FUNCTION auto_approval_rules_compile() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+CREATE OR REPLACE FUNCTION auto_approval_rules_compile() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = parley, pg_temp
 AS $$
 DECLARE
     allows boolean := NEW.effect = 'allow';

@@ -15,13 +15,16 @@ CREATE OR REPLACE FUNCTION approval_decide(
 ) RETURNS TABLE (
     outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text,
     is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric
-) LANGUAGE plpgsql STABLE
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
 AS $$
 DECLARE
     own record;
     rule record;
     limit_usd numeric;
 BEGIN
+    IF owner_id IS DISTINCT FROM tenant() THEN
+        RETURN;
+    END IF;
     SELECT
         coalesce((c.approval_overrides ->> 'readOnlyOperations')::boolean, s.read_only_operations) AS read_only,
         coalesce((c.approval_overrides ->> 'lowRiskOperations')::boolean, s.low_risk_operations) AS low_risk,

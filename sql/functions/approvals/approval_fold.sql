@@ -58,7 +58,6 @@ BEGIN
     RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_fold TO parley_runtime;
 
 -- What DENY and ASK rules compare with a pattern, each text between line feeds: the whole text, each command in it, and each
 -- command without what only starts it (sudo, env, sh -c, the directory of the program).
@@ -89,4 +88,3 @@ BEGIN
     RETURN E'\n' || texts || E'\n';
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_readings TO parley_runtime;

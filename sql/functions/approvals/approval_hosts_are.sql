@@ -26,7 +26,6 @@ BEGIN
     RETURN are;
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_hosts_are TO parley_runtime;
 
 -- Whether a text among the arguments of a call, at any depth, mentions a host, one below it, or one that begins with it.
 CREATE OR REPLACE FUNCTION approval_mentions(arguments jsonb, host text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
@@ -37,9 +36,7 @@ AS $$
         WHERE approval_fold(value) ~ (
             '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
 $$;
-GRANT EXECUTE ON FUNCTION approval_mentions TO parley_runtime;
 
 -- All texts in a JSON value, at any depth, without the names of members.
 CREATE OR REPLACE FUNCTION approval_texts(value jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT t #>> '{}' FROM jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') AS t $$;
-GRANT EXECUTE ON FUNCTION approval_texts TO parley_runtime;

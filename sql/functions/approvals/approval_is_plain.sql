@@ -19,7 +19,6 @@ AS $$
     AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
     AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
 $$;
-GRANT EXECUTE ON FUNCTION approval_is_plain TO parley_runtime;
 
 -- A text without characters that nobody sees: formats, joiners, fillers, variation selectors, tags and text directions.
 CREATE OR REPLACE FUNCTION approval_visible(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -30,4 +29,3 @@ AS $$
         '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
         '', 'g')
 $$;
-GRANT EXECUTE ON FUNCTION approval_visible TO parley_runtime;

@@ -31,9 +31,7 @@ BEGIN
     RETURN coalesce(nullif(path, ''), '.');
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_path TO parley_runtime;
 
 -- Whether a pattern is one of paths: it has a slash, and is neither a URL nor a command of several words.
 CREATE OR REPLACE FUNCTION approval_is_path(pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT strpos(pattern, '/') > 0 AND strpos(pattern, '://') = 0 AND pattern !~ '\s' $$;
-GRANT EXECUTE ON FUNCTION approval_is_path TO parley_runtime;

@@ -59,4 +59,3 @@ BEGIN
     ) AS f;
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_rule_for TO parley_runtime;

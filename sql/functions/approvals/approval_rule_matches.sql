@@ -29,12 +29,10 @@ BEGIN
         ELSE approval_mentions(arguments, host) END;
 END
 $$;
-GRANT EXECUTE ON FUNCTION approval_rule_matches TO parley_runtime;
 
 -- An argument as a text: null if it is missing, null, an object or a list.
 CREATE OR REPLACE FUNCTION approval_argument(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
-GRANT EXECUTE ON FUNCTION approval_argument TO parley_runtime;
 
 -- An argument as ALLOW rules compare it; null if they may not match it. A path is in normal form.
 CREATE OR REPLACE FUNCTION approval_exact(value jsonb, is_path boolean) RETURNS text LANGUAGE sql IMMUTABLE STRICT
@@ -43,4 +41,3 @@ AS $$
     SELECT CASE WHEN approval_is_plain(a, is_path) THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
     FROM approval_argument(value) AS a
 $$;
-GRANT EXECUTE ON FUNCTION approval_exact TO parley_runtime;

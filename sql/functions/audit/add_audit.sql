@@ -1,7 +1,7 @@
 -- Has the audit tell of changes of a table: an entry with this action for each row that statements of these `kinds` (insert,
 -- update, delete) change.
 --
---     SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{name,scopes,expires_at}');
+--     SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{scopes,expires_at}');
 --     SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}');
 --
 -- An update is told of if it sets one of the columns `of` to another value. `condition` is a further condition on NEW and

@@ -22,12 +22,19 @@ BEGIN
     VALUES (NEW.user_id, NEW.version, 'conversations', NEW.id, 'insert', '{}', at);
     NEW.updated_at := at;
     IF NEW.provider IS NULL OR NEW.model IS NULL OR NEW.max_messages IS NULL THEN
-        SELECT u.default_provider, u.default_model, s.max_messages_per_conversation INTO preferred
+        SELECT
+            coalesce(c.provider, u.default_provider) AS provider, c.provider AS configured, c.default_model AS its_model,
+            u.default_model, s.max_messages_per_conversation
+        INTO preferred
         FROM users AS u
         JOIN user_settings AS s ON s.user_id = u.user_id
+        LEFT JOIN provider_configs AS c ON c.user_id = u.user_id AND c.is_default AND c.deleted_at IS NULL
         WHERE u.user_id = NEW.user_id;
-        NEW.provider := coalesce(NEW.provider, preferred.default_provider, 'openai');
-        NEW.model := coalesce(NEW.model, preferred.default_model, 'gpt-4o-mini');
+        NEW.provider := coalesce(NEW.provider, preferred.provider, 'openai');
+        -- The model of the configuration is of its provider alone.
+        NEW.model := coalesce(
+            NEW.model, CASE WHEN NEW.provider = preferred.configured THEN preferred.its_model END,
+            preferred.default_model, 'gpt-4o-mini');
         NEW.max_messages := coalesce(NEW.max_messages, preferred.max_messages_per_conversation);
     END IF;
     IF NEW.context_window IS NULL THEN

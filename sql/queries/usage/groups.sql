@@ -12,6 +12,9 @@ FROM (
             WHEN 'own_key' THEN used_own_api_key::text
             WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
         END AS key,
+        CASE :dimension::text
+            WHEN 'api_key' THEN nullif(api_key_id, '00000000-0000-0000-0000-000000000000')
+        END AS api_key_id,
         sum(requests) AS requests,
         sum(input_tokens)::bigint AS input_tokens,
         sum(output_tokens)::bigint AS output_tokens,
@@ -24,7 +27,7 @@ FROM (
     WHERE user_id = :user_id
         AND day >= coalesce(:day_from::date, '-infinity')
         AND day < coalesce(:before::date, 'infinity')
-    GROUP BY 1
+    GROUP BY 1, 2
 ) AS g
 ORDER BY cost_usd DESC, key COLLATE "C"
 LIMIT 200;
@@ -46,6 +49,7 @@ CROSS JOIN LATERAL (
                 WHEN 'own_key' THEN used_own_api_key::text
                 WHEN 'day' THEN to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
             END AS key,
+            CASE :dimension::text WHEN 'api_key' THEN api_key_id END AS api_key_id,
             count(*) AS requests,
             sum(input_tokens) AS input_tokens,
             sum(output_tokens) AS output_tokens,
@@ -56,7 +60,7 @@ CROSS JOIN LATERAL (
             sum(cost_usd) AS cost_usd
         FROM usage_logs
         WHERE user_id = :user_id AND conversation_id = c.id
-        GROUP BY 1
+        GROUP BY 1, 2
     ) AS s
     ORDER BY cost_usd DESC, key COLLATE "C"
     LIMIT 200

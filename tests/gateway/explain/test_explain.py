@@ -159,8 +159,8 @@ def _root_fields() -> list[tuple[str, str]]:
     return [(kind, name) for kind, root in roots.items() if root for name in root.fields if name not in SIGNING_IN]
 
 
-BY_THE_DATABASE = {"appendMessage", "restore", "purge"}
-"""What goes on in a way that only the database can tell."""
+BY_THE_DATABASE = {"appendMessage", "restore", "purge", "createAgentToken", "revokeAgentToken"}
+"""What goes on in a way that only the database can tell, or the keys and the sockets of a gateway."""
 
 
 def _a_column(of: Any) -> str:

@@ -68,7 +68,7 @@ async def until(lists: AsyncGenerator[list[Present], None], *wanted: tuple[uuid.
     """The first list of these sessions in these states."""
     async with asyncio.timeout(20):
         async for present in lists:
-            if [(each.session_id, each.state) for each in present] == list(wanted):
+            if [(each.credential_id, each.state) for each in present] == list(wanted):
                 return present
     raise AssertionError
 
@@ -141,7 +141,7 @@ async def test_what_is_late_or_repeated_does_not_take_the_place_of_what_is_newer
         for late in [*here.wire.carried] * 2:
             there.signals.receive(USER, late)
         here.say(OTHER, "typing")
-        assert [each.session_id for each in await anext(lists)] == [OTHER]
+        assert [each.credential_id for each in await anext(lists)] == [OTHER]
 
 
 async def test_nonsense_and_what_another_key_has_sealed_is_passed_over(pair: Pair) -> None:
@@ -156,7 +156,7 @@ async def test_nonsense_and_what_another_key_has_sealed_is_passed_over(pair: Pai
             there.signals.receive(USER, lie)
         there.signals.receive(uuid.uuid4(), true)
         here.say(ONE, "typing")
-        assert [(each.session_id, each.state) for each in await anext(lists)] == [(ONE, "typing")]
+        assert [(each.credential_id, each.state) for each in await anext(lists)] == [(ONE, "typing")]
 
 
 async def test_only_so_many_are_remembered(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

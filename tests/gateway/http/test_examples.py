@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -104,5 +105,45 @@ async def test_approve_a_tool_lets_one_run_and_lists_what_still_waits(demo_user:
     assert [error["code"] for error in again["userErrors"]] == ["CONFLICT"]
 
 
+async def test_agent_token_lets_an_agent_in(serving: Serving, demo_user: Client) -> None:
+    made = (await show(demo_user, "Agent token"))["createAgentToken"]
+    assert made["userErrors"] == []
+    assert made["token"].endswith(made["agentToken"]["lastFour"])
+    agent = serving.anonymous()
+    agent.token = made["token"]
+    assert (await agent.data("{ viewer { email } }"))["viewer"]["email"] == demo.EMAIL
+
+
+async def test_approve_by_rule_approves_at_once_and_says_by_which_rule(demo_user: Client) -> None:
+    answer = await show(demo_user, "Approve by rule")
+    assert [answer[field]["userErrors"] for field in answer] == [[], []]
+    execution = answer["proposeToolExecution"]["toolExecution"]
+    assert (execution["status"], execution["approvalReason"]) == ("APPROVED", "RULE")
+    assert execution["approvalRule"] == {"note": "Tests may always run.", "timesUsed": 1}
+    proposed, approved = execution["transitions"]
+    assert (proposed["to"], proposed["actor"]) == ("PENDING", "USER")
+    assert (approved["to"], approved["actor"]) == ("APPROVED", "SYSTEM")
+    assert "run_tests" in approved["reason"]
+
+
+async def test_explain_approval_says_why_a_person_would_be_asked(demo_user: Client) -> None:
+    explained = (await show(demo_user, "Explain approval"))["explainApproval"]
+    assert explained["outcome"] == "PENDING"
+    assert explained["explanation"]
+    assert explained["risk"] == "HIGH"
+    assert explained["rule"] is None
+
+
+async def test_usage_by_model_lists_the_most_expensive_first(demo_user: Client) -> None:
+    viewer = (await show(demo_user, "Usage by model"))["viewer"]
+    models, costs = zip(*((each["key"], Decimal(each["costUsd"])) for each in viewer["usageBy"]), strict=True)
+    assert set(models) == {"claude-sonnet-4-5", "gpt-4o-mini"}
+    assert list(costs) == sorted(costs, reverse=True)
+    assert sum(costs) == Decimal(viewer["usage"]["costUsd"])
+
+
 def test_each_example_has_a_test() -> None:
-    assert set(EXAMPLES) == {"Sign in", "Inbox", "Thread", "Send", "Approve a tool", "Watch live"}
+    assert set(EXAMPLES) == {
+        *("Sign in", "Inbox", "Thread", "Send", "Approve a tool", "Watch live", "Agent token"),
+        *("Approve by rule", "Explain approval", "Usage by model"),
+    }

@@ -134,7 +134,7 @@ class Audience:
         root.subscribe = self._source
         root.resolve = self._event
         fields = schema.get_type("Event").fields  # type: ignore[union-attr]
-        fields["who"].resolve = lambda _, info: str(info.context.identity.actor)
+        fields["who"].resolve = lambda _, info: f"{info.context.identity.actor} {sorted(info.context.identity.scopes)}"
         fields["plus"].resolve = lambda _, info, size: size
         fields["isCurrent"].resolve = lambda _, info: info.context.identity.credential_id == SESSION
         return schema
@@ -160,13 +160,14 @@ class Audience:
         text: str = EVENT,
         sink: Sink | None = None,
         actor: Actor = "user",
+        scopes: frozenset[str] = frozenset(),
         credential_id: UUID = SESSION,
         last_event_id: str | None = None,
         extensions: dict[str, Any] | None = None,
         **variables: Any,
     ) -> Seen:
         """Begin to follow a user's feed."""
-        identity = Identity(user_id, credential_id, actor, frozenset(), datetime.now(UTC), "token")
+        identity = Identity(user_id, credential_id, actor, scopes, datetime.now(UTC), "token")
         given = {**variables, **({} if after is None else {"after": after})}
         operation = self.engine.prepare(OperationRequest(text, variables=given, extensions=extensions or {}))
         sink = sink or Sink()

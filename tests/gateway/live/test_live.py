@@ -67,6 +67,11 @@ OTHER_SESSION = UUID(int=12)
         pytest.param({"text": FIELDS, "size": 1}, {"text": FIELDS, "size": 2}, id="variables"),
         pytest.param({"text": FIELDS, "size": 1}, {"text": FIELDS, "size": None}, id="a variable that is null"),
         pytest.param({"text": WHO, "actor": "user"}, {"text": WHO, "actor": "agent"}, id="actors"),
+        pytest.param(
+            {"text": WHO, "actor": "agent", "scopes": frozenset(["read"])},
+            {"text": WHO, "actor": "agent", "scopes": frozenset(["read", "tools:propose"])},
+            id="scopes",
+        ),
         pytest.param({"text": CURRENT}, {"text": CURRENT, "credential_id": OTHER_SESSION}, id="sessions"),
         pytest.param({"text": EVENT}, {"text": WHO}, id="documents"),
     ],

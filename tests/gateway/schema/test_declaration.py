@@ -32,9 +32,11 @@ from gateway import (
 from gateway.schema.build import build_schema
 from gateway.schema.declaration import refuse_wrong
 from gateway.schema.fields.standard import Standard, parent_of
+from gateway.schema.types.typing import links_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.gateway.schema.filed import Attachment, Category
 from tests.gateway.schema.guests import AgedInput, Crowd, Guest, GuestInput, NamelessInput, Size
+from tests.gateway.schema.leading import Keyless, Lost
 
 ID = strawberry.ID
 
@@ -42,7 +44,7 @@ ID = strawberry.ID
 def _check(*declared: Any) -> None:
     """What a build asks of declarations before it makes anything of them."""
     entities = {cls.__name__: cls for cls in declared if hasattr(cls, "__entity__")}
-    refuse_wrong(entities, [cls for cls in declared if hasattr(cls, "__event__")])
+    refuse_wrong(entities, [cls for cls in declared if hasattr(cls, "__event__")], filter(links_of, declared))
     for cls in entities.values():
         if (made := getattr(cls, "__standard__", None)) is not None:
             parent_of(cls, made.within, entities)
@@ -292,6 +294,8 @@ WRONG: list[tuple[str, Callable[[], list[Any]], tuple[str, ...]]] = [
         ("nothing says that each Thing has one", 'maybe("Part", by="thing_id")'),
     ),
     ("within, and one per user", _one_within, ("each user has only one. Remove `within`",)),
+    ("value that leads nowhere", lambda: [*_things(), Lost], ("Lost.home leads to Home, which is not a type",)),
+    ("value without the key", lambda: [*_things(), Keyless], ("Keyless.thing follows thing_id, which is no",)),
     ("event with an amount", lambda: [*_things(), Costed], ("Costed.cost_usd is Decimal", "Link to the row")),
 ]
 

@@ -170,10 +170,11 @@ class Scatter:
         raise AssertionError(f"no copy of a row of {table} is valid with other values in {varied}")
 
     async def _distinct(self, column: asyncpg.Record, table: str, model: Any, attempt: int) -> str:
-        """A value that no row has: the id of a new parent, or a text, which is one emoji if others are refused."""
+        """A value that no row has: the id of a new parent, or a text: words, an emoji or a name, as rules allow."""
         self._unique += 1
         if column["type"] != "uuid":
-            return chr(0x1F000 + self._unique % 1000) if attempt % 2 else f"{WORDS[0]} {self._unique}"
+            texts = (f"{WORDS[0]} {self._unique}", chr(0x1F000 + self._unique % 1000), f"{WORDS[0]}-{self._unique}")
+            return texts[attempt % 3]
         parent = self._entities.get(column["parent"])
         held = await self._superuser.fetchval(f"SELECT {column['name']} FROM {table} WHERE id = $1", model)  # noqa: S608
         if parent is None or held is None:

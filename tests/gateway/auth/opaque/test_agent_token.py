@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from gateway.auth.identity import Identity
+from gateway.auth.opaque import agent_token
 from gateway.auth.opaque.agent_token import AGENT, AgentTokens, NotLookedUp
 from gateway.auth.opaque.refresh import REFRESH
 from gateway.auth.revocation import Revocations
@@ -18,7 +19,7 @@ from gateway.auth.throttle import Allowance, Throttle
 from gateway.data.pool import Pool
 from gateway.errors import Overloaded, Unauthenticated, Unavailable
 from tests.kit.database import Database
-from tests.kit.serving import Client, Serving
+from tests.kit.serving import PATIENCE_SECONDS, Client, Serving
 
 KEY = bytes(range(32))
 WHO = "{ viewer { id } }"
@@ -207,3 +208,25 @@ async def test_without_the_database_nothing_is_known_of_a_token(
     finally:
         agents._pool = here
     assert await agent.data(WHO) == {"viewer": {"id": user.user_id}}
+
+
+async def test_the_token_of_an_open_socket_is_in_use(
+    serving: Serving, user: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, idle = [await user.agent("read") for _ in range(2)]
+    monkeypatch.setattr(agent_token, "RECORD_SECONDS", 0)
+    async with agent.socket(), user.socket():
+        recording = asyncio.create_task(process(serving).keep_recording(serving.gateway.sockets.identities))
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not (used := await _used(user)):
+                    pass
+        finally:
+            recording.cancel()
+    assert used == {agent.agent_token_id}
+    assert idle.agent_token_id not in used
+
+
+async def _used(user: Client) -> set[str]:
+    found = await user.data("{ viewer { agentTokens { nodes { id lastUsedAt } } } }")
+    return {token["id"] for token in found["viewer"]["agentTokens"]["nodes"] if token["lastUsedAt"]}

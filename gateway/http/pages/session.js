@@ -4,16 +4,18 @@
 import * as vault from "./vault.js";
 
 const NEAR_END = 60_000;
-const DEVICE = { deviceId: "graphiql", deviceName: "GraphiQL" };
 const GRANT = "accessToken refreshToken expiresAt user { email } userErrors { message }";
 
 export class Session extends EventTarget {
   #url;
+  #device;
   #grant;
 
-  constructor(url) {
+  /* `device` is what a new session says about this page: `deviceId` and `deviceName`. */
+  constructor(url, device) {
     super();
     this.#url = url;
+    this.#device = device;
     vault.onChange(() => this.load());
   }
 
@@ -28,13 +30,13 @@ export class Session extends EventTarget {
 
   async signIn(email, password) {
     const query = `mutation ($input: SignInInput!) { signIn(input: $input) { ${GRANT} } }`;
-    const { signIn } = await this.#ask(query, { input: { email, password, ...DEVICE } });
+    const { signIn } = await this.#ask(query, { input: { email, password, ...this.#device } });
     await this.#accept(signIn);
   }
 
   async signUp(email, password, fullName) {
     const query = `mutation ($input: SignUpInput!) { signUp(input: $input) { ${GRANT} } }`;
-    const { signUp } = await this.#ask(query, { input: { email, password, fullName: fullName || null, ...DEVICE } });
+    const { signUp } = await this.#ask(query, { input: { email, password, fullName: fullName || null, ...this.#device } });
     await this.#accept(signUp);
   }
 
@@ -47,17 +49,21 @@ export class Session extends EventTarget {
   /* End a session that this page began. A pasted token is only forgotten: its session belongs to another program. */
   async signOut() {
     const { accessToken, expiresAt } = this.#grant;
-    this.#become(undefined); // notify listeners immediately
-    await vault.write(undefined);
-    await this.load();
+    await this.#forget();
     if (expiresAt) await this.#ask("mutation { signOut(input: {}) { userErrors { message } } }", {}, accessToken);
   }
 
   /* The headers of a request: the token, and those of the Headers tab, which take precedence. */
   async headers(own = {}) {
     if (authorizes(own)) return own;
-    if (this.#isNearEnd()) await vault.alone(() => this.#renew());
+    if (this.#isNearEnd()) await vault.alone(() => this.#renew(() => this.#isNearEnd()));
     return this.#grant ? { ...own, Authorization: `Bearer ${this.#grant.accessToken}` } : own;
+  }
+
+  /* The gateway has refused these headers. Renew the token, unless it has been renewed since, or sign out if that is
+     impossible. */
+  async refused({ Authorization }) {
+    await vault.alone(() => this.#renew(() => Authorization === `Bearer ${this.#grant?.accessToken}`));
   }
 
   /* Whether a request with these headers is authenticated. */
@@ -75,10 +81,11 @@ export class Session extends EventTarget {
     return this.#grant?.refreshToken && Date.parse(this.#grant.expiresAt) - Date.now() < NEAR_END;
   }
 
-  async #renew() {
+  async #renew(isDue) {
     await this.load(); // another window may have renewed it while this one waited
-    if (!this.#isNearEnd()) return;
+    if (!isDue()) return;
     const used = this.#grant.refreshToken;
+    if (!used) return this.#forget();
     const query = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${GRANT} } }`;
     const { refreshSession } = await this.#ask(query, { input: { refreshToken: used } });
     const grant = this.#grantOf(refreshSession);
@@ -98,6 +105,12 @@ export class Session extends EventTarget {
   #grantOf({ accessToken, refreshToken, expiresAt, user }) {
     const email = user?.email ?? this.email ?? "this token's user";
     return accessToken ? { accessToken, email, ...(expiresAt && { refreshToken, expiresAt }) } : undefined;
+  }
+
+  async #forget() {
+    this.#become(undefined); // notify listeners immediately
+    await vault.write(undefined);
+    await this.load();
   }
 
   #become(grant) {

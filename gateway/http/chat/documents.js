@@ -1,0 +1,82 @@
+/* The operations of the page: what each part of it asks for. */
+
+const ITEM = `fragment Item on Conversation {
+  id version title activeAt isPinned deletedAt messageCount
+  waiting: toolExecutions(filter: { status: [PENDING] }) { totalCount }
+}`;
+const MESSAGE = `fragment Text on Message { id version seq role content status createdAt deletedAt finishReason }`;
+const TOOL = `fragment Tool on ToolExecution {
+  id version toolName parameters status result errorMessage estimatedCostUsd costUsd createdAt deletedAt
+  approvalReason approvalRule { toolName note } knownTool { risk suggestedRisk }
+  transitions { to at actor reason }
+}`;
+const USER_ERRORS = "userErrors { field message }";
+
+/* Conversations */
+export const INBOX = `query Inbox($after: Cursor) {
+  viewer {
+    feedCursor
+    conversations(first: 30, after: $after) { nodes { ...Item } pageInfo { hasNextPage endCursor } }
+  }
+} ${ITEM}`;
+export const CONVERSATION_CHANGED = `subscription ($after: Cursor) {
+  conversationChanged(after: $after) { cursor conversation { ...Item } }
+} ${ITEM}`;
+export const ANY_TOOL_CHANGED = `subscription ($after: Cursor) {
+  toolExecutionChanged(after: $after) { cursor toolExecution { conversation { ...Item } } }
+} ${ITEM}`;
+export const CREATE_CONVERSATION = `mutation ($input: CreateConversationInput!) {
+  createConversation(input: $input) { conversation { ...Item } ${USER_ERRORS} }
+} ${ITEM}`;
+
+/* A thread */
+export const THREAD = `query Thread($id: ID!, $before: Cursor, $createdBefore: DateTime) {
+  viewer { feedCursor }
+  conversation(id: $id) {
+    title model
+    messages(last: 50, before: $before) { nodes { ...Text } pageInfo { hasPreviousPage startCursor } }
+    toolExecutions(first: 100, filter: { createdBefore: $createdBefore }) { nodes { ...Tool } }
+  }
+} ${MESSAGE} ${TOOL}`;
+export const MESSAGE_CHANGED = `subscription ($id: ID!, $after: Cursor) {
+  messageChanged(conversationId: $id, after: $after) { cursor message { ...Text } }
+} ${MESSAGE}`;
+export const MESSAGE_GROWTH = `subscription ($id: ID!, $fromOffset: Int!) {
+  messageGrowth(messageId: $id, fromOffset: $fromOffset) { text length message { ...Text } }
+} ${MESSAGE}`;
+export const TOOL_CHANGED = `subscription ($id: ID!, $after: Cursor) {
+  toolExecutionChanged(conversationId: $id, after: $after) { cursor toolExecution { ...Tool } }
+} ${TOOL}`;
+export const ADD_MESSAGE = `mutation ($input: AddMessageInput!) {
+  addMessage(input: $input) { message { ...Text } ${USER_ERRORS} }
+} ${MESSAGE}`;
+
+/* Decisions */
+export const APPROVE_TOOL = `mutation ($input: ApproveToolExecutionInput!) {
+  answer: approveToolExecution(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
+} ${TOOL}`;
+export const REFUSE_TOOL = `mutation ($input: CancelToolExecutionInput!) {
+  answer: cancelToolExecution(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
+} ${TOOL}`;
+
+/* Cost and budget */
+export const BUDGET = `query Budget($id: ID!, $today: Date) {
+  viewer {
+    feedCursor
+    usage(from: $today) { costUsd }
+    usageQuotas(first: 5) { nodes { unit period limit used reserved remaining mode resetsAt } }
+  }
+  conversation(id: $id) { usage { totalTokens costUsd } }
+}`;
+export const BUDGET_CHANGED = `subscription ($after: Cursor) {
+  changes(types: ["UsageLog", "UsageQuota", "UsageReservation"], after: $after) { cursor }
+}`;
+
+/* Presence */
+export const OWN_SESSION = "{ viewer { sessions(first: 50) { nodes { id isCurrent } } } }";
+export const PRESENCE = `subscription ($id: ID!) {
+  presence(conversationId: $id) { devices { sessionId deviceName state } }
+}`;
+export const SIGNAL_PRESENCE = `mutation ($input: SignalPresenceInput!) {
+  signalPresence(input: $input) { ${USER_ERRORS} }
+}`;

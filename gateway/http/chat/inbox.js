@@ -1,0 +1,89 @@
+/* The list of conversations, pinned ones first, then by activity. It follows what any device or agent does. */
+
+import { element } from "../pages/element.js";
+import { newId } from "./client.js";
+import { ANY_TOOL_CHANGED, CONVERSATION_CHANGED, CREATE_CONVERSATION, INBOX } from "./documents.js";
+
+export class Inbox {
+  #client;
+  #items = new Map();
+  #list = document.querySelector("#inbox ul");
+  #more = document.querySelector("#more");
+  #end;
+  #closing = new AbortController();
+
+  constructor(client, failed) {
+    this.#client = client;
+    this.#more.onclick = () => this.#load(this.#end).catch(failed);
+    client.live(
+      () => this.#load(null),
+      [
+        [CONVERSATION_CHANGED, {}, ({ conversation }) => conversation && this.#show(conversation)],
+        [ANY_TOOL_CHANGED, {}, ({ toolExecution }) => this.#show(toolExecution.conversation)],
+      ],
+      failed,
+      this.#closing.signal,
+    );
+  }
+
+  /* Mark the conversation that is open. */
+  mark(id) {
+    for (const [each, { link }] of this.#items) link.ariaCurrent = each === id ? "page" : null;
+  }
+
+  async create(title) {
+    const { createConversation } = await this.#client.ask(CREATE_CONVERSATION, { input: { id: newId(), title } });
+    const { conversation, userErrors } = createConversation;
+    if (!conversation) throw new Error(userErrors.map(({ message }) => message).join(" "));
+    this.#show(conversation);
+    return conversation.id;
+  }
+
+  stop() {
+    this.#closing.abort();
+    this.#clear();
+  }
+
+  #clear() {
+    this.#items.clear();
+    this.#list.replaceChildren();
+    this.#more.hidden = true;
+  }
+
+  async #load(after) {
+    const { viewer } = await this.#client.ask(INBOX, { after });
+    if (this.#closing.signal.aborted) return;
+    const { nodes, pageInfo } = viewer.conversations;
+    if (!after) this.#clear();
+    for (const each of nodes) this.#show(each);
+    this.#end = pageInfo.endCursor;
+    this.#more.hidden = !pageInfo.hasNextPage;
+    return viewer.feedCursor;
+  }
+
+  /* Show the present state of a conversation at its place in the list. */
+  #show(conversation) {
+    const { id, title, activeAt, isPinned, deletedAt, messageCount, waiting } = conversation;
+    const { item, link } = this.#items.get(id) ?? add(id);
+    item.remove();
+    if (deletedAt) return this.#items.delete(id);
+    const order = `${isPinned ? 1 : 0} ${activeAt} ${id}`;
+    this.#items.set(id, { item, link, order });
+    const count = waiting.totalCount;
+    const facts = `${messageCount} ${messageCount === 1 ? "message" : "messages"}${isPinned ? ", pinned" : ""}`;
+    link.ariaCurrent = location.hash === `#${id}` ? "page" : null;
+    link.replaceChildren(
+      element("span", { className: "title" }, title ?? "Untitled"),
+      element("span", { className: "faint" }, facts),
+      count ? element("strong", { className: "badge" }, `${count} to approve`) : "",
+    );
+    const later = [...this.#items.values()].filter((each) => each.order < order);
+    const next = later.reduce((first, each) => (first && first.order > each.order ? first : each), null);
+    this.#list.insertBefore(item, next?.item ?? null);
+  }
+}
+
+function add(id) {
+  const link = element("a", { href: `#${id}` });
+  return { link, item: element("li", {}, link) };
+}

@@ -1,0 +1,104 @@
+/* A tool call as a card: what an agent wants to run, with buttons to approve or refuse it. */
+
+import { element } from "../pages/element.js";
+import { APPROVE_TOOL, REFUSE_TOOL } from "./documents.js";
+
+const STATUS = {
+  PENDING: "waits for approval",
+  APPROVED: "approved",
+  EXECUTING: "running…",
+  COMPLETED: "completed",
+  FAILED: "failed",
+  CANCELLED: "cancelled",
+};
+const REASONS = {
+  PERSON: "Approved by a person",
+  READ_ONLY: "Approved by the settings: it only reads",
+  LOW_RISK: "Approved by the settings: low risk",
+  RULE: "Approved by a rule",
+  DENIED_BY_RULE: "Denied by a rule",
+};
+const RISKS = { READ_ONLY: "read only", LOW: "low", HIGH: "high" };
+const ACTORS = { USER: "You", AGENT: "The agent", SYSTEM: "Parley" };
+
+export class ToolCard {
+  tool;
+  element;
+  #client;
+  #facts = element("div");
+  #status = element("span", { className: "status", role: "status" });
+  #reason = element("input", { maxLength: 2000, placeholder: "Reason (optional)" });
+  #decision = element("div", { className: "decision", role: "group", "aria-label": "Decision" });
+  #problem = element("p", { className: "problem", role: "alert" });
+
+  constructor(client, tool) {
+    this.#client = client;
+    const heading = element("h3", {}, element("code", {}, tool.toolName), " ", this.#status);
+    this.#reason.setAttribute("aria-label", `Reason for approving or refusing ${tool.toolName}`);
+    // Not a form: Enter in the reason must not decide.
+    this.#decision.append(
+      this.#reason,
+      element("button", { onclick: () => this.#decide(APPROVE_TOOL) }, "Approve"),
+      element("button", { onclick: () => this.#decide(REFUSE_TOOL), className: "quiet" }, "Refuse"),
+    );
+    const about = { className: "tool", "aria-label": `Tool ${tool.toolName}` };
+    this.element = element("article", about, heading, this.#facts, this.#decision, this.#problem);
+    this.update(tool);
+  }
+
+  /* Show a state of the call, unless a newer one is shown. */
+  update(tool) {
+    if (this.tool && Number(tool.version) < Number(this.tool.version)) return;
+    this.tool = tool;
+    this.element.dataset.status = tool.status;
+    const [before, last] = tool.transitions.slice(-2);
+    const isRefused = tool.status === "CANCELLED" && before?.to === "PENDING" && last.actor === "USER";
+    this.#status.textContent = isRefused ? "refused" : (STATUS[tool.status] ?? tool.status);
+    this.#decision.hidden = tool.status !== "PENDING";
+    this.#facts.replaceChildren(...facts(tool));
+  }
+
+  async #decide(mutation) {
+    const buttons = this.#decision.querySelectorAll("button");
+    const { id, version } = this.tool;
+    for (const each of buttons) each.disabled = true;
+    this.#problem.textContent = "";
+    try {
+      // The version makes sure that the decision is about what is shown.
+      const input = { id, reason: this.#reason.value || null, expectedVersion: version };
+      const { answer } = await this.#client.ask(mutation, { input });
+      if (answer.toolExecution) this.update(answer.toolExecution);
+      this.#problem.textContent = answer.userErrors.map(({ message }) => message).join(" ");
+    } catch (problem) {
+      this.#problem.textContent = problem.message;
+    } finally {
+      for (const each of buttons) each.disabled = false;
+    }
+  }
+}
+
+/* What is known about a call. Its risk is what a person has set; what an agent suggests has no effect. */
+function* facts({ parameters, knownTool, estimatedCostUsd, approvalReason, approvalRule, costUsd, result, ...tool }) {
+  const { risk, suggestedRisk: suggested } = knownTool;
+  const suggestion = suggested && suggested !== risk ? ` (the agent suggests ${RISKS[suggested]})` : "";
+  yield line(risk === "HIGH" ? "risk" : "faint", `Risk: ${RISKS[risk]}${suggestion}`);
+  yield block("Arguments", parameters);
+  const said = tool.transitions.findLast(({ reason }) => reason);
+  if (estimatedCostUsd) yield line("faint", `Estimated cost: $${estimatedCostUsd}`);
+  if (approvalReason) yield line("why", REASONS[approvalReason] ?? approvalReason);
+  if (approvalRule) yield line("rule", `Rule: ${approvalRule.toolName} ${approvalRule.note ?? ""}`);
+  if (said) yield line("reason", `${ACTORS[said.actor]}: ${said.reason}`);
+  if (result !== null) yield block("Result", result);
+  if (tool.errorMessage) yield line("problem", tool.errorMessage);
+  if (costUsd) yield line("faint", `Cost: $${costUsd}`);
+}
+
+function line(className, text) {
+  return element("p", { className }, text);
+}
+
+function block(label, value) {
+  const short = JSON.stringify(value);
+  const text = short.length < 60 ? short : JSON.stringify(value, null, 2);
+  return element("pre", { tabIndex: 0, role: "group", "aria-label": label }, text);
+}
