@@ -24,7 +24,6 @@ from gateway.auth.password import PasswordHasher
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import ACCOUNT, ADDRESS, LOOK_UPS, SIGN_UPS, Throttle
 from gateway.auth.token import TokenAuthority
-from gateway.auth.webhook import key_of
 from gateway.broker.choice import broker_for
 from gateway.config import Settings
 from gateway.context import Resources
@@ -45,6 +44,7 @@ from gateway.http import chat, graphiql
 from gateway.http.download import Downloads
 from gateway.http.options import Options
 from gateway.http.pages import Demo
+from gateway.http.polar.signature import key_of
 from gateway.http.polar.webhook import PolarWebhook
 from gateway.http.seats.admission import Admission
 from gateway.http.seats.registry import SocketRegistry

@@ -111,7 +111,8 @@ class RecordUsageInput:
     model: str
     """The model that was called, such as `gpt-4o-mini`."""
     id: strawberry.ID | None = strawberry.UNSET
-    """The id of the new entry, a UUID. Sent again with the same values, it is counted once."""
+    """The id of the new entry, a UUID. Sent again with the same values, it is counted once. If it is the id of a
+    reservation, that is settled."""
     conversation_id: strawberry.ID | None = strawberry.UNSET
     """The conversation that the call was made for."""
     message_id: strawberry.ID | None = strawberry.UNSET

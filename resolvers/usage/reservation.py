@@ -50,7 +50,10 @@ class ReservationStatus(enum.Enum):
 
 @entity("usage_reservations", order="-created_at", derived={"status": "usage_reservation_status"})
 class UsageReservation(Node):
-    """An estimate of the usage of a model call, held against the quotas for 15 minutes."""
+    """An estimate of the usage of a model call, held against the quotas for 15 minutes.
+
+    Neither settling nor expiry changes its version: `status` is worked out when it is read.
+    """
 
     provider: str
     """The model provider, such as `openai`."""

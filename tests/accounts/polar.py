@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from gateway.auth import webhook
+from gateway.http.polar import signature
 from tests.kit.serving import POLAR_SECRET
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -51,9 +51,9 @@ def headers(body: bytes, *secrets: str, id: str | None = None, at: float | None 
     """The headers of a webhook, signed with each of the secrets."""
     id, timestamp = id or f"msg_{next(_numbers)}", str(int(time.time() if at is None else at))
     signatures = [
-        webhook.signature(webhook.key_of(secret), id, timestamp, body) for secret in secrets or (POLAR_SECRET,)
+        signature.signed(signature.key_of(secret), id, timestamp, body) for secret in secrets or (POLAR_SECRET,)
     ]
-    return {webhook.ID: id, webhook.TIMESTAMP: timestamp, webhook.SIGNATURE: " ".join(signatures)}
+    return {signature.ID: id, signature.TIMESTAMP: timestamp, signature.SIGNATURE: " ".join(signatures)}
 
 
 async def send(

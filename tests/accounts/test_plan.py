@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 import pytest
 
-from gateway.auth import webhook
+from gateway.http.polar import signature
 from tests.accounts import polar
 from tests.kit.database import Database
 from tests.kit.serving import POLAR_SECRET, Client, Serving, first, serving_on
@@ -116,12 +116,12 @@ async def test_a_repeated_event_has_no_effect(user: Client) -> None:
     sent = polar.headers(body)
     assert await polar.send(user.http, user.url, body, sent) == (202, "written")
     # As Polar repeats it: the same id, at another time, so with another signature.
-    again = polar.headers(body, id=sent[webhook.ID], at=time.time() + 60)
+    again = polar.headers(body, id=sent[signature.ID], at=time.time() + 60)
     before = await subscriptions(user)
     for headers in (sent, again):
         assert await polar.send(user.http, user.url, body, headers) == (202, "repeated")
     other = orjson.dumps(polar.event(user.user_id, status="canceled", minute=9))
-    stolen = polar.headers(other, id=sent[webhook.ID])
+    stolen = polar.headers(other, id=sent[signature.ID])
     assert await polar.send(user.http, user.url, other, stolen) == (202, "repeated")
     assert await subscriptions(user) == before
 
@@ -134,18 +134,18 @@ def _flipped(signature: str) -> str:
 @pytest.mark.parametrize(
     "change",
     [
-        {webhook.SIGNATURE: ""},
-        {webhook.SIGNATURE: "v1,"},
-        {webhook.SIGNATURE: "v1,AAAA"},
-        {webhook.SIGNATURE: "ümlaut"},
-        {webhook.SIGNATURE: " ".join(["v1,AAAA"] * 1000)},
-        {webhook.ID: ""},
-        {webhook.ID: "other"},
-        {webhook.ID: "x" * 256},
-        {webhook.TIMESTAMP: ""},
-        {webhook.TIMESTAMP: "now"},
-        {webhook.TIMESTAMP: "-1"},
-        {webhook.TIMESTAMP: "9" * 1000},
+        {signature.SIGNATURE: ""},
+        {signature.SIGNATURE: "v1,"},
+        {signature.SIGNATURE: "v1,AAAA"},
+        {signature.SIGNATURE: "ümlaut"},
+        {signature.SIGNATURE: " ".join(["v1,AAAA"] * 1000)},
+        {signature.ID: ""},
+        {signature.ID: "other"},
+        {signature.ID: "x" * 256},
+        {signature.TIMESTAMP: ""},
+        {signature.TIMESTAMP: "now"},
+        {signature.TIMESTAMP: "-1"},
+        {signature.TIMESTAMP: "9" * 1000},
     ],
     ids=str,
 )
@@ -160,9 +160,9 @@ async def test_a_changed_body_or_signature_is_refused(user: Client) -> None:
     body = orjson.dumps(polar.event(user.user_id))
     sent = polar.headers(body)
     assert (await polar.send(user.http, user.url, body.replace(b"sub-1", b"sub-2"), sent))[0] == 401
-    flipped = sent | {webhook.SIGNATURE: _flipped(sent[webhook.SIGNATURE])}
+    flipped = sent | {signature.SIGNATURE: _flipped(sent[signature.SIGNATURE])}
     assert (await polar.send(user.http, user.url, body, flipped))[0] == 401
-    unversioned = sent | {webhook.SIGNATURE: sent[webhook.SIGNATURE].replace("v1,", "v2,")}
+    unversioned = sent | {signature.SIGNATURE: sent[signature.SIGNATURE].replace("v1,", "v2,")}
     assert (await polar.send(user.http, user.url, body, unversioned))[0] == 401
     wrong = polar.headers(body, "another secret of the tests")
     assert (await polar.send(user.http, user.url, body, wrong))[0] == 401

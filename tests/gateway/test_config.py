@@ -195,3 +195,25 @@ def test_table_has_a_row_for_each_setting_and_no_path_of_this_machine() -> None:
     assert all(f"| `PARLEY_{name.upper()}` |" in table for name in Settings.model_fields)
     assert all(field.description for field in Settings.model_fields.values())
     assert str(Path.home()) not in table
+
+
+def test_products_have_plans_and_secrets_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_POLAR_PRODUCTS", " one = pro , two=Enterprise,")
+    monkeypatch.setenv("PARLEY_POLAR_WEBHOOK_SECRET", "polar_whs_0123456789, whsec_MDEyMzQ1Njc4OWFiY2RlZg==")
+    settings = read_settings()
+    assert settings.polar_products == {"one": "pro", "two": "enterprise"}
+    assert len(settings.polar_webhook_secret) == 2
+    assert "whs" not in repr(settings)
+
+
+@pytest.mark.parametrize("secret", ["short", "whsec_no base64 at all", "whsec_c2hvcnQ=", "polar_whs_0123456789,short"])
+def test_a_secret_that_is_none_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(ConfigError, match="PARLEY_POLAR_WEBHOOK_SECRET: the value should have at least 16") as refused:
+        read_settings(polar_webhook_secret=secret)
+    assert secret.rpartition(",")[2] not in str(refused.value)
+
+
+@pytest.mark.parametrize("products", ["one", "one=", "=pro", "one=gold"])
+def test_what_is_no_plan_is_refused(products: str) -> None:
+    with pytest.raises(ConfigError, match="PARLEY_POLAR_PRODUCTS"):
+        read_settings(polar_products=products)

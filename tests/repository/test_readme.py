@@ -116,12 +116,13 @@ async def test_curl_commands_run_as_pasted(serving: Serving) -> None:
 
 async def test_operations_run_in_graphiql(reader: Client) -> None:
     query, mutation, subscription = blocks(README, "graphql")
-    agent, filtered, follow, pull = blocks(API, "graphql")
+    agent, filtered, follow, pull, reserve = blocks(API, "graphql")
     assert (await reader.data(agent))["createAgentToken"]["token"].startswith("pla_")
     assert (await reader.data(pull))["changes"]["nodes"]
     inbox = await reader.data(query)
     assert inbox["viewer"]["conversations"]["nodes"][0]["lastMessage"]["content"]
     await reader.data(filtered)
+    assert (await reader.data(reserve))["reserveUsage"]["userErrors"] == []
     # From a cursor, so that it does not matter when the gateway gets to it.
     start = (await reader.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     async with reader.socket() as socket:

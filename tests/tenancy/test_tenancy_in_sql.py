@@ -8,6 +8,7 @@ role may call must be added to `FUNCTIONS`.
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -279,20 +280,29 @@ async def test_every_function_that_may_be_called_is_known(superuser: asyncpg.Con
 async def test_no_function_gives_or_changes_anything_of_the_victim(
     superuser: asyncpg.Connection, runtime: asyncpg.Connection, scene: Scene, caller: str
 ) -> None:
+    held = {
+        table: await superuser.fetchval(
+            f"SELECT t::text FROM {table} AS t WHERE user_id = $1 LIMIT 1", uuid.UUID(scene.victim.user_id)
+        )
+        for table in ("usage_quotas", "usage_reservations")
+    }
     known: dict[str, Callable[[], Any]] = {
         "uuid": lambda: scene.victim.user_id,
         "bytea": lambda: "\\x00",
         "uuid[]": lambda: "{" + ",".join(id for ids in scene.victim.ids.values() for id in ids) + "}",
         "text": lambda: scene.victim.email,
+        "boolean": lambda: "true",
+        "boolean[]": lambda: "{}",
+        "numeric": lambda: "0",
         "integer": lambda: "0",
         "interval": lambda: "0",
         "inet": lambda: "192.0.2.1",
         "bigint": lambda: "0",
-        "numeric": lambda: "0",
         "text[]": lambda: "{conversations,messages,tool_executions}",
         "timestamp with time zone": lambda: "infinity",
         "messages": lambda: growing,
         "tool_executions": lambda: running,
+        **{table: functools.partial(held.get, table) for table in held},
         "jsonb": lambda: orjson.dumps([{"user_id": scene.victim.user_id, "conversation_id": conversation}]).decode(),
     }
     conversation = scene.victim.ids["Conversation"][0]

@@ -28,8 +28,8 @@ WHERE deleted_at IS NULL AND is_active AND expires_at BETWEEN now() AND now() + 
 """  # noqa: S608 - constants
 
 LOSS = (
-    "Without it, all tokens become invalid: everyone must sign in again, and agents need new ones. Stored provider keys "
-    "can no longer be opened."
+    "Without it, all tokens become invalid: everyone must sign in again, and agents need new ones. Provider keys that "
+    "are stored can no longer be opened."
 )
 
 

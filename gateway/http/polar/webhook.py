@@ -18,11 +18,11 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gateway.auth import webhook
 from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import Overloaded, Unavailable
+from gateway.http.polar import signature
 from gateway.http.polar.event import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
 
 PATH = "/hooks/polar"
@@ -73,10 +73,10 @@ class PolarWebhook:
             self._running -= 1
         if body is None:
             return _answer(413, "too large")
-        if not webhook.is_authentic(request.headers, body, self.keys, time.time()):
+        if not signature.is_authentic(request.headers, body, self.keys, time.time()):
             _log.warning("polar.refused", reason="the signature is missing, wrong or too old")
             return _answer(401, "not signed")
-        return await self._record(request.headers[webhook.ID], body)
+        return await self._record(request.headers[signature.ID], body)
 
     async def _record(self, event_id: str, body: bytes) -> web.Response:
         try:

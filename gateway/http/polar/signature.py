@@ -31,7 +31,7 @@ def key_of(secret: str) -> bytes:
     return secret.encode()
 
 
-def signature(key: bytes, id: str, timestamp: str, body: bytes) -> str:
+def signed(key: bytes, id: str, timestamp: str, body: bytes) -> str:
     """The signature of a webhook, with its version."""
     digest = hmac.digest(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
     return f"{_VERSION},{base64.b64encode(digest).decode()}"
@@ -47,5 +47,5 @@ def is_authentic(headers: Mapping[str, str], body: bytes, keys: Sequence[bytes],
     if abs(int(timestamp) - now) > TOLERANCE_SECONDS:
         return False
     given = [each.encode() for each in headers.get(SIGNATURE, "").split(" ", MOST_SIGNATURES)[:MOST_SIGNATURES]]
-    right = [signature(key, id, timestamp, body).encode() for key in keys]
+    right = [signed(key, id, timestamp, body).encode() for key in keys]
     return any(hmac.compare_digest(one, other) for one in given for other in right)
