@@ -30,7 +30,7 @@ class AuditAction(enum.Enum):
     EMAIL_CHANGED = "email_changed"
     """The e-mail address was changed."""
     KEY_CREATED = "key_created"
-    """A provider key was stored."""
+    """A provider key was stored, or replaced by another one."""
     KEY_USED = "key_used"
     """A provider key was used: its first use of a day, in UTC."""
     KEY_DELETED = "key_deleted"

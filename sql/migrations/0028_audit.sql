@@ -47,9 +47,11 @@ SELECT add_audit('user_settings', 'settings_changed', '{update}',
         'archive_after_months,delete_after_months,max_messages_per_conversation}');
 SELECT add_audit('jobs', 'exported', '{insert}', condition => $$NEW.kind = 'export'$$);
 SELECT add_audit('purges', 'purged', '{insert}');
-SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{name,scopes,expires_at}');
+SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{scopes,expires_at}');
 SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}', shown => '{}');
-SELECT add_audit('provider_keys', 'key_created', '{insert}', shown => '{provider,last_four,expires_at}');
+-- A replaced key is a new one. A trigger counts the keys of a row, so the statement does not name that column.
+SELECT add_audit('provider_keys', 'key_created', '{insert,update}', of => '{sealed_key,sealed_key_generation}',
+    shown => '{provider,last_four,expires_at}');
 SELECT add_audit('provider_keys', 'key_used', '{update}', of => '{last_used_at}', shown => '{}', each => 'day');
 SELECT add_audit('provider_keys', 'key_deleted', '{update}', of => '{deleted_at}', shown => '{}');
 SELECT add_audit('auto_approval_settings', 'settings_changed', '{update}',
@@ -58,4 +60,5 @@ SELECT add_audit('auto_approval_settings', 'settings_changed', '{update}',
 SELECT add_audit('conversations', 'settings_changed', '{update}', of => '{auto_approval_settings}');
 SELECT add_audit('auto_approval_rules', 'approval_rule_changed', '{insert,update}',
     of => '{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}',
-    shown => '{tool_name,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}');
+    shown => '{effect,max_cost_usd,conversation_id,expires_at,deleted_at}');
+SELECT add_audit('known_tools', 'settings_changed', '{update}', of => '{risk}');
