@@ -52,7 +52,7 @@ class CreateAgentTokenInput:
     """A new token for an agent."""
 
     name: str
-    """What to call it, 1 to 100 characters."""
+    """What the user calls the agent or its purpose, 1 to 100 characters."""
     scopes: list[str]
     """What it allows: one or more of `read`, `messages:write`, `tools:propose`, `tools:execute`, `tools:approve`,
     `usage:write`, `files:write`, `knowledge:write`, `personal:write`, `confirmations:propose`, `confirmations:decide`
@@ -101,7 +101,7 @@ async def _made_before(db: Statements, row: Mapping[str, Any], error: UniqueViol
 
 @input_type
 class RevokeAgentTokenInput:
-    """The token to revoke."""
+    """The agent token to revoke, of the caller's own."""
 
     id: strawberry.ID
     """The id of the agent token, a UUID."""

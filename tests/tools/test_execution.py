@@ -245,8 +245,7 @@ async def test_a_proposal_sent_again_makes_nothing_new(user: Client) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_a_bad_proposal_is_refused_by_name(user: Client, values: dict[str, Any], code: str, field: str) -> None:
-    conversation = values.get("conversationId") or await _conversation(user)
-    given = {"toolName": "run_tests", **values, "conversationId": conversation}
+    given = {"conversationId": await _conversation(user), "toolName": "run_tests", **values}
     payload = await user.mutate("proposeToolExecution", "toolExecution { id }", **given)
     assert payload["toolExecution"] is None
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, [field])]
