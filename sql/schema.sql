@@ -2371,9 +2371,13 @@ ALTER FUNCTION parley.data_key_keep(wrapped_by text, new_wrapped bytea) OWNER TO
 -- function data_key_of()
 
 CREATE FUNCTION parley.data_key_of() RETURNS TABLE(key_id text, wrapped bytea)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
-    AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
+    AS $$
+BEGIN
+    RETURN QUERY SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant();
+END
+$$;
 
 ALTER FUNCTION parley.data_key_of() OWNER TO parley_owner;
 
@@ -2403,14 +2407,17 @@ ALTER FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], new
 -- function data_keys_to_rewrap(text, uuid, integer)
 
 CREATE FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) RETURNS TABLE(user_id uuid, key_id text, wrapped bytea)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'parley', 'pg_temp'
     AS $$
+BEGIN
+    RETURN QUERY
     SELECT k.user_id, k.key_id, k.wrapped
     FROM data_keys AS k
     WHERE k.key_id <> newest AND k.user_id > after_id
     ORDER BY k.user_id
-    LIMIT most
+    LIMIT most;
+END
 $$;
 
 ALTER FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) OWNER TO parley_owner;
@@ -3790,13 +3797,15 @@ ALTER FUNCTION parley.grant_columns(table_name text, privilege text, without tex
 -- function has_provider_key(uuid)
 
 CREATE FUNCTION parley.has_provider_key(whose uuid) RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT FROM provider_keys AS k
         WHERE k.user_id = whose AND k.is_active AND k.deleted_at IS NULL
-            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()));
+END
 $$;
 
 ALTER FUNCTION parley.has_provider_key(whose uuid) OWNER TO parley_owner;
@@ -3819,7 +3828,7 @@ CREATE FUNCTION parley.has_secret(value jsonb) RETURNS boolean
             FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
         ) AS below (name, value)
     )
-    SELECT coalesce(bool_or(looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    SELECT coalesce(bool_or(parley.looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
     FROM inside AS i
 $$;
 
@@ -5923,15 +5932,18 @@ COMMENT ON FUNCTION parley.provider_configs_is_default_taken() IS 'Made by SELEC
 -- function provider_key_in_use(uuid)
 
 CREATE FUNCTION parley.provider_key_in_use(config_id uuid) RETURNS uuid
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-    SELECT k.id
-    FROM provider_keys AS k
-    WHERE k.user_id = tenant() AND k.provider_config_id = config_id AND k.deleted_at IS NULL AND k.is_active
-        AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
-    ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
-    LIMIT 1
+BEGIN
+    RETURN (
+        SELECT k.id
+        FROM provider_keys AS k
+        WHERE k.user_id = tenant() AND k.provider_config_id = config_id AND k.deleted_at IS NULL AND k.is_active
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+        ORDER BY k.is_default DESC, k.created_at DESC, k.id DESC
+        LIMIT 1);
+END
 $$;
 
 ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
@@ -5939,12 +5951,14 @@ ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
 -- function provider_key_used(uuid)
 
 CREATE FUNCTION parley.provider_key_used(used_id uuid) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
+BEGIN
     UPDATE provider_keys SET last_used_at = clock_timestamp()
     WHERE user_id = tenant() AND id = used_id
-        AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
+        AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute');
+END
 $$;
 
 ALTER FUNCTION parley.provider_key_used(used_id uuid) OWNER TO parley_owner;
@@ -6850,11 +6864,14 @@ ALTER FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) OWNER TO pa
 -- function secret_of(uuid, text)
 
 CREATE FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) RETURNS bytea
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-    SELECT s.sealed FROM sealed_secrets AS s
-    WHERE s.user_id = tenant() AND s.row_id = owner_id AND s.purpose = secret_purpose
+BEGIN
+    RETURN (
+        SELECT s.sealed FROM sealed_secrets AS s
+        WHERE s.user_id = tenant() AND s.row_id = owner_id AND s.purpose = secret_purpose);
+END
 $$;
 
 ALTER FUNCTION parley.secret_of(owner_id uuid, secret_purpose text) OWNER TO parley_owner;

@@ -88,5 +88,8 @@ async def rewrap_all(
 
 
 async def ask(connection: asyncpg.Connection, query: Query, **values: Any) -> list[asyncpg.Record]:
-    """The rows of a query on nobody's behalf."""
-    return list(await connection.fetch(query.text, *query.arguments(None, values)))
+    """The rows of a query on nobody's behalf. Raises `CannotRotate` if the database is of an older version."""
+    try:
+        return list(await connection.fetch(query.text, *query.arguments(None, values)))
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
+        raise CannotRotate("The database is of an older version. Run: parley migrate") from error

@@ -151,12 +151,14 @@ async def test_the_key_that_calls_use(serving: Serving, user: Client) -> None:
 async def test_currents_and_models_of_a_level_take_one_statement_each(user: Client) -> None:
     for provider in ("openai", "mistral", "groq"):
         await make(user, provider=provider)
-    query = "{ viewer { providerConfigs { nodes { provider currentKey { lastFour } models { modelId } } } } }"
+    email = (await user.data("{ viewer { email } }"))["viewer"]["email"]
+    query = "{ viewer { email providerConfigs { nodes { provider currentKey { lastFour } models { modelId } } } } }"
     shown: list[Any] = [
         {"provider": provider, "currentKey": {"lastFour": "cdef"}, "models": []}
         for provider in ("groq", "mistral", "openai")
     ]
-    await user.check(query, expect={"viewer": {"providerConfigs": {"nodes": shown}}}, statements=3)
+    expect = {"viewer": {"email": email, "providerConfigs": {"nodes": shown}}}
+    await user.check(query, expect=expect, statements=4)
 
 
 async def test_a_replaced_key_is_the_one_that_is_used(serving: Serving, user: Client) -> None:

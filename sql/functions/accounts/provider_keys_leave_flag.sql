@@ -11,11 +11,13 @@ END
 $$;
 
 -- Whether a user has a provider key that can be used now.
-CREATE OR REPLACE FUNCTION has_provider_key(whose uuid) RETURNS boolean LANGUAGE sql STABLE SET search_path = parley, pg_temp
+CREATE OR REPLACE FUNCTION has_provider_key(whose uuid) RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = parley, pg_temp
 AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT FROM provider_keys AS k
         WHERE k.user_id = whose AND k.is_active AND k.deleted_at IS NULL
-            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()));
+END
 $$;
 GRANT EXECUTE ON FUNCTION has_provider_key TO parley_runtime;

@@ -1,7 +1,11 @@
 -- The wrapped data key of the stamped user; no row if the user has none yet.
 CREATE OR REPLACE FUNCTION data_key_of() RETURNS TABLE (key_id text, wrapped bytea)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
-AS $$ SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant() $$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT k.key_id, k.wrapped FROM data_keys AS k WHERE k.user_id = tenant();
+END
+$$;
 GRANT EXECUTE ON FUNCTION data_key_of TO parley_runtime;
 
 -- Gives the stamped user this data key, unless there is one already, and returns the one that the user has. It returns no row

@@ -1,4 +1,5 @@
 -- Whether a name in a JSON value, at any depth, looks like that of a secret, or a text like a credential of HTTP.
+-- It names the schema, because a rule calls it, also while a backup is restored.
 CREATE OR REPLACE FUNCTION has_secret(value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 AS $$
     WITH RECURSIVE inside (name, value) AS (
@@ -14,7 +15,7 @@ AS $$
             FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
         ) AS below (name, value)
     )
-    SELECT coalesce(bool_or(looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    SELECT coalesce(bool_or(parley.looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
     FROM inside AS i
 $$;
 GRANT EXECUTE ON FUNCTION has_secret TO parley_runtime;

@@ -26,6 +26,8 @@ from gateway.data.setup.functions import DIRECTORY as FUNCTIONS
 from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.data.setup.roles import RuntimeRole
+from gateway.vault.provider_keys import open_key
+from tests.accounts.acting import caller_for
 from tests.gateway.backup.commands import ROOT, at, counts, execute, parley, rights, value
 from tests.kit.database import Database, data_directory, new_database
 from tests.kit.serving import Client, Serving, Statements, serving_on
@@ -65,6 +67,7 @@ async def test_restored_database_is_the_one_that_was_backed_up(
     user = await serving.signed_up(email="keeper@example.org")
     conversation = await user.make("createConversation", "conversation", title='Lines\n\\.\nCOPY "x" (a) FROM stdin;')
     await user.make("addMessage", "message", conversationId=conversation["id"], role="USER", content="a\tb\n\\.\n\\N")
+    await user.make("createProviderKey", "providerKey", provider="openai", apiKey="sk-kept-in-the-backup")
     cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
     file = tmp_path / "parley.backup"
     status, said = await parley("backup", str(file), **at(database, directory))
@@ -85,6 +88,10 @@ async def test_restored_database_is_the_one_that_was_backed_up(
             async with serving_on(restored, fresh) as again, aiohttp.ClientSession() as http:
                 await as_before(Client(http, again.url, Statements(), user.token), cursor)
                 await signs_in(again.anonymous())
+                async with caller_for(again, user) as caller:
+                    key = await open_key(caller, "openai")
+                assert key is not None
+                assert key.secret.reveal() == "sk-kept-in-the-backup"
         finally:
             await embedded.stop()
 

@@ -111,6 +111,51 @@ async def test_a_process_reads_the_file_again_for_a_key_that_it_does_not_know(us
     await users.open(user_id, vault)
 
 
+async def test_a_destroyed_data_key_takes_all_secrets_with_it(users: Users) -> None:
+    """At once in the database, and after five minutes in a process that has used it."""
+    now = [0.0]
+    vault = Vault(KeysFile(users.keys), clock=lambda: now[0])
+    (user_id,) = await users.add(1)
+    await users.seal(user_id)
+    await users.open(user_id, vault)
+    owner = await asyncpg.connect(users.database.owner_url)
+    await owner.execute("DELETE FROM parley.data_keys WHERE user_id = $1", user_id)
+    await owner.close()
+    with pytest.raises(CannotOpen):
+        await users.open(user_id)
+    now[0] = 299.0
+    await users.open(user_id, vault)
+    now[0] = 301.0
+    with pytest.raises(CannotOpen):
+        await users.open(user_id, vault)
+
+
+async def test_a_sealed_text_of_another_user_does_not_open(users: Users) -> None:
+    one, other = await users.add(2)
+    await users.seal(one)
+    await users.seal(other)
+    users.sealed[one], users.sealed[other] = users.sealed[other], users.sealed[one]
+    for user_id in (one, other):
+        with pytest.raises(CannotOpen):
+            await users.open(user_id)
+
+
+async def test_a_wrapped_data_key_of_another_user_does_not_open(users: Users) -> None:
+    one, other = await users.add(2)
+    await users.seal(one)
+    await users.seal(other)
+    swap = (
+        "UPDATE parley.data_keys AS k SET wrapped = o.wrapped FROM parley.data_keys AS o"
+        " WHERE k.user_id = ANY ($1) AND o.user_id = ANY ($1) AND o.user_id <> k.user_id"
+    )
+    owner = await asyncpg.connect(users.database.owner_url)
+    await owner.execute(swap, [one, other])
+    await owner.close()
+    for user_id in (one, other):
+        with pytest.raises(CannotOpen):
+            await users.open(user_id)
+
+
 async def test_without_its_key_nothing_opens_and_doctor_and_rotate_say_so(users: Users) -> None:
     (user_id,) = await users.add(1)
     await users.seal(user_id)
