@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 from uuid import uuid4
 
-from tests.accounts import polar
+from tests.accounts.plans import polar
 from tests.kit.samples import Known
 from tests.kit.serving import Client
 

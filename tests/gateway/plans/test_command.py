@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.accounts import polar
+from tests.accounts.plans import polar
 from tests.gateway.test_main import parley
 from tests.kit.database import Database
 from tests.kit.serving import Client, Serving

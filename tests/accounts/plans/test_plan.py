@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from gateway.http.polar import signature
-from tests.accounts import polar
+from tests.accounts.plans import polar
 from tests.kit.database import Database
 from tests.kit.serving import POLAR_SECRET, Client, Serving, first, serving_on
 
