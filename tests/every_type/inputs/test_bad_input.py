@@ -57,6 +57,7 @@ MISFITS: dict[str, list[Any]] = {
     "BigInt": [*ODD_DIGITS, "1.5", "28.0", "one", "", 1.5, 2.0**53, True, 2**63, 2**64, 1e30, "9" * 5000, [1, 2]],
     "Decimal": [*ODD_DIGITS, "NaN", "Infinity", "1e400", "1,5", "", True, "1" * 13, ".5", "5.", "0x1", {"amount": 1}],
     "ID": [True, 1.5, {"id": 1}],
+    "DateTime": ["yesterday", "2026-13-01T00:00:00Z", True, ["2026-01-01T00:00:00Z"]],
 }
 """Invalid values, by type. JSON has none: it accepts any value."""
 
