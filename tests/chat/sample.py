@@ -8,6 +8,7 @@ from tests.kit.samples import Known
 from tests.kit.serving import Client
 
 VALUES = {"types": ["Conversation"], "images": [], "files": [], "offset": 0, "emoji": ("👍", "🎉")}
+VALUES["Conversation.autoApprovalSettings"] = ({"lowRiskOperations": True}, {"maxCostPerToolUsd": "0.5"})
 
 BEGINS = {
     **dict.fromkeys(("appendMessage", "finishMessage", "cancelMessage", "setMessageFeedback"), "STREAMING"),

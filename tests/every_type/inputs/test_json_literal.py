@@ -23,7 +23,12 @@ from tests.kit.serving import Client, Serving
 pytestmark = pytest.mark.parametrize("executor", ["breadth_first", "depth_first"], indirect=True, scope="module")
 
 SCHEMA = graphql_schema()
-SHAPED = {"keyboardShortcuts": "an object of texts"}
+SHAPED = {
+    "keyboardShortcuts": "an object of texts",
+    "autoApprovalSettings": "an object of some settings",
+    "arguments": "an object of patterns by JSON pointers",
+    "parametersSchema": "an object that replaces no other",
+}
 """Inputs that take only JSON of a certain shape."""
 
 NAMED = {"settings": "refuses names of secrets: see tests/accounts/test_provider_config.py"}
