@@ -767,8 +767,6 @@ CREATE FUNCTION parley.agent_tokens_audit_token_created() RETURNS trigger
     AS $$
         BEGIN
             PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'token_created', 'agent_tokens', coalesce(NEW.id, OLD.id), 
-                CASE WHEN OLD.name IS DISTINCT FROM NEW.name
-                    THEN jsonb_build_object('name', jsonb_build_array(OLD.name, NEW.name)) ELSE '{}' END ||
                 CASE WHEN OLD.scopes IS DISTINCT FROM NEW.scopes
                     THEN jsonb_build_object('scopes', jsonb_build_array(OLD.scopes, NEW.scopes)) ELSE '{}' END ||
                 CASE WHEN OLD.expires_at IS DISTINCT FROM NEW.expires_at
@@ -781,7 +779,7 @@ ALTER FUNCTION parley.agent_tokens_audit_token_created() OWNER TO parley_owner;
 
 -- comment FUNCTION agent_tokens_audit_token_created()
 
-COMMENT ON FUNCTION parley.agent_tokens_audit_token_created() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_created'', ''{insert}'', of => ''{}'', shown => ''{name,scopes,expires_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.agent_tokens_audit_token_created() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_created'', ''{insert}'', of => ''{}'', shown => ''{scopes,expires_at}'', condition => NULL, each => NULL);';
 
 -- function agent_tokens_audit_token_revoked()
 
@@ -1539,10 +1537,6 @@ CREATE FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() RETURNS
     AS $$
         BEGIN
             PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'approval_rule_changed', 'auto_approval_rules', coalesce(NEW.id, OLD.id), 
-                CASE WHEN OLD.tool_name IS DISTINCT FROM NEW.tool_name
-                    THEN jsonb_build_object('tool_name', jsonb_build_array(OLD.tool_name, NEW.tool_name)) ELSE '{}' END ||
-                CASE WHEN OLD.host IS DISTINCT FROM NEW.host
-                    THEN jsonb_build_object('host', jsonb_build_array(OLD.host, NEW.host)) ELSE '{}' END ||
                 CASE WHEN OLD.effect IS DISTINCT FROM NEW.effect
                     THEN jsonb_build_object('effect', jsonb_build_array(OLD.effect, NEW.effect)) ELSE '{}' END ||
                 CASE WHEN OLD.max_cost_usd IS DISTINCT FROM NEW.max_cost_usd
@@ -1561,7 +1555,7 @@ ALTER FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() OWNER TO
 
 -- comment FUNCTION auto_approval_rules_audit_approval_rule_changed()
 
-COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 'Made by SELECT add_audit(''auto_approval_rules'', ''approval_rule_changed'', ''{insert,update}'', of => ''{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', shown => ''{tool_name,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 'Made by SELECT add_audit(''auto_approval_rules'', ''approval_rule_changed'', ''{insert,update}'', of => ''{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', shown => ''{effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', condition => NULL, each => NULL);';
 
 -- function auto_approval_rules_compile()
 
@@ -4411,6 +4405,26 @@ $$;
 
 ALTER FUNCTION parley.key_encryption_key_drop(old_id text) OWNER TO parley_owner;
 
+-- function known_tools_audit_settings_changed()
+
+CREATE FUNCTION parley.known_tools_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'known_tools', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.risk IS DISTINCT FROM NEW.risk
+                    THEN jsonb_build_object('risk', jsonb_build_array(OLD.risk, NEW.risk)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.known_tools_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION known_tools_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.known_tools_audit_settings_changed() IS 'Made by SELECT add_audit(''known_tools'', ''settings_changed'', ''{update}'', of => ''{risk}'', shown => NULL, condition => NULL, each => NULL);';
+
 -- function lease_length()
 
 CREATE FUNCTION parley.lease_length() RETURNS interval
@@ -5989,7 +6003,7 @@ ALTER FUNCTION parley.provider_keys_audit_key_created() OWNER TO parley_owner;
 
 -- comment FUNCTION provider_keys_audit_key_created()
 
-COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert}'', of => ''{}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert,update}'', of => ''{sealed_key,sealed_key_generation}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL);';
 
 -- function provider_keys_audit_key_deleted()
 
@@ -11616,6 +11630,10 @@ CREATE TRIGGER audit_exported_insert AFTER INSERT ON parley.jobs FOR EACH ROW WH
 
 CREATE TRIGGER audit_key_created_insert AFTER INSERT ON parley.provider_keys FOR EACH ROW WHEN (true) EXECUTE FUNCTION parley.provider_keys_audit_key_created();
 
+-- trigger provider_keys audit_key_created_update
+
+CREATE TRIGGER audit_key_created_update AFTER UPDATE OF sealed_key, sealed_key_generation ON parley.provider_keys FOR EACH ROW WHEN ((true AND ((old.sealed_key IS DISTINCT FROM new.sealed_key) OR (old.sealed_key_generation IS DISTINCT FROM new.sealed_key_generation)))) EXECUTE FUNCTION parley.provider_keys_audit_key_created();
+
 -- trigger provider_keys audit_key_deleted_update
 
 CREATE TRIGGER audit_key_deleted_update AFTER UPDATE OF deleted_at ON parley.provider_keys FOR EACH ROW WHEN ((true AND (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION parley.provider_keys_audit_key_deleted();
@@ -11643,6 +11661,10 @@ CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF read_only_operation
 -- trigger conversations audit_settings_changed_update
 
 CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF auto_approval_settings ON parley.conversations FOR EACH ROW WHEN ((true AND (old.auto_approval_settings IS DISTINCT FROM new.auto_approval_settings))) EXECUTE FUNCTION parley.conversations_audit_settings_changed();
+
+-- trigger known_tools audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF risk ON parley.known_tools FOR EACH ROW WHEN ((true AND (old.risk IS DISTINCT FROM new.risk))) EXECUTE FUNCTION parley.known_tools_audit_settings_changed();
 
 -- trigger user_settings audit_settings_changed_update
 
@@ -13749,6 +13771,10 @@ REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked 
 -- acl FUNCTION key_encryption_key_drop(old_id text)
 
 REVOKE ALL ON FUNCTION parley.key_encryption_key_drop(old_id text) FROM PUBLIC;
+
+-- acl FUNCTION known_tools_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.known_tools_audit_settings_changed() FROM PUBLIC;
 
 -- acl FUNCTION lease_length()
 
