@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from gql import Client, GraphQLRequest
 from gql.client import AsyncClientSession
-from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportClosed, TransportConnectionFailed, TransportQueryError
 from graphql import GraphQLError
 
+from tests.clients.stock import Person, person
 from tests.kit.network.line import Line, line_to
-from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Serving, first
+from tests.kit.serving import PATIENCE_SECONDS, Serving, first
 
 MESSAGES = """
     subscription ($after: Cursor) { messageAdded(after: $after) { cursor message { seq role content } } }
@@ -58,48 +58,6 @@ EVERYTHING = """
 """
 
 RESULT = {"passed": 412, "failed": 0}
-
-
-class Person:
-    """A signed-in device with a stock client."""
-
-    def __init__(self, session: AsyncClientSession, token: str) -> None:
-        self.session = session
-        self.token = token
-
-    async def ask(self, operation: str, **variables: Any) -> dict[str, Any]:
-        """The data of a query."""
-        data: dict[str, Any] = await self.session.execute(GraphQLRequest(operation, variable_values=variables))
-        return data
-
-    async def do(self, field: str, selection: str, **values: Any) -> Any:
-        """The object that a mutation, which must succeed, gives."""
-        payload = await _mutate(self.session, field, selection, values)
-        assert payload.pop("userErrors") == []
-        (made,) = payload.values()
-        return made
-
-
-async def _mutate(session: AsyncClientSession, field: str, selection: str, values: dict[str, Any]) -> dict[str, Any]:
-    kind = f"{field[0].upper()}{field[1:]}Input"
-    text = f"mutation ($input: {kind}!) {{ {field}(input: $input) {{ {selection} userErrors {{ field message }} }} }}"
-    data = await session.execute(GraphQLRequest(text, variable_values={"input": values}))
-    payload: dict[str, Any] = data[field]
-    return payload
-
-
-@asynccontextmanager
-async def person(url: str, mutation: str, **values: Any) -> AsyncIterator[Person]:
-    """Somebody who signs up or in, with a client that knows the schema and so checks what it sends."""
-    async with AsyncExitStack() as stack:
-        stranger = Client(transport=AIOHTTPTransport(url=f"{url}/graphql"))
-        async with stranger as session:
-            granted = await _mutate(session, mutation, "accessToken", {"password": PASSWORD, **values})
-        assert granted["userErrors"] == []
-        token = granted["accessToken"]
-        transport = AIOHTTPTransport(url=f"{url}/graphql", headers={"Authorization": f"Bearer {token}"})
-        client = Client(transport=transport, fetch_schema_from_transport=True)
-        yield Person(await stack.enter_async_context(client), token)
 
 
 @asynccontextmanager
