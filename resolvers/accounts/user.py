@@ -159,7 +159,9 @@ class User(Node):
     async def usage_by(
         self,
         info: Info,
-        dimension: Annotated[UsageDimension, strawberry.argument(description="What to group the calls by.")],
+        dimension: Annotated[
+            UsageDimension, strawberry.argument(description="The dimension, on which the `key` of each group depends.")
+        ],
         day_from: Annotated[
             datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
         ] = None,

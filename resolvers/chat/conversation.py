@@ -174,7 +174,9 @@ class Conversation(Node):
     async def usage_by(
         self,
         info: Info,
-        dimension: Annotated[UsageDimension, strawberry.argument(description="What to group the calls by.")],
+        dimension: Annotated[
+            UsageDimension, strawberry.argument(description="The dimension, on which the `key` of each group depends.")
+        ],
     ) -> list[UsageGroup]:
         """The totals of the model calls for this conversation by provider, model, automation and so on. Most expensive
         first, at most 200 groups.

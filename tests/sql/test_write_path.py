@@ -27,7 +27,6 @@ KEPT_BY_TRIGGERS = (
     *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "active_since"),
     "message_tokens",
     *("response_count", "response_ms", "updated_at", "version", "kept_at"),
-    # The sums that change with `usage_requests`, of which the feed tells.
     *("usage_cached_input_tokens", "usage_cache_write_input_tokens", "usage_reasoning_tokens"),
 )
 """The columns of a conversation that only triggers write."""

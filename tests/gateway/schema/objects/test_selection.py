@@ -9,6 +9,8 @@ import pytest
 
 from tests.kit.serving import Client
 
+TOKENS = ("input", "output", "cached_input", "cache_write_input", "reasoning")
+
 
 async def _columns(user: Client, table: str, operation: str, **variables: Any) -> set[str]:
     """The columns that an operation selects from a table, of all its statements."""
@@ -43,7 +45,7 @@ async def _columns(user: Client, table: str, operation: str, **variables: Any) -
         ("nodes { averageResponseMs }", {"response_count", "response_ms"}),
         (
             "nodes { usage { costUsd } }",
-            {"usage_requests", "usage_input_tokens", "usage_output_tokens", "usage_cost_usd"},
+            {"usage_requests", "usage_cost_usd", *(f"usage_{name}_tokens" for name in TOKENS)},
         ),
         ("nodes { createdAt updatedAt }", {"created_at", "updated_at"}),
     ],
