@@ -5,7 +5,8 @@ from __future__ import annotations
 import strawberry
 
 from gateway import Info, id_of, input_type, mutation, sql
-from resolvers.tools.execution import ToolExecution, refused, require_attempt
+from resolvers.tools.execution import ToolExecution
+from resolvers.tools.move import refused, require_attempt
 
 
 @input_type

@@ -169,14 +169,8 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
 
 async def _pay(database: Database, user_id: uuid.UUID, key: str) -> None:
     """Let a key have paid for calls of models."""
-    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "parley"})
-    try:
-        paid = "UPDATE usage_logs SET api_key_id = $2 WHERE user_id = $1"
-        await owner.execute("SET session_replication_role = replica")
-        await owner.execute(paid, user_id, uuid.UUID(key))
-        await owner.execute("ANALYZE usage_logs")
-    finally:
-        await owner.close()
+    paid = f"UPDATE usage_logs SET api_key_id = '{key}' WHERE user_id = '{user_id}'"  # noqa: S608 - ids
+    await _run(database, f"SET session_replication_role = replica; {paid}; ANALYZE usage_logs")
 
 
 async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:

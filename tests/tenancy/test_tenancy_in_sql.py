@@ -1,7 +1,7 @@
 """The runtime role cannot see or change another user's rows, whatever SQL it runs.
 
 Tables and functions are read from the catalog, so new tables are tested without being listed. A new function that the
-role may call must be added to `FUNCTIONS`.
+role may call must be added to `FUNCTIONS` (`functions.py`).
 """
 
 # ruff: noqa: S608 - the names come from the catalog
@@ -23,6 +23,7 @@ from tests.kit.estate import Estate, Scene
 from tests.kit.generated import reference_tables
 from tests.kit.rows import rows_of, user_tables
 from tests.kit.runtime import attempt, stamp, untouched
+from tests.tenancy.functions import FUNCTIONS
 
 WRITTEN_BY_TRIGGERS = (
     *("feeds", "changes", "logins", "tool_transitions", "usage_days", "revocations"),
@@ -35,77 +36,6 @@ HIDDEN = ("logins", "purges", "data_keys", "sealed_secrets")
 """Tables that the role may not even read."""
 
 CALLERS = ("unset", "empty", "garbage", "stranger")
-
-FUNCTIONS = {
-    "account_purge": "does nothing on a connection for requests",
-    "about_approval": "reads nothing but its argument",
-    "actor": "returns whether a user, an agent or the system acts",
-    "actor_agent_token": "returns the agent's token that the connection is stamped for",
-    "actor_session": "returns the session that the connection is stamped for",
-    "agent_tokens_expire": "does nothing on a connection for requests",
-    "agent_tokens_record_use": "records the use of the stamped user's tokens only",
-    "approval_decide": "decides for the stamped user only, and writes nothing",
-    "audit_entries_expire": "does nothing on a connection for requests",
-    "audit_kept": "returns a constant",
-    "approval_spent": "reads with the caller's privileges and policies",
-    "content_so_far": "reads with the caller's privileges and policies",
-    "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
-    "data_key_of": "returns the wrapped data key of the stamped user",
-    # It returns the ids of the work that it ended and of its owners. It only ends work whose lease has expired.
-    "end_abandoned_work": "ends work that the gateway would end at its next check anyway",
-    "exports_expire": "does nothing on a connection for requests",
-    "feed_prune": "does nothing on a connection for requests",
-    "feed_tenants": "returns the users whose feeds the connection has named",
-    "has_provider_key": "reads with the tenant's policies",
-    "has_secret": "reads nothing but its argument",
-    "is_background_work": "returns whether the connection is one of background work",
-    "is_emoji": "reads nothing but its argument",
-    "job_move_is_legal": "reads nothing but its arguments",
-    "jobs_expire": "does nothing on a connection for requests",
-    "jobs_waiting": "finds nothing on a connection for requests",
-    "leased_until": "reads with the caller's privileges and policies",
-    "login_create": "creates the login of the stamped user, once",
-    # A user must be found by name before anybody is signed in. It returns an id and a hash, for a whole name only.
-    "login_find": "finds a login by its exact name",
-    "login_rehash": "changes the password hash of the stamped user",
-    "looks_secret": "reads nothing but its argument",
-    "message_append": "writes where the policy allows it for the stamped user",
-    "message_grown": "reads with the caller's privileges and policies",
-    "messages_insert_all": "inserts for the stamped user only",
-    "model_price": "reads reference data, which is the same for all users",
-    "model_prices_apply": "does nothing on a connection for requests, and writes reference data only",
-    "named_model": "reads reference data, which is the same for all users",
-    "natural_id": "reads nothing but its arguments",
-    "object_list_mistake": "reads nothing but its arguments",
-    "provider_key_in_use": "reads with the caller's privileges and policies",
-    "provider_key_used": "writes for the stamped user only",
-    "plan_subscription_state": "does nothing on a connection for requests",
-    "purge_begin": "names rows of the stamped user's trash only",
-    "purge_next": "removes what the stamped user has asked to remove",
-    "scope_list_mistake": "reads nothing but its argument",
-    "secret_of": "returns sealed texts of the stamped user",
-    "sessions_expire": "does nothing on a connection for requests",
-    # Nobody is signed in when a password is wrong. It returns nothing, and writes at most ten entries an hour.
-    "sign_in_failed": "writes into the audit of an account that somebody tried to sign in, which its user must learn",
-    "tenant": "returns the user that the connection is stamped for",
-    "text_list_mistake": "reads nothing but its arguments",
-    "tool_execution_renew": "writes for the stamped user only",
-    "tool_move_is_legal": "reads nothing but its arguments",
-    "trash_page": "reads with the tenant's policies",
-    "usage_logs_insert_all": "inserts for the stamped user only",
-    "usage_check": "reads with the caller's privileges and policies",
-    "usage_estimate": "reads reference data, which is the same for all users",
-    "usage_in_unit": "reads nothing but its arguments",
-    "usage_quota_counts": "reads nothing but its arguments",
-    "usage_quota_period": "reads nothing but its arguments",
-    "usage_quota_state": "reads with the caller's privileges and policies",
-    "usage_reservation_status": "reads with the caller's privileges and policies",
-    "usage_reservations_expire": "does nothing on a connection for requests",
-    "users_to_purge": "does nothing on a connection for requests",
-    "users_with_retention": "finds nothing on a connection for requests",
-    "uuid7": "generates an id",
-}
-"""Every function that the role may call, with the reason why it reveals nothing about other users."""
 
 
 async def stamp_as(runtime: asyncpg.Connection, caller: str, stranger: Estate) -> None:

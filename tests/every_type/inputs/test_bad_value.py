@@ -43,9 +43,9 @@ NOT_REACHED = {
     "user_settings_delete_after_months_order": "needs another setting; see tests/accounts/test_settings.py",
     "usage_quotas_limit_whole": "needs a fraction; see tests/usage/quotas/test_quota.py",
     "usage_quotas_unit_bytes": "needs another field; see tests/usage/quotas/test_quota.py",
-    "provider_configs_settings_secret": "needs certain names; see tests/accounts/test_provider_config.py",
-    "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/test_provider_config.py",
-    "provider_configs_is_default_active": "needs another field; see tests/accounts/test_provider_config.py",
+    "provider_configs_settings_secret": "needs certain names; see tests/accounts/providers/test_provider_config.py",
+    "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/providers/test_provider_config.py",
+    "provider_configs_is_default_active": "needs another field; see tests/accounts/providers/test_provider_config.py",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""

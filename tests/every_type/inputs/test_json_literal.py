@@ -31,7 +31,7 @@ SHAPED = {
 }
 """Inputs that take only JSON of a certain shape."""
 
-NAMED = {"settings": "refuses names of secrets: see tests/accounts/test_provider_config.py"}
+NAMED = {"settings": "refuses names of secrets: see tests/accounts/providers/test_provider_config.py"}
 """Inputs that refuse certain names."""
 
 INPUTS = [

@@ -24,7 +24,7 @@ from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()
-EITHER = {"createProviderKey": "it takes one of two fields: see tests/accounts/test_provider_key.py"}
+EITHER = {"createProviderKey": "it takes one of two fields: see tests/accounts/providers/test_provider_key.py"}
 """Mutations of which not every field can be left out by itself."""
 
 CREATES = [mutation for mutation in mutations(SCHEMA) if mutation.takes_new_id and mutation.name not in EITHER]

@@ -37,7 +37,7 @@ TABLES = {kind: table for table, kind in generated.tables().items()}
 WITHOUT_COLUMN = {"affectedMessageIds": "the rows of a join table: see tests/context/test_optimization.py"}
 """Fields that are not a column of the object's table."""
 
-EITHER = {"createProviderKey": "it takes one of two fields: see tests/accounts/test_provider_key.py"}
+EITHER = {"createProviderKey": "it takes one of two fields: see tests/accounts/providers/test_provider_key.py"}
 """Mutations of which not every field can be left out by itself."""
 
 CREATED = [
@@ -58,7 +58,10 @@ UPDATED = [
 NOT_FREE = {
     ("updateMessage", "status"): "a state machine: see tests/chat/test_growth.py",
     ("updateConversation", "contextWindow"): "null resets it to the model's: see tests/chat/test_context_window.py",
-    ("updateProviderKey", "keyName"): "its default is the name of one key: see tests/accounts/test_provider_key.py",
+    (
+        "updateProviderKey",
+        "keyName",
+    ): "its default is the name of one key: see tests/accounts/providers/test_provider_key.py",
 }
 """Fields of updates whose values depend on the object's state, or on other objects."""
 
