@@ -238,8 +238,9 @@ async def test_what_would_happen_is_what_happens(user: Client) -> None:
 
 
 async def test_a_stranger_cannot_ask_about_a_conversation(user: Client, stranger: Client) -> None:
-    answer = await stranger.run(EXPLAIN, tool="bash", conversation=await conversation(user))
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["NOT_FOUND"]
+    asked = {"tool": "bash", "conversation": await conversation(user)}
+    assert await stranger.data(EXPLAIN, **asked) == {"explainApproval": None}
+    assert (await user.data(EXPLAIN, **asked))["explainApproval"]["outcome"] == "PENDING"
 
 
 async def test_what_was_spent_is_the_estimate_until_the_cost_is_known(user: Client) -> None:
