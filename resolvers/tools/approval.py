@@ -21,6 +21,7 @@ from gateway import (
     computed,
     entity,
     enum_type,
+    id_of,
     input_type,
     maybe,
     object_type,
@@ -30,7 +31,7 @@ from gateway import (
     standard,
 )
 from resolvers.tools.approval_reason import ApprovalReason
-from resolvers.tools.known_tool import ToolRisk
+from resolvers.tools.known_tool import KnownTool, ToolRisk
 
 MOST_USD = 1_000_000
 
@@ -223,6 +224,8 @@ class ApprovalExplanation:
     """The first check that it would not pass; null if it would be approved."""
     rule: AutoApprovalRule | None
     """The first rule that matches; null if none does."""
+    known_tool: KnownTool | None
+    """What is known of the tool; null if it was neither proposed nor suggested yet."""
     risk: ToolRisk
     """The risk of the tool; `HIGH` if it is not known."""
     is_new_tool: bool
@@ -250,28 +253,35 @@ async def explain_approval(
     estimated_cost_usd: Annotated[
         Decimal | None, strawberry.argument(description="The estimated cost in US dollars, from 0 to 1,000,000.")
     ] = None,
-) -> ApprovalExplanation:
-    """What would become of a call of a tool if it were proposed now, and why. Nothing is created or counted."""
+) -> ApprovalExplanation | None:
+    """What would become of a call of a tool if it were proposed now, and why. Nothing is created or counted.
+
+    Null if there is no such conversation.
+    """
     if not 1 <= len(tool_name) <= 100:
         raise BadRequest("toolName: a tool name has 1 to 100 characters.", argument="toolName")
     if estimated_cost_usd is not None and not 0 <= estimated_cost_usd <= MOST_USD:
         raise BadRequest("estimatedCostUsd: the cost must be between 0 and 1000000.", argument="estimatedCostUsd")
     context = info.context
-    conversation = await context.require("conversations", conversation_id, "conversation_id")
-    (decided,) = await context.rows(
+    rows = await context.rows(
         sql.tools.approval.explain,
-        conversation_id=conversation,
+        conversation_id=None if conversation_id is None else id_of(conversation_id, "conversation_id"),
         tool_name=tool_name,
         parameters=orjson.dumps({} if parameters is None else parameters).decode(),
         estimated_cost_usd=estimated_cost_usd,
     )
-    rule_id, reason, check = decided["rule_id"], decided["reason"], decided["failed_check"]
+    if not rows:
+        return None
+    (decided,) = rows
+    rule_id, tool_id = decided["rule_id"], decided["tool_id"]
+    reason, check = decided["reason"], decided["failed_check"]
     return ApprovalExplanation(
         outcome=ApprovalOutcome(decided["outcome"]),
         reason=None if reason is None else ApprovalReason(reason),
         explanation=decided["explanation"],
         check=None if check is None else ApprovalCheck(check),
         rule=None if rule_id is None else await context.find(info, AutoApprovalRule, rule_id, "rule"),
+        known_tool=None if tool_id is None else await context.find(info, KnownTool, tool_id, "knownTool"),
         risk=ToolRisk(decided["tool_risk"]),
         is_new_tool=decided["is_new"],
         counted_cost_usd=decided["cost_usd"],

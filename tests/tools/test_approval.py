@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
+import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 
+from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
-from tests.kit.serving import Client, Serving, first
+from tests.kit.serving import Client, first
 
 DECIDED = "id status approvalReason approvalRule { id } approvedAt completedAt estimatedCostUsd"
 HISTORY = "transitions { from to actor reason session { id } approvalRule { id } }"
@@ -236,8 +238,9 @@ async def test_what_would_happen_is_what_happens(user: Client) -> None:
 
 
 async def test_a_stranger_cannot_ask_about_a_conversation(user: Client, stranger: Client) -> None:
-    answer = await stranger.run(EXPLAIN, tool="bash", conversation=await conversation(user))
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["NOT_FOUND"]
+    asked = {"tool": "bash", "conversation": await conversation(user)}
+    assert await stranger.data(EXPLAIN, **asked) == {"explainApproval": None}
+    assert (await user.data(EXPLAIN, **asked))["explainApproval"]["outcome"] == "PENDING"
 
 
 async def test_what_was_spent_is_the_estimate_until_the_cost_is_known(user: Client) -> None:
@@ -290,20 +293,39 @@ async def test_a_tool_is_counted_and_an_agent_may_suggest_its_risk(user: Client)
     }
 
 
-async def test_what_nobody_approves_in_time_is_cancelled_and_cannot_be_approved_late(
-    serving: Serving, user: Client
+async def test_what_nobody_approves_in_time_cannot_be_approved_late_and_is_cancelled(
+    user: Client, database: Database
 ) -> None:
     await settings(user, requireApprovalForNewTools=False)
     await rule(user, tool="allowed")
-    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
-    made = await propose(user, expiresAt=soon.isoformat())
-    allowed = await propose(user, toolName="allowed", expiresAt=soon.isoformat())
-    assert (made["status"], allowed["status"]) == ("PENDING", "APPROVED")
-    async with asyncio.timeout(20):
-        while not (late := await user.mutate("approveToolExecution", "toolExecution { status }", id=made["id"]))[
-            "userErrors"
-        ]:
-            made = await propose(user, expiresAt=soon.isoformat())
-    assert late["userErrors"][0]["code"] == "CONFLICT"
-    past = await propose(user, f"{DECIDED} {HISTORY}", toolName="allowed", expiresAt=soon.isoformat())
-    assert (past["status"], past["approvalReason"]) == ("CANCELLED", None)
+    soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2)).isoformat()
+    pending = await propose(user, expiresAt=soon)
+    allowed = await propose(user, toolName="allowed", expiresAt=soon)
+    assert (pending["status"], allowed["status"]) == ("PENDING", "APPROVED")
+    # Once a new proposal is refused for it, the time is over.
+    while (made := await propose(user, f"{DECIDED} {HISTORY}", toolName="allowed", expiresAt=soon))[
+        "status"
+    ] != "CANCELLED":
+        pass
+    assert made["approvalReason"] is None
+    assert made["transitions"][-1]["reason"] == "It had expired when it was proposed."
+    late = await user.mutate("approveToolExecution", "toolExecution { status }", id=pending["id"])
+    assert late["toolExecution"] == {"status": "PENDING"}
+    assert [error["message"] for error in late["userErrors"]] == ["This execution cannot be approved: it has expired."]
+    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
+    try:
+        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await runtime.execute(
+                "UPDATE tool_executions SET status = 'approved' WHERE id = $1", uuid.UUID(pending["id"])
+            )
+        while await runtime.fetch("SELECT FROM end_abandoned_work()"):
+            pass
+    finally:
+        await runtime.close()
+    operation = f"query($id: ID!) {{ toolExecution(id: $id) {{ status approvalReason {HISTORY} }} }}"
+    found = (await user.data(operation, id=pending["id"]))["toolExecution"]
+    assert (found["status"], found["approvalReason"]) == ("CANCELLED", None)
+    last = found["transitions"][-1]
+    assert (last["actor"], last["reason"]) == ("SYSTEM", "Nobody approved it in time.")
+    assert (await user.data(operation, id=allowed["id"]))["toolExecution"]["status"] == "APPROVED"
