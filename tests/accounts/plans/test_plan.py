@@ -20,6 +20,9 @@ from tests.accounts.plans import polar
 from tests.kit.database import Database
 from tests.kit.serving import POLAR_SECRET, Client, Serving, first, serving_on
 
+NOBODY = "00000000-0000-7000-8000-000000000000"
+"""The id of no user. The same in each process, since it is part of the names of tests."""
+
 PLAN = "{ viewer { planType planStatus } }"
 SUBSCRIPTIONS = """
 { viewer { planSubscriptions {
@@ -189,7 +192,7 @@ async def test_one_of_several_signatures_is_enough(user: Client) -> None:
         ({"status": "incomplete"}, "ignored"),
         ({"customer": {"external_id": None}}, "ignored"),
         ({"customer": {"external_id": "not an id"}}, "ignored"),
-        ({"customer": {"external_id": str(uuid.uuid4())}}, "unknown"),
+        ({"customer": {"external_id": NOBODY}}, "unknown"),
     ],
     ids=str,
 )
@@ -209,10 +212,10 @@ async def test_what_concerns_no_user_is_accepted_without_effect(
         b"{}",
         {"type": "subscription.active"},
         {"type": "subscription.active", "data": []},
-        polar.event(str(uuid.uuid4()), id=7),
-        polar.event(str(uuid.uuid4()), id="x" * 256),
-        polar.event(str(uuid.uuid4()), current_period_start="yesterday"),
-        polar.event(str(uuid.uuid4()), current_period_start=None),
+        polar.event(NOBODY, id=7),
+        polar.event(NOBODY, id="x" * 256),
+        polar.event(NOBODY, current_period_start="yesterday"),
+        polar.event(NOBODY, current_period_start=None),
     ],
     ids=str,
 )
