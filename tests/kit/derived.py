@@ -80,8 +80,9 @@ async def write_own(client: Client, word: str) -> None:
                 values[name] = dict.fromkeys(declared[0] if declared else ["note"], word)
             elif of == "String" and not declared:
                 values[name] = word
-        if values:
-            await client.make(mutation.name, mutation.object, **values)
+        # Without texts, any change will do.
+        values = values or dict(mutation.values(lambda kind: ""))
+        await client.make(mutation.name, mutation.object, **values)
 
 
 def _needs(kind: str) -> set[str]:
