@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import importlib.metadata
 import logging
 import sys
@@ -104,6 +105,9 @@ def parser() -> argparse.ArgumentParser:
     _models_commands(models.add_subparsers(title="commands", metavar="{import,list}", required=True))
     plans = named.add_parser("plan", help="Set or show the plan of a user, and set the quotas of plans.")
     _plan_commands(plans.add_subparsers(title="commands", metavar="{set,show,quotas}", required=True))
+    report = named.add_parser("report", help="Report the users who use most.")
+    _report_commands(report.add_subparsers(title="commands", metavar="{users}", required=True))
+
     keys = named.add_parser("keys", help="List, rotate or drop the keys that seal the secrets of users.")
     _keys_commands(keys.add_subparsers(title="commands", metavar="{list,rotate,drop}", required=True))
     one = _command(named, "doctor", commands.doctor, "Examine the installation, and say what to do about each finding.")
@@ -167,6 +171,13 @@ def _plan_commands(named: argparse._SubParsersAction[_Parser]) -> None:
     one.add_argument("file", type=Path, metavar="FILE", help="JSON: a list of quotas for each plan")
 
 
+def _report_commands(named: argparse._SubParsersAction[_Parser]) -> None:
+    one = _command(named, "users", commands.report_users, "List the users with most tokens, and what they cost.")
+    one.add_argument("--tokens-over", type=_count, default=0, metavar="N", help="only with more than so many tokens")
+    one.add_argument("--since", type=_date, metavar="DAY", help="count only from this day (in UTC), such as 2026-01-31")
+    one.add_argument("--most", type=_count, default=100, metavar="N", help="at most so many users; default: 100")
+
+
 def _keys_commands(named: argparse._SubParsersAction[_Parser]) -> None:
     _command(
         named,
@@ -194,6 +205,13 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite():
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount")
     return amount
+
+
+def _date(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day like 2026-01-31") from None
 
 
 def _count(text: str) -> int:

@@ -172,6 +172,14 @@ def plan_quotas(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def report_users(settings: Settings, options: argparse.Namespace) -> int:
+    """Report the users who use most."""
+    from gateway.report.users import report_users as report
+
+    run(report(settings, options.tokens_over, options.since, options.most))
+    return 0
+
+
 def keys_list(settings: Settings, options: argparse.Namespace) -> int:
     """List the key-encryption keys."""
     from gateway.vault.command import list_keys

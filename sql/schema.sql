@@ -12781,6 +12781,10 @@ CREATE POLICY reading ON parley.user_settings FOR SELECT TO parley_owner USING (
 
 CREATE POLICY reading ON parley.users FOR SELECT TO parley_owner USING (true);
 
+-- policy usage_days reporting
+
+CREATE POLICY reporting ON parley.usage_days FOR SELECT TO parley_owner USING (parley.is_background_work());
+
 -- policy data_keys rotating
 
 CREATE POLICY rotating ON parley.data_keys TO parley_owner USING (parley.is_background_work());

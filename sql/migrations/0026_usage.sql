@@ -123,6 +123,9 @@ FROM usage_logs
 GROUP BY 1, 2;
 ALTER TABLE usage_logs FORCE ROW LEVEL SECURITY;
 
+-- For `parley report`, which reads the days of all users.
+CREATE POLICY reporting ON usage_days FOR SELECT TO parley_owner USING (is_background_work());
+
 -- A conversation that names no context window gets that of its model. The older conversations_enter(), which stays until all
 -- migrations are applied, does not know of this yet.
 ALTER TABLE conversations ALTER COLUMN context_window DROP DEFAULT;

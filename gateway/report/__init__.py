@@ -1,0 +1,1 @@
+"""`parley report`: what an operator asks about all users."""
