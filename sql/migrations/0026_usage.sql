@@ -43,6 +43,7 @@ CREATE INDEX usage_logs_by_api_key ON usage_logs (user_id, api_key_id, created_a
 
 DROP TRIGGER sum ON usage_logs;
 SELECT add_bulk_insert('usage_logs', carry => '{conversation_id}', sums => 'enter', fills => 'price');
+DROP FUNCTION IF EXISTS usage_logs_sum_all(usage_logs[]);
 
 ALTER TABLE usage_days
     ADD COLUMN cached_input_tokens bigint NOT NULL DEFAULT 0,
