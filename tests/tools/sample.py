@@ -1,4 +1,4 @@
-"""Sample rows for tool executions, one in each status, and for tools; valid values for rules."""
+"""Sample rows for tool executions, one in each status, and for tools; valid values for leases and rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ BEGINS = {
     **dict.fromkeys((f"{verb}ToolExecution" for verb in ("renew", "complete", "fail", "cancel")), "EXECUTING"),
 }
 
-VALUES = {"attempt": 1, "leaseSeconds": (60, 90)}
+VALUES = {
+    "attempt": 1,
+    "leaseSeconds": (60, 90),
+    "AutoApprovalRule.arguments": ({"/path": "src/**"}, {"/command": "git status*"}),
+    "AutoApprovalRule.host": ("example.org", "*.example.org"),
+}
 
 
 async def executions(client: Client, known: Known, word: str) -> dict[str, str]:
@@ -58,9 +63,5 @@ async def known_tools(client: Client, known: Known, word: str) -> dict[str, str]
     return {"KNOWN": (await client.make("suggestToolRisk", "knownTool", **values))["id"]}
 
 
-VALUES = {
-    "AutoApprovalRule.arguments": ({"/path": "src/**"}, {"/command": "git status*"}),
-    "AutoApprovalRule.host": ("example.org", "*.example.org"),
-}
 ROWS = {"ToolExecution": executions, "KnownTool": known_tools}
 NEW = {"ToolExecution": execution_in}
