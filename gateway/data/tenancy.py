@@ -26,6 +26,7 @@ from gateway.data.driver.meter import ByteAllowance
 from gateway.data.driver.stamp import NOBODY, Stamp
 from gateway.data.pipeline import Pipelines, RowStatement
 from gateway.data.pool import Pool
+from gateway.data.queries import Query
 from gateway.data.rows import Row
 from gateway.data.writing import Statements
 from gateway.errors import Unauthenticated, Unavailable
@@ -259,6 +260,15 @@ class Tenant:
                     await connection.execute("COMMIT")
         finally:
             await self._pool.release(connection)
+
+
+async def rows_as_system(pool: Pool, user_id: UUID, query: Query, **values: Any) -> list[Any]:
+    """The rows of a hand-written query that the system runs for a user, outside of any operation of theirs."""
+    tenant = Tenant(pool, Stamp(user_id, None, "system"), committed=lambda _: None)
+    try:
+        return await tenant.fetch(query.text, *query.after_caller(values))
+    finally:
+        await tenant.close()
 
 
 class _Autocommit:

@@ -64,8 +64,8 @@ async def read_page(tenant: Tenant, after: FeedCursor | None, size: int, tables:
 async def _look(tenant: Tenant, after: FeedCursor | None, most: int, tables: Collection[str]) -> _Look:
     """The next changes. Of those of one row among them, only the last."""
     query = sql.feed.compacted.window
-    _user_id, *arguments = query.arguments(None, {"after": after.version if after else 0, "most": most})
-    rows = await tenant.fetch(query.text, *arguments)
+    values = {"after": after.version if after else 0, "most": most}
+    rows = await tenant.fetch(query.text, *query.after_caller(values))
     epoch, head = rows[0]["epoch"], rows[0]["head"]
     begin = after or FeedCursor(epoch, 0)
     check_resumable(begin, FeedCursor(epoch, head), rows[0]["pruned"])

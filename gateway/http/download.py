@@ -12,15 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 
 from gateway.auth.download import PATH, Download, read_link
-from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
-from gateway.data.queries import Query, sql
-from gateway.data.tenancy import Tenant
+from gateway.data.queries import sql
+from gateway.data.tenancy import rows_as_system
 from gateway.errors import NotFound
 from gateway.execution.complete import failed
 from gateway.export.archive import zipped
@@ -59,7 +57,7 @@ class Downloads:
             return _plain(429, TOO_MANY, {"Retry-After": str(RETRY_SECONDS)})
         running.count += 1
         try:
-            found = await self._rows(link.user_id, sql.export.part.stored, job_id=link.job_id)
+            found = await rows_as_system(self.pool, link.user_id, sql.export.part.stored, job_id=link.job_id)
             return await self._send(request, link, found[0]) if found else _plain(404, NOT_FOUND)
         finally:
             running.count -= 1
@@ -93,18 +91,12 @@ class Downloads:
 
     async def _parts(self, link: Download, number: int) -> AsyncIterator[tuple[str, bytes]]:
         for position in range(number):
-            rows = await self._rows(link.user_id, sql.export.part.content, job_id=link.job_id, position=position)
+            rows = await rows_as_system(
+                self.pool, link.user_id, sql.export.part.content, job_id=link.job_id, position=position
+            )
             if not rows:
                 raise NotFound(NOT_FOUND)  # it was removed while it was sent
             yield rows[0]["file"], rows[0]["content"]
-
-    async def _rows(self, user_id: UUID, query: Query, **values: object) -> list[Any]:
-        tenant = Tenant(self.pool, Stamp(user_id, None, "system"), committed=lambda _: None)
-        try:
-            _, *arguments = query.arguments(user_id, values)
-            return await tenant.fetch(query.text, *arguments)
-        finally:
-            await tenant.close()
 
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -25,10 +24,9 @@ from gateway.auth.network import network_of
 from gateway.auth.opaque.opaque_token import PresentedToken, TokenForm
 from gateway.auth.revocation import Revocations
 from gateway.auth.throttle import Throttle
-from gateway.data.driver.stamp import Stamp
 from gateway.data.pool import Pool
-from gateway.data.queries import Query, sql
-from gateway.data.tenancy import Tenant
+from gateway.data.queries import sql
+from gateway.data.tenancy import rows_as_system
 from gateway.errors import ParleyError, Unauthenticated
 
 PREFIX = "pla_"
@@ -148,7 +146,7 @@ class AgentTokens:
         return identity
 
     async def _read(self, presented: PresentedToken) -> _Known:
-        rows = await self._rows(presented.user_id, sql.accounts.agent_token.find, id=presented.id)
+        rows = await rows_as_system(self._pool, presented.user_id, sql.accounts.agent_token.find, id=presented.id)
         until = self._clock() + REMEMBERED_SECONDS
         row = rows[0] if rows else None
         if row is None or not hmac.compare_digest(row["hash"], presented.hash) or not row["has_account"]:
@@ -191,7 +189,7 @@ class AgentTokens:
         used, self._used = self._used, {}
         for user_id, ids in used.items():
             try:
-                await self._rows(user_id, sql.accounts.agent_token.record_use, ids=list(ids))
+                await rows_as_system(self._pool, user_id, sql.accounts.agent_token.record_use, ids=list(ids))
             except ParleyError as error:
                 _log.warning("agent_tokens.use_not_recorded", error=type(error).__name__)
                 return
@@ -200,11 +198,3 @@ class AgentTokens:
         """Let the look-ups end, and record what was used."""
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         await self.record()
-
-    async def _rows(self, user_id: UUID, query: Query, **values: object) -> list[Any]:
-        tenant = Tenant(self._pool, Stamp(user_id, None, "system"), committed=lambda _: None)
-        try:
-            _, *arguments = query.arguments(user_id, values)
-            return await tenant.fetch(query.text, *arguments)
-        finally:
-            await tenant.close()
