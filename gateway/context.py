@@ -168,7 +168,8 @@ class Context:
     async def rows_of(self, row: Any, query: Query, **values: Any) -> Sequence[dict[str, Any]]:
         """The rows of a hand-written query for the object of a row. All objects of a level share one statement.
 
-        The query selects by `:user_id` and `:ids`, and returns with each row whose it is, as `of_id`.
+        The query selects by `:user_id` and `:keys`, the ids of the objects, and returns with each row the id of its
+        object, as `of_id`.
         """
         rows: Sequence[dict[str, Any]] = await self.load(QueryRows(query, tuple(values.items())), row.id)
         return rows

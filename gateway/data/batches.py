@@ -188,14 +188,14 @@ class Beyond:
 
 @dataclass(frozen=True, slots=True)
 class QueryRows:
-    """The rows that a hand-written query returns for each id of `:ids`, which it repeats in the column `of_id`."""
+    """The rows that a hand-written query returns for each id of `:keys`, which it repeats in the column `of_id`."""
 
     query: Query
     values: tuple[tuple[str, Any], ...]
     """Its other parameters, by name."""
 
     async def load(self, tenant: Tenant, keys: Sequence[UUID]) -> Mapping[UUID, list[dict[str, Any]]]:
-        arguments = self.query.after_caller({"ids": list(keys), **dict(self.values)})
+        arguments = self.query.after_caller({"keys": list(keys), **dict(self.values)})
         found: dict[UUID, list[dict[str, Any]]] = {}
         for row in await tenant.fetch(self.query.text, *arguments):
             values = dict(row)

@@ -35,7 +35,7 @@ LIMIT 200;
 -- name: of_conversations
 -- The same for each of these conversations, from the usage log.
 SELECT c.id AS of_id, g.*
-FROM unnest(:ids::uuid[]) AS c (id)
+FROM unnest(:keys::uuid[]) AS c (id)
 CROSS JOIN LATERAL (
     SELECT *
     FROM (

@@ -4,7 +4,7 @@ SELECT q.id AS of_id, s.used, s.reserved, greatest(q."limit" - s.used - s.reserv
     nullif(s.ends_at, 'infinity') AS resets_at
 FROM usage_quotas AS q
 CROSS JOIN LATERAL usage_quota_state(q, clock_timestamp()) AS s
-WHERE q.user_id = :user_id AND q.id = ANY (:ids::uuid[]);
+WHERE q.user_id = :user_id AND q.id = ANY (:keys::uuid[]);
 
 -- name: check
 -- What a model call would cost, and the quotas that count it, those that refuse it first. One row without a quota if none
