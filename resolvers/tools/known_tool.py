@@ -11,13 +11,13 @@ from gateway import (
     BigInt,
     Info,
     Node,
-    UniqueViolationError,
     computed,
     entity,
     enum_type,
     input_type,
     mutation,
     page,
+    put,
     sql,
     standard,
 )
@@ -157,18 +157,7 @@ async def suggest_tool_risk(info: Info, input: SuggestToolRiskInput) -> KnownToo
         "parameters_schema": input.parameters_schema,
     }
     async with info.context.autocommit() as db:
-        for is_last in (False, False, True):
-            try:
-                return await db.insert(KnownTool, {"tool_name": input.tool_name, **values}, for_show=True)
-            except UniqueViolationError:
-                key = {"tool_name": input.tool_name}
-                suggested = await db.maybe(KnownTool, sql.tools.known_tool.suggest, **key, **values)
-                if suggested := suggested or await db.find(KnownTool, key):
-                    return suggested
-                # It was removed in the meantime, so that the next attempt inserts it.
-                if is_last:
-                    raise
-    raise AssertionError
+        return await put(db, KnownTool, {"tool_name": input.tool_name}, values, merge=sql.tools.known_tool.suggest)
 
 
 def _suggested(input: SuggestToolRiskInput) -> ToolRisk:

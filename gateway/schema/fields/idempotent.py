@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 
 from gateway.data.entity import entity_of
+from gateway.data.queries import Query
 from gateway.data.request_hash import COLUMN, request_hash
 from gateway.data.writing import Statements
 from gateway.errors import Conflict
@@ -36,17 +37,23 @@ async def create(
         return await made_before(db, cls, row, error)
 
 
-async def put(db: Statements, cls: type[T], key: Mapping[str, Any], values: Mapping[str, Any]) -> T:
+async def put(
+    db: Statements, cls: type[T], key: Mapping[str, Any], values: Mapping[str, Any], *, merge: Query | None = None
+) -> T:
     """Insert an object, or give these values to the one that has this key. Sent again, it changes nothing.
 
-    `key` holds the columns of a unique constraint. Each statement must commit on its own. Raises `Conflict` if the
-    object with this key is deleted.
+    `key` holds the columns of a unique constraint. `merge` is a hand-written update to run instead of replacing the
+    values of the existing object; it takes the key and the values. Each statement must commit on its own. Raises
+    `Conflict` if the object with this key is deleted.
     """
     for is_last in (False, False, True):
         try:
             return await db.insert(cls, {**key, **values}, for_show=True)
         except asyncpg.UniqueViolationError:
-            replaced = await db.replace(cls, key, values) if values else None
+            if merge is not None:
+                replaced = await db.maybe(cls, merge, **key, **values)
+            else:
+                replaced = await db.replace(cls, key, values) if values else None
             found: Any = replaced or await db.find(cls, key)
             if found is not None:
                 if entity_of(cls).deletable and found.deleted_at is not None:
