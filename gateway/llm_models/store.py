@@ -14,7 +14,8 @@ import asyncpg
 import orjson
 from strawberry.utils.str_converters import to_camel_case
 
-from gateway.data.setup.roles import OWNER, SCHEMA
+from gateway.data.server.opening import owner_transaction
+from gateway.data.setup.roles import SCHEMA
 from gateway.llm_models.facts import Entry, Facts, facts_of
 from gateway.llm_models.price import Price, Tier, price_changes
 from gateway.llm_models.reading import Problems
@@ -92,8 +93,8 @@ async def store(
     outcome = Outcome()
     writing = models[0]
     try:
-        async with connection.transaction():
-            await connection.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {SCHEMA}, pg_temp; {LOCK}")
+        async with owner_transaction(connection):
+            await connection.execute(LOCK)
             # Not the time at which the transaction began, since another import may have ended only now.
             now = await connection.fetchval("SELECT clock_timestamp()")
             stored = {row["id"]: row for row in await connection.fetch(MODELS)}

@@ -15,8 +15,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.config import Settings
 from gateway.data.queries import Query, sql
-from gateway.data.server.opening import bring_up_to_date, owner_connection, reached_database
-from gateway.data.setup.roles import OWNER, SCHEMA
+from gateway.data.server.opening import bring_up_to_date, owner_connection, owner_transaction, reached_database
 from gateway.llm_models.reading import Problems
 from gateway.plans.quotas import PlanQuota, read_quotas
 from gateway.refusal import Refusal
@@ -28,7 +27,6 @@ USERS_AT_ONCE = 20
 BY_SUBSCRIPTION = "subscription"
 """In place of a plan: the one that the user's subscriptions give."""
 
-AS_OWNER = f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {SCHEMA}, pg_temp"
 # Until no transaction that has read the old quotas is under way. Each user is given either these, or the new ones.
 ALONE = "LOCK TABLE plan_quotas IN ACCESS EXCLUSIVE MODE"
 REASON = """
@@ -37,10 +35,6 @@ SELECT coalesce(
     (SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE relname = $1))
 """
 """The wording of a rule, which is that of the same rule for the quotas of users, or of a unique index."""
-
-
-class NoSuchUser(Refusal):
-    """There is no account with this e-mail address or user name."""
 
 
 async def set_plan(settings: Settings, name: str, plan: str, status: str) -> None:
@@ -92,12 +86,12 @@ async def set_quotas(settings: Settings, file: Path) -> None:
     plans = list(quotas)
     async with _owner(settings) as connection:
         await _write(connection, quotas, file)
-        async with _transaction(connection):
+        async with owner_transaction(connection):
             (row,) = await _rows(connection, sql.plans.plan.number_of_users)
         last_id: UUID | None = UUID(int=0)
         with bar("Giving users the quotas of their plans", row["number"]) as advance:
             while last_id is not None:
-                async with _transaction(connection):
+                async with owner_transaction(connection):
                     values = {"plans": plans, "after_id": last_id, "most": USERS_AT_ONCE}
                     (row,) = await _rows(connection, sql.plans.plan.apply_quotas, **values)
                 last_id = row["last_id"]
@@ -108,7 +102,7 @@ async def set_quotas(settings: Settings, file: Path) -> None:
 async def _write(connection: asyncpg.Connection, quotas: Mapping[str, Sequence[PlanQuota]], file: Path) -> None:
     problems, place = Problems(str(file)), ""
     try:
-        async with _transaction(connection):
+        async with owner_transaction(connection):
             await connection.execute(ALONE)
             await _rows(connection, sql.plans.plan.remove_quotas, plans=list(quotas))
             for quota in (each for listed in quotas.values() for each in listed):
@@ -145,18 +139,11 @@ async def _owner(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
 
 
 @asynccontextmanager
-async def _transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    async with connection.transaction():
-        await connection.execute(AS_OWNER)
-        yield
-
-
-@asynccontextmanager
 async def _user(connection: asyncpg.Connection, name: str) -> AsyncIterator[UUID]:
-    """A transaction that is stamped for the user with this address, and their id. Raises `NoSuchUser`."""
-    async with _transaction(connection):
+    """A transaction that is stamped for the user with this address, and their id. Raises a `Refusal`."""
+    async with owner_transaction(connection):
         found = await _rows(connection, sql.plans.plan.user_named, name=name)
         if not found:
-            raise NoSuchUser(f"There is no user with the address or the name {name}.")
+            raise Refusal(f"There is no user with the address or the name {name}.")
         await _rows(connection, sql.plans.plan.act_for, account=found[0]["user_id"])
         yield found[0]["user_id"]

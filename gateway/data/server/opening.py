@@ -19,7 +19,7 @@ from gateway.data.server.embedded import EmbeddedDatabase
 from gateway.data.setup.guard import refuse_unsafe
 from gateway.data.setup.migrate import migrate, pending
 from gateway.data.setup.migration import File
-from gateway.data.setup.roles import RuntimeRole, quoted
+from gateway.data.setup.roles import OWNER, SCHEMA, RuntimeRole, quoted
 from gateway.database_url import hosts
 from gateway.refusal import Refusal
 from gateway.telemetry.progress import unless_quick
@@ -120,6 +120,14 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
             yield connection
         finally:
             await connection.close()
+
+
+@asynccontextmanager
+async def owner_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction on such a connection as the role that owns the tables, for the duration of the block."""
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {SCHEMA}, pg_temp")
+        yield
 
 
 async def check(database: OpenDatabase) -> None:
