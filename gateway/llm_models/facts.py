@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.llm_models.reading import Problems, is_text, json_of, shown
+from gateway.json_file import Problems, is_text, json_of, shown
 from gateway.llm_models.source import SourceModel
 
 SMALLEST_WINDOW = 4096
@@ -58,7 +58,7 @@ class Entry:
 
 
 def read_facts(path: Path) -> list[Entry]:
-    """The entries of a file. Raises `WrongModels` with all problems and their places."""
+    """The entries of a file. Raises `CannotImport` with all problems and their places."""
     data, problems = json_of(path), Problems(str(path))
     if not isinstance(data, list):
         problems.add("the top", "it is not a list of entries.")

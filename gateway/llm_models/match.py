@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gateway.llm_models.reading import Problems, is_text, shown
+from gateway.json_file import Problems, is_text, shown
 
 TEXTS = {"equals": "^{}$", "starts_with": "^{}", "ends_with": "{}$", "contains": "{}"}
 LISTS = ("or", "and")

@@ -18,9 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gateway.json_file import CannotImport, Problems, amount, is_text, json_of, shown, text_in
 from gateway.llm_models.match import name_pattern
 from gateway.llm_models.price import FIRST, Price, Tier, rounded
-from gateway.llm_models.reading import Problems, WrongModels, amount, is_text, json_of, shown, text_in
 
 TOKEN_PRICES = {
     "input": "input_mtok",
@@ -58,17 +58,17 @@ class SourceModels:
 
 
 def from_package() -> SourceModels:
-    """The models in the installed package. Raises `WrongModels` if it is not installed."""
+    """The models in the installed package. Raises `CannotImport` if it is not installed."""
     try:
         from genai_prices import __version__
         from genai_prices.data import providers
     except ImportError as error:
-        raise WrongModels(f"The package genai-prices is not installed. {INSTALL}") from error
+        raise CannotImport(f"The package genai-prices is not installed. {INSTALL}") from error
     return read_models(plain(providers), f"genai-prices {__version__}")
 
 
 def from_file(path: Path) -> SourceModels:
-    """The models in a file. Raises `WrongModels`."""
+    """The models in a file. Raises `CannotImport`."""
     return read_models(json_of(path), str(path))
 
 
@@ -86,7 +86,7 @@ def plain(value: Any) -> Any:
 
 
 def read_models(data: Any, origin: str) -> SourceModels:
-    """The models in data that was parsed. Raises `WrongModels` with all problems and their places."""
+    """The models in data that was parsed. Raises `CannotImport` with all problems and their places."""
     problems, read = Problems(origin), SourceModels(origin)
     if not isinstance(data, list):
         problems.add("the top", "it is not a list of providers.")

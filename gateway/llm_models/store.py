@@ -16,9 +16,9 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.server.opening import owner_transaction
 from gateway.data.setup.roles import SCHEMA
+from gateway.json_file import Problems
 from gateway.llm_models.facts import Entry, Facts, facts_of
 from gateway.llm_models.price import Price, Tier, price_changes
-from gateway.llm_models.reading import Problems
 from gateway.llm_models.source import SourceModel
 from gateway.schema.types.natural_id import natural_id
 from gateway.telemetry.progress import bar
@@ -87,8 +87,8 @@ async def store(
 ) -> Outcome:
     """Make these the models that are offered, in one transaction. Models that are not among them are retired.
 
-    With `only_if_empty`, nothing happens if there are models already. Raises `WrongModels` that names the model and the
-    field if a rule of the database refuses a value.
+    With `only_if_empty`, nothing happens if there are models already. Raises `CannotImport` that names the model and
+    the field if a rule of the database refuses a value.
     """
     outcome = Outcome()
     writing = models[0]
@@ -186,7 +186,7 @@ def _tier(values: Mapping[str, Any]) -> Tier:
 async def _refuse(
     connection: asyncpg.Connection, model: SourceModel, error: asyncpg.CheckViolationError, origin: str
 ) -> NoReturn:
-    """Raise `WrongModels` with the wording of the rule that the model breaks."""
+    """Raise `CannotImport` with the wording of the rule that the model breaks."""
     name = str(error.constraint_name)
     reason = await connection.fetchval(REASON, SCHEMA, name)
     of = name.removeprefix("llm_models_").removeprefix("llm_model_prices_").rpartition("_")[0]

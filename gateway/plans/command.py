@@ -16,7 +16,7 @@ from strawberry.utils.str_converters import to_camel_case
 from gateway.config import Settings
 from gateway.data.queries import Query, sql
 from gateway.data.server.opening import bring_up_to_date, owner_connection, owner_transaction, reached_database
-from gateway.llm_models.reading import Problems
+from gateway.json_file import Problems
 from gateway.plans.quotas import PlanQuota, read_quotas
 from gateway.refusal import Refusal
 from gateway.telemetry.progress import bar, tell

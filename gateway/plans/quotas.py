@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gateway.config import Plan
-from gateway.llm_models.reading import Problems, amount, is_text, json_of, shown
+from gateway.json_file import Problems, amount, is_text, json_of, shown
 
 WORDS = {
     "unit": ("tokens", "usd", "requests", "bytes"),
@@ -51,7 +51,7 @@ class PlanQuota:
 
 
 def read_quotas(path: Path) -> Mapping[str, Sequence[PlanQuota]]:
-    """The quotas in a file, by plan. Raises `WrongModels` with all problems and their places."""
+    """The quotas in a file, by plan. Raises `CannotImport` with all problems and their places."""
     data, problems = json_of(path), Problems(str(path))
     if not isinstance(data, dict):
         problems.add("the top", "it is not an object with a list of quotas for each plan.")

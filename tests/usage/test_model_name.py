@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from genai_prices.data import providers
 
-from gateway.llm_models.reading import WrongModels
+from gateway.json_file import CannotImport
 from gateway.llm_models.source import from_package
 from gateway.llm_models.store import store
 from gateway.schema.types.natural_id import natural_id
@@ -100,7 +100,7 @@ async def test_changed_rules_count_from_the_next_import_on(database: Database, r
     ],
 )
 async def test_wrong_rule_is_refused_with_its_place(database: Database, rule: object, said: str) -> None:
-    with pytest.raises(WrongModels, match=said):
+    with pytest.raises(CannotImport, match=said):
         await import_into(database, [{"id": "openai", "models": [model("gpt", match=rule)]}])
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gateway.json_file import CannotImport
 from gateway.llm_models.facts import OWN, facts_of, read_facts, unused
-from gateway.llm_models.reading import WrongModels
 from gateway.llm_models.source import SourceModel, from_package
 
 
@@ -70,7 +70,7 @@ def test_the_last_entry_that_matches_counts(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_facts_are_refused_with_the_place(tmp_path: Path, data: Any, problem: str) -> None:
-    with pytest.raises(WrongModels) as caught:
+    with pytest.raises(CannotImport) as caught:
         _entries(tmp_path, data)
     assert caught.value.problems[0].startswith(problem)
 

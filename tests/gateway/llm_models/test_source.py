@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.json_file import CannotImport
 from gateway.llm_models.price import FIRST, Price, Tier
-from gateway.llm_models.reading import WrongModels
 from gateway.llm_models.source import SourceModel, from_file, from_package, read_models
 
 
@@ -127,7 +127,7 @@ WRONG_MODELS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("data", "problem"), WRONG)
 def test_wrong_data_is_refused_with_the_place(data: Any, problem: str) -> None:
-    with pytest.raises(WrongModels) as caught:
+    with pytest.raises(CannotImport) as caught:
         read_models(data, "prices.json")
     assert problem in caught.value.problems
     assert str(caught.value).startswith("prices.json cannot be imported, so nothing has changed:")
@@ -135,19 +135,19 @@ def test_wrong_data_is_refused_with_the_place(data: Any, problem: str) -> None:
 
 @pytest.mark.parametrize(("model", "problem"), WRONG_MODELS)
 def test_a_wrong_model_is_refused_with_its_name(model: dict[str, Any], problem: str) -> None:
-    with pytest.raises(WrongModels) as caught:
+    with pytest.raises(CannotImport) as caught:
         read_models([{"id": "p", "models": [{"id": "m", **model}]}], "prices.json")
     assert any(each.startswith(f"[0] p, models[0] m, {problem}") for each in caught.value.problems), caught.value
 
 
 def test_a_model_that_occurs_twice_is_refused() -> None:
     models = [{"id": "m", "prices": {}}, {"id": "m", "prices": {}}]
-    with pytest.raises(WrongModels, match=r"\[0\] p: m occurs twice"):
+    with pytest.raises(CannotImport, match=r"\[0\] p: m occurs twice"):
         read_models([{"id": "p", "models": models}], "prices.json")
 
 
 def test_of_many_problems_the_first_are_listed() -> None:
-    with pytest.raises(WrongModels) as caught:
+    with pytest.raises(CannotImport) as caught:
         read_models([7] * 100, "prices.json")
     assert caught.value.problems[0] == "[0]: 7 is not an object."
     assert caught.value.problems[-1] == "and 90 more"
@@ -164,15 +164,15 @@ FILES = [
 def test_a_file_that_is_no_json_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "prices.json"
     file.write_text(text)
-    with pytest.raises(WrongModels, match=problem):
+    with pytest.raises(CannotImport, match=problem):
         from_file(file)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongModels, match=r"none\.json cannot be read: No such file"):
+    with pytest.raises(CannotImport, match=r"none\.json cannot be read: No such file"):
         from_file(tmp_path / "none.json")
     (tmp_path / "latin.json").write_bytes(b'["\xe9"]')
-    with pytest.raises(WrongModels, match="is not UTF-8"):
+    with pytest.raises(CannotImport, match="is not UTF-8"):
         from_file(tmp_path / "latin.json")
 
 

@@ -1,4 +1,7 @@
-"""Reads JSON values of a file, and says where something is wrong, such as `[3] openai, models[5] gpt-4o, name`."""
+"""Reads the JSON files that operators import, and says where something is wrong.
+
+A place is named as in `[3] openai, models[5] gpt-4o, name`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from gateway.refusal import Refusal
 MOST_PROBLEMS = 10
 
 
-class WrongModels(Refusal):
+class CannotImport(Refusal):
     """The data cannot be imported. Lists the first problems with their places."""
 
 
@@ -31,25 +34,25 @@ class Problems:
         self.found.append(f"{place}: {reason}")
 
     def refuse(self) -> None:
-        """Raise `WrongModels` if there is a problem."""
+        """Raise `CannotImport` if there is a problem."""
         if self.found:
             more = len(self.found) - MOST_PROBLEMS
             shown = [*self.found[:MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
-            raise WrongModels(f"{self.where} cannot be imported, so nothing has changed:", shown)
+            raise CannotImport(f"{self.where} cannot be imported, so nothing has changed:", shown)
 
 
 def json_of(path: Path) -> Any:
-    """The JSON in a file, with exact numbers. Raises `WrongModels`."""
+    """The JSON in a file, with exact numbers. Raises `CannotImport`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise WrongModels(f"{path} cannot be read: {error.strerror}.") from error
+        raise CannotImport(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise WrongModels(f"{path} is not UTF-8.") from error
+        raise CannotImport(f"{path} is not UTF-8.") from error
     except json.JSONDecodeError as error:
-        raise WrongModels(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+        raise CannotImport(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except (ValueError, RecursionError) as error:
-        raise WrongModels(f"{path} has a number that is too long, or is nested too deeply.") from error
+        raise CannotImport(f"{path} has a number that is too long, or is nested too deeply.") from error
 
 
 def text_in(value: Mapping[str, Any], key: str, place: str, problems: Problems) -> str | None:
@@ -67,14 +70,14 @@ def is_text(value: Any) -> bool:
 
 
 def amount(value: Any) -> Decimal | None:
-    """A price; None if it is not one."""
+    """An amount that is not negative; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
-        price = Decimal(value)
+        number = Decimal(value)
     except InvalidOperation:
         return None
-    return price if price.is_finite() and price >= 0 and price.adjusted() < 12 else None
+    return number if number.is_finite() and number >= 0 and number.adjusted() < 12 else None
 
 
 def shown(value: Any) -> str:
