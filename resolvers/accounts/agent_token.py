@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import strawberry
 
@@ -27,6 +26,7 @@ from gateway import (
     values_of,
     with_request_hash,
 )
+from resolvers.accounts.session import new_id
 
 
 @entity("agent_tokens", order="-created_at")
@@ -80,7 +80,7 @@ async def create_agent_token(info: Info, input: CreateAgentTokenInput) -> Create
     Sent again with the same id and values, it returns the same object, without the token.
     """
     row = with_request_hash(values_of(input))
-    row.setdefault("id", await _new_id(info))
+    row.setdefault("id", await new_id(info))
     token = info.context.authenticator.issue_to_agent(info.context.user_id, row["id"])
     row |= {"hash": token.hash, "last_four": token.text[-4:]}
     async with info.context.autocommit() as db:
@@ -124,9 +124,3 @@ async def revoke_agent_token(info: Info, input: RevokeAgentTokenInput) -> AgentT
 
 
 standard(AgentToken, without=("create", "update"), scope="person")
-
-
-async def _new_id(info: Info) -> UUID:
-    (row,) = await info.context.anonymous(sql.accounts.session.new_id)
-    made: UUID = row["id"]
-    return made

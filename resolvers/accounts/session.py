@@ -146,7 +146,7 @@ async def sign_up(info: Info, input: SignUpInput) -> SignedIn:
         hashed = "" if existing else await authenticator.hash_password(input.password, address)
     if existing is not None:
         return await _begin(info, existing, input)
-    user_id = await _new_id(info)
+    user_id = await new_id(info)
     try:
         return await _begin(info, user_id, input, new=(hashed, input))
     except UniqueViolationError as error:
@@ -262,7 +262,7 @@ async def _begin(
 ) -> SignedIn:
     """Start a session. A new account, or a new hash of the password, is stored in the same transaction."""
     authenticator = info.context.authenticator
-    session_id = await _new_id(info)
+    session_id = await new_id(info)
     tokens = authenticator.issue(user_id, session_id)
     with info.context.signing_in(user_id, session_id):
         async with info.context.transaction() as db:
@@ -324,7 +324,8 @@ def _session(info: Info, session_id: UUID, device: Any, tokens: SessionTokens) -
     }
 
 
-async def _new_id(info: Info) -> UUID:
+async def new_id(info: Info) -> UUID:
+    """An id for a row, from the database, where it is needed before the row is written."""
     (row,) = await info.context.anonymous(sql.accounts.session.new_id)
     made: UUID = row["id"]
     return made
