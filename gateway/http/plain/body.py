@@ -8,22 +8,20 @@ import zlib
 from aiohttp import web
 
 from gateway.http.answer import HttpError
-from gateway.http.options import Options
 
 # zlib's names of the formats. The standard defines `deflate` as the zlib format, but it is often raw in practice.
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
-async def read_body(request: web.BaseRequest, options: Options) -> bytes:
-    """Read and decompress the whole body."""
-    limit = options.max_body_bytes
+async def read_body(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes:
+    """Read and decompress the whole body. Raises `HttpError` if it is too large, too slow or unreadable."""
     if (request.content_length or 0) > limit:
         raise too_large(limit)
     try:
         if request.content.is_eof():
             body = request.content.read_nowait()
         else:
-            async with asyncio.timeout(options.body_timeout_seconds):
+            async with asyncio.timeout(seconds):
                 body = await _read(request, limit)
     except TimeoutError:
         raise HttpError(408, "The body did not arrive in time.") from None

@@ -104,7 +104,8 @@ class Endpoint:
                 return read_parameters(request)
             case "POST":
                 check_content_type(request)
-                return read_request(await read_body(request, self.options))
+                limit, seconds = self.options.max_body_bytes, self.options.body_timeout_seconds
+                return read_request(await read_body(request, limit=limit, seconds=seconds))
         raise HttpError(405, f"The method {request.method} is not allowed.", headers={"Allow": ALLOWED_METHODS})
 
 

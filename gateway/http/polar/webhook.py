@@ -7,7 +7,6 @@ what will never have an effect is answered with 202 as well, and logged without 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,8 @@ from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import Overloaded, Unavailable
+from gateway.http.answer import HttpError
+from gateway.http.plain.body import read_body
 from gateway.http.polar import signature
 from gateway.http.polar.event import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
 
@@ -59,20 +60,15 @@ class PolarWebhook:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Record an event."""
-        if (request.content_length or 0) > MOST_BYTES:
-            return _answer(413, "too large")
         if self._running >= MOST_AT_ONCE:
             return _later()
         self._running += 1
         try:
-            async with asyncio.timeout(READING_SECONDS):
-                body = await _body(request)
-        except TimeoutError:
-            return _answer(408, "too slow")
+            body = await read_body(request, limit=MOST_BYTES, seconds=READING_SECONDS)
+        except HttpError as error:
+            return _answer(error.status, str(error), error.headers)
         finally:
             self._running -= 1
-        if body is None:
-            return _answer(413, "too large")
         if not signature.is_authentic(request.headers, body, self.keys, time.time()):
             _log.warning("polar.refused", reason="the signature is missing, wrong or too old")
             return _answer(401, "not signed")
@@ -105,16 +101,6 @@ class PolarWebhook:
             with translated_errors(connection):
                 (row,) = await connection.fetch(query.text, *query.arguments(None, values))
         return str(row["outcome"])
-
-
-async def _body(request: web.Request) -> bytes | None:
-    """The whole body; None if it is too large."""
-    read = bytearray()
-    async for piece in request.content.iter_any():
-        read += piece
-        if len(read) > MOST_BYTES:
-            return None
-    return bytes(read)
 
 
 def _answer(status: int, outcome: str, headers: Mapping[str, str] | None = None) -> web.Response:
