@@ -1,4 +1,4 @@
-"""The demo account, which gives GraphiQL something to show."""
+"""The demo account, which gives the pages something to show, and a demo agent that works for it."""
 
 from __future__ import annotations
 
