@@ -10,7 +10,7 @@ from resolvers.accounts.user import PlanStatus, PlanType
 
 @entity("plan_subscriptions", order="-created_at")
 class PlanSubscription(Node):
-    """A subscription to a plan at a payment provider."""
+    """A subscription to a plan at a payment provider. The user has the highest plan of those that have not ended."""
 
     provider: str
     """The payment provider: `polar`."""
@@ -19,7 +19,7 @@ class PlanSubscription(Node):
     plan_type: PlanType
     """The plan."""
     status: PlanStatus
-    """The status of the subscription. Of those that have not ended, the highest plan is the user's."""
+    """The status of the subscription."""
     current_period_start: datetime.datetime
     """When the period that is paid for began."""
     current_period_end: datetime.datetime

@@ -65,7 +65,7 @@ class ProviderKey(Node):
     is_default: bool
     """Whether calls use this key rather than a newer one. At most one key of a configuration is the default."""
     last_used_at: datetime.datetime | None
-    """When the key was last used, to the minute; null if it was not. No subscription tells of it."""
+    """When the key was last used, to the minute; null if it was not. A use changes neither `version` nor the feed."""
     expires_at: datetime.datetime | None
     """When calls stop using the key; null for never."""
     deleted_at: datetime.datetime | None
@@ -191,7 +191,7 @@ class TestProviderKeyInput:
 class TestedKey:
     ok: bool
     """Whether the provider accepted the key."""
-    status: int
+    status: int | None
     """The HTTP status of the provider's answer; null if there was none."""
     message: str
     """The outcome in words, for the user. It contains nothing that the provider said."""
@@ -212,7 +212,7 @@ async def test_provider_key(info: Info, input: TestProviderKeyInput) -> TestedKe
     ok, status, message = await _tried(info, id)
     async with context.autocommit() as db:
         current = await db.get(ProviderKey, id) or key
-    return TestedKey(ok=ok, status=status, message=message, provider_key=current)  # type: ignore[arg-type]
+    return TestedKey(ok=ok, status=status, message=message, provider_key=current)
 
 
 async def _tried(info: Info, id: UUID) -> tuple[bool, int | None, str]:

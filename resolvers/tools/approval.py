@@ -50,7 +50,7 @@ class ApprovalEffect(enum.Enum):
 
 @entity("auto_approval_settings", one_per_user=True)
 class AutoApprovalSettings(Node):
-    """Which tool executions are approved without a person, beside rules. They exist as long as the account."""
+    """Which tool executions are approved without a person, in addition to rules. They exist as long as the account."""
 
     read_only_operations: bool
     """Whether calls of tools whose risk is `READ_ONLY` are approved."""
@@ -110,7 +110,8 @@ class AutoApprovalRuleFilter:
 class AutoApprovalRule(Node):
     """A rule that approves, refuses or asks, by the tool and its arguments.
 
-    Rules of the conversation go before rules without one. Among equals, `DENY` goes before `ASK` before `ALLOW`.
+    Rules of the conversation take precedence over rules without one. Among equals, `DENY` comes before `ASK`, and `ASK`
+    before `ALLOW`.
     """
 
     tool_name: str
@@ -124,11 +125,12 @@ class AutoApprovalRule(Node):
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None
-    """The highest estimated cost that an `ALLOW` rule approves, in US dollars; null for that of the settings."""
+    """The highest estimated cost that an `ALLOW` rule approves, in US dollars; null if only the settings limit
+    it."""
     expires_at: datetime.datetime | None
     """When the rule ceases to apply; null for never."""
     note: str | None
-    """Why there is this rule; null if that is not said."""
+    """Why the rule exists; null if nobody has said so."""
     times_used: int
     """How many proposals it has decided. A use does not change `version`."""
     last_used_at: datetime.datetime | None
@@ -174,7 +176,7 @@ class AutoApprovalRuleInput:
     expires_at: datetime.datetime | None = None
     """When the rule ceases to apply. Defaults to never."""
     note: str | None = None
-    """Why there is this rule, up to 4,000 characters."""
+    """Why the rule exists, up to 4,000 characters."""
 
 
 standard(AutoApprovalRule, input=AutoApprovalRuleInput, within="conversations", scope="person")

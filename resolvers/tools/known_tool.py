@@ -44,7 +44,7 @@ class KnownToolOrder(enum.Enum):
     NAME = "tool_name"
     """By name."""
     NEWEST = "-created_at"
-    """Last seen for the first time first."""
+    """By `firstSeenAt`, latest first."""
 
 
 @input_type
@@ -70,11 +70,11 @@ class KnownTool(Node):
     tool_name: str
     """The name of the tool."""
     risk: ToolRisk
-    """What a call can do, as a person sees it; `HIGH` until then. The settings approve tools by it."""
+    """What a call can do, as a person has set it; `HIGH` until then. The settings approve tools by it."""
     suggested_risk: ToolRisk | None
     """The risk that an agent has suggested; null if none. It has no effect: a person sets `risk`."""
     description: str | None
-    """What the tool does; null if that is not said."""
+    """What the tool does; null if nobody has said so."""
     parameters_schema: JSON | None
     """The JSON Schema of its parameters; null if it is not known."""
     first_approved_at: datetime.datetime | None
@@ -140,9 +140,9 @@ class SuggestToolRiskInput:
     destructive_hint: bool | None = None
     """The annotation `destructiveHint` of the tool: false suggests `LOW`. Otherwise, `HIGH` is suggested."""
     description: str | None = None
-    """What the tool does, up to 4,000 characters. It replaces no other description."""
+    """What the tool does, up to 4,000 characters. Ignored if the tool has a description already."""
     parameters_schema: JSON | None = None
-    """The JSON Schema of its parameters, an object of up to 64 KiB. It replaces no other schema."""
+    """The JSON Schema of its parameters, an object of up to 64 KiB. Ignored if the tool has one already."""
 
 
 @mutation(scope="tools:propose")

@@ -24,7 +24,7 @@ class RenewToolExecutionInput:
 async def renew_tool_execution(info: Info, input: RenewToolExecutionInput) -> ToolExecution:
     """Renew the lease of a running execution for its whole length. No field but `leaseUntil` changes.
 
-    Renew it four times as often as the lease is long: every 30 seconds for one of two minutes. If it expires, the
+    Renew it whenever a quarter of it has passed: every 30 seconds for a lease of two minutes. If it expires, the
     execution is given back or fails (see `startToolExecution`), and later reports about the attempt are refused with a
     conflict.
     """

@@ -76,11 +76,14 @@ class UsageLog(Node):
     """The price of a million input tokens in US dollars by which the cost was worked out. It stays the same when the
     price of the model changes. Null unless `costSource` is `CATALOGUE`."""
     output_usd_per_million: Decimal | None
-    """The same for output tokens."""
+    """The price of a million output tokens in US dollars by which the cost was worked out. Null unless `costSource` is
+    `CATALOGUE`."""
     cache_read_usd_per_million: Decimal | None
-    """The same for input tokens that were read from the provider's cache. If null, they cost as much as others."""
+    """The price of a million input tokens that were read from the provider's cache, in US dollars. If null, they cost
+    as much as other input tokens."""
     cache_write_usd_per_million: Decimal | None
-    """The same for input tokens that were written to the provider's cache. If null, they cost as much as others."""
+    """The price of a million input tokens that were written to the provider's cache, in US dollars. If null, they cost
+    as much as other input tokens."""
     used_own_api_key: bool
     """Whether the call used the user's own API key."""
     api_key_id: strawberry.ID | None

@@ -65,7 +65,7 @@ class QuotaMode(enum.Enum):
     """What happens when a quota is used up."""
 
     SOFT = "soft"
-    """It is noted, and nothing is refused."""
+    """Nothing is refused. `exceededAt` shows when the limit was passed."""
     HARD = "hard"
     """Reservations are refused. Usage that is recorded without one is taken and marked (`UsageLog.isOverQuota`)."""
 
@@ -101,7 +101,7 @@ class UsageQuota(Node):
 
     @computed("id")
     async def used(self, info: Info) -> Decimal:
-        """What the usage log has in the present period, in `unit`."""
+        """What has been used in the present period, by the usage log, in `unit`."""
         return (await _state(info, self))["used"]  # type: ignore[no-any-return]
 
     @computed("id")
@@ -158,7 +158,8 @@ class UsageCheck:
     estimated_cost_usd: Decimal | None
     """The estimated cost in US dollars; null if the price of the model is not known."""
     quota: UsageQuota | None
-    """The hard quota that refuses the call; null if it is allowed. Of several, the one that is furthest from enough."""
+    """The hard quota that refuses the call; null if it is allowed. If several refuse it, the one that leaves the
+    smallest part of what the call needs."""
     quotas: list[UsageQuota]
     """The quotas that count the call, the one that leaves least for it first."""
 

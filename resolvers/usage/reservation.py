@@ -52,7 +52,7 @@ class ReservationStatus(enum.Enum):
 class UsageReservation(Node):
     """An estimate of the usage of a model call, held against the quotas for 15 minutes.
 
-    Neither settling nor expiry changes its version: `status` is worked out when it is read.
+    `status` is worked out when it is read, so neither settling nor expiry changes `version` or reaches subscribers.
     """
 
     provider: str
