@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +28,7 @@ from gateway.llm_models.facts import OWN, read_facts, unused
 from gateway.llm_models.source import from_file, from_package
 from gateway.llm_models.store import store
 from gateway.telemetry.progress import tell, unless_quick
+from gateway.telemetry.table import aligned
 
 DEMO = Path(__file__).with_name("demo.json")
 
@@ -103,7 +104,7 @@ async def list_models(settings: Settings, wanted: Wanted) -> None:
     if not rows:
         tell("There are no such models. To import some: parley models import")
         return
-    sys.stdout.writelines(f"{line}\n" for line in _table([HEADINGS, *map(_cells, rows)]))
+    sys.stdout.writelines(f"{line}\n" for line in aligned([HEADINGS, *map(_cells, rows)]))
     sys.stdout.flush()
 
 
@@ -120,12 +121,6 @@ def _cells(row: asyncpg.Record) -> tuple[str, ...]:
         ", ".join(abilities) or "-",
         "retired" if row["retired_at"] else "",
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _listed(names: Sequence[str]) -> str:

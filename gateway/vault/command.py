@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.data.queries import sql
 from gateway.data.server.opening import bring_up_to_date, reached_database
 from gateway.telemetry.progress import bar, tell
+from gateway.telemetry.table import aligned
 from gateway.vault.rotation import CannotRotate, ask, keys_of_all, rewrap_all
 
 HEADINGS = ("key-encryption key", "created", "wraps", "")
@@ -30,10 +31,7 @@ async def list_keys(settings: Settings) -> None:
         for id, row in known.items()
         if row["wraps"] or row["dropped_at"] is None
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write(cells.rstrip() + "\n")
+    sys.stdout.writelines(f"{line}\n" for line in aligned(lines))
     sys.stdout.flush()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from gateway.config import Settings
 from gateway.data.driver.stamp import Stamp
@@ -14,10 +13,13 @@ from gateway.data.queries import sql
 from gateway.data.server.opening import check, reached_database
 from gateway.data.tenancy import Tenant
 from gateway.refusal import Refusal
+from gateway.telemetry.table import aligned
 from gateway.work.declaration import JobDeclaration
 from gateway.work.driver import SEES_THE_QUEUE
 from gateway.work.queue import Queue
 
+HEADINGS = ("ID", "JOB", "STATUS", "TRIES", "SINCE", "REASON")
+SCHEDULE_HEADINGS = ("SCHEDULED", "WHEN (UTC)", "NEXT RUN", "LAST RUN")
 MOST_LISTED = 200
 STATUS = {"picked": "running"}
 """What the library calls a status that has another name here."""
@@ -32,22 +34,18 @@ async def listed(settings: Settings, jobs: Mapping[str, JobDeclaration]) -> str:
     async with _queue(settings) as (queue, _):
         entries = await queue.rows(sql.work.queue.entries, most=MOST_LISTED)
         schedules = {row["name"]: row for row in await queue.rows(sql.work.queue.schedules)}
-    lines = _table(
-        ("ID", "JOB", "STATUS", "TRIES", "SINCE", "REASON"),
-        [
-            (
-                str(row["id"]),
-                row["name"],
-                STATUS.get(row["status"], row["status"]),
-                str(row["starts"]),
-                _time(row["created"]),
-                row["reason"] or "",
-            )
-            for row in entries
-        ],
-    )
-    if not entries:
-        lines = ["The queue is empty."]
+    shown = [
+        (
+            str(row["id"]),
+            row["name"],
+            STATUS.get(row["status"], row["status"]),
+            str(row["starts"]),
+            _time(row["created"]),
+            row["reason"] or "",
+        )
+        for row in entries
+    ]
+    lines = aligned([HEADINGS, *shown]) if shown else ["The queue is empty."]
     if len(entries) == MOST_LISTED:
         lines.append(f"Only the first {MOST_LISTED} are shown.")
     scheduled = [
@@ -56,7 +54,7 @@ async def listed(settings: Settings, jobs: Mapping[str, JobDeclaration]) -> str:
         if each.schedule is not None
         for known in (schedules.get(each.name, {}),)
     ]
-    return "\n".join([*lines, "", *_table(("SCHEDULED", "WHEN (UTC)", "NEXT RUN", "LAST RUN"), scheduled)])
+    return "\n".join([*lines, "", *aligned([SCHEDULE_HEADINGS, *scheduled])])
 
 
 async def retry(settings: Settings, id: int | None) -> str:
@@ -97,11 +95,3 @@ async def _queue(settings: Settings) -> AsyncIterator[tuple[Queue, Pool]]:
 
 def _time(at: datetime.datetime | None) -> str:
     return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
-    """Lines with the columns aligned."""
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]
-    ]

@@ -123,9 +123,9 @@ async def owner_connection(database: OpenDatabase) -> AsyncIterator[asyncpg.Conn
 
 
 @asynccontextmanager
-async def owner_transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def owner_transaction(connection: asyncpg.Connection, *, readonly: bool = False) -> AsyncIterator[None]:
     """A transaction on such a connection as the role that owns the tables, for the duration of the block."""
-    async with connection.transaction():
+    async with connection.transaction(readonly=readonly):
         await connection.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {SCHEMA}, pg_temp")
         yield
 
