@@ -80,7 +80,7 @@ async def test_a_taken_name_is_refused_in_any_case(serving: Serving, superuser: 
         for spelling in (name, name.lower(), name.upper()):
             payload = await other.mutate("updateUser", "user { id }", username=spelling, fullName="Other")
             taken = Refusal("CONFLICT", "username", "This user name is already taken.")
-            assert refusals({"data": {"it": payload}}) == [taken]
+            assert refusals(payload) == [taken]
     await owner.make("updateUser", "user", username=name.upper())
 
 
@@ -114,14 +114,14 @@ async def test_a_value_that_is_none_is_refused(
     async with unchanged(superuser, user.user_id):
         for value in values:
             payload = await user.mutate("updateUser", "user { id }", **{field: value})
-            assert refusals({"data": {"it": payload}}) == [Refusal("INVALID", field, message)], value
+            assert refusals(payload) == [Refusal("INVALID", field, message)], value
 
 
 async def test_all_mistakes_are_named_at_once(user: Client) -> None:
     payload = await user.mutate(
         "updateUser", "user { id }", timeZone="x", locale="", defaultModel="", fullName="x" * 256
     )
-    fields = {refusal.field for refusal in refusals({"data": {"it": payload}})}
+    fields = {refusal.field for refusal in refusals(payload)}
     assert fields == {"timeZone", "locale", "defaultModel", "fullName"}
 
 

@@ -37,7 +37,7 @@ async def refresh(client: Client, token: str | None = None) -> dict[str, Any]:
 def refusal_of(payload: dict[str, Any]) -> Refusal:
     """Why a payload holds no tokens."""
     assert {name for name, content in payload.items() if content is not None} == {"userErrors"}
-    return only_refusal({"data": {"it": payload}})
+    return only_refusal(payload)
 
 
 async def another_device(serving: Serving, user: Client) -> Client:

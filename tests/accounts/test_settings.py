@@ -93,7 +93,7 @@ async def test_a_stale_version_changes_nothing(user: Client, superuser: asyncpg.
     async with unchanged(superuser, user.user_id):
         payload = await user.mutate("updateUserSettings", "userSettings { theme }", theme="AUTO", expectedVersion=old)
         message = f"This object has changed since version {old}: it is at version {new}."
-        assert refusals({"data": {"it": payload}}) == [Refusal("CONFLICT", "expectedVersion", message)]
+        assert refusals(payload) == [Refusal("CONFLICT", "expectedVersion", message)]
         assert payload["userSettings"] == {"theme": "LIGHT"}
         payload = await user.mutate("updateUserSettings")
         assert [error["message"] for error in payload["userErrors"]] == ["Set at least one value to change."]
@@ -128,7 +128,7 @@ async def test_a_value_out_of_range_is_refused(
 ) -> None:
     async with unchanged(superuser, user.user_id):
         payload = await user.mutate("updateUserSettings", "userSettings { id }", **values)
-        assert refusals({"data": {"it": payload}}) == [Refusal("INVALID", field, message)]
+        assert refusals(payload) == [Refusal("INVALID", field, message)]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_a_value_out_of_range_is_refused(
 )
 async def test_odd_shortcuts_are_refused(user: Client, shortcuts: Any) -> None:
     payload = await user.mutate("updateUserSettings", "userSettings { id }", keyboardShortcuts=shortcuts)
-    (refusal,) = refusals({"data": {"it": payload}})
+    (refusal,) = refusals(payload)
     assert (refusal.code, refusal.field) == ("INVALID", "keyboardShortcuts")
     assert await read(user, "keyboardShortcuts") == {"keyboardShortcuts": {}}
 

@@ -44,7 +44,7 @@ async def appended(user: Client, id: str, *texts: str, offset: int = 0) -> int:
 
 
 def refusal_in(payload: dict[str, Any]) -> Refusal:
-    return only_refusal({"data": {"any": payload}})
+    return only_refusal(payload)
 
 
 async def content(user: Client, id: str) -> str:

@@ -25,7 +25,7 @@ class Refusal:
 
 
 def refusals(answer: dict[str, Any]) -> list[Refusal]:
-    """All errors of a response. Each must be fit to show to a user."""
+    """All errors of a response, or of the payload of one mutation. Each must be fit to show to a user."""
     every = [*_user_errors(answer), *_errors(answer)]
     for refusal in every:
         assert refusal.code != "INTERNAL", answer
@@ -36,13 +36,13 @@ def refusals(answer: dict[str, Any]) -> list[Refusal]:
 
 
 def only_refusal(answer: dict[str, Any]) -> Refusal:
-    """The error of a response that must have exactly one."""
+    """The error of a response, or of a payload, that must have exactly one."""
     (refusal,) = refusals(answer)
     return refusal
 
 
 def _user_errors(answer: dict[str, Any]) -> Iterator[Refusal]:
-    for payload in (answer.get("data") or {}).values():
+    for payload in [answer] if "userErrors" in answer else (answer.get("data") or {}).values():
         for error in (payload or {}).get("userErrors", ()):
             yield Refusal(error["code"], ".".join(error["field"] or ()) or None, error["message"])
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.kit.refused import Refusal, refusals
+from tests.kit.refused import Refusal, only_refusal
 from tests.kit.rows import unchanged
 from tests.kit.serving import Client
 
@@ -27,8 +27,7 @@ async def update(client: Client, id: str, selection: str = "id", /, **values: An
 async def refused(client: Client, name: str = "createProviderConfig", /, **values: Any) -> Refusal:
     values = values if "id" in values else {"provider": "openai", **values}
     payload = await client.mutate(name, "providerConfig { id }", **values)
-    (refusal,) = refusals({"data": {"it": payload}})
-    return refusal
+    return only_refusal(payload)
 
 
 async def defaults(client: Client) -> list[str]:

@@ -16,7 +16,7 @@ from gateway.vault.provider_keys import open_key
 from gateway.vault.sealing import CannotOpen
 from tests.accounts.acting import caller_for
 from tests.kit.database import Database
-from tests.kit.refused import Refusal, refusals
+from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import unchanged
 from tests.kit.serving import Client, Serving, first, serving_on
 
@@ -31,8 +31,7 @@ async def make(client: Client, selection: str = "id", /, **values: Any) -> dict[
 
 async def refused(client: Client, name: str, /, **values: Any) -> Refusal:
     payload = await client.mutate(name, "providerKey { id }", **values)
-    (refusal,) = refusals({"data": {"it": payload}})
-    return refusal
+    return only_refusal(payload)
 
 
 async def opened(serving: Serving, client: Client, provider: str = "openai") -> str | None:
@@ -220,7 +219,7 @@ async def test_own_keys_are_used_only_while_there_is_one(user: Client) -> None:
 
     async def turn_on() -> Any:
         payload = await user.mutate("updateUser", "user { usesOwnApiKey }", usesOwnApiKey=True)
-        return refusals({"data": {"it": payload}})
+        return refusals(payload)
 
     none = [Refusal("INVALID", "usesOwnApiKey", "Add a provider key first.")]
     assert await turn_on() == none

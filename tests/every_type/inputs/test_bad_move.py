@@ -73,7 +73,7 @@ async def move(client: Client, id: str, status: str, **values: Any) -> dict[str,
 
 def reason_in(payload: dict[str, Any]) -> Refusal:
     """The only user error of a payload."""
-    return only_refusal({"data": {"move": payload}})
+    return only_refusal(payload)
 
 
 # --- the state machine
