@@ -65,7 +65,7 @@ class ProviderKey(Node):
     is_default: bool
     """Whether calls use this key rather than a newer one. At most one key of a configuration is the default."""
     last_used_at: datetime.datetime | None
-    """When the key was last used, to the minute; null if it was not. A use changes neither `version` nor the feed."""
+    """When the key was last used, to the minute; null if it was not. A use is no change: `version` stays the same."""
     expires_at: datetime.datetime | None
     """When calls stop using the key; null for never."""
     deleted_at: datetime.datetime | None
