@@ -20,6 +20,7 @@ from gateway.auth.scope import AGENT_SCOPES
 from tests.kit.database import Database
 from tests.kit.refused import refusals
 from tests.kit.rows import rows_of, unchanged
+from tests.kit.runtime import acting_as
 from tests.kit.serving import PASSWORD, PATIENCE_SECONDS, Client, Serving, Socket, first, serving_on
 
 WHO = "{ viewer { id } }"
@@ -247,15 +248,11 @@ async def test_a_revoked_token_is_not_brought_back_by_sql(
 ) -> None:
     agent = await user.agent("read")
     await user.make("revokeAgentToken", "agentToken", id=agent.agent_token_id)
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         await runtime.execute("UPDATE agent_tokens SET revoked_at = NULL")
         for column in ("scopes", "hash", "expires_at", "last_used_at", "name"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await runtime.execute(f"UPDATE agent_tokens SET {column} = {column}")  # noqa: S608
-    finally:
-        await runtime.close()
     forget(serving)
     assert await refusal(agent) == REVOKED
 

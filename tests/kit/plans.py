@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from tests.kit.database import Database
+from tests.kit.runtime import acting_as
 
 LINKED = """{ viewer { conversations { nodes { title lastMessage { content }
     messages(first: 50) { nodes { seq role content
@@ -114,12 +115,8 @@ class Planner:
 @asynccontextmanager
 async def planner_of(database: Database, user_id: str) -> Any:
     """A planner on a connection of the runtime role that is stamped with a user's id."""
-    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await connection.execute("SELECT set_config('app.user_id', $1, false)", user_id)
+    async with acting_as(database, user_id) as connection:
         yield Planner(connection)
-    finally:
-        await connection.close()
 
 
 def _literal(value: Any, kind: str) -> str:

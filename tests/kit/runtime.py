@@ -35,6 +35,17 @@ async def runtime(database: Database) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+@asynccontextmanager
+async def acting_as(database: Database, user_id: str | None) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the runtime role that is stamped with a user's id, for the duration of the block."""
+    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
+    try:
+        await connection.execute("SELECT set_config('app.user_id', $1, false)", user_id)
+        yield connection
+    finally:
+        await connection.close()
+
+
 async def stamp(runtime: asyncpg.Connection, user_id: str) -> None:
     """Stamp the connection with a user's id."""
     await runtime.execute("SELECT set_config('app.user_id', $1, true)", user_id)

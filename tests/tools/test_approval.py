@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client, first
 
 DECIDED = "id status approvalReason approvalRule { id } approvedAt completedAt estimatedCostUsd"
@@ -312,17 +313,13 @@ async def test_what_nobody_approves_in_time_cannot_be_approved_late_and_is_cance
     late = await user.mutate("approveToolExecution", "toolExecution { status }", id=pending["id"])
     assert late["toolExecution"] == {"status": "PENDING"}
     assert [error["message"] for error in late["userErrors"]] == ["This execution cannot be approved: it has expired."]
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         with pytest.raises(asyncpg.CheckViolationError):
             await runtime.execute(
                 "UPDATE tool_executions SET status = 'approved' WHERE id = $1", uuid.UUID(pending["id"])
             )
         while await runtime.fetch("SELECT FROM end_abandoned_work()"):
             pass
-    finally:
-        await runtime.close()
     operation = f"query($id: ID!) {{ toolExecution(id: $id) {{ status approvalReason {HISTORY} }} }}"
     found = (await user.data(operation, id=pending["id"]))["toolExecution"]
     assert (found["status"], found["approvalReason"]) == ("CANCELLED", None)

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client, first
 from tests.tools.sample import MOVES as WAY
 
@@ -64,10 +65,8 @@ async def _move(user: Client, move: str, id: str, selection: str = "status", **v
 @pytest_asyncio.fixture(loop_scope="module")
 async def direct(user: Client, database: Database) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the role that serves, as the user: what somebody could do who got hold of it."""
-    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    await connection.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
-    yield connection
-    await connection.close()
+    async with acting_as(database, user.user_id) as connection:
+        yield connection
 
 
 async def test_an_execution_lives_from_proposal_to_result(user: Client) -> None:

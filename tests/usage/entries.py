@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
-
 from tests.kit.database import Database
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 
 COUNTS = ("inputTokens", "outputTokens", "cachedInputTokens", "cacheWriteInputTokens", "reasoningTokens")
@@ -25,13 +24,9 @@ async def insert_at(
     database: Database, user: Client, moments: Iterable[datetime.datetime], conversation: str | None = None
 ) -> None:
     """Insert entries at these moments, the first with one input token, the next with two and so on."""
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         for tokens, moment in enumerate(moments, start=1):
             await runtime.execute(INSERT, conversation, tokens, moment)
-    finally:
-        await runtime.close()
 
 
 def summed(

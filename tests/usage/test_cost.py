@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.recount import differences
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 from tests.usage.models import import_into, model
 
@@ -125,17 +126,13 @@ async def test_entries_keep_the_price_that_was_charged(user: Client, database: D
 
 async def test_an_announced_price_is_charged_from_its_beginning(user: Client, database: Database) -> None:
     begins = datetime.datetime.fromisoformat(ANNOUNCED).replace(tzinfo=datetime.UTC)
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         for moment in (begins - datetime.timedelta(microseconds=1), begins):
             await runtime.execute(
                 "INSERT INTO usage_logs (user_id, provider, model, input_tokens, created_at)"
                 " VALUES (tenant(), 'openai', 'announced', 10, $1)",
                 moment,
             )
-    finally:
-        await runtime.close()
     found = await user.data("{ viewer { usageLogs { nodes { costUsd } } } }")
     assert [node["costUsd"] for node in found["viewer"]["usageLogs"]["nodes"]] == ["0.00005", "0.00001"]
 

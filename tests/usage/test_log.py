@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.database import Database
 from tests.kit.rows import NO_ROW
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 
 MODEL = {"provider": "openai", "model": "gpt-4o-mini"}
@@ -108,9 +109,7 @@ async def test_the_log_is_listed_last_first_and_filtered(user: Client) -> None:
 
 
 async def test_days_are_summed_from_a_day_and_before_a_day(user: Client, database: Database) -> None:
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         for day, tokens in ((1, 1), (2, 10), (3, 100)):
             await runtime.execute(
                 "INSERT INTO usage_logs (user_id, provider, model, input_tokens, created_at)"
@@ -119,8 +118,6 @@ async def test_days_are_summed_from_a_day_and_before_a_day(user: Client, databas
                 # The last microsecond of the day, so that a day of another zone would be another day.
                 datetime.datetime(2026, 3, day, 23, 59, 59, 999_999, tzinfo=datetime.UTC),
             )
-    finally:
-        await runtime.close()
 
     async def summed(**bounds: str) -> int:
         operation = (
@@ -174,10 +171,6 @@ async def test_direct_sql_cannot_change_what_was_used(
     user: Client, database: Database, statement: str, table: str
 ) -> None:
     await _record(user, costUsd="1")
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await runtime.execute(statement.replace("usage_logs", table))
-    finally:
-        await runtime.close()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.database import Database
 from tests.kit.recount import differences
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 
 WRITERS = 4
@@ -96,9 +97,7 @@ async def test_sums_of_days_equal_a_recount_when_lines_come_late(
 ) -> None:
     conversation = (await user.make("createConversation", "conversation"))["id"]
     now = datetime.datetime.now(datetime.UTC)
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         for days in (0, 1, 1, 2, 0, 40, 1):
             await runtime.execute(
                 "INSERT INTO usage_logs (user_id, conversation_id, provider, model, input_tokens, cost_usd, created_at)"
@@ -106,8 +105,6 @@ async def test_sums_of_days_equal_a_recount_when_lines_come_late(
                 conversation,
                 now - datetime.timedelta(days=days),
             )
-    finally:
-        await runtime.close()
     assert await differences(superuser) == []
     found = await user.data("{ viewer { usage { requests } usageDays { nodes { requests conversations } } } }")
     assert [day["requests"] for day in found["viewer"]["usageDays"]["nodes"]] == [2, 3, 1, 1]

@@ -18,6 +18,7 @@ from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import unchanged
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client, Serving, first, serving_on
 
 KEY = "provider keyName lastFour isActive isDefault lastUsedAt expiresAt deletedAt"
@@ -272,9 +273,7 @@ async def test_an_older_sealed_text_that_is_put_back_does_not_open(
     await superuser.execute("UPDATE parley.sealed_secrets SET sealed = $1 WHERE row_id = $2", old, id)
     with pytest.raises(CannotOpen):
         await opened(serving, user)
-    runtime = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    try:
-        await runtime.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
+    async with acting_as(database, user.user_id) as runtime:
         put_back = "UPDATE provider_keys SET sealed_key = $1 WHERE user_id = $2 AND id = $3"
         await runtime.execute(put_back, old, uuid.UUID(user.user_id), id)
         for column in ("sealed_key_generation", "provider", "provider_config_id", "last_used_at"):
@@ -283,8 +282,6 @@ async def test_an_older_sealed_text_that_is_put_back_does_not_open(
         for text in ("SELECT * FROM sealed_secrets", "SELECT * FROM data_keys", "SELECT * FROM key_encryption_keys"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await runtime.execute(text)
-    finally:
-        await runtime.close()
     with pytest.raises(CannotOpen):
         await opened(serving, user)
 

@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from tests.faults.chance import SEED, dice, scaled
 from tests.kit.database import Database
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 from tests.sql.approvals.reference import SETTINGS, Decision, Rule, Tool, decide
 
@@ -124,10 +125,8 @@ class Situation:
 @pytest_asyncio.fixture(loop_scope="module")
 async def situation(user: Client, database: Database) -> AsyncIterator[Situation]:
     here, elsewhere = [(await user.make("createConversation", "conversation"))["id"] for _ in range(2)]
-    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    await connection.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
-    yield Situation(connection, uuid.UUID(here), uuid.UUID(elsewhere))
-    await connection.close()
+    async with acting_as(database, user.user_id) as connection:
+        yield Situation(connection, uuid.UUID(here), uuid.UUID(elsewhere))
 
 
 def _small_rules() -> list[list[Rule]]:

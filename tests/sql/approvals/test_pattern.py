@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.kit.database import Database
+from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 
 
@@ -73,10 +74,8 @@ async def direct(user: Client, database: Database) -> AsyncIterator[asyncpg.Conn
     """A connection of the serving role as a user who has a conversation and lets rules approve new tools."""
     await user.make("createConversation", "conversation")
     await user.make("updateAutoApprovalSettings", "autoApprovalSettings", requireApprovalForNewTools=False)
-    connection = await asyncpg.connect(database.runtime_url, server_settings={"search_path": "parley"})
-    await connection.execute("SELECT set_config('app.user_id', $1, false)", user.user_id)
-    yield connection
-    await connection.close()
+    async with acting_as(database, user.user_id) as connection:
+        yield connection
 
 
 async def outcomes(direct: asyncpg.Connection, tried: Tried, effect: str) -> list[tuple[str, str, Any, str]]:
