@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import secrets
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -17,7 +14,6 @@ import pytest
 
 from gateway.backup.backup import back_up
 from gateway.monitoring.exposition import exposed
-from gateway.process.core_files import forbid_core_files
 from gateway.schema.build import graphql_schema
 from gateway.vault.provider_keys import open_key
 from tests.accounts.acting import caller_for
@@ -107,16 +103,3 @@ async def test_a_key_is_nowhere(database: Database, tmp_path: Path, capfd: pytes
 
 async def _samples(serving: Any) -> Any:
     return {1: serving.gateway.instruments.samples()}
-
-
-def test_a_process_that_serves_leaves_no_core_file() -> None:
-    """Tried in a process of its own, since the limit cannot be raised again."""
-    child = os.fork()
-    if child == 0:
-        try:
-            forbid_core_files()
-            os._exit(0 if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) else 1)
-        finally:
-            os._exit(2)
-    assert os.waitpid(child, 0)[1] == 0
-    assert sys.platform != "win32"

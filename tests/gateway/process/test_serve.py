@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -41,6 +43,11 @@ async def test_every_line_of_a_cold_start_is_json_and_none_has_the_demo_password
     ):
         assert expected in messages
     assert demo.PASSWORD not in "".join(gateway.said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the limits of another process")
+async def test_a_crash_leaves_no_core_file_with_secrets(gateway: GatewayProcess) -> None:
+    assert psutil.Process(gateway.process_id).rlimit(psutil.RLIMIT_CORE) == (0, 0)
 
 
 async def test_port_that_parley_has_is_said_before_anything_is_made(gateway: GatewayProcess, tmp_path: Path) -> None:
