@@ -2402,24 +2402,6 @@ $$;
 
 ALTER FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) OWNER TO parley_owner;
 
--- function data_keys_to_rewrap(text, uuid, integer)
-
-CREATE FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) RETURNS TABLE(user_id uuid, key_id text, wrapped bytea)
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'parley', 'pg_temp'
-    AS $$
-BEGIN
-    RETURN QUERY
-    SELECT k.user_id, k.key_id, k.wrapped
-    FROM data_keys AS k
-    WHERE k.key_id <> newest AND k.user_id > after_id
-    ORDER BY k.user_id
-    LIMIT most;
-END
-$$;
-
-ALTER FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) OWNER TO parley_owner;
-
 -- function delete_for_good(text)
 
 CREATE FUNCTION parley.delete_for_good(table_name text) RETURNS void
@@ -13480,10 +13462,6 @@ GRANT ALL ON FUNCTION parley.data_key_of() TO parley_runtime;
 -- acl FUNCTION data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[])
 
 REVOKE ALL ON FUNCTION parley.data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[]) FROM PUBLIC;
-
--- acl FUNCTION data_keys_to_rewrap(newest text, after_id uuid, most integer)
-
-REVOKE ALL ON FUNCTION parley.data_keys_to_rewrap(newest text, after_id uuid, most integer) FROM PUBLIC;
 
 -- acl FUNCTION delete_for_good(table_name text)
 

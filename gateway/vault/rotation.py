@@ -6,7 +6,8 @@ changed meanwhile. So a rotation that was interrupted goes on when it is run aga
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gateway.data.server.opening import OpenDatabase, owner_connection
 from gateway.data.setup.roles import OWNER, SCHEMA
 from gateway.refusal import Refusal
 from gateway.vault.sealing import CannotOpen
-from gateway.vault.wrapping import KeysFile, Wrapped
+from gateway.vault.wrapping import KeysFile, KeyWrapper, Wrapped
 
 BATCH = 200
 
@@ -44,12 +45,12 @@ async def rewrap_all(
 ) -> int:
     """Wrap all data keys with the newest key in the file, and return how many were wrapped anew.
 
-    `advance` is told how many each batch had. Raises `CannotRotate` if some of them cannot be opened, after all others
-    are done.
+    `advance` is told how many of each batch were. Raises `CannotRotate` if some of them cannot be opened, after all
+    others are done.
     """
     wrapper, newest = KeysFile(path), load(path).encrypting[0].id
     await ask(connection, sql.vault.rotation.register, id=newest)
-    unreadable: dict[str, int] = {}
+    unreadable: Counter[str] = Counter()
     done, changed = 0, 1
     # Gateways may have wrapped with an older key meanwhile, so it looks again until there is none.
     while changed:
@@ -57,34 +58,41 @@ async def rewrap_all(
         unreadable.clear()
         while rows := await ask(connection, sql.vault.rotation.to_rewrap, newest=newest, after_id=after_id, most=BATCH):
             after_id = rows[-1]["user_id"]
-            batch: list[tuple[UUID, bytes, bytes]] = []
-            for row in rows:
-                try:
-                    key = await wrapper.unwrap(Wrapped(row["key_id"], row["wrapped"]), row["user_id"])
-                except CannotOpen:
-                    unreadable[row["key_id"]] = unreadable.get(row["key_id"], 0) + 1
-                    continue
-                again = await wrapper.wrap(key, row["user_id"])
-                if again.key_id != newest:
-                    raise CannotRotate("Another rotation has begun. Run this one again when it has ended.")
-                batch.append((row["user_id"], row["wrapped"], again.text))
-            if batch:
-                users, old, new = map(list, zip(*batch, strict=True))
-                (result,) = await ask(
-                    connection,
-                    sql.vault.rotation.rewrap,
-                    owners=users,
-                    old_wrapped=old,
-                    newest=newest,
-                    new_wrapped=new,
-                )
-                changed += result["changed"]
-                advance(len(batch))
+            wrapped = await _rewrap(connection, wrapper, rows, newest, unreadable)
+            changed += wrapped
+            advance(wrapped)
         done += changed
     if unreadable:
         which = ", ".join(f"{number:,} of {key_id}" for key_id, number in sorted(unreadable.items()))
         raise CannotRotate(f"{done:,} data keys are wrapped anew. The keys in {path} do not open these: {which}.")
     return done
+
+
+async def _rewrap(
+    connection: asyncpg.Connection,
+    wrapper: KeyWrapper,
+    rows: Sequence[asyncpg.Record],
+    newest: str,
+    unreadable: Counter[str],
+) -> int:
+    """Wrap a batch anew, and return how many keys nobody else has changed meanwhile. Counts what cannot be opened."""
+    owners, old, new = [], [], []
+    for row in rows:
+        try:
+            key = await wrapper.unwrap(Wrapped(row["key_id"], row["wrapped"]), row["user_id"])
+        except CannotOpen:
+            unreadable[row["key_id"]] += 1
+            continue
+        again = await wrapper.wrap(key, row["user_id"])
+        if again.key_id != newest:
+            raise CannotRotate("Another rotation has begun. Run this one again when it has ended.")
+        owners.append(row["user_id"])
+        old.append(row["wrapped"])
+        new.append(again.text)
+    values = {"owners": owners, "old_wrapped": old, "newest": newest, "new_wrapped": new}
+    (result,) = await ask(connection, sql.vault.rotation.rewrap, **values)
+    changed: int = result["changed"]
+    return changed
 
 
 async def ask(connection: asyncpg.Connection, query: Query, **values: Any) -> list[asyncpg.Record]:

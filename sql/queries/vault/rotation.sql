@@ -1,6 +1,10 @@
 -- name: to_rewrap
--- Data keys that another key-encryption key than the newest wraps, by user.
-SELECT user_id, key_id, wrapped FROM data_keys_to_rewrap(:newest, :after_id, :most);
+-- The data keys that another key-encryption key than the newest wraps, at most :most after a user.
+SELECT user_id, key_id, wrapped
+FROM data_keys
+WHERE key_id <> :newest AND user_id > :after_id
+ORDER BY user_id
+LIMIT :most;
 
 -- name: rewrap
 -- Stores data keys wrapped anew, and returns how many nobody else has changed meanwhile.

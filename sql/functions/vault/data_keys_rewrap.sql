@@ -1,19 +1,5 @@
 -- Functions of `parley keys`, for the owner on a connection of background work.
 
--- The data keys that another key-encryption key than this one wraps, by user, at most `most` after a user.
-CREATE OR REPLACE FUNCTION data_keys_to_rewrap(newest text, after_id uuid, most integer)
-RETURNS TABLE (user_id uuid, key_id text, wrapped bytea) LANGUAGE plpgsql STABLE SET search_path = parley, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-    SELECT k.user_id, k.key_id, k.wrapped
-    FROM data_keys AS k
-    WHERE k.key_id <> newest AND k.user_id > after_id
-    ORDER BY k.user_id
-    LIMIT most;
-END
-$$;
-
 -- Replaces data keys by the same ones, wrapped by another key-encryption key. Returns how many were still as they were read.
 CREATE OR REPLACE FUNCTION data_keys_rewrap(user_ids uuid[], old_wrapped bytea[], newest text, new_wrapped bytea[])
 RETURNS integer LANGUAGE plpgsql SET search_path = parley, pg_temp
