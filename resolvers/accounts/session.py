@@ -238,7 +238,7 @@ async def user_with(info: Info, purpose: Purpose, account: str, password: str) -
 
 
 def _record_failure(info: Info, user_id: UUID | None, account: str) -> None:
-    """Have the audit of the account, if there is one, tell of a wrong password. It takes as long if there is none."""
+    """Have a wrong password recorded in the audit of the account. Takes as long if there is no such account."""
     address = info.context.client.address
     info.context.afterwards(sql.accounts.audit.sign_in_failed, user_id, name=account, address=address)
 

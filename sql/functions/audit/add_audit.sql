@@ -1,11 +1,11 @@
--- Has the audit tell of changes of a table: an entry with this action for each row that statements of these `kinds` (insert,
+-- Records changes of a table in the audit: an entry with this action for each row that statements of these `kinds` (insert,
 -- update, delete) change.
 --
 --     SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{scopes,expires_at}');
 --     SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}');
 --
--- An update is told of if it sets one of the columns `of` to another value. `condition` is a further condition on NEW and
--- OLD. With `each`, such as 'day' (of UTC), an update is told of if `of`, a time, was in an earlier one before.
+-- An update is recorded if it sets one of the columns `of` to another value. `condition` is a further condition on NEW and
+-- OLD. With `each`, such as 'day' (in UTC), `of` is one column with a time, and the first update of each day is recorded.
 --
 -- `shown` are the columns whose old and new values go into `changes`, by default those of `of`. They must hold neither
 -- secrets nor what people wrote.
