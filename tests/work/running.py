@@ -1,4 +1,4 @@
-"""Background jobs: one that runs in this process, and the end of one that a gateway runs."""
+"""Background jobs: what one in this process is given, and the end of one that a gateway runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.work.declaration import Handler
 from gateway.work.driver import SEES_THE_QUEUE
 from gateway.work.work import Resources, Work
 from tests.kit.database import Database
-from tests.kit.serving import Client, settings_for
+from tests.kit.serving import Client, Serving, settings_for
 
 JOB = "id kind status done total progress downloadUrl"
 NOW = f"query($id: ID!) {{ job(id: $id) {{ {JOB} }} viewer {{ feedCursor }} }}"
@@ -29,6 +29,14 @@ async def ran(handler: Handler, database: Database, **settings: Any) -> set[uuid
     finally:
         await pool.close()
     return woken
+
+
+def working_for(serving: Serving, user: Client) -> Work:
+    """What a job of a user is given, on the connections of the gateway and with its vault."""
+    parts = serving.gateway.resources
+    settings = settings_for(Path("/unused"))
+    shared = Resources(parts.pool, settings, lambda _: None, asyncio.Event(), vault=parts.vault)
+    return Work(shared, user_id=uuid.UUID(user.user_id))
 
 
 async def ended(user: Client, id: str) -> dict[str, Any]:

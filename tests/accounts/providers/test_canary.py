@@ -16,10 +16,10 @@ from gateway.backup.backup import back_up
 from gateway.monitoring.exposition import exposed
 from gateway.schema.build import graphql_schema
 from gateway.vault.provider_keys import open_key
-from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.generated import selection
 from tests.kit.serving import serving_on, settings_for
+from tests.work.running import working_for
 
 TABLES = """
 SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
@@ -67,12 +67,11 @@ async def test_a_key_is_nowhere(database: Database, tmp_path: Path, capfd: pytes
         every = selection(graphql_schema().type_map["ProviderKey"], depth=2)
         answers.append(await user.run(f'{{ node(id: "{id}") {{ ... on ProviderKey {every} }} }}'))
         answers.append(await user.run(f"{{ viewer {selection(graphql_schema().type_map['User'], depth=3)} }}"))
-        async with caller_for(serving, user) as caller:
-            opened = await open_key(caller, "p")
-            assert opened is not None
-            assert opened.secret.reveal() == canary
-            everything.append(repr((opened, caller)).encode())
-            del opened
+        opened = await open_key(working_for(serving, user), "p")
+        assert opened is not None
+        assert opened.secret.reveal() == canary
+        everything.append(repr((opened, serving.gateway.resources.vault)).encode())
+        del opened
         everything += [json.dumps(answer).encode() for answer in answers]
         async with (
             exposed("127.0.0.1", 0, lambda: _samples(serving)) as port,

@@ -14,12 +14,12 @@ from aiohttp import web
 
 from gateway.vault.provider_keys import open_key
 from gateway.vault.sealing import CannotOpen
-from tests.accounts.acting import caller_for
 from tests.kit.database import Database
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import unchanged
 from tests.kit.runtime import acting_as
 from tests.kit.serving import Client, Serving, first, serving_on
+from tests.work.running import working_for
 
 KEY = "provider keyName lastFour isActive isDefault lastUsedAt expiresAt deletedAt"
 SECRET = "sk-test-0123456789abcdef"
@@ -36,9 +36,8 @@ async def refused(client: Client, name: str, /, **values: Any) -> Refusal:
 
 
 async def opened(serving: Serving, client: Client, provider: str = "openai") -> str | None:
-    """The key that a worker gets."""
-    async with caller_for(serving, client) as caller:
-        found = await open_key(caller, provider)
+    """The key that a job of the user gets."""
+    found = await open_key(working_for(serving, client), provider)
     return None if found is None else found.secret.reveal()
 
 

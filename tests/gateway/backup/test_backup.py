@@ -27,10 +27,10 @@ from gateway.data.setup.migrate import migrate
 from gateway.data.setup.migration import DIRECTORY
 from gateway.data.setup.roles import RuntimeRole
 from gateway.vault.provider_keys import open_key
-from tests.accounts.acting import caller_for
 from tests.gateway.backup.commands import ROOT, at, counts, execute, parley, rights, value
 from tests.kit.database import Database, data_directory, new_database
 from tests.kit.serving import Client, Serving, Statements, serving_on
+from tests.work.running import working_for
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -88,8 +88,7 @@ async def test_restored_database_is_the_one_that_was_backed_up(
             async with serving_on(restored, fresh) as again, aiohttp.ClientSession() as http:
                 await as_before(Client(http, again.url, Statements(), user.token), cursor)
                 await signs_in(again.anonymous())
-                async with caller_for(again, user) as caller:
-                    key = await open_key(caller, "openai")
+                key = await open_key(working_for(again, user), "openai")
                 assert key is not None
                 assert key.secret.reveal() == "sk-kept-in-the-backup"
         finally:
