@@ -159,7 +159,9 @@ def _root_fields() -> list[tuple[str, str]]:
     return [(kind, name) for kind, root in roots.items() if root for name in root.fields if name not in SIGNING_IN]
 
 
-BY_THE_DATABASE = {"appendMessage", "restore", "purge", "createAgentToken", "revokeAgentToken"}
+WITH_URL = {"createProviderConfig", "updateProviderConfig"}
+BY_THE_DATABASE = {"appendMessage", "restore", "purge", "createAgentToken", "revokeAgentToken", "explainApproval"}
+BY_THE_DATABASE |= WITH_URL
 """What goes on in a way that only the database can tell, or the keys and the sockets of a gateway."""
 
 
@@ -195,5 +197,7 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
         f"{kind}{f'({takes})' if takes else ''} {{ {field}{f'({gives})' if gives else ''} {{ {selection} }} }}"
     )
     assert ("Unknown without a database" in told) is (field in BY_THE_DATABASE)
-    # A sample of a text is no name of a type, which these two refuse before they ask the database.
-    assert _statements(told) or "Waits for signals" in told or field in ("emptyTrash", "exportAccount")
+    # A sample of a text is no name of a type, and a sampled key names no provider: these refuse it first. The rules for
+    # a URL are asked about without a statement of the user.
+    is_refused_first = field in {"emptyTrash", "exportAccount", "createProviderKey"} | WITH_URL
+    assert _statements(told) or "Waits for signals" in told or is_refused_first
