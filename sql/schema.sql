@@ -3826,7 +3826,12 @@ CREATE FUNCTION parley.has_secret(value jsonb) RETURNS boolean
             FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
         ) AS below (name, value)
     )
-    SELECT coalesce(bool_or(parley.looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    SELECT coalesce(
+        bool_or(
+            parley.looks_secret(i.name)
+            OR (jsonb_typeof(i.value) = 'string' AND parley.holds_credential(i.value #>> '{}'))
+            OR (i.value ? 'value' AND parley.looks_secret(i.value ->> 'name'))),
+        false)
     FROM inside AS i
 $$;
 
@@ -3839,6 +3844,24 @@ CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
     AS $$ SELECT EXISTS (SELECT FROM trash_tables() AS t WHERE t.name = table_name) $$;
 
 ALTER FUNCTION parley.has_trash(table_name text) OWNER TO parley_owner;
+
+-- function holds_credential(text)
+
+CREATE FUNCTION parley.holds_credential(text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT text ~* '(^|[:=,;{"''])\s*(bearer|basic)\s+\S'
+        OR text ~* '(^|[^a-z0-9])(sk-[a-z0-9_-]{10}|(gsk|hf|gh[a-z]|github_pat|xai|xox[a-z])[_-][a-z0-9_-]{16})'
+        OR text ~ '(^|[^A-Za-z0-9])(AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{20}|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.)'
+        OR text ~ '-----BEGIN [A-Z ]*PRIVATE KEY'
+        OR text ~ '://[^/?#\s@]*:[^/?#\s]+@'
+        OR EXISTS (
+            SELECT
+            FROM regexp_matches(text, '(?n)(?:^|[?&;,{])[\s"'']*([A-Za-z0-9_.-]+)[\s"'']*[:=]\s*\S', 'g') AS named (found)
+            WHERE parley.looks_secret(found[1]))
+$$;
+
+ALTER FUNCTION parley.holds_credential(text text) OWNER TO parley_owner;
 
 -- function is_background_work()
 
@@ -4675,7 +4698,8 @@ CREATE FUNCTION parley.looks_secret(name text) RETURNS boolean
     SELECT coalesce(
         words ~ ('(^|[^a-z])((api|access|auth|client|private|secret|signing|subscription)?[^a-z]*'
             '(keys?|secrets?|token|password|passwords|passwd|pwd|passphrase|authorization|credentials?|cookies?)|'
-            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens)([^a-z]|$)'),
+            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens|bearer|[a-z]*(apikeys|secret|token|password)|'
+            '[a-z]*(?<!don|hoc|hot|jac|joc|lac|mon|tur|whis)key)([^a-z]|$)'),
         false)
     FROM (SELECT lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'))) AS n (words)
 $_$;
@@ -9855,7 +9879,7 @@ CREATE TABLE parley.provider_configs (
     CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
     CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
     CONSTRAINT provider_configs_settings_object CHECK (((jsonb_typeof(settings) = 'object'::text) AND (pg_column_size(settings) <= 65536))),
-    CONSTRAINT provider_configs_settings_secret CHECK ((NOT parley.has_secret(settings)))
+    CONSTRAINT provider_configs_settings_secret CHECK (((pg_column_size(settings) > 65536) OR (NOT parley.has_secret(settings))))
 );
 
 ALTER TABLE ONLY parley.provider_configs FORCE ROW LEVEL SECURITY;
@@ -13650,6 +13674,11 @@ GRANT ALL ON FUNCTION parley.has_secret(value jsonb) TO parley_runtime;
 -- acl FUNCTION has_trash(table_name text)
 
 REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
+
+-- acl FUNCTION holds_credential(text text)
+
+REVOKE ALL ON FUNCTION parley.holds_credential(text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.holds_credential(text text) TO parley_runtime;
 
 -- acl FUNCTION is_background_work()
 
