@@ -174,9 +174,9 @@ $$;
 
 ALTER FUNCTION parley.actor_session() OWNER TO parley_owner;
 
--- function add_audit(text, text, text[], text[], text[], text, text)
+-- function add_audit(text, text, text[], text[], text[], text, text, text)
 
-CREATE FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[] DEFAULT '{}'::text[], shown text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, each text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[] DEFAULT '{}'::text[], shown text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, each text DEFAULT NULL::text, inserted text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
 DECLARE
@@ -208,8 +208,9 @@ BEGIN
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', name,
         format(
-            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L);',
-            table_name, action, kinds, "of", shown, condition, each));
+            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L, '
+                'inserted => %L);',
+            table_name, action, kinds, "of", shown, condition, each, inserted));
     FOREACH kind IN ARRAY '{insert,update,delete}'::text[] LOOP
         IF kind = ANY (kinds) THEN
             EXECUTE format(
@@ -218,7 +219,7 @@ BEGIN
                 CASE WHEN kind = 'update' THEN 'UPDATE OF ' || quoted_names("of") ELSE kind END,
                 table_name,
                 concat_ws(
-                    ' AND ', '(' || coalesce(condition, 'true') || ')',
+                    ' AND ', '(' || coalesce(CASE WHEN kind = 'insert' THEN inserted END, condition, 'true') || ')',
                     CASE WHEN kind = 'update' THEN audit_differs("of", each) END),
                 name);
         ELSE
@@ -228,7 +229,7 @@ BEGIN
 END
 $_$;
 
-ALTER FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) OWNER TO parley_owner;
+ALTER FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text, inserted text) OWNER TO parley_owner;
 
 -- function add_bulk_insert(text, text[], text, text)
 
@@ -779,7 +780,7 @@ ALTER FUNCTION parley.agent_tokens_audit_token_created() OWNER TO parley_owner;
 
 -- comment FUNCTION agent_tokens_audit_token_created()
 
-COMMENT ON FUNCTION parley.agent_tokens_audit_token_created() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_created'', ''{insert}'', of => ''{}'', shown => ''{scopes,expires_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.agent_tokens_audit_token_created() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_created'', ''{insert}'', of => ''{}'', shown => ''{scopes,expires_at}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function agent_tokens_audit_token_revoked()
 
@@ -797,7 +798,7 @@ ALTER FUNCTION parley.agent_tokens_audit_token_revoked() OWNER TO parley_owner;
 
 -- comment FUNCTION agent_tokens_audit_token_revoked()
 
-COMMENT ON FUNCTION parley.agent_tokens_audit_token_revoked() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.agent_tokens_audit_token_revoked() IS 'Made by SELECT add_audit(''agent_tokens'', ''token_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function agent_tokens_expire(interval, integer)
 
@@ -1555,7 +1556,7 @@ ALTER FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() OWNER TO
 
 -- comment FUNCTION auto_approval_rules_audit_approval_rule_changed()
 
-COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 'Made by SELECT add_audit(''auto_approval_rules'', ''approval_rule_changed'', ''{insert,update}'', of => ''{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', shown => ''{effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 'Made by SELECT add_audit(''auto_approval_rules'', ''approval_rule_changed'', ''{insert,update}'', of => ''{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', shown => ''{effect,max_cost_usd,conversation_id,expires_at,deleted_at}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function auto_approval_rules_compile()
 
@@ -1675,7 +1676,7 @@ ALTER FUNCTION parley.auto_approval_settings_audit_settings_changed() OWNER TO p
 
 -- comment FUNCTION auto_approval_settings_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.auto_approval_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''auto_approval_settings'', ''settings_changed'', ''{update}'', of => ''{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,require_approval_for_new_tools}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.auto_approval_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''auto_approval_settings'', ''settings_changed'', ''{update}'', of => ''{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,require_approval_for_new_tools}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function carried(text, text[])
 
@@ -2100,7 +2101,7 @@ ALTER FUNCTION parley.conversations_audit_settings_changed() OWNER TO parley_own
 
 -- comment FUNCTION conversations_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.conversations_audit_settings_changed() IS 'Made by SELECT add_audit(''conversations'', ''settings_changed'', ''{update}'', of => ''{auto_approval_settings}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.conversations_audit_settings_changed() IS 'Made by SELECT add_audit(''conversations'', ''settings_changed'', ''{insert,update}'', of => ''{auto_approval_settings}'', shown => NULL, condition => NULL, each => NULL, inserted => ''NEW.auto_approval_settings <> ''''{}'''''');';
 
 -- function conversations_change()
 
@@ -3808,7 +3809,12 @@ CREATE FUNCTION parley.has_secret(value jsonb) RETURNS boolean
             FROM jsonb_array_elements(CASE jsonb_typeof(i.value) WHEN 'array' THEN i.value ELSE '[]' END) AS a (value)
         ) AS below (name, value)
     )
-    SELECT coalesce(bool_or(parley.looks_secret(i.name) OR (i.value #>> '{}') ~* '^\s*(bearer|basic)\s'), false)
+    SELECT coalesce(
+        bool_or(
+            parley.looks_secret(i.name)
+            OR (jsonb_typeof(i.value) = 'string' AND parley.holds_credential(i.value #>> '{}'))
+            OR (i.value ? 'value' AND parley.looks_secret(i.value ->> 'name'))),
+        false)
     FROM inside AS i
 $$;
 
@@ -3821,6 +3827,24 @@ CREATE FUNCTION parley.has_trash(table_name text) RETURNS boolean
     AS $$ SELECT EXISTS (SELECT FROM trash_tables() AS t WHERE t.name = table_name) $$;
 
 ALTER FUNCTION parley.has_trash(table_name text) OWNER TO parley_owner;
+
+-- function holds_credential(text)
+
+CREATE FUNCTION parley.holds_credential(text text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT text ~* '(^|[:=,;{"''])\s*(bearer|basic)\s+\S'
+        OR text ~* '(^|[^a-z0-9])(sk-[a-z0-9_-]{10}|(gsk|hf|gh[a-z]|github_pat|xai|xox[a-z])[_-][a-z0-9_-]{16})'
+        OR text ~ '(^|[^A-Za-z0-9])(AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{20}|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.)'
+        OR text ~ '-----BEGIN [A-Z ]*PRIVATE KEY'
+        OR text ~ '://[^/?#\s@]*:[^/?#\s]+@'
+        OR EXISTS (
+            SELECT
+            FROM regexp_matches(text, '(?n)(?:^|[?&;,{])[\s"'']*([A-Za-z0-9_.-]+)[\s"'']*[:=]\s*\S', 'g') AS named (found)
+            WHERE parley.looks_secret(found[1]))
+$$;
+
+ALTER FUNCTION parley.holds_credential(text text) OWNER TO parley_owner;
 
 -- function is_background_work()
 
@@ -4001,7 +4025,7 @@ ALTER FUNCTION parley.jobs_audit_exported() OWNER TO parley_owner;
 
 -- comment FUNCTION jobs_audit_exported()
 
-COMMENT ON FUNCTION parley.jobs_audit_exported() IS 'Made by SELECT add_audit(''jobs'', ''exported'', ''{insert}'', of => ''{}'', shown => NULL, condition => ''NEW.kind = ''''export'''''', each => NULL);';
+COMMENT ON FUNCTION parley.jobs_audit_exported() IS 'Made by SELECT add_audit(''jobs'', ''exported'', ''{insert}'', of => ''{}'', shown => NULL, condition => ''NEW.kind = ''''export'''''', each => NULL, inserted => NULL);';
 
 -- function jobs_expire(interval, integer)
 
@@ -4405,7 +4429,7 @@ ALTER FUNCTION parley.known_tools_audit_settings_changed() OWNER TO parley_owner
 
 -- comment FUNCTION known_tools_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.known_tools_audit_settings_changed() IS 'Made by SELECT add_audit(''known_tools'', ''settings_changed'', ''{update}'', of => ''{risk}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.known_tools_audit_settings_changed() IS 'Made by SELECT add_audit(''known_tools'', ''settings_changed'', ''{update}'', of => ''{risk}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function lease_length()
 
@@ -4647,7 +4671,7 @@ ALTER FUNCTION parley.logins_audit_password_changed() OWNER TO parley_owner;
 
 -- comment FUNCTION logins_audit_password_changed()
 
-COMMENT ON FUNCTION parley.logins_audit_password_changed() IS 'Made by SELECT add_audit(''logins'', ''password_changed'', ''{update}'', of => ''{password_hash}'', shown => ''{}'', condition => ''coalesce(current_setting(''''app.rehashing'''', true), '''''''') <> ''''on'''''', each => NULL);';
+COMMENT ON FUNCTION parley.logins_audit_password_changed() IS 'Made by SELECT add_audit(''logins'', ''password_changed'', ''{update}'', of => ''{password_hash}'', shown => ''{}'', condition => ''coalesce(current_setting(''''app.rehashing'''', true), '''''''') <> ''''on'''''', each => NULL, inserted => NULL);';
 
 -- function looks_secret(text)
 
@@ -4657,7 +4681,8 @@ CREATE FUNCTION parley.looks_secret(name text) RETURNS boolean
     SELECT coalesce(
         words ~ ('(^|[^a-z])((api|access|auth|client|private|secret|signing|subscription)?[^a-z]*'
             '(keys?|secrets?|token|password|passwords|passwd|pwd|passphrase|authorization|credentials?|cookies?)|'
-            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens)([^a-z]|$)'),
+            '(api|access|auth|refresh|session|bearer)[^a-z]*tokens|bearer|[a-z]*(apikeys|secret|token|password)|'
+            '[a-z]*(?<!don|hoc|hot|jac|joc|lac|mon|tur|whis)key)([^a-z]|$)'),
         false)
     FROM (SELECT lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g'))) AS n (words)
 $_$;
@@ -5910,6 +5935,26 @@ $$;
 
 ALTER FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) OWNER TO parley_owner;
 
+-- function provider_configs_audit_settings_changed()
+
+CREATE FUNCTION parley.provider_configs_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'provider_configs', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.is_active IS DISTINCT FROM NEW.is_active
+                    THEN jsonb_build_object('is_active', jsonb_build_array(OLD.is_active, NEW.is_active)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_configs_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_configs_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.provider_configs_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_configs'', ''settings_changed'', ''{update}'', of => ''{base_url,is_active}'', shown => ''{is_active}'', condition => NULL, each => NULL, inserted => NULL);';
+
 -- function provider_configs_is_default_taken()
 
 CREATE FUNCTION parley.provider_configs_is_default_taken() RETURNS trigger
@@ -5985,7 +6030,7 @@ ALTER FUNCTION parley.provider_keys_audit_key_created() OWNER TO parley_owner;
 
 -- comment FUNCTION provider_keys_audit_key_created()
 
-COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert,update}'', of => ''{sealed_key,sealed_key_generation}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert,update}'', of => ''{sealed_key,sealed_key_generation}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function provider_keys_audit_key_deleted()
 
@@ -6003,7 +6048,7 @@ ALTER FUNCTION parley.provider_keys_audit_key_deleted() OWNER TO parley_owner;
 
 -- comment FUNCTION provider_keys_audit_key_deleted()
 
-COMMENT ON FUNCTION parley.provider_keys_audit_key_deleted() IS 'Made by SELECT add_audit(''provider_keys'', ''key_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{}'', condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.provider_keys_audit_key_deleted() IS 'Made by SELECT add_audit(''provider_keys'', ''key_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function provider_keys_audit_key_used()
 
@@ -6021,7 +6066,27 @@ ALTER FUNCTION parley.provider_keys_audit_key_used() OWNER TO parley_owner;
 
 -- comment FUNCTION provider_keys_audit_key_used()
 
-COMMENT ON FUNCTION parley.provider_keys_audit_key_used() IS 'Made by SELECT add_audit(''provider_keys'', ''key_used'', ''{update}'', of => ''{last_used_at}'', shown => ''{}'', condition => NULL, each => ''day'');';
+COMMENT ON FUNCTION parley.provider_keys_audit_key_used() IS 'Made by SELECT add_audit(''provider_keys'', ''key_used'', ''{update}'', of => ''{last_used_at}'', shown => ''{}'', condition => NULL, each => ''day'', inserted => NULL);';
+
+-- function provider_keys_audit_settings_changed()
+
+CREATE FUNCTION parley.provider_keys_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'provider_keys', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.is_active IS DISTINCT FROM NEW.is_active
+                    THEN jsonb_build_object('is_active', jsonb_build_array(OLD.is_active, NEW.is_active)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.provider_keys_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION provider_keys_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.provider_keys_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_keys'', ''settings_changed'', ''{update}'', of => ''{is_active}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function provider_keys_fill()
 
@@ -6261,7 +6326,7 @@ ALTER FUNCTION parley.purges_audit_purged() OWNER TO parley_owner;
 
 -- comment FUNCTION purges_audit_purged()
 
-COMMENT ON FUNCTION parley.purges_audit_purged() IS 'Made by SELECT add_audit(''purges'', ''purged'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.purges_audit_purged() IS 'Made by SELECT add_audit(''purges'', ''purged'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function quiet_table(text, text, text[], text)
 
@@ -6908,7 +6973,7 @@ ALTER FUNCTION parley.sessions_audit_session_revoked() OWNER TO parley_owner;
 
 -- comment FUNCTION sessions_audit_session_revoked()
 
-COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''(NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()) IS NOT TRUE'', each => NULL);';
+COMMENT ON FUNCTION parley.sessions_audit_session_revoked() IS 'Made by SELECT add_audit(''sessions'', ''session_revoked'', ''{update}'', of => ''{revoked_at}'', shown => ''{revoked_reason}'', condition => ''(NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()) IS NOT TRUE'', each => NULL, inserted => NULL);';
 
 -- function sessions_audit_signed_in()
 
@@ -6926,7 +6991,7 @@ ALTER FUNCTION parley.sessions_audit_signed_in() OWNER TO parley_owner;
 
 -- comment FUNCTION sessions_audit_signed_in()
 
-COMMENT ON FUNCTION parley.sessions_audit_signed_in() IS 'Made by SELECT add_audit(''sessions'', ''signed_in'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.sessions_audit_signed_in() IS 'Made by SELECT add_audit(''sessions'', ''signed_in'', ''{insert}'', of => ''{}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function sessions_audit_signed_out()
 
@@ -6944,7 +7009,7 @@ ALTER FUNCTION parley.sessions_audit_signed_out() OWNER TO parley_owner;
 
 -- comment FUNCTION sessions_audit_signed_out()
 
-COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()'', each => NULL);';
+COMMENT ON FUNCTION parley.sessions_audit_signed_out() IS 'Made by SELECT add_audit(''sessions'', ''signed_out'', ''{update}'', of => ''{revoked_at}'', shown => ''{}'', condition => ''NEW.revoked_reason = ''''signed_out'''' AND NEW.id = actor_session()'', each => NULL, inserted => NULL);';
 
 -- function sessions_expire(interval, integer)
 
@@ -8365,6 +8430,36 @@ $$;
 
 ALTER FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) OWNER TO parley_owner;
 
+-- function usage_quotas_audit_settings_changed()
+
+CREATE FUNCTION parley.usage_quotas_audit_settings_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'usage_quotas', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.unit IS DISTINCT FROM NEW.unit
+                    THEN jsonb_build_object('unit', jsonb_build_array(OLD.unit, NEW.unit)) ELSE '{}' END ||
+                CASE WHEN OLD.period IS DISTINCT FROM NEW.period
+                    THEN jsonb_build_object('period', jsonb_build_array(OLD.period, NEW.period)) ELSE '{}' END ||
+                CASE WHEN OLD."limit" IS DISTINCT FROM NEW."limit"
+                    THEN jsonb_build_object('limit', jsonb_build_array(OLD."limit", NEW."limit")) ELSE '{}' END ||
+                CASE WHEN OLD.mode IS DISTINCT FROM NEW.mode
+                    THEN jsonb_build_object('mode', jsonb_build_array(OLD.mode, NEW.mode)) ELSE '{}' END ||
+                CASE WHEN OLD.counts_own_key IS DISTINCT FROM NEW.counts_own_key
+                    THEN jsonb_build_object('counts_own_key', jsonb_build_array(OLD.counts_own_key, NEW.counts_own_key)) ELSE '{}' END ||
+                CASE WHEN OLD.deleted_at IS DISTINCT FROM NEW.deleted_at
+                    THEN jsonb_build_object('deleted_at', jsonb_build_array(OLD.deleted_at, NEW.deleted_at)) ELSE '{}' END);
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_quotas_audit_settings_changed() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_quotas_audit_settings_changed()
+
+COMMENT ON FUNCTION parley.usage_quotas_audit_settings_changed() IS 'Made by SELECT add_audit(''usage_quotas'', ''settings_changed'', ''{update}'', of => ''{unit,period,provider,model,automation,limit,mode,counts_own_key,deleted_at}'', shown => ''{unit,period,limit,mode,counts_own_key,deleted_at}'', condition => ''NEW.set_by = ''''user'''''', each => NULL, inserted => NULL);';
+
 -- function usage_quotas_guard()
 
 CREATE FUNCTION parley.usage_quotas_guard() RETURNS trigger
@@ -8635,7 +8730,7 @@ ALTER FUNCTION parley.user_settings_audit_settings_changed() OWNER TO parley_own
 
 -- comment FUNCTION user_settings_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.user_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''user_settings'', ''settings_changed'', ''{update}'', of => ''{share_usage_data,enable_analytics,auto_sync,sync_frequency_minutes,enable_notifications,archive_after_months,delete_after_months,max_messages_per_conversation}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.user_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''user_settings'', ''settings_changed'', ''{update}'', of => ''{share_usage_data,enable_analytics,auto_sync,sync_frequency_minutes,enable_notifications,archive_after_months,delete_after_months,max_messages_per_conversation}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function users_audit_account_deleted()
 
@@ -8655,7 +8750,7 @@ ALTER FUNCTION parley.users_audit_account_deleted() OWNER TO parley_owner;
 
 -- comment FUNCTION users_audit_account_deleted()
 
-COMMENT ON FUNCTION parley.users_audit_account_deleted() IS 'Made by SELECT add_audit(''users'', ''account_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{purge_at}'', condition => ''NEW.deleted_at IS NOT NULL'', each => NULL);';
+COMMENT ON FUNCTION parley.users_audit_account_deleted() IS 'Made by SELECT add_audit(''users'', ''account_deleted'', ''{update}'', of => ''{deleted_at}'', shown => ''{purge_at}'', condition => ''NEW.deleted_at IS NOT NULL'', each => NULL, inserted => NULL);';
 
 -- function users_audit_email_changed()
 
@@ -8675,7 +8770,7 @@ ALTER FUNCTION parley.users_audit_email_changed() OWNER TO parley_owner;
 
 -- comment FUNCTION users_audit_email_changed()
 
-COMMENT ON FUNCTION parley.users_audit_email_changed() IS 'Made by SELECT add_audit(''users'', ''email_changed'', ''{update}'', of => ''{email}'', shown => NULL, condition => NULL, each => NULL);';
+COMMENT ON FUNCTION parley.users_audit_email_changed() IS 'Made by SELECT add_audit(''users'', ''email_changed'', ''{update}'', of => ''{email}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
 -- function users_check_own_api_key()
 
@@ -9837,7 +9932,7 @@ CREATE TABLE parley.provider_configs (
     CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
     CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
     CONSTRAINT provider_configs_settings_object CHECK (((jsonb_typeof(settings) = 'object'::text) AND (pg_column_size(settings) <= 65536))),
-    CONSTRAINT provider_configs_settings_secret CHECK ((NOT parley.has_secret(settings)))
+    CONSTRAINT provider_configs_settings_secret CHECK (((pg_column_size(settings) > 65536) OR (NOT parley.has_secret(settings))))
 );
 
 ALTER TABLE ONLY parley.provider_configs FORCE ROW LEVEL SECURITY;
@@ -11636,6 +11731,10 @@ CREATE TRIGGER audit_purged_insert AFTER INSERT ON parley.purges FOR EACH ROW WH
 
 CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley.sessions FOR EACH ROW WHEN (((((new.revoked_reason = 'signed_out'::text) AND (new.id = parley.actor_session())) IS NOT TRUE) AND (old.revoked_at IS DISTINCT FROM new.revoked_at))) EXECUTE FUNCTION parley.sessions_audit_session_revoked();
 
+-- trigger conversations audit_settings_changed_insert
+
+CREATE TRIGGER audit_settings_changed_insert AFTER INSERT ON parley.conversations FOR EACH ROW WHEN ((new.auto_approval_settings <> '{}'::jsonb)) EXECUTE FUNCTION parley.conversations_audit_settings_changed();
+
 -- trigger auto_approval_settings audit_settings_changed_update
 
 CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF read_only_operations, low_risk_operations, max_cost_per_tool_usd, max_cost_per_hour_usd, require_approval_for_new_tools ON parley.auto_approval_settings FOR EACH ROW WHEN ((true AND ((old.read_only_operations IS DISTINCT FROM new.read_only_operations) OR (old.low_risk_operations IS DISTINCT FROM new.low_risk_operations) OR (old.max_cost_per_tool_usd IS DISTINCT FROM new.max_cost_per_tool_usd) OR (old.max_cost_per_hour_usd IS DISTINCT FROM new.max_cost_per_hour_usd) OR (old.require_approval_for_new_tools IS DISTINCT FROM new.require_approval_for_new_tools)))) EXECUTE FUNCTION parley.auto_approval_settings_audit_settings_changed();
@@ -11647,6 +11746,18 @@ CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF auto_approval_setti
 -- trigger known_tools audit_settings_changed_update
 
 CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF risk ON parley.known_tools FOR EACH ROW WHEN ((true AND (old.risk IS DISTINCT FROM new.risk))) EXECUTE FUNCTION parley.known_tools_audit_settings_changed();
+
+-- trigger provider_configs audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF base_url, is_active ON parley.provider_configs FOR EACH ROW WHEN ((true AND ((old.base_url IS DISTINCT FROM new.base_url) OR (old.is_active IS DISTINCT FROM new.is_active)))) EXECUTE FUNCTION parley.provider_configs_audit_settings_changed();
+
+-- trigger provider_keys audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF is_active ON parley.provider_keys FOR EACH ROW WHEN ((true AND (old.is_active IS DISTINCT FROM new.is_active))) EXECUTE FUNCTION parley.provider_keys_audit_settings_changed();
+
+-- trigger usage_quotas audit_settings_changed_update
+
+CREATE TRIGGER audit_settings_changed_update AFTER UPDATE OF unit, period, provider, model, automation, "limit", mode, counts_own_key, deleted_at ON parley.usage_quotas FOR EACH ROW WHEN (((new.set_by = 'user'::text) AND ((old.unit IS DISTINCT FROM new.unit) OR (old.period IS DISTINCT FROM new.period) OR (old.provider IS DISTINCT FROM new.provider) OR (old.model IS DISTINCT FROM new.model) OR (old.automation IS DISTINCT FROM new.automation) OR (old."limit" IS DISTINCT FROM new."limit") OR (old.mode IS DISTINCT FROM new.mode) OR (old.counts_own_key IS DISTINCT FROM new.counts_own_key) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)))) EXECUTE FUNCTION parley.usage_quotas_audit_settings_changed();
 
 -- trigger user_settings audit_settings_changed_update
 
@@ -13076,9 +13187,9 @@ GRANT ALL ON FUNCTION parley.actor_agent_token() TO parley_runtime;
 REVOKE ALL ON FUNCTION parley.actor_session() FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.actor_session() TO parley_runtime;
 
--- acl FUNCTION add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text)
+-- acl FUNCTION add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text, inserted text)
 
-REVOKE ALL ON FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.add_audit(table_name text, action text, kinds text[], of text[], shown text[], condition text, each text, inserted text) FROM PUBLIC;
 
 -- acl FUNCTION add_bulk_insert(table_name text, carry text[], sums text, fills text)
 
@@ -13629,6 +13740,11 @@ GRANT ALL ON FUNCTION parley.has_secret(value jsonb) TO parley_runtime;
 
 REVOKE ALL ON FUNCTION parley.has_trash(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION holds_credential(text text)
+
+REVOKE ALL ON FUNCTION parley.holds_credential(text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.holds_credential(text text) TO parley_runtime;
+
 -- acl FUNCTION is_background_work()
 
 REVOKE ALL ON FUNCTION parley.is_background_work() FROM PUBLIC;
@@ -13948,6 +14064,10 @@ REVOKE ALL ON FUNCTION parley.plan_subscriptions_apply() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.price_for_input(price parley.llm_model_prices, input_tokens bigint) FROM PUBLIC;
 
+-- acl FUNCTION provider_configs_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.provider_configs_audit_settings_changed() FROM PUBLIC;
+
 -- acl FUNCTION provider_configs_is_default_taken()
 
 REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
@@ -13973,6 +14093,10 @@ REVOKE ALL ON FUNCTION parley.provider_keys_audit_key_deleted() FROM PUBLIC;
 -- acl FUNCTION provider_keys_audit_key_used()
 
 REVOKE ALL ON FUNCTION parley.provider_keys_audit_key_used() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_audit_settings_changed() FROM PUBLIC;
 
 -- acl FUNCTION provider_keys_fill()
 
@@ -14390,6 +14514,10 @@ GRANT ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with t
 
 REVOKE ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) TO parley_runtime;
+
+-- acl FUNCTION usage_quotas_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_audit_settings_changed() FROM PUBLIC;
 
 -- acl FUNCTION usage_quotas_guard()
 

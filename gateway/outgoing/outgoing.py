@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.auth.throttle import Allowance, Throttle
 from gateway.outgoing.address import Reach
-from gateway.outgoing.url import NotAllowed, check
+from gateway.outgoing.url import check
 
 MOST_BYTES = 1024 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=10, sock_connect=5, sock_read=10)
@@ -28,6 +28,9 @@ MOST_CONNECTIONS_PER_HOST = 4
 
 PER_USER = Allowance(free_attempts=20, success_clears=False, window_seconds=10 * 60)
 """Requests of one user, each of which counts. A user must not scan the internet through Parley."""
+
+
+_UNREACHED = "It cannot be reached, or is not at a public address. The operator of this server can allow its network."
 
 
 class Unanswered(Exception):
@@ -63,7 +66,7 @@ class Outgoing:
     async def get(self, url: str, headers: Mapping[str, str], *, caller: str) -> Answer:
         """Send a GET request on behalf of a user.
 
-        Raises `NotAllowed`, `Unanswered`, and `Overloaded` if the user has sent too many.
+        Raises `NotAllowed`, as `check` does, `Unanswered`, and `Overloaded` if the user has sent too many.
         """
         self.check(url)
         self._throttle.check(caller)
@@ -72,14 +75,11 @@ class Outgoing:
                 url, allow_redirects=False, headers={"Accept-Encoding": "identity", **headers}
             ) as response:
                 return Answer(response.status, await _bounded(response))
-        except AddressRefused as error:
-            raise NotAllowed(str(error)) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefused):
-                raise NotAllowed(str(error.os_error)) from None
-            # From None, because a client's errors contain addresses and may contain headers.
+            # The same words for a name without an address and a name of a private network. Otherwise, users could find
+            # out which internal names exist. From None, because errors contain addresses and may contain headers.
             slow = isinstance(error, TimeoutError)
-            raise Unanswered("It does not answer in time." if slow else "It cannot be reached.") from None
+            raise Unanswered("It does not answer in time." if slow else _UNREACHED) from None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -114,7 +114,7 @@ class AddressRefused(OSError):
     """A name belongs to addresses that must not be connected to."""
 
     def __init__(self) -> None:
-        super().__init__("The host is not at a public address. The operator of this server can allow its network.")
+        super().__init__("The host is not at a public address.")
 
 
 class _CheckedResolver(AbstractResolver):
@@ -129,7 +129,7 @@ class _CheckedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
         allowed = [each for each in found if self._reach.contains(each["host"])]
-        if found and not allowed:
+        if not allowed:
             raise AddressRefused
         return allowed
 

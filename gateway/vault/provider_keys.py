@@ -14,6 +14,7 @@ from gateway.vault.secret import Secret
 from gateway.vault.vault import Vault
 
 PURPOSE = "provider_keys.sealed_key"
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Caller(Protocol):
@@ -38,9 +39,15 @@ class OpenedKey:
     secret: Secret
 
 
-def place_of(user_id: UUID, id: UUID, provider: str, generation: int) -> Place:
-    """What a key is sealed for."""
-    return Place(user_id, id, PURPOSE, generation, (provider,))
+def place_of(user_id: UUID, id: UUID, provider: str, base_url: str | None, generation: int) -> Place:
+    """What a key is sealed for. So that whoever changes the base URL gets no key, it opens for one server only."""
+    return Place(user_id, id, PURPOSE, generation, (provider, "" if base_url is None else _origin(base_url)))
+
+
+def _origin(url: str) -> str:
+    """The scheme, the host and the port of a base URL: of equal origins are only URLs of the same server."""
+    scheme, _, rest = url.lower().partition("://")
+    return f"{scheme}://{rest.partition('/')[0].removesuffix(_USUAL_PORTS.get(scheme, ''))}"
 
 
 async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
@@ -48,7 +55,8 @@ async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
 
     It is the default key of the user's configuration if that can be used, else the newest one that is active and has
     not expired; None if there is none. Await it before a call of the provider, and keep the secret no longer than the
-    call. Raises `CannotOpen` if it was tampered with. Do not call it within a transaction of the same caller.
+    call. Raises `CannotOpen` if it was tampered with, or stored while the base URL led to another server. Do not call
+    it within a transaction of the same caller.
     """
     return await _open(caller, sql.accounts.provider_key.in_use, provider=provider)
 
@@ -63,7 +71,7 @@ async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None
         row = await db.row(query, **values)
         if row is None:
             return None
-        place = place_of(db.user_id, row["id"], row["provider"], row["generation"])
+        place = place_of(db.user_id, row["id"], row["provider"], row["base_url"], row["generation"])
         secret = await caller.vault.open(db, row["sealed"], place)
         await db.row(sql.accounts.provider_key.used, id=row["id"])
     return OpenedKey(row["id"], row["provider"], row["base_url"], secret)

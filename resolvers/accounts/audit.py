@@ -40,7 +40,8 @@ class AuditAction(enum.Enum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - an action
     """An agent's token was revoked."""
     SETTINGS_CHANGED = "settings_changed"
-    """Settings were changed. The subject is the object that has them."""
+    """Settings were changed. The subject is the object that has them, such as a provider's configuration or key, a
+    quota, or a conversation, also a new one that came with settings of its approvals."""
     APPROVAL_RULE_CHANGED = "approval_rule_changed"
     """A rule that approves tool executions was created, changed or deleted."""
     RAG_CONFIGURATION_CHANGED = "rag_configuration_changed"

@@ -76,7 +76,8 @@ class ProviderConfigInput:
     are refused: these belong into a `ProviderKey`."""
     base_url: str | None = strawberry.UNSET
     """The URL of the provider's API, without credentials and query, up to 2,048 characters. It begins with `https://`,
-    and its host must be public unless the operator allows its network."""
+    and its host must be public unless the operator allows its network. Keys that were stored while it led to another
+    server (scheme, host and port) cannot be used until they are replaced."""
     default_model: str | None = strawberry.UNSET
     """The model of new conversations with this provider that name none, up to 100 characters."""
     is_active: bool | None = strawberry.UNSET

@@ -100,7 +100,8 @@ class CreateProviderKeyInput:
     """A new API key. Set its provider or its configuration."""
 
     api_key: str
-    """The key, 1 to 1,000 visible ASCII characters. It is sealed, and never returned."""
+    """The key, 1 to 1,000 visible ASCII characters. It is sealed for the server of the present `baseUrl`, and never
+    returned."""
     id: strawberry.ID | None = strawberry.UNSET
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
     provider: str | None = strawberry.UNSET
@@ -130,7 +131,7 @@ async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> Prov
     async with context.autocommit() as db:
         found = await _for_key(db, provider, config_id)
         id = values.get("id", found["key_id"])
-        sealed = await context.vault.seal(db, secret, place_of(db.user_id, id, found["provider"], 1))
+        sealed = await context.vault.seal(db, secret, place_of(db.user_id, id, found["provider"], found["base_url"], 1))
         fingerprint = await context.vault.fingerprint(db, secret)
     async with context.transaction() as db:
         row = {
@@ -154,7 +155,8 @@ class ReplaceProviderKeyInput:
     id: strawberry.ID
     """The id of the provider key, a UUID."""
     api_key: str
-    """The new key, 1 to 1,000 visible ASCII characters. The old one is destroyed."""
+    """The new key, 1 to 1,000 visible ASCII characters. The old one is destroyed. It is stored for the server of the
+    present `baseUrl`."""
     expected_version: BigInt | None = strawberry.UNSET
     """The `version` that the object must have; otherwise nothing changes. Defaults to any version."""
 
@@ -167,7 +169,10 @@ async def replace_provider_key(info: Info, input: ReplaceProviderKeyInput) -> Pr
         for _ in range(_ATTEMPTS):
             current = await _existing(db, id)
             require_version(ProviderKey, current, expected)
-            place = place_of(db.user_id, id, current.provider, current.sealed_key_generation + 1)
+            found = await db.row(sql.accounts.provider_key.place, id=id)
+            if found is None:
+                continue
+            place = place_of(db.user_id, id, found["provider"], found["base_url"], current.sealed_key_generation + 1)
             sealed = await info.context.vault.seal(db, secret, place)
             # Another replacement may come in between. What it was sealed for would then be wrong.
             guard = {"deleted_at": None, "sealed_key_generation": current.sealed_key_generation}
@@ -220,7 +225,7 @@ async def _tried(info: Info, id: UUID) -> tuple[bool, int | None, str]:
     try:
         opened = await open_key_by_id(info.context, id)
     except CannotOpen:
-        return False, None, "The stored key cannot be opened. Replace it."
+        return False, None, _UNOPENED
     if opened is None:
         raise NotFound("There is no such provider key.", field="id")
     url = models_url(opened.provider, opened.base_url)
@@ -236,6 +241,7 @@ async def _tried(info: Info, id: UUID) -> tuple[bool, int | None, str]:
     return ok, answer.status, _OUTCOMES.get(answer.status) or _outcome(answer.status)
 
 
+_UNOPENED = "The stored key cannot be opened: the baseUrl led to another server then, or it is damaged. Replace it."
 _OUTCOMES = {
     401: "The provider refuses the key.",
     403: "The provider refuses the key, or the key may not list models.",

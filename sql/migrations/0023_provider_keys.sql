@@ -51,7 +51,7 @@ FROM (VALUES
         'A provider has 1 to 50 lower-case letters, digits, hyphens or underscores.'),
     ('settings_object', $$jsonb_typeof(settings) = 'object' AND pg_column_size(settings) <= 65536$$,
         'Settings are a JSON object of at most 64 KiB.'),
-    ('settings_secret', 'NOT has_secret(settings)',
+    ('settings_secret', 'pg_column_size(settings) > 65536 OR NOT has_secret(settings)',
         'Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey.'),
     ('base_url_length', 'char_length(base_url) <= 2048', 'A URL has at most 2048 characters.'),
     ('base_url_shape', $$char_length(base_url) > 2048

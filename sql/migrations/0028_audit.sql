@@ -54,10 +54,17 @@ SELECT add_audit('provider_keys', 'key_created', '{insert,update}', of => '{seal
     shown => '{provider,last_four,expires_at}');
 SELECT add_audit('provider_keys', 'key_used', '{update}', of => '{last_used_at}', shown => '{}', each => 'day');
 SELECT add_audit('provider_keys', 'key_deleted', '{update}', of => '{deleted_at}', shown => '{}');
+SELECT add_audit('provider_keys', 'settings_changed', '{update}', of => '{is_active}');
+SELECT add_audit('provider_configs', 'settings_changed', '{update}', of => '{base_url,is_active}', shown => '{is_active}');
+-- A budget of the user's own. A quota of the plan follows the subscription.
+SELECT add_audit('usage_quotas', 'settings_changed', '{update}',
+    of => '{unit,period,provider,model,automation,limit,mode,counts_own_key,deleted_at}',
+    shown => '{unit,period,limit,mode,counts_own_key,deleted_at}', condition => $$NEW.set_by = 'user'$$);
 SELECT add_audit('auto_approval_settings', 'settings_changed', '{update}',
     of => '{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,'
         'require_approval_for_new_tools}');
-SELECT add_audit('conversations', 'settings_changed', '{update}', of => '{auto_approval_settings}');
+SELECT add_audit('conversations', 'settings_changed', '{insert,update}', of => '{auto_approval_settings}',
+    inserted => $$NEW.auto_approval_settings <> '{}'$$);
 SELECT add_audit('auto_approval_rules', 'approval_rule_changed', '{insert,update}',
     of => '{tool_name,arguments,ignore_case,host,effect,max_cost_usd,conversation_id,expires_at,deleted_at}',
     shown => '{effect,max_cost_usd,conversation_id,expires_at,deleted_at}');

@@ -77,6 +77,19 @@ async def test_each_kind_of_change_shows_the_columns_that_differ(house: House) -
     ]
 
 
+async def test_inserts_may_have_a_condition_of_their_own(house: House) -> None:
+    await house.run(
+        "SELECT add_audit('lamps', 'key_created', '{insert,update}', of => '{watts}', inserted => 'NEW.watts > 50')"
+    )
+    await house.lamp(watts=40)
+    lamp = await house.lamp(watts=60)
+    await house.run("UPDATE lamps SET watts = 30 WHERE watts = 60")
+    assert await house.told("key_created") == [
+        ("lamps", lamp, {"watts": [None, 60]}),
+        ("lamps", lamp, {"watts": [60, 30]}),
+    ]
+
+
 async def test_a_statement_tells_of_each_row(house: House) -> None:
     await house.run("SELECT add_audit('lamps', 'key_created', '{update}', of => '{watts}')")
     lamps = {await house.lamp(watts=number) for number in range(5)}

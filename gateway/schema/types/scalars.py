@@ -83,6 +83,7 @@ def _serialize_decimal(value: decimal.Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+# The driver writes the first and the last value of each type as infinity.
 def _parse_time(value: Any) -> datetime.datetime:
     problem = 'A DateTime is an RFC 3339 date-time with an offset, such as "2026-01-31T12:00:00Z".'
     matched = _TIME.fullmatch(value) if isinstance(value, str) else None
@@ -93,9 +94,14 @@ def _parse_time(value: Any) -> datetime.datetime:
     text = f"{day}T{minute}:{'59' if is_leap_second else second}{fraction[:7]}{'Z' if utc else zone}"
     try:
         time = datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
-        return time + datetime.timedelta(seconds=1) if is_leap_second else time
+        time = time + datetime.timedelta(seconds=1) if is_leap_second else time
     except (ValueError, OverflowError):
         raise GraphQLError(problem) from None
+    if time.replace(tzinfo=None) in (datetime.datetime.min, datetime.datetime.max):
+        raise GraphQLError(
+            "A DateTime lies after the first microsecond of year 1 and before the last one of year 9999."
+        )
+    return time
 
 
 def _serialize_time(value: datetime.datetime) -> str:
@@ -104,12 +110,16 @@ def _serialize_time(value: datetime.datetime) -> str:
 
 
 def _parse_date(value: Any) -> datetime.date:
+    problem = 'A Date has the form YYYY-MM-DD, such as "2026-01-31".'
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise GraphQLError(problem)
     try:
-        if isinstance(value, str) and _DATE.fullmatch(value):
-            return datetime.date.fromisoformat(value)
+        day = datetime.date.fromisoformat(value)
     except ValueError:
-        pass
-    raise GraphQLError('A Date has the form YYYY-MM-DD, such as "2026-01-31".')
+        raise GraphQLError(problem) from None
+    if day in (datetime.date.min, datetime.date.max):
+        raise GraphQLError("A Date lies after the first day of year 1 and before the last one of year 9999.")
+    return day
 
 
 def _parse_json(value: Any) -> Any:
@@ -223,8 +233,9 @@ SCALARS: dict[object, ScalarDefinition] = {
     datetime.datetime: _scalar(
         "DateTime",
         'A point in time, returned in UTC with microseconds, such as "2026-01-31T12:00:00.000000Z". Input may be any '
-        "RFC 3339 date-time from year 1 to 9999, with `Z` or an offset such as `+01:00`; `t` and `z` are accepted too. "
-        "Digits beyond microseconds are dropped. A leap second (`:60`) becomes the first second of the next minute.",
+        "RFC 3339 date-time from year 1 to 9999, except the first and the last microsecond of these years, with `Z` or "
+        "an offset such as `+01:00`; `t` and `z` are accepted too. Digits beyond microseconds are dropped. A leap "
+        "second (`:60`) becomes the first second of the next minute.",
         _parse_time,
         _serialize_time,
         _text,
@@ -232,7 +243,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     datetime.date: _scalar(
         "Date",
-        'A calendar day, as an RFC 3339 full-date (YYYY-MM-DD) from year 1 to 9999, such as "2026-01-31".',
+        "A calendar day, as an RFC 3339 full-date (YYYY-MM-DD) from year 1 to 9999, except the first and the last "
+        'day of these years, such as "2026-01-31".',
         _parse_date,
         datetime.date.isoformat,
         _text,

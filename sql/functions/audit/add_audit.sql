@@ -5,7 +5,8 @@
 --     SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}');
 --
 -- An update is recorded if it sets one of the columns `of` to another value. `condition` is a further condition on NEW and
--- OLD. With `each`, such as 'day' (in UTC), `of` is one column with a time, and the first update of each day is recorded.
+-- OLD; `inserted` is one on NEW for inserts, instead of `condition`. With `each`, such as 'day' (in UTC), `of` is one column
+-- with a time, and the first update of each day is recorded.
 --
 -- `shown` are the columns whose old and new values go into `changes`, by default those of `of`. They must hold neither
 -- secrets nor what people wrote.
@@ -18,7 +19,7 @@
 -- noticed.
 CREATE OR REPLACE FUNCTION add_audit(
     table_name text, action text, kinds text[], "of" text[] DEFAULT '{}', shown text[] DEFAULT NULL,
-    condition text DEFAULT NULL, each text DEFAULT NULL
+    condition text DEFAULT NULL, each text DEFAULT NULL, inserted text DEFAULT NULL
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -50,8 +51,9 @@ BEGIN
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', name,
         format(
-            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L);',
-            table_name, action, kinds, "of", shown, condition, each));
+            'Made by SELECT add_audit(%L, %L, %L, of => %L, shown => %L, condition => %L, each => %L, '
+                'inserted => %L);',
+            table_name, action, kinds, "of", shown, condition, each, inserted));
     FOREACH kind IN ARRAY '{insert,update,delete}'::text[] LOOP
         IF kind = ANY (kinds) THEN
             EXECUTE format(
@@ -60,7 +62,7 @@ BEGIN
                 CASE WHEN kind = 'update' THEN 'UPDATE OF ' || quoted_names("of") ELSE kind END,
                 table_name,
                 concat_ws(
-                    ' AND ', '(' || coalesce(condition, 'true') || ')',
+                    ' AND ', '(' || coalesce(CASE WHEN kind = 'insert' THEN inserted END, condition, 'true') || ')',
                     CASE WHEN kind = 'update' THEN audit_differs("of", each) END),
                 name);
         ELSE

@@ -6,6 +6,13 @@ FROM provider_keys AS k
 JOIN provider_configs AS c ON c.user_id = k.user_id AND c.id = k.provider_config_id
 WHERE k.user_id = :user_id AND k.id = :id AND k.deleted_at IS NULL;
 
+-- name: place
+-- What the caller's key with this id is sealed for, besides its generation; no row if it is deleted.
+SELECT k.provider, c.base_url
+FROM provider_keys AS k
+JOIN provider_configs AS c ON c.user_id = k.user_id AND c.id = k.provider_config_id
+WHERE k.user_id = :user_id AND k.id = :id AND k.deleted_at IS NULL;
+
 -- name: in_use
 -- The key that the caller's calls of a provider use, with what opens it; no row if there is none.
 SELECT k.id, k.provider, k.sealed_key_generation AS generation, c.base_url,

@@ -67,6 +67,25 @@ async def test_a_configuration_has_what_it_is_given_and_defaults(user: Client) -
         {"credentials": {}},
         {"key1": "x"},
         {"Cookie": "x"},
+        {"mytoken": "x"},
+        {"openaikey": "x"},
+        {"xapikey": "x"},
+        {"myapikeys": ["x"]},
+        {"appsecret": "x"},
+        {"dbpassword": "x"},
+        {"bearer": "x"},
+        {"headers": ["Authorization: Bearer sk-123"]},
+        {"headers": ["Accept: text/plain", "X-Api-Key: abc"]},
+        {"headers": "Accept: text/plain\nX-Api-Key: abc"},
+        {"headers": [{"name": "X-Api-Key", "value": "abc"}]},
+        {"headers": '{"Authorization": "abc"}'},
+        {"url": "https://user:pw@example.org/"},
+        {"url": "https://example.org/?a=1&api_key=abc"},
+        {"value": "sk-proj-abcdefghijkl"},
+        {"list": ["x gsk_0123456789abcdefgh"]},
+        {"value": "AIzaSyA1234567890abcdefghijkl"},
+        {"value": "eyJhbGciOiJIUzI1NiJ9.e30.abc"},
+        {"pem": "-----BEGIN RSA PRIVATE KEY-----"},
     ],
     ids=str,
 )
@@ -82,8 +101,10 @@ async def test_settings_that_look_secret_are_refused(
     [
         {"organization": "o-1", "region": "eu", "maxTokens": 5, "max_tokens": 5, "keyboard": True, "monkey": 1},
         {"headers": {"X-Title": "basics of bearers"}, "tokenizer": "x", "secretary": "y", "authority": "z"},
+        {"monkey": 1, "hotkeys": ["k"], "locale": "sk-SK", "url": "https://[::1]:8443/v1?model=a@b", "maxtokens": 5},
+        {"Accept": "text/plain; q=0.5", "at": "12:30", "task": "task-a-b-c-d-e-f-g", "name": "key", "note": "a: b"},
     ],
-    ids=["usual", "alike"],
+    ids=["usual", "alike", "longer", "texts"],
 )
 async def test_other_settings_are_taken(user: Client, settings: Any) -> None:
     assert (await make(user, "settings", provider="openai", settings=settings))["settings"] == settings

@@ -62,8 +62,8 @@ def check_refused(name: str, value: Any) -> None:
         ("2016-12-31T23:59:60Z", datetime.datetime(2017, 1, 1, tzinfo=UTC)),
         ("1990-12-31T15:59:60.5-08:00", datetime.datetime(1991, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)),
         ("2024-02-29T00:00:00Z", datetime.datetime(2024, 2, 29, tzinfo=UTC)),
-        ("0001-01-01T00:00:00Z", datetime.datetime(1, 1, 1, tzinfo=UTC)),
-        ("9999-12-31T23:59:59.999999Z", datetime.datetime.max.replace(tzinfo=UTC)),
+        ("0001-01-01T00:00:00.000001Z", datetime.datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59.999998Z", datetime.datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC)),
     ],
 )
 def test_all_of_rfc_3339_is_a_time(text: str, time: datetime.datetime) -> None:
@@ -90,7 +90,17 @@ def test_nothing_else_is_a_time(value: Any) -> None:
     check_refused("DateTime", value)
 
 
-@pytest.mark.parametrize("text", ["2026-01-31", "2024-02-29", "0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0001-01-01T05:00:00+05:00", "9999-12-31T23:59:59.9999999Z"])
+def test_a_time_that_the_driver_takes_as_infinity_is_refused(text: str) -> None:
+    check_refused("DateTime", text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_a_day_that_the_driver_takes_as_infinity_is_refused(text: str) -> None:
+    check_refused("Date", text)
+
+
+@pytest.mark.parametrize("text", ["2026-01-31", "2024-02-29", "0001-01-02", "9999-12-30"])
 def test_a_full_date_is_a_day(text: str) -> None:
     assert both("Date", text) == datetime.date.fromisoformat(text)
 
