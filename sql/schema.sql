@@ -3885,6 +3885,7 @@ ALTER FUNCTION parley.is_emoji(value text) OWNER TO parley_owner;
 -- table plan_quotas
 
 CREATE TABLE parley.plan_quotas (
+    id uuid DEFAULT parley.uuid7() NOT NULL,
     plan_type text NOT NULL,
     unit text NOT NULL,
     period text NOT NULL,
@@ -10998,6 +10999,11 @@ COMMENT ON CONSTRAINT messages_token_count_range ON parley.messages IS 'The numb
 
 ALTER TABLE ONLY parley.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
+
+-- constraint plan_quotas plan_quotas_pkey
+
+ALTER TABLE ONLY parley.plan_quotas
+    ADD CONSTRAINT plan_quotas_pkey PRIMARY KEY (id);
 
 -- constraint plan_subscriptions plan_subscriptions_external_id_key
 

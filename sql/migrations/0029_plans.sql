@@ -52,6 +52,7 @@ CREATE POLICY keeping ON webhook_events TO parley_owner USING (true);
 
 -- The quotas that the users of a plan have. `parley plan quotas` writes them; the serving role cannot read them.
 CREATE TABLE plan_quotas (
+    id uuid PRIMARY KEY DEFAULT uuid7(),
     plan_type text NOT NULL CONSTRAINT plan_quotas_plan_type_known CHECK (plan_type IN ('free', 'pro', 'enterprise')),
     unit text NOT NULL,
     period text NOT NULL,

@@ -34,7 +34,7 @@ def names() -> tuple[str, str]:
 
 async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a configuration of a provider."""
-    values = {"provider": word, "settings": {"note": word}, "defaultModel": word}
+    values = {"provider": providers()[0], "settings": {"note": word}, "defaultModel": word}
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
     return {"ACTIVE": made["id"]}

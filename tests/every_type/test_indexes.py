@@ -18,8 +18,10 @@ from gateway.schema.declaration import orders
 from gateway.schema.objects import filter as filters
 
 OTHERS = {
+    ("agent_tokens", ("LEAST(revoked_at, expires_at)",)): "finding tokens of all users that ended long ago",
     ("audit_entries", ("created_at",)): "finding entries of all users that are too old",
     ("auto_approval_rules", ("user_id", "tool_key")): "finding the rules that a proposal may match",
+    ("data_keys", ("key_id", "user_id")): "finding data keys of all users that an older key wraps",
     ("context_optimization_messages", ("user_id", "message_id", "context_optimization_id")): "purging a message",
     ("export_parts", ("job_id",)): "finding the exports of all users that have parts",
     ("feed_ages", ("oldest_at",)): "finding the feeds with old changes of all users",

@@ -197,6 +197,8 @@ async def _ids(owner: asyncpg.Connection, user_id: uuid.UUID) -> dict[str, str]:
     ids |= {"ToolExecution": tool["id"], "Message": tool["message_id"]}
     ids["Session"] = await owner.fetchval("SELECT id FROM sessions WHERE user_id = $1 LIMIT 1", user_id)
     ids["KnownTool"] = await owner.fetchval("SELECT known_tool_id FROM tool_executions WHERE id = $1", tool["id"])
+    own = "SELECT id FROM auto_approval_settings WHERE user_id = $1"
+    ids["AutoApprovalSettings"] = await owner.fetchval(own, user_id)
     ids["UsageDay"] = await owner.fetchval("SELECT id FROM usage_days WHERE user_id = $1 LIMIT 1", user_id)
     return {of: str(id) for of, id in ids.items()}
 
@@ -271,7 +273,7 @@ def _queries() -> list[Any]:
     queries: list[Any] = []
     for path in sorted((SQL_DIRECTORY / "queries").rglob("*.sql")):
         folder = path.relative_to(SQL_DIRECTORY / "queries").with_suffix("").parts
-        if folder in (("work", "queue"), ("plans", "plan")):
+        if folder in (("work", "queue"), ("plans", "plan"), ("vault", "rotation"), ("report", "users")):
             continue
         parts = re.split(r"^-- name: (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
         names = [name for name, text in zip(parts[::2], parts[1::2], strict=True) if not shared.search(text)]
