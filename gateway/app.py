@@ -252,7 +252,7 @@ def _runner(
         routes=[
             *_pages(settings, options),
             *Downloads(resources.pool, resources.authenticator.keys.refresh_key).routes(),
-            *_webhooks(settings, work_pool, resources.hub),
+            *_webhooks(settings, work_pool, resources.hub, options),
         ],
     )
     return make_runner(app, options)
@@ -303,10 +303,11 @@ def _authenticator(settings: Settings, sockets: SocketRegistry, pool: Pool) -> A
     keys = load_or_create(settings.signing_keys)
     tokens = TokenAuthority(keys, issuer="parley", audience="parley", lifetime_seconds=settings.access_token_seconds)
     revocations = Revocations(datetime.timedelta(seconds=settings.access_token_seconds), sockets.revoke)
+    look_ups = Throttle(LOOK_UPS.shared_by(settings.workers))
     return Authenticator(
         keys,
         tokens,
-        AgentTokens(keys.refresh_key, pool, revocations, Throttle(LOOK_UPS.shared_by(settings.workers))),
+        AgentTokens(keys.refresh_key, pool, revocations, look_ups, seconds=settings.operation_seconds),
         PasswordHasher(),
         revocations,
         refresh_life=datetime.timedelta(days=settings.refresh_token_days),
@@ -365,9 +366,9 @@ def _pages(settings: Settings, options: Options) -> list[web.RouteDef]:
     return [*graphiql.routes(options.path, account), *chat.routes(options.path, account)]
 
 
-def _webhooks(settings: Settings, pool: Pool, hub: Hub) -> list[web.RouteDef]:
+def _webhooks(settings: Settings, pool: Pool, hub: Hub, options: Options) -> list[web.RouteDef]:
     keys = [key_of(secret.get_secret_value()) for secret in settings.polar_webhook_secret]
-    return PolarWebhook(pool, keys, settings.polar_products, hub.committed).routes() if keys else []
+    return PolarWebhook(pool, keys, settings.polar_products, hub.committed, options).routes() if keys else []
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,9 @@
 """Tool calls on the chat page, in a real browser: a person decides on a card while an agent waits."""
 
+import json
+
+import pytest
+
 from tests.browser.chat_page import (
     TOOLS,
     card,
@@ -112,3 +116,74 @@ async def test_card_shows_what_a_rule_denied(page: Page, serving: Serving, agent
     await propose(agent, conversation, "rm_all")
     await page.until(f"{status('rm_all')} === 'cancelled'")
     assert "Denied by a rule" in await page.evaluate(f"{card('rm_all')}.innerText")
+
+
+UNSEEN = "\u202e\u2066\u00a0\u2003\u2800\u3164\u00ad\u200d\U000e0041\x07"
+"""A mark that reverses, one that isolates, spaces, fillers, a soft hyphen, a joiner, a tag and a control."""
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+async def test_all_arguments_are_in_sight(page: Page, serving: Serving, agent: Client, width: int) -> None:
+    conversation = await new_conversation(agent, "Long")
+    await page.screenshot(width, 800, dark=False)  # sets the size of the window
+    await visit(page, serving.url, conversation)
+    tail = "; rm -rf /"
+    await propose(
+        agent, conversation, "shell", lines=["x"] * 50, word="w" * 3000, command="echo ok" + " " * 4000 + tail
+    )
+    await page.until(card("shell"))
+    in_sight = f"""(() => {{
+        const [pre, range, log] = [{card("shell")}.querySelector("pre"), new Range(), document.querySelector("#log")];
+        const end = pre.textContent.lastIndexOf({json.dumps(tail)});
+        range.setStart(pre.firstChild, end);
+        range.setEnd(pre.firstChild, end + {len(tail)});
+        const [text, box] = [range.getBoundingClientRect(), pre.getBoundingClientRect()];
+        const isBeside = text.width > 0 && text.left >= box.left && text.right <= box.right;
+        return isBeside && text.bottom <= box.bottom && log.scrollWidth <= log.clientWidth;
+    }})()"""
+    assert await page.evaluate(in_sight)
+    label = await page.evaluate(f"{card('shell')}.querySelector('pre').ariaLabel")
+    assert label.startswith("Arguments (7,")
+    assert label.endswith(" characters)")
+    await decide(page, "shell", "Refuse")
+    await page.until(f"{card('shell')}.querySelector('pre').clientHeight < 400")
+
+
+async def test_what_cannot_be_seen_is_written_out(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "Unseen")
+    await visit(page, serving.url, conversation)
+    id = await propose(agent, conversation, f"name{UNSEEN}", **{f"key{UNSEEN}": f"value{UNSEEN}"})
+    await page.until(f"{TOOLS}.length")
+    await agent.make("approveToolExecution", "toolExecution", id=id, reason=f"reason{UNSEEN}")
+    await agent.make("startToolExecution", "toolExecution", id=id)
+    await agent.make(
+        "failToolExecution", "toolExecution", id=id, errorMessage=f"error{UNSEEN}", result=f"result{UNSEEN}"
+    )
+    await page.until(f"{TOOLS}[0].querySelector('.status').textContent === 'failed'")
+    text, html = await page.evaluate(f"[{TOOLS}[0].innerText, {TOOLS}[0].outerHTML]")
+    assert [character for character in UNSEEN if character in html.replace("&nbsp;", "\u00a0")] == []
+    written = json.dumps(UNSEEN)[1:-1]
+    for part in "name", "key", "value", "reason", "error", "result":
+        assert f"{part}{written}" in text
+
+
+async def test_no_number_of_calls_hides_one_that_waits(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "Many calls")
+    rule = {"conversationId": conversation, "toolName": "harmless", "effect": "DENY"}
+    await agent.mutate("createAutoApprovalRule", **rule)
+    for tool in "waiting", "harmless":
+        for _ in range(101):
+            await propose(agent, conversation, tool)
+    await visit(page, serving.url, conversation)
+    names = f"{TOOLS}.map((each) => each.querySelector('code').textContent)"
+    await page.until(f"{TOOLS}.length === 201")
+    assert await page.evaluate(names) == ["waiting"] * 101 + ["harmless"] * 100
+    await page.evaluate("document.querySelector('#earlier').click()")
+    await page.until(f"{TOOLS}.length === 202")
+    assert await page.evaluate(names) == ["waiting"] * 101 + ["harmless"] * 101
+    await page.until("!document.querySelector('#earlier').hidden")
+    await page.evaluate("document.querySelector('#earlier').click()")
+    await page.until("document.querySelector('#earlier').hidden")
+    await propose(agent, conversation, "latest")
+    await page.until(card("latest"))
+    assert await page.evaluate(f"{TOOLS}.length") == 203

@@ -27,7 +27,7 @@ from gateway.auth.throttle import Throttle
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.data.tenancy import rows_as_system
-from gateway.errors import ParleyError, Unauthenticated
+from gateway.errors import ParleyError, Unauthenticated, Unavailable
 
 PREFIX = "pla_"
 NOT_VALID = "The agent's token is not valid."
@@ -75,14 +75,19 @@ class AgentTokens:
         revocations: Revocations,
         throttle: Throttle,
         *,
+        seconds: float,
         remembered: int = 10_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`throttle` counts look-ups that fail, by network. `clock` returns seconds since 1970."""
+        """`throttle` counts look-ups that fail, by network. Nobody waits for one longer than `seconds`.
+
+        `clock` returns seconds since 1970.
+        """
         self._key = key
         self._pool = pool
         self._revocations = revocations
         self._throttle = throttle
+        self._seconds = seconds
         self._remembered = remembered
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -117,8 +122,12 @@ class AgentTokens:
         if task is None:
             task = self._running[text] = asyncio.create_task(self._looked_up(text, presented, address))
             task.add_done_callback(partial(self._ended, text))
-        # A client that gives up must not end what others wait for.
-        identity = await asyncio.shield(task)
+        try:
+            async with asyncio.timeout(self._seconds):
+                # A client that gives up must not end what others wait for.
+                identity = await asyncio.shield(task)
+        except TimeoutError:
+            raise Unavailable("The agent's token could not be looked up. Try again soon.", retryAfter=1) from None
         # It may have been revoked since, and nothing that is opened now would be closed for it.
         if self._revocations.has(identity.credential_id):
             raise Unauthenticated(REVOKED)

@@ -6,7 +6,7 @@ const PATIENCE = 5; // tries of a query or mutation
 const PING_MS = 10_000;
 const LONGEST_WAIT_MS = 15_000;
 const UNREACHABLE = "UNREACHABLE"; // the code of problems that the gateway did not report
-const PASSING = [UNREACHABLE, "RESYNC", "OVERLOADED", "UNAVAILABLE", "TIMED_OUT", "INTERNAL"];
+const PASSING = [UNREACHABLE, "RESYNC", "OVERLOADED", "UNAVAILABLE", "TIMED_OUT", "INTERNAL"]; // a later try may pass
 
 /* Dispatches "state" events when `isConnected` changes. `session` provides the headers of requests. */
 export class Client extends EventTarget {
@@ -47,7 +47,7 @@ export class Client extends EventTarget {
       return await this.#post(headers, { query, variables });
     } catch (problem) {
       const isRefused = problem.code === "UNAUTHENTICATED" && headers?.Authorization;
-      if (tries <= 1 || !(isRefused || isPassing(problem))) throw problem;
+      if (tries <= 1 || !(isRefused || PASSING.includes(problem.code))) throw problem;
       await (isRefused ? this.#session.refused(headers).catch(() => {}) : pause(PATIENCE - tries));
     }
     return this.ask(query, variables, tries - 1);
@@ -96,7 +96,7 @@ export class Client extends EventTarget {
           });
         });
       } catch (problem) {
-        if (!isPassing(problem)) throw problem;
+        if (!PASSING.includes(problem.code)) throw problem;
         if (problem.code !== "RESYNC" || failures) await pause(failures);
       } finally {
         for (const each of leave) each();
@@ -144,11 +144,6 @@ function reported(errors) {
 
 function unreachable() {
   throw new Problem(UNREACHABLE);
-}
-
-/* Whether a later try may succeed. */
-function isPassing({ code }) {
-  return PASSING.includes(code);
 }
 
 /* A new id for an object, a UUID. `crypto.randomUUID` does not exist on pages that came over plain HTTP. */

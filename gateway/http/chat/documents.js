@@ -10,13 +10,14 @@ const TOOL = `fragment Tool on ToolExecution {
   approvalReason approvalRule { toolName note } knownTool { risk suggestedRisk }
   transitions { to at actor reason }
 }`;
+const TOOLS = `fragment Tools on ToolExecutionConnection { nodes { ...Tool } pageInfo { hasPreviousPage startCursor } }
+${TOOL}`;
 const USER_ERRORS = "userErrors { field message }";
 
 /* Conversations */
 export const INBOX = `query Inbox($after: Cursor) {
   viewer {
-    feedCursor
-    conversations(first: 30, after: $after) { nodes { ...Item } pageInfo { hasNextPage endCursor } }
+    feedCursor conversations(first: 30, after: $after) { nodes { ...Item } pageInfo { hasNextPage endCursor } }
   }
 } ${ITEM}`;
 export const CONVERSATION_CHANGED = `subscription ($after: Cursor) {
@@ -30,14 +31,17 @@ export const CREATE_CONVERSATION = `mutation ($input: CreateConversationInput!) 
 } ${ITEM}`;
 
 /* A thread */
-export const THREAD = `query Thread($id: ID!, $before: Cursor, $createdBefore: DateTime) {
+export const THREAD = `query Thread($id: ID!, $before: Cursor, $toolsBefore: Cursor, $createdBefore: DateTime) {
   viewer { feedCursor }
   conversation(id: $id) {
-    title model
+    title
     messages(last: 50, before: $before) { nodes { ...Text } pageInfo { hasPreviousPage startCursor } }
-    toolExecutions(first: 100, filter: { createdBefore: $createdBefore }) { nodes { ...Tool } }
+    toolExecutions(last: 100, before: $toolsBefore, filter: { createdBefore: $createdBefore }) { ...Tools }
   }
-} ${MESSAGE} ${TOOL}`;
+} ${MESSAGE} ${TOOLS}`;
+export const WAITING_TOOLS = `query Waiting($id: ID!, $before: Cursor) {
+  conversation(id: $id) { toolExecutions(last: 100, before: $before, filter: { status: [PENDING] }) { ...Tools } }
+} ${TOOLS}`;
 export const MESSAGE_CHANGED = `subscription ($id: ID!, $after: Cursor) {
   messageChanged(conversationId: $id, after: $after) { cursor message { ...Text } }
 } ${MESSAGE}`;
@@ -50,8 +54,6 @@ export const TOOL_CHANGED = `subscription ($id: ID!, $after: Cursor) {
 export const ADD_MESSAGE = `mutation ($input: AddMessageInput!) {
   addMessage(input: $input) { message { ...Text } ${USER_ERRORS} }
 } ${MESSAGE}`;
-
-/* Decisions */
 export const APPROVE_TOOL = `mutation ($input: ApproveToolExecutionInput!) {
   answer: approveToolExecution(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
 } ${TOOL}`;
@@ -74,9 +76,7 @@ export const BUDGET_CHANGED = `subscription ($after: Cursor) {
 
 /* Presence */
 export const OWN_SESSION = "{ viewer { sessions(first: 50) { nodes { id isCurrent } } } }";
-export const PRESENCE = `subscription ($id: ID!) {
-  presence(conversationId: $id) { devices { sessionId deviceName state } }
-}`;
-export const SIGNAL_PRESENCE = `mutation ($input: SignalPresenceInput!) {
-  signalPresence(input: $input) { ${USER_ERRORS} }
-}`;
+export const PRESENCE =
+  `subscription ($id: ID!) { presence(conversationId: $id) { devices { sessionId deviceName state } } }`;
+export const SIGNAL_PRESENCE =
+  `mutation ($input: SignalPresenceInput!) { signalPresence(input: $input) { ${USER_ERRORS} } }`;

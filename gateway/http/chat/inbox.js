@@ -63,13 +63,12 @@ export class Inbox {
 
   /* Show the present state of a conversation at its place in the list. */
   #show(conversation) {
-    const { id, title, activeAt, isPinned, deletedAt, messageCount, waiting } = conversation;
+    const { id, title, activeAt, isPinned, deletedAt, messageCount, waiting: { totalCount: count } } = conversation;
     const { item, link } = this.#items.get(id) ?? add(id);
     item.remove();
     if (deletedAt) return this.#items.delete(id);
-    const order = `${isPinned ? 1 : 0} ${activeAt} ${id}`;
-    this.#items.set(id, { item, link, order });
-    const count = waiting.totalCount;
+    this.#items.set(id, { item, link });
+    item.dataset.order = `${isPinned ? 1 : 0} ${activeAt} ${id}`;
     const facts = `${messageCount} ${messageCount === 1 ? "message" : "messages"}${isPinned ? ", pinned" : ""}`;
     link.ariaCurrent = location.hash === `#${id}` ? "page" : null;
     link.replaceChildren(
@@ -77,9 +76,8 @@ export class Inbox {
       element("span", { className: "faint" }, facts),
       count ? element("strong", { className: "badge" }, `${count} to approve`) : "",
     );
-    const later = [...this.#items.values()].filter((each) => each.order < order);
-    const next = later.reduce((first, each) => (first && first.order > each.order ? first : each), null);
-    this.#list.insertBefore(item, next?.item ?? null);
+    const next = [...this.#list.children].find(({ dataset }) => dataset.order < item.dataset.order);
+    this.#list.insertBefore(item, next ?? null);
   }
 }
 

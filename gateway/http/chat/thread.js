@@ -2,7 +2,7 @@
 
 import { element } from "../pages/element.js";
 import { newId, Problem } from "./client.js";
-import { ADD_MESSAGE, MESSAGE_CHANGED, MESSAGE_GROWTH, THREAD, TOOL_CHANGED } from "./documents.js";
+import { ADD_MESSAGE, MESSAGE_CHANGED, MESSAGE_GROWTH, THREAD, TOOL_CHANGED, WAITING_TOOLS } from "./documents.js";
 import { ToolCard } from "./tool.js";
 
 const AUTHORS = { USER: "You", ASSISTANT: "Assistant", SYSTEM: "System", TOOL: "Tool" };
@@ -25,7 +25,7 @@ export class Thread {
     this.#id = id;
     this.#earlier.onclick = () => this.#load(this.#before).catch(failed);
     client.live(
-      () => this.#load({}),
+      () => this.#load(),
       [
         [MESSAGE_CHANGED, { id }, ({ message }) => message && this.#show(message)],
         [TOOL_CHANGED, { id }, ({ toolExecution }) => this.#showTool(toolExecution)],
@@ -62,19 +62,30 @@ export class Thread {
     const { viewer, conversation } = await this.#client.ask(THREAD, { id: this.#id, ...before });
     if (this.#closing.signal.aborted) return;
     if (!conversation) throw new Problem("NOT_FOUND", "There is no such conversation.");
-    const { messages, toolExecutions } = conversation;
+    const { messages, toolExecutions: tools } = conversation;
     const { hasPreviousPage, startCursor } = messages.pageInfo;
-    const oldest = messages.nodes[0]?.createdAt ?? "";
-    const isFirst = !before.before;
-    if (isFirst) this.#clear();
+    const oldest = hasPreviousPage ? messages.nodes[0].createdAt : "";
+    const hasMoreTools = tools.pageInfo.hasPreviousPage && tools.nodes[0].createdAt >= oldest;
+    if (!before) this.#clear();
     document.querySelector("#title").textContent = conversation.title ?? "Untitled";
     for (const each of messages.nodes) this.#show(each);
     // Those from before the oldest message that is shown come with the earlier messages.
-    for (const each of toolExecutions.nodes) if (!hasPreviousPage || each.createdAt >= oldest) this.#showTool(each);
-    this.#before = { before: startCursor, createdBefore: oldest };
-    this.#earlier.hidden = !hasPreviousPage;
-    if (isFirst) this.#log.scrollTop = this.#log.scrollHeight;
+    for (const each of tools.nodes) if (each.createdAt >= oldest) this.#showTool(each);
+    const next = hasMoreTools ? { ...before, toolsBefore: tools.pageInfo.startCursor } : { createdBefore: oldest };
+    this.#before = { ...next, before: startCursor ?? before?.before };
+    this.#earlier.hidden = !hasPreviousPage && !hasMoreTools;
+    if (!before) await this.#showWaiting();
+    if (!before) this.#log.scrollTop = this.#log.scrollHeight;
     return viewer.feedCursor;
+  }
+
+  /* Show all calls that wait for a decision, however many later ones there are. */
+  async #showWaiting(before) {
+    const { conversation } = await this.#client.ask(WAITING_TOOLS, { id: this.#id, before });
+    if (this.#closing.signal.aborted || !conversation) return;
+    const { nodes, pageInfo } = conversation.toolExecutions;
+    for (const each of nodes) this.#showTool(each);
+    if (pageInfo.hasPreviousPage) await this.#showWaiting(pageInfo.startCursor);
   }
 
   #clear() {
@@ -139,13 +150,12 @@ export class Thread {
 
   /* Put an entry where it belongs by its time. */
   #place(id, entry) {
-    if (entry.placedAt === entry.createdAt) return;
-    entry.placedAt = entry.createdAt;
-    this.#entries.delete(id);
-    const later = [...this.#entries.values()].filter((each) => each.createdAt > entry.createdAt);
-    const next = later.reduce((first, each) => (first && first.createdAt <= each.createdAt ? first : each), null);
+    const { createdAt, element } = entry;
     this.#entries.set(id, entry);
-    this.#log.insertBefore(entry.element, next?.element ?? null);
+    if (element.dataset.at === createdAt) return;
+    element.dataset.at = createdAt;
+    const next = [...this.#log.children].find(({ dataset }) => dataset.at > createdAt);
+    this.#log.insertBefore(element, next ?? null);
   }
 
   /* Change the log, and stay at its end if the end is in sight. */

@@ -1,16 +1,10 @@
 /* A tool call as a card: what an agent wants to run, with buttons to approve or refuse it. */
 
-import { element } from "../pages/element.js";
+import { element, visible } from "../pages/element.js";
 import { APPROVE_TOOL, REFUSE_TOOL } from "./documents.js";
 
-const STATUS = {
-  PENDING: "waits for approval",
-  APPROVED: "approved",
-  EXECUTING: "running…",
-  COMPLETED: "completed",
-  FAILED: "failed",
-  CANCELLED: "cancelled",
-};
+const LONG = 500; // characters
+const STATUS = { PENDING: "waits for approval", EXECUTING: "running…" };
 const REASONS = {
   PERSON: "Approved by a person",
   READ_ONLY: "Approved by the settings: it only reads",
@@ -33,15 +27,16 @@ export class ToolCard {
 
   constructor(client, tool) {
     this.#client = client;
-    const heading = element("h3", {}, element("code", {}, tool.toolName), " ", this.#status);
-    this.#reason.setAttribute("aria-label", `Reason for approving or refusing ${tool.toolName}`);
+    const name = visible(tool.toolName);
+    const heading = element("h3", {}, element("code", {}, element("bdi", {}, name)), " ", this.#status);
+    this.#reason.setAttribute("aria-label", `Reason for approving or refusing ${name}`);
     // Not a form: Enter in the reason must not decide.
     this.#decision.append(
       this.#reason,
       element("button", { onclick: () => this.#decide(APPROVE_TOOL) }, "Approve"),
       element("button", { onclick: () => this.#decide(REFUSE_TOOL), className: "quiet" }, "Refuse"),
     );
-    const about = { className: "tool", "aria-label": `Tool ${tool.toolName}` };
+    const about = { className: "tool", "aria-label": `Tool ${name}` };
     this.element = element("article", about, heading, this.#facts, this.#decision, this.#problem);
     this.update(tool);
   }
@@ -53,7 +48,7 @@ export class ToolCard {
     this.element.dataset.status = tool.status;
     const [before, last] = tool.transitions.slice(-2);
     const isRefused = tool.status === "CANCELLED" && before?.to === "PENDING" && last.actor === "USER";
-    this.#status.textContent = isRefused ? "refused" : (STATUS[tool.status] ?? tool.status);
+    this.#status.textContent = isRefused ? "refused" : (STATUS[tool.status] ?? tool.status.toLowerCase());
     this.#decision.hidden = tool.status !== "PENDING";
     this.#facts.replaceChildren(...facts(tool));
   }
@@ -86,19 +81,21 @@ function* facts({ parameters, knownTool, estimatedCostUsd, approvalReason, appro
   const said = tool.transitions.findLast(({ reason }) => reason);
   if (estimatedCostUsd) yield line("faint", `Estimated cost: $${estimatedCostUsd}`);
   if (approvalReason) yield line("why", REASONS[approvalReason] ?? approvalReason);
-  if (approvalRule) yield line("rule", `Rule: ${approvalRule.toolName} ${approvalRule.note ?? ""}`);
-  if (said) yield line("reason", `${ACTORS[said.actor]}: ${said.reason}`);
+  if (approvalRule) yield line("rule", "Rule: ", approvalRule.toolName, ` ${approvalRule.note ?? ""}`);
+  if (said) yield line("reason", `${ACTORS[said.actor]}: `, said.reason);
   if (result !== null) yield block("Result", result);
   if (tool.errorMessage) yield line("problem", tool.errorMessage);
   if (costUsd) yield line("faint", `Cost: $${costUsd}`);
 }
 
-function line(className, text) {
-  return element("p", { className }, text);
+/* Each text is isolated, so that none changes the direction of another. */
+function line(className, ...texts) {
+  return element("p", { className }, ...texts.map((text) => element("bdi", {}, visible(text))));
 }
 
 function block(label, value) {
   const short = JSON.stringify(value);
-  const text = short.length < 60 ? short : JSON.stringify(value, null, 2);
-  return element("pre", { tabIndex: 0, role: "group", "aria-label": label }, text);
+  const text = visible(short.length < 60 ? short : JSON.stringify(value, null, 2));
+  const name = text.length > LONG ? `${label} (${text.length.toLocaleString()} characters)` : label;
+  return element("pre", { tabIndex: 0, role: "group", "aria-label": name }, text);
 }

@@ -10,3 +10,12 @@ export function element(name, properties = {}, ...children) {
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
+
+/* Unseen, or changing how others are seen: controls, marks of direction, spaces other than the plain one. */
+const HIDDEN = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/* A text in which these are written out as in JSON: for what a person judges. */
+export function visible(text) {
+  const written = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(HIDDEN, (hidden) => hidden.split("").map(written).join(""));
+}

@@ -25,6 +25,12 @@ STATUSES = {
 
 LONGEST_ID = 255
 
+_NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+"""In the database, this time stands for minus infinity. The last one stands for infinity."""
+_SHORTEST = datetime.timedelta(seconds=1)
+_LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC) - _SHORTEST
+"""A period that begins then can still have an end."""
+
 
 class Ignored(Exception):
     """The event says nothing about a subscription of a user. The argument is the reason, for the log."""
@@ -103,14 +109,17 @@ def _end(data: Any, start: datetime.datetime) -> datetime.datetime:
     for name in ("current_period_end", "ended_at", "ends_at"):
         if data.get(name) is not None and (end := _time(data, name)) > start:
             return end
-    return start + datetime.timedelta(seconds=1)
+    return start + _SHORTEST
 
 
 def _time(value: Any, name: str) -> datetime.datetime:
     text = _in(value, name)
     try:
         time = datetime.datetime.fromisoformat(text)
-    except (ValueError, TypeError):
+        # Times without a zone are in UTC.
+        time = time.replace(tzinfo=datetime.UTC) if time.tzinfo is None else time.astimezone(datetime.UTC)
+    except (ValueError, TypeError, OverflowError):
         raise Malformed(name) from None
-    # Times without a zone are in UTC.
-    return time.replace(tzinfo=datetime.UTC) if time.tzinfo is None else time.astimezone(datetime.UTC)
+    if not _NEVER < time < _LATEST:
+        raise Malformed(name)
+    return time

@@ -1,14 +1,16 @@
 """The webhook of Polar: keeps users' subscriptions, and with them their plans.
 
-Nothing is read from a request before its signature is verified, and no user is stamped on a connection: the function in
-the database that records the event finds the user by itself. Polar repeats an event until it is answered with a 2xx, so
-what will never have an effect is answered with 202 as well, and logged without its content.
+Nothing in a request counts before its signature is verified. A body is read only after headers that may be right, and
+one network cannot take up all the room with bodies that it sends slowly. No user is stamped on a connection: the
+function in the database that records the event finds the user by itself. Polar repeats an event until it is answered
+with a 2xx, so what will never have an effect is answered with 202 as well, and logged without its content.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -17,21 +19,26 @@ import orjson
 import structlog
 from aiohttp import web
 
+from gateway.auth.network import network_of
 from gateway.data.driver.failure import translated_errors
 from gateway.data.pool import Pool
 from gateway.data.queries import sql
 from gateway.errors import Overloaded, Unavailable
 from gateway.http.answer import HttpError
+from gateway.http.options import Options
 from gateway.http.plain.body import read_body
 from gateway.http.polar import signature
 from gateway.http.polar.event import PROVIDER, Ignored, Malformed, SubscriptionState, read_event
+from gateway.http.request.client import client_of
 
 PATH = "/hooks/polar"
 
 MOST_BYTES = 256 * 1024
 """Of a body. Polar's events have some kilobytes."""
-MOST_AT_ONCE = 20
+MOST_AT_ONCE = 100
 """Requests that are read at the same time, in each process."""
+MOST_OF_A_NETWORK = 10
+"""Of these."""
 READING_SECONDS = 10.0
 RETRY_SECONDS = 5
 
@@ -52,7 +59,9 @@ class PolarWebhook:
     """The plans by the ids of their products at Polar."""
     committed: Callable[[UUID], None]
     """Called with the user whose subscription has changed."""
-    _running: int = 0
+    options: Options
+    _reading: Counter[str] = field(default_factory=Counter)
+    """How many requests are being read, by network."""
 
     def routes(self) -> list[web.RouteDef]:
         """The route of the webhook."""
@@ -60,18 +69,21 @@ class PolarWebhook:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Record an event."""
-        if self._running >= MOST_AT_ONCE:
+        if not signature.is_plausible(request.headers, time.time()):
+            return _refused()
+        network = network_of(client_of(request.headers, request.remote, self.options).address)
+        if self._reading[network] >= MOST_OF_A_NETWORK or self._reading.total() >= MOST_AT_ONCE:
             return _later()
-        self._running += 1
+        self._reading[network] += 1
         try:
             body = await read_body(request, limit=MOST_BYTES, seconds=READING_SECONDS)
         except HttpError as error:
             return _answer(error.status, str(error), error.headers)
         finally:
-            self._running -= 1
+            self._reading[network] -= 1
+            self._reading += Counter()  # forgets networks without requests
         if not signature.is_authentic(request.headers, body, self.keys, time.time()):
-            _log.warning("polar.refused", reason="the signature is missing, wrong or too old")
-            return _answer(401, "not signed")
+            return _refused()
         return await self._record(request.headers[signature.ID], body)
 
     async def _record(self, event_id: str, body: bytes) -> web.Response:
@@ -105,6 +117,11 @@ class PolarWebhook:
 
 def _answer(status: int, outcome: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.json_response({"outcome": outcome}, status=status, headers={**_HEADERS, **(headers or {})})
+
+
+def _refused() -> web.Response:
+    _log.warning("polar.refused", reason="the signature is missing, wrong or too old")
+    return _answer(401, "not signed")
 
 
 def _later() -> web.Response:

@@ -10,18 +10,28 @@ import uuid
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
 import pytest
 
 from gateway.http.polar import signature
+from gateway.http.polar.webhook import MOST_OF_A_NETWORK
 from tests.accounts.plans import polar
 from tests.kit.database import Database
 from tests.kit.serving import POLAR_SECRET, Client, Serving, first, serving_on
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 """The id of no user. The same in each process, since it is part of the names of tests."""
+
+NO_TIMES = [
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T23:59:59.999999Z",
+]
+"""Times that do not exist in UTC, or that stand for infinity in the database."""
 
 PLAN = "{ viewer { planType planStatus } }"
 SUBSCRIPTIONS = """
@@ -216,6 +226,9 @@ async def test_what_concerns_no_user_is_accepted_without_effect(
         polar.event(NOBODY, id="x" * 256),
         polar.event(NOBODY, current_period_start="yesterday"),
         polar.event(NOBODY, current_period_start=None),
+        polar.event(NOBODY, current_period_start="9999-12-31T23:59:59Z", current_period_end=None),
+        *(polar.event(NOBODY, ends_at=time) for time in NO_TIMES),
+        *(polar.event(NOBODY) | {"timestamp": time} for time in NO_TIMES),
     ],
     ids=str,
 )
@@ -231,8 +244,45 @@ async def test_an_event_that_is_too_large_is_refused_before_it_is_read(user: Cli
         for _ in range(20):
             yield b"x" * 20_000
 
-    async with user.http.post(f"{user.url}/hooks/polar", data=without_length()) as response:
+    async with user.http.post(f"{user.url}/hooks/polar", data=without_length(), headers=polar.headers(b"")) as response:
         assert response.status == 413
+
+
+async def begin(user: Client, headers: dict[str, str]) -> bytes:
+    """Send an event of which only the first byte ever arrives; returns the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(user.url).port)
+    lines = {"Host": "parley", "Content-Length": "1000", **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    writer.write(f"POST /hooks/polar HTTP/1.1\r\n{head}\r\n{{".encode())
+    try:
+        return await reader.readline()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [(signature.ID, ""), (signature.TIMESTAMP, "1"), (signature.SIGNATURE, ""), (signature.SIGNATURE, "v1,AAAA")],
+)
+async def test_without_a_signature_nothing_is_read(user: Client, header: str, value: str) -> None:
+    assert b" 401 " in await begin(user, polar.headers(b"{}") | {header: value})
+
+
+async def test_a_network_that_sends_slowly_keeps_out_only_itself(database: Database) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        async with serving_on(database, Path(directory), trusted_proxies=1) as proxied:
+            user = await proxied.signed_up()
+            slow = polar.headers(b"{}") | {"X-Forwarded-For": "2001:db8::1"}
+            running = [asyncio.create_task(begin(user, slow)) for _ in range(MOST_OF_A_NETWORK + 1)]
+            (refused,), waiting = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            assert b" 503 " in refused.result()
+            body = orjson.dumps(polar.event(user.user_id))
+            for address, status in ("2001:db8::2", 503), ("2001:db8:1::1", 202), ("192.0.2.1", 202):
+                sent = polar.headers(body) | {"X-Forwarded-For": address}
+                assert (await polar.send(user.http, user.url, body, sent))[0] == status
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
 
 
 async def test_without_a_secret_there_is_no_webhook(database: Database) -> None:

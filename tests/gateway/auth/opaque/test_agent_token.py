@@ -33,7 +33,14 @@ class Clock:
         return self.now
 
 
-def process(serving: Serving, clock: Clock | None = None, *, remembered: int = 10, free: int = 10) -> AgentTokens:
+def process(
+    serving: Serving,
+    clock: Clock | None = None,
+    *,
+    remembered: int = 10,
+    free: int = 10,
+    seconds: float = PATIENCE_SECONDS,
+) -> AgentTokens:
     """What another process would know, beside that of the gateway."""
     resources = serving.gateway.resources
     return AgentTokens(
@@ -41,6 +48,7 @@ def process(serving: Serving, clock: Clock | None = None, *, remembered: int = 1
         resources.pool,
         Revocations(datetime.timedelta(minutes=15), lambda _: None),
         Throttle(Allowance(free_attempts=free, success_clears=False)),
+        seconds=seconds,
         remembered=remembered,
         clock=clock or Clock(),
     )
@@ -208,6 +216,25 @@ async def test_without_the_database_nothing_is_known_of_a_token(
     finally:
         agents._pool = here
     assert await agent.data(WHO) == {"viewer": {"id": user.user_id}}
+
+
+async def test_nobody_waits_for_a_look_up_longer_than_for_an_operation(
+    serving: Serving, user: Client, superuser: asyncpg.Connection
+) -> None:
+    """As of a database that has come to a standstill."""
+    (token,) = await tokens(user, 1)
+    agents = process(serving, seconds=0.1)
+    async with superuser.transaction():
+        await superuser.execute("LOCK TABLE agent_tokens")
+        with pytest.raises(Unavailable, match="could not be looked up"):
+            await look_up(agents, token)
+    await agents.close()
+    assert agents.verify(token).actor == "agent"
+
+
+async def test_the_limit_of_look_ups_is_that_of_operations(serving: Serving) -> None:
+    agents = serving.gateway.resources.authenticator.agents
+    assert agents._seconds == serving.gateway.instruments.engine.budgets.seconds
 
 
 async def test_the_token_of_an_open_socket_is_in_use(
