@@ -30,6 +30,7 @@ OTHERS = {
     ("leases", ("until",)): "finding expired leases of all users",
     ("revocations", ("at",)): "removing revocations that are no longer needed",
     ("plan_quotas", ("plan_type", "unit", "period")): "two quotas of a plan that count the same",
+    ("provider_keys", ("user_id", "provider_config_id", "is_default", "created_at", "id")): "finding the key in use",
     ("usage_reservations", ("expires_at",)): "finding reservations of all users that expired long ago",
     ("usage_reservations", ("user_id", "expires_at")): "the living reservations of a user",
     ("webhook_events", ("seen_at",)): "removing events that are no longer needed",
