@@ -177,7 +177,8 @@ async def test_page_reads_anew_when_its_cursor_is_refused(
 
 async def test_earlier_messages_come_on_demand(page: Page, serving: Serving, agent: Client) -> None:
     conversation = await new_conversation(agent, "Long")
-    await propose(agent, conversation, "very_early")
+    early = await propose(agent, conversation, "very_early")
+    await agent.make("cancelToolExecution", "toolExecution", id=early)  # what waits is shown from the start
     for start_at in 0, 60:
         items = [
             {"conversationId": conversation, "role": "USER", "content": f"Message {number}"}
