@@ -34,6 +34,8 @@ from resolvers.tools.approval_reason import ApprovalReason
 from resolvers.tools.known_tool import KnownTool, ToolRisk
 
 MOST_USD = 1_000_000
+MOST_BYTES = 262_144
+"""The size of parameters that a tool execution may have."""
 
 
 @enum_type
@@ -247,7 +249,7 @@ async def explain_approval(
     info: Info,
     tool_name: Annotated[str, strawberry.argument(description="The name of the tool, 1 to 100 characters.")],
     parameters: Annotated[
-        JSON | None, strawberry.argument(description="The arguments of the call. Defaults to `{}`.")
+        JSON | None, strawberry.argument(description="The arguments of the call, up to 256 KiB. Defaults to `{}`.")
     ] = None,
     conversation_id: Annotated[
         strawberry.ID | None, strawberry.argument(description="The conversation of the call. Defaults to none.")
@@ -264,12 +266,15 @@ async def explain_approval(
         raise BadRequest("toolName: a tool name has 1 to 100 characters.", argument="toolName")
     if estimated_cost_usd is not None and not 0 <= estimated_cost_usd <= MOST_USD:
         raise BadRequest("estimatedCostUsd: the cost must be between 0 and 1000000.", argument="estimatedCostUsd")
+    arguments = orjson.dumps({} if parameters is None else parameters)
+    if len(arguments) > MOST_BYTES:
+        raise BadRequest("parameters: parameters have at most 256 KiB.", argument="parameters")
     context = info.context
     rows = await context.rows(
         sql.tools.approval.explain,
         conversation_id=None if conversation_id is None else id_of(conversation_id, "conversation_id"),
         tool_name=tool_name,
-        parameters=orjson.dumps({} if parameters is None else parameters).decode(),
+        parameters=arguments.decode(),
         estimated_cost_usd=estimated_cost_usd,
     )
     if not rows:
