@@ -99,6 +99,7 @@ DECLARE
     starters text := takers || '|sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|toybox|then|do|else'
         '|elif|if|while|until|coproc|trap|setsid|stdbuf|ionice|fakeroot|systemd-run|strace|parallel|script|unshare|nsenter'
         '|cmd(?:\.exe)?(?: /[a-z])*|powershell|pwsh|!|[a-z]*sh';
+    begins text := '(?n)^(?:(?:' || starters || ')(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ';
     whole text := approval_fold(value);
     texts text := replace(whole, E'\n', ' ');
     pieces text;
@@ -114,22 +115,26 @@ BEGIN
         whole := whole || E'\n' || approval_fold(regexp_replace(value, '\s', '_', 'g'));
     END IF;
     split := translate(whole, ';&|(){}<>`$', repeat(E'\n', 11));
-    IF whole ~ '[<>$`?*[{]' THEN
+    IF translate(whole, '<>$`?*[{', '') <> whole THEN
         split := split || E'\n' || translate(
-            regexp_replace(whole, '[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]*', ' ', 'g'), ';&|()', repeat(E'\n', 5));
+            regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
     END IF;
-    split := regexp_replace(split, ' -(?:exec|execdir|ok|okdir) ', E'\n', 'g');
-    pieces := regexp_replace(regexp_replace(split, '  +', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    IF split LIKE ANY ('{% -exec%,% -ok%}') THEN
+        split := regexp_replace(split, ' -(?:exec|execdir|ok|okdir) ', E'\n', 'g');
+    END IF;
+    pieces := regexp_replace(split, ' *\n *', E'\n', 'g');
     texts := concat_ws(E'\n', texts, whole, pieces);
     FOR n IN 1 .. 4 LOOP
         -- What a variable stands for begins no path if a directory is before it.
-        pieces := regexp_replace(pieces, '^[^ \n]*/(?=[$`{][^ /\n]*( |$))', '?', 'ng');
-        pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        IF strpos(pieces, '/') > 0 THEN
+            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[$`{][^ /\n]*( |$))', '?', 'ng');
+            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        END IF;
         texts := texts || E'\n' || pieces;
-        EXIT WHEN strpos(pieces, ' ') = 0;
+        EXIT WHEN pieces !~ begins;
         -- Which options have a value is not known: the command may begin after each.
         split := (
-            SELECT string_agg(array_to_string(words[k:], ' '), E'\n')
+            SELECT string_agg(DISTINCT array_to_string(words[k:], ' '), E'\n')
             FROM regexp_matches(
                 pieces, '^(' || takers || '|(?:' || starters || ')(?= -(?![a-z]*c ))) ([^\n]+)$', 'ng') AS m
             CROSS JOIN LATERAL string_to_array(m[2], ' ') AS words
@@ -137,9 +142,7 @@ BEGIN
             WHERE array_to_string(words[:k - 1], ' ') || ' ' ~ CASE
                 WHEN m[1] ~ ('^(' || takers || ')$') THEN '^(-\S+ ([^- ]\S* )?)*(\S+ )?$'
                 ELSE '^(-\S+ ([^- ]\S* )?)*$' END);
-        pieces := regexp_replace(
-            pieces, '^(?:(?:' || starters || ')(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ', '', 'ng');
-        pieces := concat_ws(E'\n', pieces, split);
+        pieces := concat_ws(E'\n', regexp_replace(pieces, begins, '', 'g'), split);
     END LOOP;
     RETURN E'\n' || texts || E'\n';
 END
@@ -149,11 +152,11 @@ $$;
 -- only a variable and braces, not a wildcard, begin a path at the root.
 CREATE OR REPLACE FUNCTION approval_beginnings(readings text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    SELECT CASE WHEN readings ~ '[$`?*[{]' THEN ARRAY(
+    SELECT CASE WHEN translate(readings, '$`?*[{', '') <> readings THEN ARRAY(
         SELECT m[1]
         FROM regexp_matches(readings, '\n(?![*] )([^\n$`?*[{]*)(?:[$`?*]|[[{](?=[^ [\n]))', 'g') AS m
         UNION
-        SELECT '/' WHERE readings ~ '\n(?:[$`]|[{](?=[^ \n]))') ELSE '{}' END
+        SELECT '/' WHERE readings ~ '\n(?:[$`]|[{](?=[^ \n]))') END
 $$;
 
 -- Whether a pattern, as LIKE reads it, has a text before its first wildcard that begins in one of these ways.

@@ -18,8 +18,9 @@ AS $$
     END
     AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
     AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-    AND NOT (value ~ '[(){}]' AND approval_is_grouped(value, is_path))
     AND CASE
+        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN true
+        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path) THEN false
         WHEN is_path THEN strpos(value, '^') = 0 AND value !~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
         ELSE value !~ '[\^!%]\S*/|/\S*[\^!%]'
             AND translate(value, '''"', '') !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])'

@@ -50,7 +50,7 @@ BEGIN
             WHERE t.first_argument IS NULL
                 OR a.value LIKE t.first_like
                 OR a.is_unreadable
-                OR (a.beginnings <> '{}' AND approval_may_begin(t.first_like, a.beginnings))
+                OR (a.beginnings IS NOT NULL AND approval_may_begin(t.first_like, a.beginnings))
                 OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
     )
     SELECT
