@@ -23,6 +23,7 @@ BEGIN
         '\u2011\u2013\u2014\u2212\u3002',
         'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
     FOR n IN 1 .. 2 LOOP
+        EXIT WHEN strpos(value, '%') + strpos(value, '\') = 0;
         FOREACH code IN ARRAY ARRAY(
             SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-9a-f]{2}|\\[0-3][0-7]{2})', 'g') AS m) LOOP
             value := replace(value, code, coalesce(nullif(lower(chr(greatest(

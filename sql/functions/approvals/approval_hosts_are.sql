@@ -46,12 +46,15 @@ BEGIN
 END
 $$;
 
--- Whether a text among the arguments of a call, at any depth, mentions a host, one below it, or one that begins with it.
+-- Whether a text among the arguments of a call, at any depth, or the name of a member mentions a host, one below it, or one
+-- that begins with it. What is too large for a call to be stored is not read: it does.
 CREATE OR REPLACE FUNCTION approval_mentions(arguments jsonb, host text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT
 PARALLEL SAFE
 AS $$
-    SELECT EXISTS (
-        SELECT FROM approval_texts(arguments) AS value
+    SELECT pg_column_size(arguments) > 262144 OR EXISTS (
+        SELECT FROM (
+            SELECT approval_texts(arguments) UNION ALL SELECT approval_members(arguments) ->> 'key'
+        ) AS t (value)
         WHERE approval_fold(value) ~ (
             '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
 $$;
