@@ -24,6 +24,7 @@ FUNCTIONS = {
     "feed_tenants": "returns the users whose feeds the connection has named",
     "has_provider_key": "reads with the tenant's policies",
     "has_secret": "reads nothing but its argument",
+    "holds_credential": "reads nothing but its argument",
     "is_background_work": "returns whether the connection is one of background work",
     "is_emoji": "reads nothing but its argument",
     "job_move_is_legal": "reads nothing but its arguments",
