@@ -143,7 +143,7 @@ async def running(
         vault = Vault(KeysFile(settings.signing_keys))
         outgoing = Outgoing(Reach(map(ipaddress.ip_network, settings.allowed_networks)))
         stack.push_async_callback(outgoing.close)
-        afterwards = Afterwards(feed_pool, hub.committed)
+        afterwards = Afterwards(work_pool, hub.committed)
         await stack.enter_async_context(afterwards.running())
         rules, queue = await _rules(pool), Queue(work_pool)
         resources = Resources(

@@ -42,7 +42,12 @@ ALTER FUNCTION parley.about_approval(metadata jsonb) OWNER TO parley_owner;
 
 CREATE FUNCTION parley.account_is_due(account uuid) RETURNS boolean
     LANGUAGE sql STABLE
-    AS $$ SELECT EXISTS (SELECT FROM users AS u WHERE u.user_id = account AND u.purge_at <= clock_timestamp()) $$;
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM users AS u
+        WHERE u.user_id = account AND u.purge_at <= clock_timestamp()
+            AND NOT EXISTS (SELECT FROM logins AS l WHERE l.user_id = account))
+$$;
 
 ALTER FUNCTION parley.account_is_due(account uuid) OWNER TO parley_owner;
 
@@ -311,9 +316,9 @@ $_$;
 
 ALTER FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text, fills text) OWNER TO parley_owner;
 
--- function add_expiry(text, text)
+-- function add_expiry(text, text, interval)
 
-CREATE FUNCTION parley.add_expiry(table_name text, moment text) RETURNS void
+CREATE FUNCTION parley.add_expiry(table_name text, moment text, kept interval DEFAULT '00:00:00'::interval) RETURNS void
     LANGUAGE plpgsql
     AS $_$
 DECLARE
@@ -331,7 +336,7 @@ BEGIN
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, %4$L);
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -359,14 +364,15 @@ BEGIN
         END
         $body$
         $function$,
-        name, table_name, moment);
+        name, table_name, moment, kept);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', name);
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT add_expiry(%L, %L);', table_name, moment));
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_expiry(%L, %L, %L);', table_name, moment, kept));
 END
 $_$;
 
-ALTER FUNCTION parley.add_expiry(table_name text, moment text) OWNER TO parley_owner;
+ALTER FUNCTION parley.add_expiry(table_name text, moment text, kept interval) OWNER TO parley_owner;
 
 -- function add_feed(text, text)
 
@@ -806,7 +812,7 @@ CREATE FUNCTION parley.agent_tokens_expire(after interval, most integer) RETURNS
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, '366 days');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -838,7 +844,7 @@ ALTER FUNCTION parley.agent_tokens_expire(after interval, most integer) OWNER TO
 
 -- comment FUNCTION agent_tokens_expire(after interval, most integer)
 
-COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'');';
+COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'', ''366 days'');';
 
 -- function agent_tokens_limit()
 
@@ -1436,7 +1442,7 @@ CREATE FUNCTION parley.audit_entries_expire(after interval, most integer) RETURN
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, '2 years');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -1468,7 +1474,7 @@ ALTER FUNCTION parley.audit_entries_expire(after interval, most integer) OWNER T
 
 -- comment FUNCTION audit_entries_expire(after interval, most integer)
 
-COMMENT ON FUNCTION parley.audit_entries_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''audit_entries'', ''created_at'');';
+COMMENT ON FUNCTION parley.audit_entries_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''audit_entries'', ''created_at'', ''2 years'');';
 
 -- function audit_entries_stay()
 
@@ -2531,7 +2537,7 @@ BEGIN
     JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
     WHERE p.position = 0 AND j.finished_at IS NOT NULL
-        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '0'))
+        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '7 days'))
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;
@@ -3263,7 +3269,7 @@ CREATE FUNCTION parley.feed_prune(keep interval, most integer) RETURNS TABLE(pru
     SET lock_timeout TO '500ms'
     AS $$
 DECLARE
-    too_old timestamptz := clock_timestamp() - keep;
+    too_old timestamptz := clock_timestamp() - greatest(keep, '1 day');
     until bigint;
     remaining_at timestamptz;
 BEGIN
@@ -4028,7 +4034,7 @@ CREATE FUNCTION parley.jobs_expire(after interval, most integer) RETURNS TABLE(e
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, '30 days');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -4060,7 +4066,7 @@ ALTER FUNCTION parley.jobs_expire(after interval, most integer) OWNER TO parley_
 
 -- comment FUNCTION jobs_expire(after interval, most integer)
 
-COMMENT ON FUNCTION parley.jobs_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''jobs'', ''finished_at'');';
+COMMENT ON FUNCTION parley.jobs_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''jobs'', ''finished_at'', ''30 days'');';
 
 -- function jobs_limit_exports()
 
@@ -6367,6 +6373,22 @@ $$;
 
 ALTER FUNCTION parley.reference_table(table_name text) OWNER TO parley_owner;
 
+-- function refuse_agents()
+
+CREATE FUNCTION parley.refuse_agents() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_user = 'parley_owner' THEN
+        RETURN NEW;
+    END IF;
+    RAISE insufficient_privilege USING TABLE = TG_TABLE_NAME, MESSAGE = format('an agent cannot write %s', TG_TABLE_NAME);
+END
+$$;
+
+ALTER FUNCTION parley.refuse_agents() OWNER TO parley_owner;
+
 -- function refuse_audit(text, text, text[], text[], text[], text)
 
 CREATE FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) RETURNS void
@@ -6971,7 +6993,7 @@ CREATE FUNCTION parley.sessions_expire(after interval, most integer) RETURNS TAB
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, '7 days');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -7003,7 +7025,7 @@ ALTER FUNCTION parley.sessions_expire(after interval, most integer) OWNER TO par
 
 -- comment FUNCTION sessions_expire(after interval, most integer)
 
-COMMENT ON FUNCTION parley.sessions_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''sessions'', ''least(expires_at, ends_at)'');';
+COMMENT ON FUNCTION parley.sessions_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''sessions'', ''least(expires_at, ends_at)'', ''7 days'');';
 
 -- function sessions_revoke()
 
@@ -7029,7 +7051,7 @@ CREATE FUNCTION parley.sign_in_failed(name text, address inet) RETURNS void
     AS $$
 DECLARE
     most CONSTANT integer := 10;
-    account uuid := (SELECT f.user_id FROM login_find(name) AS f);
+    account uuid := CASE WHEN is_background_work() THEN (SELECT f.user_id FROM login_find(name) AS f) END;
     caller jsonb;
 BEGIN
     IF account IS NULL THEN
@@ -7769,6 +7791,27 @@ $$;
 
 ALTER FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) OWNER TO parley_owner;
 
+-- function usage_has_own_key(uuid, text, uuid)
+
+CREATE FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    IF key_id IS NOT NULL THEN
+        RETURN EXISTS (
+            SELECT FROM provider_keys AS k
+            WHERE k.user_id = account AND k.id = key_id AND k.provider = called AND k.deleted_at IS NULL);
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM provider_keys AS k
+        WHERE k.user_id = account AND k.provider = called AND k.is_active AND k.deleted_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()));
+END
+$$;
+
+ALTER FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) OWNER TO parley_owner;
+
 -- function usage_in_unit(text, bigint, bigint, numeric)
 
 CREATE FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) RETURNS numeric
@@ -7796,8 +7839,9 @@ BEGIN
     IF NEW.cost_usd IS NULL THEN
         NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
     END IF;
-    IF NEW.api_key_id IS NOT NULL THEN
-        NEW.used_own_api_key := true;
+    -- Otherwise, saying so would be enough to evade the quotas of a plan.
+    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL THEN
+        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NEW.api_key_id);
     END IF;
     IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
         NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];
@@ -8138,7 +8182,7 @@ BEGIN
             -- In a list, columns that were not sent are still null.
             CONTINUE WHEN usage_quota_counts(
                 found.quota, entries[n].provider, entries[n].model, entries[n].automation,
-                coalesce(entries[n].used_own_api_key, false) OR entries[n].api_key_id IS NOT NULL) IS NOT TRUE;
+                coalesce(entries[n].used_own_api_key, false)) IS NOT TRUE;
             total := total + usage_in_unit(
                 (found.quota).unit, 1,
                 coalesce(entries[n].input_tokens, 0)::bigint + coalesce(entries[n].output_tokens, 0),
@@ -8173,6 +8217,7 @@ CREATE FUNCTION parley.usage_logs_price_all(proposed parley.usage_logs[], at tim
 DECLARE
     of_model record;
     price llm_model_prices;
+    of_key record;
     n bigint;
 BEGIN
     FOR of_model IN
@@ -8186,8 +8231,18 @@ BEGIN
             proposed[n] := usage_logs_priced(proposed[n], price);
         END LOOP;
     END LOOP;
-    FOR n IN SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE api_key_id IS NOT NULL LOOP
-        proposed[n].used_own_api_key := true;
+    FOR of_key IN
+        SELECT
+            used_own_api_key AS is_said, usage_has_own_key(tenant(), provider, api_key_id) AS is_there,
+            array_agg(ordinality) AS positions
+        FROM unnest(proposed) WITH ORDINALITY
+        WHERE used_own_api_key OR api_key_id IS NOT NULL
+        GROUP BY provider, api_key_id, used_own_api_key
+    LOOP
+        CONTINUE WHEN of_key.is_said = of_key.is_there;
+        FOREACH n IN ARRAY of_key.positions LOOP
+            proposed[n].used_own_api_key := of_key.is_there;
+        END LOOP;
     END LOOP;
     IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = tenant() AND q.deleted_at IS NULL) THEN
         proposed := usage_logs_meter(tenant(), proposed, at);
@@ -8520,6 +8575,9 @@ BEGIN
         NEW.estimated_cost_usd := usage_estimate(
             NEW.provider, NEW.model, at, NEW.estimated_input_tokens, NEW.estimated_output_tokens);
     END IF;
+    IF NEW.used_own_api_key THEN
+        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NULL);
+    END IF;
     -- The same request again is not refused by what it reserved before: its id is taken, which is found after this.
     IF EXISTS (SELECT FROM usage_reservations AS r WHERE r.user_id = NEW.user_id AND r.id = NEW.id) THEN
         RETURN NEW;
@@ -8567,7 +8625,7 @@ CREATE FUNCTION parley.usage_reservations_expire(after interval, most integer) R
     SET search_path TO 'parley', 'pg_temp'
     AS $$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, '1 day');
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -8599,7 +8657,7 @@ ALTER FUNCTION parley.usage_reservations_expire(after interval, most integer) OW
 
 -- comment FUNCTION usage_reservations_expire(after interval, most integer)
 
-COMMENT ON FUNCTION parley.usage_reservations_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''usage_reservations'', ''expires_at'');';
+COMMENT ON FUNCTION parley.usage_reservations_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''usage_reservations'', ''expires_at'', ''1 day'');';
 
 -- function usage_reservations_move()
 
@@ -11982,6 +12040,26 @@ CREATE TRIGGER move_attempt BEFORE INSERT OR UPDATE ON parley.tool_executions FO
 
 CREATE TRIGGER open_feed BEFORE INSERT ON parley.users FOR EACH ROW EXECUTE FUNCTION parley.users_open_feed();
 
+-- trigger agent_tokens persons_only
+
+CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON parley.agent_tokens FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.refuse_agents();
+
+-- trigger auto_approval_rules persons_only
+
+CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON parley.auto_approval_rules FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.refuse_agents();
+
+-- trigger auto_approval_settings persons_only
+
+CREATE TRIGGER persons_only BEFORE UPDATE ON parley.auto_approval_settings FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.refuse_agents();
+
+-- trigger known_tools persons_only
+
+CREATE TRIGGER persons_only BEFORE UPDATE OF risk ON parley.known_tools FOR EACH ROW WHEN ((current_setting('app.actor'::text, true) = 'agent'::text)) EXECUTE FUNCTION parley.refuse_agents();
+
+-- trigger known_tools persons_only_new
+
+CREATE TRIGGER persons_only_new BEFORE INSERT ON parley.known_tools FOR EACH ROW WHEN (((current_setting('app.actor'::text, true) = 'agent'::text) AND (new.risk <> 'high'::text))) EXECUTE FUNCTION parley.refuse_agents();
+
 -- trigger auto_approval_rules purged
 
 CREATE TRIGGER purged BEFORE UPDATE OF deleted_at ON parley.auto_approval_rules FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION parley.refuse_purged();
@@ -13102,9 +13180,9 @@ REVOKE ALL ON FUNCTION parley.add_audit(table_name text, action text, kinds text
 
 REVOKE ALL ON FUNCTION parley.add_bulk_insert(table_name text, carry text[], sums text, fills text) FROM PUBLIC;
 
--- acl FUNCTION add_expiry(table_name text, moment text)
+-- acl FUNCTION add_expiry(table_name text, moment text, kept interval)
 
-REVOKE ALL ON FUNCTION parley.add_expiry(table_name text, moment text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.add_expiry(table_name text, moment text, kept interval) FROM PUBLIC;
 
 -- acl FUNCTION add_feed(table_name text, statements text)
 
@@ -14054,6 +14132,10 @@ REVOKE ALL ON FUNCTION parley.raise_epoch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
 
+-- acl FUNCTION refuse_agents()
+
+REVOKE ALL ON FUNCTION parley.refuse_agents() FROM PUBLIC;
+
 -- acl FUNCTION refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text)
 
 REVOKE ALL ON FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
@@ -14271,6 +14353,11 @@ GRANT ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zo
 
 REVOKE ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) TO parley_runtime;
+
+-- acl FUNCTION usage_has_own_key(account uuid, called text, key_id uuid)
+
+REVOKE ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) TO parley_runtime;
 
 -- acl FUNCTION usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric)
 

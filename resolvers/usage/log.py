@@ -134,7 +134,8 @@ class RecordUsageInput:
     """The cost in US dollars, as the caller knows it. If omitted, it is worked out from the tokens and the present
     prices of the model; if these are not known, it is 0. See `UsageLog.costSource`."""
     used_own_api_key: bool | None = strawberry.UNSET
-    """Whether the call used the user's own API key. Always true with `apiKeyId`."""
+    """Whether the call used the user's own API key. It is stored as true only if the user has an active key of this
+    provider, or if `apiKeyId` names a key of this provider, with which it is always true."""
     api_key_id: strawberry.ID | None = strawberry.UNSET
     """The user's API key that paid for the call."""
     automation: str | None = strawberry.UNSET

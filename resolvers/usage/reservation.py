@@ -99,7 +99,8 @@ class ReserveUsageInput:
     automation: str | None = strawberry.UNSET
     """The automation that makes the call; null if a person does."""
     used_own_api_key: bool | None = strawberry.UNSET
-    """Whether the call uses the user's own API key. Quotas count it only if they say so. Defaults to false."""
+    """Whether the call uses the user's own API key. Quotas count it only if they say so. It is stored as true only if
+    the user has an active key of this provider. Defaults to false."""
 
 
 @mutation(scope="usage:write")

@@ -30,11 +30,16 @@ FROM (VALUES
 ) AS r (name, condition, reason);
 CREATE INDEX agent_tokens_by_creation ON agent_tokens (user_id, created_at, id);
 CREATE TRIGGER "limit" BEFORE INSERT ON agent_tokens FOR EACH ROW EXECUTE FUNCTION agent_tokens_limit();
+CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON agent_tokens
+    FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent') EXECUTE FUNCTION refuse_agents();
 CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON agent_tokens
     FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL) EXECUTE FUNCTION agent_tokens_stay_revoked();
 CREATE TRIGGER revoke AFTER UPDATE OF revoked_at ON agent_tokens
     FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION sessions_revoke();
-SELECT add_expiry('agent_tokens', 'least(revoked_at, expires_at)');
+SELECT add_expiry('agent_tokens', 'least(revoked_at, expires_at)', kept => '366 days');
+-- So that no call can remove younger ones.
+SELECT add_expiry('sessions', 'least(expires_at, ends_at)', kept => '7 days');
+SELECT add_expiry('jobs', 'finished_at', kept => '30 days');
 -- Processes of the previous version read the column by this name.
 COMMENT ON COLUMN revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
 

@@ -17,6 +17,8 @@ FROM (VALUES
     ('max_cost_per_hour_usd_range', 'max_cost_per_hour_usd BETWEEN 0 AND 1000000',
         'The cost must be between 0 and 1000000.')
 ) AS r (name, condition, reason);
+CREATE TRIGGER persons_only BEFORE UPDATE ON auto_approval_settings
+    FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent') EXECUTE FUNCTION refuse_agents();
 
 
 CREATE TABLE auto_approval_rules (
@@ -69,6 +71,8 @@ SELECT add_link('auto_approval_rules', 'conversation_id', 'conversations');
 SELECT keep_links('auto_approval_rules', within => '{conversation_id}');
 CREATE TRIGGER compile BEFORE INSERT OR UPDATE OF tool_name, arguments, ignore_case, effect ON auto_approval_rules
     FOR EACH ROW EXECUTE FUNCTION auto_approval_rules_compile();
+CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON auto_approval_rules
+    FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent') EXECUTE FUNCTION refuse_agents();
 -- Each use of a rule would otherwise be a change of it, and conflict with a person who edits it.
 SELECT feed_spares('auto_approval_rules', '{times_used,last_used_at}');
 SELECT grant_columns(
@@ -106,6 +110,11 @@ FROM (VALUES
         $$jsonb_typeof(parameters_schema) = 'object' AND pg_column_size(parameters_schema) <= 65536$$,
         'A schema of parameters is an object of at most 64 KiB.')
 ) AS r (name, condition, reason);
+-- Agents suggest and describe tools, and a person sets the risk.
+CREATE TRIGGER persons_only_new BEFORE INSERT ON known_tools
+    FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent' AND NEW.risk <> 'high') EXECUTE FUNCTION refuse_agents();
+CREATE TRIGGER persons_only BEFORE UPDATE OF risk ON known_tools
+    FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent') EXECUTE FUNCTION refuse_agents();
 CREATE INDEX known_tools_by_creation ON known_tools (user_id, created_at, id);
 CREATE INDEX known_tools_most_used ON known_tools (user_id, proposed DESC, tool_name);
 SELECT grant_columns('known_tools', 'INSERT', '{first_approved_at}');

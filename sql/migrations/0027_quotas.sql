@@ -75,7 +75,7 @@ CREATE POLICY reading ON usage_reservations FOR SELECT TO parley_owner USING (tr
 CREATE TRIGGER enter BEFORE INSERT ON usage_reservations FOR EACH ROW EXECUTE FUNCTION usage_reservations_enter();
 CREATE TRIGGER move BEFORE UPDATE OF status ON usage_reservations
     FOR EACH ROW EXECUTE FUNCTION usage_reservations_move();
-SELECT add_expiry('usage_reservations', 'expires_at');
+SELECT add_expiry('usage_reservations', 'expires_at', kept => '1 day');
 
 -- Only usage_logs_meter() writes it.
 ALTER TABLE usage_logs ADD COLUMN is_over_quota boolean NOT NULL DEFAULT false;

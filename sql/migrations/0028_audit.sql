@@ -26,7 +26,7 @@ CREATE POLICY appending ON audit_entries FOR INSERT TO parley_owner WITH CHECK (
 CREATE INDEX audit_entries_by_creation ON audit_entries (user_id, created_at, id);
 CREATE INDEX audit_entries_by_action ON audit_entries (user_id, action, created_at, id);
 CREATE INDEX audit_entries_by_entity ON audit_entries (user_id, entity_id, created_at, id);
-SELECT add_expiry('audit_entries', 'created_at');
+SELECT add_expiry('audit_entries', 'created_at', kept => audit_kept());
 CREATE TRIGGER stay BEFORE UPDATE OR DELETE ON audit_entries FOR EACH ROW EXECUTE FUNCTION audit_entries_stay();
 CREATE TRIGGER stay_all BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION audit_entries_stay();
 

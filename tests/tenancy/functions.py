@@ -51,8 +51,7 @@ FUNCTIONS = {
     "scope_list_mistake": "reads nothing but its argument",
     "secret_of": "returns sealed texts of the stamped user",
     "sessions_expire": "does nothing on a connection for requests",
-    # Nobody is signed in when a password is wrong. It returns nothing, and writes at most ten entries an hour.
-    "sign_in_failed": "writes into the audit of an account that somebody tried to sign in, which its user must learn",
+    "sign_in_failed": "does nothing on a connection for requests",
     "tenant": "returns the user that the connection is stamped for",
     "text_list_mistake": "reads nothing but its arguments",
     "tool_execution_renew": "writes for the stamped user only",
@@ -60,6 +59,7 @@ FUNCTIONS = {
     "trash_page": "reads with the tenant's policies",
     "usage_logs_insert_all": "inserts for the stamped user only",
     "usage_check": "reads with the caller's privileges and policies",
+    "usage_has_own_key": "reads with the caller's privileges and policies",
     "usage_estimate": "reads reference data, which is the same for all users",
     "usage_in_unit": "reads nothing but its arguments",
     "usage_quota_counts": "reads nothing but its arguments",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 
 import asyncpg
@@ -11,6 +12,7 @@ from gateway.data.queries import sql
 from resolvers.accounts.export import MOST_PARTS, expire_exports
 from resolvers.work.expiry import expire_jobs
 from tests.kit.database import Database
+from tests.kit.rows import unchanged
 from tests.kit.serving import Client
 from tests.work.running import ran
 
@@ -79,6 +81,48 @@ async def test_what_is_stored_of_an_export_is_removed_when_its_link_ends(
     assert left == [0, many, 0, 0, many]
     assert await jobs_of(user) == jobs
     assert await superuser.fetchval("SELECT version FROM feeds WHERE user_id = $1", user.user_id) == version
+
+
+EXPIRING = """
+SELECT proname, substring(obj_description(oid, 'pg_proc') FROM ', ''([^'']*)''\\);$')::interval AS kept
+FROM pg_proc
+WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT add_expiry(%'
+"""
+
+
+ENDED_NOW = (
+    "UPDATE sessions SET expires_at = now() - interval '1 hour' WHERE user_id = $1",
+    "UPDATE agent_tokens SET revoked_at = now() - interval '1 hour' WHERE user_id = $1",
+    "UPDATE usage_reservations SET expires_at = now() - interval '1 hour' WHERE user_id = $1",
+    "UPDATE changes SET at = now() - interval '20 hours' WHERE user_id = $1",
+    "UPDATE feed_ages SET oldest_at = now() - interval '20 hours' WHERE user_id = $1",
+)
+
+
+async def test_no_call_removes_what_is_kept_longer(
+    user: Client, database: Database, superuser: asyncpg.Connection
+) -> None:
+    made = await superuser.fetch(EXPIRING)
+    assert len(made) >= 5
+    assert [row["proname"] for row in made if row["kept"] < datetime.timedelta(days=1)] == []
+    for days in (0, 6):
+        await job(superuser, user, "done", days, parts=2)
+    await user.agent("read")
+    await user.make("reserveUsage", "usageReservation", provider="openai", model="a", estimatedCostUsd="1")
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        for text in ENDED_NOW:
+            await superuser.execute(text, user.user_id)
+    settings = {"search_path": "parley", "app.work": "on"}
+    connection = await asyncpg.connect(database.runtime_url, server_settings=settings)
+    try:
+        async with unchanged(superuser, user.user_id):
+            for name in (*(row["proname"] for row in made), "exports_expire", "feed_prune"):
+                for _ in range(50):  # other tests have left more
+                    if not await connection.fetch(f"SELECT {name}('-100 years', 1000)"):
+                        break
+    finally:
+        await connection.close()
 
 
 async def test_a_job_does_not_end_while_a_part_is_added(

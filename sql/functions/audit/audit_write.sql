@@ -13,6 +13,11 @@ BEGIN
 END
 $$;
 
--- Whether the time has come to remove a deleted account for good.
+-- Whether a deleted account is being removed for good: its time has come, and account_purge() has removed its login.
 CREATE OR REPLACE FUNCTION account_is_due(account uuid) RETURNS boolean LANGUAGE sql STABLE
-AS $$ SELECT EXISTS (SELECT FROM users AS u WHERE u.user_id = account AND u.purge_at <= clock_timestamp()) $$;
+AS $$
+    SELECT EXISTS (
+        SELECT FROM users AS u
+        WHERE u.user_id = account AND u.purge_at <= clock_timestamp()
+            AND NOT EXISTS (SELECT FROM logins AS l WHERE l.user_id = account))
+$$;

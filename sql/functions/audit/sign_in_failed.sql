@@ -1,12 +1,12 @@
 -- Writes into the audit of the account with this e-mail address or user name that a password was wrong. If there is no such
 -- account, it does nothing. Nobody is signed in, so anybody can cause this: it writes at most ten entries an hour and account,
--- and returns nothing.
+-- and returns nothing. The address is what the gateway says, so it does nothing on a connection for requests.
 CREATE OR REPLACE FUNCTION sign_in_failed(name text, address inet) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
     most CONSTANT integer := 10;
-    account uuid := (SELECT f.user_id FROM login_find(name) AS f);
+    account uuid := CASE WHEN is_background_work() THEN (SELECT f.user_id FROM login_find(name) AS f) END;
     caller jsonb;
 BEGIN
     IF account IS NULL THEN

@@ -1,5 +1,5 @@
--- Removes parts of one export that failed, was cancelled, or was finished longer than `keep` ago, the last parts first, at
--- most `most` of them, and returns how many. Returns nothing if there is no such export, or if each such user is writing at
+-- Removes parts of one export that failed, was cancelled, or was finished longer than `keep` ago, and at least a week, the last
+-- parts first, at most `most` of them, and returns how many. Returns nothing if there is no such export, or if each such user is writing at
 -- the moment. The last ones go first, so that a failed export that is queued again continues after what is left.
 CREATE OR REPLACE FUNCTION exports_expire(keep interval, most integer) RETURNS TABLE (expired_parts integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
@@ -16,7 +16,7 @@ BEGIN
     JOIN jobs AS j ON j.user_id = p.user_id AND j.id = p.job_id
     JOIN feeds AS f ON f.user_id = j.user_id
     WHERE p.position = 0 AND j.finished_at IS NOT NULL
-        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '0'))
+        AND (j.status <> 'done' OR j.finished_at < clock_timestamp() - greatest(keep, '7 days'))
     ORDER BY j.finished_at
     LIMIT 1
     FOR UPDATE OF f SKIP LOCKED;

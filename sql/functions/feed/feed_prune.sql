@@ -1,11 +1,11 @@
--- Removes the oldest changes of one user that are older than `keep`, at most `most` of them, and returns how many. Cursors
+-- Removes the oldest changes of one user that are older than `keep`, and than a day, at most `most` of them, and returns how many. Cursors
 -- before the last one removed get RESYNC. Returns nothing if no feed has such changes. Any number of processes may call it
 -- at once: each takes a different user. If all such users are writing, it waits for one, in line with the writers.
 CREATE OR REPLACE FUNCTION feed_prune(keep interval, most integer) RETURNS TABLE (pruned_user_id uuid, pruned_changes integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
-    too_old timestamptz := clock_timestamp() - keep;
+    too_old timestamptz := clock_timestamp() - greatest(keep, '1 day');
     until bigint;
     remaining_at timestamptz;
 BEGIN

@@ -23,7 +23,7 @@ BEGIN
             -- In a list, columns that were not sent are still null.
             CONTINUE WHEN usage_quota_counts(
                 found.quota, entries[n].provider, entries[n].model, entries[n].automation,
-                coalesce(entries[n].used_own_api_key, false) OR entries[n].api_key_id IS NOT NULL) IS NOT TRUE;
+                coalesce(entries[n].used_own_api_key, false)) IS NOT TRUE;
             total := total + usage_in_unit(
                 (found.quota).unit, 1,
                 coalesce(entries[n].input_tokens, 0)::bigint + coalesce(entries[n].output_tokens, 0),

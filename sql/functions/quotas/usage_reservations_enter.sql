@@ -1,5 +1,6 @@
 -- Trigger: estimates the cost of a new reservation that states none, and refuses it if a hard quota leaves too little. The
--- feed's lock, which is held here, makes reservations and usage of a user take turns.
+-- feed's lock, which is held here, makes reservations and usage of a user take turns. A call counts as one with the user's own
+-- key only if there is such a key.
 CREATE OR REPLACE FUNCTION usage_reservations_enter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$
@@ -11,6 +12,9 @@ BEGIN
     IF NEW.estimated_cost_usd IS NULL THEN
         NEW.estimated_cost_usd := usage_estimate(
             NEW.provider, NEW.model, at, NEW.estimated_input_tokens, NEW.estimated_output_tokens);
+    END IF;
+    IF NEW.used_own_api_key THEN
+        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NULL);
     END IF;
     -- The same request again is not refused by what it reserved before: its id is taken, which is found after this.
     IF EXISTS (SELECT FROM usage_reservations AS r WHERE r.user_id = NEW.user_id AND r.id = NEW.id) THEN

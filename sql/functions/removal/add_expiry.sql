@@ -1,11 +1,14 @@
 -- Lets rows of a table be removed for good some time after a moment, given by an expression of one row that is null for rows
 -- that stay. Generates <table>_expire(after, most), for background work: it removes rows of one user whose moment was longer
--- than `after` ago, at most `most` of them, and returns how many. The feed has a `purge` for each. It returns nothing if there
+-- than `after` ago, and at least `kept`, at most `most` of them, and returns how many. The feed has a `purge` for each. It returns nothing if there
 -- is no such row, or if each such user is writing at the moment. Any number of processes may call it at once: each takes a
 -- different user.
 --
 -- Rows that name such a row without a foreign key keep its id, and find nothing under it.
-CREATE OR REPLACE FUNCTION add_expiry(table_name text, moment text) RETURNS void LANGUAGE plpgsql
+--
+-- State `kept`, so that no call can remove what is younger, by mistake or otherwise.
+DROP FUNCTION IF EXISTS add_expiry(text, text);
+CREATE OR REPLACE FUNCTION add_expiry(table_name text, moment text, kept interval DEFAULT '0') RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
     name text := table_name || '_expire';
@@ -22,7 +25,7 @@ BEGIN
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = parley, pg_temp
         AS $body$
         DECLARE
-            too_old timestamptz := clock_timestamp() - greatest(after, '0');
+            too_old timestamptz := clock_timestamp() - greatest(after, %4$L);
             caller jsonb;
         BEGIN
             IF NOT is_background_work() THEN
@@ -50,9 +53,10 @@ BEGIN
         END
         $body$
         $function$,
-        name, table_name, moment);
+        name, table_name, moment, kept);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO parley_runtime', name);
     EXECUTE format(
-        'COMMENT ON FUNCTION %I IS %L', name, format('Made by SELECT add_expiry(%L, %L);', table_name, moment));
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_expiry(%L, %L, %L);', table_name, moment, kept));
 END
 $$;

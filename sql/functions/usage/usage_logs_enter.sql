@@ -17,8 +17,9 @@ BEGIN
     IF NEW.cost_usd IS NULL THEN
         NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
     END IF;
-    IF NEW.api_key_id IS NOT NULL THEN
-        NEW.used_own_api_key := true;
+    -- Otherwise, saying so would be enough to evade the quotas of a plan.
+    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL THEN
+        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NEW.api_key_id);
     END IF;
     IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
         NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];

@@ -16,5 +16,6 @@ FROM (
         usage_estimate(:provider, :model, clock_timestamp(), :input_tokens::bigint, :output_tokens::bigint)) AS cost
 ) AS e
 LEFT JOIN LATERAL usage_check(
-    :user_id, clock_timestamp(), :provider, :model, :automation, :used_own_api_key,
+    :user_id, clock_timestamp(), :provider, :model, :automation,
+    :used_own_api_key AND usage_has_own_key(:user_id, :provider, NULL),
     :input_tokens::bigint + :output_tokens::bigint, e.cost) AS c ON true;

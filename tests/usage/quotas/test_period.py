@@ -180,6 +180,8 @@ async def test_random_quotas_agree_with_plain_python(user: Client, superuser: as
         living = (call for until, status, call in held if status == "held" and until > now)
         return used, sum((amount(quota, call) for call in living), Decimal(0))
 
+    for provider in PROVIDERS:
+        await user.make("createProviderKey", "providerKey", provider=provider, apiKey="sk-0123456789abcdef")
     now = at("2028-02-27T20:00:00")
     async with acting(superuser, user):
         for _ in range(12):

@@ -64,6 +64,12 @@ async def record(user: Client, **values: Any) -> dict[str, Any]:
     return await user.make("recordUsage", "usageLog", "id isOverQuota costUsd", **{**CALL, **values})
 
 
+async def provider_key(user: Client, provider: str = "openai") -> str:
+    """A key of the user's own, with a configuration of the provider if there is none."""
+    made = await user.make("createProviderKey", "providerKey", provider=provider, apiKey=f"sk-{uuid.uuid4().hex}")
+    return str(made["id"])
+
+
 async def status(user: Client, id: str) -> str:
     found = await user.data("query($id: ID!) { usageReservation(id: $id) { status } }", id=id)
     return str(found["usageReservation"]["status"])
@@ -154,6 +160,7 @@ async def test_more_than_was_reserved_is_taken_and_marked(user: Client) -> None:
 
 async def test_each_item_of_a_list_is_metered_in_its_order(user: Client) -> None:
     await quota(user, 2, "REQUESTS")
+    await provider_key(user)
     held = await reserve(user)
     items = [{**CALL}, {**CALL, "id": held["id"]}, {**CALL}, {**CALL, "usedOwnApiKey": True}]
     made = await user.mutate("recordUsages", "usageLogs { isOverQuota }", items=items)
@@ -188,11 +195,58 @@ async def test_a_quota_is_noted_once_at_eighty_percent_and_beyond_the_limit(user
 
 
 async def test_own_keys_count_where_the_quota_says_so(user: Client) -> None:
+    await provider_key(user)
     await quota(user, 10, "REQUESTS")
     await quota(user, 10, "REQUESTS", countsOwnKey=True)
     await record(user, usedOwnApiKey=True)
     await reserve(user, usedOwnApiKey=True)
     assert await amounts(user) == [(0, 0, 10), (1, 1, 8)]
+
+
+OWN = "id isOverQuota usedOwnApiKey"
+
+
+async def test_saying_that_it_was_an_own_key_evades_no_quota(user: Client, stranger: Client) -> None:
+    await provider_key(stranger)
+    await quota(user, 100)
+
+    async def counts(**values: Any) -> None:
+        """The call counts although it names a key of one's own."""
+        assert (await user.data(CHECK, own=True, **{"in": 101}))["checkUsage"]["allowed"] is False
+        assert (await refused(user, usedOwnApiKey=True, estimatedInputTokens=101))["code"] == "CONFLICT"
+        given = {**CALL, "inputTokens": 101, **values}
+        counted = {"isOverQuota": True, "usedOwnApiKey": False}
+        one = await user.make("recordUsage", "usageLog", OWN, **given)
+        many: Any = await user.make("recordUsages", "usageLogs", OWN, items=[given, given])
+        assert [{**each, **counted} for each in (one, *many)] == [one, *many]
+
+    await counts(usedOwnApiKey=True)
+    other = await provider_key(user, "anthropic")
+    await counts(usedOwnApiKey=True)
+    await counts(apiKeyId=other)
+    mine = await provider_key(user)
+    await user.make("updateProviderKey", "providerKey", id=mine, isActive=False)
+    await counts(usedOwnApiKey=True)
+    assert await amounts(user) == [(101 * 12, 0, 0)]
+
+
+async def test_a_call_with_an_own_key_counts_as_one(user: Client) -> None:
+    await quota(user, 100)
+    mine = await provider_key(user)
+    assert (await user.data(CHECK, own=True, **{"in": 101}))["checkUsage"]["allowed"] is True
+    await reserve(user, usedOwnApiKey=True, estimatedInputTokens=101)
+    for own in ({"usedOwnApiKey": True}, {"apiKeyId": mine}):
+        given = {**CALL, "inputTokens": 101, **own}
+        one = await user.make("recordUsage", "usageLog", OWN, **given)
+        many: Any = await user.make("recordUsages", "usageLogs", OWN, items=[given, {**CALL}])
+        assert [(each["isOverQuota"], each["usedOwnApiKey"]) for each in (one, *many)] == [
+            (False, True),
+            (False, True),
+            (False, False),
+        ]
+        # The key may have been turned off between the call and its entry.
+        await user.make("updateProviderKey", "providerKey", id=mine, isActive=False)
+    assert await amounts(user) == [(0, 0, 100)]
 
 
 async def test_deleted_quotas_limit_nothing(user: Client) -> None:
