@@ -917,6 +917,8 @@ BEGIN
     FOR pointer, pattern IN SELECT * FROM jsonb_each(arguments) LOOP
         IF pointer !~ '^(/([^~/]|~[01])*)*$' OR char_length(pointer) > 200 THEN
             RETURN format('%s is no JSON pointer, such as "/path", of at most 200 characters', to_json(left(pointer, 100)));
+        ELSIF pointer ~ '/\s*-[0-9]+(/|$)' THEN
+            RETURN format('%s has a negative index, which a JSON pointer has not', to_json(pointer));
         ELSIF jsonb_typeof(pattern) <> 'string' THEN
             RETURN format('the pattern of %s is not a text', to_json(pointer));
         END IF;
@@ -935,6 +937,20 @@ END
 $_$;
 
 ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_beginnings(text)
+
+CREATE FUNCTION parley.approval_beginnings(readings text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+    SELECT CASE WHEN translate(readings, '$`?*[{', '') <> readings THEN ARRAY(
+        SELECT m[1]
+        FROM regexp_matches(readings, '\n(?![*] )([^\n$`?*[{]*)(?:[$`?*]|[[{](?=[^ [\n]))', 'g') AS m
+        UNION
+        SELECT '/' WHERE readings ~ '\n(?:[$`]|[{](?=[^ \n]))') END
+$_$;
+
+ALTER FUNCTION parley.approval_beginnings(readings text) OWNER TO parley_owner;
 
 -- function approval_decide(uuid, uuid, text, jsonb, numeric)
 
@@ -1026,7 +1042,8 @@ ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool tex
 CREATE FUNCTION parley.approval_exact(value jsonb, is_path boolean) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN approval_is_plain(a, is_path) THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
+    SELECT CASE WHEN NOT approval_is_unreadable(value) AND approval_is_plain(a, is_path)
+        THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
     FROM approval_argument(value) AS a
 $$;
 
@@ -1038,7 +1055,6 @@ CREATE FUNCTION parley.approval_fold(value text, slashes boolean DEFAULT false) 
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
-    before text;
     code text;
 BEGIN
     IF value !~ '^[\u0020-\u007e]*$' THEN
@@ -1055,15 +1071,21 @@ BEGIN
         '\u2011\u2013\u2014\u2212\u3002',
         'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
     FOR n IN 1 .. 2 LOOP
+        EXIT WHEN strpos(value, '%') + strpos(value, '\') = 0;
         FOREACH code IN ARRAY ARRAY(
-            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x)[0-9a-f]{2})', 'g') AS m) LOOP
-            value := replace(value, code, coalesce(
-                nullif(lower(chr(greatest(('x' || right(code, 2))::bit(8)::integer, 1))), E'\x01'), ' '));
+            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-9a-f]{2}|\\[0-3][0-7]{2})', 'g') AS m) LOOP
+            value := replace(value, code, coalesce(nullif(lower(chr(greatest(
+                CASE
+                    WHEN code ~ '^\\[0-7]'
+                        THEN substr(code, 2, 1)::integer * 64 + substr(code, 3, 1)::integer * 8 + right(code, 1)::integer
+                    ELSE ('x' || right(code, 2))::bit(8)::integer END, 1))), E'\x01'), ' '));
         END LOOP;
     END LOOP;
     IF strpos(value, '$') > 0 THEN
         value := regexp_replace(value, '\$(\{ifs[^}]*\}|ifs\M)', ' ', 'g');
         value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
+        -- What the escapes left in $'...' mean is not known.
+        value := regexp_replace(value, '\$''[^'']*\\[^'']*''', '$', 'g');
         value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}]*\}', '', 'g');
     END IF;
     IF strpos(value, '\') > 0 THEN
@@ -1072,18 +1094,15 @@ BEGIN
     END IF;
     value := translate(value, '''"', '');
     IF strpos(value, '/') > 0 THEN
-        value := regexp_replace(value, '\mfile:/+', '/', 'g');
-        LOOP
-            before := value;
-            value := regexp_replace(value, '/(\.?/)+', '/', 'g');
-            value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
-            value := regexp_replace(value, '/proc/(self|thread-self|[0-9]+)/(root|cwd)(?=/|\s|$)', '/', 'g');
-            value := regexp_replace(
-                value, '(^|[/\s=:])(?:[^/\s.][^/\s]*|\.[^/\s.][^/\s]*|\.\.[^/\s]+)/\.\.(?=[/\s]|$)', '\1.', 'g');
-            -- Above the root, or above a directory that is not known: it may lead to the root.
-            value := regexp_replace(value, '(^|[\s=:])/?(\.\./)+', '\1/', 'g');
-            EXIT WHEN value = before;
-        END LOOP;
+        value := regexp_replace(value, '\mfile:/+(?:(?:localhost|127[0-9.]*|\[[^]/]*\])/+)?', '/', 'g');
+        value := regexp_replace(value, '(^|[\s=])[a-z]:(?=/)', '\1', 'g');
+        value := regexp_replace(value, '/(\.?/)+', '/', 'g');
+        value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
+        IF value ~ '(^|[^.])\.\.|/proc/|/dev/fd' THEN
+            value := (
+                SELECT string_agg(CASE WHEN strpos(m[1], '/') > 0 THEN approval_steps(m[1]) ELSE m[1] END, '' ORDER BY n)
+                FROM regexp_matches(value, '([^\s=:;&|<>`]+|[\s=:;&|<>`]+)', 'g') WITH ORDINALITY AS w (m, n));
+        END IF;
         value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
     END IF;
     RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
@@ -1099,13 +1118,29 @@ CREATE FUNCTION parley.approval_hosts_are(arguments jsonb, host text) RETURNS bo
     AS $_$
 DECLARE
     value text;
+    must_be boolean;
     named text;
     are boolean := false;
 BEGIN
     host := lower(host);
-    FOR value IN SELECT * FROM approval_texts(arguments) LOOP
-        CONTINUE WHEN normalize(approval_visible(value), NFKC) !~*
-            ':\s*[/\\]|^\s*[/\\]{2}|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:|^\s*www\.';
+    -- A number may be an IPv4 address.
+    IF pg_column_size(arguments) > 262144 OR arguments @? 'strict $.** ? (@.type() == "number" && @ >= 16777216)' THEN
+        RETURN false;
+    END IF;
+    FOR value, must_be IN
+        SELECT t, false FROM approval_texts(arguments) AS t
+        UNION ALL
+        SELECT m ->> 'key', false FROM approval_members(arguments) AS m
+        UNION ALL
+        SELECT t #>> '{}', true
+        FROM approval_members(arguments) AS m
+        CROSS JOIN jsonb_path_query(m -> 'value', 'strict $.** ? (@.type() == "string" || @.type() == "number")') AS t
+        WHERE m ->> 'key' ~* '(ur[il]|host|hostname|proxy|server|endpoint|domain|origin|href|address|upstream|webhook|callback)s?$'
+    LOOP
+        CONTINUE WHEN NOT must_be AND normalize(approval_visible(value), NFKC) !~* (
+            ':\s*[/\\]|^\s*[/\\]{2}|^\s*[a-z][a-z0-9+.-]*:\S|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:'
+            '|(^|[^\w/.-])[\w-]+(\.[\w-]|:[0-9]|@)|\[[0-9a-f]*:|(^|[^\w:])[0-9a-f]*:[0-9a-f]*:'
+            '|(^|[^\w.-])(localhost|0x[0-9a-f]+|[0-9]{8,})($|[^\w-])|^\s*0[0-7]*\s*$');
         named := substring(
             value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~!*()+,=:@/-]*)?'
             '(?:\?(?:[A-Za-z0-9._~!*()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$');
@@ -1121,6 +1156,19 @@ END
 $_$;
 
 ALTER FUNCTION parley.approval_hosts_are(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_is_grouped(text, boolean)
+
+CREATE FUNCTION parley.approval_is_grouped(value text, is_path boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN is_path THEN value ~ '\s'
+            OR regexp_replace(value, '\([A-Za-z0-9_-]+\)(?=[A-Za-z0-9_./-])|\{[A-Za-z0-9_-]+\}', '', 'g') ~ '[(){}]'
+        ELSE regexp_replace(value, '''[^'']*''|"[^"]*"|@\{[0-9a-z-]+\}', '', 'g') ~ '[(){}]' END
+$$;
+
+ALTER FUNCTION parley.approval_is_grouped(value text, is_path boolean) OWNER TO parley_owner;
 
 -- function approval_is_path(text)
 
@@ -1140,12 +1188,28 @@ CREATE FUNCTION parley.approval_is_plain(value text, is_path boolean DEFAULT fal
         ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
             AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
     END
-    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_]+%|(^|[\s=])\(|(^|[\s=:,(''"])~'
+    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
     AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-    AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
+    AND CASE
+        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN true
+        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path) THEN false
+        WHEN is_path THEN strpos(value, '^') = 0 AND value !~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
+        ELSE value !~ '[\^!%]\S*/|/\S*[\^!%]'
+            AND translate(value, '''"', '') !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])'
+            AND NOT (translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
+                AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]')
+    END
 $_$;
 
 ALTER FUNCTION parley.approval_is_plain(value text, is_path boolean) OWNER TO parley_owner;
+
+-- function approval_is_unreadable(jsonb)
+
+CREATE FUNCTION parley.approval_is_unreadable(value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT jsonb_typeof(value) IN ('object', 'array') OR char_length(value #>> '{}') > 16384 $$;
+
+ALTER FUNCTION parley.approval_is_unreadable(value jsonb) OWNER TO parley_owner;
 
 -- function approval_like(text)
 
@@ -1158,13 +1222,37 @@ $$;
 
 ALTER FUNCTION parley.approval_like(pattern text) OWNER TO parley_owner;
 
+-- function approval_may_begin(text, text[])
+
+CREATE FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM unnest(beginnings) AS b (beginning)
+        CROSS JOIN regexp_replace(
+            substring(pattern_like FROM '^%\n((?:[^%_\\\n]|\\.)*)'), '\\(.)', '\1', 'g') AS p (literal)
+        WHERE literal <> '' AND starts_with(literal, beginning) AND (beginning <> '' OR literal NOT LIKE '/%'))
+$$;
+
+ALTER FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) OWNER TO parley_owner;
+
+-- function approval_members(jsonb)
+
+CREATE FUNCTION parley.approval_members(value jsonb) RETURNS SETOF jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$ SELECT jsonb_path_query(value, 'strict $.** ? (@.type() == "object").keyvalue()') $_$;
+
+ALTER FUNCTION parley.approval_members(value jsonb) OWNER TO parley_owner;
+
 -- function approval_mentions(jsonb, text)
 
 CREATE FUNCTION parley.approval_mentions(arguments jsonb, host text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
-    SELECT EXISTS (
-        SELECT FROM approval_texts(arguments) AS value
+    SELECT pg_column_size(arguments) > 262144 OR EXISTS (
+        SELECT FROM (
+            SELECT approval_texts(arguments) UNION ALL SELECT approval_members(arguments) ->> 'key'
+        ) AS t (value)
         WHERE approval_fold(value) ~ (
             '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
 $_$;
@@ -1179,6 +1267,7 @@ CREATE FUNCTION parley.approval_path(path text) RETURNS text
 DECLARE
     part text;
     parts text[] := '{}';
+    depth integer := 0;
 BEGIN
     IF path LIKE '//%' THEN
         RETURN NULL;
@@ -1187,17 +1276,18 @@ BEGIN
         IF part IN ('', '.') THEN
             CONTINUE;
         ELSIF part = '..' THEN
-            IF parts = '{}' THEN
+            IF depth = 0 THEN
                 RETURN NULL;
             END IF;
-            parts := parts[:cardinality(parts) - 1];
+            depth := depth - 1;
         ELSIF part ~ '[. ]$' THEN
             RETURN NULL;
         ELSE
-            parts := parts || part;
+            depth := depth + 1;
+            parts[depth] := part;
         END IF;
     END LOOP;
-    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts, '/');
+    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
     IF path ~ '^/(proc|dev/(fd|tcp|udp|stdin|stdout|stderr))(/|$)' THEN
         RETURN NULL;
     END IF;
@@ -1213,9 +1303,15 @@ CREATE FUNCTION parley.approval_readings(value text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
+    takers text := 'timeout|chroot|flock|watch|su|ssh|taskset|chrt';
+    starters text := takers || '|sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|toybox|then|do|else'
+        '|elif|if|while|until|coproc|trap|setsid|stdbuf|ionice|fakeroot|systemd-run|strace|parallel|script|unshare|nsenter'
+        '|cmd(?:\.exe)?(?: /[a-z])*|powershell|pwsh|!|[a-z]*sh';
+    begins text := '(?n)^(?:(?:' || starters || ')(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ';
     whole text := approval_fold(value);
     texts text := replace(whole, E'\n', ' ');
     pieces text;
+    split text;
 BEGIN
     IF strpos(value, '\') > 0 THEN
         whole := whole || E'\n' || approval_fold(value, slashes => true);
@@ -1223,16 +1319,38 @@ BEGIN
     IF strpos(whole, '{') > 0 THEN
         whole := whole || E'\n' || translate(whole, '{},', E'\n\n ');
     END IF;
-    pieces := regexp_replace(translate(whole, ';&|(){}<>`$', repeat(E'\n', 11)), ' ?\n ?', E'\n', 'g');
+    IF strpos(value, '/..') > 0 AND value ~ '\s' THEN
+        whole := whole || E'\n' || approval_fold(regexp_replace(value, '\s', '_', 'g'));
+    END IF;
+    split := translate(whole, ';&|(){}<>`$', repeat(E'\n', 11));
+    IF translate(whole, '<>$`?*[{', '') <> whole THEN
+        split := split || E'\n' || translate(
+            regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
+    END IF;
+    IF split LIKE ANY ('{% -exec%,% -ok%}') THEN
+        split := regexp_replace(split, ' -(?:exec|execdir|ok|okdir) ', E'\n', 'g');
+    END IF;
+    pieces := regexp_replace(split, ' *\n *', E'\n', 'g');
     texts := concat_ws(E'\n', texts, whole, pieces);
     FOR n IN 1 .. 4 LOOP
-        pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        -- What a variable stands for begins no path if a directory is before it.
+        IF strpos(pieces, '/') > 0 THEN
+            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[$`{][^ /\n]*( |$))', '?', 'ng');
+            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
+        END IF;
         texts := texts || E'\n' || pieces;
-        EXIT WHEN strpos(pieces, ' ') = 0;
-        pieces := regexp_replace(
-            pieces,
-            '^(?:(?:sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|then|do|else|!|[a-z]*sh)'
-            '(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ', '', 'ng');
+        EXIT WHEN pieces !~ begins;
+        -- Which options have a value is not known: the command may begin after each.
+        split := (
+            SELECT string_agg(DISTINCT array_to_string(words[k:], ' '), E'\n')
+            FROM regexp_matches(
+                pieces, '^(' || takers || '|(?:' || starters || ')(?= -(?![a-z]*c ))) ([^\n]+)$', 'ng') AS m
+            CROSS JOIN LATERAL string_to_array(m[2], ' ') AS words
+            CROSS JOIN generate_series(2, least(cardinality(words), 8)) AS k
+            WHERE array_to_string(words[:k - 1], ' ') || ' ' ~ CASE
+                WHEN m[1] ~ ('^(' || takers || ')$') THEN '^(-\S+ ([^- ]\S* )?)*(\S+ )?$'
+                ELSE '^(-\S+ ([^- ]\S* )?)*$' END);
+        pieces := concat_ws(E'\n', regexp_replace(pieces, begins, '', 'g'), split);
     END LOOP;
     RETURN E'\n' || texts || E'\n';
 END
@@ -1306,12 +1424,18 @@ BEGIN
     ),
     argument AS MATERIALIZED (
         SELECT
-            d.first_argument,
-            CASE left(d.first_argument, 1)
-                WHEN 'd' THEN approval_readings(approval_argument(v.value))
-                ELSE approval_exact(v.value, is_path => d.first_argument LIKE 'p%') END AS value
+            d.first_argument, r.value, r.is_unreadable,
+            CASE WHEN d.first_argument LIKE 'd%' THEN approval_beginnings(r.value) END AS beginnings
         FROM (SELECT DISTINCT t.first_argument FROM of_tool AS t WHERE t.first_argument IS NOT NULL) AS d
         CROSS JOIN LATERAL (SELECT arguments #> substr(d.first_argument, 2)::text[]) AS v (value)
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE
+                    WHEN d.first_argument NOT LIKE 'd%' THEN approval_exact(v.value, is_path => d.first_argument LIKE 'p%')
+                    WHEN NOT approval_is_unreadable(v.value) THEN approval_readings(approval_argument(v.value)) END,
+                d.first_argument LIKE 'd%' AND approval_is_unreadable(v.value)
+            OFFSET 0
+        ) AS r (value, is_unreadable)
     ),
     -- Materialized, or the planner would ask approval_rule_matches() about each rule of the tool.
     likely AS MATERIALIZED (
@@ -1323,6 +1447,8 @@ BEGIN
             LEFT JOIN argument AS a ON a.first_argument = t.first_argument
             WHERE t.first_argument IS NULL
                 OR a.value LIKE t.first_like
+                OR a.is_unreadable
+                OR (a.beginnings IS NOT NULL AND approval_may_begin(t.first_like, a.beginnings))
                 OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
     )
     SELECT
@@ -1333,7 +1459,8 @@ BEGIN
     FROM (
         SELECT l.*
         FROM likely AS l
-        WHERE approval_rule_matches(
+        -- A single pattern of a DENY or ASK rule has been compared.
+        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_rule_matches(
             l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments)
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
@@ -1358,7 +1485,9 @@ BEGIN
             value := approval_exact(arguments #> pointers[n]::text[], paths[n]);
             value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
         ELSE
+            CONTINUE WHEN approval_is_unreadable(arguments #> pointers[n]::text[]);
             value := approval_readings(approval_argument(arguments #> pointers[n]::text[]));
+            CONTINUE WHEN approval_may_begin(likes[n], approval_beginnings(value));
         END IF;
         IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
             RETURN false;
@@ -1390,6 +1519,39 @@ END
 $$;
 
 ALTER FUNCTION parley.approval_spent(owner_id uuid) OWNER TO parley_owner;
+
+-- function approval_steps(text)
+
+CREATE FUNCTION parley.approval_steps(path text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    part text;
+    parts text[] := '{}';
+    depth integer := 0;
+    is_absolute boolean := path LIKE '/%';
+BEGIN
+    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
+        IF part IN ('', '.') THEN
+            CONTINUE;
+        ELSIF part = '..' THEN
+            is_absolute := is_absolute OR depth = 0;
+            depth := greatest(depth - 1, 0);
+            CONTINUE;
+        END IF;
+        depth := depth + 1;
+        parts[depth] := part;
+        IF is_absolute AND depth BETWEEN 3 AND 6 AND array_to_string(parts[:depth], '/')
+            ~ '^(proc/(self|thread-self|[0-9]+)/(task/[0-9]+/)?(root|cwd|fd/[0-9]+)|dev/fd/[0-9]+)$' THEN
+            depth := 0;
+        END IF;
+    END LOOP;
+    path := CASE WHEN is_absolute THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
+    RETURN coalesce(nullif(path, ''), '.');
+END
+$_$;
+
+ALTER FUNCTION parley.approval_steps(path text) OWNER TO parley_owner;
 
 -- function approval_texts(jsonb)
 
@@ -13196,6 +13358,10 @@ REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
 
+-- acl FUNCTION approval_beginnings(readings text)
+
+REVOKE ALL ON FUNCTION parley.approval_beginnings(readings text) FROM PUBLIC;
+
 -- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
 
 REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) FROM PUBLIC;
@@ -13213,6 +13379,10 @@ REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PU
 
 REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
 
+-- acl FUNCTION approval_is_grouped(value text, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_is_grouped(value text, is_path boolean) FROM PUBLIC;
+
 -- acl FUNCTION approval_is_path(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
@@ -13221,9 +13391,21 @@ REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
 
+-- acl FUNCTION approval_is_unreadable(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_is_unreadable(value jsonb) FROM PUBLIC;
+
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
+
+-- acl FUNCTION approval_may_begin(pattern_like text, beginnings text[])
+
+REVOKE ALL ON FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) FROM PUBLIC;
+
+-- acl FUNCTION approval_members(value jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_members(value jsonb) FROM PUBLIC;
 
 -- acl FUNCTION approval_mentions(arguments jsonb, host text)
 
@@ -13253,6 +13435,10 @@ REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boo
 
 REVOKE ALL ON FUNCTION parley.approval_spent(owner_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
+
+-- acl FUNCTION approval_steps(path text)
+
+REVOKE ALL ON FUNCTION parley.approval_steps(path text) FROM PUBLIC;
 
 -- acl FUNCTION approval_texts(value jsonb)
 

@@ -34,6 +34,8 @@ from resolvers.tools.approval_reason import ApprovalReason
 from resolvers.tools.known_tool import KnownTool, ToolRisk
 
 MOST_USD = 1_000_000
+MOST_BYTES = 262_144
+"""The size of parameters that a tool execution may have."""
 
 
 @enum_type
@@ -154,18 +156,26 @@ class AutoApprovalRuleInput:
     In a pattern for a path, such as `src/**`, `*` stands for anything within a part of the path and `**` for anything;
     paths are put in normal form first. In other patterns, `*` at the end stands for anything, `*` elsewhere for
     anything within a word, and `**` for anything. In a word with a slash, both stay within the word, and `*` within
-    its part of the path. An argument that is missing, an object or a list matches no pattern.
+    its part of the path. An argument that is missing matches no pattern.
 
     An `ALLOW` rule never matches a text in which a shell could find more than one plain command (`;`, `&`, `|`, `<`,
-    `>`, `$`, backticks, backslashes, line ends), or that contains invisible or encoded characters. `ASK` and `DENY`
-    rules also match a part of such a command, and ignore case, quotes, spaces and look-alikes; their wildcards stand
-    for anything."""
+    `>`, `$`, backticks, backslashes, line ends), or that contains invisible or encoded characters. Nor does it match
+    parentheses and braces outside quotes, such as `{a,b}.py` and `count(*)`, except simple ones in a path without
+    spaces, such as `app/(group)/page`, and git's `@{...}`; wildcards after a dot that begins a word or a part of a
+    path, such as `.*`, outside quotes; `^`, `!` and `%` in a word with a slash; an object, a list, or more than
+    16,384 characters. All these wait for a person.
+
+    `ASK` and `DENY` rules also match a part of such a command, and ignore case, quotes, spaces and look-alikes; their
+    wildcards stand for anything. If a variable, a wildcard or a brace makes the rest of an argument uncertain, they
+    match if what is before it is how the pattern begins. They match any object, list, or text of more than 16,384
+    characters."""
     ignore_case: bool | None = None
     """Whether the patterns of an `ALLOW` rule ignore case. Defaults to false."""
     host: str | None = None
     """The host that all URLs among the arguments must have, such as `example.org`, or `*.example.org` for the hosts
     below it. An `ALLOW` rule then needs a URL, and matches only plain ones, without user, port and encoded
-    characters."""
+    characters. It refuses any other text that may name a host, such as `example.net/x`, `a.txt` or `db:5432`, and any
+    other value of a member whose name ends like `url`, `host` or `proxy`."""
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None = None
@@ -247,7 +257,7 @@ async def explain_approval(
     info: Info,
     tool_name: Annotated[str, strawberry.argument(description="The name of the tool, 1 to 100 characters.")],
     parameters: Annotated[
-        JSON | None, strawberry.argument(description="The arguments of the call. Defaults to `{}`.")
+        JSON | None, strawberry.argument(description="The arguments of the call, up to 256 KiB. Defaults to `{}`.")
     ] = None,
     conversation_id: Annotated[
         strawberry.ID | None, strawberry.argument(description="The conversation of the call. Defaults to none.")
@@ -264,12 +274,15 @@ async def explain_approval(
         raise BadRequest("toolName: a tool name has 1 to 100 characters.", argument="toolName")
     if estimated_cost_usd is not None and not 0 <= estimated_cost_usd <= MOST_USD:
         raise BadRequest("estimatedCostUsd: the cost must be between 0 and 1000000.", argument="estimatedCostUsd")
+    arguments = orjson.dumps({} if parameters is None else parameters)
+    if len(arguments) > MOST_BYTES:
+        raise BadRequest("parameters: parameters have at most 256 KiB.", argument="parameters")
     context = info.context
     rows = await context.rows(
         sql.tools.approval.explain,
         conversation_id=None if conversation_id is None else id_of(conversation_id, "conversation_id"),
         tool_name=tool_name,
-        parameters=orjson.dumps({} if parameters is None else parameters).decode(),
+        parameters=arguments.decode(),
         estimated_cost_usd=estimated_cost_usd,
     )
     if not rows:

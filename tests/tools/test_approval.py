@@ -178,6 +178,8 @@ async def test_a_wrong_setting_of_a_conversation_is_refused_by_name(
         ({"arguments": {"path": "x"}}, "arguments", '"path"'),
         ({"arguments": {"/path~": "x"}}, "arguments", '"/path~"'),
         ({"arguments": {"/path": 1}}, "arguments", '"/path"'),
+        ({"arguments": {"/args/-1": "x"}}, "arguments", "negative index"),
+        ({"arguments": {"/args/ -01/x": "x"}}, "arguments", "negative index"),
         ({"arguments": {"/path": ""}}, "arguments", '"/path"'),
         ({"arguments": {"/path": "x" * 1001}}, "arguments", '"/path"'),
         ({"arguments": {"/path": "../x"}}, "arguments", ".."),
@@ -201,6 +203,12 @@ async def test_a_wrong_rule_is_refused_with_the_reason(
     (error,) = payload["userErrors"]
     assert error["field"] == [field]
     assert word in error["message"]
+
+
+async def test_parameters_that_no_execution_may_have_are_not_explained(user: Client) -> None:
+    answer = await user.run(EXPLAIN, tool="bash", parameters={"command": "a" * 262144})
+    assert answer["errors"][0]["message"] == "parameters: parameters have at most 256 KiB."
+    assert (await explain(user, parameters={"command": "a" * 262000}))["outcome"] == "PENDING"
 
 
 async def test_what_would_happen_is_what_happens(user: Client) -> None:

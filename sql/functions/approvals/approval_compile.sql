@@ -65,6 +65,8 @@ BEGIN
     FOR pointer, pattern IN SELECT * FROM jsonb_each(arguments) LOOP
         IF pointer !~ '^(/([^~/]|~[01])*)*$' OR char_length(pointer) > 200 THEN
             RETURN format('%s is no JSON pointer, such as "/path", of at most 200 characters', to_json(left(pointer, 100)));
+        ELSIF pointer ~ '/\s*-[0-9]+(/|$)' THEN
+            RETURN format('%s has a negative index, which a JSON pointer has not', to_json(pointer));
         ELSIF jsonb_typeof(pattern) <> 'string' THEN
             RETURN format('the pattern of %s is not a text', to_json(pointer));
         END IF;

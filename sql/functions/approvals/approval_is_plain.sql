@@ -2,9 +2,10 @@
 -- something else than it seems:
 --
 -- * control characters, line separators, invisible characters, text directions, and texts that are not in normal form (NFKC);
--- * characters that combine commands, redirect, substitute, expand or escape: ; & | < > ` $ \ and a parenthesis that begins
---   a word;
--- * percent-encoded characters, and variables between percent signs;
+-- * characters that combine commands, redirect, substitute, expand or escape: ; & | < > ` $ \;
+-- * parentheses and braces: zsh and fish run what is in them, and braces make several words of one (approval_is_grouped);
+-- * percent-encoded characters, variables between percent or exclamation marks, and in a word with a slash ^, ! and %;
+-- * a part of a path that begins with a dot and has a wildcard, which stands for the directory above too;
 -- * a word that begins with ~, and links that the system makes, such as /proc/self/root and /dev/fd;
 -- * unless it is a path, which approval_path() puts in normal form, a step to the directory above.
 CREATE OR REPLACE FUNCTION approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
@@ -15,9 +16,28 @@ AS $$
         ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
             AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
     END
-    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_]+%|(^|[\s=])\(|(^|[\s=:,(''"])~'
+    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
     AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-    AND (is_path OR value !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])')
+    AND CASE
+        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN true
+        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path) THEN false
+        WHEN is_path THEN strpos(value, '^') = 0 AND value !~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
+        ELSE value !~ '[\^!%]\S*/|/\S*[\^!%]'
+            AND translate(value, '''"', '') !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])'
+            AND NOT (translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
+                AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]')
+    END
+$$;
+
+-- Whether a text has a parenthesis or a brace that a shell may act on. In a path without spaces, it does not act on a
+-- simple name between two of them, as in app/(group)/page; in another text, on what is in quotes, and on git's @{...}.
+CREATE OR REPLACE FUNCTION approval_is_grouped(value text, is_path boolean) RETURNS boolean LANGUAGE sql IMMUTABLE
+PARALLEL SAFE
+AS $$
+    SELECT CASE
+        WHEN is_path THEN value ~ '\s'
+            OR regexp_replace(value, '\([A-Za-z0-9_-]+\)(?=[A-Za-z0-9_./-])|\{[A-Za-z0-9_-]+\}', '', 'g') ~ '[(){}]'
+        ELSE regexp_replace(value, '''[^'']*''|"[^"]*"|@\{[0-9a-z-]+\}', '', 'g') ~ '[(){}]' END
 $$;
 
 -- A text without characters that nobody sees: formats, joiners, fillers, variation selectors, tags and text directions.

@@ -6,6 +6,7 @@ AS $$
 DECLARE
     part text;
     parts text[] := '{}';
+    depth integer := 0;
 BEGIN
     IF path LIKE '//%' THEN
         RETURN NULL;
@@ -14,17 +15,18 @@ BEGIN
         IF part IN ('', '.') THEN
             CONTINUE;
         ELSIF part = '..' THEN
-            IF parts = '{}' THEN
+            IF depth = 0 THEN
                 RETURN NULL;
             END IF;
-            parts := parts[:cardinality(parts) - 1];
+            depth := depth - 1;
         ELSIF part ~ '[. ]$' THEN
             RETURN NULL;
         ELSE
-            parts := parts || part;
+            depth := depth + 1;
+            parts[depth] := part;
         END IF;
     END LOOP;
-    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts, '/');
+    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
     IF path ~ '^/(proc|dev/(fd|tcp|udp|stdin|stdout|stderr))(/|$)' THEN
         RETURN NULL;
     END IF;

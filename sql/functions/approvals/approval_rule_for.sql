@@ -26,12 +26,18 @@ BEGIN
     ),
     argument AS MATERIALIZED (
         SELECT
-            d.first_argument,
-            CASE left(d.first_argument, 1)
-                WHEN 'd' THEN approval_readings(approval_argument(v.value))
-                ELSE approval_exact(v.value, is_path => d.first_argument LIKE 'p%') END AS value
+            d.first_argument, r.value, r.is_unreadable,
+            CASE WHEN d.first_argument LIKE 'd%' THEN approval_beginnings(r.value) END AS beginnings
         FROM (SELECT DISTINCT t.first_argument FROM of_tool AS t WHERE t.first_argument IS NOT NULL) AS d
         CROSS JOIN LATERAL (SELECT arguments #> substr(d.first_argument, 2)::text[]) AS v (value)
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE
+                    WHEN d.first_argument NOT LIKE 'd%' THEN approval_exact(v.value, is_path => d.first_argument LIKE 'p%')
+                    WHEN NOT approval_is_unreadable(v.value) THEN approval_readings(approval_argument(v.value)) END,
+                d.first_argument LIKE 'd%' AND approval_is_unreadable(v.value)
+            OFFSET 0
+        ) AS r (value, is_unreadable)
     ),
     -- Materialized, or the planner would ask approval_rule_matches() about each rule of the tool.
     likely AS MATERIALIZED (
@@ -43,6 +49,8 @@ BEGIN
             LEFT JOIN argument AS a ON a.first_argument = t.first_argument
             WHERE t.first_argument IS NULL
                 OR a.value LIKE t.first_like
+                OR a.is_unreadable
+                OR (a.beginnings IS NOT NULL AND approval_may_begin(t.first_like, a.beginnings))
                 OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
     )
     SELECT
@@ -53,7 +61,8 @@ BEGIN
     FROM (
         SELECT l.*
         FROM likely AS l
-        WHERE approval_rule_matches(
+        -- A single pattern of a DENY or ASK rule has been compared.
+        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_rule_matches(
             l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments)
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
