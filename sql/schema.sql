@@ -8442,11 +8442,14 @@ BEGIN
         END LOOP;
     END LOOP;
     FOR of_key IN
-        SELECT usage_has_own_key(tenant(), provider, api_key_id) AS is_there, array_agg(ordinality) AS positions
+        SELECT
+            used_own_api_key AS is_said, usage_has_own_key(tenant(), provider, api_key_id) AS is_there,
+            array_agg(ordinality) AS positions
         FROM unnest(proposed) WITH ORDINALITY
         WHERE used_own_api_key OR api_key_id IS NOT NULL
-        GROUP BY provider, api_key_id
+        GROUP BY provider, api_key_id, used_own_api_key
     LOOP
+        CONTINUE WHEN of_key.is_said = of_key.is_there;
         FOREACH n IN ARRAY of_key.positions LOOP
             proposed[n].used_own_api_key := of_key.is_there;
         END LOOP;
