@@ -82,7 +82,7 @@ class ProviderKeyInput:
     """The fields of a provider key that a client may change."""
 
     key_name: str | None = None
-    """What to call the key, 1 to 100 characters. Another key of the provider must not have the name. Defaults to
+    """The name of the key, 1 to 100 characters. Another key of the provider must not have it. Defaults to
     `My API Key`."""
     is_active: bool | None = None
     """Whether calls may use the key. Defaults to true."""
@@ -109,7 +109,7 @@ class CreateProviderKeyInput:
     provider_config_id: strawberry.ID | None = strawberry.UNSET
     """The configuration of the provider, instead of `provider`."""
     key_name: str | None = strawberry.UNSET
-    """What to call the key, 1 to 100 characters. Another key of the provider must not have the name. Defaults to
+    """The name of the key, 1 to 100 characters. Another key of the provider must not have it. Defaults to
     `My API Key`."""
     is_default: bool | None = strawberry.UNSET
     """Whether calls use this key rather than a newer one. True takes it from the other. Defaults to false."""

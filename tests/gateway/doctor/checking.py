@@ -6,10 +6,12 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+from pydantic import SecretStr
 
 from gateway.config import Settings
 from gateway.data.server.programs import installation
@@ -90,12 +92,16 @@ PRINT = "import os; [print(f'{n}={v}') for n, v in os.environ.items() if n.start
 def variables(settings: Settings) -> dict[str, str]:
     """The environment variables for settings that differ from their defaults."""
     chosen = settings.model_dump(exclude_unset=True)
-    shown = {
-        name: value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-        for name, value in chosen.items()
-        if value not in (None, ())
-    }
-    return {f"PARLEY_{name.upper()}": value for name, value in shown.items()}
+    return {f"PARLEY_{name.upper()}": _written(value) for name, value in chosen.items() if value not in (None, (), {})}
+
+
+def _written(value: Any) -> str:
+    """A value as an operator writes it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_written(each)}" for name, each in value.items())
+    return ",".join(map(_written, value)) if isinstance(value, tuple) else str(value)
 
 
 async def execute(database: Database | str, *statements: str) -> None:

@@ -24,8 +24,8 @@ from tests.kit.database import Database, data_directory
 from tests.kit.environment import without_settings
 
 NAMES = """
-unknown_settings contradictory_settings tokens_in_the_clear public_address signing_keys clock disk_space python_build
-connection migrations functions row_security declarations invalid_indexes unindexed_keys postgres_version
+unknown_settings contradictory_settings tokens_in_the_clear public_address signing_keys encryption_keys clock disk_space
+python_build connection migrations functions row_security declarations invalid_indexes unindexed_keys postgres_version
 postgres_settings database_in_the_clear connections old_transactions slow_statements table_sizes dead_rows statistics
 bloat cache_hits transaction_ids change_feed trash removals growth jobs broker last_backup
 """
