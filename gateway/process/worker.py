@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 import structlog
+from pydantic import SecretStr
 
 from gateway.config import Settings
 from gateway.data.driver.failure import ERRORS
@@ -46,14 +47,18 @@ class Order:
     @classmethod
     def of(cls, number: int, settings: Settings, database_url: str, sockets: list[socket.socket]) -> Order:
         """Create the order for one worker. The owner URL is left out, because only the supervisor migrates."""
-        values = settings.model_dump(mode="json", exclude={"database_url", "owner_url", "broker_url"})
+        values = settings.model_dump(exclude={"database_url", "owner_url", "broker_url"})
         values["broker_url"] = settings.chosen_broker
         values["demo"] = settings.offers_demo
         return cls(number, values, database_url, tuple(each.fileno() for each in sockets))
 
     def line(self) -> bytes:
-        """The order as a line of JSON."""
-        return orjson.dumps(asdict(self)) + b"\n"
+        """The order as a line of JSON, secrets included."""
+        return orjson.dumps(asdict(self), default=_plain) + b"\n"
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
+import orjson
 import psutil
 import pytest
 import pytest_asyncio
@@ -304,3 +305,14 @@ def test_worker_has_the_settings_of_its_parent() -> None:
     settings = Settings(_env_file=None, database_url=order.database_url, **order.settings)
     assert (settings.workers, settings.trusted_origins, settings.pool_size) == (4, ("https://a.example",), 3)
     assert settings.offers_demo, "as with the embedded database, which is the parent's"
+
+
+def test_worker_has_the_secrets_of_its_parent() -> None:
+    order = order_for(polar_webhook_secret="polar_whs_0123456789,polar_whs_9876543210", polar_products="1=pro")
+    assert "polar_whs" not in repr(order)
+    settings = Settings(_env_file=None, **orjson.loads(order.line())["settings"])
+    assert [each.get_secret_value() for each in settings.polar_webhook_secret] == [
+        "polar_whs_0123456789",
+        "polar_whs_9876543210",
+    ]
+    assert settings.polar_products == {"1": "pro"}
