@@ -6185,8 +6185,6 @@ CREATE FUNCTION parley.provider_keys_audit_key_created() RETURNS trigger
     AS $$
         BEGIN
             PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'key_created', 'provider_keys', coalesce(NEW.id, OLD.id), 
-                CASE WHEN OLD.provider IS DISTINCT FROM NEW.provider
-                    THEN jsonb_build_object('provider', jsonb_build_array(OLD.provider, NEW.provider)) ELSE '{}' END ||
                 CASE WHEN OLD.last_four IS DISTINCT FROM NEW.last_four
                     THEN jsonb_build_object('last_four', jsonb_build_array(OLD.last_four, NEW.last_four)) ELSE '{}' END ||
                 CASE WHEN OLD.expires_at IS DISTINCT FROM NEW.expires_at
@@ -6199,7 +6197,7 @@ ALTER FUNCTION parley.provider_keys_audit_key_created() OWNER TO parley_owner;
 
 -- comment FUNCTION provider_keys_audit_key_created()
 
-COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert,update}'', of => ''{sealed_key,sealed_key_generation}'', shown => ''{provider,last_four,expires_at}'', condition => NULL, each => NULL, inserted => NULL);';
+COMMENT ON FUNCTION parley.provider_keys_audit_key_created() IS 'Made by SELECT add_audit(''provider_keys'', ''key_created'', ''{insert,update}'', of => ''{sealed_key,sealed_key_generation}'', shown => ''{last_four,expires_at}'', condition => NULL, each => NULL, inserted => NULL);';
 
 -- function provider_keys_audit_key_deleted()
 

@@ -51,7 +51,7 @@ SELECT add_audit('agent_tokens', 'token_created', '{insert}', shown => '{scopes,
 SELECT add_audit('agent_tokens', 'token_revoked', '{update}', of => '{revoked_at}', shown => '{}');
 -- A replaced key is a new one. A trigger counts the keys of a row, so the statement does not name that column.
 SELECT add_audit('provider_keys', 'key_created', '{insert,update}', of => '{sealed_key,sealed_key_generation}',
-    shown => '{provider,last_four,expires_at}');
+    shown => '{last_four,expires_at}');
 SELECT add_audit('provider_keys', 'key_used', '{update}', of => '{last_used_at}', shown => '{}', each => 'day');
 SELECT add_audit('provider_keys', 'key_deleted', '{update}', of => '{deleted_at}', shown => '{}');
 SELECT add_audit('provider_keys', 'settings_changed', '{update}', of => '{is_active}');

@@ -161,7 +161,8 @@ async def test_what_a_link_finds_proves_that_its_parent_is_there(database: Datab
     keys = await foreign_keys(database)
     of_user = () if target.is_reference else (("user_id", "user_id"),)
     if by == "user_id":
-        assert parent.table == "users"
+        # The id of a user is known without a row. Any other parent has been read when its own user_id is followed.
+        assert parent.table == "users" or (link.key == "user_id" and is_of_a_user(parent.table, keys))
         assert is_of_a_user(table, keys)
     else:
         possible = [key for key in keys if (key.child, key.parent) == (table, parent.table)]

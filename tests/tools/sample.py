@@ -48,6 +48,7 @@ async def make_execution(client: Client, status: str, message: str, word: str = 
     for move in MOVES[status]:
         more: dict[str, Any] = {"errorMessage": word} if move == "fail" else {}
         more |= {"result": {"note": word}} if move in ("complete", "fail") else {}
+        more |= {"costUsd": "0.25"} if move == "complete" else {}
         await client.make(f"{move}ToolExecution", "toolExecution", id=id, reason=word, **more)
     return id
 

@@ -46,6 +46,7 @@ NOT_REACHED = {
     "provider_configs_settings_secret": "needs certain names; see tests/accounts/providers/test_provider_config.py",
     "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/providers/test_provider_config.py",
     "provider_configs_is_default_active": "needs another field; see tests/accounts/providers/test_provider_config.py",
+    "tool_executions_known_tool_id_exists": "a trigger finds the tool by its name, or adds it",
     "message_growths_text_length": "needs many appends; see tests/chat/test_growth.py",
 }
 """Rules that no generated input can break, with the reason."""

@@ -42,6 +42,13 @@ class ListField:
         return self.link.by if self.link.through is None else self.link.through.by
 
     @property
+    def key_of_parent(self) -> str:
+        """What that column holds, in SQL, if `$1` is the parent's id."""
+        if self.parent is None or self.parent.table == "users" or self.link.key == "id":
+            return "$1"
+        return f"(SELECT {self.link.key} FROM {self.parent.table} WHERE id = $1)"  # noqa: S608
+
+    @property
     def orders(self) -> list[tuple[str, str]]:
         """The orders: the argument that chooses each, and the order as it is declared."""
         declared = self.link.order or self.target.order

@@ -27,7 +27,7 @@ async def rows_of_list(superuser: asyncpg.Connection, listed: ListField, parent:
     if listed.link.lists_all:
         found = [dict(row) for row in await superuser.fetch(f"SELECT * FROM {listed.table}")]  # noqa: S608
     elif through is None:
-        text = f"SELECT * FROM {listed.table} WHERE {listed.by} = $1"  # noqa: S608
+        text = f"SELECT * FROM {listed.table} WHERE {listed.by} = {listed.key_of_parent}"  # noqa: S608
         found = [dict(row) for row in await superuser.fetch(text, uuid.UUID(parent))]
     else:
         text = f"SELECT * FROM {through.table} WHERE {through.by} = $1"  # noqa: S608
