@@ -31,7 +31,7 @@ def kinds() -> tuple[str, ...]:
 
 
 PLACEHOLDER = re.compile(r"@(\w+?)(\d+)@")
-_OF_EACH_ALONE = {"logins", "sessions"}
+_OF_EACH_ALONE = {"logins", "sessions", "agent_tokens"}
 """Tables that hold secrets."""
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
