@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
+from gateway.work.afterwards import Afterwards
 from tests.kit import derived, samples
 from tests.kit.generated import Mutation
 from tests.kit.rows import ids_in, rows_of, texts_in, unchanged
@@ -56,6 +57,13 @@ class Estate:
         """The user's address and password, as far as the mutation takes them."""
         own = {"email": self.email, "password": PASSWORD}
         return {name: value for name, value in own.items() if name in mutation.inputs and mutation.name != "signUp"}
+
+    async def recorder(self, mutation: Mutation, serving: Serving) -> Afterwards | None:
+        """What records wrong passwords, if the mutation takes one. A success clears the failures of other tests."""
+        if "password" not in mutation.inputs:
+            return None
+        await serving.anonymous().mutate("signIn", "user { id }", email=self.email, password=PASSWORD)
+        return serving.gateway.resources.afterwards
 
     @property
     def user_id(self) -> str:

@@ -316,7 +316,7 @@ async def test_a_value_as_deep_as_allowed_comes_back_as_it_was(estate: Estate) -
 async def test_far_too_long_a_text_is_refused_by_name(
     estate: Estate, superuser: asyncpg.Connection, serving: Serving, mutation: Mutation, name: str, text: str
 ) -> None:
-    afterwards = serving.gateway.resources.afterwards if "password" in mutation.inputs else None
+    afterwards = await estate.recorder(mutation, serving)
     async with nothing_happens(superuser, estate, afterwards):
         values = valid_input(mutation, estate) | {name: wrapped(mutation, name, text)}
         refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
