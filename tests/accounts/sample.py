@@ -34,7 +34,13 @@ def names() -> tuple[str, str]:
 
 async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a configuration of a provider."""
-    values = {"provider": providers()[0], "settings": {"note": word}, "defaultModel": word}
+    # A user has one for each provider.
+    found = await client.data("{ viewer { providerConfigs { totalCount } } }")
+    values = {
+        "provider": f"provider-{found['viewer']['providerConfigs']['totalCount']}",
+        "settings": {"note": word},
+        "defaultModel": word,
+    }
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
     return {"ACTIVE": made["id"]}

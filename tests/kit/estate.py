@@ -13,9 +13,10 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
+from gateway.work.afterwards import Afterwards
 from tests.kit import derived, samples
 from tests.kit.generated import Mutation
-from tests.kit.rows import ids_in, rows_of, unchanged
+from tests.kit.rows import ids_in, rows_of, texts_in, unchanged
 from tests.kit.serving import PASSWORD, Client, Serving
 
 STORED = """
@@ -57,6 +58,13 @@ class Estate:
         own = {"email": self.email, "password": PASSWORD}
         return {name: value for name, value in own.items() if name in mutation.inputs and mutation.name != "signUp"}
 
+    async def recorder(self, mutation: Mutation, serving: Serving) -> Afterwards | None:
+        """What records wrong passwords, if the mutation takes one. A success clears the failures of other tests."""
+        if "password" not in mutation.inputs:
+            return None
+        await serving.anonymous().mutate("signIn", "user { id }", email=self.email, password=PASSWORD)
+        return serving.gateway.resources.afterwards
+
     @property
     def user_id(self) -> str:
         assert self.client.user_id is not None
@@ -73,15 +81,21 @@ class Scene:
     superuser: asyncpg.Connection
 
     @asynccontextmanager
-    async def nothing_happens(self) -> AsyncIterator[None]:
-        """Check that the block changes no row of the victim."""
-        async with unchanged(self.superuser, self.victim.user_id):
+    async def nothing_happens(self, *, tries_password: bool = False) -> AsyncIterator[None]:
+        """Check that the block changes no row of the victim, but that the audit may tell of a wrong password."""
+        afterwards = self.serving.gateway.resources.afterwards if tries_password else None
+        async with unchanged(self.superuser, self.victim.user_id, afterwards=afterwards):
             yield
 
     def check_silent(self, answer: Any) -> None:
         """Check that a response contains no text of the victim and no internal error."""
         assert self.victim.canary not in json.dumps(answer), answer
         assert "INTERNAL" not in codes(answer), answer
+
+    async def check_names_nothing(self, answer: Any) -> None:
+        """Check that a response contains no id of the victim."""
+        theirs = ids_in(await rows_of(self.superuser, self.victim.user_id))
+        assert set(texts_in(answer)).isdisjoint(theirs), answer
 
     async def ids_of_the_stranger(self) -> set[str]:
         """The ids of all rows of the stranger."""

@@ -31,8 +31,11 @@ def kinds() -> tuple[str, ...]:
 
 
 PLACEHOLDER = re.compile(r"@(\w+?)(\d+)@")
-_OF_EACH_ALONE = {"logins", "sessions"}
+_OF_EACH_ALONE = {"logins", "sessions", "data_keys", "sealed_secrets"}
 """Tables that hold secrets."""
+
+_UNLIKE = ("execution_time_ms", "total_ms", "request_hash", "hash", "last_four")
+"""Columns that time was measured for, or that come of a secret."""
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d(?::\d\d)?)")
@@ -122,7 +125,7 @@ class Twin:
         }
 
     def _row(self, row: dict[str, Any], versions: Mapping[int, int]) -> str:
-        kept = {name: value for name, value in row.items() if name not in ("execution_time_ms", "request_hash")}
+        kept = {name: value for name, value in row.items() if name not in _UNLIKE}
         if "version" in kept:
             kept["version"] = versions[kept["version"]]
         canary = self.served.estate.canary

@@ -90,6 +90,9 @@ async def test_a_row_goes_with_all_that_belongs_to_it(
     lost = {name: left for name, rows in before.items() if (left := len(rows) - len(after.get(name, []))) != 0}
     assert {"usage_logs", "usage_days", "users", "sessions"}.isdisjoint(lost)
     purged = Counter(row["entity"] for row in after["changes"][len(before["changes"]) :] if row["op"] == "purge")
+    told = [row for row in after["audit_entries"] if row not in before["audit_entries"]]
+    assert [(row["action"], row["entity_id"]) for row in told] == [("purged", id)]
+    assert lost.pop("audit_entries") == -1
     assert {name: count for name, count in lost.items() if name not in ("changes", "message_growths")} == purged
     assert await differences(superuser) == []
 

@@ -26,7 +26,7 @@ FEED = "SELECT version, entity, entity_id, op, data FROM changes WHERE user_id =
 KEPT_BY_TRIGGERS = (
     *("last_seq", "message_count", "last_message_id", "last_message_at", "active_at", "active_since"),
     *("message_tokens", "response_count", "response_ms", "updated_at", "version", "kept_at"),
-    *("usage_cached_input_tokens", "usage_cache_write_input_tokens", "usage_reasoning_tokens"),
+    *("usage_cached_input_tokens", "usage_cache_write_input_tokens", "usage_reasoning_tokens", "approval_overrides"),
 )
 """The columns of a conversation that only triggers write."""
 

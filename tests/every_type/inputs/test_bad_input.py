@@ -18,6 +18,7 @@ import pytest_asyncio
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 
 from gateway.schema.build import graphql_schema
+from gateway.work.afterwards import Afterwards
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import only_refusal, refusals
@@ -68,10 +69,12 @@ async def estate(serving: Serving, superuser: asyncpg.Connection) -> Estate:
 
 
 @asynccontextmanager
-async def nothing_happens(superuser: asyncpg.Connection, estate: Estate) -> AsyncIterator[None]:
-    """Check that the block changes no row of the user and creates no other user."""
+async def nothing_happens(
+    superuser: asyncpg.Connection, estate: Estate, afterwards: Afterwards | None = None
+) -> AsyncIterator[None]:
+    """Check that the block changes no row of the user, as `unchanged` does, and creates no other user."""
     users = await superuser.fetchval("SELECT count(*) FROM users")
-    async with unchanged(superuser, estate.user_id):
+    async with unchanged(superuser, estate.user_id, afterwards=afterwards):
         yield
     assert await superuser.fetchval("SELECT count(*) FROM users") == users
 
@@ -311,9 +314,10 @@ async def test_a_value_as_deep_as_allowed_comes_back_as_it_was(estate: Estate) -
     ("mutation", "name"), [(m, n) for m, n in TEXTS if str(get_named_type(m.inputs[n].type)) == "String"], ids=str
 )
 async def test_far_too_long_a_text_is_refused_by_name(
-    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation, name: str, text: str
+    estate: Estate, superuser: asyncpg.Connection, serving: Serving, mutation: Mutation, name: str, text: str
 ) -> None:
-    async with nothing_happens(superuser, estate):
+    afterwards = await estate.recorder(mutation, serving)
+    async with nothing_happens(superuser, estate, afterwards):
         values = valid_input(mutation, estate) | {name: wrapped(mutation, name, text)}
         refusal = only_refusal(await estate.client.run(mutation.operation, input=values))
         at = f"{name}.0" if "[" in str(mutation.inputs[name].type) else name
