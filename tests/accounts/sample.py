@@ -43,6 +43,7 @@ async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     }
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
+    await client.make("updateProviderConfig", "providerConfig", "id", id=made["id"], isActive=True)
     return {"ACTIVE": made["id"]}
 
 
@@ -50,6 +51,7 @@ async def keys(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a key of a provider."""
     values = {"providerConfigId": known["ProviderConfig"], "keyName": word, "apiKey": "sk-generated-0123456789"}
     made = await client.make("createProviderKey", "providerKey", "id", **values)
+    await client.make("updateProviderKey", "providerKey", "id", id=made["id"], isActive=True)
     return {"ACTIVE": made["id"]}
 
 
