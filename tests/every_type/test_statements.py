@@ -156,7 +156,7 @@ OTHERS = {
     "renewToolExecution": ["SELECT"],
     # The rules of a base URL come before the check of its address.
     "updateProviderConfig": ["SELECT", "UPDATE"],
-    "replaceProviderKey": ["SELECT", "UPDATE"],
+    "replaceProviderKey": ["SELECT", "SELECT", "UPDATE"],
 }
 """The statements of mutations that are not a single INSERT or UPDATE, or the call that inserts a list."""
 
