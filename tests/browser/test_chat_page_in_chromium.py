@@ -30,12 +30,6 @@ ROOT = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=\"document.title = 'taken'\"><script>document.title = 'taken'</script>"
 
 
-async def test_unknown_conversation_is_said(page: Page, serving: Serving) -> None:
-    await visit(page, serving.url)
-    await page.evaluate("location.hash = '01980000-0000-7000-8000-00000000dead'")
-    await page.until(f"{PROBLEM} === 'There is no such conversation.'")
-
-
 async def test_cost_of_the_conversation_is_live(page: Page, serving: Serving, agent: Client) -> None:
     conversation = await new_conversation(agent, "Costly")
     await visit(page, serving.url, conversation)
@@ -119,6 +113,12 @@ async def test_nothing_breaks_the_policy_or_asks_another_host(page: Page, servin
     hosts = {urlsplit(url).netloc for url in page.requests if not url.startswith(("data:", "blob:"))}
     assert hosts == {urlsplit(serving.url).netloc}
     assert page.complaints == []
+
+
+async def test_unknown_conversation_is_said(page: Page, serving: Serving) -> None:
+    await visit(page, serving.url)
+    await page.evaluate("location.hash = '01980000-0000-7000-8000-00000000dead'")
+    await page.until(f"{PROBLEM} === 'There is no such conversation.'")
 
 
 async def test_signing_out_removes_everything_in_every_window(page: Page, serving: Serving) -> None:
