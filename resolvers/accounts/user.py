@@ -53,6 +53,12 @@ class PlanStatus(enum.Enum):
     """The plan has ended, and the free plan applies."""
 
 
+_FromDay = Annotated[
+    datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
+]
+_BeforeDay = Annotated[datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")]
+
+
 @entity("users", one_per_user=True)
 class User(Node):
     """A user with an account."""
@@ -141,16 +147,7 @@ class User(Node):
         return Cursor(f"{head['epoch']}.{head['version']}")
 
     @computed()
-    async def usage(
-        self,
-        info: Info,
-        day_from: Annotated[
-            datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
-        ] = None,
-        before: Annotated[
-            datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")
-        ] = None,
-    ) -> UsageTotals:
+    async def usage(self, info: Info, day_from: _FromDay = None, before: _BeforeDay = None) -> UsageTotals:
         """The totals of the user's model calls, over all days or a range of days."""
         (totals,) = await info.context.rows(sql.usage.daily.totals, day_from=day_from, before=before)
         return UsageTotals(**totals)
@@ -162,12 +159,8 @@ class User(Node):
         dimension: Annotated[
             UsageDimension, strawberry.argument(description="The dimension, on which the `key` of each group depends.")
         ],
-        day_from: Annotated[
-            datetime.date | None, strawberry.argument(name="from", description="The first day to include, in UTC.")
-        ] = None,
-        before: Annotated[
-            datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")
-        ] = None,
+        day_from: _FromDay = None,
+        before: _BeforeDay = None,
     ) -> list[UsageGroup]:
         """The totals of the user's model calls by provider, model, automation and so on, over all days or a range of
         days. Most expensive first, at most 200 groups.
