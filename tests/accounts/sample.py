@@ -36,11 +36,8 @@ async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a configuration of a provider."""
     # A user has one for each provider.
     found = await client.data("{ viewer { providerConfigs { totalCount } } }")
-    values = {
-        "provider": f"provider-{found['viewer']['providerConfigs']['totalCount']}",
-        "settings": {"note": word},
-        "defaultModel": word,
-    }
+    others = found["viewer"]["providerConfigs"]["totalCount"]
+    values = {"provider": f"{word}-{others}" if others else word, "settings": {"note": word}, "defaultModel": word}
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
     await client.make("updateProviderConfig", "providerConfig", "id", id=made["id"], isActive=True)
