@@ -382,3 +382,13 @@ async def test_the_token_and_its_hash_are_nowhere_to_be_read(
     for secret in (*hashes, (agent.token or "")[-40:], (unknown.token or "")[-40:]):
         assert secret not in shown
         assert secret not in json.dumps(stored)
+
+
+async def test_scopes_are_shown_beside_a_field_that_fails(user: Client) -> None:
+    """A list that the response takes as the database has stored it must survive the second pass over the response."""
+    made = (await user.mutate("createAgentToken", "agentToken { id }", name="An agent", scopes=["read"]))["agentToken"]
+    answer = await user.run(
+        'query($id: ID!) { agentToken(id: $id) { scopes } node(id: "no id") { id } }', id=made["id"]
+    )
+    assert answer["data"] == {"agentToken": {"scopes": ["read"]}, "node": None}
+    assert [error["path"] for error in answer["errors"]] == [["node"]]

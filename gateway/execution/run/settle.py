@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import orjson
 from graphql import ExecutionResult, GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, located_error
 
 from gateway.execution.run.compile import compile_read
@@ -103,8 +104,8 @@ class _Settler:
             if value is None:
                 raise TypeError(f"Cannot return null for non-nullable field {of.parent}.{of.name}.")
             return value
-        if member is None:
-            return None
+        if member is None or isinstance(member, orjson.Fragment):
+            return member  # a list, too, as the database has stored it
         if isinstance(returned, GraphQLList):
             item = returned.of_type
             items = [
