@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -27,6 +27,12 @@ class JsonColumn:
 
 class Row(asyncpg.Record):
     """A row of an entity. Reading a column that the statement did not select raises `KeyError`."""
+
+
+class KeyRow(NamedTuple):
+    """Stands for a row that need not be read, because only its id is: by position or, in a resolver, by name."""
+
+    id: Any
 
 
 def record_class(name: str, columns: Mapping[str, Any]) -> type[Row]:

@@ -201,3 +201,29 @@ async def test_the_key_of_a_stranger_is_refused(user: Client, stranger: Client) 
 async def test_an_unknown_dimension_is_refused(user: Client) -> None:
     answer = await user.run("{ viewer { usageBy(dimension: COLOUR) { key } } }")
     assert "COLOUR" in answer["errors"][0]["message"]
+
+
+async def test_groups_of_a_conversation_of_which_nothing_else_is_read(user: Client) -> None:
+    """A tag proves that the conversation exists, so its row is not read."""
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    tag = (await user.make("createTag", "tag", name="Costly"))["id"]
+    await user.make("addTags", "node", id=conversation, tagIds=[tag])
+    call = {"provider": "openai", "model": "gpt-4o", "costUsd": "1", "conversationId": conversation}
+    await user.make("recordUsage", "usageLog", **call)
+    both = "usageBy(dimension: MODEL) { key } tags { nodes { id } }"
+    found = (await user.data(f"query($id: ID!) {{ conversation(id: $id) {{ {both} }} }}", id=conversation))[
+        "conversation"
+    ]
+    assert found == {"usageBy": [{"key": "gpt-4o"}], "tags": {"nodes": [{"id": tag}]}}
+
+
+async def test_groups_of_a_conversation_that_is_reached_twice(user: Client) -> None:
+    conversation = (await user.make("createConversation", "conversation"))["id"]
+    for content in ("One", "Other"):
+        await user.make("addMessage", "message", conversationId=conversation, role="USER", content=content)
+    call = {"provider": "openai", "model": "gpt-4o", "costUsd": "1", "conversationId": conversation}
+    await user.make("recordUsage", "usageLog", **call)
+    above = "messages { nodes { conversation { usageBy(dimension: MODEL) { key requests } } } }"
+    found = await user.data(f"query($id: ID!) {{ conversation(id: $id) {{ {above} }} }}", id=conversation)
+    each = [node["conversation"] for node in found["conversation"]["messages"]["nodes"]]
+    assert each == [{"usageBy": [{"key": "gpt-4o", "requests": 1}]}] * 2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from gateway.data.batches import Batch, ByKey
+from gateway.data.rows import KeyRow
 from gateway.execution.run.call import FieldArguments
 from gateway.execution.run.compile import compile_column
 from gateway.execution.run.field import Field
@@ -246,7 +246,7 @@ class LookedUp:
 
     def _presume(self, run: Run, scope: Scope, slot: Slot[list[Failure] | _One], keys: list[Any]) -> None:
         """Go on without reading the row: its only column is the key."""
-        scope.states[slot] = self._target.open(run, self.batch, keys, {key: (key,) for key in keys})
+        scope.states[slot] = self._target.open(run, self.batch, keys, {key: KeyRow(key) for key in keys})
 
     def end(self, scope: Scope, slot: Slot[list[Failure] | _One]) -> list[Any]:
         return ended(self._target, scope.states[slot])
@@ -382,7 +382,7 @@ class Resolved(Generic[State]):
                 if value is None or isinstance(value, Failure):
                     run.failed = True
                     fate.lose(n)
-        run.wait(values, partial(self._complete, run, scope, slot, values), fate, fails)
+        run.wait(values, functools.partial(self._complete, run, scope, slot, values), fate, fails)
 
     def _values(self, run: Run, sources: Sequence[Any]) -> list[Any]:
         if self in run.resolved:

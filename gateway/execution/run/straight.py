@@ -16,6 +16,7 @@ from typing import Any
 from graphql.pyutils import is_awaitable
 
 from gateway.data.batches import Batch
+from gateway.data.rows import KeyRow
 from gateway.execution.run.compile import compile_member
 from gateway.execution.run.leaf import is_ready
 from gateway.execution.run.node import AnyLookedUp, Branch
@@ -106,7 +107,7 @@ def _finding(key: str, looked_up: LookedUp) -> Straight | None:
             id = looked_up.lookup.key(run.context, **looked_up.arguments.of(run))
             row: Any = None
             if id is not None and looked_up.needs_no_row:
-                row = (id,)
+                row = KeyRow(id)
             elif id is not None:
                 asked.append((looked_up.batch, id))
                 run.budget.at = looked_up.field.path
