@@ -33,21 +33,25 @@ RARE = frozenset({"after", "before", "last", "expectedVersion"})
 class Known:
     """Ids, cursors and a word of an estate."""
 
-    ids: list[str]
+    ids: dict[str, list[str]]
+    """Some of each type."""
     cursors: list[str]
     word: str
 
     @classmethod
     async def of(cls, estate: Estate) -> Known:
         found = await estate.client.data(CURSORS)
-        ids = [id for ids in estate.ids.values() for id in ids[:3]]
+        ids = {kind: ids[:3] for kind, ids in estate.ids.items()}
         return cls(ids, [*sorted(set(_cursors_in(found))), *FEED_CURSORS], estate.canary)
 
     def leaf(self, choices: Choices, name: str, of: GraphQLNamedType) -> Any:
         """A value of a scalar: mostly one that leads to something, sometimes one that is refused."""
         match of.name:
             case "ID":
-                return choices.one_of((*self.ids * 3, str(uuid.UUID(int=choices.below(9))), "no id", ""))
+                own = [kind for kind in self.ids if (name[:1].upper() + name[1:]).startswith(kind)]
+                kinds = own if own and choices.chance(80) else self.ids
+                ids = [id for kind in kinds for id in self.ids[kind]]
+                return choices.one_of((*ids * 3, str(uuid.UUID(int=choices.below(9))), "no id", ""))
             case "Cursor":
                 return choices.one_of((*self.cursors, "no-cursor"))
             case "Int" if name in ("first", "last"):

@@ -202,7 +202,7 @@ class _Writer:
         if chosen is None:
             return self._typename()
         name, definition = chosen
-        arguments = self.values.arguments(definition.args)
+        arguments = self.values.arguments(definition.args, get_named_type(definition.type).name)
         key = self._key(name, arguments, str(definition.type))
         self.written[of.name].append(_Written(key, name, arguments))
         return self._whole(key, name, arguments, definition, depth, directives=directives)

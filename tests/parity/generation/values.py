@@ -63,10 +63,14 @@ class Values:
     declared: list[Variable] = field(default_factory=list)
     sent: dict[str, Any] = field(default_factory=dict)
 
-    def arguments(self, takers: Mapping[str, GraphQLArgument]) -> str:
-        """What stands in the brackets behind a field's name, with them; empty when nothing does."""
+    def arguments(self, takers: Mapping[str, GraphQLArgument], of: str) -> str:
+        """What stands in the brackets behind a field's name, with them; empty when nothing does.
+
+        `of` is the type of the field: its `id` is one of this type, and is named so to `leaf`.
+        """
+        own_id = f"{of[:1].lower()}{of[1:]}Id"
         given = {
-            name: self.literal(name, taker.type, has_default=_has_default(taker))
+            name: self.literal(own_id if name == "id" else name, taker.type, has_default=_has_default(taker))
             for name, taker in takers.items()
             if is_required_argument(taker) or self.choices.chance(6 if name in self.rare else 35)
         }
