@@ -47,14 +47,27 @@ class Run:
     schema: GraphQLSchema
     calls: list[str] = field(default_factory=list)
     coroutines: list[Coroutine[Any, Any, Any]] = field(default_factory=list)
+    tasks: set[asyncio.Future[Any]] = field(default_factory=set)
+    in_results: list[Coroutine[Any, Any, Any]] = field(default_factory=list)
+    """Coroutines in the results of tasks. A task that ends before it is dropped keeps them to itself."""
+
+    def later(self, turns: int, value: _Thunk) -> Coroutine[Any, Any, Any]:
+        made = _later(turns, value)
+        (self.in_results if asyncio.current_task() in self.tasks else self.coroutines).append(made)
+        return made
+
+    def task(self, value: _Thunk) -> asyncio.Future[Any]:
+        made = asyncio.ensure_future(self.later(1, value))
+        self.tasks.add(made)
+        return made
 
     def left_behind(self) -> int:
-        """How many coroutines were made and neither awaited to their end nor closed."""
+        """How many coroutines were handed to the engine and neither awaited to their end nor closed."""
         return sum(inspect.getcoroutinestate(each) != inspect.CORO_CLOSED for each in self.coroutines)
 
     def close(self) -> None:
         """Close the coroutines that were never awaited, so that they are not told of when they are collected."""
-        for each in self.coroutines:
+        for each in (*self.coroutines, *self.in_results):
             if inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
                 each.close()
 
@@ -177,11 +190,6 @@ class _Thunk:
     def __call__(self) -> Any:
         return self.run.value(self.of, self.key, self.manner)
 
-    def later(self, turns: int) -> Coroutine[Any, Any, Any]:
-        made = _later(turns, self)
-        self.run.coroutines.append(made)
-        return made
-
 
 def _in_form(form: Form, items: Iterator[Any], key: str) -> Any:
     match form:
@@ -229,13 +237,13 @@ def _in_time(timing: Timing, value: _Thunk) -> Any:
         case "now":
             return value()
         case "coroutine":
-            return value.later(0)
+            return value.run.later(0, value)
         case "one turn":
-            return value.later(1)
+            return value.run.later(1, value)
         case "three turns":
-            return value.later(3)
+            return value.run.later(3, value)
         case "future":
-            return asyncio.ensure_future(value.later(1))
+            return value.run.task(value)
         case "awaitable":
             return Awaited(value)
 
