@@ -29,6 +29,7 @@ from gateway.schema.fields.root import lookup, mutation, payload, query, subscri
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.trash import tables_in_trash, trash_list, type_in_trash
 from gateway.schema.fields.versioned import change, expected_version, require_version, set_deleted
+from gateway.schema.objects.column_changes import changes_as_shown
 from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
@@ -76,6 +77,7 @@ __all__ = [
     "Work",
     "any_of",
     "change",
+    "changes_as_shown",
     "check_password",
     "computed",
     "create",

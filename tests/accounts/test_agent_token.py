@@ -310,6 +310,7 @@ async def test_a_scope_to_write_reads_nothing_but_what_it_writes(user: Client) -
             {
                 "message": "Message.conversation, in the selection of Mutation.addMessage, requires the scope read. "
                 "This token has: messages:write.",
+                "path": ["addMessage"],
                 "extensions": {"code": "FORBIDDEN"},
             }
         ]

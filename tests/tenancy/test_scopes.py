@@ -84,6 +84,7 @@ async def is_refused(agent: Client, mutation: Any) -> bool:
         return False
     (error,) = answer["errors"]
     assert set(answer) == {"errors"}, "nothing was run"
+    assert error["path"] == [mutation.name]
     needs = required(field_named("Mutation", mutation.name))
     expected = [f"Mutation.{mutation}", *("Only a person" if scope == "person" else scope for scope in needs)]
     assert all(part in error["message"] for part in expected), error
