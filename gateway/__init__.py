@@ -7,6 +7,7 @@ from asyncpg import UniqueViolationError
 
 from gateway.auth.authenticator import SessionTokens
 from gateway.auth.password import Purpose, check_password
+from gateway.auth.scope import described as described_scopes
 from gateway.context import Context, Info
 from gateway.data.queries import sql
 from gateway.data.statements import Through
@@ -81,6 +82,7 @@ __all__ = [
     "check_password",
     "computed",
     "create",
+    "described_scopes",
     "entity",
     "enum_type",
     "event",
