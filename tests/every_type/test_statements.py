@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 from graphql import GraphQLObjectType, get_named_type
 
-from gateway.schema.build import graphql_schema
 from tests.kit import derived
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own
 from tests.kit.plans import LINKED
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, first
 
 FILL = """
