@@ -697,6 +697,9 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         'remove_' || column_name, table_name, function_name);
+    PERFORM grant_columns(table_name, privilege, columns_without(privilege, table_name) || generation)
+    FROM unnest('{INSERT,UPDATE}'::text[]) AS p (privilege);
+    PERFORM delete_for_good(table_name);
 END
 $_$;
 
