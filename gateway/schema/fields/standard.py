@@ -68,10 +68,11 @@ def standard(
             f"{cls.__name__} has no input. Write: standard({cls.__name__}, input={cls.__name__}Input), or without="
             '("create", "update")'
         )
+    secrets = secret_forms(input)
     set_by_clients = tuple(typing.get_type_hints(input)) if input is not object else ()
     entity_of(cls).inputs.update({name: set_by_clients for name in ("create", "update") if name in wanted})
-    entity_of(cls).secrets.update(secret_forms(input))
-    if entity_of(cls).secrets and (entity_of(cls).restorable or not entity_of(cls).deletable):
+    entity_of(cls).secrets.update(secrets)
+    if secrets and (entity_of(cls).restorable or not entity_of(cls).deletable):
         raise WrongDeclaration(
             f"{cls.__name__} has a secret, which is destroyed when it is deleted. Declare `deleted_at`, and write "
             f'@entity("{entity_of(cls).table}", restorable=False).'

@@ -110,13 +110,8 @@ class Kept:
     def __init__(self, serving: Serving, estate: Estate, entity: Entity, column: str) -> None:
         self.serving, self.estate, self.entity, self.column = serving, estate, entity, column
         self.field = to_camel_case(column)
-        self.cls = next(
-            item
-            for module in domain_modules()
-            for item in vars(module).values()
-            if vars(item).get("__entity__") is entity
-            if isinstance(item, type)
-        )
+        declared = [item for module in domain_modules() for item in vars(module).values() if isinstance(item, type)]
+        (self.cls,) = {item for item in declared if vars(item).get("__entity__") is entity}
 
     async def make(self) -> str:
         create = Mutation(SCHEMA, f"create{self.entity.name}")
