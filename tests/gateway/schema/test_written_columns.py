@@ -9,6 +9,7 @@ import pytest
 from gateway import Node, entity, secret, standard
 from gateway.data.setup.catalogue import Table
 from gateway.schema.agreement import disagreements
+from gateway.schema.declaration import refuse_wrong
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 
@@ -100,3 +101,23 @@ def test_what_has_a_secret_is_not_restored() -> None:
     with pytest.raises(WrongDeclaration, match="Box has a secret, which is destroyed") as refused:
         standard(Box, input=CodeInput, scope="person")
     assert '@entity("boxes", restorable=False)' in str(refused.value)
+
+
+class LooseInput:
+    """What a client may set of a box, and leave out."""
+
+    code: str | None = secret()
+    """What opens it."""
+
+
+def test_a_secret_is_a_text_that_is_needed() -> None:
+    @entity("boxes", restorable=False)
+    class Box(Node):
+        """A box."""
+
+        deleted_at: datetime.datetime | None
+        """When it was deleted."""
+
+    standard(Box, input=LooseInput, scope="person")
+    with pytest.raises(WrongDeclaration, match="is a secret, which is always a text that is needed"):
+        refuse_wrong({"Box": Box}, [])
