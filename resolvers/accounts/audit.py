@@ -7,10 +7,7 @@ import enum
 
 import strawberry
 
-from gateway import JSON, Actor, Node, Work, any_of, computed, entity, enum_type, input_type, job, maybe, sql
-
-MOST_ENTRIES = 200
-"""Entries that one transaction removes."""
+from gateway import JSON, Actor, Node, any_of, computed, entity, enum_type, input_type, maybe
 
 
 @enum_type
@@ -102,9 +99,3 @@ class AuditEntry(Node):
         """The IP address from which the session signed in; for `SIGN_IN_FAILED`, that of the attempt. Null for agents
         and for the system."""
         return None if self.ip_address is None else str(self.ip_address)
-
-
-@job("expire_audit", schedule="7 4 * * *")
-async def expire_audit(work: Work) -> None:
-    """Remove entries of the audit after two years."""
-    await work.exhaust(sql.accounts.audit.expire, most=MOST_ENTRIES)

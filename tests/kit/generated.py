@@ -258,6 +258,11 @@ def entities() -> list[Entity]:
     return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
 
 
+def secrets() -> set[tuple[str, str]]:
+    """The input fields that hold secrets, each with its type."""
+    return {(entity.name, to_camel_case(column)) for entity in entities() for column in entity.secrets}
+
+
 def join_tables() -> set[str]:
     """The tables that links go through."""
     return {link.through.table for entity in entities() for link in entity.links.values() if link.through is not None}

@@ -55,7 +55,7 @@ UPDATED = [
     for mutation in ALL
     if mutation.name.startswith("update")
     for name in mutation.inputs
-    if name not in ("id", "expectedVersion")
+    if name not in ("id", "expectedVersion") and (mutation.kind, name) not in generated.secrets()
 ]
 
 NOT_FREE = {
