@@ -22,7 +22,7 @@ from gateway.outgoing.outgoing import Unanswered
 from gateway.outgoing.url import NotAllowed
 from gateway.schema.fields.bulk import in_bulk
 from gateway.schema.fields.event import event
-from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash
+from gateway.schema.fields.idempotent import create, made_before, put, with_request_hash, with_secrets
 from gateway.schema.fields.inputs import values_of
 from gateway.schema.fields.joined import joined
 from gateway.schema.fields.node import any_of
@@ -39,7 +39,8 @@ from gateway.schema.types.link import many, maybe, one, page, queried, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
-from gateway.vault.provider_keys import open_key, open_key_by_id, place_of
+from gateway.vault.provider_keys import bound_to, open_key, open_key_by_id
+from gateway.vault.row_secrets import RowSecrets, open_secret, secret
 from gateway.vault.sealing import CannotOpen
 from gateway.vault.secret import Secret
 from gateway.work.declaration import job
@@ -66,6 +67,7 @@ __all__ = [
     "Overloaded",
     "Present",
     "Purpose",
+    "RowSecrets",
     "Secret",
     "SessionTokens",
     "Statements",
@@ -77,6 +79,7 @@ __all__ = [
     "UniqueViolationError",
     "Work",
     "any_of",
+    "bound_to",
     "change",
     "changes_as_shown",
     "check_password",
@@ -104,15 +107,16 @@ __all__ = [
     "only_of",
     "open_key",
     "open_key_by_id",
+    "open_secret",
     "page",
     "payload",
-    "place_of",
     "put",
     "queried",
     "query",
     "reference",
     "require_version",
     "root_page",
+    "secret",
     "set_deleted",
     "sql",
     "standard",
@@ -123,5 +127,6 @@ __all__ = [
     "usually",
     "values_of",
     "with_request_hash",
+    "with_secrets",
     "write_export",
 ]

@@ -463,6 +463,51 @@ $$;
 
 ALTER FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) OWNER TO parley_owner;
 
+-- function add_most(text, integer, text, text, text)
+
+CREATE FUNCTION parley.add_most(table_name text, most integer, reason text DEFAULT NULL::text, counted text DEFAULT 'true'::text, within text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    name text := concat_ws('_', table_name, within, 'most');
+    things text := replace(table_name, '_', ' ');
+    condition text := format('(%s)%s', counted, CASE WHEN is_deletable(table_name) THEN ' AND deleted_at IS NULL' END);
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN
+            IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM (SELECT OLD.*) AS t WHERE %2$s)%3$s
+                OR NOT EXISTS (SELECT FROM (SELECT NEW.*) AS t WHERE %2$s)
+            THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT count(*) FROM %4$I AS t WHERE t.user_id = NEW.user_id%5$s AND %2$s) > %6$s THEN
+                RAISE check_violation USING CONSTRAINT = %1$L, TABLE = %4$L, MESSAGE = %7$L;
+            END IF;
+            RETURN NULL;
+        END
+        $body$
+        $function$,
+        name, condition,
+        CASE WHEN within IS NOT NULL THEN format(' AND OLD.%1$I IS NOT DISTINCT FROM NEW.%1$I', within) END,
+        table_name, CASE WHEN within IS NOT NULL THEN format(' AND t.%1$I = NEW.%1$I', within) END, most,
+        rtrim(coalesce(reason, CASE
+            WHEN within IS NULL THEN format('You can have at most %s %s.', most, things)
+            ELSE format('Each %s can have at most %s %s.', (
+                SELECT singular(l.parent) FROM links_of(table_name) AS l WHERE l.key = within), most, things) END), '.'));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', name,
+        format('Made by SELECT add_most(%L, %L, %L, %L, %L);', table_name, most, reason, counted, within));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
+        concat_ws('_', 'most', within), table_name, name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_most(table_name text, most integer, reason text, counted text, within text) OWNER TO parley_owner;
+
 -- function add_only_one(text, text, text, text)
 
 CREATE FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text DEFAULT NULL::text) RETURNS void
@@ -652,6 +697,9 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         'remove_' || column_name, table_name, function_name);
+    PERFORM grant_columns(table_name, privilege, columns_without(privilege, table_name) || generation)
+    FROM unnest('{INSERT,UPDATE}'::text[]) AS p (privilege);
+    PERFORM delete_for_good(table_name);
 END
 $_$;
 
@@ -847,28 +895,30 @@ ALTER FUNCTION parley.agent_tokens_expire(after interval, most integer) OWNER TO
 
 COMMENT ON FUNCTION parley.agent_tokens_expire(after interval, most integer) IS 'Made by SELECT add_expiry(''agent_tokens'', ''least(revoked_at, expires_at)'', ''366 days'');';
 
--- function agent_tokens_limit()
+-- function agent_tokens_most()
 
-CREATE FUNCTION parley.agent_tokens_limit() RETURNS trigger
+CREATE FUNCTION parley.agent_tokens_most() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'parley', 'pg_temp'
     AS $$
-DECLARE
-    most CONSTANT integer := 100;
-    living integer;
-BEGIN
-    SELECT count(*) INTO living
-    FROM agent_tokens AS t
-    WHERE t.user_id = NEW.user_id AND t.id <> NEW.id AND t.revoked_at IS NULL AND t.expires_at > clock_timestamp();
-    IF living >= most THEN
-        RAISE check_violation USING CONSTRAINT = 'agent_tokens_limit', TABLE = 'agent_tokens',
-            MESSAGE = format('%s tokens of agents are in force, which is the most: revoke one first', most);
-    END IF;
-    RETURN NEW;
-END
-$$;
+        BEGIN
+            IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM (SELECT OLD.*) AS t WHERE (revoked_at IS NULL AND expires_at > clock_timestamp()))
+                OR NOT EXISTS (SELECT FROM (SELECT NEW.*) AS t WHERE (revoked_at IS NULL AND expires_at > clock_timestamp()))
+            THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT count(*) FROM agent_tokens AS t WHERE t.user_id = NEW.user_id AND (revoked_at IS NULL AND expires_at > clock_timestamp())) > 100 THEN
+                RAISE check_violation USING CONSTRAINT = 'agent_tokens_most', TABLE = 'agent_tokens', MESSAGE = 'You can have at most 100 tokens of agents in force: revoke one first';
+            END IF;
+            RETURN NULL;
+        END
+        $$;
 
-ALTER FUNCTION parley.agent_tokens_limit() OWNER TO parley_owner;
+ALTER FUNCTION parley.agent_tokens_most() OWNER TO parley_owner;
+
+-- comment FUNCTION agent_tokens_most()
+
+COMMENT ON FUNCTION parley.agent_tokens_most() IS 'Made by SELECT add_most(''agent_tokens'', ''100'', ''You can have at most 100 tokens of agents in force: revoke one first.'', ''revoked_at IS NULL AND expires_at > clock_timestamp()'', NULL);';
 
 -- function agent_tokens_record_use(uuid[])
 
@@ -5278,6 +5328,31 @@ ALTER FUNCTION parley.message_reactions_links() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.message_reactions_links() IS 'Made by SELECT keep_links(''message_reactions'', within => ''{conversation_id,message_id}'', marked => ''t'', on_insert => ''t'');';
 
+-- function message_reactions_message_id_most()
+
+CREATE FUNCTION parley.message_reactions_message_id_most() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM (SELECT OLD.*) AS t WHERE (true) AND deleted_at IS NULL) AND OLD.message_id IS NOT DISTINCT FROM NEW.message_id
+                OR NOT EXISTS (SELECT FROM (SELECT NEW.*) AS t WHERE (true) AND deleted_at IS NULL)
+            THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT count(*) FROM message_reactions AS t WHERE t.user_id = NEW.user_id AND t.message_id = NEW.message_id AND (true) AND deleted_at IS NULL) > 20 THEN
+                RAISE check_violation USING CONSTRAINT = 'message_reactions_message_id_most', TABLE = 'message_reactions', MESSAGE = 'A message has at most 20 reactions';
+            END IF;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.message_reactions_message_id_most() OWNER TO parley_owner;
+
+-- comment FUNCTION message_reactions_message_id_most()
+
+COMMENT ON FUNCTION parley.message_reactions_message_id_most() IS 'Made by SELECT add_most(''message_reactions'', ''20'', ''A message has at most 20 reactions.'', ''true'', ''message_id'');';
+
 -- function message_reactions_write()
 
 CREATE FUNCTION parley.message_reactions_write() RETURNS trigger
@@ -5285,12 +5360,6 @@ CREATE FUNCTION parley.message_reactions_write() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    -- The same emoji again is no further reaction: it violates the unique key.
-    IF (SELECT count(*) FROM message_reactions AS r
-        WHERE r.user_id = NEW.user_id AND r.message_id = NEW.message_id AND r.emoji <> NEW.emoji) >= 20 THEN
-        RAISE check_violation USING CONSTRAINT = 'message_reactions_emoji_most', TABLE = 'message_reactions',
-            MESSAGE = 'a message has at most 20 reactions';
-    END IF;
     NEW.actor := actor();
     RETURN NEW;
 END
@@ -6969,6 +7038,19 @@ $_$;
 
 ALTER FUNCTION parley.rollups() OWNER TO parley_owner;
 
+-- function rows_expire(text, integer)
+
+CREATE FUNCTION parley.rows_expire(table_name text, most integer) RETURNS TABLE(expired_user_id uuid, expired integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM %I($1, $2)', table_name || '_expire') USING interval '0', most;
+END
+$_$;
+
+ALTER FUNCTION parley.rows_expire(table_name text, most integer) OWNER TO parley_owner;
+
 -- function rule_of_new(text, text)
 
 CREATE FUNCTION parley.rule_of_new(table_name text, condition text) RETURNS text
@@ -7373,6 +7455,19 @@ CREATE FUNCTION parley.tables_of_users() RETURNS TABLE(name text, has_id boolean
 $$;
 
 ALTER FUNCTION parley.tables_of_users() OWNER TO parley_owner;
+
+-- function tables_that_expire()
+
+CREATE FUNCTION parley.tables_that_expire() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+    SELECT regexp_replace(proname, '_expire$', '')
+    FROM pg_proc
+    WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT add_expiry(%'
+$_$;
+
+ALTER FUNCTION parley.tables_that_expire() OWNER TO parley_owner;
 
 -- function tell_of(text, text[])
 
@@ -8692,7 +8787,6 @@ CREATE FUNCTION parley.usage_quotas_guard() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 DECLARE
-    most CONSTANT integer := 100;
     -- The serving role acts for users, whatever its connection says of the actor.
     by_user boolean := NOT pg_has_role(current_user, 'parley_owner', 'USAGE');
 BEGIN
@@ -8702,12 +8796,6 @@ BEGIN
     END IF;
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
-    END IF;
-    IF by_user AND NEW.deleted_at IS NULL AND (TG_OP = 'INSERT' OR OLD.deleted_at IS NOT NULL)
-        AND (SELECT count(*) FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) >= most
-    THEN
-        RAISE check_violation USING CONSTRAINT = 'usage_quotas_number', TABLE = 'usage_quotas',
-            MESSAGE = format('you can have at most %s quotas: delete one first', most);
     END IF;
     IF TG_OP = 'UPDATE'
         AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)
@@ -8722,6 +8810,31 @@ END
 $$;
 
 ALTER FUNCTION parley.usage_quotas_guard() OWNER TO parley_owner;
+
+-- function usage_quotas_most()
+
+CREATE FUNCTION parley.usage_quotas_most() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM (SELECT OLD.*) AS t WHERE (set_by = 'user') AND deleted_at IS NULL)
+                OR NOT EXISTS (SELECT FROM (SELECT NEW.*) AS t WHERE (set_by = 'user') AND deleted_at IS NULL)
+            THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT count(*) FROM usage_quotas AS t WHERE t.user_id = NEW.user_id AND (set_by = 'user') AND deleted_at IS NULL) > 100 THEN
+                RAISE check_violation USING CONSTRAINT = 'usage_quotas_most', TABLE = 'usage_quotas', MESSAGE = 'You can have at most 100 quotas: delete one first';
+            END IF;
+            RETURN NULL;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_quotas_most() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_quotas_most()
+
+COMMENT ON FUNCTION parley.usage_quotas_most() IS 'Made by SELECT add_most(''usage_quotas'', ''100'', ''You can have at most 100 quotas: delete one first.'', ''set_by = ''''user'''''', NULL);';
 
 -- table usage_reservations
 
@@ -12232,10 +12345,6 @@ CREATE TRIGGER leave_flag AFTER UPDATE OF is_active, deleted_at ON parley.provid
 
 CREATE TRIGGER leave_key AFTER UPDATE OF user_id, id ON parley.conversations FOR EACH ROW WHEN (((old.user_id <> new.user_id) OR (old.id <> new.id))) EXECUTE FUNCTION parley.conversations_leave();
 
--- trigger agent_tokens limit
-
-CREATE TRIGGER "limit" BEFORE INSERT ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.agent_tokens_limit();
-
 -- trigger auto_approval_rules links
 
 CREATE TRIGGER links BEFORE INSERT OR UPDATE ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.auto_approval_rules_links();
@@ -12287,6 +12396,18 @@ CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.messages FOR EACH ROW E
 -- trigger provider_configs mark
 
 CREATE TRIGGER mark AFTER UPDATE OF deleted_at ON parley.provider_configs FOR EACH ROW EXECUTE FUNCTION parley.mark_deleted('provider_keys.provider_config_id');
+
+-- trigger agent_tokens most
+
+CREATE TRIGGER most AFTER INSERT OR UPDATE ON parley.agent_tokens FOR EACH ROW EXECUTE FUNCTION parley.agent_tokens_most();
+
+-- trigger usage_quotas most
+
+CREATE TRIGGER most AFTER INSERT OR UPDATE ON parley.usage_quotas FOR EACH ROW EXECUTE FUNCTION parley.usage_quotas_most();
+
+-- trigger message_reactions most_message_id
+
+CREATE TRIGGER most_message_id AFTER INSERT OR UPDATE ON parley.message_reactions FOR EACH ROW EXECUTE FUNCTION parley.message_reactions_message_id_most();
 
 -- trigger jobs move
 
@@ -13468,6 +13589,10 @@ REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, r
 
 REVOKE ALL ON FUNCTION parley.add_list_rule(table_name text, column_name text, most integer, length integer, members json, reason text) FROM PUBLIC;
 
+-- acl FUNCTION add_most(table_name text, most integer, reason text, counted text, within text)
+
+REVOKE ALL ON FUNCTION parley.add_most(table_name text, most integer, reason text, counted text, within text) FROM PUBLIC;
+
 -- acl FUNCTION add_only_one(table_name text, flag text, reason text, within text)
 
 REVOKE ALL ON FUNCTION parley.add_only_one(table_name text, flag text, reason text, within text) FROM PUBLIC;
@@ -13521,9 +13646,9 @@ REVOKE ALL ON FUNCTION parley.agent_tokens_audit_token_revoked() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.agent_tokens_expire(after interval, most integer) TO parley_runtime;
 
--- acl FUNCTION agent_tokens_limit()
+-- acl FUNCTION agent_tokens_most()
 
-REVOKE ALL ON FUNCTION parley.agent_tokens_limit() FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.agent_tokens_most() FROM PUBLIC;
 
 -- acl FUNCTION agent_tokens_record_use(ids uuid[])
 
@@ -14238,6 +14363,10 @@ REVOKE ALL ON FUNCTION parley.message_reactions_fill() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.message_reactions_links() FROM PUBLIC;
 
+-- acl FUNCTION message_reactions_message_id_most()
+
+REVOKE ALL ON FUNCTION parley.message_reactions_message_id_most() FROM PUBLIC;
+
 -- acl FUNCTION message_reactions_write()
 
 REVOKE ALL ON FUNCTION parley.message_reactions_write() FROM PUBLIC;
@@ -14496,6 +14625,11 @@ REVOKE ALL ON FUNCTION parley.rollup_rows(transition text, sign text, child text
 
 REVOKE ALL ON FUNCTION parley.rollups() FROM PUBLIC;
 
+-- acl FUNCTION rows_expire(table_name text, most integer)
+
+REVOKE ALL ON FUNCTION parley.rows_expire(table_name text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.rows_expire(table_name text, most integer) TO parley_runtime;
+
 -- acl FUNCTION rule_of_new(table_name text, condition text)
 
 REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM PUBLIC;
@@ -14563,6 +14697,11 @@ REVOKE ALL ON FUNCTION parley.statement_triggers(table_name text, stem text, fun
 -- acl FUNCTION tables_of_users()
 
 REVOKE ALL ON FUNCTION parley.tables_of_users() FROM PUBLIC;
+
+-- acl FUNCTION tables_that_expire()
+
+REVOKE ALL ON FUNCTION parley.tables_that_expire() FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.tables_that_expire() TO parley_runtime;
 
 -- acl FUNCTION tell_of(table_name text, columns text[])
 
@@ -14808,6 +14947,10 @@ REVOKE ALL ON FUNCTION parley.usage_quotas_audit_settings_changed() FROM PUBLIC;
 -- acl FUNCTION usage_quotas_guard()
 
 REVOKE ALL ON FUNCTION parley.usage_quotas_guard() FROM PUBLIC;
+
+-- acl FUNCTION usage_quotas_most()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_most() FROM PUBLIC;
 
 -- acl TABLE usage_reservations
 

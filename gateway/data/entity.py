@@ -89,6 +89,8 @@ class Entity:
     """The names of the links through join tables that mutations change."""
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that clients set by the conventional mutations, by the names of these: create and update."""
+    secrets: set[str] = field(default_factory=set)
+    """The columns through which clients write secrets."""
 
     @property
     def deletable(self) -> bool:

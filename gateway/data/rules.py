@@ -41,7 +41,7 @@ _COLUMNS = """
     WHERE relnamespace = 'parley'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
     ORDER BY attrelid, attnum
 """
-_NEEDED = "A value is needed here: it cannot be null."
+NEEDED = "A value is needed here: it cannot be null."
 
 Ask = Callable[..., Awaitable[list[Any]]]
 """Runs a statement that reads no table, with its arguments."""
@@ -95,7 +95,7 @@ class Rules:
         """The user error for a database error, or None if it is not the caller's mistake."""
         match error:
             case asyncpg.NotNullViolationError(column_name=str(column)):
-                return Invalid(_NEEDED, field=column)
+                return Invalid(NEEDED, field=column)
             case asyncpg.ForeignKeyViolationError():
                 return NotFound(self._reason(error), field=_field(error))
             case asyncpg.UniqueViolationError():
@@ -115,7 +115,7 @@ class Rules:
         """An error for each rule that the values violate, among those that depend on these values alone."""
         table, values = proposed.table, proposed.values
         null = {column for column in self._needed.get(table, ()) if values.get(column, "") is None}
-        errors: list[ParleyError] = [Invalid(_NEEDED, field=column) for column in sorted(null)]
+        errors: list[ParleyError] = [Invalid(NEEDED, field=column) for column in sorted(null)]
         if (checks := self._checks.get(table)) is not None:
             (row,) = await ask(checks.text, *map(values.get, checks.columns))
             for name, *path in (found.split(".") for found in row["broken"]):

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
 
+from gateway.data.clauses.secret import generation_of
 from gateway.data.entity import AnyLink, Entity, Link
 from gateway.data.setup.catalogue import Column, Table
 from gateway.data.setup.roles import RUNTIME
@@ -240,6 +241,12 @@ PRIVILEGES = {"create": "INSERT", "update": "UPDATE"}
 
 
 def _input_problems(entity: Entity, table: Table) -> Iterator[str]:
+    for column in sorted(entity.secrets):
+        if generation_of(column) not in table.columns:
+            yield (
+                f"{entity.name}Input.{column} is a secret, but {entity.table} has no such column that seals it. Write "
+                f"SELECT add_secret('{entity.table}', '{column}') in its migration."
+            )
     for verb, columns in entity.inputs.items():
         for column in columns:
             where, held = f"{verb.title()}{entity.name}Input.{column}", table.columns.get(column)

@@ -312,7 +312,10 @@ def _input_problems(cls: type, entity: Entity) -> Iterator[str]:
         yield f"{entity.name} is declared within={made.within!r}, but each user has only one. Remove `within`."
     for name, hint in hints.items():
         where = f"{made.input.__name__}.{name}" if made else name
-        if name not in entity.kinds:
+        if name in entity.secrets:
+            if hint is not str:
+                yield f"{where} is a secret, which is always a text that is needed. Declare it as str."
+        elif name not in entity.kinds:
             yield f"{where} is not a column of {entity.name}. Remove it, or declare the column."
         elif (kind := entity.kinds[name]) is not None and not json_list.takes(kind, kind_of(hint)):
             item = kind_of(item_of(kind))

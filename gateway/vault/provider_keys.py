@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from gateway.data.queries import Query, sql
-from gateway.data.writing import Statements
-from gateway.vault.sealing import Place
+from gateway.vault.row_secrets import Caller, place_in
 from gateway.vault.secret import Secret
-from gateway.vault.vault import Vault
 
-PURPOSE = "provider_keys.sealed_key"
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
-
-
-class Caller(Protocol):
-    """Acts for a user: the context of an operation, or the work of a job."""
-
-    @property
-    def vault(self) -> Vault:
-        """What opens the user's secrets."""
-
-    def transaction(self) -> AbstractAsyncContextManager[Statements]:
-        """Statements on behalf of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +24,9 @@ class OpenedKey:
     secret: Secret
 
 
-def place_of(user_id: UUID, id: UUID, provider: str, base_url: str | None, generation: int) -> Place:
-    """What a key is sealed for. So that whoever changes the base URL gets no key, it opens for one server only."""
-    return Place(user_id, id, PURPOSE, generation, (provider, "" if base_url is None else _origin(base_url)))
+def bound_to(provider: str, base_url: str | None) -> tuple[str, ...]:
+    """What a key is bound to. So that whoever changes the base URL gets no key, it opens for one server only."""
+    return provider, "" if base_url is None else _origin(base_url)
 
 
 def _origin(url: str) -> str:
@@ -71,7 +56,8 @@ async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None
         row = await db.row(query, **values)
         if row is None:
             return None
-        place = place_of(db.user_id, row["id"], row["provider"], row["base_url"], row["generation"])
+        details = bound_to(row["provider"], row["base_url"])
+        place = place_in(db, "provider_keys", "sealed_key", row["id"], row["generation"], details)
         secret = await caller.vault.open(db, row["sealed"], place)
         await db.row(sql.accounts.provider_key.used, id=row["id"])
     return OpenedKey(row["id"], row["provider"], row["base_url"], secret)

@@ -1,7 +1,7 @@
 """Declares jobs: functions that run in the background, on a schedule or when somebody asks for them.
 
-    @job("expire_sessions", schedule="17 3 * * *")
-    async def expire_sessions(work: Work) -> None:
+    @job("prune_feed", schedule="23 * * * *")
+    async def prune_feed(work: Work) -> None:
         ...
 
 A job may run more than once, because its process may die at any moment: it must have the same effect as running once,
@@ -79,8 +79,7 @@ def _refuse_wrong(declared: JobDeclaration, found: Mapping[str, JobDeclaration])
     name = declared.name
     if not NAME.fullmatch(name):
         raise WrongDeclaration(
-            f"The job {name!r} needs a name of up to 50 small letters, digits and underscores, such as "
-            '"expire_sessions".'
+            f'The job {name!r} needs a name of up to 50 small letters, digits and underscores, such as "prune_feed".'
         )
     if name in found:
         other = found[name].handler

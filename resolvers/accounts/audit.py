@@ -12,20 +12,14 @@ from gateway import (
     Actor,
     Info,
     Node,
-    Work,
     any_of,
     changes_as_shown,
     computed,
     entity,
     enum_type,
     input_type,
-    job,
     maybe,
-    sql,
 )
-
-MOST_ENTRIES = 200
-"""Entries that one transaction removes."""
 
 
 @enum_type
@@ -120,9 +114,3 @@ class AuditEntry(Node):
         """The IP address from which the session signed in; for `SIGN_IN_FAILED`, that of the attempt. Null for agents
         and for the system."""
         return None if self.ip_address is None else str(self.ip_address)
-
-
-@job("expire_audit", schedule="7 4 * * *")
-async def expire_audit(work: Work) -> None:
-    """Remove entries of the audit after two years."""
-    await work.exhaust(sql.accounts.audit.expire, most=MOST_ENTRIES)

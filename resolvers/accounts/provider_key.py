@@ -6,7 +6,6 @@ A key is sealed before it is stored (`gateway.vault`). No field of the API retur
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
@@ -22,10 +21,12 @@ from gateway import (
     Node,
     NotAllowed,
     NotFound,
-    Secret,
+    RowSecrets,
     Statements,
     Unanswered,
     UniqueViolationError,
+    bound_to,
+    change,
     entity,
     expected_version,
     id_of,
@@ -36,18 +37,16 @@ from gateway import (
     open_key_by_id,
     page,
     payload,
-    place_of,
-    require_version,
+    secret,
     sql,
     standard,
     values_of,
-    with_request_hash,
+    with_secrets,
 )
 from resolvers.accounts.provider_address import headers, models_url
 from resolvers.accounts.provider_config import ProviderConfig
 
-_API_KEY = re.compile(r"[!-~]{1,1000}")
-_ATTEMPTS = 5
+_API_KEY = secret(r"[!-~]{1,1000}", "An API key has 1 to 1000 visible ASCII characters, without spaces.")
 
 
 @entity("provider_keys", order="-created_at", restorable=False)
@@ -70,7 +69,6 @@ class ProviderKey(Node):
     """When calls stop using the key; null for never."""
     deleted_at: datetime.datetime | None
     """When it was deleted, and the key itself destroyed; null if it is not deleted."""
-    sealed_key_generation: strawberry.Private[int]
 
     config = one("ProviderConfig", key="provider_config_id")
     """The configuration of the provider."""
@@ -120,27 +118,21 @@ class CreateProviderKeyInput:
 @mutation(scope="person")
 async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> ProviderKey:
     """Store an API key. Sent again with the same id, values and key, it returns the same object."""
-    context, secret = info.context, _secret(input.api_key)
+    context, key = info.context, _API_KEY.read(input.api_key, "api_key")
     values = values_of(input, without=("api_key",))
     provider, config_id = values.pop("provider", None), values.get("provider_config_id")
     if (provider is None) is (config_id is None):
         raise Invalid("Set either the provider or the configuration.", field="provider")
     if provider is not None:
         await context.refuse_invalid(ProviderConfig, {"provider": provider})
-    # Before the transaction, which must not take the lock of the data key after that of the feed.
     async with context.autocommit() as db:
         found = await _for_key(db, provider, config_id)
-        id = values.get("id", found["key_id"])
-        sealed = await context.vault.seal(db, secret, place_of(db.user_id, id, found["provider"], found["base_url"], 1))
-        fingerprint = await context.vault.fingerprint(db, secret)
+        details = bound_to(found["provider"], found["base_url"])
+        secrets = RowSecrets(context.vault, {"sealed_key": key})
+        row = await with_secrets(db, ProviderKey, values, secrets, provider, details=details)
     async with context.transaction() as db:
-        row = {
-            **with_request_hash(values, provider, fingerprint),
-            "id": id,
-            "provider_config_id": found["config_id"] or await _configured(db, found["provider"]),
-            "last_four": secret.last_four,
-            "sealed_key": sealed,
-        }
+        row["provider_config_id"] = found["config_id"] or await _configured(db, found["provider"])
+        row["last_four"] = key.last_four
         try:
             async with db.savepoint():
                 return await db.insert(ProviderKey, row)
@@ -164,24 +156,17 @@ class ReplaceProviderKeyInput:
 @mutation(scope="person")
 async def replace_provider_key(info: Info, input: ReplaceProviderKeyInput) -> ProviderKey:
     """Replace the key itself. Its name, its expiry and its usage stay, and the old key is destroyed."""
-    id, secret, expected = id_of(input.id), _secret(input.api_key), expected_version(input)
+    id, key, expected = id_of(input.id), _API_KEY.read(input.api_key, "api_key"), expected_version(input)
+    values, guard = {"last_four": key.last_four}, {"deleted_at": None}
+    secrets = RowSecrets(info.context.vault, {"sealed_key": key}, _details)
     async with info.context.autocommit() as db:
-        for _ in range(_ATTEMPTS):
-            current = await _existing(db, id)
-            require_version(ProviderKey, current, expected)
-            found = await db.row(sql.accounts.provider_key.place, id=id)
-            if found is None:
-                continue
-            place = place_of(db.user_id, id, found["provider"], found["base_url"], current.sealed_key_generation + 1)
-            sealed = await info.context.vault.seal(db, secret, place)
-            # Another replacement may come in between. What it was sealed for would then be wrong.
-            guard = {"deleted_at": None, "sealed_key_generation": current.sealed_key_generation}
-            version = {} if expected is None else {"version": expected}
-            values = {"sealed_key": sealed, "last_four": secret.last_four}
-            replaced = await db.update(ProviderKey, id, values, guard={**guard, **version})
-            if replaced is not None:
-                return replaced
-    raise Conflict("This provider key is being replaced by other requests.", field="id", current=current)
+        return await change(db, ProviderKey, id, values, expected=expected, guard=guard, secrets=secrets)
+
+
+async def _details(db: Statements, id: UUID) -> tuple[str, ...] | None:
+    """What a stored key is bound to."""
+    found = await db.row(sql.accounts.provider_key.place, id=id)
+    return None if found is None else bound_to(found["provider"], found["base_url"])
 
 
 @input_type
@@ -262,15 +247,8 @@ def _outcome(status: int) -> str:
             return "The provider does not understand the request."
 
 
-def _secret(api_key: str) -> Secret:
-    """An API key as it was sent. No rule of the database can check it, because the database never has it."""
-    if not _API_KEY.fullmatch(api_key):
-        raise Invalid("An API key has 1 to 1000 visible ASCII characters, without spaces.", field="api_key")
-    return Secret(api_key)
-
-
 async def _for_key(db: Statements, provider: str | None, config_id: UUID | None) -> Mapping[str, Any]:
-    """The id, the provider and the configuration of a new key. The configuration is None if there is none yet."""
+    """The provider and the configuration of a new key. The configuration is None if there is none yet."""
     found = await db.row(sql.accounts.provider_config.for_key, provider=provider, config_id=config_id)
     if found is None or found["provider"] is None:
         raise NotFound("There is no such provider configuration.", field="provider_config_id")

@@ -16,22 +16,15 @@ from gateway import (
     Info,
     Node,
     NotFound,
-    Work,
     create,
     entity,
     enum_type,
     id_of,
     input_type,
-    job,
     mutation,
-    sql,
     standard,
     values_of,
 )
-
-KEPT = datetime.timedelta(days=1)
-"""For how long a reservation is still shown after it has expired."""
-MOST_EXPIRED = 100
 
 
 @enum_type
@@ -134,9 +127,3 @@ async def release_usage(info: Info, input: ReleaseUsageInput) -> UsageReservatio
     if reservation.status is ReservationStatus.SETTLED:
         raise Conflict("The usage of this reservation is recorded already.", field="id", current=reservation)
     return reservation
-
-
-@job("expire_reservations", schedule="*/10 * * * *")
-async def expire_reservations(work: Work) -> None:
-    """Remove reservations a day after they expired."""
-    await work.exhaust(sql.usage.reservation.expire, after=KEPT, most=MOST_EXPIRED)

@@ -29,7 +29,8 @@ FROM (VALUES
         'A token expires in the future, within 366 days.')
 ) AS r (name, condition, reason);
 CREATE INDEX agent_tokens_by_creation ON agent_tokens (user_id, created_at, id);
-CREATE TRIGGER "limit" BEFORE INSERT ON agent_tokens FOR EACH ROW EXECUTE FUNCTION agent_tokens_limit();
+SELECT add_most('agent_tokens', 100, 'You can have at most 100 tokens of agents in force: revoke one first.',
+    counted => 'revoked_at IS NULL AND expires_at > clock_timestamp()');
 CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON agent_tokens
     FOR EACH ROW WHEN (current_setting('app.actor', true) = 'agent') EXECUTE FUNCTION refuse_agents();
 CREATE TRIGGER stay_revoked BEFORE UPDATE OF revoked_at ON agent_tokens
@@ -40,6 +41,8 @@ SELECT add_expiry('agent_tokens', 'least(revoked_at, expires_at)', kept => '366 
 -- So that no call can remove younger ones.
 SELECT add_expiry('sessions', 'least(expires_at, ends_at)', kept => '7 days');
 SELECT add_expiry('jobs', 'finished_at', kept => '30 days');
+-- A trigger of this table counted them until now.
+SELECT add_most('message_reactions', 20, 'A message has at most 20 reactions.', within => 'message_id');
 -- Processes of the previous version read the column by this name.
 COMMENT ON COLUMN revocations.session_id IS 'The id of the credential: of a session, or of the token of an agent.';
 

@@ -81,7 +81,6 @@ CREATE TABLE provider_keys (
 COMMENT ON COLUMN provider_keys.provider IS 'The provider of the configuration. It is part of what seals the key.';
 SELECT tenant_table('provider_keys', carry => '{provider_config_id}');
 SELECT add_secret('provider_keys', 'sealed_key');
-SELECT delete_for_good('provider_keys');
 SELECT add_rule('provider_keys', name, condition, reason)
 FROM (VALUES
     ('key_name_length', 'char_length(key_name) BETWEEN 1 AND 100', 'A key name has 1 to 100 characters.'),

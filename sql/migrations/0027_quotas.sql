@@ -36,6 +36,7 @@ CREATE INDEX usage_quotas_by_creation ON usage_quotas (user_id, created_at, id) 
 CREATE POLICY reading ON usage_quotas FOR SELECT TO parley_owner USING (true);
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON usage_quotas
     FOR EACH ROW EXECUTE FUNCTION usage_quotas_guard();
+SELECT add_most('usage_quotas', 100, 'You can have at most 100 quotas: delete one first.', counted => $$set_by = 'user'$$);
 
 -- A reservation is settled by the entry of the usage log that has its id, and nothing is written for that.
 CREATE TABLE usage_reservations (

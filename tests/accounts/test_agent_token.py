@@ -151,7 +151,7 @@ async def test_a_user_has_a_hundred_tokens_in_force_at_most(user: Client, superu
     payload = await user.mutate("createAgentToken", "agentToken { id } token", **values)
     (error,) = payload.pop("userErrors")
     assert payload == {"agentToken": None, "token": None}
-    message = "100 tokens of agents are in force, which is the most: revoke one first."
+    message = "You can have at most 100 tokens of agents in force: revoke one first."
     assert (error["code"], error["field"], error["message"]) == ("CONFLICT", None, message)
     await user.make("revokeAgentToken", "agentToken", id=made[0].agent_token_id)
     await user.agent("read")

@@ -10,8 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from resolvers.accounts.audit import AuditAction, expire_audit
+from resolvers.accounts.audit import AuditAction
 from resolvers.accounts.deletion import purge_accounts
+from resolvers.removal.expiry import expire
 from tests.kit.database import Database
 from tests.kit.runtime import stamp
 from tests.kit.serving import PASSWORD, Client, Serving
@@ -308,7 +309,7 @@ async def test_entries_go_after_two_years_and_not_before(
     await user.make("updateUserSettings", "userSettings", shareUsageData=False)
     await age(superuser, user, "signed_in", datetime.timedelta(days=735))
     await age(superuser, user, "settings_changed", datetime.timedelta(days=725))
-    await ran(expire_audit, database)
+    await ran(expire, database)
     assert [each["action"] for each in await entries(user)] == ["SETTINGS_CHANGED"] * 2
 
 

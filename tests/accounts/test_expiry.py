@@ -7,7 +7,7 @@ import uuid
 import asyncpg
 import pytest
 
-from resolvers.accounts.expiry import expire_agent_tokens, expire_sessions
+from resolvers.removal.expiry import expire
 from tests.kit.database import Database
 from tests.kit.serving import PASSWORD, Client
 from tests.work.running import ran
@@ -54,10 +54,10 @@ async def test_a_session_is_shown_for_a_week_after_it_expired(
 ) -> None:
     old = await other_session(user)
     await age(superuser, user, old, days=6)
-    await ran(expire_sessions, database)
+    await ran(expire, database)
     assert old in await sessions_of(user)
     await age(superuser, user, old, days=8)
-    assert await ran(expire_sessions, database) == {uuid.UUID(user.user_id)}
+    assert uuid.UUID(user.user_id) in await ran(expire, database)
     assert len(await sessions_of(user)) == 1
     removed = await superuser.fetchrow(
         "SELECT op FROM changes WHERE user_id = $1 AND entity_id = $2 ORDER BY version DESC LIMIT 1", user.user_id, old
@@ -75,7 +75,7 @@ async def test_a_decision_stays_when_its_session_is_removed(
     await user.make("approveToolExecution", "toolExecution", id=tool)
     (own,) = await sessions_of(user)
     await age(superuser, user, own, days=8)
-    await ran(expire_sessions, database)
+    await ran(expire, database)
     shown = "query($id: ID!) { toolExecution(id: $id) { transitions { to actor session { id } } } }"
     assert (await user.data(shown, id=tool))["toolExecution"]["transitions"] == [
         {"to": "PENDING", "actor": "USER", "session": None},
@@ -103,7 +103,7 @@ async def test_an_agents_token_is_shown_for_a_year_after_it_ended(
         async with superuser.transaction():
             await superuser.execute("SELECT set_config('app.user_id', $1, true)", user.user_id)
             await superuser.execute(ENDED[column], days, agent.agent_token_id)
-        await ran(expire_agent_tokens, database)
+        await ran(expire, database)
         (shown[days],) = (await user.data(history, **proposed))["toolExecution"]["transitions"]
     assert shown == {
         365: {"actor": "AGENT", "agentToken": {"id": agents[365].agent_token_id}},

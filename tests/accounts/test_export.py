@@ -17,10 +17,10 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.export.selection import exported_types
-from gateway.schema.build import graphql_schema
 from gateway.schema.objects.node_types import node_types
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate, take_stock
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, serving_on
 from tests.work.running import ended
 

@@ -103,7 +103,7 @@ async def test_of_reactions_at_once_twenty_stay(user: Client) -> None:
         *(user.mutate("addReaction", "messageReaction { emoji }", messageId=message, emoji=face) for face in FACES)
     )
     refused = [payload["userErrors"] for payload in payloads if payload["userErrors"]]
-    too_many = {"code": "CONFLICT", "field": ["emoji"], "message": "A message has at most 20 reactions."}
+    too_many = {"code": "CONFLICT", "field": ["messageId"], "message": "A message has at most 20 reactions."}
     assert refused == [[too_many]] * 2
     kept = await emoji_of(user, message)
     assert len(kept) == 20

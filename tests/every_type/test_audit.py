@@ -15,11 +15,11 @@ import pytest_asyncio
 from graphql import get_named_type, is_leaf_type
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
-from gateway.schema.build import graphql_schema
 from tests.kit import generated
 from tests.kit.estate import Scene
 from tests.kit.generated import Mutation, fields_of, mutations
 from tests.kit.refused import refusals
+from tests.kit.schema import graphql_schema
 
 TABLES = {kind: table for table, kind in generated.tables().items()}
 UPDATES = [each for each in mutations(graphql_schema()) if each.name.startswith("update")]

@@ -20,11 +20,11 @@ import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType
 
 from gateway.data.entity import Entity, Link
-from gateway.schema.build import graphql_schema
 from gateway.schema.objects.level import definition_of
 from gateway.schema.types.hint import item_of
 from gateway.schema.types.scalars import JSON, BigInt
 from tests.kit.database import Database
+from tests.kit.schema import graphql_schema
 
 HELD_AS: dict[Any, set[str]] = {
     UUID: {"uuid"},

@@ -13,7 +13,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.schema.build import graphql_schema
 from tests.chat.growing import appended, watching
 from tests.kit.derived import make
 from tests.kit.estate import Estate, make_estate
@@ -21,6 +20,7 @@ from tests.kit.generated import Mutation, fields_of, mutations, own, tables, typ
 from tests.kit.recount import differences
 from tests.kit.refused import refusals
 from tests.kit.rows import rows_of, unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, first
 from tests.sql.test_write_path import Writer, until_waiting, writer
 from tests.tools.sample import MOVES, make_execution

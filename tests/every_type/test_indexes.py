@@ -13,9 +13,9 @@ from gateway.data.clauses.order import REVERSED
 from gateway.data.entity import Entity
 from gateway.data.setup.catalogue import Index, Table, read_catalogue
 from gateway.schema.agreement import declared
-from gateway.schema.build import graphql_schema
 from gateway.schema.declaration import orders
 from gateway.schema.objects import filter as filters
+from tests.kit.schema import graphql_schema
 
 OTHERS = {
     ("agent_tokens", ("LEAST(revoked_at, expires_at)",)): "finding tokens of all users that ended long ago",

@@ -15,7 +15,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.schema.build import graphql_schema
 from gateway.schema.fields.joined import MOST_JOINED
 from tests.kit import derived
 from tests.kit.estate import Estate, make_estate
@@ -23,6 +22,7 @@ from tests.kit.generated import Mutation, entities, mutations
 from tests.kit.recount import differences
 from tests.kit.refused import refusals
 from tests.kit.rows import NO_ROW, diff_rows, rows_of, unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 
 ALL = {mutation.name: mutation for mutation in mutations(graphql_schema())}

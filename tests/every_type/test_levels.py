@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
-from gateway.schema.build import graphql_schema
 from tests.kit.generated import entities, fields_of
 from tests.kit.lists.full_lists import LISTS, FullLists, full_lists, reference_data
 from tests.kit.lists.list_field import ListField
+from tests.kit.schema import graphql_schema
 
 __all__ = ["full_lists", "reference_data"]
 

@@ -45,21 +45,23 @@ GARDEN = ROOT / "tests" / "every_type" / "garden"
 OBJECTS = {"Flowerbed", "Plant", "Gardener"}
 FOR_EACH_FIELD = "test_bad_input or test_bad_move or test_tenancy"
 """Modules with so many tests of each type that those of two types do."""
-THE_GARDEN = f"plant or climate or gardensettings or ((flowerbed or gardener) and not ({FOR_EACH_FIELD}))"
+THE_GARDEN = f"plant or climate or gardensettings or shed or ((flowerbed or gardener) and not ({FOR_EACH_FIELD}))"
 """The `-k` expression for the tests of the garden."""
 OF_THE_GARDEN = {
     "test_audit": {"Plant", "plants"},
-    "test_bad_input": {"Plant", "GardenSettings"},
+    "test_bad_input": {"Plant", "GardenSettings", "createShed"},
     "test_bad_move": {"Plant", "GardenSettings"},
     "test_bad_value": {"Flowerbed", "Plant"},
     "test_columns": OBJECTS | {"GardenSettings", "Climate"},
     "test_deleted": OBJECTS,
     "test_joins": {"Flowerbed.gardeners"},
     "test_levels": OBJECTS,
+    "test_most": {"sheds"},
     "test_lists": OBJECTS | {"Climate", "Flowerbed.gardeners", "Gardener.flowerbeds"},
     "test_plans": OBJECTS | {"Query.climates"},
-    "test_retry": OBJECTS,
-    "test_statements": OBJECTS | {"GardenSettings"},
+    "test_retry": OBJECTS | {"createShed"},
+    "test_secret": {"Shed.code"},
+    "test_statements": {"createShed", "updateShed"} | OBJECTS | {"GardenSettings"},
     "test_tenancy": {"Plant", "GardenSettings", "climates"},
     "test_tenancy_in_sql": {"climates"},
     "test_tenancy_live": {"plantChanged", "gardenSettingsChanged"},

@@ -29,7 +29,6 @@ from graphql import (
 
 from gateway.data import statements
 from gateway.data.queries import SQL_DIRECTORY, Query, sql
-from gateway.schema.build import graphql_schema
 from gateway.schema.fields.connection import LARGEST_PAGE
 from gateway.schema.objects.combined import NOT, OR
 from tests.bench.fill import fill
@@ -40,6 +39,7 @@ from tests.kit.generated import tables as tables_of_types
 from tests.kit.lists.full_lists import write_reference_data
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
 from tests.kit.recount import differences
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, serving_on
 
 pytestmark = pytest.mark.timeout(300)

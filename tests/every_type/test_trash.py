@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from gateway.schema.build import graphql_schema
 from tests.kit.database import Database
 from tests.kit.estate import Estate, Scene, make_estate
 from tests.kit.generated import entities, mutations, tables
@@ -31,6 +30,7 @@ from tests.kit.removal import (
     removed_with,
 )
 from tests.kit.rows import NO_ROW, Rows, ids_in, rows_of, unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, first
 
 TABLES = {entity.name: entity.table for entity in entities() if entity.in_trash}

@@ -13,9 +13,9 @@ import asyncpg
 from graphql import get_named_type
 
 from gateway.data.clauses.name import quoted
-from gateway.schema.build import graphql_schema
 from tests.kit import generated, samples
 from tests.kit.database import Database
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client
 
 

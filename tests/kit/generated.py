@@ -7,6 +7,7 @@ import functools
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from graphql import (
@@ -71,57 +72,57 @@ class Owned(Protocol):
     """Ids by type and state, the default state first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mutation:
     """A mutation and the valid inputs for it."""
 
     schema: GraphQLSchema
     name: str
 
-    @property
+    @cached_property
     def field(self) -> GraphQLField:
         field: GraphQLField = fields_of(self.schema.mutation_type)[self.name]
         return field
 
-    @property
+    @cached_property
     def inputs(self) -> Mapping[str, GraphQLInputField]:
         return fields_of(self.field.args["input"].type)
 
-    @property
+    @cached_property
     def payload(self) -> Mapping[str, GraphQLField]:
         return fields_of(self.field.type)
 
-    @property
+    @cached_property
     def signs_in(self) -> bool:
         """Whether it works without an access token and returns one."""
         return "accessToken" in self.payload
 
-    @property
+    @cached_property
     def makes(self) -> bool:
         """Whether it creates an object, so that its `id`, if any, is a new one."""
         if self.name.startswith("update"):
             return False  # without an id, it updates what each user has one of
         return "id" not in self.inputs or not is_non_null_type(self.inputs["id"].type)
 
-    @property
+    @cached_property
     def takes_new_id(self) -> bool:
         """Whether it creates an object under an id that the client may choose."""
         return self.makes and "id" in self.inputs
 
-    @property
+    @cached_property
     def ids(self) -> dict[str, str]:
         """The input fields that refer to existing objects, with the type of each."""
         fields = {name: field for name, field in self.inputs.items() if str(get_named_type(field.type)) == "ID"}
         return {name: self._kind(name) for name in fields if not (name == "id" and self.makes)}
 
-    @property
+    @cached_property
     def to_own_type(self) -> set[str]:
         """The input fields that link an existing object to another one of its type, which must not be itself."""
         if self.makes or "id" not in self.inputs:
             return set()
         return {name for name, kind in self.ids.items() if kind == self.kind and name != "id"}
 
-    @property
+    @cached_property
     def one(self) -> Mutation | None:
         """The mutation that does for one item what this one does for a list of `items`; None if it takes no list."""
         if "items" not in self.inputs:
@@ -130,7 +131,7 @@ class Mutation:
         (single,) = [each for each in mutations(self.schema) if get_named_type(each.field.args["input"].type) is item]
         return single
 
-    @property
+    @cached_property
     def joins(self) -> list[str]:
         """The types of the objects that it joins to others; empty if it does something else."""
         if "node" not in self.payload:
@@ -144,17 +145,17 @@ class Mutation:
         """What an error of a field names, if it is about an id: one that names objects to join says which of them."""
         return [name, "0"] if self.joins and name != "id" else [name]
 
-    @property
+    @cached_property
     def takes_credentials(self) -> bool:
         """Whether it needs the address and the password of an account."""
         return {"email", "password"} <= set(self.inputs) and self.name != "signUp"
 
-    @property
+    @cached_property
     def takes_any_type(self) -> bool:
         """Whether it takes an object of any type, or of several. `test_trash` tests what these do."""
         return not self.joins and ("node" in self.payload or self.name in ("purge", "emptyTrash"))
 
-    @property
+    @cached_property
     def object(self) -> str:
         """The payload field that holds the object; empty if the mutation stores nothing."""
         if "node" in self.payload:
@@ -165,7 +166,7 @@ class Mutation:
         names = {str(get_named_type(field.type)): name for name, field in self.payload.items()}
         return next((name for kind, name in names.items() if kind in rows), "")
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The type of the payload's object; if it may be of several, one of them."""
         if self.joins:
@@ -174,7 +175,7 @@ class Mutation:
             return ANY
         return str(get_named_type(self.payload[self.object].type)) if self.object else ""
 
-    @property
+    @cached_property
     def operation(self) -> str:
         of = self.field.args["input"].type
         wanted = selection(self.field.type, depth=2)
@@ -226,6 +227,7 @@ class Mutation:
         return self.name
 
 
+@functools.cache
 def types_of_rows(schema: GraphQLSchema) -> set[str]:
     """The names of all types whose rows users own."""
     node = schema.type_map["Node"]
@@ -256,6 +258,11 @@ def entities() -> list[Entity]:
     return [vars(cls)["__entity__"] for cls in dict.fromkeys(declared) if "__entity__" in vars(cls)]
 
 
+def secrets() -> set[tuple[str, str]]:
+    """The input fields that hold secrets, each with its type."""
+    return {(entity.name, to_camel_case(column)) for entity in entities() for column in entity.secrets}
+
+
 def join_tables() -> set[str]:
     """The tables that links go through."""
     return {link.through.table for entity in entities() for link in entity.links.values() if link.through is not None}
@@ -271,6 +278,7 @@ def fields_of(of: Any) -> dict[str, Any]:
     return dict(getattr(get_named_type(of), "fields", {}))
 
 
+@functools.cache
 def mutations(schema: GraphQLSchema) -> list[Mutation]:
     """All mutations of the schema."""
     assert schema.mutation_type is not None

@@ -21,6 +21,7 @@ from gateway.auth.token import TokenAuthority
 from gateway.config import Settings
 from gateway.data.server.opening import OpenDatabase
 from tests.kit.database import Database
+from tests.kit.schema import graphql_schema
 
 PASSWORD = "a password for tests"
 PATIENCE_SECONDS = 20
@@ -191,7 +192,7 @@ async def serving_on(database: Database, directory: Path, **overrides: Any) -> A
     opened = OpenDatabase(database.runtime_url, database.owner_url)
     settings = settings_for(directory, **overrides)
     async with (
-        running(settings, opened, on_statement=statements.record) as gateway,
+        running(settings, opened, on_statement=statements.record, schema=graphql_schema()) as gateway,
         aiohttp.ClientSession() as http,
     ):
         yield Serving(gateway, http, statements)

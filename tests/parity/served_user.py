@@ -15,8 +15,8 @@ from gateway.auth.identity import Identity
 from gateway.context import Context
 from gateway.execution import Engine
 from gateway.execution.prepare.request import OperationRequest
-from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, furnish, make_estate, take_stock
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 
 

@@ -14,9 +14,9 @@ import asyncpg
 from graphql import GraphQLNamedType
 
 from gateway.execution.prepare.request import OperationRequest
-from gateway.schema.build import graphql_schema
 from tests.kit.generated import mutations
 from tests.kit.rows import Rows
+from tests.kit.schema import graphql_schema
 from tests.parity.comparison import Outcome
 from tests.parity.generation.choices import Choices
 from tests.parity.known import plain

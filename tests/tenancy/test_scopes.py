@@ -15,9 +15,9 @@ from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, StringValueNo
 from graphql import is_required_argument as is_required
 
 from gateway.auth.scope import AGENT_SCOPES, OPEN_NOTHING
-from gateway.schema.build import graphql_schema
 from tests.kit.estate import codes
 from tests.kit.generated import fields_of, mutations, value
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Ended, first
 
 SDL = Path(__file__).parents[2] / "schema.graphql"

@@ -16,7 +16,6 @@ import pytest
 from graphql import GraphQLField, get_named_type, is_leaf_type, is_non_null_type, is_required_argument
 
 from gateway.data.driver.connection import StampedConnection
-from gateway.schema.build import graphql_schema
 from gateway.schema.objects.level import RootLink, level_resolver_of
 from tests.kit import samples
 from tests.kit.estate import Estate, Scene, codes, make_estate
@@ -32,6 +31,7 @@ from tests.kit.generated import (
     value,
 )
 from tests.kit.rows import ids_in, rows_of, texts_in, unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import PASSWORD
 
 SCHEMA = graphql_schema()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from graphql import get_named_type
 
-from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, Scene, furnish, make_estate
 from tests.kit.generated import field_selection, fields_of
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Ended, first
 
 SCHEMA = graphql_schema()

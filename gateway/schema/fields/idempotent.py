@@ -17,20 +17,30 @@ from gateway.data.request_hash import COLUMN, request_hash
 from gateway.data.writing import Statements
 from gateway.errors import Conflict
 from gateway.schema.types import describe
+from gateway.vault.row_secrets import RowSecrets, new_id
 
 T = TypeVar("T")
 
 
 async def create(
-    db: Statements, cls: type[T], values: dict[str, Any], *, begins_with: Mapping[str, Any] | None = None
+    db: Statements,
+    cls: type[T],
+    values: dict[str, Any],
+    *,
+    begins_with: Mapping[str, Any] | None = None,
+    secrets: RowSecrets | None = None,
 ) -> T:
     """Insert an object, or return the existing one on a retry. Must be the first statement of its transaction.
 
-    A new row has only the selected columns. `begins_with` holds values that the mutation sets by itself. Raises
-    `Conflict` if another request created an object with this id.
+    A new row has only the selected columns. `begins_with` holds values that the mutation sets by itself. With
+    `secrets`, each statement must commit on its own. Raises `Conflict` if another request created an object with this
+    id.
     """
     begins_with = begins_with or {}
-    row = {**with_request_hash(values, *begins_with), **begins_with}
+    if secrets is None:
+        row = {**with_request_hash(values, *begins_with), **begins_with}
+    else:
+        row = {**await with_secrets(db, cls, values, secrets, *begins_with), **begins_with}
     try:
         return await db.insert(cls, row, for_show=True)
     except asyncpg.UniqueViolationError as error:
@@ -68,6 +78,18 @@ async def put(
 def with_request_hash(values: dict[str, Any], *also: Any) -> dict[str, Any]:
     """The values of a new row and, if the request names an id, its hash over the values and `also`."""
     return {**values, COLUMN: request_hash(values, also)} if "id" in values else values
+
+
+async def with_secrets(
+    db: Statements, cls: type, values: dict[str, Any], secrets: RowSecrets, *also: Any, details: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The values of a new row as `with_request_hash` returns them, with its secrets, sealed, and the id it will have.
+
+    `details` are further values that the secrets are bound to. Each statement must commit on its own.
+    """
+    row = with_request_hash(values, *also, *await secrets.fingerprints(db))
+    id = row.get("id") or await new_id(db)
+    return {**row, "id": id, **await secrets.sealed(db, cls, id, details=details)}
 
 
 async def made_before(db: Statements, cls: type[T], row: Mapping[str, Any], error: asyncpg.UniqueViolationError) -> T:

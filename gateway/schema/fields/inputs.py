@@ -15,6 +15,7 @@ from gateway.errors import Invalid
 from gateway.schema.objects.entity import id_of, ids_of, lists_of
 from gateway.schema.types import describe
 from gateway.schema.types.json_list import is_class
+from gateway.vault.row_secrets import SecretForm
 
 
 def values_of(input: Any, *, without: Collection[str] = (), nulls: bool = False) -> dict[str, Any]:
@@ -80,13 +81,18 @@ def _all_invalid(
     return Invalid(first.message, field=first.field, others=others, values=valid)
 
 
+def secret_forms(source: type) -> dict[str, SecretForm]:
+    """The attributes of an input's class that are declared with `secret()`."""
+    return {name: form for name, form in vars(source).items() if isinstance(form, SecretForm)}
+
+
 def input_of(name: str, text: str, source: type, first: dict[str, tuple[Any, str]], *, optional: bool = False) -> type:
     """An input type with the attributes of `source` after those in `first`."""
-    texts = describe.attributes(source) if source is not object else {}
+    texts, secrets = describe.attributes(source) if source is not object else {}, secret_forms(source)
     hints = typing.get_type_hints(source) if source is not object else {}
     fields = {key: (of, words, type(None) in typing.get_args(of)) for key, (of, words) in first.items()}
     for key, of in hints.items():
-        free = optional or hasattr(source, key)
+        free = optional or (hasattr(source, key) and key not in secrets)
         fields[key] = (of | None if free else of, texts[key], free)
     body: dict[str, Any] = {
         key: strawberry.field(description=words, **({"default": strawberry.UNSET} if free else {}))

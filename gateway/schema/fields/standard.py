@@ -24,7 +24,7 @@ from gateway.data.entity import Link, entity_of
 from gateway.errors import Invalid
 from gateway.schema.fields.changed import changed
 from gateway.schema.fields.idempotent import create
-from gateway.schema.fields.inputs import input_of, values_of
+from gateway.schema.fields.inputs import input_of, secret_forms, values_of
 from gateway.schema.fields.root import lookup, mutation
 from gateway.schema.fields.versioned import change, expected_version, set_deleted
 from gateway.schema.objects.entity import id_of
@@ -32,6 +32,7 @@ from gateway.schema.types import describe
 from gateway.schema.types.argument import ById
 from gateway.schema.types.scalars import BigInt
 from gateway.schema.types.wrong_declaration import WrongDeclaration
+from gateway.vault.row_secrets import RowSecrets
 
 T = TypeVar("T")
 
@@ -67,8 +68,15 @@ def standard(
             f"{cls.__name__} has no input. Write: standard({cls.__name__}, input={cls.__name__}Input), or without="
             '("create", "update")'
         )
+    secrets = secret_forms(input)
     set_by_clients = tuple(typing.get_type_hints(input)) if input is not object else ()
     entity_of(cls).inputs.update({name: set_by_clients for name in ("create", "update") if name in wanted})
+    entity_of(cls).secrets.update(secrets)
+    if secrets and (entity_of(cls).restorable or not entity_of(cls).deletable):
+        raise WrongDeclaration(
+            f"{cls.__name__} has a secret, which is destroyed when it is deleted. Declare `deleted_at`, and write "
+            f'@entity("{entity_of(cls).table}", restorable=False).'
+        )
     if scope is None and wanted.keys() - {"one"}:
         raise WrongDeclaration(f'{cls.__name__} has mutations. Say who may call them: standard(…, scope="person")')
     made = [make(cls, input, scope) for make in wanted.values()]
@@ -125,9 +133,13 @@ def _one(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
 
 
 def _create(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
+    forms = secret_forms(input)
+
     async def make(info: Any, input: Any) -> Any:
+        values = values_of(input)
+        secrets = RowSecrets.taken(info.context.vault, values, forms) if forms else None
         async with info.context.autocommit() as db:
-            return await create(db, cls, values_of(input))
+            return await create(db, cls, values, secrets=secrets)
 
     taken = input_of(
         f"Create{cls.__name__}Input",
@@ -141,7 +153,7 @@ def _create(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
 
 
 def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
-    entity = entity_of(cls)
+    entity, forms = entity_of(cls), secret_forms(input)
     guard = {"deleted_at": None} if entity.deletable else {}
     whose = f"the caller's {describe.words(cls)}" if entity.one_per_user else _a(cls)
     restored = " A deleted one must be restored first." if entity.in_trash and not entity.one_per_user else ""
@@ -152,8 +164,9 @@ def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
         id = values.pop("id", None)
         if not values:
             raise Invalid("Set at least one value to change.")
+        secrets = RowSecrets.taken(info.context.vault, values, forms) if forms else None
         async with info.context.autocommit() as db:
-            return await change(db, cls, id, values, expected=expected_version(input), guard=guard)
+            return await change(db, cls, id, values, expected=expected_version(input), guard=guard, secrets=secrets)
 
     taken = input_of(
         f"Update{cls.__name__}Input",

@@ -1,9 +1,8 @@
--- Trigger: keeps users from changing the quotas of their plan, and from having more than 100 quotas. A quota that counts
--- something else than before has neither warned nor been exceeded.
+-- Trigger: keeps users from changing the quotas of their plan. A quota that counts something else than before has neither
+-- warned nor been exceeded.
 CREATE OR REPLACE FUNCTION usage_quotas_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 DECLARE
-    most CONSTANT integer := 100;
     -- The serving role acts for users, whatever its connection says of the actor.
     by_user boolean := NOT pg_has_role(current_user, 'parley_owner', 'USAGE');
 BEGIN
@@ -13,12 +12,6 @@ BEGIN
     END IF;
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
-    END IF;
-    IF by_user AND NEW.deleted_at IS NULL AND (TG_OP = 'INSERT' OR OLD.deleted_at IS NOT NULL)
-        AND (SELECT count(*) FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) >= most
-    THEN
-        RAISE check_violation USING CONSTRAINT = 'usage_quotas_number', TABLE = 'usage_quotas',
-            MESSAGE = format('you can have at most %s quotas: delete one first', most);
     END IF;
     IF TG_OP = 'UPDATE'
         AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)

@@ -6,7 +6,8 @@
 --
 -- Rows that name such a row without a foreign key keep its id, and find nothing under it.
 --
--- State `kept`, so that no call can remove what is younger, by mistake or otherwise.
+-- State `kept`, which is for how long after the moment rows stay: no call removes younger ones. The job `expire` removes older
+-- ones of all such tables every ten minutes, by rows_expire().
 DROP FUNCTION IF EXISTS add_expiry(text, text);
 CREATE OR REPLACE FUNCTION add_expiry(table_name text, moment text, kept interval DEFAULT '0') RETURNS void LANGUAGE plpgsql
 AS $$
@@ -60,3 +61,22 @@ BEGIN
         format('Made by SELECT add_expiry(%L, %L, %L);', table_name, moment, kept));
 END
 $$;
+
+-- The tables for which add_expiry() was called.
+CREATE OR REPLACE FUNCTION tables_that_expire() RETURNS SETOF text LANGUAGE sql STABLE SET search_path = parley, pg_temp
+AS $$
+    SELECT regexp_replace(proname, '_expire$', '')
+    FROM pg_proc
+    WHERE pronamespace = 'parley'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Made by SELECT add_expiry(%'
+$$;
+GRANT EXECUTE ON FUNCTION tables_that_expire TO parley_runtime;
+
+-- Calls the function that add_expiry() has made for a table, without keeping rows longer than that says.
+CREATE OR REPLACE FUNCTION rows_expire(table_name text, most integer) RETURNS TABLE (expired_user_id uuid, expired integer)
+LANGUAGE plpgsql SET search_path = parley, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM %I($1, $2)', table_name || '_expire') USING interval '0', most;
+END
+$$;
+GRANT EXECUTE ON FUNCTION rows_expire TO parley_runtime;

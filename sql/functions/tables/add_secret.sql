@@ -3,7 +3,8 @@
 -- column itself is always null, and no SELECT, dump of the table or copy of a row contains it. secret_of() reads it back.
 --
 -- The generation is part of what seals the secret, and only the trigger writes it. So an older sealed text that is put back
--- does not open. The secret is destroyed when the row is deleted or removed: also call delete_for_good().
+-- does not open. The secret is destroyed when the row is deleted or removed, so nobody restores it: see delete_for_good(). Call
+-- it after tenant_table(). A later call of grant_columns() must also name `<column>_generation`.
 CREATE OR REPLACE FUNCTION add_secret(table_name text, column_name text) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -52,5 +53,8 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION %I()',
         'remove_' || column_name, table_name, function_name);
+    PERFORM grant_columns(table_name, privilege, columns_without(privilege, table_name) || generation)
+    FROM unnest('{INSERT,UPDATE}'::text[]) AS p (privilege);
+    PERFORM delete_for_good(table_name);
 END
 $$;

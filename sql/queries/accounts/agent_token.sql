@@ -25,7 +25,3 @@ RETURNING id;
 -- name: record_use
 -- Records that tokens are in use now.
 SELECT FROM agent_tokens_record_use(:ids) WHERE tenant() = :user_id;
-
--- name: expire
--- Removes tokens of one user, whichever is due, that ended long ago. Returns no row if none is.
-SELECT expired_user_id AS user_id, expired AS number FROM agent_tokens_expire(:after::interval, :most);

@@ -1,7 +1,7 @@
 -- name: for_key
--- The provider, the configuration and the base URL of a new key, by the provider or the configuration, and an id for it. The
--- configuration is null if there is none, or if it is deleted.
-SELECT uuid7() AS key_id, c.id AS config_id, c.base_url, coalesce(c.provider, :provider::text) AS provider
+-- The provider, the configuration and the base URL of a new key, by the provider or the configuration. The configuration is
+-- null if there is none, or if it is deleted.
+SELECT c.id AS config_id, c.base_url, coalesce(c.provider, :provider::text) AS provider
 FROM (SELECT :user_id::uuid AS user_id) AS u
 LEFT JOIN provider_configs AS c
     ON c.user_id = u.user_id AND c.deleted_at IS NULL AND (c.id = :config_id::uuid OR c.provider = :provider::text);

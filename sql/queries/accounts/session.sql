@@ -52,7 +52,3 @@ SELECT uuid7() AS id;
 -- name: revoked
 -- The ids of recently revoked credentials of all users, for the list that each gateway process keeps.
 SELECT session_id AS credential_id FROM revocations WHERE at > clock_timestamp() - :within::interval;
-
--- name: expire
--- Removes sessions of one user, whichever is due, that expired long ago. Returns no row if none is.
-SELECT expired_user_id AS user_id, expired AS number FROM sessions_expire(:after::interval, :most);

@@ -49,7 +49,3 @@ SELECT job_user_id, job_id, job_kind FROM jobs_waiting(:longer_than::interval);
 SELECT :columns
 FROM jobs
 WHERE user_id = :user_id AND kind = :kind AND status IN ('queued', 'running');
-
--- name: expire
--- Removes jobs of one user that ended longer than :after ago, whichever is due. Returns no row if there is none.
-SELECT expired_user_id AS user_id, expired AS number FROM jobs_expire(:after::interval, :most);

@@ -14,10 +14,10 @@ import pytest
 
 from gateway.backup.backup import back_up
 from gateway.monitoring.exposition import exposed
-from gateway.schema.build import graphql_schema
 from gateway.vault.provider_keys import open_key
 from tests.kit.database import Database
 from tests.kit.generated import selection
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import serving_on, settings_for
 from tests.work.running import working_for
 

@@ -58,6 +58,17 @@ CREATE INDEX gardeners_by_creation ON gardeners (user_id, created_at, id) WHERE 
 SELECT join_table(
     'flowerbed_gardeners', 'flowerbed_id', 'flowerbeds', 'gardener_id', 'gardeners', counted_in => 'tended');
 
+CREATE TABLE sheds (
+    user_id uuid REFERENCES users (user_id),
+    id uuid DEFAULT uuid7(),
+    name text NOT NULL
+);
+SELECT tenant_table('sheds');
+SELECT add_rule('sheds', 'name_length', 'char_length(name) <= 200', 'A name has at most 200 characters.');
+SELECT add_secret('sheds', 'code');
+SELECT add_most('sheds', 1000);
+CREATE INDEX sheds_by_creation ON sheds (user_id, created_at, id) WHERE deleted_at IS NULL;
+
 CREATE TABLE garden_settings (
     user_id uuid NOT NULL REFERENCES users (user_id),
     id uuid DEFAULT uuid7(),

@@ -17,12 +17,12 @@ import pytest
 import pytest_asyncio
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 
-from gateway.schema.build import graphql_schema
 from gateway.work.afterwards import Afterwards
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import only_refusal, refusals
 from tests.kit.rows import unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")

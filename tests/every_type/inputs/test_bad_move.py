@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from strawberry.utils.str_converters import to_snake_case
 
-from gateway.schema.build import graphql_schema
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import diff_rows, rows_of, unchanged
 from tests.kit.runtime import stamp
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving
 from tests.tools.sample import MOVES, make_execution
 

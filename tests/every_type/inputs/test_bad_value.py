@@ -20,12 +20,12 @@ from graphql import GraphQLEnumType, get_named_type
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.queries import SQL_DIRECTORY
-from gateway.schema.build import graphql_schema
 from tests.kit import generated
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, join_tables, mutations, own, reference_tables, tables
 from tests.kit.refused import Refusal, refusals
 from tests.kit.rows import diff_rows, rows_of
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type, is_input_type
 
-from gateway.schema.build import graphql_schema
 from tests.every_type.inputs.test_bad_value import fresh_input
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, value
 from tests.kit.refused import only_refusal
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving
 
 pytestmark = pytest.mark.parametrize("executor", ["breadth_first", "depth_first"], indirect=True, scope="module")

@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 from graphql import get_named_type
 
-from gateway.schema.build import graphql_schema
 from tests.every_type.inputs.test_json_literal import SHAPED
 from tests.kit import generated, samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, is_required, mutations, own
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import diff_rows, rows_of, unchanged
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 
 SCHEMA = graphql_schema()

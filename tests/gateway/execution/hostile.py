@@ -19,7 +19,7 @@ from graphql import GraphQLSchema
 from gateway.execution import Engine
 from gateway.execution.prepare.document import MAX_CHARACTERS, MAX_TOKENS
 from gateway.execution.prepare.request import OperationRequest, RequestErrors
-from gateway.schema.build import graphql_schema
+from tests.kit.schema import graphql_schema
 
 # What is left for the point of a document, between the words that make it one.
 TOKENS = MAX_TOKENS - 50

@@ -11,8 +11,8 @@ from graphql import get_introspection_query
 
 from gateway.execution import Engine
 from gateway.execution.prepare.request import OperationRequest
-from gateway.schema.build import graphql_schema
 from tests.gateway.execution.hostile import DOCUMENTS, calls, peak_bytes, prepare
+from tests.kit.schema import graphql_schema
 
 SCHEMA = graphql_schema()
 

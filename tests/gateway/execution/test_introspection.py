@@ -13,7 +13,7 @@ from gateway.execution import Engine
 from gateway.execution.introspection import MOST_KEPT_BYTES, SHARE_OF_ONE
 from gateway.execution.prepare.request import OperationRequest, RequestErrors
 from gateway.fairness.shares import Held
-from gateway.schema.build import graphql_schema
+from tests.kit.schema import graphql_schema
 
 SCHEMA = graphql_schema()
 STANDARD = get_introspection_query()

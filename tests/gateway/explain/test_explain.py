@@ -11,9 +11,9 @@ import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
 from gateway.explain.explain import UnreadableOperation, explain
-from gateway.schema.build import graphql_schema
 from tests.kit.generated import fields_of
 from tests.kit.plans import LINKED
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving
 
 ID = "01980000-0000-7000-8000-000000000001"

@@ -16,10 +16,11 @@ from gateway.app import running
 from gateway.data.server.opening import OpenDatabase
 from gateway.data.setup.catalogue import Table
 from gateway.schema.agreement import disagreements, refuse_disagreement
-from gateway.schema.build import build_schema, graphql_schema
+from gateway.schema.build import build_schema
 from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.kit.database import Database
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import settings_for
 
 

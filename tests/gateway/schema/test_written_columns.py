@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
-from gateway import Node, entity, standard
+from gateway import Node, entity, secret, standard
 from gateway.data.setup.catalogue import Table
 from gateway.schema.agreement import disagreements
+from gateway.schema.declaration import refuse_wrong
+from gateway.schema.types.wrong_declaration import WrongDeclaration
 
 
 class WeightInput:
@@ -28,6 +32,13 @@ class SizeInput:
 
     size_rank: int | None = None
     """The place of its size."""
+
+
+class CodeInput:
+    """What a client may set of a box that has no secret."""
+
+    code: str = secret()
+    """What opens it."""
 
 
 def problems(tables: dict[str, Table], table: str, input: type, *without: str) -> list[str]:
@@ -62,3 +73,51 @@ async def test_input_names_no_generated_column(tables: dict[str, Table]) -> None
     assert problems(tables, "things", SizeInput, "update") == [
         "CreateBoxInput.size_rank sets things.size_rank, which is a generated column. Remove it from the input."
     ]
+
+
+async def test_a_secret_needs_a_column_that_seals_it(tables: dict[str, Table]) -> None:
+    @entity("boxes", restorable=False)
+    class Box(Node):
+        """A box."""
+
+        deleted_at: datetime.datetime | None
+        """When it was deleted."""
+
+    standard(Box, input=CodeInput, scope="person")
+    found = list(disagreements({"Box": Box.__entity__}, {}, tables))  # type: ignore[attr-defined]
+    (problem,) = [each for each in found if "secret" in each]
+    assert problem.startswith("BoxInput.code is a secret, but boxes has no such column that seals it.")
+    assert "SELECT add_secret('boxes', 'code')" in problem
+
+
+def test_what_has_a_secret_is_not_restored() -> None:
+    @entity("boxes")
+    class Box(Node):
+        """A box."""
+
+        deleted_at: datetime.datetime | None
+        """When it was deleted."""
+
+    with pytest.raises(WrongDeclaration, match="Box has a secret, which is destroyed") as refused:
+        standard(Box, input=CodeInput, scope="person")
+    assert '@entity("boxes", restorable=False)' in str(refused.value)
+
+
+class LooseInput:
+    """What a client may set of a box, and leave out."""
+
+    code: str | None = secret()
+    """What opens it."""
+
+
+def test_a_secret_is_a_text_that_is_needed() -> None:
+    @entity("boxes", restorable=False)
+    class Box(Node):
+        """A box."""
+
+        deleted_at: datetime.datetime | None
+        """When it was deleted."""
+
+    standard(Box, input=LooseInput, scope="person")
+    with pytest.raises(WrongDeclaration, match="is a secret, which is always a text that is needed"):
+        refuse_wrong({"Box": Box}, [])

@@ -29,14 +29,14 @@ async def work_hard(work: Work) -> None:
 
 def test_the_domains_declare_jobs() -> None:
     declared = jobs_of(domain_modules())
-    assert {"prune_feed", "expire_sessions"} <= declared.keys()
+    assert {"prune_feed", "expire"} <= declared.keys()
     assert all(each.handler.__doc__ for each in declared.values())
 
 
 @pytest.mark.parametrize(
     ("options", "advice"),
     [
-        ({"name": "Expire sessions"}, 'such as "expire_sessions"'),
+        ({"name": "Expire sessions"}, 'such as "prune_feed"'),
         ({"schedule": "daily at three"}, 'write: schedule="17 3 \\* \\* \\*"'),
         ({"tries": 0}, "Write at least 1"),
     ],

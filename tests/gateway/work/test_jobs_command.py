@@ -62,7 +62,7 @@ async def test_the_schedule_is_listed_and_a_job_runs_now(works: Works) -> None:
     assert await jobs(works, "run", "prune_feed") == (0, "prune_feed is in the queue already.\n")
     _, said = await jobs(works, "list")
     assert re.search(r"prune_feed +queued +0", said)
-    assert re.search(r"expire_sessions +17 3 \* \* \*", said)
+    assert re.search(r"purge_trash +0 3 \* \* \*", said)
 
 
 async def test_what_does_not_exist_is_refused(works: Works) -> None:

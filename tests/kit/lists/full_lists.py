@@ -13,12 +13,12 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.data.entity import Entity
 from gateway.schema.agreement import declared
-from gateway.schema.build import graphql_schema
 from tests.kit import samples
 from tests.kit.estate import Estate, make_estate
 from tests.kit.lists.list_field import ListField, list_fields
 from tests.kit.lists.scatter import Scatter, values_of
 from tests.kit.removal import read_keys
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 
 ENTITIES = declared(graphql_schema())[0]

@@ -8,7 +8,7 @@ from gateway.errors import Forbidden
 from gateway.execution.complete import failed
 from gateway.execution.prepare.access import Access, plan_access
 from gateway.execution.prepare.document import choose, fragments_of, parse
-from gateway.schema.build import graphql_schema
+from tests.kit.schema import graphql_schema
 
 SCHEMA = graphql_schema()
 MORE = "fragment More on ProposeToolExecutionPayload { toolExecution { message { id } } }"

@@ -28,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.execution.prepare.arguments import compile_arguments
-from gateway.schema.build import graphql_schema
+from tests.kit.schema import graphql_schema
 
 SDL = """
     scalar JSON

@@ -16,8 +16,8 @@ from gateway.execution.prepare.cost import Cost, plan_cost
 from gateway.execution.prepare.document import fragments_of
 from gateway.execution.prepare.limits import Limits
 from gateway.execution.prepare.request import OperationRequest, RequestErrors
-from gateway.schema.build import graphql_schema
 from tests.gateway.execution.refusal import refusal
+from tests.kit.schema import graphql_schema
 
 SCHEMA = graphql_schema()
 WIDE = (

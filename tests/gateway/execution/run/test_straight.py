@@ -11,8 +11,8 @@ from graphql import GraphQLSchema
 from gateway.execution import Engine
 from gateway.execution.prepare.request import OperationRequest
 from gateway.execution.run.plan import Plan
-from gateway.schema.build import graphql_schema
 from tests.gateway.execution.both import check
+from tests.kit.schema import graphql_schema
 
 
 def plan_of(schema: GraphQLSchema, text: str) -> Plan:

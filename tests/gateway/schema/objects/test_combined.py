@@ -11,10 +11,10 @@ from gateway.data import statements
 from gateway.data.clauses.condition import AnyOf, Combined, Condition, NotAll, Related
 from gateway.data.entity import entity_of
 from gateway.errors import Invalid
-from gateway.schema.build import graphql_schema
 from gateway.schema.objects.combined import MOST_CONDITIONS, MOST_NESTED
 from gateway.schema.objects.filter import conditions
 from tests.gateway.schema.plain_table.memo import Memo
+from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client
 
 MEMO = entity_of(Memo)

@@ -12,9 +12,10 @@ from graphql import (
     parse,
 )
 
-from gateway.schema.build import graphql_schema, sdl
+from gateway.schema.build import sdl
 from gateway.schema.declaration import elements
 from gateway.schema.types import describe
+from tests.kit.schema import graphql_schema
 
 
 def _elements() -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, GraphQLScalarType, parse_const_value
 
-from gateway.schema.build import graphql_schema
+from tests.kit.schema import graphql_schema
 
 SCHEMA = graphql_schema()
 OWN = ("BigInt", "Cursor", "Date", "DateTime", "Decimal", "JSON")
