@@ -7,6 +7,7 @@ from asyncpg import UniqueViolationError
 
 from gateway.auth.authenticator import SessionTokens
 from gateway.auth.password import Purpose, check_password
+from gateway.auth.scope import described as described_scopes
 from gateway.context import Context, Info
 from gateway.data.queries import sql
 from gateway.data.statements import Through
@@ -29,6 +30,7 @@ from gateway.schema.fields.root import lookup, mutation, payload, query, subscri
 from gateway.schema.fields.standard import standard
 from gateway.schema.fields.trash import tables_in_trash, trash_list, type_in_trash
 from gateway.schema.fields.versioned import change, expected_version, require_version, set_deleted
+from gateway.schema.objects.column_changes import changes_as_shown
 from gateway.schema.objects.entity import Node, computed, entity, id_of, reference
 from gateway.schema.objects.filter import usually
 from gateway.schema.types.actor import Actor
@@ -79,9 +81,11 @@ __all__ = [
     "any_of",
     "bound_to",
     "change",
+    "changes_as_shown",
     "check_password",
     "computed",
     "create",
+    "described_scopes",
     "entity",
     "enum_type",
     "event",

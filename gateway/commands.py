@@ -47,17 +47,17 @@ def work(settings: Settings, options: argparse.Namespace) -> int:
 def jobs(settings: Settings, options: argparse.Namespace) -> int:
     """List the background jobs, queue failed ones again, or run one now."""
     from gateway.schema.build import domain_modules
-    from gateway.work import report
+    from gateway.work import jobs_command
     from gateway.work.declaration import jobs_of
 
     declared, which = jobs_of(domain_modules()), options.which
     match options.does:
         case "list" if which is None:
-            said = run(report.listed(settings, declared))
+            said = run(jobs_command.listed(settings, declared))
         case "retry" if which == "all" or (which or "").isdecimal():
-            said = run(report.retry(settings, None if which == "all" else int(which)))
+            said = run(jobs_command.retry(settings, None if which == "all" else int(which)))
         case "run" if which is not None:
-            said = run(report.run_now(settings, declared, which))
+            said = run(jobs_command.run_now(settings, declared, which))
         case _:
             raise WrongUse("Write: parley jobs, parley jobs retry ID, parley jobs retry all, or parley jobs run NAME")
     sys.stdout.write(said + "\n")

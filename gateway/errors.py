@@ -16,6 +16,8 @@ class ParleyError(Exception):
     """An error for the caller. The message is shown unchanged, so it never contains anything internal."""
 
     code: ClassVar[str] = "INTERNAL"
+    path: tuple[str, ...] = ()
+    """Where in the response the field is that caused it, if the operation was refused before it ran."""
 
     def __init__(self, message: str, *, field: str | tuple[str, ...] = (), **extensions: Any) -> None:
         super().__init__(message)
@@ -96,6 +98,10 @@ class Forbidden(ParleyError):
     """The token is valid but does not allow this."""
 
     code = "FORBIDDEN"
+
+    def __init__(self, message: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class Resync(ParleyError):

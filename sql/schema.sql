@@ -189,7 +189,7 @@ DECLARE
     told text[] := coalesce(shown, "of");
     kind text;
 BEGIN
-    PERFORM refuse_audit(name, table_name, kinds, "of", told, each);
+    PERFORM refuse_audit(name, action, table_name, kinds, "of", told, each);
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -6666,15 +6666,24 @@ $$;
 
 ALTER FUNCTION parley.refuse_agents() OWNER TO parley_owner;
 
--- function refuse_audit(text, text, text[], text[], text[], text)
+-- function refuse_audit(text, text, text, text[], text[], text[], text)
 
-CREATE FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) RETURNS void
+CREATE FUNCTION parley.refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text) RETURNS void
     LANGUAGE plpgsql
     AS $_$
 DECLARE
     wrong text;
+    is_known boolean;
 BEGIN
-    IF length(name) > 63 THEN
+    EXECUTE (
+        SELECT format('SELECT %s FROM (SELECT $1 AS action) AS proposed', pg_get_expr(conbin, conrelid))
+        FROM pg_constraint
+        WHERE conrelid = 'audit_entries'::regclass AND conname = 'audit_entries_action_known'
+    ) INTO is_known USING action;
+    IF NOT is_known THEN
+        RAISE EXCEPTION 'the audit knows no action %', action
+            USING HINT = 'Add it to the CHECK of audit_entries, and to AuditAction in resolvers/accounts/audit.py.';
+    ELSIF length(name) > 63 THEN
         RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps', name;
     ELSIF kinds = '{}' OR NOT kinds <@ '{insert,update,delete}' THEN
         RAISE EXCEPTION 'the audit of % tells of insert, update or delete, not of %', table_name, kinds;
@@ -6694,7 +6703,7 @@ BEGIN
 END
 $_$;
 
-ALTER FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) OWNER TO parley_owner;
+ALTER FUNCTION parley.refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text) OWNER TO parley_owner;
 
 -- function refuse_purged()
 
@@ -7164,9 +7173,9 @@ $_$;
 
 ALTER FUNCTION parley.rules_at_once(table_name text, spare_others boolean) OWNER TO parley_owner;
 
--- function scope_list_mistake(jsonb, integer)
+-- function scope_list_mistake(jsonb)
 
-CREATE FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) RETURNS text[]
+CREATE FUNCTION parley.scope_list_mistake(scopes jsonb) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
@@ -7176,7 +7185,7 @@ DECLARE
 BEGIN
     IF jsonb_typeof(scopes) <> 'array' THEN
         RETURN '{}';
-    ELSIF jsonb_array_length(scopes) NOT BETWEEN 1 AND most THEN
+    ELSIF scopes = '[]' THEN
         RETURN '{}';
     END IF;
     FOR n IN 0 .. jsonb_array_length(scopes) - 1 LOOP
@@ -7189,7 +7198,7 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) OWNER TO parley_owner;
+ALTER FUNCTION parley.scope_list_mistake(scopes jsonb) OWNER TO parley_owner;
 
 -- function secret_of(uuid, text)
 
@@ -9329,7 +9338,7 @@ CREATE TABLE parley.agent_tokens (
     CONSTRAINT agent_tokens_last_four_length CHECK ((char_length(last_four) = 4)),
     CONSTRAINT agent_tokens_name_length CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
     CONSTRAINT agent_tokens_scopes_confirmations CHECK ((NOT (scopes @> '["confirmations:propose", "confirmations:decide"]'::jsonb))),
-    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.scope_list_mistake(scopes, 12) IS NULL)),
+    CONSTRAINT agent_tokens_scopes_list CHECK ((parley.scope_list_mistake(scopes) IS NULL)),
     CONSTRAINT agent_tokens_scopes_tools CHECK ((NOT (scopes @> '["tools:execute", "tools:approve"]'::jsonb)))
 );
 
@@ -9359,7 +9368,7 @@ COMMENT ON CONSTRAINT agent_tokens_scopes_confirmations ON parley.agent_tokens I
 
 -- comment CONSTRAINT agent_tokens_scopes_list ON agent_tokens
 
-COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.';
+COMMENT ON CONSTRAINT agent_tokens_scopes_list ON parley.agent_tokens IS 'A token has one or more scopes, each named once. The description of the field lists those that there are.';
 
 -- comment CONSTRAINT agent_tokens_scopes_tools ON agent_tokens
 
@@ -14557,9 +14566,9 @@ REVOKE ALL ON FUNCTION parley.reference_table(table_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.refuse_agents() FROM PUBLIC;
 
--- acl FUNCTION refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text)
+-- acl FUNCTION refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text)
 
-REVOKE ALL ON FUNCTION parley.refuse_audit(name text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
 
 -- acl FUNCTION refuse_purged()
 
@@ -14629,10 +14638,10 @@ REVOKE ALL ON FUNCTION parley.rule_of_new(table_name text, condition text) FROM 
 
 REVOKE ALL ON FUNCTION parley.rules_at_once(table_name text, spare_others boolean) FROM PUBLIC;
 
--- acl FUNCTION scope_list_mistake(scopes jsonb, most integer)
+-- acl FUNCTION scope_list_mistake(scopes jsonb)
 
-REVOKE ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb, most integer) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.scope_list_mistake(scopes jsonb) TO parley_runtime;
 
 -- acl FUNCTION secret_of(owner_id uuid, secret_purpose text)
 

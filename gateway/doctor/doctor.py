@@ -29,7 +29,7 @@ from gateway.doctor.checks import (
 from gateway.doctor.checks import settings as settings_checks
 from gateway.doctor.finding import NotChecked
 from gateway.doctor.installation import Installation, reached_installation, served_schema
-from gateway.doctor.report import Report, Result
+from gateway.doctor.results import Report, Result
 from gateway.doctor.units import number
 
 CHECKS = checks_of(

@@ -116,7 +116,8 @@ def failed(error: Exception, operation_name: str | None = None) -> Answer:
 
 def present(error: Exception, operation_name: str | None = None) -> FormattedError:
     """One error as the client sees it."""
-    located = error if isinstance(error, GraphQLError) else GraphQLError(str(error))
+    path = error.path if isinstance(error, ParleyError) else ()
+    located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), path=path or None)
     cause = origin(error)
     if isinstance(cause, ParleyError):
         return _formatted(located, **_extensions(cause))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import threading
 import time
@@ -33,6 +34,13 @@ MOST_ADDRESSES = 20
 LONGEST_TEXT = 4_000
 MOST_ITEMS = 100
 
+LONGEST_KEPT = 200
+"""Characters of each value that is kept for the count."""
+
+_PLACEHOLDER = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?[a-z]")
+_OF_THE_LINE = frozenset({"event", "level", "logger", "timestamp", "exc_info", "stack"})
+"""What each line gets anew."""
+
 
 @dataclass(slots=True)
 class Complaint:
@@ -41,7 +49,12 @@ class Complaint:
     logger: str
     level: int
     message: str
+    """What tells it from others of this logger."""
     about: str | None
+    event: str
+    """What the count says."""
+    values: Mapping[str, Any]
+    """The values that the count repeats."""
     since: float
     repeated: int = 0
 
@@ -85,7 +98,9 @@ class Repeats(logging.Filter):
             return False
         if len(self._logged) >= MOST_KEPT:
             self._forget_oldest()
-        self._logged[*source, about] = Complaint(record.name, record.levelno, message, about, self._clock())
+        self._logged[*source, about] = Complaint(
+            record.name, record.levelno, message, about, *_words(record), since=self._clock()
+        )
         self._addresses[source] += 1
         with suppress(RuntimeError):  # without an event loop, the next record logs the counts
             asyncio.get_running_loop().call_later(WINDOW_SECONDS, self.log_counts)
@@ -110,11 +125,25 @@ def _subject(record: logging.LogRecord) -> tuple[str, str | None]:
     return shortened(str(record.msg).partition("\n")[0]), None if first is None else str(first)[:64]
 
 
+def _words(record: logging.LogRecord) -> tuple[str, Mapping[str, Any]]:
+    """What the count of a record's repetitions says, and with which values: texts, cut, numbers and truth values."""
+    if isinstance(record.msg, dict):
+        given = [(name, value) for name, value in record.msg.items() if name not in _OF_THE_LINE]
+        kept = {
+            name: value[:LONGEST_KEPT] if isinstance(value, str) else value
+            for name, value in given[:MOST_ITEMS]
+            if isinstance(value, str | int | float)
+        }
+        return shortened(str(record.msg.get("event"))), kept
+    # Repetitions with other values are counted together.
+    return _PLACEHOLDER.sub("…", shortened(str(record.msg).partition("\n")[0])), {}
+
+
 def _log_count(complaint: Complaint) -> None:
     if complaint.repeated:
         about = {} if complaint.about is None else {"about": complaint.about}
-        logger = structlog.stdlib.get_logger(complaint.logger)
-        logger.log(complaint.level, complaint.message, repeated=complaint.repeated, seconds=WINDOW_SECONDS, **about)
+        values = {**complaint.values, **about, "repeated": complaint.repeated, "seconds": WINDOW_SECONDS}
+        structlog.stdlib.get_logger(complaint.logger).log(complaint.level, complaint.event, **values)
 
 
 def bounded(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:

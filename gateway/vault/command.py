@@ -82,7 +82,10 @@ async def drop_key(settings: Settings, id: str) -> None:
     if row["wraps"]:
         raise CannotRotate(f"This key still wraps {row['wraps']:,} data keys. Run: parley keys rotate --resume")
     drop_encryption_key(path, id)
-    tell(f"Removed the key-encryption key {id} from {path}. Backups that were made before need it: keep its old copy.")
+    tell(
+        f"Removed the key-encryption key {id} from {path}. Files that parley backup wrote before contain it. "
+        "Any other backup from before needs a copy of the keys file that has it."
+    )
 
 
 def rotate_signing(path: Path) -> None:

@@ -15,6 +15,7 @@ from gateway import (
     NotFound,
     Statements,
     UniqueViolationError,
+    described_scopes,
     entity,
     id_of,
     input_type,
@@ -53,11 +54,10 @@ class CreateAgentTokenInput:
 
     name: str
     """What the user calls the agent or its purpose, 1 to 100 characters."""
-    scopes: list[str]
-    """What it allows: one or more of `read`, `messages:write`, `tools:propose`, `tools:execute`, `tools:approve`,
-    `usage:write`, `files:write`, `knowledge:write`, `personal:write`, `confirmations:propose`, `confirmations:decide`
-    and `sync:run`. Not both of `tools:execute` and `tools:approve`, nor both of `confirmations:propose` and
-    `confirmations:decide`."""
+    scopes: list[str] = strawberry.field(
+        description=f"What it allows: {described_scopes()} Not both of `tools:execute` and `tools:approve`, nor both "
+        "of `confirmations:propose` and `confirmations:decide`."
+    )
     id: strawberry.ID | None = None
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
     expires_at: datetime.datetime | None = None

@@ -7,7 +7,19 @@ import enum
 
 import strawberry
 
-from gateway import JSON, Actor, Node, any_of, computed, entity, enum_type, input_type, maybe
+from gateway import (
+    JSON,
+    Actor,
+    Info,
+    Node,
+    any_of,
+    changes_as_shown,
+    computed,
+    entity,
+    enum_type,
+    input_type,
+    maybe,
+)
 
 
 @enum_type
@@ -21,7 +33,7 @@ class AuditAction(enum.Enum):
     SIGNED_OUT = "signed_out"
     """A device signed out. The subject is its session."""
     SESSION_REVOKED = "session_revoked"
-    """A session was ended in another way. `revoked_reason` in `changes` says why."""
+    """A session was ended in another way. `revokedReason` in `changes` says why."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - an action
     """The password was changed."""
     EMAIL_CHANGED = "email_changed"
@@ -52,7 +64,7 @@ class AuditAction(enum.Enum):
     PURGED = "purged"
     """A deleted object was removed permanently, or its removal began. `entityId` is its id."""
     ACCOUNT_DELETED = "account_deleted"
-    """The account was deleted. Until `purge_at` in `changes`, it can be restored."""
+    """The account was deleted. Until `purgeAt` in `changes`, it can be restored."""
 
 
 @input_type
@@ -80,9 +92,6 @@ class AuditEntry(Node):
     """Who did it. `SYSTEM` for `SIGN_IN_FAILED`, when nobody was signed in."""
     entity_id: strawberry.ID
     """The id of the object that the entry is about, a UUID. The object may be gone."""
-    changes: JSON
-    """The old and the new value of what changed, by the name of its column, such as `{"share_usage_data": [false,
-    true]}`. Empty if there is nothing to show. It never contains secrets or content."""
     entity: strawberry.Private[str]
     session_id: strawberry.Private[strawberry.ID | None]
     agent_token_id: strawberry.Private[strawberry.ID | None]
@@ -93,6 +102,12 @@ class AuditEntry(Node):
     """The token of the agent that did it; null if none did."""
     subject = any_of(entity="entity", key="entity_id")
     """The object that the entry is about; null if it was permanently removed."""
+
+    @computed("entity", "changes")
+    def changes(self, info: Info) -> JSON:
+        """The old and the new value of each field that changed, such as `{"shareUsageData": [false, true]}`. The old
+        value of a new object is null. Empty if there is nothing to show. It never contains secrets or content."""
+        return changes_as_shown(info, self.entity, self.changes)
 
     @computed("ip_address")
     def ip_address(self) -> str | None:

@@ -19,8 +19,8 @@ GRANT UPDATE (revoked_at) ON agent_tokens TO parley_runtime;
 SELECT add_rule('agent_tokens', name, condition, reason)
 FROM (VALUES
     ('name_length', 'char_length(name) BETWEEN 1 AND 100', 'A name has 1 to 100 characters.'),
-    ('scopes_list', 'scope_list_mistake(scopes, 12) IS NULL',
-        'A token has 1 to 12 scopes, each named once. The description of the field lists those that there are.'),
+    ('scopes_list', 'scope_list_mistake(scopes) IS NULL',
+        'A token has one or more scopes, each named once. The description of the field lists those that there are.'),
     ('scopes_tools', $$NOT scopes @> '["tools:execute", "tools:approve"]'$$,
         'A token cannot have both tools:execute and tools:approve.'),
     ('scopes_confirmations', $$NOT scopes @> '["confirmations:propose", "confirmations:decide"]'$$,

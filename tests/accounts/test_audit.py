@@ -99,7 +99,7 @@ async def test_signing_out_differs_from_ending_another_session(serving: Serving,
     lost, left = await sign_in(serving, email), await sign_in(serving, email)
     lost_session, left_session = await session_of(lost), await session_of(left)
     await user.make("signOut", "session", sessionId=lost_session["id"])
-    ended = about("Session", lost_session["id"], revoked_reason=[None, "signed_out"])
+    ended = about("Session", lost_session["id"], revokedReason=[None, "signed_out"])
     assert await newest(user, AuditAction.SESSION_REVOKED) == by(own) | ended
     await left.make("signOut", "session")
     assert await newest(user, AuditAction.SIGNED_OUT) == by(left_session) | about("Session", left_session["id"])
@@ -118,7 +118,7 @@ async def test_a_refresh_token_that_is_used_twice_is_told_of(
     await superuser.execute(late, session["id"])
     refused = await serving.anonymous().mutate("refreshSession", refreshToken=device.refresh_token)
     assert refused["userErrors"][0]["code"] == "INVALID"
-    ended = about("Session", session["id"], revoked_reason=[None, "refresh_reused"])
+    ended = about("Session", session["id"], revokedReason=[None, "refresh_reused"])
     assert await newest(user, AuditAction.SESSION_REVOKED) == by(session) | ended
 
 
@@ -149,7 +149,7 @@ async def test_a_deleted_account_is_told_of_and_takes_its_audit_along(
         "ACCOUNT_DELETED",
         "SESSION_REVOKED",
     ]
-    (before, at) = told["changes"].pop("purge_at")
+    (before, at) = told["changes"].pop("purgeAt")
     assert (before, datetime.datetime.fromisoformat(at)) == (None, datetime.datetime.fromisoformat(deleted["purgeAt"]))
     assert told | by(session) | about("User", user.user_id) == told
     await user.make("deleteAccount", "user", password=PASSWORD, graceDays=0)
@@ -360,4 +360,4 @@ async def test_an_entry_costs_no_further_statement(user: Client) -> None:
         expect={"updateUserSettings": {"userErrors": []}},
         statements=1,
     )
-    assert (await entries(user))[0]["changes"] == {"share_usage_data": [False, True]}
+    assert (await entries(user))[0]["changes"] == {"shareUsageData": [False, True]}

@@ -11,7 +11,7 @@ async def test_settings_are_told_of_with_old_and_new_values(user: Client) -> Non
     session = await session_of(user)
     settings = (await user.data("{ viewer { settings { id } } }"))["viewer"]["settings"]["id"]
     await user.make("updateUserSettings", "userSettings", shareUsageData=True, archiveAfterMonths=6, theme="LIGHT")
-    changed = about("UserSettings", settings, share_usage_data=[False, True], archive_after_months=[None, 6])
+    changed = about("UserSettings", settings, shareUsageData=[False, True], archiveAfterMonths=[None, 6])
     assert await newest(user, AuditAction.SETTINGS_CHANGED) == by(session) | changed
     count = len(await entries(user))
     await user.make("updateUserSettings", "userSettings", shareUsageData=True, windowWidth=900)
@@ -25,12 +25,12 @@ async def test_a_conversation_that_comes_with_settings_of_approval_is_told_of(us
     assert not await entries(user, action=["SETTINGS_CHANGED"])
     settings = {"lowRiskOperations": True, "maxCostPerHourUsd": "100"}
     made = await user.make("createConversation", "conversation", autoApprovalSettings=settings)
-    (_, told) = (entry := await newest(user, AuditAction.SETTINGS_CHANGED)).pop("changes")["auto_approval_settings"]
+    (_, told) = (entry := await newest(user, AuditAction.SETTINGS_CHANGED)).pop("changes")["autoApprovalSettings"]
     assert entry | {"changes": {}} == by(session) | about("Conversation", made["id"])
     assert told["lowRiskOperations"] is True
     await user.make("updateConversation", "conversation", id=made["id"], autoApprovalSettings={})
     changes = (await newest(user, AuditAction.SETTINGS_CHANGED))["changes"]
-    assert changes == {"auto_approval_settings": [told, {}]}, "to none as well"
+    assert changes == {"autoApprovalSettings": [told, {}]}, "to none as well"
 
 
 async def test_the_address_of_a_provider_and_what_calls_may_use_are_told_of(user: Client) -> None:
@@ -41,10 +41,10 @@ async def test_the_address_of_a_provider_and_what_calls_may_use_are_told_of(user
     assert told | about("ProviderConfig", config) == told, "without the URL, which a person wrote"
     await user.make("updateProviderConfig", "providerConfig", id=config, isActive=False)
     told = await newest(user, AuditAction.SETTINGS_CHANGED)
-    assert told | about("ProviderConfig", config, is_active=[True, False]) == told
+    assert told | about("ProviderConfig", config, isActive=[True, False]) == told
     await user.make("updateProviderKey", "providerKey", id=key["id"], isActive=False)
     told = await newest(user, AuditAction.SETTINGS_CHANGED)
-    assert told | about("ProviderKey", key["id"], is_active=[True, False]) == told
+    assert told | about("ProviderKey", key["id"], isActive=[True, False]) == told
     count = len(await entries(user))
     await user.make("updateProviderConfig", "providerConfig", id=config, defaultModel="m")
     await user.make("updateProviderKey", "providerKey", id=key["id"], keyName="another")
@@ -52,17 +52,17 @@ async def test_the_address_of_a_provider_and_what_calls_may_use_are_told_of(user
 
 
 async def test_a_budget_that_is_changed_or_deleted_is_told_of(user: Client) -> None:
-    values = {"unit": "USD", "period": "DAY", "limit": "5", "mode": "HARD"}
+    values = {"unit": "USD", "period": "DAY", "limit": "5.000000000001", "mode": "HARD"}
     id = (await user.make("createUsageQuota", "usageQuota", **values))["id"]
     count = len(await entries(user))
     for change, changes in (
-        ({"limit": "5000"}, {"limit": [5, 5000]}),
-        ({"mode": "SOFT"}, {"mode": ["hard", "soft"]}),
+        ({"limit": "123456789012.000000000001"}, {"limit": ["5.000000000001", "123456789012.000000000001"]}),
+        ({"mode": "SOFT"}, {"mode": ["HARD", "SOFT"]}),
         ({"model": "what a person wrote"}, {}),
     ):
         await user.make("updateUsageQuota", "usageQuota", id=id, **change)
         told = await newest(user, AuditAction.SETTINGS_CHANGED)
         assert told | about("UsageQuota", id, **changes) == told
     await user.make("deleteUsageQuota", "usageQuota", id=id)
-    assert (await newest(user, AuditAction.SETTINGS_CHANGED))["changes"].keys() == {"deleted_at"}
+    assert (await newest(user, AuditAction.SETTINGS_CHANGED))["changes"].keys() == {"deletedAt"}
     assert len(await entries(user)) == count + 4

@@ -12,12 +12,12 @@ import asyncpg
 import orjson
 import pytest
 import pytest_asyncio
-from graphql import get_named_type
-from strawberry.utils.str_converters import to_snake_case
+from graphql import get_named_type, is_leaf_type
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
 
 from tests.kit import generated
 from tests.kit.estate import Scene
-from tests.kit.generated import Mutation, mutations
+from tests.kit.generated import Mutation, fields_of, mutations
 from tests.kit.refused import refusals
 from tests.kit.schema import graphql_schema
 
@@ -136,3 +136,29 @@ async def test_no_entry_shows_more_than_is_declared(scene: Scene, audits: list[A
     for row in rows:
         assert scene.victim.canary not in row["changes"], row["action"]
         assert orjson.loads(row["changes"]).keys() <= shown.get(row["action"], set())
+
+
+ENTRIES_SHOWN = "{ viewer { auditEntries(first: 200) { nodes { action changes subject { __typename id } } } } }"
+
+
+async def test_the_audit_shows_fields_under_the_names_and_in_the_forms_of_the_api(
+    scene: Scene, audits: list[Audit]
+) -> None:
+    """The newest value of each field is the one that its object shows."""
+    nodes = (await scene.victim.client.data(ENTRIES_SHOWN))["viewer"]["auditEntries"]["nodes"]
+    newest: dict[tuple[str, str, str], Any] = {}
+    for node in nodes:
+        for name, (_, new) in node["changes"].items():
+            if node["subject"] is not None:
+                newest.setdefault((*node["subject"].values(), name), new)
+    shown = {to_camel_case(column) for audit in audits for column in audit.shown}
+    assert newest
+    assert {name for _, _, name in newest} <= shown
+    compared = 0
+    for (kind, id, name), new in newest.items():
+        of = fields_of(graphql_schema().get_type(kind)).get(name)
+        if of is not None and is_leaf_type(get_named_type(of.type)):
+            text = f"query($id: ID!) {{ node(id: $id) {{ ... on {kind} {{ {name} }} }} }}"
+            assert (await scene.victim.client.data(text, id=id))["node"] == {name: new}, kind
+            compared += 1
+    assert compared

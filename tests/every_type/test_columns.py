@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,48 @@ async def test_columns_are_held_as_the_api_shows_them(
         )
         assert held["data_type"] in allowed, f"{of.name}.{field} cannot be stored as {held['data_type']}"
         assert not (required and held["nullable"]), f"{of.name}.{field} is non-null, but its column may be null"
+
+
+CHECKS = """
+SELECT pg_get_expr(conbin, conrelid) AS condition
+FROM pg_constraint
+WHERE contype = 'c' AND conrelid = $1::text::regclass
+    AND conkey = (SELECT ARRAY[attnum] FROM pg_attribute WHERE attrelid = conrelid AND attname = $2)
+"""
+ACCEPTS_OTHERS = {
+    "tool_transitions.from_status": "a trigger writes it, from tool_executions.status",
+    "tool_transitions.to_status": "a trigger writes it, from tool_executions.status",
+    "jobs.kind": "the handlers of jobs declare the names",
+    "usage_quotas.set_by": "agents set none",
+    "usage_reservations.status": "the others are computed when it is read",
+}
+"""Columns whose CHECK does not list the values of their enumeration, and why."""
+LISTED = re.compile(r"'([^']*)'::text")
+
+
+def enumerations() -> list[tuple[str, str, type[enum.Enum]]]:
+    """The table, the column and the enumeration of each column that has one."""
+    return [
+        (entity.table, column, kind)
+        for _, entity in entities()
+        for column, kind in entity.kinds.items()
+        if isinstance(kind, type) and issubclass(kind, enum.Enum)
+    ]
+
+
+@pytest.mark.parametrize(("table", "column", "kind"), enumerations(), ids=[f"{e[0]}.{e[1]}" for e in enumerations()])
+async def test_an_enumeration_has_the_values_that_the_database_accepts(
+    superuser: asyncpg.Connection, table: str, column: str, kind: type[enum.Enum]
+) -> None:
+    """Otherwise reading one of them would fail, or writing it."""
+    checks = [row["condition"] for row in await superuser.fetch(CHECKS, table, column)]
+    accepted = [set(LISTED.findall(check)) for check in checks if "ANY (ARRAY[" in check]
+    known = {member.value for member in kind}
+    if f"{table}.{column}" in ACCEPTS_OTHERS:
+        assert accepted != [known], "it does list them"
+        assert set().union(*accepted) <= known
+    else:
+        assert accepted == [known], f"the CHECK of {table}.{column} differs from {kind.__module__}.{kind.__name__}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,20 @@ def test_linked_files_and_headings_exist(page: Path) -> None:
 
 
 async def test_curl_commands_run_as_pasted(serving: Serving) -> None:
-    sign_in, query, mutation = (block for block in blocks(API, "sh") if "curl" in block)
-    script = "\n".join(["set -eu", sign_in, query, "echo", mutation]).replace(ADDRESS, serving.url)
+    sign_in, query, mutation, rule, proposals = (block for block in blocks(API, "sh") if "curl" in block)
+    parts = ["set -eu", sign_in, query, "echo", mutation, "echo", rule, proposals]
+    script = "\n".join(parts).replace(ADDRESS, serving.url)
     shell = await asyncio.create_subprocess_exec("bash", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
     output, _ = await shell.communicate(script.encode())
-    read, written = map(json.loads, output.splitlines())
+    read, written, *proposed = map(json.loads, output.splitlines())
     assert read["data"]["viewer"]["conversations"]["nodes"][0]["title"] == "Plan the release of Parley"
     assert written["data"]["addMessage"]["message"]["content"] == "Yes, publish it."
     assert written["data"]["addMessage"]["userErrors"] == []
+    answers = [each["data"]["proposeToolExecution"] for each in proposed]
+    assert answers == [
+        {"toolExecution": {"status": "APPROVED", "approvalReason": "RULE"}, "userErrors": []},
+        {"toolExecution": {"status": "PENDING", "approvalReason": None}, "userErrors": []},
+    ]
 
 
 async def test_operations_run_in_graphiql(reader: Client) -> None:

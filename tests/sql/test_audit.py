@@ -180,3 +180,9 @@ async def test_what_an_operator_changes_without_a_stamp_is_told_of(house: House)
 async def test_a_declaration_that_would_be_wrong_is_refused(house: House, arguments: str, reason: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match=reason):
         await house.run(f"SELECT add_audit('lamps', 'key_created', {arguments})")
+
+
+async def test_an_action_that_no_entry_may_have_is_refused(house: House) -> None:
+    with pytest.raises(asyncpg.RaiseError, match="the audit knows no action key_copied") as refused:
+        await house.run("SELECT add_audit('lamps', 'key_copied', '{insert}')")
+    assert "AuditAction in resolvers/accounts/audit.py" in (refused.value.hint or "")

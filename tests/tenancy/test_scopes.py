@@ -14,7 +14,7 @@ import pytest
 from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, StringValueNode, get_named_type, is_leaf_type, parse
 from graphql import is_required_argument as is_required
 
-from gateway.auth.scope import AGENT_SCOPES
+from gateway.auth.scope import AGENT_SCOPES, OPEN_NOTHING
 from tests.kit.estate import codes
 from tests.kit.generated import fields_of, mutations, value
 from tests.kit.schema import graphql_schema
@@ -84,6 +84,7 @@ async def is_refused(agent: Client, mutation: Any) -> bool:
         return False
     (error,) = answer["errors"]
     assert set(answer) == {"errors"}, "nothing was run"
+    assert error["path"] == [mutation.name]
     needs = required(field_named("Mutation", mutation.name))
     expected = [f"Mutation.{mutation}", *("Only a person" if scope == "person" else scope for scope in needs)]
     assert all(part in error["message"] for part in expected), error
@@ -134,6 +135,8 @@ def test_every_mutation_and_subscription_says_who_may_use_it() -> None:
     assert free == {"signUp", "signIn", "refreshSession", "restoreAccount"}
     named = {scope for fields in ROOTS.values() for each in fields for scope in required(each)}
     assert named <= {"person", *AGENT_SCOPES}
+    unused = set(AGENT_SCOPES) - named - {"read"}
+    assert unused == set(OPEN_NOTHING), "OPEN_NOTHING in gateway/auth/scope.py differs from what the schema requires"
 
 
 def test_the_description_of_what_only_a_person_may_do_says_so() -> None:

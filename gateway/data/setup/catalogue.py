@@ -70,7 +70,7 @@ WHERE con.contype = 'f' AND class.relnamespace = to_regnamespace($1)
 """
 
 LISTS = r"""
-SELECT class.relname AS table, substring(pg_get_expr(conbin, conrelid) FROM '_list_mistake\("?(\w+)"?,') AS column
+SELECT class.relname AS table, substring(pg_get_expr(conbin, conrelid) FROM '_list_mistake\("?(\w+)"?[,)]') AS column
 FROM pg_constraint
 JOIN pg_class AS class ON class.oid = conrelid
 WHERE contype = 'c' AND connamespace = to_regnamespace($1) AND conname LIKE '%\_list'

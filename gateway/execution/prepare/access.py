@@ -40,18 +40,20 @@ class Requirement:
     field: str
     """The field that requires it, such as `Mutation.addMessage`."""
     scopes: tuple[str, ...]
+    path: tuple[str, ...]
+    """Where its root field is in the response."""
     root: str = ""
     """The root field in whose selection it is, if it is not one itself."""
 
     def refusal(self, scopes: frozenset[str]) -> Forbidden:
         """The error for a token that has only these scopes."""
         if self.scopes == (PERSON,):
-            return Forbidden(f"Only a person can use {self.field}. Agents' tokens are refused.")
+            return Forbidden(f"Only a person can use {self.field}. Agents' tokens are refused.", path=self.path)
         where = f"{self.field}, in the selection of {self.root}," if self.root else self.field
         *others, last = [scope for scope in self.scopes if scope != PERSON]
         needed = f"{', '.join(others)} or {last}" if others else last
         had = ", ".join(scope for scope in AGENT_SCOPES if scope in scopes)
-        return Forbidden(f"{where} requires the scope {needed}. This token has: {had}.")
+        return Forbidden(f"{where} requires the scope {needed}. This token has: {had}.", path=self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,12 @@ def plan_access(
     is_query = definition.operation is OperationType.QUERY
     found: dict[tuple[str, ...], Requirement] = {}
     for node, of, parent in walk.fields(definition.selection_set, root):
-        name = f"{parent.name}.{node.name.value}"
+        name, path = f"{parent.name}.{node.name.value}", ((node.alias or node.name).value,)
         scopes = (READ,) if is_query else required_scopes(definition_of(of))
         if scopes:
-            found.setdefault(scopes, Requirement(name, scopes))
+            found.setdefault(scopes, Requirement(name, scopes, path))
         if not is_query and (beyond := walk.beyond(node, of)) is not None:
-            found.setdefault((READ,), Requirement(beyond, (READ,), name))
+            found.setdefault((READ,), Requirement(beyond, (READ,), path, name))
     return Access(tuple(found.values()))
 
 

@@ -1,6 +1,6 @@
 -- The path of the first scope of an agent's token that does not exist or that was named before, such as '{2}'; '{}' if the
--- list itself is wrong, and null if all is well.
-CREATE OR REPLACE FUNCTION scope_list_mistake(scopes jsonb, most integer) RETURNS text[]
+-- list itself is wrong, and null if all is well. A scope must also be in `gateway/auth/scope.py`; a test compares the two.
+CREATE OR REPLACE FUNCTION scope_list_mistake(scopes jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     IF jsonb_typeof(scopes) <> 'array' THEN
         RETURN '{}';
-    ELSIF jsonb_array_length(scopes) NOT BETWEEN 1 AND most THEN
+    ELSIF scopes = '[]' THEN
         RETURN '{}';
     END IF;
     FOR n IN 0 .. jsonb_array_length(scopes) - 1 LOOP

@@ -27,7 +27,7 @@ DECLARE
     told text[] := coalesce(shown, "of");
     kind text;
 BEGIN
-    PERFORM refuse_audit(name, table_name, kinds, "of", told, each);
+    PERFORM refuse_audit(name, action, table_name, kinds, "of", told, each);
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -74,13 +74,22 @@ $$;
 
 -- Raises an exception for a declaration that cannot work or would show a secret, with what to write instead.
 CREATE OR REPLACE FUNCTION refuse_audit(
-    name text, table_name text, kinds text[], watched text[], told text[], each text
+    name text, action text, table_name text, kinds text[], watched text[], told text[], each text
 ) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
     wrong text;
+    is_known boolean;
 BEGIN
-    IF length(name) > 63 THEN
+    EXECUTE (
+        SELECT format('SELECT %s FROM (SELECT $1 AS action) AS proposed', pg_get_expr(conbin, conrelid))
+        FROM pg_constraint
+        WHERE conrelid = 'audit_entries'::regclass AND conname = 'audit_entries_action_known'
+    ) INTO is_known USING action;
+    IF NOT is_known THEN
+        RAISE EXCEPTION 'the audit knows no action %', action
+            USING HINT = 'Add it to the CHECK of audit_entries, and to AuditAction in resolvers/accounts/audit.py.';
+    ELSIF length(name) > 63 THEN
         RAISE EXCEPTION 'the name % is longer than the 63 bytes that PostgreSQL keeps', name;
     ELSIF kinds = '{}' OR NOT kinds <@ '{insert,update,delete}' THEN
         RAISE EXCEPTION 'the audit of % tells of insert, update or delete, not of %', table_name, kinds;

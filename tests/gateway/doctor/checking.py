@@ -19,7 +19,7 @@ from gateway.doctor.check import Check
 from gateway.doctor.doctor import examined
 from gateway.doctor.finding import Finding, Severity
 from gateway.doctor.installation import reached_installation
-from gateway.doctor.report import Result
+from gateway.doctor.results import Result
 from tests.kit.database import Database
 from tests.kit.environment import without_settings
 from tests.kit.serving import settings_for

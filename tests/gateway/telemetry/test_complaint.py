@@ -65,6 +65,7 @@ def test_same_complaint_from_one_address_is_told_once_with_a_count_afterwards(
     logging.getLogger("other").warning("Something else.")
     count, other = written(capsys)
     assert (count["repeated"], count["about"], count["level"]) == (299, "198.51.100.1", "warning")
+    assert count["message"] == "…: Client protocols … don't overlap"
     assert other["message"] == "Something else."
     complain()
     assert len(written(capsys)) == 1
@@ -101,6 +102,21 @@ def test_different_complaints_are_all_told(capsys: pytest.CaptureFixture[str]) -
     log.error("database.failed", error="C")
     log.warning("database.silent")
     assert len(written(capsys)) == 4
+
+
+def test_a_count_reads_like_the_line_that_it_counts(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
+    log = structlog.stdlib.get_logger("gateway")
+    for _ in range(3):
+        log.warning("database.failed", error="A", attempt=1, token="hunter2", causes=[{"at": "x"}])
+    (line,) = written(capsys)
+    clock.now += WINDOW_SECONDS
+    log.warning("database.silent")
+    count, _ = written(capsys)
+    times = {name: count.pop(name) for name in ("repeated", "seconds", "timestamp")}
+    assert times | {"repeated": 2, "seconds": WINDOW_SECONDS} == times
+    del line["timestamp"], line["causes"]
+    assert count == line
+    assert count["token"] == "[redacted]"
 
 
 def test_what_is_no_complaint_is_always_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Forbidden
+from gateway.execution.complete import failed
 from gateway.execution.prepare.access import Access, plan_access
 from gateway.execution.prepare.document import choose, fragments_of, parse
 from tests.kit.schema import graphql_schema
@@ -61,6 +62,21 @@ def test_a_refusal_names_the_field_what_it_requires_and_what_the_token_has() -> 
     assert refusal('mutation { createAgentToken(input: {name: "", scopes: []}) { token } }', "read") == (
         "Only a person can use Mutation.createAgentToken. Agents' tokens are refused."
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mutation { asked: approveToolExecution(input: {id: ""}) { __typename } }',
+        'mutation { ...It } fragment It on Mutation { asked: purge(input: {id: ""}) { isComplete } }',
+        'mutation { asked: signIn(input: {email: "", password: ""}) { user { feedCursor } } }',
+        "{ asked: viewer { me: id } }",
+    ],
+)
+def test_a_refusal_has_the_path_of_the_root_field(text: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        access(text).check(frozenset())
+    assert failed(refused.value).errors[0]["path"] == ["asked"]
 
 
 @pytest.mark.parametrize("scope", ["tools:approve", "tools:execute", "tools:propose"])

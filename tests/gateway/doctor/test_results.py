@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.doctor.checks.structure import invalid_indexes
 from gateway.doctor.finding import Finding, note, warning
-from gateway.doctor.report import MOST_SHOWN, Report, Result
+from gateway.doctor.results import MOST_SHOWN, Report, Result
 from gateway.doctor.units import duration, number, size
 
 SQL = f"REINDEX INDEX CONCURRENTLY parley.{'long' * 20};"
