@@ -37,7 +37,7 @@ from gateway.schema.types.link import many, maybe, one, page, queried, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
-from gateway.vault.provider_keys import open_key, open_key_by_id, place_of
+from gateway.vault.provider_keys import open_key, open_key_by_id, place_of, record_key_use
 from gateway.vault.sealing import CannotOpen
 from gateway.vault.secret import Secret
 from gateway.work.declaration import job
@@ -106,6 +106,7 @@ __all__ = [
     "put",
     "queried",
     "query",
+    "record_key_use",
     "reference",
     "require_version",
     "root_page",

@@ -36,6 +36,8 @@ class OpenedKey:
     provider: str
     base_url: str | None
     """Where the provider is; None for its usual address."""
+    generation: int
+    """How often the key had been written when it was opened."""
     secret: Secret
 
 
@@ -51,12 +53,12 @@ def _origin(url: str) -> str:
 
 
 async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
-    """Open the key that the user's calls of a provider use at this moment, and note that it is used.
+    """Open the key that the user's calls of a provider use at this moment.
 
     It is the default key of the user's configuration if that can be used, else the newest one that is active and has
-    not expired; None if there is none. Await it before a call of the provider, and keep the secret no longer than the
-    call. Raises `CannotOpen` if it was tampered with, or stored while the base URL led to another server. Do not call
-    it within a transaction of the same caller.
+    not expired; None if there is none. Await it before a call of the provider, keep the secret no longer than the call,
+    and call `record_key_use` when the key has been sent. Raises `CannotOpen` if it was tampered with, or stored while
+    the base URL led to another server. Do not call it within a transaction of the same caller.
     """
     return await _open(caller, sql.accounts.provider_key.in_use, provider=provider)
 
@@ -66,6 +68,16 @@ async def open_key_by_id(caller: Caller, id: UUID) -> OpenedKey | None:
     return await _open(caller, sql.accounts.provider_key.by_id, id=id)
 
 
+async def record_key_use(caller: Caller, key: OpenedKey) -> None:
+    """Note that a key has been sent to its provider: as the time of its last use, to the minute, and in the audit.
+
+    If the key has been replaced since it was opened, nothing is noted. Do not call it within a transaction of the same
+    caller.
+    """
+    async with caller.transaction() as db:
+        await db.row(sql.accounts.provider_key.used, id=key.id, generation=key.generation)
+
+
 async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None:
     async with caller.transaction() as db:
         row = await db.row(query, **values)
@@ -73,5 +85,4 @@ async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None
             return None
         place = place_of(db.user_id, row["id"], row["provider"], row["base_url"], row["generation"])
         secret = await caller.vault.open(db, row["sealed"], place)
-        await db.row(sql.accounts.provider_key.used, id=row["id"])
-    return OpenedKey(row["id"], row["provider"], row["base_url"], secret)
+    return OpenedKey(row["id"], row["provider"], row["base_url"], row["generation"], secret)
