@@ -8085,7 +8085,8 @@ CREATE FUNCTION parley.usage_estimate(provider text, model text, at timestamp wi
     AS $$
 BEGIN
     RETURN (
-        SELECT ceil(input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million) * 0.000001
+        SELECT greatest(0, ceil(
+            input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million)) * 0.000001
         FROM model_price(provider, model, at, input_tokens) AS p);
 END
 $$;

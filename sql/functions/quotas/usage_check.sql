@@ -93,14 +93,16 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION usage_lever TO parley_runtime;
 
--- The cost of a call by the price of its model at a time, rounded up to a millionth of a dollar; null if that is not known.
+-- The cost of a call by the price of its model at a time, rounded up to a millionth of a dollar; null if that is not known. It
+-- is never negative, so that numbers which are refused are not refused for the cost that follows from them.
 CREATE OR REPLACE FUNCTION usage_estimate(
     provider text, model text, at timestamptz, input_tokens bigint, output_tokens bigint
 ) RETURNS numeric LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     RETURN (
-        SELECT ceil(input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million) * 0.000001
+        SELECT greatest(0, ceil(
+            input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million)) * 0.000001
         FROM model_price(provider, model, at, input_tokens) AS p);
 END
 $$;

@@ -299,11 +299,11 @@ async def test_a_wrong_quota_is_refused_by_field(user: Client, values: dict[str,
 async def test_a_user_has_at_most_a_hundred_quotas(user: Client) -> None:
     for number in range(1, 101):
         id = await quota(user, number)
-    values = {"unit": "TOKENS", "period": "DAY", "limit": "1"}
+    values = {"unit": "TOKENS", "period": "DAY", "limit": "101"}
     payload = await user.mutate("createUsageQuota", "usageQuota { id }", **values)
     assert [each["code"] for each in payload["userErrors"]] == ["CONFLICT"]
     await user.make("deleteUsageQuota", "usageQuota", id=id)
-    await quota(user, 1)
+    await quota(user, 101)
     payload = await user.mutate("restoreUsageQuota", "usageQuota { id }", id=id)
     assert [each["code"] for each in payload["userErrors"]] == ["CONFLICT"]
 
