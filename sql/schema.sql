@@ -8803,7 +8803,10 @@ DECLARE
     key_provider text;
     is_own boolean := false;
 BEGIN
-    IF key_id IS NOT NULL THEN
+    -- A name that breaks the rule is refused for that, later.
+    IF char_length(called) NOT BETWEEN 1 AND 50 THEN
+        RETURN false;
+    ELSIF key_id IS NOT NULL THEN
         SELECT k.provider INTO key_provider
         FROM provider_keys AS k
         WHERE k.user_id = account AND k.id = key_id AND k.deleted_at IS NULL;
@@ -8813,7 +8816,7 @@ BEGIN
         ELSIF key_provider <> called THEN
             RAISE invalid_parameter_value USING CONSTRAINT = 'usage_logs_api_key_id_provider', TABLE = 'usage_logs',
                 MESSAGE = format(
-                    'this is a key of %s, and the call is one of %s', key_provider, left(called, 50));
+                    'this is a key of %s, and the call is one of %s', key_provider, called);
         END IF;
         is_own := true;
     ELSIF says_own_key THEN
@@ -8823,7 +8826,7 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'usage_logs_provider_reserved', TABLE = 'usage_logs',
             MESSAGE = format(
                 'the reservation with this id is one for %s, and the call is one of %s: record it with another id',
-                reserved.provider, left(called, 50));
+                reserved.provider, called);
     ELSIF reserved.used_own_api_key <> is_own THEN
         RAISE check_violation USING CONSTRAINT = 'usage_logs_used_own_api_key_reserved', TABLE = 'usage_logs',
             MESSAGE = format(

@@ -12,6 +12,8 @@ def limits() -> tuple[str, str]:
 
 VALUES = {
     "UsageQuota.limit": limits,
+    # That of the API keys of the sample.
+    "UsageLog.provider": ("openai", "anthropic"),
     "UsageLog.inputTokens": (10, 20),
     "UsageLog.cachedInputTokens": (1, 2),
     "UsageLog.cacheWriteInputTokens": (3, 4),

@@ -190,8 +190,8 @@ async def test_the_question_has_the_rules_of_the_reservation(user: Client) -> No
 async def test_the_same_quota_is_made_once(user: Client) -> None:
     values = {"unit": "TOKENS", "period": "DAY", "limit": "10", "provider": "openai", "model": "gpt-large"}
     first = await user.make("createUsageQuota", "usageQuota", **values)
-    same: dict[str, str]
-    for same in ({}, {"limit": "10.0"}, {"provider": "OpenAI"}, {"model": "GPT-large"}):
+    spelled: list[dict[str, str]] = [{}, {"limit": "10.0"}, {"provider": "OpenAI"}, {"model": "GPT-large"}]
+    for same in spelled:
         payload = await user.mutate("createUsageQuota", "usageQuota { id }", **{**values, **same})
         (error,) = payload["userErrors"]
         assert (error["code"], error["field"], error["message"]) == (
@@ -199,7 +199,13 @@ async def test_the_same_quota_is_made_once(user: Client) -> None:
             ["limit"],
             "You have the same quota already.",
         )
-    others = [{"limit": "20"}, {"mode": "SOFT"}, {"period": "HOUR"}, {"countsOwnKey": True}, {"model": None}]
+    others: list[dict[str, Any]] = [
+        {"limit": "20"},
+        {"mode": "SOFT"},
+        {"period": "HOUR"},
+        {"countsOwnKey": True},
+        {"model": None},
+    ]
     made = [await user.make("createUsageQuota", "usageQuota", **{**values, **other}) for other in others]
     payload = await user.mutate("updateUsageQuota", "usageQuota { id }", id=made[0]["id"], limit="10")
     assert [each["code"] for each in payload["userErrors"]] == ["CONFLICT"]
