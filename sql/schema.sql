@@ -8979,6 +8979,19 @@ BEGIN
         RAISE check_violation USING CONSTRAINT = 'usage_quotas_number', TABLE = 'usage_quotas',
             MESSAGE = format('you can have at most %s quotas: delete one first', most);
     END IF;
+    -- The same row is one that is created again, and its id is taken, which is found later.
+    IF by_user AND NEW.deleted_at IS NULL AND EXISTS (
+        SELECT FROM usage_quotas AS q
+        WHERE q.user_id = NEW.user_id AND q.id <> NEW.id AND q.deleted_at IS NULL AND q.set_by = 'user'
+            AND (q.unit, q.period, q.mode, q.counts_own_key, q."limit")
+                = (NEW.unit, NEW.period, NEW.mode, NEW.counts_own_key, NEW."limit")
+            AND q.provider IS NOT DISTINCT FROM NEW.provider
+            AND canonical_name(q.model) IS NOT DISTINCT FROM canonical_name(NEW.model)
+            AND q.automation IS NOT DISTINCT FROM NEW.automation)
+    THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_limit_same', TABLE = 'usage_quotas',
+            MESSAGE = 'you have the same quota already';
+    END IF;
     IF TG_OP = 'UPDATE'
         AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)
             IS DISTINCT FROM
@@ -12075,14 +12088,6 @@ CREATE INDEX usage_logs_by_message ON parley.usage_logs USING btree (user_id, me
 -- index usage_quotas_by_creation
 
 CREATE INDEX usage_quotas_by_creation ON parley.usage_quotas USING btree (user_id, created_at, id) WHERE (deleted_at IS NULL);
-
--- index usage_quotas_limit_unique
-
-CREATE UNIQUE INDEX usage_quotas_limit_unique ON parley.usage_quotas USING btree (user_id, set_by, unit, period, mode, COALESCE(provider, ''::text), COALESCE(parley.canonical_name(model), ''::text), COALESCE(automation, ''::text), counts_own_key, "limit") WHERE (deleted_at IS NULL);
-
--- comment INDEX usage_quotas_limit_unique
-
-COMMENT ON INDEX parley.usage_quotas_limit_unique IS 'You have the same quota already.';
 
 -- index usage_quotas_trash
 

@@ -32,11 +32,6 @@ FROM (VALUES
         'Bytes belong to no provider, model or automation.')
 ) AS r (name, condition, reason);
 SELECT keep_canonical('usage_quotas', '{provider}');
-SELECT add_unique(
-    'usage_quotas', 'limit',
-    $$set_by, unit, period, mode, coalesce(provider, ''), coalesce(canonical_name(model), ''), coalesce(automation, ''),
-        counts_own_key, "limit"$$,
-    'You have the same quota already.');
 CREATE INDEX usage_quotas_by_creation ON usage_quotas (user_id, created_at, id) WHERE deleted_at IS NULL;
 -- For functions of the owner, which name the user.
 CREATE POLICY reading ON usage_quotas FOR SELECT TO parley_owner USING (true);
