@@ -1896,6 +1896,14 @@ ALTER FUNCTION parley.auto_approval_settings_audit_settings_changed() OWNER TO p
 
 COMMENT ON FUNCTION parley.auto_approval_settings_audit_settings_changed() IS 'Made by SELECT add_audit(''auto_approval_settings'', ''settings_changed'', ''{update}'', of => ''{read_only_operations,low_risk_operations,max_cost_per_tool_usd,max_cost_per_hour_usd,require_approval_for_new_tools}'', shown => NULL, condition => NULL, each => NULL, inserted => NULL);';
 
+-- function canonical_name(text)
+
+CREATE FUNCTION parley.canonical_name(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT lower(btrim(name, E' \t\n\r\f\v')) $$;
+
+ALTER FUNCTION parley.canonical_name(name text) OWNER TO parley_owner;
+
 -- function carried(text, text[])
 
 CREATE FUNCTION parley.carried(subject text, names text[]) RETURNS text
@@ -4209,7 +4217,7 @@ CREATE FUNCTION parley.is_same_quota(quota parley.usage_quotas, of_plan parley.p
     AS $$
     SELECT (quota.unit, quota.period, quota.counts_own_key) = (of_plan.unit, of_plan.period, of_plan.counts_own_key)
         AND quota.provider IS NOT DISTINCT FROM of_plan.provider
-        AND quota.model IS NOT DISTINCT FROM of_plan.model
+        AND canonical_name(quota.model) IS NOT DISTINCT FROM canonical_name(of_plan.model)
         AND quota.automation IS NOT DISTINCT FROM of_plan.automation
 $$;
 
@@ -4495,6 +4503,38 @@ END
 $_$;
 
 ALTER FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) OWNER TO parley_owner;
+
+-- function keep_canonical(text, text[])
+
+CREATE FUNCTION parley.keep_canonical(table_name text, columns text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    EXECUTE format(
+        $function$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
+        AS $body$
+        BEGIN%2$s
+            RETURN NEW;
+        END
+        $body$
+        $function$,
+        table_name || '_canonical', (
+            SELECT string_agg(format(E'\n            NEW.%1$I := canonical_name(NEW.%1$I);', c), '' ORDER BY position)
+            FROM unnest(columns) WITH ORDINALITY AS t (c, position)));
+    EXECUTE format(
+        'COMMENT ON FUNCTION %I IS %L', table_name || '_canonical',
+        format('Made by SELECT keep_canonical(%L, %L);', table_name, columns));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER canonical BEFORE INSERT OR UPDATE OF %s ON %I FOR EACH ROW WHEN (%s) EXECUTE FUNCTION %I()',
+        quoted_names(columns), table_name, (
+            SELECT string_agg(format('NEW.%1$I <> canonical_name(NEW.%1$I)', c), ' OR ' ORDER BY position)
+            FROM unnest(columns) WITH ORDINALITY AS t (c, position)),
+        table_name || '_canonical');
+END
+$_$;
+
+ALTER FUNCTION parley.keep_canonical(table_name text, columns text[]) OWNER TO parley_owner;
 
 -- function keep_links(text, text[], boolean, boolean)
 
@@ -6059,6 +6099,24 @@ $$;
 
 ALTER FUNCTION parley.plan_quotas_apply_to_users(plans text[], after_id uuid, most integer) OWNER TO parley_owner;
 
+-- function plan_quotas_canonical()
+
+CREATE FUNCTION parley.plan_quotas_canonical() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            NEW.provider := canonical_name(NEW.provider);
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.plan_quotas_canonical() OWNER TO parley_owner;
+
+-- comment FUNCTION plan_quotas_canonical()
+
+COMMENT ON FUNCTION parley.plan_quotas_canonical() IS 'Made by SELECT keep_canonical(''plan_quotas'', ''{provider}'');';
+
 -- function plan_set(uuid, text, text)
 
 CREATE FUNCTION parley.plan_set(account uuid, plan text, status text) RETURNS void
@@ -6231,20 +6289,28 @@ $$;
 
 ALTER FUNCTION parley.provider_key_in_use(config_id uuid) OWNER TO parley_owner;
 
--- function provider_key_used(uuid)
+-- function provider_key_used(uuid, integer)
 
-CREATE FUNCTION parley.provider_key_used(used_id uuid) RETURNS void
+CREATE FUNCTION parley.provider_key_used(used_id uuid, generation integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
+DECLARE
+    due CONSTANT timestamptz := clock_timestamp() - interval '1 minute';
 BEGIN
-    UPDATE provider_keys SET last_used_at = clock_timestamp()
-    WHERE user_id = tenant() AND id = used_id
-        AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute');
+    IF EXISTS (
+        SELECT FROM provider_keys AS k
+        WHERE k.user_id = tenant() AND k.id = used_id AND (k.last_used_at >= due) IS NOT TRUE)
+    THEN
+        PERFORM FROM feeds WHERE user_id = tenant() FOR UPDATE;
+        UPDATE provider_keys SET last_used_at = clock_timestamp()
+        WHERE user_id = tenant() AND id = used_id AND sealed_key_generation = generation
+            AND (last_used_at >= due) IS NOT TRUE;
+    END IF;
 END
 $$;
 
-ALTER FUNCTION parley.provider_key_used(used_id uuid) OWNER TO parley_owner;
+ALTER FUNCTION parley.provider_key_used(used_id uuid, generation integer) OWNER TO parley_owner;
 
 -- function provider_keys_audit_key_created()
 
@@ -6424,6 +6490,20 @@ ALTER FUNCTION parley.provider_keys_links() OWNER TO parley_owner;
 -- comment FUNCTION provider_keys_links()
 
 COMMENT ON FUNCTION parley.provider_keys_links() IS 'Made by SELECT keep_links(''provider_keys'', within => ''{provider_config_id}'', marked => ''t'', on_insert => ''t'');';
+
+-- function provider_keys_renew()
+
+CREATE FUNCTION parley.provider_keys_renew() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+BEGIN
+    NEW.last_used_at := NULL;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION parley.provider_keys_renew() OWNER TO parley_owner;
 
 -- function provider_keys_sealed_key_keep()
 
@@ -8065,29 +8145,42 @@ $$;
 
 ALTER FUNCTION parley.trash_tables() OWNER TO parley_owner;
 
--- function usage_check(uuid, timestamp with time zone, text, text, text, boolean, bigint, numeric)
+-- function usage_check(uuid, timestamp with time zone, text, text, text, boolean, bigint, bigint, numeric)
 
-CREATE FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) RETURNS TABLE(quota_id uuid, unit text, period text, "limit" numeric, needed numeric, remaining numeric, resets_at timestamp with time zone, is_refused boolean)
+CREATE FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, says_own_key boolean, input_tokens bigint, output_tokens bigint, stated_usd numeric) RETURNS TABLE(quota_id uuid, is_refused boolean, is_unpriced boolean, reason text, field text, cost_usd numeric, used_own_api_key boolean)
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'parley', 'pg_temp'
     AS $$
+DECLARE
+    called CONSTANT text := canonical_name(provider);
+    cost CONSTANT numeric := coalesce(stated_usd, usage_estimate(called, model, at, input_tokens, output_tokens));
+    is_own CONSTANT boolean := says_own_key AND usage_has_own_key(account, called);
 BEGIN
     RETURN QUERY
-    SELECT q.id, q.unit, q.period, q."limit", n.needed, n.remaining, nullif(s.ends_at, 'infinity'),
-        q.mode = 'hard' AND coalesce(n.needed > n.remaining, true) AS refuses
-    FROM usage_quotas AS q
-    CROSS JOIN LATERAL usage_quota_state(q, at) AS s
-    CROSS JOIN LATERAL (
-        SELECT usage_in_unit(q.unit, 1, tokens, usage_check.cost_usd) AS needed,
-            greatest(q."limit" - s.used - s.reserved, 0) AS remaining
-    ) AS n
-    WHERE q.user_id = account AND q.deleted_at IS NULL
-        AND usage_quota_counts(q, usage_check.provider, usage_check.model, usage_check.automation,
-            usage_check.used_own_api_key)
-    ORDER BY refuses DESC, n.remaining / nullif(n.needed, 0), q.created_at, q.id;
+    SELECT c.id, coalesce(c.is_refused, false), coalesce(c.is_refused AND c.needed IS NULL, false),
+        CASE WHEN c.is_refused THEN usage_refusal(c.quota, c.used, c.reserved, c.needed, c.ends_at) END,
+        CASE WHEN c.is_refused THEN usage_lever(
+            c.quota, c.remaining, c.needed, stated_usd IS NOT NULL, input_tokens,
+            usage_estimate(called, model, at, input_tokens, 0)) END,
+        cost, is_own
+    FROM (SELECT) AS always
+    LEFT JOIN (
+        SELECT q.id, q.created_at, q AS quota, s.used, s.reserved, s.ends_at, n.needed, n.remaining,
+            q.mode = 'hard' AND coalesce(n.needed > n.remaining, true) AS is_refused
+        FROM usage_quotas AS q
+        CROSS JOIN LATERAL usage_quota_state(q, at) AS s
+        CROSS JOIN LATERAL (
+            SELECT usage_in_unit(q.unit, 1, input_tokens + output_tokens, cost) AS needed,
+                greatest(q."limit" - s.used - s.reserved, 0) AS remaining
+        ) AS n
+        WHERE q.user_id = account AND q.deleted_at IS NULL
+            AND usage_quota_counts(q, called, usage_check.model, usage_check.automation, is_own)
+    ) AS c ON true
+    ORDER BY c.is_refused DESC, c.remaining / nullif(c.needed, 0), c.created_at, c.id;
 END
 $$;
 
-ALTER FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) OWNER TO parley_owner;
+ALTER FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, says_own_key boolean, input_tokens bigint, output_tokens bigint, stated_usd numeric) OWNER TO parley_owner;
 
 -- function usage_estimate(text, text, timestamp with time zone, bigint, bigint)
 
@@ -8096,25 +8189,21 @@ CREATE FUNCTION parley.usage_estimate(provider text, model text, at timestamp wi
     AS $$
 BEGIN
     RETURN (
-        SELECT ceil(input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million) * 0.000001
+        SELECT greatest(0, ceil(
+            input_tokens * p.input_usd_per_million + output_tokens * p.output_usd_per_million)) * 0.000001
         FROM model_price(provider, model, at, input_tokens) AS p);
 END
 $$;
 
 ALTER FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) OWNER TO parley_owner;
 
--- function usage_has_own_key(uuid, text, uuid)
+-- function usage_has_own_key(uuid, text)
 
-CREATE FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) RETURNS boolean
+CREATE FUNCTION parley.usage_has_own_key(account uuid, called text) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    IF key_id IS NOT NULL THEN
-        RETURN EXISTS (
-            SELECT FROM provider_keys AS k
-            WHERE k.user_id = account AND k.id = key_id AND k.provider = called AND k.deleted_at IS NULL);
-    END IF;
     RETURN EXISTS (
         SELECT FROM provider_keys AS k
         WHERE k.user_id = account AND k.provider = called AND k.is_active AND k.deleted_at IS NULL
@@ -8122,7 +8211,7 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) OWNER TO parley_owner;
+ALTER FUNCTION parley.usage_has_own_key(account uuid, called text) OWNER TO parley_owner;
 
 -- function usage_in_unit(text, bigint, bigint, numeric)
 
@@ -8131,6 +8220,46 @@ CREATE FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, 
     AS $$ SELECT CASE unit WHEN 'requests' THEN requests WHEN 'tokens' THEN tokens WHEN 'usd' THEN cost_usd ELSE 0 END $$;
 
 ALTER FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) OWNER TO parley_owner;
+
+-- function usage_lever(parley.usage_quotas, numeric, numeric, boolean, bigint, numeric)
+
+CREATE FUNCTION parley.usage_lever(quota parley.usage_quotas, remaining numeric, needed numeric, is_cost_stated boolean, input_tokens bigint, input_usd numeric) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+BEGIN
+    RETURN CASE
+        WHEN needed IS NULL THEN 'estimated_cost_usd'
+        WHEN remaining > 0 AND quota.unit = 'usd' AND is_cost_stated THEN 'estimated_cost_usd'
+        WHEN remaining > 0 AND quota.unit <> 'requests' THEN
+            CASE WHEN usage_in_unit(quota.unit, 1, input_tokens, input_usd) > remaining THEN 'estimated_input_tokens'
+                ELSE 'estimated_output_tokens' END
+        WHEN quota.model IS NOT NULL THEN 'model'
+        WHEN quota.provider IS NOT NULL THEN 'provider'
+        WHEN quota.automation IS NOT NULL THEN 'automation'
+        WHEN NOT quota.counts_own_key THEN 'used_own_api_key'
+    END;
+END
+$$;
+
+ALTER FUNCTION parley.usage_lever(quota parley.usage_quotas, remaining numeric, needed numeric, is_cost_stated boolean, input_tokens bigint, input_usd numeric) OWNER TO parley_owner;
+
+-- function usage_logs_canonical()
+
+CREATE FUNCTION parley.usage_logs_canonical() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            NEW.provider := canonical_name(NEW.provider);
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_logs_canonical() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_logs_canonical()
+
+COMMENT ON FUNCTION parley.usage_logs_canonical() IS 'Made by SELECT keep_canonical(''usage_logs'', ''{provider}'');';
 
 -- function usage_logs_enter()
 
@@ -8147,15 +8276,26 @@ DECLARE
         WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
             AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
             AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
+    known record;
 BEGIN
     IF NEW.cost_usd IS NULL THEN
         NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
     END IF;
-    -- Otherwise, saying so would be enough to evade the quotas of a plan.
-    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL THEN
-        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NEW.api_key_id);
+    SELECT
+        r AS reserved,
+        EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) AS has_quotas
+    INTO known
+    FROM (SELECT) AS always
+    LEFT JOIN usage_reservations AS r ON r.user_id = NEW.user_id AND r.id = NEW.id;
+    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL OR (known.reserved).id IS NOT NULL THEN
+        -- An entry that is recorded again is the same, whatever has become of keys since. Its id is taken, which is found later.
+        IF EXISTS (SELECT FROM usage_logs AS l WHERE l.user_id = NEW.user_id AND l.id = NEW.id) THEN
+            RETURN NEW;
+        END IF;
+        NEW.used_own_api_key := usage_own_key(
+            NEW.user_id, NEW.provider, NEW.api_key_id, NEW.used_own_api_key, known.reserved);
     END IF;
-    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
+    IF known.has_quotas THEN
         NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];
     END IF;
     UPDATE usage_days
@@ -8532,6 +8672,12 @@ DECLARE
     of_key record;
     n bigint;
 BEGIN
+    -- The trigger that does this fires later.
+    FOR n IN
+        SELECT ordinality FROM unnest(proposed) WITH ORDINALITY WHERE provider <> canonical_name(provider)
+    LOOP
+        proposed[n].provider := canonical_name(proposed[n].provider);
+    END LOOP;
     FOR of_model IN
         SELECT provider, model, array_agg(ordinality) AS positions
         FROM unnest(proposed) WITH ORDINALITY
@@ -8545,15 +8691,17 @@ BEGIN
     END LOOP;
     FOR of_key IN
         SELECT
-            used_own_api_key AS is_said, usage_has_own_key(tenant(), provider, api_key_id) AS is_there,
-            array_agg(ordinality) AS positions
-        FROM unnest(proposed) WITH ORDINALITY
-        WHERE used_own_api_key OR api_key_id IS NOT NULL
-        GROUP BY provider, api_key_id, used_own_api_key
+            p.used_own_api_key AS is_said,
+            usage_own_key(tenant(), p.provider, p.api_key_id, p.used_own_api_key, r) AS is_own,
+            array_agg(p.ordinality) AS positions
+        FROM unnest(proposed) WITH ORDINALITY AS p
+        LEFT JOIN usage_reservations AS r ON r.user_id = tenant() AND r.id = p.id
+        WHERE p.used_own_api_key OR p.api_key_id IS NOT NULL OR r.id IS NOT NULL
+        GROUP BY p.provider, p.api_key_id, p.used_own_api_key, r
     LOOP
-        CONTINUE WHEN of_key.is_said = of_key.is_there;
+        CONTINUE WHEN of_key.is_said = of_key.is_own;
         FOREACH n IN ARRAY of_key.positions LOOP
-            proposed[n].used_own_api_key := of_key.is_there;
+            proposed[n].used_own_api_key := of_key.is_own;
         END LOOP;
     END LOOP;
     IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = tenant() AND q.deleted_at IS NULL) THEN
@@ -8682,13 +8830,126 @@ $$;
 
 ALTER FUNCTION parley.usage_logs_sum() OWNER TO parley_owner;
 
+-- table usage_reservations
+
+CREATE TABLE parley.usage_reservations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT parley.uuid7() NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    automation text,
+    used_own_api_key boolean DEFAULT false NOT NULL,
+    estimated_input_tokens integer DEFAULT 0 NOT NULL,
+    estimated_output_tokens integer DEFAULT 0 NOT NULL,
+    estimated_cost_usd numeric,
+    status text DEFAULT 'held'::text NOT NULL,
+    expires_at timestamp with time zone DEFAULT (clock_timestamp() + '00:15:00'::interval) NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint NOT NULL,
+    request_hash bigint,
+    CONSTRAINT usage_reservations_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
+    CONSTRAINT usage_reservations_estimated_cost_usd_range CHECK (((estimated_cost_usd >= (0)::numeric) AND (estimated_cost_usd <= (1000000)::numeric))),
+    CONSTRAINT usage_reservations_estimated_input_tokens_range CHECK (((estimated_input_tokens >= 0) AND (estimated_input_tokens <= 1000000000))),
+    CONSTRAINT usage_reservations_estimated_output_tokens_range CHECK (((estimated_output_tokens >= 0) AND (estimated_output_tokens <= 1000000000))),
+    CONSTRAINT usage_reservations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
+    CONSTRAINT usage_reservations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
+    CONSTRAINT usage_reservations_status_known CHECK ((status = ANY (ARRAY['held'::text, 'released'::text])))
+);
+
+ALTER TABLE ONLY parley.usage_reservations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.usage_reservations OWNER TO parley_owner;
+
+-- comment COLUMN usage_reservations.estimated_cost_usd
+
+COMMENT ON COLUMN parley.usage_reservations.estimated_cost_usd IS 'Null if the price of the model is not known.';
+
+-- comment COLUMN usage_reservations.status
+
+COMMENT ON COLUMN parley.usage_reservations.status IS 'What was done with it. What came of it is told by usage_reservation_status().';
+
+-- comment COLUMN usage_reservations.request_hash
+
+COMMENT ON COLUMN parley.usage_reservations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
+
+-- comment CONSTRAINT usage_reservations_automation_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_automation_length ON parley.usage_reservations IS 'An automation name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_reservations_estimated_cost_usd_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_cost_usd_range ON parley.usage_reservations IS 'The cost must be between 0 and 1000000.';
+
+-- comment CONSTRAINT usage_reservations_estimated_input_tokens_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_input_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_reservations_estimated_output_tokens_range ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_estimated_output_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
+
+-- comment CONSTRAINT usage_reservations_model_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_model_length ON parley.usage_reservations IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT usage_reservations_provider_length ON usage_reservations
+
+COMMENT ON CONSTRAINT usage_reservations_provider_length ON parley.usage_reservations IS 'A provider name has 1 to 50 characters.';
+
+-- function usage_own_key(uuid, text, uuid, boolean, parley.usage_reservations)
+
+CREATE FUNCTION parley.usage_own_key(account uuid, called text, key_id uuid, says_own_key boolean, reserved parley.usage_reservations) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+DECLARE
+    key_provider text;
+    is_own boolean := false;
+BEGIN
+    -- A name that breaks the rule is refused for that, later.
+    IF char_length(called) NOT BETWEEN 1 AND 50 THEN
+        RETURN false;
+    ELSIF key_id IS NOT NULL THEN
+        SELECT k.provider INTO key_provider
+        FROM provider_keys AS k
+        WHERE k.user_id = account AND k.id = key_id AND k.deleted_at IS NULL;
+        IF NOT FOUND THEN
+            -- The trigger `links` refuses it, with the words for that.
+            RETURN false;
+        ELSIF key_provider <> called THEN
+            RAISE invalid_parameter_value USING CONSTRAINT = 'usage_logs_api_key_id_provider', TABLE = 'usage_logs',
+                MESSAGE = format(
+                    'this is a key of %s, and the call is one of %s', key_provider, called);
+        END IF;
+        is_own := true;
+    ELSIF says_own_key THEN
+        is_own := reserved.used_own_api_key IS TRUE OR usage_has_own_key(account, called);
+    END IF;
+    IF reserved.provider <> called THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_logs_provider_reserved', TABLE = 'usage_logs',
+            MESSAGE = format(
+                'the reservation with this id is one for %s, and the call is one of %s: record it with another id',
+                reserved.provider, called);
+    ELSIF reserved.used_own_api_key <> is_own THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_logs_used_own_api_key_reserved', TABLE = 'usage_logs',
+            MESSAGE = format(
+                'the reservation with this id is one for a call %s your own API key: record other calls with another id',
+                CASE WHEN is_own THEN 'without' ELSE 'with' END);
+    END IF;
+    RETURN is_own;
+END
+$$;
+
+ALTER FUNCTION parley.usage_own_key(account uuid, called text, key_id uuid, says_own_key boolean, reserved parley.usage_reservations) OWNER TO parley_owner;
+
 -- function usage_quota_counts(parley.usage_quotas, text, text, text, boolean)
 
 CREATE FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT quota.unit <> 'bytes' AND (quota.provider IS NULL OR quota.provider = usage_quota_counts.provider)
-        AND (quota.model IS NULL OR quota.model = usage_quota_counts.model)
+        AND (quota.model IS NULL OR canonical_name(quota.model) = canonical_name(usage_quota_counts.model))
         AND (quota.automation IS NULL OR quota.automation = coalesce(usage_quota_counts.automation, ''))
         AND (quota.counts_own_key OR NOT used_own_api_key)
 $$;
@@ -8780,6 +9041,24 @@ ALTER FUNCTION parley.usage_quotas_audit_settings_changed() OWNER TO parley_owne
 
 COMMENT ON FUNCTION parley.usage_quotas_audit_settings_changed() IS 'Made by SELECT add_audit(''usage_quotas'', ''settings_changed'', ''{update}'', of => ''{unit,period,provider,model,automation,limit,mode,counts_own_key,deleted_at}'', shown => ''{unit,period,limit,mode,counts_own_key,deleted_at}'', condition => ''NEW.set_by = ''''user'''''', each => NULL, inserted => NULL);';
 
+-- function usage_quotas_canonical()
+
+CREATE FUNCTION parley.usage_quotas_canonical() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            NEW.provider := canonical_name(NEW.provider);
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_quotas_canonical() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_quotas_canonical()
+
+COMMENT ON FUNCTION parley.usage_quotas_canonical() IS 'Made by SELECT keep_canonical(''usage_quotas'', ''{provider}'');';
+
 -- function usage_quotas_guard()
 
 CREATE FUNCTION parley.usage_quotas_guard() RETURNS trigger
@@ -8796,6 +9075,19 @@ BEGIN
     END IF;
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
+    END IF;
+    -- The same row is one that is created again, and its id is taken, which is found later.
+    IF by_user AND NEW.deleted_at IS NULL AND EXISTS (
+        SELECT FROM usage_quotas AS q
+        WHERE q.user_id = NEW.user_id AND q.id <> NEW.id AND q.deleted_at IS NULL AND q.set_by = 'user'
+            AND (q.unit, q.period, q.mode, q.counts_own_key, q."limit")
+                = (NEW.unit, NEW.period, NEW.mode, NEW.counts_own_key, NEW."limit")
+            AND q.provider IS NOT DISTINCT FROM NEW.provider
+            AND canonical_name(q.model) IS NOT DISTINCT FROM canonical_name(NEW.model)
+            AND q.automation IS NOT DISTINCT FROM NEW.automation)
+    THEN
+        RAISE check_violation USING CONSTRAINT = 'usage_quotas_limit_same', TABLE = 'usage_quotas',
+            MESSAGE = 'you have the same quota already';
     END IF;
     IF TG_OP = 'UPDATE'
         AND (OLD.unit, OLD.period, OLD.provider, OLD.model, OLD.automation, OLD."limit", OLD.counts_own_key)
@@ -8836,72 +9128,32 @@ ALTER FUNCTION parley.usage_quotas_most() OWNER TO parley_owner;
 
 COMMENT ON FUNCTION parley.usage_quotas_most() IS 'Made by SELECT add_most(''usage_quotas'', ''100'', ''You can have at most 100 quotas: delete one first.'', ''set_by = ''''user'''''', NULL);';
 
--- table usage_reservations
+-- function usage_refusal(parley.usage_quotas, numeric, numeric, numeric, timestamp with time zone)
 
-CREATE TABLE parley.usage_reservations (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT parley.uuid7() NOT NULL,
-    provider text NOT NULL,
-    model text NOT NULL,
-    automation text,
-    used_own_api_key boolean DEFAULT false NOT NULL,
-    estimated_input_tokens integer DEFAULT 0 NOT NULL,
-    estimated_output_tokens integer DEFAULT 0 NOT NULL,
-    estimated_cost_usd numeric,
-    status text DEFAULT 'held'::text NOT NULL,
-    expires_at timestamp with time zone DEFAULT (clock_timestamp() + '00:15:00'::interval) NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    version bigint NOT NULL,
-    request_hash bigint,
-    CONSTRAINT usage_reservations_automation_length CHECK (((char_length(automation) >= 1) AND (char_length(automation) <= 100))),
-    CONSTRAINT usage_reservations_estimated_cost_usd_range CHECK (((estimated_cost_usd >= (0)::numeric) AND (estimated_cost_usd <= (1000000)::numeric))),
-    CONSTRAINT usage_reservations_estimated_input_tokens_range CHECK (((estimated_input_tokens >= 0) AND (estimated_input_tokens <= 1000000000))),
-    CONSTRAINT usage_reservations_estimated_output_tokens_range CHECK (((estimated_output_tokens >= 0) AND (estimated_output_tokens <= 1000000000))),
-    CONSTRAINT usage_reservations_model_length CHECK (((char_length(model) >= 1) AND (char_length(model) <= 100))),
-    CONSTRAINT usage_reservations_provider_length CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50))),
-    CONSTRAINT usage_reservations_status_known CHECK ((status = ANY (ARRAY['held'::text, 'released'::text])))
-);
+CREATE FUNCTION parley.usage_refusal(quota parley.usage_quotas, used numeric, reserved numeric, needed numeric, ends_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN needed IS NULL THEN
+        format('the price of this model is not known, and %s limits the cost: state an estimate', named)
+    ELSE
+        format(
+            '%s has %s left (%s used, %s reserved), and the call needs %s: it %s', named,
+            trim_scale(greatest(quota."limit" - used - reserved, 0)), trim_scale(used), trim_scale(reserved),
+            trim_scale(needed),
+            CASE WHEN ends_at = 'infinity' THEN 'never resets'
+                ELSE to_char(ends_at AT TIME ZONE 'UTC', '"resets at" YYYY-MM-DD"T"HH24:MI:SS"Z"') END)
+    END
+    FROM (
+        SELECT concat(
+            CASE quota.set_by WHEN 'system' THEN 'the quota of your plan' ELSE 'your quota' END,
+            ' of ', trim_scale(quota."limit"), ' ', CASE quota.unit WHEN 'usd' THEN 'US dollars' ELSE quota.unit END,
+            CASE quota.period WHEN 'total' THEN ' in total' ELSE ' per ' || quota.period END,
+            ' for ' || nullif(
+                concat_ws(', ', quota.provider, 'the model ' || quota.model, 'the automation ' || quota.automation), ''))
+    ) AS q (named)
+$$;
 
-ALTER TABLE ONLY parley.usage_reservations FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.usage_reservations OWNER TO parley_owner;
-
--- comment COLUMN usage_reservations.estimated_cost_usd
-
-COMMENT ON COLUMN parley.usage_reservations.estimated_cost_usd IS 'Null if the price of the model is not known.';
-
--- comment COLUMN usage_reservations.status
-
-COMMENT ON COLUMN parley.usage_reservations.status IS 'What was done with it. What came of it is told by usage_reservation_status().';
-
--- comment COLUMN usage_reservations.request_hash
-
-COMMENT ON COLUMN parley.usage_reservations.request_hash IS 'Hash of the values in the request that created the row; null if the request named no id.';
-
--- comment CONSTRAINT usage_reservations_automation_length ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_automation_length ON parley.usage_reservations IS 'An automation name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_reservations_estimated_cost_usd_range ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_estimated_cost_usd_range ON parley.usage_reservations IS 'The cost must be between 0 and 1000000.';
-
--- comment CONSTRAINT usage_reservations_estimated_input_tokens_range ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_estimated_input_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_reservations_estimated_output_tokens_range ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_estimated_output_tokens_range ON parley.usage_reservations IS 'The number of tokens must be between 0 and 1000000000.';
-
--- comment CONSTRAINT usage_reservations_model_length ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_model_length ON parley.usage_reservations IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT usage_reservations_provider_length ON usage_reservations
-
-COMMENT ON CONSTRAINT usage_reservations_provider_length ON parley.usage_reservations IS 'A provider name has 1 to 50 characters.';
+ALTER FUNCTION parley.usage_refusal(quota parley.usage_quotas, used numeric, reserved numeric, needed numeric, ends_at timestamp with time zone) OWNER TO parley_owner;
 
 -- function usage_reservation_status(parley.usage_reservations)
 
@@ -8920,6 +9172,24 @@ $$;
 
 ALTER FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) OWNER TO parley_owner;
 
+-- function usage_reservations_canonical()
+
+CREATE FUNCTION parley.usage_reservations_canonical() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $$
+        BEGIN
+            NEW.provider := canonical_name(NEW.provider);
+            RETURN NEW;
+        END
+        $$;
+
+ALTER FUNCTION parley.usage_reservations_canonical() OWNER TO parley_owner;
+
+-- comment FUNCTION usage_reservations_canonical()
+
+COMMENT ON FUNCTION parley.usage_reservations_canonical() IS 'Made by SELECT keep_canonical(''usage_reservations'', ''{provider}'');';
+
 -- function usage_reservations_enter()
 
 CREATE FUNCTION parley.usage_reservations_enter() RETURNS trigger
@@ -8928,16 +9198,17 @@ CREATE FUNCTION parley.usage_reservations_enter() RETURNS trigger
     AS $$
 DECLARE
     at timestamptz := clock_timestamp();
-    fault record;
+    checked record;
 BEGIN
     NEW.expires_at := at + interval '15 minutes';
-    IF NEW.estimated_cost_usd IS NULL THEN
-        NEW.estimated_cost_usd := usage_estimate(
-            NEW.provider, NEW.model, at, NEW.estimated_input_tokens, NEW.estimated_output_tokens);
-    END IF;
-    IF NEW.used_own_api_key THEN
-        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NULL);
-    END IF;
+    -- The first refusal, if there is one.
+    SELECT * INTO checked
+    FROM usage_check(
+        NEW.user_id, at, NEW.provider, NEW.model, NEW.automation, NEW.used_own_api_key, NEW.estimated_input_tokens,
+        NEW.estimated_output_tokens, NEW.estimated_cost_usd)
+    LIMIT 1;
+    NEW.estimated_cost_usd := checked.cost_usd;
+    NEW.used_own_api_key := checked.used_own_api_key;
     -- The same request again is not refused by what it reserved before: its id is taken, which is found after this.
     IF EXISTS (SELECT FROM usage_reservations AS r WHERE r.user_id = NEW.user_id AND r.id = NEW.id) THEN
         RETURN NEW;
@@ -8947,32 +9218,17 @@ BEGIN
             MESSAGE = 'usage with this id is recorded already';
     END IF;
     -- Rules are checked after this. What breaks one is refused for that.
-    IF NEW.estimated_input_tokens NOT BETWEEN 0 AND 1000000000
+    IF NOT checked.is_refused
+        OR NEW.estimated_input_tokens NOT BETWEEN 0 AND 1000000000
         OR NEW.estimated_output_tokens NOT BETWEEN 0 AND 1000000000
     THEN
         RETURN NEW;
     END IF;
-    SELECT * INTO fault
-    FROM usage_check(
-        NEW.user_id, at, NEW.provider, NEW.model, NEW.automation, NEW.used_own_api_key,
-        NEW.estimated_input_tokens::bigint + NEW.estimated_output_tokens, NEW.estimated_cost_usd) AS c
-    WHERE c.is_refused
-    LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN NEW;
-    END IF;
-    IF fault.needed IS NULL THEN
-        RAISE invalid_parameter_value USING
-            CONSTRAINT = 'usage_reservations_estimated_cost_usd_needed', TABLE = 'usage_reservations',
-            MESSAGE = 'the price of this model is not known, and a quota limits the cost: state an estimate';
-    END IF;
-    RAISE check_violation USING CONSTRAINT = 'usage_reservations_quota', TABLE = 'usage_reservations',
-        MESSAGE = format(
-            'the quota %s of %s %s %s has %s left, and the call needs %s%s', fault.quota_id, trim_scale(fault."limit"),
-            CASE WHEN fault.unit = 'usd' THEN 'US dollars' ELSE fault.unit END,
-            CASE WHEN fault.period = 'total' THEN 'in total' ELSE 'per ' || fault.period END,
-            trim_scale(fault.remaining), trim_scale(fault.needed),
-            coalesce(to_char(fault.resets_at AT TIME ZONE 'UTC', '": it resets at" YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''));
+    -- The field of the error comes from the name.
+    RAISE EXCEPTION USING
+        ERRCODE = CASE WHEN checked.is_unpriced THEN 'invalid_parameter_value' ELSE 'check_violation' END,
+        CONSTRAINT = concat_ws('_', 'usage_reservations', checked.field, 'quota'), TABLE = 'usage_reservations',
+        MESSAGE = checked.reason;
 END
 $$;
 
@@ -9120,11 +9376,9 @@ CREATE FUNCTION parley.users_check_own_api_key() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $$
 BEGIN
-    IF TG_OP = 'INSERT' OR NOT OLD.uses_own_api_key THEN
-        IF NOT has_provider_key(NEW.user_id) THEN
-            RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
-                MESSAGE = 'add a provider key first';
-        END IF;
+    IF NOT has_provider_key(NEW.user_id) THEN
+        RAISE invalid_parameter_value USING CONSTRAINT = 'users_uses_own_api_key_present', TABLE = 'users',
+            MESSAGE = 'add a provider key first';
     END IF;
     RETURN NEW;
 END
@@ -9256,6 +9510,99 @@ END
 $$;
 
 ALTER FUNCTION parley.users_with_retention(after_id uuid) OWNER TO parley_owner;
+
+-- table users
+
+CREATE TABLE parley.users (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    username text,
+    full_name text,
+    avatar_url text,
+    plan_type text DEFAULT 'free'::text NOT NULL,
+    plan_status text DEFAULT 'active'::text NOT NULL,
+    default_provider text DEFAULT 'openai'::text NOT NULL,
+    uses_own_api_key boolean DEFAULT false NOT NULL,
+    last_login_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
+    version bigint NOT NULL,
+    default_model text,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    locale text DEFAULT 'en'::text NOT NULL,
+    email_verified_at timestamp with time zone,
+    purge_at timestamp with time zone,
+    is_plan_set boolean DEFAULT false NOT NULL,
+    CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
+    CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
+    CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
+    CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
+    CONSTRAINT users_full_name_length CHECK ((char_length(full_name) <= 255)),
+    CONSTRAINT users_id_self CHECK ((id = user_id)),
+    CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
+    CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'trialing'::text, 'past_due'::text, 'cancelled'::text]))),
+    CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) OR (deleted_at IS NOT NULL))),
+    CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
+);
+
+ALTER TABLE ONLY parley.users FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE parley.users OWNER TO parley_owner;
+
+-- comment COLUMN users.email_verified_at
+
+COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
+
+-- comment COLUMN users.purge_at
+
+COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it. Null if it was deleted in another way.';
+
+-- comment COLUMN users.is_plan_set
+
+COMMENT ON COLUMN parley.users.is_plan_set IS 'Whether an operator has set the plan, which then does not follow the subscriptions.';
+
+-- comment CONSTRAINT users_avatar_url_shape ON users
+
+COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https:// and has at most 2048 characters.';
+
+-- comment CONSTRAINT users_default_model_length ON users
+
+COMMENT ON CONSTRAINT users_default_model_length ON parley.users IS 'A model name has 1 to 100 characters.';
+
+-- comment CONSTRAINT users_default_provider_length ON users
+
+COMMENT ON CONSTRAINT users_default_provider_length ON parley.users IS 'A provider name has 1 to 50 characters.';
+
+-- comment CONSTRAINT users_email_shape ON users
+
+COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address must look like name@example.org and have at most 254 characters.';
+
+-- comment CONSTRAINT users_full_name_length ON users
+
+COMMENT ON CONSTRAINT users_full_name_length ON parley.users IS 'A full name has at most 255 characters.';
+
+-- comment CONSTRAINT users_locale_shape ON users
+
+COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 47 language tag of at most 35 characters, such as en or pt-BR.';
+
+-- comment CONSTRAINT users_username_shape ON users
+
+COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
+
+-- function uses_own_keys(parley.users)
+
+CREATE FUNCTION parley.uses_own_keys(account parley.users) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN account.uses_own_api_key AND has_provider_key(account.user_id);
+END
+$$;
+
+ALTER FUNCTION parley.uses_own_keys(account parley.users) OWNER TO parley_owner;
 
 -- function within_of(text)
 
@@ -10701,87 +11048,6 @@ COMMENT ON CONSTRAINT user_settings_window_position_y_range ON parley.user_setti
 
 COMMENT ON CONSTRAINT user_settings_window_width_range ON parley.user_settings IS 'A window width is between 1 and 100000.';
 
--- table users
-
-CREATE TABLE parley.users (
-    user_id uuid NOT NULL,
-    id uuid NOT NULL,
-    email text NOT NULL,
-    username text,
-    full_name text,
-    avatar_url text,
-    plan_type text DEFAULT 'free'::text NOT NULL,
-    plan_status text DEFAULT 'active'::text NOT NULL,
-    default_provider text DEFAULT 'openai'::text NOT NULL,
-    uses_own_api_key boolean DEFAULT false NOT NULL,
-    last_login_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    deleted_at timestamp with time zone,
-    version bigint NOT NULL,
-    default_model text,
-    time_zone text DEFAULT 'UTC'::text NOT NULL,
-    locale text DEFAULT 'en'::text NOT NULL,
-    email_verified_at timestamp with time zone,
-    purge_at timestamp with time zone,
-    is_plan_set boolean DEFAULT false NOT NULL,
-    CONSTRAINT users_avatar_url_shape CHECK (((avatar_url ~ '^https?://[^[:space:]]+$'::text) AND (char_length(avatar_url) <= 2048))),
-    CONSTRAINT users_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
-    CONSTRAINT users_default_provider_length CHECK (((char_length(default_provider) >= 1) AND (char_length(default_provider) <= 50))),
-    CONSTRAINT users_email_shape CHECK (((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (char_length(email) <= 254))),
-    CONSTRAINT users_full_name_length CHECK ((char_length(full_name) <= 255)),
-    CONSTRAINT users_id_self CHECK ((id = user_id)),
-    CONSTRAINT users_locale_shape CHECK (((locale ~ '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$'::text) AND (char_length(locale) <= 35))),
-    CONSTRAINT users_plan_status_known CHECK ((plan_status = ANY (ARRAY['active'::text, 'trialing'::text, 'past_due'::text, 'cancelled'::text]))),
-    CONSTRAINT users_plan_type_known CHECK ((plan_type = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
-    CONSTRAINT users_purge_at_deleted CHECK (((purge_at IS NULL) OR (deleted_at IS NOT NULL))),
-    CONSTRAINT users_username_shape CHECK ((username ~ '^[A-Za-z0-9_.-]{2,50}$'::text))
-);
-
-ALTER TABLE ONLY parley.users FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE parley.users OWNER TO parley_owner;
-
--- comment COLUMN users.email_verified_at
-
-COMMENT ON COLUMN parley.users.email_verified_at IS 'When the user proved to receive mail at the address; null until then.';
-
--- comment COLUMN users.purge_at
-
-COMMENT ON COLUMN parley.users.purge_at IS 'When everything of the deleted account is removed for good. Until then, its user can restore it. Null if it was deleted in another way.';
-
--- comment COLUMN users.is_plan_set
-
-COMMENT ON COLUMN parley.users.is_plan_set IS 'Whether an operator has set the plan, which then does not follow the subscriptions.';
-
--- comment CONSTRAINT users_avatar_url_shape ON users
-
-COMMENT ON CONSTRAINT users_avatar_url_shape ON parley.users IS 'A picture URL begins with http:// or https:// and has at most 2048 characters.';
-
--- comment CONSTRAINT users_default_model_length ON users
-
-COMMENT ON CONSTRAINT users_default_model_length ON parley.users IS 'A model name has 1 to 100 characters.';
-
--- comment CONSTRAINT users_default_provider_length ON users
-
-COMMENT ON CONSTRAINT users_default_provider_length ON parley.users IS 'A provider name has 1 to 50 characters.';
-
--- comment CONSTRAINT users_email_shape ON users
-
-COMMENT ON CONSTRAINT users_email_shape ON parley.users IS 'An e-mail address must look like name@example.org and have at most 254 characters.';
-
--- comment CONSTRAINT users_full_name_length ON users
-
-COMMENT ON CONSTRAINT users_full_name_length ON parley.users IS 'A full name has at most 255 characters.';
-
--- comment CONSTRAINT users_locale_shape ON users
-
-COMMENT ON CONSTRAINT users_locale_shape ON parley.users IS 'A locale is a BCP 47 language tag of at most 35 characters, such as en or pt-BR.';
-
--- comment CONSTRAINT users_username_shape ON users
-
-COMMENT ON CONSTRAINT users_username_shape ON parley.users IS 'A user name has 2 to 50 letters, digits, dots, hyphens or underscores.';
-
 -- table webhook_events
 
 CREATE TABLE parley.webhook_events (
@@ -11791,7 +12057,7 @@ CREATE INDEX messages_trash ON parley.messages USING btree (user_id, deleted_at,
 
 -- index plan_quotas_unit_unique
 
-CREATE UNIQUE INDEX plan_quotas_unit_unique ON parley.plan_quotas USING btree (plan_type, unit, period, COALESCE(provider, ''::text), COALESCE(model, ''::text), COALESCE(automation, ''::text), counts_own_key);
+CREATE UNIQUE INDEX plan_quotas_unit_unique ON parley.plan_quotas USING btree (plan_type, unit, period, COALESCE(provider, ''::text), COALESCE(parley.canonical_name(model), ''::text), COALESCE(automation, ''::text), counts_own_key);
 
 -- comment INDEX plan_quotas_unit_unique
 
@@ -12132,6 +12398,22 @@ CREATE TRIGGER await AFTER UPDATE ON parley.tool_executions FOR EACH ROW WHEN ((
 -- trigger tool_executions await_new
 
 CREATE TRIGGER await_new AFTER INSERT ON parley.tool_executions FOR EACH ROW WHEN (((new.expires_at IS NOT NULL) AND (new.status = 'pending'::text))) EXECUTE FUNCTION parley.tool_executions_await();
+
+-- trigger plan_quotas canonical
+
+CREATE TRIGGER canonical BEFORE INSERT OR UPDATE OF provider ON parley.plan_quotas FOR EACH ROW WHEN ((new.provider <> parley.canonical_name(new.provider))) EXECUTE FUNCTION parley.plan_quotas_canonical();
+
+-- trigger usage_logs canonical
+
+CREATE TRIGGER canonical BEFORE INSERT OR UPDATE OF provider ON parley.usage_logs FOR EACH ROW WHEN ((new.provider <> parley.canonical_name(new.provider))) EXECUTE FUNCTION parley.usage_logs_canonical();
+
+-- trigger usage_quotas canonical
+
+CREATE TRIGGER canonical BEFORE INSERT OR UPDATE OF provider ON parley.usage_quotas FOR EACH ROW WHEN ((new.provider <> parley.canonical_name(new.provider))) EXECUTE FUNCTION parley.usage_quotas_canonical();
+
+-- trigger usage_reservations canonical
+
+CREATE TRIGGER canonical BEFORE INSERT OR UPDATE OF provider ON parley.usage_reservations FOR EACH ROW WHEN ((new.provider <> parley.canonical_name(new.provider))) EXECUTE FUNCTION parley.usage_reservations_canonical();
 
 -- trigger conversations change
 
@@ -12500,6 +12782,10 @@ CREATE TRIGGER remove_sealed_key AFTER DELETE ON parley.provider_keys FOR EACH R
 -- trigger users rename_login
 
 CREATE TRIGGER rename_login AFTER UPDATE OF username ON parley.users FOR EACH ROW WHEN ((old.username IS DISTINCT FROM new.username)) EXECUTE FUNCTION parley.users_rename_login();
+
+-- trigger provider_keys renew
+
+CREATE TRIGGER renew BEFORE UPDATE OF sealed_key ON parley.provider_keys FOR EACH ROW WHEN ((new.sealed_key_generation <> old.sealed_key_generation)) EXECUTE FUNCTION parley.provider_keys_renew();
 
 -- trigger agent_tokens revoke
 
@@ -13799,6 +14085,11 @@ REVOKE ALL ON FUNCTION parley.auto_approval_rules_links() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.auto_approval_settings_audit_settings_changed() FROM PUBLIC;
 
+-- acl FUNCTION canonical_name(name text)
+
+REVOKE ALL ON FUNCTION parley.canonical_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.canonical_name(name text) TO parley_runtime;
+
 -- acl FUNCTION carried(subject text, names text[])
 
 REVOKE ALL ON FUNCTION parley.carried(subject text, names text[]) FROM PUBLIC;
@@ -14264,6 +14555,10 @@ REVOKE ALL ON FUNCTION parley.join_function(table_name text, first_key text, fir
 
 REVOKE ALL ON FUNCTION parley.join_table(table_name text, first_key text, first_table text, second_key text, second_table text, counted_in text) FROM PUBLIC;
 
+-- acl FUNCTION keep_canonical(table_name text, columns text[])
+
+REVOKE ALL ON FUNCTION parley.keep_canonical(table_name text, columns text[]) FROM PUBLIC;
+
 -- acl FUNCTION keep_links(table_name text, within text[], marked boolean, on_insert boolean)
 
 REVOKE ALL ON FUNCTION parley.keep_links(table_name text, within text[], marked boolean, on_insert boolean) FROM PUBLIC;
@@ -14453,6 +14748,10 @@ REVOKE ALL ON FUNCTION parley.plan_quotas_apply(account uuid, plan text) FROM PU
 
 REVOKE ALL ON FUNCTION parley.plan_quotas_apply_to_users(plans text[], after_id uuid, most integer) FROM PUBLIC;
 
+-- acl FUNCTION plan_quotas_canonical()
+
+REVOKE ALL ON FUNCTION parley.plan_quotas_canonical() FROM PUBLIC;
+
 -- acl FUNCTION plan_set(account uuid, plan text, status text)
 
 REVOKE ALL ON FUNCTION parley.plan_set(account uuid, plan text, status text) FROM PUBLIC;
@@ -14483,10 +14782,10 @@ REVOKE ALL ON FUNCTION parley.provider_configs_is_default_taken() FROM PUBLIC;
 REVOKE ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.provider_key_in_use(config_id uuid) TO parley_runtime;
 
--- acl FUNCTION provider_key_used(used_id uuid)
+-- acl FUNCTION provider_key_used(used_id uuid, generation integer)
 
-REVOKE ALL ON FUNCTION parley.provider_key_used(used_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.provider_key_used(used_id uuid) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.provider_key_used(used_id uuid, generation integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.provider_key_used(used_id uuid, generation integer) TO parley_runtime;
 
 -- acl FUNCTION provider_keys_audit_key_created()
 
@@ -14519,6 +14818,10 @@ REVOKE ALL ON FUNCTION parley.provider_keys_leave_flag() FROM PUBLIC;
 -- acl FUNCTION provider_keys_links()
 
 REVOKE ALL ON FUNCTION parley.provider_keys_links() FROM PUBLIC;
+
+-- acl FUNCTION provider_keys_renew()
+
+REVOKE ALL ON FUNCTION parley.provider_keys_renew() FROM PUBLIC;
 
 -- acl FUNCTION provider_keys_sealed_key_keep()
 
@@ -14784,25 +15087,34 @@ GRANT ALL ON FUNCTION parley.trash_page(tables text[], after_at timestamp with t
 
 REVOKE ALL ON FUNCTION parley.trash_tables() FROM PUBLIC;
 
--- acl FUNCTION usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric)
+-- acl FUNCTION usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, says_own_key boolean, input_tokens bigint, output_tokens bigint, stated_usd numeric)
 
-REVOKE ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, used_own_api_key boolean, tokens bigint, cost_usd numeric) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, says_own_key boolean, input_tokens bigint, output_tokens bigint, stated_usd numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_check(account uuid, at timestamp with time zone, provider text, model text, automation text, says_own_key boolean, input_tokens bigint, output_tokens bigint, stated_usd numeric) TO parley_runtime;
 
 -- acl FUNCTION usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint)
 
 REVOKE ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.usage_estimate(provider text, model text, at timestamp with time zone, input_tokens bigint, output_tokens bigint) TO parley_runtime;
 
--- acl FUNCTION usage_has_own_key(account uuid, called text, key_id uuid)
+-- acl FUNCTION usage_has_own_key(account uuid, called text)
 
-REVOKE ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text, key_id uuid) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_has_own_key(account uuid, called text) TO parley_runtime;
 
 -- acl FUNCTION usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric)
 
 REVOKE ALL ON FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.usage_in_unit(unit text, requests bigint, tokens bigint, cost_usd numeric) TO parley_runtime;
+
+-- acl FUNCTION usage_lever(quota parley.usage_quotas, remaining numeric, needed numeric, is_cost_stated boolean, input_tokens bigint, input_usd numeric)
+
+REVOKE ALL ON FUNCTION parley.usage_lever(quota parley.usage_quotas, remaining numeric, needed numeric, is_cost_stated boolean, input_tokens bigint, input_usd numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_lever(quota parley.usage_quotas, remaining numeric, needed numeric, is_cost_stated boolean, input_tokens bigint, input_usd numeric) TO parley_runtime;
+
+-- acl FUNCTION usage_logs_canonical()
+
+REVOKE ALL ON FUNCTION parley.usage_logs_canonical() FROM PUBLIC;
 
 -- acl FUNCTION usage_logs_enter()
 
@@ -14925,33 +15237,6 @@ REVOKE ALL ON FUNCTION parley.usage_logs_rules() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.usage_logs_sum() FROM PUBLIC;
 
--- acl FUNCTION usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean)
-
-REVOKE ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) TO parley_runtime;
-
--- acl FUNCTION usage_quota_period(period text, at timestamp with time zone)
-
-REVOKE ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) TO parley_runtime;
-
--- acl FUNCTION usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[])
-
-REVOKE ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) TO parley_runtime;
-
--- acl FUNCTION usage_quotas_audit_settings_changed()
-
-REVOKE ALL ON FUNCTION parley.usage_quotas_audit_settings_changed() FROM PUBLIC;
-
--- acl FUNCTION usage_quotas_guard()
-
-REVOKE ALL ON FUNCTION parley.usage_quotas_guard() FROM PUBLIC;
-
--- acl FUNCTION usage_quotas_most()
-
-REVOKE ALL ON FUNCTION parley.usage_quotas_most() FROM PUBLIC;
-
 -- acl TABLE usage_reservations
 
 GRANT SELECT ON TABLE parley.usage_reservations TO parley_runtime;
@@ -15012,10 +15297,54 @@ GRANT INSERT(version) ON TABLE parley.usage_reservations TO parley_runtime;
 
 GRANT INSERT(request_hash) ON TABLE parley.usage_reservations TO parley_runtime;
 
+-- acl FUNCTION usage_own_key(account uuid, called text, key_id uuid, says_own_key boolean, reserved parley.usage_reservations)
+
+REVOKE ALL ON FUNCTION parley.usage_own_key(account uuid, called text, key_id uuid, says_own_key boolean, reserved parley.usage_reservations) FROM PUBLIC;
+
+-- acl FUNCTION usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean)
+
+REVOKE ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_counts(quota parley.usage_quotas, provider text, model text, automation text, used_own_api_key boolean) TO parley_runtime;
+
+-- acl FUNCTION usage_quota_period(period text, at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_period(period text, at timestamp with time zone) TO parley_runtime;
+
+-- acl FUNCTION usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[])
+
+REVOKE ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_quota_state(quota parley.usage_quotas, at timestamp with time zone, settling uuid[]) TO parley_runtime;
+
+-- acl FUNCTION usage_quotas_audit_settings_changed()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_audit_settings_changed() FROM PUBLIC;
+
+-- acl FUNCTION usage_quotas_canonical()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_canonical() FROM PUBLIC;
+
+-- acl FUNCTION usage_quotas_guard()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_guard() FROM PUBLIC;
+
+-- acl FUNCTION usage_quotas_most()
+
+REVOKE ALL ON FUNCTION parley.usage_quotas_most() FROM PUBLIC;
+
+-- acl FUNCTION usage_refusal(quota parley.usage_quotas, used numeric, reserved numeric, needed numeric, ends_at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.usage_refusal(quota parley.usage_quotas, used numeric, reserved numeric, needed numeric, ends_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.usage_refusal(quota parley.usage_quotas, used numeric, reserved numeric, needed numeric, ends_at timestamp with time zone) TO parley_runtime;
+
 -- acl FUNCTION usage_reservation_status(reservation parley.usage_reservations)
 
 REVOKE ALL ON FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.usage_reservation_status(reservation parley.usage_reservations) TO parley_runtime;
+
+-- acl FUNCTION usage_reservations_canonical()
+
+REVOKE ALL ON FUNCTION parley.usage_reservations_canonical() FROM PUBLIC;
 
 -- acl FUNCTION usage_reservations_enter()
 
@@ -15075,6 +15404,87 @@ GRANT ALL ON FUNCTION parley.users_to_purge(after_id uuid, before timestamp with
 
 REVOKE ALL ON FUNCTION parley.users_with_retention(after_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.users_with_retention(after_id uuid) TO parley_runtime;
+
+-- acl TABLE users
+
+GRANT SELECT ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.user_id
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.id
+
+GRANT INSERT(id),UPDATE(id) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.email
+
+GRANT INSERT(email),UPDATE(email) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.username
+
+GRANT INSERT(username),UPDATE(username) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.full_name
+
+GRANT INSERT(full_name),UPDATE(full_name) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.avatar_url
+
+GRANT INSERT(avatar_url),UPDATE(avatar_url) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.default_provider
+
+GRANT INSERT(default_provider),UPDATE(default_provider) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.uses_own_api_key
+
+GRANT INSERT(uses_own_api_key),UPDATE(uses_own_api_key) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.last_login_at
+
+GRANT INSERT(last_login_at),UPDATE(last_login_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.created_at
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.updated_at
+
+GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.deleted_at
+
+GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.version
+
+GRANT INSERT(version),UPDATE(version) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.default_model
+
+GRANT INSERT(default_model),UPDATE(default_model) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.time_zone
+
+GRANT INSERT(time_zone),UPDATE(time_zone) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.locale
+
+GRANT INSERT(locale),UPDATE(locale) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.email_verified_at
+
+GRANT INSERT(email_verified_at),UPDATE(email_verified_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl COLUMN users.purge_at
+
+GRANT INSERT(purge_at),UPDATE(purge_at) ON TABLE parley.users TO parley_runtime;
+
+-- acl FUNCTION uses_own_keys(account parley.users)
+
+REVOKE ALL ON FUNCTION parley.uses_own_keys(account parley.users) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.uses_own_keys(account parley.users) TO parley_runtime;
 
 -- acl FUNCTION within_of(table_name text)
 
@@ -15615,82 +16025,6 @@ GRANT SELECT ON TABLE parley.usage_quarter_hours TO parley_runtime;
 -- acl TABLE user_settings
 
 GRANT SELECT,UPDATE ON TABLE parley.user_settings TO parley_runtime;
-
--- acl TABLE users
-
-GRANT SELECT ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.user_id
-
-GRANT INSERT(user_id),UPDATE(user_id) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.id
-
-GRANT INSERT(id),UPDATE(id) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.email
-
-GRANT INSERT(email),UPDATE(email) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.username
-
-GRANT INSERT(username),UPDATE(username) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.full_name
-
-GRANT INSERT(full_name),UPDATE(full_name) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.avatar_url
-
-GRANT INSERT(avatar_url),UPDATE(avatar_url) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.default_provider
-
-GRANT INSERT(default_provider),UPDATE(default_provider) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.uses_own_api_key
-
-GRANT INSERT(uses_own_api_key),UPDATE(uses_own_api_key) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.last_login_at
-
-GRANT INSERT(last_login_at),UPDATE(last_login_at) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.created_at
-
-GRANT INSERT(created_at),UPDATE(created_at) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.updated_at
-
-GRANT INSERT(updated_at),UPDATE(updated_at) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.deleted_at
-
-GRANT INSERT(deleted_at),UPDATE(deleted_at) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.version
-
-GRANT INSERT(version),UPDATE(version) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.default_model
-
-GRANT INSERT(default_model),UPDATE(default_model) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.time_zone
-
-GRANT INSERT(time_zone),UPDATE(time_zone) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.locale
-
-GRANT INSERT(locale),UPDATE(locale) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.email_verified_at
-
-GRANT INSERT(email_verified_at),UPDATE(email_verified_at) ON TABLE parley.users TO parley_runtime;
-
--- acl COLUMN users.purge_at
-
-GRANT INSERT(purge_at),UPDATE(purge_at) ON TABLE parley.users TO parley_runtime;
 
 -- acl TABLE pgqueuer
 

@@ -36,6 +36,11 @@ _UNREACHED = "It cannot be reached, or is not at a public address. The operator 
 class Unanswered(Exception):
     """There is no answer. The message is for the user, and reveals nothing of the network."""
 
+    def __init__(self, message: str, *, is_sent: bool) -> None:
+        """`is_sent` says whether the request left, with its headers."""
+        super().__init__(message)
+        self.is_sent = is_sent
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -70,16 +75,21 @@ class Outgoing:
         """
         self.check(url)
         self._throttle.check(caller)
+        sending = _Sending()
         try:
             async with self._open().get(
-                url, allow_redirects=False, headers={"Accept-Encoding": "identity", **headers}
+                url,
+                allow_redirects=False,
+                headers={"Accept-Encoding": "identity", **headers},
+                trace_request_ctx=sending,
             ) as response:
                 return Answer(response.status, await _bounded(response))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # The same words for a name without an address and a name of a private network. Otherwise, users could find
             # out which internal names exist. From None, because errors contain addresses and may contain headers.
             slow = isinstance(error, TimeoutError)
-            raise Unanswered("It does not answer in time." if slow else _UNREACHED) from None
+            message = "It does not answer in time." if slow else _UNREACHED
+            raise Unanswered(message, is_sent=sending.is_sent) from None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -91,8 +101,14 @@ class Outgoing:
                 force_close=True,
                 socket_factory=self._socket,
             )
+            tracing = aiohttp.TraceConfig()
+            tracing.on_request_headers_sent.append(_note_sent)
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                connector=connector,
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                trace_configs=[tracing],
             )
         return self._session
 
@@ -108,6 +124,17 @@ class Outgoing:
         if self._session is not None:
             with suppress(asyncio.CancelledError):
                 await self._session.close()
+
+
+@dataclass(slots=True)
+class _Sending:
+    """A request on its way."""
+
+    is_sent: bool = False
+
+
+async def _note_sent(session: aiohttp.ClientSession, trace: Any, event: Any) -> None:
+    trace.trace_request_ctx.is_sent = True
 
 
 class AddressRefused(OSError):
@@ -142,5 +169,5 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_chunked(64 * 1024):
         body += chunk
         if len(body) > MOST_BYTES:
-            raise Unanswered("Its answer is too long.")
+            raise Unanswered("Its answer is too long.", is_sent=True)
     return bytes(body)

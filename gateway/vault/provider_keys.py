@@ -21,6 +21,8 @@ class OpenedKey:
     provider: str
     base_url: str | None
     """Where the provider is; None for its usual address."""
+    generation: int
+    """How often the key had been written when it was opened."""
     secret: Secret
 
 
@@ -36,12 +38,12 @@ def _origin(url: str) -> str:
 
 
 async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
-    """Open the key that the user's calls of a provider use at this moment, and note that it is used.
+    """Open the key that the user's calls of a provider use at this moment.
 
     It is the default key of the user's configuration if that can be used, else the newest one that is active and has
-    not expired; None if there is none. Await it before a call of the provider, and keep the secret no longer than the
-    call. Raises `CannotOpen` if it was tampered with, or stored while the base URL led to another server. Do not call
-    it within a transaction of the same caller.
+    not expired; None if there is none. Await it before a call of the provider, keep the secret no longer than the call,
+    and call `record_key_use` when the key has been sent. Raises `CannotOpen` if it was tampered with, or stored while
+    the base URL led to another server. Do not call it within a transaction of the same caller.
     """
     return await _open(caller, sql.accounts.provider_key.in_use, provider=provider)
 
@@ -49,6 +51,16 @@ async def open_key(caller: Caller, provider: str) -> OpenedKey | None:
 async def open_key_by_id(caller: Caller, id: UUID) -> OpenedKey | None:
     """Open one key of the user, whether or not it is active, as `open_key` does; None if it is deleted or not there."""
     return await _open(caller, sql.accounts.provider_key.by_id, id=id)
+
+
+async def record_key_use(caller: Caller, key: OpenedKey) -> None:
+    """Note that a key has been sent to its provider: as the time of its last use, to the minute, and in the audit.
+
+    If the key has been replaced since it was opened, nothing is noted. Do not call it within a transaction of the same
+    caller.
+    """
+    async with caller.transaction() as db:
+        await db.row(sql.accounts.provider_key.used, id=key.id, generation=key.generation)
 
 
 async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None:
@@ -59,5 +71,4 @@ async def _open(caller: Caller, query: Query, **values: Any) -> OpenedKey | None
         details = bound_to(row["provider"], row["base_url"])
         place = place_in(db, "provider_keys", "sealed_key", row["id"], row["generation"], details)
         secret = await caller.vault.open(db, row["sealed"], place)
-        await db.row(sql.accounts.provider_key.used, id=row["id"])
-    return OpenedKey(row["id"], row["provider"], row["base_url"], secret)
+    return OpenedKey(row["id"], row["provider"], row["base_url"], row["generation"], secret)

@@ -41,7 +41,7 @@ class AuditAction(enum.Enum):
     KEY_CREATED = "key_created"
     """A provider key was stored, or replaced by another one."""
     KEY_USED = "key_used"
-    """A provider key was used. Recorded once a day, in UTC."""
+    """A provider key was sent to its provider. Recorded once a day and key, in UTC; a replaced key is another key."""
     KEY_DELETED = "key_deleted"
     """A provider key was destroyed."""
     TOKEN_CREATED = "token_created"  # noqa: S105 - an action

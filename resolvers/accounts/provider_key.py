@@ -37,6 +37,7 @@ from gateway import (
     open_key_by_id,
     page,
     payload,
+    record_key_use,
     secret,
     sql,
     standard,
@@ -64,7 +65,8 @@ class ProviderKey(Node):
     is_default: bool
     """Whether calls use this key rather than a newer one. At most one key of a configuration is the default."""
     last_used_at: datetime.datetime | None
-    """When the key was last used, to the minute; null if it was not. A use is no change: `version` stays the same."""
+    """When the key was last sent to its provider, to the minute; null if it was not, as after it is replaced. A use is
+    no change: `version` stays the same."""
     expires_at: datetime.datetime | None
     """When calls stop using the key; null for never."""
     deleted_at: datetime.datetime | None
@@ -220,8 +222,13 @@ async def _tried(info: Info, id: UUID) -> tuple[bool, int | None, str]:
         answer = await info.context.outgoing.get(
             url, headers(opened.provider, opened.secret), caller=str(info.context.user_id)
         )
-    except (NotAllowed, Unanswered) as error:
+    except NotAllowed as error:
         return False, None, str(error)
+    except Unanswered as error:
+        if error.is_sent:
+            await record_key_use(info.context, opened)
+        return False, None, str(error)
+    await record_key_use(info.context, opened)
     ok = 200 <= answer.status < 300
     return ok, answer.status, _OUTCOMES.get(answer.status) or _outcome(answer.status)
 

@@ -59,7 +59,7 @@ _FromDay = Annotated[
 _BeforeDay = Annotated[datetime.date | None, strawberry.argument(description="The first day to exclude, in UTC.")]
 
 
-@entity("users", one_per_user=True)
+@entity("users", one_per_user=True, derived={"uses_own_api_key": "uses_own_keys"})
 class User(Node):
     """A user with an account."""
 
@@ -86,8 +86,9 @@ class User(Node):
     email_verified_at: datetime.datetime | None
     """When the user proved to receive mail at `email`; null until then."""
     uses_own_api_key: bool
-    """Whether model calls use the user's own API keys. It becomes false when the last active key is deleted or
-    deactivated."""
+    """Whether model calls use the user's own API keys at present. It becomes false when the last active key is deleted
+    or deactivated, and is false while all active keys have expired. Expiry neither changes `version` nor reaches
+    subscribers."""
     last_login_at: datetime.datetime | None
     """When the user last signed in."""
     deleted_at: datetime.datetime | None

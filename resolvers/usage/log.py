@@ -31,7 +31,7 @@ class UsageLogFilter:
     """Conditions for the usage log. Each entry meets all that are set."""
 
     provider: list[str] | None = None
-    """Of one of these model providers."""
+    """Of one of these model providers, in lower case."""
     model: list[str] | None = None
     """Of one of these models."""
     automation: list[str | None] | None = None
@@ -53,7 +53,7 @@ class UsageLog(Node):
     """An entry of the usage log: one call of a model, with its tokens and cost."""
 
     provider: str
-    """The model provider, such as `openai`."""
+    """The model provider, such as `openai`, in lower case."""
     model: str
     """The model that was called, such as `gpt-4o-mini`."""
     input_tokens: int
@@ -110,12 +110,14 @@ class RecordUsageInput:
     """A new entry for the usage log."""
 
     provider: str
-    """The model provider, such as `openai`."""
+    """The model provider, such as `openai`, up to 50 characters. It is compared without regard to case and surrounding
+    space, and stored in lower case."""
     model: str
     """The model that was called, such as `gpt-4o-mini`."""
     id: strawberry.ID | None = strawberry.UNSET
     """The id of the new entry, a UUID. Sent again with the same values, it is counted once. If it is the id of a
-    reservation, that is settled."""
+    reservation, that is settled. The reservation must be one for this provider, with the same `usedOwnApiKey`; the
+    model may be another, which the provider answered with."""
     conversation_id: strawberry.ID | None = strawberry.UNSET
     """The conversation that the call was made for."""
     message_id: strawberry.ID | None = strawberry.UNSET
@@ -137,7 +139,7 @@ class RecordUsageInput:
     """Whether the call used the user's own API key. It is stored as true only if the user has an active key of this
     provider, or if `apiKeyId` names a key of this provider, with which it is always true."""
     api_key_id: strawberry.ID | None = strawberry.UNSET
-    """The user's API key that paid for the call."""
+    """The user's API key that paid for the call. It must be one of this provider."""
     automation: str | None = strawberry.UNSET
     """The automation that made the call; null if a person did."""
     purpose: str | None = strawberry.UNSET

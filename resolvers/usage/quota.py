@@ -13,11 +13,13 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from gateway import (
     Actor,
     BadRequest,
     Info,
+    Invalid,
     Node,
     computed,
     entity,
@@ -27,9 +29,7 @@ from gateway import (
     sql,
     standard,
 )
-
-MOST_TOKENS = 1_000_000_000
-MOST_USD = 1_000_000
+from resolvers.usage.reservation import UsageReservation
 
 
 @enum_type
@@ -43,7 +43,7 @@ class QuotaUnit(enum.Enum):
     REQUESTS = "requests"
     """Model calls."""
     BYTES = "bytes"
-    """Bytes of files. There are no files yet, so nothing is counted."""
+    """Bytes of files. There are no files yet, so such a quota counts nothing and refuses nothing."""
 
 
 @enum_type
@@ -79,9 +79,10 @@ class UsageQuota(Node):
     period: QuotaPeriod
     """The time for which the limit is allowed."""
     provider: str | None
-    """The model provider whose calls it counts; null for all."""
+    """The model provider whose calls it counts, in lower case; null for all."""
     model: str | None
-    """The model whose calls it counts; null for all."""
+    """The model whose calls it counts, in whatever case it is recorded; null for all. A dated name, such as
+    `gpt-4o-2024-08-06`, is another model."""
     automation: str | None
     """The automation whose calls it counts; null for all calls, with and without one."""
     limit: Decimal
@@ -129,7 +130,7 @@ class UsageQuotaInput:
     """The fields of a quota that a user may set."""
 
     unit: QuotaUnit
-    """What it counts."""
+    """What it counts. `BYTES` counts nothing yet."""
     period: QuotaPeriod
     """The time for which the limit is allowed."""
     limit: Decimal
@@ -137,9 +138,10 @@ class UsageQuotaInput:
     mode: QuotaMode | None = None
     """What happens when it is used up. Defaults to `HARD`."""
     provider: str | None = None
-    """The model provider whose calls it counts, up to 50 characters. Null for all."""
+    """The model provider whose calls it counts, up to 50 characters. Null for all. Provider names are compared without
+    regard to case and surrounding space, here and wherever usage names one, and are stored in lower case."""
     model: str | None = None
-    """The model whose calls it counts, up to 100 characters, as it is recorded. Null for all."""
+    """The model whose calls it counts, up to 100 characters, as it is recorded, in any case. Null for all."""
     automation: str | None = None
     """The automation whose calls it counts, up to 100 characters. Null for all calls."""
     counts_own_key: bool | None = None
@@ -160,6 +162,9 @@ class UsageCheck:
     quota: UsageQuota | None
     """The hard quota that refuses the call; null if it is allowed. If several refuse it, the one that leaves the
     smallest part of what the call needs."""
+    reason: str | None
+    """Why `quota` refuses the call, in words for the user: what is left of it, what the call needs, and when it resets.
+    Null if it is allowed."""
     quotas: list[UsageQuota]
     """The quotas that count the call, the one that leaves least for it first."""
 
@@ -186,14 +191,19 @@ async def check_usage(
     ] = False,
 ) -> UsageCheck:
     """Whether a model call would fit the user's quotas. It holds nothing: to be sure, call `reserveUsage`."""
-    for name, tokens in (("Input", estimated_input_tokens), ("Output", estimated_output_tokens)):
-        if not 0 <= tokens <= MOST_TOKENS:
-            argument = f"estimated{name}Tokens"
-            raise BadRequest(f"{argument}: {tokens} is not between 0 and {MOST_TOKENS}.", argument=argument)
-    if estimated_cost_usd is not None and not 0 <= estimated_cost_usd <= MOST_USD:
-        raise BadRequest(
-            f"estimatedCostUsd: {estimated_cost_usd} is not between 0 and {MOST_USD}.", argument="estimatedCostUsd"
-        )
+    estimate = {
+        "provider": provider,
+        "model": model,
+        "automation": automation,
+        "estimated_input_tokens": estimated_input_tokens,
+        "estimated_output_tokens": estimated_output_tokens,
+        "estimated_cost_usd": estimated_cost_usd,
+    }
+    try:
+        await info.context.refuse_invalid(UsageReservation, estimate)
+    except Invalid as mistake:
+        argument = to_camel_case(mistake.field[0])
+        raise BadRequest(f"{argument}: {mistake.message}", argument=argument) from None
     rows = await info.context.rows(
         sql.usage.quota.check,
         provider=provider,
@@ -211,5 +221,6 @@ async def check_usage(
         allowed=not refusing,
         estimated_cost_usd=rows[0]["cost_usd"],
         quota=await info.context.find(info, UsageQuota, refusing[0], "quota") if refusing else None,
+        reason=rows[0]["reason"],
         quotas=[quota for quota in found if quota is not None],
     )

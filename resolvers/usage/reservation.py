@@ -49,7 +49,7 @@ class UsageReservation(Node):
     """
 
     provider: str
-    """The model provider, such as `openai`."""
+    """The model provider, such as `openai`, in lower case."""
     model: str
     """The model, such as `gpt-4o-mini`."""
     automation: str | None
@@ -76,9 +76,11 @@ class ReserveUsageInput:
     """The estimated usage of a model call."""
 
     provider: str
-    """The model provider, such as `openai`."""
+    """The model provider, such as `openai`, up to 50 characters. It is compared without regard to case and surrounding
+    space, and stored in lower case. The call must be recorded with the same one."""
     model: str
-    """The model, such as `gpt-4o-mini`, as it will be recorded."""
+    """The model, such as `gpt-4o-mini`, as it will be recorded. If the provider answers with another model, record that
+    one."""
     id: strawberry.ID | None = strawberry.UNSET
     """The id of the reservation, a UUID, under which `recordUsage` will record the call. Sent again with the same
     values, it is held once."""
@@ -93,14 +95,15 @@ class ReserveUsageInput:
     """The automation that makes the call; null if a person does."""
     used_own_api_key: bool | None = strawberry.UNSET
     """Whether the call uses the user's own API key. Quotas count it only if they say so. It is stored as true only if
-    the user has an active key of this provider. Defaults to false."""
+    the user has an active key of this provider. The call must be recorded with the same. Defaults to false."""
 
 
 @mutation(scope="usage:write")
 async def reserve_usage(info: Info, input: ReserveUsageInput) -> UsageReservation:
     """Hold the estimated usage of a model call against the quotas for 15 minutes.
 
-    A `CONFLICT` names the hard quota that leaves too little, what remains, and when it resets. Record the call with
+    A `CONFLICT` describes the hard quota that leaves too little, what remains, and when it resets. Its `field` is the
+    one by which the call could be made to fit; null if there is none, and only waiting helps. Record the call with
     `recordUsage` and the same id, which settles the reservation, or give it back with `releaseUsage`.
     """
     async with info.context.autocommit() as db:

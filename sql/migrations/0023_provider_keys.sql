@@ -99,6 +99,9 @@ SELECT feed_spares('provider_keys', '{last_used_at}');
 SELECT grant_columns('provider_keys', 'INSERT', '{provider,last_used_at,sealed_key_generation}');
 SELECT grant_columns(
     'provider_keys', 'UPDATE', '{provider_config_id,provider,last_used_at,sealed_key_generation}');
+-- After keep_sealed_key, which counts the keys.
+CREATE TRIGGER renew BEFORE UPDATE OF sealed_key ON provider_keys FOR EACH ROW
+    WHEN (NEW.sealed_key_generation <> OLD.sealed_key_generation) EXECUTE FUNCTION provider_keys_renew();
 CREATE TRIGGER leave_flag AFTER UPDATE OF is_active, deleted_at ON provider_keys FOR EACH ROW
     WHEN (OLD.is_active AND OLD.deleted_at IS NULL AND (NEW.deleted_at IS NOT NULL OR NOT NEW.is_active))
     EXECUTE FUNCTION provider_keys_leave_flag();

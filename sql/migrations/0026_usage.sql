@@ -17,8 +17,10 @@ COMMENT ON COLUMN usage_logs.input_usd_per_million IS
     'This price and the next three are those by which the cost was worked out; null if it was not.';
 -- Entries are never updated, and an update would append each of them to the feed. A change of type rewrites them silently.
 ALTER TABLE usage_logs
-    ALTER COLUMN cost_source TYPE text USING CASE WHEN cost_usd > 0 THEN 'stated' ELSE 'unknown' END;
+    ALTER COLUMN cost_source TYPE text USING CASE WHEN cost_usd > 0 THEN 'stated' ELSE 'unknown' END,
+    ALTER COLUMN provider TYPE text USING coalesce(nullif(canonical_name(provider), ''), provider);
 ALTER TABLE usage_logs ALTER COLUMN cost_source SET DEFAULT 'stated';
+SELECT keep_canonical('usage_logs', '{provider}');
 SELECT add_rule('usage_logs', name, condition, reason)
 FROM (VALUES
     ('cached_input_tokens_range', 'cached_input_tokens >= 0', 'The number of tokens cannot be negative.'),

@@ -31,6 +31,7 @@ FROM (VALUES
     ('unit_bytes', $$unit <> 'bytes' OR (provider IS NULL AND model IS NULL AND automation IS NULL)$$,
         'Bytes belong to no provider, model or automation.')
 ) AS r (name, condition, reason);
+SELECT keep_canonical('usage_quotas', '{provider}');
 CREATE INDEX usage_quotas_by_creation ON usage_quotas (user_id, created_at, id) WHERE deleted_at IS NULL;
 -- For functions of the owner, which name the user.
 CREATE POLICY reading ON usage_quotas FOR SELECT TO parley_owner USING (true);
@@ -70,6 +71,7 @@ FROM (VALUES
         'The number of tokens must be between 0 and 1000000000.'),
     ('estimated_cost_usd_range', 'estimated_cost_usd BETWEEN 0 AND 1000000', 'The cost must be between 0 and 1000000.')
 ) AS r (name, condition, reason);
+SELECT keep_canonical('usage_reservations', '{provider}');
 CREATE INDEX usage_reservations_by_creation ON usage_reservations (user_id, created_at, id);
 CREATE INDEX usage_reservations_held ON usage_reservations (user_id, expires_at) WHERE status = 'held';
 CREATE POLICY reading ON usage_reservations FOR SELECT TO parley_owner USING (true);

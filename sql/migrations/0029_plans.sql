@@ -68,8 +68,10 @@ SELECT add_rule('plan_quotas', substring(conname FROM 'usage_quotas_(.*)'), pg_g
 FROM pg_constraint
 WHERE conrelid = 'usage_quotas'::regclass AND contype = 'c' AND conname <> 'usage_quotas_set_by_known'
 ORDER BY conname;
+SELECT keep_canonical('plan_quotas', '{provider}');
 CREATE UNIQUE INDEX plan_quotas_unit_unique ON plan_quotas (
-    plan_type, unit, period, coalesce(provider, ''), coalesce(model, ''), coalesce(automation, ''), counts_own_key);
+    plan_type, unit, period, coalesce(provider, ''), coalesce(canonical_name(model), ''), coalesce(automation, ''),
+    counts_own_key);
 COMMENT ON INDEX plan_quotas_unit_unique IS 'The plan has a quota of the same unit, period and calls already.';
 ALTER TABLE plan_quotas ENABLE ROW LEVEL SECURITY;
 ALTER TABLE plan_quotas FORCE ROW LEVEL SECURITY;

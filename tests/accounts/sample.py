@@ -34,10 +34,10 @@ def names() -> tuple[str, str]:
 
 async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a configuration of a provider."""
-    # A user has one for each provider.
+    # A user has one for each provider. Usage with a key names the same one.
     found = await client.data("{ viewer { providerConfigs { totalCount } } }")
     others = found["viewer"]["providerConfigs"]["totalCount"]
-    values = {"provider": f"{word}-{others}" if others else word, "settings": {"note": word}, "defaultModel": word}
+    values = {"provider": f"openai-{others}" if others else "openai", "settings": {"note": word}, "defaultModel": word}
     values["baseUrl"] = "https://api.example.com/v1"
     made = await client.make("createProviderConfig", "providerConfig", "id", **values)
     await client.make("updateProviderConfig", "providerConfig", "id", id=made["id"], isActive=True)

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "audit_entries_expire": "does nothing on a connection for requests",
     "audit_kept": "returns a constant",
     "approval_spent": "reads with the caller's privileges and policies",
+    "canonical_name": "reads nothing but its argument",
     "content_so_far": "reads with the caller's privileges and policies",
     "data_key_keep": "makes the data key of the stamped user, once, and returns it wrapped",
     "data_key_of": "returns the wrapped data key of the stamped user",
@@ -60,6 +61,7 @@ FUNCTIONS = {
     "tool_execution_renew": "writes for the stamped user only",
     "tool_move_is_legal": "reads nothing but its arguments",
     "trash_page": "reads with the tenant's policies",
+    "usage_lever": "reads nothing but its arguments",
     "usage_logs_insert_all": "inserts for the stamped user only",
     "usage_check": "reads with the caller's privileges and policies",
     "usage_has_own_key": "reads with the caller's privileges and policies",
@@ -68,10 +70,12 @@ FUNCTIONS = {
     "usage_quota_counts": "reads nothing but its arguments",
     "usage_quota_period": "reads nothing but its arguments",
     "usage_quota_state": "reads with the caller's privileges and policies",
+    "usage_refusal": "reads nothing but its arguments",
     "usage_reservation_status": "reads with the caller's privileges and policies",
     "usage_reservations_expire": "does nothing on a connection for requests",
     "users_to_purge": "does nothing on a connection for requests",
     "users_with_retention": "finds nothing on a connection for requests",
+    "uses_own_keys": "reads with the tenant's policies",
     "uuid7": "generates an id",
 }
 """Every function that the role may call, with the reason why it reveals nothing about other users."""

@@ -214,7 +214,7 @@ async def test_no_function_gives_or_changes_anything_of_the_victim(
         table: await superuser.fetchval(
             f"SELECT t::text FROM {table} AS t WHERE user_id = $1 LIMIT 1", uuid.UUID(scene.victim.user_id)
         )
-        for table in ("usage_quotas", "usage_reservations")
+        for table in ("usage_quotas", "usage_reservations", "users")
     }
     known: dict[str, Callable[[], Any]] = {
         "uuid": lambda: scene.victim.user_id,

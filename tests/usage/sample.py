@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from random import randrange
+
+
+def limits() -> tuple[str, str]:
+    """Two limits, whole numbers, of which no user has a quota yet, and so much that no test is refused."""
+    return tuple(str(randrange(start, 2 * start)) for start in (10**11, 2 * 10**11))  # type: ignore[return-value]  # noqa: S311
+
+
 VALUES = {
-    # Whole numbers, and so much that no test is refused.
-    "UsageQuota.limit": ("100000000000", "200000000000"),
+    "UsageQuota.limit": limits,
+    # That of the API keys of the sample.
+    "UsageLog.provider": ("openai", "anthropic"),
     "UsageLog.inputTokens": (10, 20),
     "UsageLog.cachedInputTokens": (1, 2),
     "UsageLog.cacheWriteInputTokens": (3, 4),

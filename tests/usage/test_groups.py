@@ -44,8 +44,9 @@ KEYS: dict[str, Key] = {
 def made_up(chance: random.Random, conversations: list[str], keys: list[str]) -> dict[str, Any]:
     """The input of a random entry."""
     input, output = chance.randrange(1000), chance.randrange(1000)
+    key = chance.choice([None, None, *keys])
     values: dict[str, Any] = {
-        "provider": chance.choice(["openai", "anthropic"]),
+        "provider": "openai" if key else chance.choice(["openai", "anthropic"]),
         "model": chance.choice(["a", "b", "B", "é"]),
         "automation": chance.choice([None, "nightly", "hourly"]),
         "purpose": chance.choice([None, "chat", "titles"]),
@@ -56,7 +57,7 @@ def made_up(chance: random.Random, conversations: list[str], keys: list[str]) ->
         "cacheWriteInputTokens": chance.randrange(input + 1) // 2,
         "reasoningTokens": chance.randrange(output + 1),
         "conversationId": chance.choice([None, *conversations]),
-        "apiKeyId": chance.choice([None, None, *keys]),
+        "apiKeyId": key,
     }
     return values | ({"costUsd": f"0.{chance.randrange(10**6):06}"} if chance.random() < 0.8 else {})
 

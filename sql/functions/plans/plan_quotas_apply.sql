@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION is_same_quota(quota usage_quotas, of_plan plan_quotas
 AS $$
     SELECT (quota.unit, quota.period, quota.counts_own_key) = (of_plan.unit, of_plan.period, of_plan.counts_own_key)
         AND quota.provider IS NOT DISTINCT FROM of_plan.provider
-        AND quota.model IS NOT DISTINCT FROM of_plan.model
+        AND canonical_name(quota.model) IS NOT DISTINCT FROM canonical_name(of_plan.model)
         AND quota.automation IS NOT DISTINCT FROM of_plan.automation
 $$;
 

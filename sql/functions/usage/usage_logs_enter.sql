@@ -13,15 +13,26 @@ DECLARE
         WHERE l.user_id = NEW.user_id AND l.conversation_id = NEW.conversation_id
             AND l.created_at >= today::timestamp AT TIME ZONE 'UTC'
             AND l.created_at < (today + 1)::timestamp AT TIME ZONE 'UTC'))::integer;
+    known record;
 BEGIN
     IF NEW.cost_usd IS NULL THEN
         NEW := usage_logs_priced(NEW, model_price_at(NEW.provider, NEW.model, NEW.created_at));
     END IF;
-    -- Otherwise, saying so would be enough to evade the quotas of a plan.
-    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL THEN
-        NEW.used_own_api_key := usage_has_own_key(NEW.user_id, NEW.provider, NEW.api_key_id);
+    SELECT
+        r AS reserved,
+        EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) AS has_quotas
+    INTO known
+    FROM (SELECT) AS always
+    LEFT JOIN usage_reservations AS r ON r.user_id = NEW.user_id AND r.id = NEW.id;
+    IF NEW.used_own_api_key OR NEW.api_key_id IS NOT NULL OR (known.reserved).id IS NOT NULL THEN
+        -- An entry that is recorded again is the same, whatever has become of keys since. Its id is taken, which is found later.
+        IF EXISTS (SELECT FROM usage_logs AS l WHERE l.user_id = NEW.user_id AND l.id = NEW.id) THEN
+            RETURN NEW;
+        END IF;
+        NEW.used_own_api_key := usage_own_key(
+            NEW.user_id, NEW.provider, NEW.api_key_id, NEW.used_own_api_key, known.reserved);
     END IF;
-    IF EXISTS (SELECT FROM usage_quotas AS q WHERE q.user_id = NEW.user_id AND q.deleted_at IS NULL) THEN
+    IF known.has_quotas THEN
         NEW := (usage_logs_meter(NEW.user_id, ARRAY[NEW], NEW.created_at))[1];
     END IF;
     UPDATE usage_days

@@ -22,8 +22,8 @@ JOIN provider_keys AS k ON k.user_id = c.user_id AND k.id = provider_key_in_use(
 WHERE c.user_id = :user_id AND c.provider = :provider AND c.deleted_at IS NULL AND c.is_active;
 
 -- name: used
--- Notes that a key of the caller is used, at most once a minute.
-SELECT provider_key_used(:id) WHERE tenant() = :user_id;
+-- Notes that a key of the caller was sent, at most once a minute.
+SELECT provider_key_used(:id, :generation) WHERE tenant() = :user_id;
 
 -- name: current
 -- The key that calls of each configuration use.

@@ -56,10 +56,8 @@ async def test_a_key_is_stored_and_used_and_never_returned(serving: Serving, use
         "config": {"provider": "openai", "isActive": True, "isDefault": False},
     }
     assert await opened(serving, user) == SECRET
-    keys = await user.data("{ viewer { providerKeys { nodes { lastUsedAt config { currentKey { lastFour } } } } } }")
-    (key,) = keys["viewer"]["providerKeys"]["nodes"]
-    assert key["lastUsedAt"] is not None
-    assert key["config"] == {"currentKey": {"lastFour": "cdef"}}
+    keys = await user.data("{ viewer { providerKeys { nodes { config { currentKey { lastFour } } } } } }")
+    assert keys["viewer"]["providerKeys"]["nodes"] == [{"config": {"currentKey": {"lastFour": "cdef"}}}]
 
 
 async def test_keys_of_strangers_are_not_opened(serving: Serving, user: Client, stranger: Client) -> None:
@@ -243,23 +241,27 @@ async def test_own_keys_are_used_only_while_there_is_one(user: Client) -> None:
     assert await flag() is False
 
 
-async def test_use_is_noted_once_a_minute_and_the_feed_does_not_tell_of_it(
-    serving: Serving, user: Client, superuser: asyncpg.Connection
-) -> None:
-    await make(user)
-    cursor = (await user.data("{ viewer { feedCursor } }"))["viewer"]["feedCursor"]
-    used = "{ viewer { providerKeys { nodes { lastUsedAt version } } } }"
-    await opened(serving, user)
-    noted = await user.data(used)
-    await opened(serving, user)
-    assert await user.data(used) == noted
-    move = "UPDATE parley.provider_keys SET last_used_at = last_used_at - interval '2 minutes' WHERE user_id = $1"
-    await superuser.execute(move, uuid.UUID(user.user_id))
-    await opened(serving, user)
-    assert await user.data(used) != noted
-    # The audit tells of the first use of a day, and the feed of the audit.
-    told = 'query($after: Cursor) { changes(after: $after, types: ["ProviderKey"]) { nodes { op } } }'
-    await user.check(told, after=cursor, expect={"changes": {"nodes": []}})
+async def test_own_keys_are_not_used_once_they_have_expired(user: Client) -> None:
+    """The truth at each moment, although nothing is written when a key expires."""
+
+    async def flags() -> list[Any]:
+        found = await user.data(
+            "query($id: ID!) { viewer { usesOwnApiKey } node(id: $id) { ... on User { usesOwnApiKey } } }",
+            id=user.user_id,
+        )
+        return [found["viewer"]["usesOwnApiKey"], found["node"]["usesOwnApiKey"]]
+
+    id = (await make(user))["id"]
+    turned = await user.make("updateUser", "user", "usesOwnApiKey", usesOwnApiKey=True)
+    assert turned == {"usesOwnApiKey": True}
+    await user.make("updateProviderKey", "providerKey", "id", id=id, expiresAt="2001-01-01T00:00:00Z")
+    assert await flags() == [False, False]
+    assert await user.make("updateUser", "user", "usesOwnApiKey", locale="en-GB") == {"usesOwnApiKey": False}
+    payload = await user.mutate("updateUser", "user { usesOwnApiKey }", usesOwnApiKey=True)
+    assert refusals(payload) == [Refusal("INVALID", "usesOwnApiKey", "Add a provider key first.")]
+    # The user still wants it, and another key makes it possible.
+    await make(user, keyName="another")
+    assert await flags() == [True, True]
 
 
 async def test_an_older_sealed_text_that_is_put_back_does_not_open(

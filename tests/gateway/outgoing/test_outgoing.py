@@ -175,8 +175,9 @@ async def test_an_endless_answer_is_cut() -> None:
 
 async def test_a_server_that_does_not_answer_is_given_up() -> None:
     outgoing = Outgoing(LOOPBACK, timeout=aiohttp.ClientTimeout(total=0.1))
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unanswered, match="in time"):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unanswered, match="in time") as caught:
         await outgoing.get(f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, caller="one")
+    assert caught.value.is_sent is True
     await outgoing.close()
 
 
@@ -188,6 +189,7 @@ async def test_an_error_does_not_quote_headers_or_addresses() -> None:
             await outgoing.get(f"http://127.0.0.1:{port}/", {"X-Key": "canary"}, caller="one")
         assert str(caught.value).startswith("It cannot be reached")
         assert caught.value.__cause__ is None
+        assert caught.value.is_sent is False
         with pytest.raises(Unanswered) as caught:
             await outgoing.get(f"http://127.0.0.1:{port}/", {"X-Key": "canary\n"}, caller="one")
         assert "canary" not in str(caught.value)

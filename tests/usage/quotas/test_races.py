@@ -88,7 +88,7 @@ async def reserve(client: Client, call: dict[str, Any]) -> bool:
     made = (await client.data(RESERVE, input=call))["reserveUsage"]
     if made["usageReservation"] is None:
         assert [each["code"] for each in made["userErrors"]] == ["CONFLICT"]
-        assert " left, and the call needs " in made["userErrors"][0]["message"]
+        assert ", and the call needs " in made["userErrors"][0]["message"]
     return made["usageReservation"] is not None
 
 
