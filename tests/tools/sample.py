@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
-from tests.kit.samples import Known
+from tests.kit.samples import Known, expiries
 from tests.kit.serving import Client
 
 MOVES = {
@@ -26,6 +27,9 @@ BEGINS = {
 VALUES = {
     "attempt": 1,
     "leaseSeconds": (60, 90),
+    "AutoApprovalRule.toolName": lambda: (f"one.{uuid4().hex}", f"other.{uuid4().hex}"),
+    "AutoApprovalRule.expiresAt": expiries,
+    "ToolExecution.expiresAt": expiries,
     "AutoApprovalRule.arguments": ({"/path": "src/**"}, {"/command": "git status*"}),
     "AutoApprovalRule.host": ("example.org", "*.example.org"),
 }
