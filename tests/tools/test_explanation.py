@@ -112,6 +112,9 @@ async def test_a_rule_that_does_not_apply_here_or_no_longer_is_named(
         f"{UNDECIDED} Rule 'bash rm *' does not deny it: it is limited to another conversation."
         " Rule 'bash rm *' does not allow it: it has expired."
     )
+    told = await explained(person, parameters={"command": "rm " + "x" * 1024}, conversation=here)
+    assert "deny it" not in told, "comparing long arguments with rules that deny takes too long"
+    assert told.endswith("does not allow it: it has expired.")
     assert (await person.make("updateAutoApprovalRule", "autoApprovalRule", "note", id=expired, note="Old."))["note"]
 
 
