@@ -212,7 +212,7 @@ class Context:
         return key
 
     async def refuse_invalid(self, cls: type, values: Mapping[str, Any]) -> None:
-        """Raise `Invalid` if values break rules of an entity's table, for a mutation that does not write them."""
+        """Raise `Invalid` if values break rules of an entity's table, for a field that does not write them."""
         entity = entity_of(cls)
         broken = await self.rules.broken(ProposedRow(entity.table, entity.encoded(values)), self.tenant.anonymous)
         if broken:

@@ -404,6 +404,21 @@ $$;
 
 ALTER FUNCTION parley.add_feed_lock(table_name text, statements text) OWNER TO parley_owner;
 
+-- function add_future(text, text)
+
+CREATE FUNCTION parley.add_future(table_name text, column_name text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OF %2$I ON %3$I FOR EACH ROW '
+        'WHEN (NEW.%2$I <= clock_timestamp()) EXECUTE FUNCTION refuse_past(%2$L)',
+        'future_' || column_name, column_name, table_name);
+END
+$_$;
+
+ALTER FUNCTION parley.add_future(table_name text, column_name text) OWNER TO parley_owner;
+
 -- function add_link(text, text, text, text, text, text)
 
 CREATE FUNCTION parley.add_link(table_name text, key text, parent text, reason text DEFAULT 'There is no such %s.'::text, order_by text DEFAULT 'created_at, id'::text, sharing text DEFAULT NULL::text) RETURNS void
@@ -1009,9 +1024,9 @@ $_$;
 
 ALTER FUNCTION parley.approval_beginnings(readings text) OWNER TO parley_owner;
 
--- function approval_decide(uuid, uuid, text, jsonb, numeric)
+-- function approval_decide(uuid, uuid, text, jsonb, numeric, boolean)
 
-CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
+CREATE FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean DEFAULT false) RETURNS TABLE(outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text, is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
     AS $$
@@ -1065,8 +1080,14 @@ BEGIN
         WHEN cost_usd > limit_usd THEN
             failed_check := 'cost_per_tool';
             explanation := format(
-                'It may cost %s USD, and at most %s USD are approved for one execution.',
-                trim_scale(cost_usd), trim_scale(limit_usd));
+                'It may cost %s USD, and at most %s USD are approved for one execution by %s.',
+                trim_scale(cost_usd), trim_scale(limit_usd),
+                CASE
+                    WHEN limit_usd < own.per_tool THEN 'rule ' || rule.rule_label
+                    WHEN rule.rule_effect = 'allow' AND rule.rule_max_cost_usd > own.per_tool THEN format(
+                        'the settings. Rule %s allows %s USD, but the lower maximum applies',
+                        rule.rule_label, trim_scale(rule.rule_max_cost_usd))
+                    ELSE 'the settings' END);
         WHEN spent_usd + cost_usd > own.per_hour THEN
             failed_check := 'cost_per_hour';
             explanation := format(
@@ -1088,11 +1109,14 @@ BEGIN
             failed_check := 'risk';
             explanation := 'No rule allows it, and the settings do not approve tools of its risk.';
     END CASE;
+    IF explains THEN
+        explanation := explanation || approval_misses(owner_id, conversation, tool, arguments, outcome, rule_id);
+    END IF;
     RETURN NEXT;
 END
 $$;
 
-ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) OWNER TO parley_owner;
 
 -- function approval_exact(jsonb, boolean)
 
@@ -1168,9 +1192,9 @@ $_$;
 
 ALTER FUNCTION parley.approval_fold(value text, slashes boolean) OWNER TO parley_owner;
 
--- function approval_hosts_are(jsonb, text)
+-- function approval_host_mismatch(jsonb, text)
 
-CREATE FUNCTION parley.approval_hosts_are(arguments jsonb, host text) RETURNS boolean
+CREATE FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
@@ -1182,7 +1206,7 @@ BEGIN
     host := lower(host);
     -- A number may be an IPv4 address.
     IF pg_column_size(arguments) > 262144 OR arguments @? 'strict $.** ? (@.type() == "number" && @ >= 16777216)' THEN
-        RETURN false;
+        RETURN 'the arguments have more than 256 KiB, or a number that may be an address';
     END IF;
     FOR value, must_be IN
         SELECT t, false FROM approval_texts(arguments) AS t
@@ -1205,14 +1229,27 @@ BEGIN
             WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
             ELSE named = host END;
         IF are IS NOT TRUE THEN
-            RETURN false;
+            RETURN format('%s is no plain URL of %s', to_json(left(value, 100)), host);
         END IF;
     END LOOP;
-    RETURN are;
+    RETURN CASE WHEN NOT are THEN 'the arguments contain no URL' END;
 END
 $_$;
 
-ALTER FUNCTION parley.approval_hosts_are(arguments jsonb, host text) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_inapplicable(uuid, timestamp with time zone, uuid, timestamp with time zone)
+
+CREATE FUNCTION parley.approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN of_conversation IS NOT NULL AND of_conversation IS DISTINCT FROM conversation
+            THEN 'it is limited to another conversation'
+        WHEN expires_at <= at THEN 'it has expired' END
+$$;
+
+ALTER FUNCTION parley.approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone) OWNER TO parley_owner;
 
 -- function approval_is_grouped(text, boolean)
 
@@ -1239,24 +1276,7 @@ ALTER FUNCTION parley.approval_is_path(pattern text) OWNER TO parley_owner;
 
 CREATE FUNCTION parley.approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $_$
-    SELECT CASE
-        WHEN value ~ '^[\u0020-\u007e]*$' THEN true
-        ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
-            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
-    END
-    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
-    AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-    AND CASE
-        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN true
-        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path) THEN false
-        WHEN is_path THEN strpos(value, '^') = 0 AND value !~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
-        ELSE value !~ '[\^!%]\S*/|/\S*[\^!%]'
-            AND translate(value, '''"', '') !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])'
-            AND NOT (translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
-                AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]')
-    END
-$_$;
+    AS $$ SELECT approval_oddity(value, is_path) IS NULL $$;
 
 ALTER FUNCTION parley.approval_is_plain(value text, is_path boolean) OWNER TO parley_owner;
 
@@ -1267,6 +1287,17 @@ CREATE FUNCTION parley.approval_is_unreadable(value jsonb) RETURNS boolean
     AS $$ SELECT jsonb_typeof(value) IN ('object', 'array') OR char_length(value #>> '{}') > 16384 $$;
 
 ALTER FUNCTION parley.approval_is_unreadable(value jsonb) OWNER TO parley_owner;
+
+-- function approval_label(text, jsonb, text)
+
+CREATE FUNCTION parley.approval_label(tool_name text, arguments jsonb, host text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT format('''%s''', left(concat_ws(' ', tool_name, nullif((
+        SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(arguments) AS p), ''), host), 200))
+$$;
+
+ALTER FUNCTION parley.approval_label(tool_name text, arguments jsonb, host text) OWNER TO parley_owner;
 
 -- function approval_like(text)
 
@@ -1315,6 +1346,150 @@ CREATE FUNCTION parley.approval_mentions(arguments jsonb, host text) RETURNS boo
 $_$;
 
 ALTER FUNCTION parley.approval_mentions(arguments jsonb, host text) OWNER TO parley_owner;
+
+-- function approval_mismatch(text, boolean, text[], boolean[], text[], text[], text, jsonb)
+
+CREATE FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
+    AS $$
+DECLARE
+    argument jsonb;
+    value text;
+BEGIN
+    FOR n IN 1 .. cardinality(pointers) LOOP
+        argument := arguments #> pointers[n]::text[];
+        IF effect = 'allow' THEN
+            value := approval_exact(argument, paths[n]);
+            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
+        ELSE
+            CONTINUE WHEN approval_is_unreadable(argument);
+            value := approval_readings(approval_argument(argument));
+            CONTINUE WHEN approval_may_begin(likes[n], approval_beginnings(value));
+        END IF;
+        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
+            RETURN coalesce('/' || array_to_string(pointers[n]::text[], '/') || ' '
+                || CASE WHEN effect = 'allow' THEN approval_near_miss(argument, value, paths[n], likes[n]) END, '');
+        END IF;
+    END LOOP;
+    RETURN CASE
+        WHEN host IS NULL THEN NULL
+        WHEN effect = 'allow' THEN approval_host_mismatch(arguments, host)
+        WHEN NOT approval_mentions(arguments, host) THEN '' END;
+END
+$$;
+
+ALTER FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_misses(uuid, uuid, text, jsonb, text, uuid)
+
+CREATE FUNCTION parley.approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    at timestamptz := clock_timestamp();
+    folded_tool text := approval_fold(tool);
+    oddity text := approval_oddity(tool);
+BEGIN
+    RETURN (
+        SELECT coalesce(string_agg(format(
+            ' Rule %s does not %s: %s.', approval_label(f.tool_name, f.arguments, f.host),
+            CASE f.effect WHEN 'ask' THEN 'ask' ELSE f.effect || ' it' END, f.why), '' ORDER BY f.rank), '')
+        FROM (
+            SELECT r.tool_name, r.arguments, r.host, r.effect, w.why, r.rank
+            FROM (
+                SELECT
+                    r.*, n.why AS inapplicable, d.id AS decisive_id, d.effect AS decisive_effect,
+                    d.conversation_id AS decisive_conversation,
+                    row_number() OVER (ORDER BY
+                        r.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], r.effect), r.id) AS rank
+                FROM auto_approval_rules AS r
+                LEFT JOIN auto_approval_rules AS d ON d.user_id = r.user_id AND d.id = decisive
+                CROSS JOIN LATERAL (
+                    SELECT approval_inapplicable(r.conversation_id, r.expires_at, conversation, at)) AS n (why)
+                WHERE r.user_id = owner_id
+                    AND r.deleted_at IS NULL
+                    AND r.tool_key IN (folded_tool, '*')
+                    AND CASE WHEN r.effect = 'allow' THEN tool LIKE r.tool_like ELSE folded_tool LIKE r.tool_like END
+                    AND r.effect <> CASE outcome WHEN 'approved' THEN 'allow' WHEN 'cancelled' THEN 'deny' ELSE 'ask' END
+                    AND r.id IS DISTINCT FROM decisive
+                    -- What applies and is not ALLOW has decided, unless it does not match or another rule came before it.
+                    AND (r.effect = 'allow' OR n.why IS NOT NULL OR d.id IS NOT NULL)
+                    AND ((r.effect = 'allow' AND r.host IS NULL) OR pg_column_size(approval_misses.arguments) <= 1024)
+                ORDER BY rank
+                LIMIT 100
+            ) AS r
+            CROSS JOIN LATERAL (
+                SELECT coalesce(
+                    CASE WHEN r.effect = 'allow' THEN 'the name of the tool ' || oddity END,
+                    approval_mismatch(
+                        r.effect, r.ignore_case, r.pointers, r.paths, r.likes, r.regexes, r.host,
+                        approval_misses.arguments),
+                    r.inapplicable,
+                    CASE
+                        WHEN r.decisive_id IS NULL THEN ''
+                        WHEN r.conversation_id IS DISTINCT FROM r.decisive_conversation
+                            THEN 'rules of the conversation come before rules without one'
+                        ELSE format('%s comes before %s', upper(r.decisive_effect), upper(r.effect)) END)
+                OFFSET 0
+            ) AS w (why)
+            WHERE w.why <> '' AND (r.host IS NULL OR approval_mentions(approval_misses.arguments, r.host))
+            ORDER BY r.rank
+            LIMIT 3
+        ) AS f);
+END
+$$;
+
+ALTER FUNCTION parley.approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid) OWNER TO parley_owner;
+
+-- function approval_near_miss(jsonb, text, boolean, text)
+
+CREATE FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN jsonb_typeof(argument) IN ('object', 'array') THEN 'is an object or a list, which no pattern matches'
+        WHEN a IS NULL OR lower(a) NOT LIKE lower(pattern_like) THEN NULL
+        WHEN approval_is_unreadable(argument) THEN 'has more than 16384 characters'
+        WHEN value IS NULL THEN coalesce(
+            approval_oddity(a, is_path) || ', which no pattern matches',
+            'leads above its beginning, to another machine, or where the system decides')
+        WHEN value LIKE pattern_like THEN 'has more in place of * than it stands for, which is a part of a path or of a word'
+        WHEN lower(value) LIKE lower(pattern_like) THEN 'differs in case'
+        ELSE format('leads to %s', to_json(left(value, 100))) END
+    FROM approval_argument(argument) AS a
+$$;
+
+ALTER FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) OWNER TO parley_owner;
+
+-- function approval_oddity(text, boolean)
+
+CREATE FUNCTION parley.approval_oddity(value text, is_path boolean DEFAULT false) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE
+        WHEN value !~ '^[\u0020-\u007e]*$' AND NOT (
+            value IS NFKC NORMALIZED AND approval_visible(value) = value
+            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]')
+            THEN 'contains a line end, or a character that is invisible or stands for others'
+        WHEN value ~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
+            THEN 'contains ' || coalesce(substring(value FROM '[;&|<>`$\\]'), 'an encoded character, a variable, ~ or ^')
+        WHEN value ~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
+            THEN 'contains a link that the system makes, such as /proc or /dev/fd'
+        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN NULL
+        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path)
+            THEN 'contains a parenthesis or a brace outside quotes'
+        WHEN is_path THEN CASE
+            WHEN strpos(value, '^') > 0 OR value ~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
+                THEN 'contains ^, or a dot with a wildcard or quotes' END
+        WHEN value ~ '[\^!%]\S*/|/\S*[\^!%]' THEN 'contains ^, ! or % in a word with a slash'
+        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])' THEN 'contains .. as a directory'
+        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
+            AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]'
+            THEN 'contains a wildcard after a dot'
+    END
+$_$;
+
+ALTER FUNCTION parley.approval_oddity(value text, is_path boolean) OWNER TO parley_owner;
 
 -- function approval_path(text)
 
@@ -1476,8 +1651,7 @@ BEGIN
             AND r.tool_key IN (folded_tool, '*')
             AND CASE WHEN r.effect = 'allow' THEN tool_is_plain AND tool LIKE r.tool_like
                 ELSE folded_tool LIKE r.tool_like END
-            AND (r.conversation_id IS NULL OR r.conversation_id = conversation)
-            AND (r.expires_at IS NULL OR r.expires_at > at)
+            AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
         SELECT
@@ -1494,7 +1668,7 @@ BEGIN
             OFFSET 0
         ) AS r (value, is_unreadable)
     ),
-    -- Materialized, or the planner would ask approval_rule_matches() about each rule of the tool.
+    -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
         SELECT r.*
         FROM auto_approval_rules AS r
@@ -1510,15 +1684,14 @@ BEGIN
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
-        format('''%s''', left(concat_ws(' ', f.tool_name, nullif((
-            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.arguments) AS p), ''), f.host), 200))
+        approval_label(f.tool_name, f.arguments, f.host)
             || CASE WHEN f.conversation_id IS NULL THEN ' of the user' ELSE ' of this conversation' END
     FROM (
         SELECT l.*
         FROM likely AS l
         -- A single pattern of a DENY or ASK rule has been compared.
-        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_rule_matches(
-            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments)
+        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_mismatch(
+            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments) IS NULL
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
             l.effect = 'allow' AND coalesce(l.max_cost_usd < cost, false), l.id
@@ -1528,36 +1701,6 @@ END
 $$;
 
 ALTER FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) OWNER TO parley_owner;
-
--- function approval_rule_matches(text, boolean, text[], boolean[], text[], text[], text, jsonb)
-
-CREATE FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
-    AS $$
-DECLARE
-    value text;
-BEGIN
-    FOR n IN 1 .. cardinality(pointers) LOOP
-        IF effect = 'allow' THEN
-            value := approval_exact(arguments #> pointers[n]::text[], paths[n]);
-            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
-        ELSE
-            CONTINUE WHEN approval_is_unreadable(arguments #> pointers[n]::text[]);
-            value := approval_readings(approval_argument(arguments #> pointers[n]::text[]));
-            CONTINUE WHEN approval_may_begin(likes[n], approval_beginnings(value));
-        END IF;
-        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
-            RETURN false;
-        END IF;
-    END LOOP;
-    RETURN CASE
-        WHEN host IS NULL THEN true
-        WHEN effect = 'allow' THEN approval_hosts_are(arguments, host)
-        ELSE approval_mentions(arguments, host) END;
-END
-$$;
-
-ALTER FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) OWNER TO parley_owner;
 
 -- function approval_spent(uuid)
 
@@ -2477,6 +2620,8 @@ CREATE FUNCTION parley.conversations_override() RETURNS trigger
     SET search_path TO 'parley', 'pg_temp'
     AS $_$
 DECLARE
+    switches CONSTANT text[] := '{readOnlyOperations,lowRiskOperations,requireApprovalForNewTools}';
+    amounts CONSTANT text[] := '{maxCostPerToolUsd,maxCostPerHourUsd}';
     name text;
     value jsonb;
     mistake text;
@@ -2487,9 +2632,9 @@ BEGIN
     END IF;
     NEW.approval_overrides := '{}';
     FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
-        IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
+        IF name = ANY (switches) THEN
             mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('the setting %s is true or false', name) END;
-        ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
+        ELSIF name = ANY (amounts) THEN
             value := CASE
                 WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
                     THEN to_jsonb((value #>> '{}')::numeric)
@@ -2498,8 +2643,8 @@ BEGIN
                 THEN format('the setting %s is an amount of US dollars from 0 to 1000000', name) END;
         ELSE
             mistake := format(
-                'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
-                'maxCostPerHourUsd and requireApprovalForNewTools', to_json(left(name, 100)));
+                'there is no setting %s: the settings are %s', to_json(left(name, 100)),
+                array_to_string(switches || amounts, ', '));
         END IF;
         IF mistake IS NOT NULL THEN
             RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_auto_approval_settings_known',
@@ -6785,6 +6930,31 @@ $_$;
 
 ALTER FUNCTION parley.refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text) OWNER TO parley_owner;
 
+-- function refuse_past()
+
+CREATE FUNCTION parley.refuse_past() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'parley', 'pg_temp'
+    AS $_$
+DECLARE
+    has_it boolean;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        has_it := to_jsonb(NEW) -> TG_ARGV[0] = to_jsonb(OLD) -> TG_ARGV[0];
+    ELSE
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE user_id = $1 AND id = $2)', TG_TABLE_NAME)
+        INTO has_it USING NEW.user_id, NEW.id;
+    END IF;
+    IF has_it THEN
+        RETURN NEW;
+    END IF;
+    RAISE invalid_parameter_value USING CONSTRAINT = format('%s_%s_future', TG_TABLE_NAME, TG_ARGV[0]),
+        TABLE = TG_TABLE_NAME, MESSAGE = 'this must be a time in the future';
+END
+$_$;
+
+ALTER FUNCTION parley.refuse_past() OWNER TO parley_owner;
+
 -- function refuse_purged()
 
 CREATE FUNCTION parley.refuse_purged() RETURNS trigger
@@ -8003,12 +8173,6 @@ BEGIN
         INSERT INTO known_tools (user_id, tool_name) VALUES (NEW.user_id, NEW.tool_name) RETURNING id INTO NEW.known_tool_id;
     END IF;
     at := greatest(clock_timestamp(), NEW.approval_requested_at + interval '1 microsecond');
-    IF NEW.expires_at <= at THEN
-        decided.outcome := 'cancelled';
-        decided.reason := NULL;
-        decided.rule_id := NULL;
-        decided.explanation := 'It had expired when it was proposed.';
-    END IF;
     IF decided.rule_id IS NOT NULL AND (decided.outcome <> 'pending' OR decided.failed_check = 'ask_rule') THEN
         UPDATE auto_approval_rules AS r SET times_used = r.times_used + 1, last_used_at = at
         WHERE r.user_id = NEW.user_id AND r.id = decided.rule_id;
@@ -10619,6 +10783,7 @@ CREATE TABLE parley.provider_configs (
     CONSTRAINT provider_configs_default_model_length CHECK (((char_length(default_model) >= 1) AND (char_length(default_model) <= 100))),
     CONSTRAINT provider_configs_is_default_active CHECK ((is_active OR (NOT is_default))),
     CONSTRAINT provider_configs_provider_shape CHECK ((provider ~ '^[a-z0-9_-]{1,50}$'::text)),
+    CONSTRAINT provider_configs_settings_ascii CHECK (((NOT (settings @? 'strict $.**?(@.type() == "object").keyvalue()."key"?(@ like_regex "[^ -~]")'::jsonpath)) AND (NOT (settings @? 'strict $.**?(@.type() == "object" && exists (@."value"))."name"?(@ like_regex "[^ -~]")'::jsonpath)))),
     CONSTRAINT provider_configs_settings_object CHECK (((jsonb_typeof(settings) = 'object'::text) AND (pg_column_size(settings) <= 65536))),
     CONSTRAINT provider_configs_settings_secret CHECK (((pg_column_size(settings) > 65536) OR (NOT parley.has_secret(settings))))
 );
@@ -10654,6 +10819,10 @@ COMMENT ON CONSTRAINT provider_configs_is_default_active ON parley.provider_conf
 -- comment CONSTRAINT provider_configs_provider_shape ON provider_configs
 
 COMMENT ON CONSTRAINT provider_configs_provider_shape ON parley.provider_configs IS 'A provider has 1 to 50 lower-case letters, digits, hyphens or underscores.';
+
+-- comment CONSTRAINT provider_configs_settings_ascii ON provider_configs
+
+COMMENT ON CONSTRAINT provider_configs_settings_ascii ON parley.provider_configs IS 'The names of settings have ASCII characters only, because others may look like these.';
 
 -- comment CONSTRAINT provider_configs_settings_object ON provider_configs
 
@@ -11923,6 +12092,14 @@ CREATE INDEX auto_approval_rules_by_creation ON parley.auto_approval_rules USING
 
 CREATE INDEX auto_approval_rules_by_tool ON parley.auto_approval_rules USING btree (user_id, tool_key) WHERE (deleted_at IS NULL);
 
+-- index auto_approval_rules_tool_name_unique
+
+CREATE UNIQUE INDEX auto_approval_rules_tool_name_unique ON parley.auto_approval_rules USING btree (user_id, tool_name, effect, parley.natural_id(VARIADIC ARRAY[(arguments)::text]), ignore_case, COALESCE(lower(host), ''::text), COALESCE(max_cost_usd, ('-1'::integer)::numeric), COALESCE(conversation_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(expires_at, 'infinity'::timestamp with time zone)) WHERE (deleted_at IS NULL);
+
+-- comment INDEX auto_approval_rules_tool_name_unique
+
+COMMENT ON INDEX parley.auto_approval_rules_tool_name_unique IS 'There is already a rule with this tool, effect, arguments, host, cost, conversation and expiry.';
+
 -- index auto_approval_rules_trash
 
 CREATE INDEX auto_approval_rules_trash ON parley.auto_approval_rules USING btree (user_id, deleted_at, id) WHERE (deleted_at IS NOT NULL);
@@ -12586,6 +12763,18 @@ CREATE TRIGGER fill BEFORE INSERT ON parley.provider_keys FOR EACH ROW EXECUTE F
 -- trigger conversations fit_window
 
 CREATE TRIGGER fit_window BEFORE UPDATE OF context_window ON parley.conversations FOR EACH ROW EXECUTE FUNCTION parley.conversations_fit_window();
+
+-- trigger auto_approval_rules future_expires_at
+
+CREATE TRIGGER future_expires_at BEFORE INSERT OR UPDATE OF expires_at ON parley.auto_approval_rules FOR EACH ROW WHEN ((new.expires_at <= clock_timestamp())) EXECUTE FUNCTION parley.refuse_past('expires_at');
+
+-- trigger provider_keys future_expires_at
+
+CREATE TRIGGER future_expires_at BEFORE INSERT OR UPDATE OF expires_at ON parley.provider_keys FOR EACH ROW WHEN ((new.expires_at <= clock_timestamp())) EXECUTE FUNCTION parley.refuse_past('expires_at');
+
+-- trigger tool_executions future_expires_at
+
+CREATE TRIGGER future_expires_at BEFORE INSERT OR UPDATE OF expires_at ON parley.tool_executions FOR EACH ROW WHEN ((new.expires_at <= clock_timestamp())) EXECUTE FUNCTION parley.refuse_past('expires_at');
 
 -- trigger messages gather
 
@@ -13867,6 +14056,10 @@ REVOKE ALL ON FUNCTION parley.add_feed(table_name text, statements text) FROM PU
 
 REVOKE ALL ON FUNCTION parley.add_feed_lock(table_name text, statements text) FROM PUBLIC;
 
+-- acl FUNCTION add_future(table_name text, column_name text)
+
+REVOKE ALL ON FUNCTION parley.add_future(table_name text, column_name text) FROM PUBLIC;
+
 -- acl FUNCTION add_link(table_name text, key text, parent text, reason text, order_by text, sharing text)
 
 REVOKE ALL ON FUNCTION parley.add_link(table_name text, key text, parent text, reason text, order_by text, sharing text) FROM PUBLIC;
@@ -13957,10 +14150,10 @@ REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM P
 
 REVOKE ALL ON FUNCTION parley.approval_beginnings(readings text) FROM PUBLIC;
 
--- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric)
+-- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean)
 
-REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) FROM PUBLIC;
-GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric) TO parley_runtime;
+REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) TO parley_runtime;
 
 -- acl FUNCTION approval_exact(value jsonb, is_path boolean)
 
@@ -13970,9 +14163,13 @@ REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM 
 
 REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
 
--- acl FUNCTION approval_hosts_are(arguments jsonb, host text)
+-- acl FUNCTION approval_host_mismatch(arguments jsonb, host text)
 
-REVOKE ALL ON FUNCTION parley.approval_hosts_are(arguments jsonb, host text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) FROM PUBLIC;
+
+-- acl FUNCTION approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone)
+
+REVOKE ALL ON FUNCTION parley.approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone) FROM PUBLIC;
 
 -- acl FUNCTION approval_is_grouped(value text, is_path boolean)
 
@@ -13990,6 +14187,10 @@ REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FRO
 
 REVOKE ALL ON FUNCTION parley.approval_is_unreadable(value jsonb) FROM PUBLIC;
 
+-- acl FUNCTION approval_label(tool_name text, arguments jsonb, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_label(tool_name text, arguments jsonb, host text) FROM PUBLIC;
+
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
@@ -14006,6 +14207,22 @@ REVOKE ALL ON FUNCTION parley.approval_members(value jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
 
+-- acl FUNCTION approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
+
+REVOKE ALL ON FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
+
+-- acl FUNCTION approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid)
+
+REVOKE ALL ON FUNCTION parley.approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid) FROM PUBLIC;
+
+-- acl FUNCTION approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text)
+
+REVOKE ALL ON FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) FROM PUBLIC;
+
+-- acl FUNCTION approval_oddity(value text, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_oddity(value text, is_path boolean) FROM PUBLIC;
+
 -- acl FUNCTION approval_path(path text)
 
 REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
@@ -14021,10 +14238,6 @@ REVOKE ALL ON FUNCTION parley.approval_regex(pattern text) FROM PUBLIC;
 -- acl FUNCTION approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric)
 
 REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool text, arguments jsonb, cost numeric) FROM PUBLIC;
-
--- acl FUNCTION approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
-
-REVOKE ALL ON FUNCTION parley.approval_rule_matches(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
 
 -- acl FUNCTION approval_spent(owner_id uuid)
 
@@ -14872,6 +15085,10 @@ REVOKE ALL ON FUNCTION parley.refuse_agents() FROM PUBLIC;
 -- acl FUNCTION refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text)
 
 REVOKE ALL ON FUNCTION parley.refuse_audit(name text, action text, table_name text, kinds text[], watched text[], told text[], each text) FROM PUBLIC;
+
+-- acl FUNCTION refuse_past()
+
+REVOKE ALL ON FUNCTION parley.refuse_past() FROM PUBLIC;
 
 -- acl FUNCTION refuse_purged()
 

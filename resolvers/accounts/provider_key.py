@@ -89,7 +89,7 @@ class ProviderKeyInput:
     is_default: bool | None = None
     """Whether calls use this key rather than a newer one. True takes it from the other. Defaults to false."""
     expires_at: datetime.datetime | None = None
-    """When calls stop using the key. Null for never."""
+    """When calls stop using the key, a time in the future. Null for never."""
 
 
 standard(ProviderKey, input=ProviderKeyInput, without=("create",), within="provider_configs", scope="person")
@@ -114,7 +114,7 @@ class CreateProviderKeyInput:
     is_default: bool | None = strawberry.UNSET
     """Whether calls use this key rather than a newer one. True takes it from the other. Defaults to false."""
     expires_at: datetime.datetime | None = strawberry.UNSET
-    """When calls stop using the key. Null for never."""
+    """When calls stop using the key, a time in the future. Null for never."""
 
 
 @mutation(scope="person")

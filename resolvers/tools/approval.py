@@ -8,20 +8,18 @@ from __future__ import annotations
 import datetime
 import enum
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import strawberry
 
 from gateway import (
     JSON,
-    BadRequest,
     Info,
     Node,
     computed,
     entity,
     enum_type,
-    id_of,
     input_type,
     maybe,
     object_type,
@@ -31,11 +29,8 @@ from gateway import (
     standard,
 )
 from resolvers.tools.approval_reason import ApprovalReason
+from resolvers.tools.execution import ToolExecution
 from resolvers.tools.known_tool import KnownTool, ToolRisk
-
-MOST_USD = 1_000_000
-MOST_BYTES = 262_144
-"""The size of parameters that a tool execution may have."""
 
 
 @enum_type
@@ -127,8 +122,8 @@ class AutoApprovalRule(Node):
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None
-    """The highest estimated cost that an `ALLOW` rule approves, in US dollars; null if only the settings limit
-    it."""
+    """The highest estimated cost that an `ALLOW` rule approves, in US dollars; null if only the settings limit it. The
+    lower one of this and `maxCostPerToolUsd` applies."""
     expires_at: datetime.datetime | None
     """When the rule ceases to apply; null for never."""
     note: str | None
@@ -179,12 +174,12 @@ class AutoApprovalRuleInput:
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None = None
-    """The highest estimated cost that an `ALLOW` rule approves, from 0 to 1,000,000 US dollars. Defaults to that of the
-    settings, which it cannot exceed."""
+    """The highest estimated cost that an `ALLOW` rule approves, from 0 to 1,000,000 US dollars. Defaults to no maximum
+    of its own. A value above the `maxCostPerToolUsd` of the settings has no effect: the lower one applies."""
     conversation_id: strawberry.ID | None = None
     """The conversation to which to limit it. Defaults to all."""
     expires_at: datetime.datetime | None = None
-    """When the rule ceases to apply. Defaults to never."""
+    """When the rule ceases to apply, a time in the future. Defaults to never."""
     note: str | None = None
     """Why the rule exists, up to 4,000 characters."""
 
@@ -231,7 +226,9 @@ class ApprovalExplanation:
     reason: ApprovalReason | None
     """The `approvalReason` that it would have; null if a person decides."""
     explanation: str
-    """The same for a person to read."""
+    """The same for a person to read. Then, of up to three rules with another effect that match or look as if they did,
+    why they do not decide, such as `Rule 'bash ls*' does not allow it: /command contains ;, which no pattern matches.`
+    """
     check: ApprovalCheck | None
     """The first check that it would not pass; null if it would be approved."""
     rule: AutoApprovalRule | None
@@ -268,25 +265,18 @@ async def explain_approval(
 ) -> ApprovalExplanation | None:
     """What would become of a call of a tool if it were proposed now, and why. Nothing is created or counted.
 
-    Null if there is no such conversation.
+    Refused as `NOT_FOUND` if there is no such conversation, and as `INVALID` what no proposal may have.
     """
-    if not 1 <= len(tool_name) <= 100:
-        raise BadRequest("toolName: a tool name has 1 to 100 characters.", argument="toolName")
-    if estimated_cost_usd is not None and not 0 <= estimated_cost_usd <= MOST_USD:
-        raise BadRequest("estimatedCostUsd: the cost must be between 0 and 1000000.", argument="estimatedCostUsd")
-    arguments = orjson.dumps({} if parameters is None else parameters)
-    if len(arguments) > MOST_BYTES:
-        raise BadRequest("parameters: parameters have at most 256 KiB.", argument="parameters")
     context = info.context
-    rows = await context.rows(
-        sql.tools.approval.explain,
-        conversation_id=None if conversation_id is None else id_of(conversation_id, "conversation_id"),
-        tool_name=tool_name,
-        parameters=arguments.decode(),
-        estimated_cost_usd=estimated_cost_usd,
-    )
-    if not rows:
-        return None
+    values: dict[str, Any] = {
+        "tool_name": tool_name,
+        "parameters": {} if parameters is None else parameters,
+        "estimated_cost_usd": estimated_cost_usd,
+    }
+    await context.refuse_invalid(ToolExecution, values)
+    conversation = await context.require("conversations", conversation_id, "conversation_id")
+    values["parameters"] = orjson.dumps(values["parameters"]).decode()
+    rows = await context.rows(sql.tools.approval.explain, conversation_id=conversation, **values)
     (decided,) = rows
     rule_id, tool_id = decided["rule_id"], decided["tool_id"]
     reason, check = decided["reason"], decided["failed_check"]

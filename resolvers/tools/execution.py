@@ -201,7 +201,7 @@ class ProposeToolExecutionInput:
     """The expected cost, from 0 to 1,000,000 US dollars. Without it, the highest cost that is approved automatically
     for one execution is assumed."""
     expires_at: datetime.datetime | None = strawberry.UNSET
-    """When to cancel it if it still awaits approval. Defaults to never."""
+    """When to cancel it if it still awaits approval, a time in the future. Defaults to never."""
 
 
 @mutation(scope="tools:propose")

@@ -53,6 +53,10 @@ FROM (VALUES
         'Settings are a JSON object of at most 64 KiB.'),
     ('settings_secret', 'pg_column_size(settings) > 65536 OR NOT has_secret(settings)',
         'Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey.'),
+    ('settings_ascii',
+        $$NOT settings @? 'strict $.** ? (@.type() == "object").keyvalue().key ? (@ like_regex "[^ -~]")'
+            AND NOT settings @? 'strict $.** ? (@.type() == "object" && exists (@.value)).name ? (@ like_regex "[^ -~]")'$$,
+        'The names of settings have ASCII characters only, because others may look like these.'),
     ('base_url_length', 'char_length(base_url) <= 2048', 'A URL has at most 2048 characters.'),
     ('base_url_shape', $$char_length(base_url) > 2048
         OR base_url ~* '^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?$' AND base_url !~ '[?#\\]'$$,
@@ -86,6 +90,7 @@ FROM (VALUES
     ('key_name_length', 'char_length(key_name) BETWEEN 1 AND 100', 'A key name has 1 to 100 characters.'),
     ('last_four_length', 'char_length(last_four) IN (0, 4)', NULL)
 ) AS r (name, condition, reason);
+SELECT add_future('provider_keys', 'expires_at');
 SELECT add_unique('provider_keys', 'key_name', 'provider, key_name', 'There is already a key of this provider with this name.');
 SELECT add_only_one(
     'provider_keys', 'is_default', 'The configuration already has a default key.', within => 'provider_config_id');

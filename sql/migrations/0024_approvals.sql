@@ -65,6 +65,13 @@ FROM (VALUES
     ('max_cost_usd_range', 'max_cost_usd BETWEEN 0 AND 1000000', 'The cost must be between 0 and 1000000.'),
     ('note_length', 'char_length(note) <= 4000', 'A note has at most 4000 characters.')
 ) AS r (name, condition, reason);
+SELECT add_future('auto_approval_rules', 'expires_at');
+SELECT add_unique(
+    'auto_approval_rules', 'tool_name',
+    $$tool_name, effect, natural_id(arguments::text), ignore_case, coalesce(lower(host), ''),
+        coalesce(max_cost_usd, -1), coalesce(conversation_id, '00000000-0000-0000-0000-000000000000'),
+        coalesce(expires_at, 'infinity')$$,
+    'There is already a rule with this tool, effect, arguments, host, cost, conversation and expiry.');
 CREATE INDEX auto_approval_rules_by_creation ON auto_approval_rules (user_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX auto_approval_rules_by_tool ON auto_approval_rules (user_id, tool_key) WHERE deleted_at IS NULL;
 SELECT add_link('auto_approval_rules', 'conversation_id', 'conversations');
@@ -136,6 +143,7 @@ COMMENT ON COLUMN tool_executions.reserved_usd IS
     'What an execution that was approved automatically counts in the hour''s sum until its cost is known; null for others.';
 SELECT add_rule('tool_executions', 'estimated_cost_usd_range', 'estimated_cost_usd BETWEEN 0 AND 1000000',
     'The cost must be between 0 and 1000000.');
+SELECT add_future('tool_executions', 'expires_at');
 ALTER TABLE tool_transitions ADD COLUMN approval_rule_id uuid;
 COMMENT ON COLUMN tool_transitions.approval_rule_id IS 'Has no foreign key: see tool_executions.';
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 from uuid import uuid4
 
 from tests.accounts.plans import polar
-from tests.kit.samples import Known
+from tests.kit.samples import Known, expiries
 from tests.kit.serving import Client
 
 
 def usernames() -> tuple[str, str]:
     """Two user names that nobody has."""
     return f"one.{uuid4().hex}", f"other.{uuid4().hex}"
-
-
-def expiries() -> tuple[str, str]:
-    """Two times at which a new token may expire."""
-    now = datetime.datetime.now(datetime.UTC)
-    return (now + datetime.timedelta(days=1)).isoformat(), (now + datetime.timedelta(days=2)).isoformat()
 
 
 def providers() -> tuple[str, str]:
@@ -64,6 +57,7 @@ VALUES: dict[str, Any] = {
     # A new user has no key, so it cannot become true.
     "User.usesOwnApiKey": (False, False),
     "AgentToken.expiresAt": expiries,
+    "ProviderKey.expiresAt": expiries,
     "AgentToken.scopes": (["read", "tools:propose"], ["tools:approve"]),
     "ProviderConfig.provider": providers,
     "ProviderConfig.baseUrl": ("https://api.example.com/v1", "https://example.org:8443"),

@@ -16,6 +16,7 @@ Types without `ROWS` are created with their own create mutation: see `tests/kit/
 
 from __future__ import annotations
 
+import datetime
 import functools
 import importlib
 import importlib.util
@@ -36,6 +37,12 @@ MakeRows = Callable[[Client, Known, str], Awaitable[dict[str, str]]]
 
 MakeRow = Callable[[Client, Known, str], Awaitable[str]]
 """Creates one row in a given state, and returns its id."""
+
+
+def expiries() -> tuple[str, str]:
+    """Two times in the future, for fields that take no others."""
+    now = datetime.datetime.now(datetime.UTC)
+    return (now + datetime.timedelta(days=1)).isoformat(), (now + datetime.timedelta(days=2)).isoformat()
 
 
 @functools.cache

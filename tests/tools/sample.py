@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
-from tests.kit.samples import Known
+from tests.kit.samples import Known, expiries
 from tests.kit.serving import Client
 
 MOVES = {
@@ -26,6 +28,9 @@ BEGINS = {
 VALUES = {
     "attempt": 1,
     "leaseSeconds": (60, 90),
+    "AutoApprovalRule.toolName": lambda: (f"one.{uuid4().hex}", f"other.{uuid4().hex}"),
+    "AutoApprovalRule.expiresAt": expiries,
+    "ToolExecution.expiresAt": expiries,
     "AutoApprovalRule.arguments": ({"/path": "src/**"}, {"/command": "git status*"}),
     "AutoApprovalRule.host": ("example.org", "*.example.org"),
 }
@@ -64,5 +69,22 @@ async def known_tools(client: Client, known: Known, word: str) -> dict[str, str]
     return {"KNOWN": (await client.make("suggestToolRisk", "knownTool", **values))["id"]}
 
 
-ROWS = {"ToolExecution": executions, "KnownTool": known_tools}
+async def rules(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Create a rule for a tool that is named by the word."""
+    # No two rules may be the same.
+    cost = str(Decimal(uuid4().int % 10**9) / 10**6)
+    values: dict[str, Any] = {
+        "toolName": word,
+        "effect": "ASK",
+        "maxCostUsd": cost,
+        "note": word,
+        "host": "example.org",
+    }
+    values |= {"arguments": {"/note": word}, "conversationId": known["Conversation"]}
+    id: str = (await client.make("createAutoApprovalRule", "autoApprovalRule", **values))["id"]
+    await client.make("updateAutoApprovalRule", "autoApprovalRule", id=id, ignoreCase=True)
+    return {"ASK": id}
+
+
+ROWS = {"ToolExecution": executions, "KnownTool": known_tools, "AutoApprovalRule": rules}
 NEW = {"ToolExecution": execution_in}

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.kit.database import Database
+from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import NO_ROW
 from tests.kit.runtime import acting_as
 from tests.kit.serving import Client, first
@@ -205,9 +206,45 @@ async def test_a_wrong_rule_is_refused_with_the_reason(
     assert word in error["message"]
 
 
+async def test_the_same_rule_is_refused_a_second_time(user: Client) -> None:
+    here = await conversation(user)
+    tomorrow = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)).isoformat()
+    values: dict[str, Any] = {
+        "arguments": {"/a": "x", "/b": "y"},
+        "host": "example.org",
+        "maxCostUsd": "0.5",
+        "ignoreCase": False,
+    }
+    made = await rule(user, **values)
+    same = Refusal(
+        "CONFLICT",
+        "toolName",
+        "There is already a rule with this tool, effect, arguments, host, cost, conversation and expiry.",
+    )
+    again = {**values, "arguments": {"/b": "y", "/a": "x"}, "host": "EXAMPLE.org", "maxCostUsd": "0.50", "note": "New."}
+    asked = {"toolName": "bash", "effect": "ALLOW", **again}
+    assert only_refusal(await user.mutate("createAutoApprovalRule", "autoApprovalRule { id }", **asked)) == same
+    others: list[dict[str, Any]] = [
+        *({**values, name: None} for name in ("arguments", "host", "maxCostUsd")),
+        {**values, "ignoreCase": True},
+        {**values, "effect": "ASK"},
+        {**values, "tool": "python"},
+        {**values, "conversationId": here},
+        {**values, "expiresAt": tomorrow},
+    ]
+    for other in others:
+        await rule(user, **other)
+    await user.make("deleteAutoApprovalRule", "autoApprovalRule", id=made)
+    other_id = await rule(user, **again)
+    restored = await user.mutate("restoreAutoApprovalRule", "autoApprovalRule { id }", id=made)
+    assert only_refusal(restored) == same
+    changed = {"id": other_id, "effect": "ASK"}
+    assert only_refusal(await user.mutate("updateAutoApprovalRule", "autoApprovalRule { id }", **changed)) == same
+
+
 async def test_parameters_that_no_execution_may_have_are_not_explained(user: Client) -> None:
     answer = await user.run(EXPLAIN, tool="bash", parameters={"command": "a" * 262144})
-    assert answer["errors"][0]["message"] == "parameters: parameters have at most 256 KiB."
+    assert only_refusal(answer) == Refusal("INVALID", "parameters", "Parameters have at most 256 KiB.")
     assert (await explain(user, parameters={"command": "a" * 262000}))["outcome"] == "PENDING"
 
 
@@ -238,7 +275,8 @@ async def test_what_would_happen_is_what_happens(user: Client) -> None:
     assert "'bash /work/**' of this conversation" in explained["explanation"]
     explained = await explain(user, cost="0.3", **inside)
     assert (explained["check"], explained["rule"]["id"]) == ("COST_PER_TOOL", allowed)
-    assert "0.3 USD, and at most 0.2 USD" in explained["explanation"]
+    by = "for one execution by rule 'bash /work/**' of this conversation."
+    assert explained["explanation"] == f"It may cost 0.3 USD, and at most 0.2 USD are approved {by}"
     assert (await explain(user, cost="0.2", parameters={"path": "/work/x"}))["check"] == "RISK"
     assert (await explain(user, cost="0.2", parameters={"path": "/work/../x"}, conversation=where))["check"] == "RISK"
     assert await user.data("{ viewer { toolExecutions { totalCount } knownTools { totalCount } } }") == {
@@ -248,7 +286,9 @@ async def test_what_would_happen_is_what_happens(user: Client) -> None:
 
 async def test_a_stranger_cannot_ask_about_a_conversation(user: Client, stranger: Client) -> None:
     asked = {"tool": "bash", "conversation": await conversation(user)}
-    assert await stranger.data(EXPLAIN, **asked) == {"explainApproval": None}
+    refused = Refusal("NOT_FOUND", "conversationId", "conversationId: there is no such conversation.")
+    assert only_refusal(await stranger.run(EXPLAIN, **asked)) == refused
+    assert only_refusal(await user.run(EXPLAIN, tool="bash", conversation=NO_ROW)) == refused
     assert (await user.data(EXPLAIN, **asked))["explainApproval"]["outcome"] == "PENDING"
 
 
@@ -308,19 +348,21 @@ async def test_what_nobody_approves_in_time_cannot_be_approved_late_and_is_cance
     await settings(user, requireApprovalForNewTools=False)
     await rule(user, tool="allowed")
     soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2)).isoformat()
-    pending = await propose(user, expiresAt=soon)
+    sent = {"id": str(uuid.uuid4()), "conversationId": await conversation(user), "expiresAt": soon}
+    pending = await propose(user, **sent)
     allowed = await propose(user, toolName="allowed", expiresAt=soon)
     assert (pending["status"], allowed["status"]) == ("PENDING", "APPROVED")
     # Once a new proposal is refused for it, the time is over.
-    while (made := await propose(user, f"{DECIDED} {HISTORY}", toolName="allowed", expiresAt=soon))[
-        "status"
-    ] != "CANCELLED":
+    late = {"toolName": "allowed", "conversationId": sent["conversationId"], "expiresAt": soon}
+    while not (refused := refusals(await user.mutate("proposeToolExecution", "toolExecution { id }", **late))):
         pass
-    assert made["approvalReason"] is None
-    assert made["transitions"][-1]["reason"] == "It had expired when it was proposed."
-    late = await user.mutate("approveToolExecution", "toolExecution { status }", id=pending["id"])
-    assert late["toolExecution"] == {"status": "PENDING"}
-    assert [error["message"] for error in late["userErrors"]] == ["This execution cannot be approved: it has expired."]
+    assert refused == [Refusal("INVALID", "expiresAt", "This must be a time in the future.")]
+    assert await propose(user, **sent) == pending, "the same request again"
+    answer = await user.mutate("approveToolExecution", "toolExecution { status }", id=pending["id"])
+    assert answer["toolExecution"] == {"status": "PENDING"}
+    assert [error["message"] for error in answer["userErrors"]] == [
+        "This execution cannot be approved: it has expired."
+    ]
     async with acting_as(database, user.user_id) as runtime:
         with pytest.raises(asyncpg.CheckViolationError):
             await runtime.execute(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tests.faults.chance import SEED, dice, scaled
 from tests.kit.serving import Client
-from tests.sql.approvals.reference import SETTINGS, Decision, Rule, Tool, decide
+from tests.sql.approvals.reference import SETTINGS, Decision, Rule, Tool, decide, different
 
 AMOUNTS = [Decimal(n) / 4 for n in range(6)]
 TOOLS = [Tool("reads", "read_only", True), Tool("low", "low", True), Tool("risky", "high", True), Tool("fresh", "high")]
@@ -34,7 +34,7 @@ async def test_random_proposals_over_the_api(user: Client) -> None:
         overrides = {name: value for name, value in _settings(chance).items() if chance.random() < 0.3}
         await user.make("updateAutoApprovalSettings", "autoApprovalSettings", **_sent(settings))
         await user.make("updateConversation", "conversation", id=here, autoApprovalSettings=_json(overrides))
-        rules = [_rule(chance) for _ in range(chance.choice((0, 1, 2, 4)))]
+        rules = different(_rule(chance) for _ in range(chance.choice((0, 1, 2, 4))))
         await _add(user, rules, {"here": here, "elsewhere": elsewhere})
         for _ in range(6):
             tool, argument = chance.choice(TOOLS), chance.choice((None, "a", "ab", "b"))

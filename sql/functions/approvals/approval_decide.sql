@@ -1,5 +1,6 @@
 -- Decides about a call of a tool, and says why. The trigger of new tool executions calls it under the lock of the user's feed,
--- so that calls that are proposed at the same time see each other's costs; `explainApproval` asks it what would happen.
+-- so that calls that are proposed at the same time see each other's costs; `explainApproval` asks it what would happen, and
+-- with `explains` also why other rules did not decide (approval_misses).
 --
 -- 1. A DENY rule that matches: cancelled.
 -- 2. An ASK rule: pending.
@@ -11,7 +12,7 @@
 -- The settings of the conversation stand in place of the user's, name by name. A cost that is not known is assumed to be the
 -- maximum of one execution.
 CREATE OR REPLACE FUNCTION approval_decide(
-    owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric
+    owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean DEFAULT false
 ) RETURNS TABLE (
     outcome text, reason text, failed_check text, explanation text, rule_id uuid, tool_id uuid, tool_risk text,
     is_new boolean, cost_usd numeric, spent_usd numeric, max_cost_per_tool_usd numeric, max_cost_per_hour_usd numeric
@@ -67,8 +68,14 @@ BEGIN
         WHEN cost_usd > limit_usd THEN
             failed_check := 'cost_per_tool';
             explanation := format(
-                'It may cost %s USD, and at most %s USD are approved for one execution.',
-                trim_scale(cost_usd), trim_scale(limit_usd));
+                'It may cost %s USD, and at most %s USD are approved for one execution by %s.',
+                trim_scale(cost_usd), trim_scale(limit_usd),
+                CASE
+                    WHEN limit_usd < own.per_tool THEN 'rule ' || rule.rule_label
+                    WHEN rule.rule_effect = 'allow' AND rule.rule_max_cost_usd > own.per_tool THEN format(
+                        'the settings. Rule %s allows %s USD, but the lower maximum applies',
+                        rule.rule_label, trim_scale(rule.rule_max_cost_usd))
+                    ELSE 'the settings' END);
         WHEN spent_usd + cost_usd > own.per_hour THEN
             failed_check := 'cost_per_hour';
             explanation := format(
@@ -90,6 +97,9 @@ BEGIN
             failed_check := 'risk';
             explanation := 'No rule allows it, and the settings do not approve tools of its risk.';
     END CASE;
+    IF explains THEN
+        explanation := explanation || approval_misses(owner_id, conversation, tool, arguments, outcome, rule_id);
+    END IF;
     RETURN NEXT;
 END
 $$;

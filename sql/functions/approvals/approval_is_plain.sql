@@ -10,22 +10,32 @@
 -- * unless it is a path, which approval_path() puts in normal form, a step to the directory above.
 CREATE OR REPLACE FUNCTION approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT approval_oddity(value, is_path) IS NULL $$;
+
+-- What keeps a text from being plain; null if it is.
+CREATE OR REPLACE FUNCTION approval_oddity(value text, is_path boolean DEFAULT false) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE
-        WHEN value ~ '^[\u0020-\u007e]*$' THEN true
-        ELSE value IS NFKC NORMALIZED AND approval_visible(value) = value
-            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
-    END
-    AND value !~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
-    AND value !~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-    AND CASE
-        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN true
-        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path) THEN false
-        WHEN is_path THEN strpos(value, '^') = 0 AND value !~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
-        ELSE value !~ '[\^!%]\S*/|/\S*[\^!%]'
-            AND translate(value, '''"', '') !~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])'
-            AND NOT (translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
-                AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]')
+        WHEN value !~ '^[\u0020-\u007e]*$' AND NOT (
+            value IS NFKC NORMALIZED AND approval_visible(value) = value
+            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]')
+            THEN 'contains a line end, or a character that is invisible or stands for others'
+        WHEN value ~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
+            THEN 'contains ' || coalesce(substring(value FROM '[;&|<>`$\\]'), 'an encoded character, a variable, ~ or ^')
+        WHEN value ~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
+            THEN 'contains a link that the system makes, such as /proc or /dev/fd'
+        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN NULL
+        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path)
+            THEN 'contains a parenthesis or a brace outside quotes'
+        WHEN is_path THEN CASE
+            WHEN strpos(value, '^') > 0 OR value ~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
+                THEN 'contains ^, or a dot with a wildcard or quotes' END
+        WHEN value ~ '[\^!%]\S*/|/\S*[\^!%]' THEN 'contains ^, ! or % in a word with a slash'
+        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])' THEN 'contains .. as a directory'
+        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
+            AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]'
+            THEN 'contains a wildcard after a dot'
     END
 $$;
 

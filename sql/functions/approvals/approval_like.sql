@@ -84,7 +84,7 @@ BEGIN
 END
 $$;
 
--- Trigger: checks the patterns of a rule, and stores them as they are compared: see approval_rule_matches().
+-- Trigger: checks the patterns of a rule, and stores them as they are compared: see approval_mismatch().
 CREATE OR REPLACE FUNCTION auto_approval_rules_compile() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = parley, pg_temp
 AS $$

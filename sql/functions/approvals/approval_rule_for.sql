@@ -21,8 +21,7 @@ BEGIN
             AND r.tool_key IN (folded_tool, '*')
             AND CASE WHEN r.effect = 'allow' THEN tool_is_plain AND tool LIKE r.tool_like
                 ELSE folded_tool LIKE r.tool_like END
-            AND (r.conversation_id IS NULL OR r.conversation_id = conversation)
-            AND (r.expires_at IS NULL OR r.expires_at > at)
+            AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
         SELECT
@@ -39,7 +38,7 @@ BEGIN
             OFFSET 0
         ) AS r (value, is_unreadable)
     ),
-    -- Materialized, or the planner would ask approval_rule_matches() about each rule of the tool.
+    -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
         SELECT r.*
         FROM auto_approval_rules AS r
@@ -55,19 +54,37 @@ BEGIN
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
-        format('''%s''', left(concat_ws(' ', f.tool_name, nullif((
-            SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(f.arguments) AS p), ''), f.host), 200))
+        approval_label(f.tool_name, f.arguments, f.host)
             || CASE WHEN f.conversation_id IS NULL THEN ' of the user' ELSE ' of this conversation' END
     FROM (
         SELECT l.*
         FROM likely AS l
         -- A single pattern of a DENY or ASK rule has been compared.
-        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_rule_matches(
-            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments)
+        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_mismatch(
+            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments) IS NULL
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
             l.effect = 'allow' AND coalesce(l.max_cost_usd < cost, false), l.id
         LIMIT 1
     ) AS f;
 END
+$$;
+
+-- Why a rule does not apply in this conversation at this time; null if it does.
+CREATE OR REPLACE FUNCTION approval_inapplicable(
+    of_conversation uuid, expires_at timestamptz, conversation uuid, at timestamptz
+) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE
+        WHEN of_conversation IS NOT NULL AND of_conversation IS DISTINCT FROM conversation
+            THEN 'it is limited to another conversation'
+        WHEN expires_at <= at THEN 'it has expired' END
+$$;
+
+-- What an explanation calls a rule.
+CREATE OR REPLACE FUNCTION approval_label(tool_name text, arguments jsonb, host text) RETURNS text LANGUAGE sql IMMUTABLE
+PARALLEL SAFE
+AS $$
+    SELECT format('''%s''', left(concat_ws(' ', tool_name, nullif((
+        SELECT string_agg(p.value, ' ' ORDER BY p.key) FROM jsonb_each_text(arguments) AS p), ''), host), 200))
 $$;

@@ -3,6 +3,8 @@
 CREATE OR REPLACE FUNCTION conversations_override() RETURNS trigger LANGUAGE plpgsql SET search_path = parley, pg_temp
 AS $$
 DECLARE
+    switches CONSTANT text[] := '{readOnlyOperations,lowRiskOperations,requireApprovalForNewTools}';
+    amounts CONSTANT text[] := '{maxCostPerToolUsd,maxCostPerHourUsd}';
     name text;
     value jsonb;
     mistake text;
@@ -13,9 +15,9 @@ BEGIN
     END IF;
     NEW.approval_overrides := '{}';
     FOR name, value IN SELECT * FROM jsonb_each(NEW.auto_approval_settings) LOOP
-        IF name IN ('readOnlyOperations', 'lowRiskOperations', 'requireApprovalForNewTools') THEN
+        IF name = ANY (switches) THEN
             mistake := CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('the setting %s is true or false', name) END;
-        ELSIF name IN ('maxCostPerToolUsd', 'maxCostPerHourUsd') THEN
+        ELSIF name = ANY (amounts) THEN
             value := CASE
                 WHEN jsonb_typeof(value) = 'string' AND value #>> '{}' ~ '^[0-9]{1,7}(\.[0-9]{1,6})?$'
                     THEN to_jsonb((value #>> '{}')::numeric)
@@ -24,8 +26,8 @@ BEGIN
                 THEN format('the setting %s is an amount of US dollars from 0 to 1000000', name) END;
         ELSE
             mistake := format(
-                'there is no setting %s: the settings are readOnlyOperations, lowRiskOperations, maxCostPerToolUsd, '
-                'maxCostPerHourUsd and requireApprovalForNewTools', to_json(left(name, 100)));
+                'there is no setting %s: the settings are %s', to_json(left(name, 100)),
+                array_to_string(switches || amounts, ', '));
         END IF;
         IF mistake IS NOT NULL THEN
             RAISE invalid_parameter_value USING CONSTRAINT = 'conversations_auto_approval_settings_known',

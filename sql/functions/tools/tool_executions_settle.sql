@@ -47,12 +47,6 @@ BEGIN
         INSERT INTO known_tools (user_id, tool_name) VALUES (NEW.user_id, NEW.tool_name) RETURNING id INTO NEW.known_tool_id;
     END IF;
     at := greatest(clock_timestamp(), NEW.approval_requested_at + interval '1 microsecond');
-    IF NEW.expires_at <= at THEN
-        decided.outcome := 'cancelled';
-        decided.reason := NULL;
-        decided.rule_id := NULL;
-        decided.explanation := 'It had expired when it was proposed.';
-    END IF;
     IF decided.rule_id IS NOT NULL AND (decided.outcome <> 'pending' OR decided.failed_check = 'ask_rule') THEN
         UPDATE auto_approval_rules AS r SET times_used = r.times_used + 1, last_used_at = at
         WHERE r.user_id = NEW.user_id AND r.id = decided.rule_id;

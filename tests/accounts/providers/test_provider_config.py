@@ -13,6 +13,7 @@ from tests.kit.rows import unchanged
 from tests.kit.serving import Client
 
 SECRET = "Settings are not secret. What looks like a key, a token or a password belongs into a ProviderKey."
+ASCII = "The names of settings have ASCII characters only, because others may look like these."
 SCHEME = "A base URL begins with https://. Only an address of the same machine may begin with http://."
 
 
@@ -99,10 +100,30 @@ async def test_settings_that_look_secret_are_refused(
 @pytest.mark.parametrize(
     "settings",
     [
+        {"api\u041aey": "x"},
+        {"headers": [{"deep": {"to\uff4ben": None}}]},
+        {"headers": [{"name": "X-Api-\u041aey", "value": "abc"}]},
+        {"pass\u200bword": "x"},
+    ],
+    ids=["cyrillic", "full width", "of a value", "invisible"],
+)
+async def test_names_of_settings_with_look_alikes_are_refused(user: Client, settings: Any) -> None:
+    assert await refused(user, settings=settings) == Refusal("INVALID", "settings", ASCII)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
         {"organization": "o-1", "region": "eu", "maxTokens": 5, "max_tokens": 5, "keyboard": True, "monkey": 1},
         {"headers": {"X-Title": "basics of bearers"}, "tokenizer": "x", "secretary": "y", "authority": "z"},
         {"monkey": 1, "hotkeys": ["k"], "locale": "sk-SK", "url": "https://[::1]:8443/v1?model=a@b", "maxtokens": 5},
-        {"Accept": "text/plain; q=0.5", "at": "12:30", "task": "task-a-b-c-d-e-f-g", "name": "key", "note": "a: b"},
+        {
+            "Accept": "text/plain; q=0.5",
+            "at": "12:30",
+            "task": "task-a-b-c-d-e-f-g",
+            "name": "Schl\u00fcssel",
+            "note": "\u043a: b",
+        },
     ],
     ids=["usual", "alike", "longer", "texts"],
 )

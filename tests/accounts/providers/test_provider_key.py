@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import uuid
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,7 @@ async def test_first_keys_made_at_once_share_a_configuration_and_a_data_key(
     assert await opened(serving, user) == SECRET
 
 
-async def test_the_key_that_calls_use(serving: Serving, user: Client) -> None:
+async def test_the_key_that_calls_use(serving: Serving, user: Client, superuser: asyncpg.Connection) -> None:
     async def current() -> Any:
         shown = "{ viewer { providerConfigs { nodes { currentKey { keyName } } } } }"
         (config,) = (await user.data(shown))["viewer"]["providerConfigs"]["nodes"]
@@ -134,8 +133,10 @@ async def test_the_key_that_calls_use(serving: Serving, user: Client) -> None:
     assert await current() == "old"
     await update("middle", isDefault=True)
     assert await current() == "middle"
-    past = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)).isoformat()
-    await update("middle", expiresAt=past)
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        past = "UPDATE provider_keys SET expires_at = clock_timestamp() WHERE id = $1"
+        await superuser.execute(past, uuid.UUID(ids["middle"]))
     assert await current() == "new"
     await update("new", isActive=False)
     assert await current() == "old"

@@ -6,6 +6,7 @@ Rules are read from `sql/schema.sql` and mutations from the schema, so new rules
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import uuid
 from collections import Counter
@@ -23,7 +24,7 @@ from gateway.data.queries import SQL_DIRECTORY
 from tests.kit import generated
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, join_tables, mutations, own, reference_tables, tables
-from tests.kit.refused import Refusal, refusals
+from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.rows import diff_rows, rows_of
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
@@ -44,6 +45,7 @@ NOT_REACHED = {
     "usage_quotas_limit_whole": "needs a fraction; see tests/usage/quotas/test_quota.py",
     "usage_quotas_unit_bytes": "needs another field; see tests/usage/quotas/test_quota.py",
     "provider_configs_settings_secret": "needs certain names; see tests/accounts/providers/test_provider_config.py",
+    "provider_configs_settings_ascii": "needs certain names; see tests/accounts/providers/test_provider_config.py",
     "provider_configs_base_url_scheme": "needs a URL of http; see tests/accounts/providers/test_provider_config.py",
     "provider_configs_is_default_active": "needs another field; see tests/accounts/providers/test_provider_config.py",
     "tool_executions_known_tool_id_exists": "a trigger finds the tool by its name, or adds it",
@@ -172,6 +174,22 @@ async def test_a_value_that_breaks_a_rule_is_refused_in_its_words(
             assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
     assert Refusal(code, rule.field, rule.reason) in map(of_field, refused)
     assert {of_field(refusal).field for refusal in refused} == {rule.field}
+
+
+EXPIRING = [mutation for mutation in mutations(SCHEMA) if "expiresAt" in mutation.inputs]
+
+
+@pytest.mark.parametrize("mutation", EXPIRING, ids=lambda mutation: mutation.name)
+async def test_what_expires_does_so_in_the_future(
+    estate: Estate, superuser: asyncpg.Connection, mutation: Mutation
+) -> None:
+    before = await rows_of(superuser, estate.user_id)
+    for past in ("2000-01-01T00:00:00Z", datetime.datetime.now(datetime.UTC).isoformat()):
+        values = await fresh_input(estate, mutation) | {"expiresAt": past}
+        refused = only_refusal(await estate.client.run(mutation.operation, input=values))
+        assert (refused.code, refused.field) == ("INVALID", "expiresAt")
+        assert "in the future" in refused.message
+    assert diff_rows(before, await rows_of(superuser, estate.user_id)) == []
 
 
 def of_field(refusal: Refusal) -> Refusal:

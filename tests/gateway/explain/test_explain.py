@@ -198,6 +198,6 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
     )
     assert ("Unknown without a database" in told) is (field in BY_THE_DATABASE)
     # A sample of a text is no name of a type, and a sampled key names no provider: these refuse it first. The rules for
-    # a URL are asked about without a statement of the user.
-    is_refused_first = field in {"emptyTrash", "exportAccount", "createProviderKey"} | WITH_URL
+    # a URL and for a proposal are asked about without a statement of the user.
+    is_refused_first = field in {"emptyTrash", "exportAccount", "createProviderKey", "explainApproval"} | WITH_URL
     assert _statements(told) or "Waits for signals" in told or is_refused_first

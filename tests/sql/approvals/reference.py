@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -84,6 +84,11 @@ def decide(
     if tool.risk == "low" and applied["lowRiskOperations"]:
         return Decision("approved", "low_risk")
     return Decision("pending")
+
+
+def different(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules without those that are like an earlier one, which the database refuses."""
+    return list({dataclasses.replace(rule, id=uuid.UUID(int=0), deleted=False): rule for rule in rules}.values())
 
 
 def _matches(rule: Rule, tool: Tool, argument: str | None) -> bool:

@@ -1,10 +1,11 @@
--- Whether the arguments of a call contain a URL, at any depth, and all URLs in them have this host: exactly, or, with *.
--- before it, one below it. A text that may be read as a URL must be a plain one: http or https, the host in lower case and
--- without user, port, IPv6 address, dot at its end and Punycode, no backslash, and nothing encoded before the query.
+-- Null if the arguments of a call contain a URL, at any depth, and all URLs in them have this host: exactly, or, with *.
+-- before it, one below it. Otherwise what is wrong with them. A text that may be read as a URL must be a plain one: http or
+-- https, the host in lower case and without user, port, IPv6 address, dot at its end and Punycode, no backslash, and nothing
+-- encoded before the query.
 --
 -- So must a text that may be read as a host without a scheme: name.tld, name:port, user@name, an address, localhost; names
 -- of members are such texts. And all that is in a member whose name says that it holds a URL or a host.
-CREATE OR REPLACE FUNCTION approval_hosts_are(arguments jsonb, host text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT
+CREATE OR REPLACE FUNCTION approval_host_mismatch(arguments jsonb, host text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT
 PARALLEL SAFE
 AS $$
 DECLARE
@@ -16,7 +17,7 @@ BEGIN
     host := lower(host);
     -- A number may be an IPv4 address.
     IF pg_column_size(arguments) > 262144 OR arguments @? 'strict $.** ? (@.type() == "number" && @ >= 16777216)' THEN
-        RETURN false;
+        RETURN 'the arguments have more than 256 KiB, or a number that may be an address';
     END IF;
     FOR value, must_be IN
         SELECT t, false FROM approval_texts(arguments) AS t
@@ -39,10 +40,10 @@ BEGIN
             WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
             ELSE named = host END;
         IF are IS NOT TRUE THEN
-            RETURN false;
+            RETURN format('%s is no plain URL of %s', to_json(left(value, 100)), host);
         END IF;
     END LOOP;
-    RETURN are;
+    RETURN CASE WHEN NOT are THEN 'the arguments contain no URL' END;
 END
 $$;
 
