@@ -17,9 +17,8 @@ from tests.chat.growing import appended, watching
 from tests.kit.derived import make
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, fields_of, mutations, own, tables, types_of_rows
-from tests.kit.recount import differences
 from tests.kit.refused import refusals
-from tests.kit.rows import rows_of, unchanged
+from tests.kit.rows import differences, rows_of, unchanged
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, first
 from tests.sql.test_write_path import Writer, until_waiting, writer

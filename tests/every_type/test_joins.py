@@ -19,9 +19,8 @@ from gateway.schema.fields.joined import MOST_JOINED
 from tests.kit import derived
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, entities, mutations
-from tests.kit.recount import differences
 from tests.kit.refused import refusals
-from tests.kit.rows import NO_ROW, diff_rows, rows_of, unchanged
+from tests.kit.rows import NO_ROW, diff_rows, differences, rows_of, unchanged
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 

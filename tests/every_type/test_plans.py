@@ -38,7 +38,7 @@ from tests.kit.generated import fields_of, join_tables, reference_tables, value
 from tests.kit.generated import tables as tables_of_types
 from tests.kit.lists.full_lists import write_reference_data
 from tests.kit.plans import LINKED, MODES, Planner, Sent, planner_of
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, serving_on
 

@@ -13,8 +13,8 @@ from graphql import GraphQLEnumType, get_named_type
 
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own, tables
-from tests.kit.recount import differences
 from tests.kit.refused import refusals
+from tests.kit.rows import differences
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 

@@ -17,7 +17,6 @@ import pytest_asyncio
 from tests.kit.database import Database
 from tests.kit.estate import Estate, Scene, make_estate
 from tests.kit.generated import entities, mutations, tables
-from tests.kit.recount import differences
 from tests.kit.refused import Refusal, only_refusal, refusals
 from tests.kit.removal import (
     Key,
@@ -29,7 +28,7 @@ from tests.kit.removal import (
     read_keys,
     removed_with,
 )
-from tests.kit.rows import NO_ROW, Rows, ids_in, rows_of, unchanged
+from tests.kit.rows import NO_ROW, Rows, differences, ids_in, rows_of, unchanged
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Client, Serving, first
 

@@ -1,4 +1,4 @@
-"""Read and compare all rows of a user as the superuser, to check that nothing has changed."""
+"""Read rows as the superuser: all of a user, to check that nothing has changed, and sums that differ from a recount."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import orjson
 import pytest_asyncio
 
 from gateway.work.afterwards import Afterwards
+from tests.kit import samples
 from tests.kit.database import Database
 
 USER_TABLES = """
@@ -29,6 +30,16 @@ WHERE c.relnamespace::regnamespace::text IN ('parley', 'parley_work') AND c.relk
 
 NO_ROW = "00000000-0000-7000-8000-000000000000"
 """An id that no row has."""
+
+FEEDS = """
+SELECT f.user_id AS id, to_jsonb(f.version) AS kept, jsonb_build_array(count(c.version), max(c.version)) AS counted
+FROM feeds AS f
+LEFT JOIN changes AS c ON c.user_id = f.user_id
+GROUP BY f.user_id, f.version, f.pruned
+HAVING f.version <> coalesce(max(c.version), 0) OR f.version - f.pruned <> count(c.version)
+"""
+
+ROLLUPS = "SELECT parent, column_name, recount FROM rollups()"
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by table."""
@@ -137,3 +148,16 @@ def texts_in(value: Any) -> Iterable[str]:
     elif isinstance(value, list):
         for item in value:
             yield from texts_in(item)
+
+
+async def differences(owner: asyncpg.Connection) -> list[dict[str, Any]]:
+    """The stored sums that differ from a recount: those of feeds, all roll-ups, and the `SUMS` of all samples.
+
+    The connection must be the superuser's, so that it sees the rows of all users.
+    """
+    rollups = [
+        f"SELECT p.id, jsonb_build_object('{column}', p.{column}) AS kept, to_jsonb({recount}) AS counted"  # noqa: S608
+        f" FROM {parent} AS p WHERE p.{column} IS DISTINCT FROM {recount}"
+        for parent, column, recount in await owner.fetch(ROLLUPS)
+    ]
+    return [dict(row) for text in (*samples.sums(), FEEDS, *rollups) for row in await owner.fetch(text)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.serving import Client, first
 
 TAGS = "tags { id name }"

@@ -14,8 +14,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.estate import Estate, make_estate
-from tests.kit.recount import differences
-from tests.kit.rows import rows_of
+from tests.kit.rows import differences, rows_of
 from tests.kit.serving import Serving
 
 KINDS = {"conversations": "Conversation", "messages": "Message", "tool_executions": "ToolExecution"}

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 
 TABLES = """
 CREATE TABLE shelves (

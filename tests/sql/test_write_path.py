@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from tests.kit.database import Database
 from tests.kit.other_server import embedded_only
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 
 ADD = "INSERT INTO messages (user_id, conversation_id, role, content) VALUES ($1, $2, 'user', 'Hello') RETURNING *"
 NEW = "INSERT INTO conversations (user_id) VALUES ($1) RETURNING id"

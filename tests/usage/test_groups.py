@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.serving import Client
 from tests.usage.entries import TOTALS, exact, summed
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from tests.kit.database import Database
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.serving import Client
 from tests.usage.entries import TOTALS, insert_at
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.kit.database import Database
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.runtime import acting_as
 from tests.kit.serving import Client
 

@@ -15,9 +15,8 @@ import pytest_asyncio
 from gateway.schema.fields.bulk import MOST_ITEMS
 from tests.kit.estate import Estate, make_estate
 from tests.kit.generated import Mutation, mutations, own, selection
-from tests.kit.recount import differences
 from tests.kit.refused import refusals
-from tests.kit.rows import diff_rows, rows_of
+from tests.kit.rows import diff_rows, differences, rows_of
 from tests.kit.schema import graphql_schema
 from tests.kit.serving import Serving
 

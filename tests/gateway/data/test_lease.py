@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from tests.chat.growing import MESSAGE, append, appended, refusal_in, started, watching
 from tests.kit.database import Database
-from tests.kit.recount import differences
+from tests.kit.rows import differences
 from tests.kit.serving import Client, Serving, first, serving_on
 from tests.sql.test_write_path import until_waiting
 from tests.tools.sample import make_execution

@@ -11,8 +11,7 @@ from gateway.schema.fields.joined import functions_of
 from gateway.schema.types.wrong_declaration import WrongDeclaration
 from tests.gateway.schema.plain_table import crate
 from tests.kit.generated import fields_of
-from tests.kit.recount import differences
-from tests.kit.rows import NO_ROW
+from tests.kit.rows import NO_ROW, differences
 from tests.kit.serving import Client
 
 WANTED = "node { __typename id version } tags { name uses }"
