@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from gateway import Work, job, sql
 
 MOST_ROWS = 100
@@ -10,5 +12,7 @@ MOST_ROWS = 100
 @job("expire", schedule="*/10 * * * *")
 async def expire(work: Work) -> None:
     """Remove rows that were kept as long as their tables say, such as sessions that have long expired."""
-    for table in await work.rows(sql.removal.expiry.tables):
+    tables = await work.rows(sql.removal.expiry.tables)
+    random.shuffle(tables)  # so that a table whose rows cannot be removed does not always keep the same others waiting
+    for table in tables:
         await work.exhaust(sql.removal.expiry.expire, table=table["name"], most=MOST_ROWS)

@@ -1,7 +1,6 @@
 -- name: tables
--- The tables of which rows expire: see add_expiry(). In any order, so that one whose rows cannot be removed does not always
--- keep the same others waiting.
-SELECT expires AS name FROM tables_that_expire() AS expires ORDER BY random();
+-- The tables of which rows expire: see add_expiry().
+SELECT expires AS name FROM tables_that_expire() AS expires;
 
 -- name: expire
 -- Removes rows of a table that one user, whichever is due, no longer needs. Returns no row if there are none.

@@ -108,7 +108,7 @@ def candidates(rule: Rule, mutation: Mutation) -> list[Any]:
     over = rule.limit + 1
     field = mutation.inputs[rule.field]
     if rule.name.endswith("_list"):
-        most = int(re.findall(r"\d+", rule.reason)[0])
+        most = int(next(iter(re.findall(r"\d+", rule.reason)), 1))
         texts = [["x" * over], [""]] if str(get_named_type(field.type)) == "String" else []
         return [*texts, generated.value(rule.field, field) * (most + 1)]
     match str(get_named_type(field.type)):
