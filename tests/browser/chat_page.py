@@ -53,10 +53,20 @@ def status(tool: str) -> str:
     return f"{card(tool)}.querySelector('.status').textContent"
 
 
-async def decide(page: Page, tool: str, button: str, reason: str = "") -> None:
-    await page.until(f"{card(tool)}.querySelector('.decision:not([hidden])')")
+def button(tool: str, text: str) -> str:
+    return f"[...{card(tool)}.querySelectorAll('.decision:not([hidden]) button')].find((b) => b.innerText === '{text}')"
+
+
+def clicked(tool: str, text: str) -> str:
+    """Click on a button of a card; true if this decides."""
+    return f"({button(tool, text)}.click(), {card(tool)}.querySelector('.decision').ariaBusy === 'true')"
+
+
+async def decide(page: Page, tool: str, text: str, reason: str = "") -> None:
+    """Decide as soon as the card has stood still for long enough."""
+    await page.until(f"{button(tool, text)}")
     await page.evaluate(f"{card(tool)}.querySelector('input').value = {json.dumps(reason)}")
-    await page.evaluate(f"[...{card(tool)}.querySelectorAll('button')].find((b) => b.innerText === '{button}').click()")
+    await page.until(clicked(tool, text))
 
 
 async def new_conversation(agent: Client, title: str) -> str:

@@ -6,7 +6,9 @@ import pytest
 
 from tests.browser.chat_page import (
     TOOLS,
+    button,
     card,
+    clicked,
     cut,
     decide,
     new_conversation,
@@ -72,6 +74,109 @@ async def test_enter_in_the_reason_decides_nothing(page: Page, serving: Serving,
     assert (await agent.data(f'{{ toolExecution(id: "{id}") {{ status }} }}'))["toolExecution"]["status"] == "PENDING"
 
 
+CLOCK = "window.clock = 0; performance.now = () => clock;"
+"""A clock that only the test moves on."""
+
+
+HIDDEN = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
+
+
+def stood_still(tool: str) -> str:
+    """True once the buttons of a card work; the clock goes on until then."""
+    return f"(clock += 100, !{button(tool, 'Approve')}.disabled)"
+
+
+async def waiting_call(page: Page, serving: Serving, agent: Client) -> tuple[str, str, dict[str, float]]:
+    """Show a long conversation whose last entry is a call with working buttons, and stop the clock.
+
+    Returns the conversation, the call, and the place of its button.
+    """
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source=CLOCK)
+    conversation = await new_conversation(agent, "In haste")
+    for _ in range(8):
+        text = "line\n" * 8
+        await agent.make("addMessage", "message", conversationId=conversation, role="ASSISTANT", content=text)
+    first = await propose(agent, conversation, "first")
+    await visit(page, serving.url, conversation)
+    await page.until(stood_still("first"))
+    box = "(({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 }))"
+    return conversation, first, await page.evaluate(f"{box}({button('first', 'Approve')}.getBoundingClientRect())")
+
+
+async def click(page: Page, place: dict[str, float]) -> None:
+    for kind in "mousePressed", "mouseReleased":
+        await page.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
+
+
+async def statuses(agent: Client, *ids: str) -> list[str]:
+    return [
+        (await agent.data(f'{{ toolExecution(id: "{id}") {{ status }} }}'))["toolExecution"]["status"] for id in ids
+    ]
+
+
+def at(place: dict[str, float]) -> str:
+    return f"document.elementFromPoint({place['x']}, {place['y']}).closest('.tool').querySelector('code').textContent"
+
+
+async def test_click_that_was_meant_for_another_card_decides_nothing(
+    page: Page, serving: Serving, agent: Client
+) -> None:
+    conversation, first, place = await waiting_call(page, serving, agent)
+    second = await propose(agent, conversation, "second")
+    await page.until(f"{at(place)} === 'second'")
+    await click(page, place)
+    for change in "document.querySelector('#log').scrollTop -= 30", HIDDEN:
+        await page.until(stood_still("second"))
+        assert not await page.evaluate(f"{change}; {clicked('second', 'Approve')}")
+    await page.evaluate("delete document.hidden")
+    await page.until(f"clock += 100, {clicked('first', 'Refuse')}")
+    await page.until(f"{status('first')} === 'refused'")
+    assert await statuses(agent, first, second) == ["CANCELLED", "PENDING"]
+
+
+@pytest.mark.parametrize("present", ["pointer", "focus"])
+async def test_card_stays_where_it_is_while_a_person_is_at_it(
+    page: Page, serving: Serving, agent: Client, present: str
+) -> None:
+    conversation, first, place = await waiting_call(page, serving, agent)
+    if present == "pointer":
+        await page.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    else:
+        await page.evaluate(f"{card('first')}.querySelector('input').focus()")
+    second = await propose(agent, conversation, "second")
+    await page.until(card("second"))
+    assert await page.evaluate(at(place)) == "first"
+    await click(page, place)
+    await page.until(f"{status('first')} === 'approved'")
+    assert await statuses(agent, first, second) == ["APPROVED", "PENDING"]
+
+
+NUMBERS = ["9007199254740993", "18446744073709551615", "-9223372036854775807", "1.5", "1.0", "7"]
+
+
+@pytest.mark.parametrize("comes", ["before", "after"])
+async def test_numbers_are_shown_as_they_will_run(page: Page, serving: Serving, agent: Client, comes: str) -> None:
+    conversation = await new_conversation(agent, "Numbers")
+    if comes == "after":
+        await visit(page, serving.url, conversation)
+    await propose(agent, conversation, "pay", **{f"n{at}": json.loads(each) for at, each in enumerate(NUMBERS)})
+    if comes == "before":
+        await visit(page, serving.url, conversation)
+    await page.until(card("pay"))
+    text = await page.evaluate(f"{card('pay')}.querySelector('pre').textContent")
+    assert [line.split(": ")[1].rstrip(",") for line in text.splitlines()[1:-1]] == NUMBERS
+
+
+async def test_browser_that_cannot_keep_a_number_marks_it(page: Page, serving: Serving, agent: Client) -> None:
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source="delete JSON.rawJSON")
+    conversation = await new_conversation(agent, "Old browser")
+    await visit(page, serving.url, conversation)
+    await propose(agent, conversation, "pay", account=9007199254740993, the_amount=7)
+    await page.until(card("pay"))
+    text = await page.evaluate(f"{card('pay')}.querySelector('pre').textContent")
+    assert text == '{"account":"about 9007199254740992","the_amount":7}'
+
+
 async def test_decision_that_another_device_made_first_is_said(page: Page, serving: Serving, agent: Client) -> None:
     conversation = await new_conversation(agent, "Two deciders")
     async with line_to(serving.url) as line:
@@ -118,8 +223,9 @@ async def test_card_shows_what_a_rule_denied(page: Page, serving: Serving, agent
     assert "Denied by a rule" in await page.evaluate(f"{card('rm_all')}.innerText")
 
 
-UNSEEN = "\u202e\u2066\u00a0\u2003\u2800\u3164\u00ad\u200d\U000e0041\x07"
-"""A mark that reverses, one that isolates, spaces, fillers, a soft hyphen, a joiner, a tag and a control."""
+UNSEEN = "\u202e\u2066\u00a0\u2003\u2800\u3164\u00ad\u200d\U000e0041\x07\u0301\u0338\u20e4\u0488"
+"""A mark that reverses, one that isolates, spaces, fillers, a soft hyphen, a joiner, a tag, a control, an accent on no
+letter, and marks that cross out and enclose."""
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -165,6 +271,24 @@ async def test_what_cannot_be_seen_is_written_out(page: Page, serving: Serving, 
     written = json.dumps(UNSEEN)[1:-1]
     for part in "name", "key", "value", "reason", "error", "result":
         assert f"{part}{written}" in text
+
+
+MARKS = {
+    "nai\u0308ve क्षि ที่ tiê\u0301ng": "nai\u0308ve क्षि ที่ tiê\u0301ng",
+    "A\u0301\u0302" + "\u0303" * 400: "A\u0301\u0302" + r"\u0303" * 400,
+    "a\u0338=\u0338": r"a\u0338=\u0338",
+    "\u0301a 1\u20e3": r"\u0301a 1\u20e3",
+}
+"""Texts with combining marks, and how a card shows them."""
+
+
+async def test_marks_are_shown_only_where_letters_have_them(page: Page, serving: Serving, agent: Client) -> None:
+    conversation = await new_conversation(agent, "Marks")
+    await visit(page, serving.url, conversation)
+    await propose(agent, conversation, "say", texts=list(MARKS))
+    await page.until(card("say"))
+    lines = (await page.evaluate(f"{card('say')}.querySelector('pre').textContent")).splitlines()
+    assert [line.strip(' ",') for line in lines[2:-2]] == list(MARKS.values())
 
 
 async def test_no_number_of_calls_hides_one_that_waits(page: Page, serving: Serving, agent: Client) -> None:

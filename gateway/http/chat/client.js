@@ -8,29 +8,32 @@ const LONGEST_WAIT_MS = 15_000;
 const UNREACHABLE = "UNREACHABLE"; // the code of problems that the gateway did not report
 const PASSING = [UNREACHABLE, "RESYNC", "OVERLOADED", "UNAVAILABLE", "TIMED_OUT", "INTERNAL"]; // a later try may pass
 
-/* Dispatches "state" events when `isConnected` changes. `session` provides the headers of requests. */
-export class Client extends EventTarget {
-  isConnected = false;
+/* `session` provides the headers of requests; `report` is told whether there is a connection when this changes. */
+export class Client {
   #url;
   #session;
   #socket;
   #headers;
   #pong;
 
-  constructor(url, session) {
-    super();
+  constructor(url, session, report) {
     this.#url = url;
     this.#session = session;
     this.#socket = graphqlWs.createClient({
       url: Object.assign(new URL(url, location), { protocol: location.protocol.replace("http", "ws") }).href,
       connectionParams: async () => (this.#headers = await session.headers()),
       keepAlive: PING_MS,
+      jsonMessageReviver: exact,
       retryAttempts: Infinity,
       shouldRetry: () => true,
       retryWait: pause,
       on: {
-        connected: () => this.#become(true),
-        closed: (event) => this.#closed(event),
+        connected: () => report(true),
+        closed: ({ code }) => {
+          clearTimeout(this.#pong);
+          report(false);
+          if (code === 4403) session.refused(this.#headers).catch(() => {});
+        },
         // Without an answer, the connection is dead, although nobody has closed it.
         ping: (received) => received || (this.#pong = setTimeout(() => this.#socket.terminate(), PING_MS / 2)),
         pong: (received) => received && clearTimeout(this.#pong),
@@ -110,23 +113,11 @@ export class Client extends EventTarget {
   }
 
   async #post(headers, body) {
-    const own = { "Content-Type": "application/json", ...headers };
-    const request = { method: "POST", headers: own, body: JSON.stringify(body) };
-    const response = await fetch(this.#url, request).catch(unreachable);
-    const { data, errors } = await response.json().catch(unreachable);
+    headers = { "Content-Type": "application/json", ...headers };
+    const response = await fetch(this.#url, { method: "POST", headers, body: JSON.stringify(body) }).catch(unreachable);
+    const { data, errors } = await response.text().then((text) => JSON.parse(text, exact)).catch(unreachable);
     if (errors) throw reported(errors);
     return data;
-  }
-
-  #closed({ code }) {
-    clearTimeout(this.#pong);
-    this.#become(false);
-    if (code === 4403) this.#session.refused(this.#headers).catch(() => {});
-  }
-
-  #become(isConnected) {
-    this.isConnected = isConnected;
-    this.dispatchEvent(new Event("state"));
   }
 }
 
@@ -140,6 +131,14 @@ export class Problem extends Error {
 
 function reported(errors) {
   return new Problem(errors[0].extensions?.code, errors.map(({ message }) => message).join(" "));
+}
+
+/* A reviver of JSON that keeps a number as it is written if JavaScript would change it. Older browsers cannot tell how
+   it is written, so there a large one is marked. */
+function exact(key, value, context) {
+  if (typeof value !== "number" || String(value) === context?.source) return value;
+  if (JSON.rawJSON) return JSON.rawJSON(context.source);
+  return Math.abs(value) > Number.MAX_SAFE_INTEGER ? `about ${value}` : value;
 }
 
 function unreachable() {

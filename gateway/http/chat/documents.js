@@ -54,12 +54,11 @@ export const TOOL_CHANGED = `subscription ($id: ID!, $after: Cursor) {
 export const ADD_MESSAGE = `mutation ($input: AddMessageInput!) {
   addMessage(input: $input) { message { ...Text } ${USER_ERRORS} }
 } ${MESSAGE}`;
-export const APPROVE_TOOL = `mutation ($input: ApproveToolExecutionInput!) {
-  answer: approveToolExecution(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
+const decision = (field, input) => `mutation ($input: ${input}!) {
+  answer: ${field}(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
 } ${TOOL}`;
-export const REFUSE_TOOL = `mutation ($input: CancelToolExecutionInput!) {
-  answer: cancelToolExecution(input: $input) { toolExecution { ...Tool } ${USER_ERRORS} }
-} ${TOOL}`;
+export const APPROVE_TOOL = decision("approveToolExecution", "ApproveToolExecutionInput");
+export const REFUSE_TOOL = decision("cancelToolExecution", "CancelToolExecutionInput");
 
 /* Cost and budget */
 export const BUDGET = `query Budget($id: ID!, $today: Date) {

@@ -15,20 +15,16 @@ export class Inbox {
   constructor(client, failed) {
     this.#client = client;
     this.#more.onclick = () => this.#load(this.#end).catch(failed);
-    client.live(
-      () => this.#load(null),
-      [
-        [CONVERSATION_CHANGED, {}, ({ conversation }) => conversation && this.#show(conversation)],
-        [ANY_TOOL_CHANGED, {}, ({ toolExecution }) => this.#show(toolExecution.conversation)],
-      ],
-      failed,
-      this.#closing.signal,
-    );
+    const changes = [
+      [CONVERSATION_CHANGED, {}, ({ conversation }) => conversation && this.#show(conversation)],
+      [ANY_TOOL_CHANGED, {}, ({ toolExecution }) => this.#show(toolExecution.conversation)],
+    ];
+    client.live(() => this.#load(null), changes, failed, this.#closing.signal);
   }
 
   /* Mark the conversation that is open. */
   mark(id) {
-    for (const [each, { link }] of this.#items) link.ariaCurrent = each === id ? "page" : null;
+    for (const [each, { firstChild: link }] of this.#items) link.ariaCurrent = each === id ? "page" : null;
   }
 
   async create(title) {
@@ -64,10 +60,11 @@ export class Inbox {
   /* Show the present state of a conversation at its place in the list. */
   #show(conversation) {
     const { id, title, activeAt, isPinned, deletedAt, messageCount, waiting: { totalCount: count } } = conversation;
-    const { item, link } = this.#items.get(id) ?? add(id);
+    const item = this.#items.get(id) ?? element("li", {}, element("a", { href: `#${id}` }));
+    const link = item.firstChild;
     item.remove();
     if (deletedAt) return this.#items.delete(id);
-    this.#items.set(id, { item, link });
+    this.#items.set(id, item);
     item.dataset.order = `${isPinned ? 1 : 0} ${activeAt} ${id}`;
     const facts = `${messageCount} ${messageCount === 1 ? "message" : "messages"}${isPinned ? ", pinned" : ""}`;
     link.ariaCurrent = location.hash === `#${id}` ? "page" : null;
@@ -79,9 +76,4 @@ export class Inbox {
     const next = [...this.#list.children].find(({ dataset }) => dataset.order < item.dataset.order);
     this.#list.insertBefore(item, next ?? null);
   }
-}
-
-function add(id) {
-  const link = element("a", { href: `#${id}` });
-  return { link, item: element("li", {}, link) };
 }

@@ -53,8 +53,7 @@ function showSession() {
   document.querySelector("#chat").hidden = !email;
   document.querySelector("#welcome").hidden = Boolean(email);
   if (!email) return;
-  client = new Client(graphqlPath, session);
-  client.addEventListener("state", ({ target }) => target === client && showState());
+  const made = (client = new Client(graphqlPath, session, (isConnected) => made === client && showState(isConnected)));
   inbox = new Inbox(client, failed);
   showThread();
 }
@@ -80,8 +79,8 @@ function close() {
   open = undefined;
 }
 
-function showState() {
+function showState(isConnected) {
   const state = document.querySelector("#state");
-  state.textContent = client.isConnected ? "live" : "reconnecting…";
-  state.dataset.connected = client.isConnected;
+  state.textContent = isConnected ? "live" : "reconnecting…";
+  state.dataset.connected = isConnected;
 }

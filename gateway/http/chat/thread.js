@@ -9,6 +9,7 @@ const AUTHORS = { USER: "You", ASSISTANT: "Assistant", SYSTEM: "System", TOOL: "
 const STATES = { SENDING: "sending…", STREAMING: "writing…", FAILED: "failed", CANCELLED: "cancelled" };
 const LAST = "9999"; // a time after all others
 const AGAIN_MS = 1000;
+const SETTLE_MS = 100;
 
 export class Thread {
   #client;
@@ -18,24 +19,22 @@ export class Thread {
   #entries = new Map();
   #before;
   #sending = Promise.resolve();
+  #settling = setInterval(() => this.#entries.forEach(({ card }) => card?.settle()), SETTLE_MS);
   #closing = new AbortController();
 
   constructor(client, id, failed) {
     this.#client = client;
     this.#id = id;
     this.#earlier.onclick = () => this.#load(this.#before).catch(failed);
-    client.live(
-      () => this.#load(),
-      [
-        [MESSAGE_CHANGED, { id }, ({ message }) => message && this.#show(message)],
-        [TOOL_CHANGED, { id }, ({ toolExecution }) => this.#showTool(toolExecution)],
-      ],
-      failed,
-      this.#closing.signal,
-    );
+    const changes = [
+      [MESSAGE_CHANGED, { id }, ({ message }) => message && this.#show(message)],
+      [TOOL_CHANGED, { id }, ({ toolExecution }) => this.#showTool(toolExecution)],
+    ];
+    client.live(() => this.#load(), changes, failed, this.#closing.signal);
   }
 
   stop() {
+    clearInterval(this.#settling);
     this.#closing.abort();
     this.#clear();
     document.querySelector("#title").textContent = "";
@@ -74,8 +73,9 @@ export class Thread {
     const next = hasMoreTools ? { ...before, toolsBefore: tools.pageInfo.startCursor } : { createdBefore: oldest };
     this.#before = { ...next, before: startCursor ?? before?.before };
     this.#earlier.hidden = !hasPreviousPage && !hasMoreTools;
-    if (!before) await this.#showWaiting();
-    if (!before) this.#log.scrollTop = this.#log.scrollHeight;
+    if (before) return;
+    await this.#showWaiting();
+    this.#log.scrollTop = this.#log.scrollHeight;
     return viewer.feedCursor;
   }
 
@@ -112,8 +112,7 @@ export class Thread {
     const time = element("time", { dateTime: createdAt }, clock);
     const state = [STATES[status], status === "FAILED" && finishReason].filter(Boolean).join(": ");
     this.#following(() => {
-      entry.element.dataset.role = role;
-      entry.element.dataset.status = status;
+      Object.assign(entry.element.dataset, { role, status });
       // A screen reader then reads the message when it is complete, not each piece of it.
       entry.element.ariaBusy = String(status === "STREAMING");
       const head = element("header", {}, element("strong", {}, AUTHORS[role]), time, state);
@@ -158,10 +157,11 @@ export class Thread {
     this.#log.insertBefore(element, next ?? null);
   }
 
-  /* Change the log, and stay at its end if the end is in sight. */
+  /* Change the log, and stay at its end if the end is in sight, but not while a person is at a decision. */
   #following(change) {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    const isDeciding = this.#log.querySelector(".decision:is(:hover, :focus-within)");
     change();
-    if (scrollHeight - scrollTop - clientHeight < 40) this.#log.scrollTop = this.#log.scrollHeight;
+    if (!isDeciding && scrollHeight - scrollTop - clientHeight < 40) this.#log.scrollTop = this.#log.scrollHeight;
   }
 }

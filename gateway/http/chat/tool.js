@@ -4,6 +4,7 @@ import { element, visible } from "../pages/element.js";
 import { APPROVE_TOOL, REFUSE_TOOL } from "./documents.js";
 
 const LONG = 500; // characters
+const STILL_MS = 1000;
 const STATUS = { PENDING: "waits for approval", EXECUTING: "running…" };
 const REASONS = {
   PERSON: "Approved by a person",
@@ -24,6 +25,8 @@ export class ToolCard {
   #reason = element("input", { maxLength: 2000, placeholder: "Reason (optional)" });
   #decision = element("div", { className: "decision", role: "group", "aria-label": "Decision" });
   #problem = element("p", { className: "problem", role: "alert" });
+  #place; // where it stands
+  #since; // when it came there, in milliseconds
 
   constructor(client, tool) {
     this.#client = client;
@@ -31,13 +34,11 @@ export class ToolCard {
     const heading = element("h3", {}, element("code", {}, element("bdi", {}, name)), " ", this.#status);
     this.#reason.setAttribute("aria-label", `Reason for approving or refusing ${name}`);
     // Not a form: Enter in the reason must not decide.
-    this.#decision.append(
-      this.#reason,
-      element("button", { onclick: () => this.#decide(APPROVE_TOOL) }, "Approve"),
-      element("button", { onclick: () => this.#decide(REFUSE_TOOL), className: "quiet" }, "Refuse"),
-    );
-    const about = { className: "tool", "aria-label": `Tool ${name}` };
-    this.element = element("article", about, heading, this.#facts, this.#decision, this.#problem);
+    const button = (className, text, mutation) =>
+      element("button", { className, disabled: true, onclick: () => this.#decide(mutation) }, text);
+    this.#decision.append(this.#reason, button("", "Approve", APPROVE_TOOL), button("quiet", "Refuse", REFUSE_TOOL));
+    this.element = element("article", { className: "tool", "aria-label": `Tool ${name}` });
+    this.element.append(heading, this.#facts, this.#decision, this.#problem);
     this.update(tool);
   }
 
@@ -53,21 +54,30 @@ export class ToolCard {
     this.#facts.replaceChildren(...facts(tool));
   }
 
+  /* Let the buttons work only while the card has stood still in sight for a while: a click that was meant for what was
+     there before decides nothing. Call this often. */
+  settle() {
+    const place = document.hidden ? "" : JSON.stringify(this.#decision.getBoundingClientRect());
+    if (place !== this.#place) [this.#place, this.#since] = [place, performance.now()];
+    const isReady = place && performance.now() - this.#since >= STILL_MS && !this.#decision.ariaBusy;
+    for (const each of this.#decision.querySelectorAll("button")) each.disabled = !isReady;
+    return isReady;
+  }
+
   async #decide(mutation) {
-    const buttons = this.#decision.querySelectorAll("button");
-    const { id, version } = this.tool;
-    for (const each of buttons) each.disabled = true;
+    if (!this.settle()) return; // it has moved under the pointer
+    this.#decision.ariaBusy = "true";
     this.#problem.textContent = "";
     try {
       // The version makes sure that the decision is about what is shown.
-      const input = { id, reason: this.#reason.value || null, expectedVersion: version };
+      const input = { id: this.tool.id, reason: this.#reason.value || null, expectedVersion: this.tool.version };
       const { answer } = await this.#client.ask(mutation, { input });
       if (answer.toolExecution) this.update(answer.toolExecution);
       this.#problem.textContent = answer.userErrors.map(({ message }) => message).join(" ");
     } catch (problem) {
       this.#problem.textContent = problem.message;
     } finally {
-      for (const each of buttons) each.disabled = false;
+      this.#decision.ariaBusy = null;
     }
   }
 }

@@ -11,8 +11,10 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/* Unseen, or changing how others are seen: controls, marks of direction, spaces other than the plain one. */
-const HIDDEN = /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+/* Unseen, or changing how others are seen: controls, marks of direction, spaces other than the plain one, marks that
+   cross out or enclose, and marks on no letter or above two others. */
+const HIDDEN =
+  /(?![ \n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u0334-\u0338\u20d0-\u20ff\p{Me}]|(?<!\p{L}\p{M}?)\p{M}/gu;
 
 /* A text in which these are written out as in JSON: for what a person judges. */
 export function visible(text) {
