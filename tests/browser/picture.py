@@ -40,6 +40,8 @@ async def at_work(page: Page, serving: Serving) -> bytes:
             "document.querySelector('#budget').textContent.includes('$0.002') && document.querySelector('meter')"
         )
         await page.evaluate("document.querySelector('#log').scrollTop = 0")
+        await page.screenshot(WIDTH, HEIGHT)  # sets the size of the window, which moves the cards
+        await page.until("document.querySelector('.decision button:enabled')")
         picture = await page.screenshot(WIDTH, HEIGHT)
         working.cancel()
     return picture

@@ -5,7 +5,7 @@ import { newId, Problem } from "./client.js";
 import { ADD_MESSAGE, MESSAGE_CHANGED, MESSAGE_GROWTH, THREAD, TOOL_CHANGED, WAITING_TOOLS } from "./documents.js";
 import { ToolCard } from "./tool.js";
 
-const AUTHORS = { USER: "You", ASSISTANT: "Assistant", SYSTEM: "System", TOOL: "Tool" };
+const AUTHORS = { USER: "User", ASSISTANT: "Assistant", SYSTEM: "System", TOOL: "Tool" };
 const STATES = { SENDING: "sending…", STREAMING: "writing…", FAILED: "failed", CANCELLED: "cancelled" };
 const LAST = "9999"; // a time after all others
 const AGAIN_MS = 1000;
