@@ -57,7 +57,8 @@ class CreateAgentTokenInput:
     """What it allows: one or more of `read`, `messages:write`, `tools:propose`, `tools:execute`, `tools:approve`,
     `usage:write`, `files:write`, `knowledge:write`, `personal:write`, `confirmations:propose`, `confirmations:decide`
     and `sync:run`. Not both of `tools:execute` and `tools:approve`, nor both of `confirmations:propose` and
-    `confirmations:decide`."""
+    `confirmations:decide`. Without `read`, what updates, deletes or restores an object returns only its `id`,
+    `version`, `updatedAt` and `deletedAt`."""
     id: strawberry.ID | None = None
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
     expires_at: datetime.datetime | None = None
