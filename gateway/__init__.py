@@ -37,7 +37,7 @@ from gateway.schema.types.link import many, maybe, one, page, queried, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
-from gateway.vault.provider_keys import open_key, open_key_by_id, place_of
+from gateway.vault.provider_keys import open_key, open_key_by_id, origin_of, place_of
 from gateway.vault.sealing import CannotOpen
 from gateway.vault.secret import Secret
 from gateway.work.declaration import job
@@ -100,6 +100,7 @@ __all__ = [
     "only_of",
     "open_key",
     "open_key_by_id",
+    "origin_of",
     "page",
     "payload",
     "place_of",

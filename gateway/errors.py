@@ -58,8 +58,8 @@ class NotFound(ParleyError):
 class Conflict(ParleyError):
     """The object's state does not allow this: another request came first, or the object has changed since it was read.
 
-    `current` is the object's present state, for the payload. `is_foreign` says that the caller knows only its id, and may
-    not have written it: an agent whose token lacks `read` does not get it.
+    `current` is the object's present state, for the payload. `is_foreign` says that the caller has shown only that it
+    knows the id: an agent whose token lacks `read` does not get the object.
     """
 
     code = "CONFLICT"

@@ -6112,6 +6112,8 @@ CREATE FUNCTION parley.provider_configs_audit_settings_changed() RETURNS trigger
     AS $$
         BEGIN
             PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'provider_configs', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.base_url IS DISTINCT FROM NEW.base_url
+                    THEN jsonb_build_object('base_url', jsonb_build_array(OLD.base_url, NEW.base_url)) ELSE '{}' END ||
                 CASE WHEN OLD.is_active IS DISTINCT FROM NEW.is_active
                     THEN jsonb_build_object('is_active', jsonb_build_array(OLD.is_active, NEW.is_active)) ELSE '{}' END);
             RETURN NULL;
@@ -6122,7 +6124,7 @@ ALTER FUNCTION parley.provider_configs_audit_settings_changed() OWNER TO parley_
 
 -- comment FUNCTION provider_configs_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.provider_configs_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_configs'', ''settings_changed'', ''{update}'', of => ''{base_url,is_active}'', shown => ''{is_active}'', condition => NULL, each => NULL, inserted => NULL);';
+COMMENT ON FUNCTION parley.provider_configs_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_configs'', ''settings_changed'', ''{insert,update}'', of => ''{base_url,is_active}'', shown => NULL, condition => NULL, each => NULL, inserted => ''NEW.base_url IS NOT NULL'');';
 
 -- function provider_configs_is_default_taken()
 
@@ -11958,6 +11960,10 @@ CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley
 -- trigger conversations audit_settings_changed_insert
 
 CREATE TRIGGER audit_settings_changed_insert AFTER INSERT ON parley.conversations FOR EACH ROW WHEN ((new.auto_approval_settings <> '{}'::jsonb)) EXECUTE FUNCTION parley.conversations_audit_settings_changed();
+
+-- trigger provider_configs audit_settings_changed_insert
+
+CREATE TRIGGER audit_settings_changed_insert AFTER INSERT ON parley.provider_configs FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION parley.provider_configs_audit_settings_changed();
 
 -- trigger auto_approval_settings audit_settings_changed_update
 

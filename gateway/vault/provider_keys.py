@@ -41,10 +41,10 @@ class OpenedKey:
 
 def place_of(user_id: UUID, id: UUID, provider: str, base_url: str | None, generation: int) -> Place:
     """What a key is sealed for. So that whoever changes the base URL gets no key, it opens for one server only."""
-    return Place(user_id, id, PURPOSE, generation, (provider, "" if base_url is None else _origin(base_url)))
+    return Place(user_id, id, PURPOSE, generation, (provider, "" if base_url is None else origin_of(base_url)))
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
     """The scheme, the host and the port of a base URL: of equal origins are only URLs of the same server."""
     scheme, _, rest = url.lower().partition("://")
     return f"{scheme}://{rest.partition('/')[0].removesuffix(_USUAL_PORTS.get(scheme, ''))}"

@@ -43,7 +43,7 @@ from gateway import (
     values_of,
     with_request_hash,
 )
-from resolvers.accounts.provider_address import headers, models_url
+from resolvers.accounts.provider_address import headers, models_url, server_mistake
 from resolvers.accounts.provider_config import ProviderConfig
 
 _API_KEY = re.compile(r"[!-~]{1,1000}")
@@ -102,6 +102,10 @@ class CreateProviderKeyInput:
     api_key: str
     """The key, 1 to 1,000 visible ASCII characters. It is sealed for the server of the present `baseUrl`, and never
     returned."""
+    server: str | None = strawberry.UNSET
+    """The server that the key is for, as the person sees it: `https://api.example.com`, or a URL that begins with it.
+    It must be that of the configuration's `baseUrl` or, if there is none, the provider's own. Required if there is a
+    `baseUrl`."""
     id: strawberry.ID | None = strawberry.UNSET
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
     provider: str | None = strawberry.UNSET
@@ -121,7 +125,7 @@ class CreateProviderKeyInput:
 async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> ProviderKey:
     """Store an API key. Sent again with the same id, values and key, it returns the same object."""
     context, secret = info.context, _secret(input.api_key)
-    values = values_of(input, without=("api_key",))
+    values = values_of(input, without=("api_key", "server"))
     provider, config_id = values.pop("provider", None), values.get("provider_config_id")
     if (provider is None) is (config_id is None):
         raise Invalid("Set either the provider or the configuration.", field="provider")
@@ -131,6 +135,11 @@ async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> Prov
     async with context.autocommit() as db:
         found = await _for_key(db, provider, config_id)
         id = values.get("id", found["key_id"])
+        mistake = server_mistake(input.server or None, found["provider"], found["base_url"])
+        # Sent again, the request is answered as before, wherever the base URL leads by now.
+        if mistake is not None and ("id" not in values or await db.get(ProviderKey, id) is None):
+            mistake.values = values
+            raise mistake
         sealed = await context.vault.seal(db, secret, place_of(db.user_id, id, found["provider"], found["base_url"], 1))
         fingerprint = await context.vault.fingerprint(db, secret)
     async with context.transaction() as db:
@@ -157,6 +166,10 @@ class ReplaceProviderKeyInput:
     api_key: str
     """The new key, 1 to 1,000 visible ASCII characters. The old one is destroyed. It is stored for the server of the
     present `baseUrl`."""
+    server: str | None = strawberry.UNSET
+    """The server that the key is for, as the person sees it: `https://api.example.com`, or a URL that begins with it.
+    It must be that of the configuration's `baseUrl` or, if there is none, the provider's own. Required if there is a
+    `baseUrl`."""
     expected_version: BigInt | None = strawberry.UNSET
     """The `version` that the object must have; otherwise nothing changes. Defaults to any version."""
 
@@ -172,6 +185,8 @@ async def replace_provider_key(info: Info, input: ReplaceProviderKeyInput) -> Pr
             found = await db.row(sql.accounts.provider_key.place, id=id)
             if found is None:
                 continue
+            if (mistake := server_mistake(input.server or None, found["provider"], found["base_url"])) is not None:
+                raise mistake
             place = place_of(db.user_id, id, found["provider"], found["base_url"], current.sealed_key_generation + 1)
             sealed = await info.context.vault.seal(db, secret, place)
             # Another replacement may come in between. What it was sealed for would then be wrong.

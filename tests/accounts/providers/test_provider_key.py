@@ -324,7 +324,7 @@ async def test_a_key_is_tried_at_the_provider(serving: Serving, tmp_path: Path, 
         ids = {}
         for provider in ("openai", "anthropic"):
             config = await user.make("createProviderConfig", "providerConfig", "id", provider=provider, baseUrl=base)
-            ids[provider] = (await make(user, providerConfigId=config["id"]))["id"]
+            ids[provider] = (await make(user, providerConfigId=config["id"], server=base))["id"]
 
         async def outcome(provider: str = "openai") -> tuple[Any, ...]:
             data = (await user.data(tried, id=ids[provider]))["testProviderKey"]
